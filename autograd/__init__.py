@@ -1,0 +1,47 @@
+"""glassgrad: a scalar reverse-mode autograd engine you can see through.
+
+>>> from autograd import Value
+>>> w, x, y = Value(2.0), Value(5.0), Value(12.0)
+>>> loss = (w * x - y) ** 2
+>>> loss.backward()
+>>> w.grad
+-20.0
+"""
+
+from typing import TYPE_CHECKING
+
+from .backward import grad, topological_order
+from .checking import GradientError, check_grads
+from .composed import log_softmax, softmax
+from .functional import hessian, hvp, jacobian
+from .value import FUNCTIONS, Value, is_grad_enabled, no_grad
+
+#: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
+_functions = {
+    name: function
+    for name, function in FUNCTIONS.items()
+    if name not in {"add", "sub", "mul", "div", "neg", "pow", "abs"}
+}
+globals().update(_functions)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    def __getattr__(name: str) -> Callable[..., Value]: ...
+
+
+__all__ = [
+    "GradientError",
+    "Value",
+    "check_grads",
+    "grad",
+    "hessian",
+    "hvp",
+    "is_grad_enabled",
+    "jacobian",
+    "log_softmax",
+    "no_grad",
+    "softmax",
+    "topological_order",
+    *_functions,
+]

@@ -1,0 +1,284 @@
+"""The table read on floats: IEEE 754 throughout, and nothing raises for a number.
+
+Python's own arithmetic raises where IEEE has an answer (``1/0``, ``exp(1000)``, ``log(0)``). So each
+rule is read twice. The *bare* reading is the rule printed as a Python function on plain floats: as
+fast as code written by hand. Where that raises, the *careful* reading runs the rule itself on
+:class:`Ieee` floats, whose operators and functions give the IEEE answer.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial, reduce
+from types import SimpleNamespace
+from typing import Any
+
+from .primitives import PRIMITIVES, Primitive, Rule
+from .symbols import Symbol, Symbols, python_source
+
+_RAISED = (ZeroDivisionError, OverflowError, ValueError)
+
+# One order of summation, left to right without compensation, on every version of Python: the
+# builtin keeps to it until 3.11 and is the fastest; since 3.12 it compensates.
+if sys.version_info < (3, 12):
+    add_up: Callable[[Iterable[float], float], float] = sum
+else:
+    add_up = partial(reduce, operator.add)
+
+
+def _sum(values: Iterable[float]) -> float:
+    return add_up(values, 0.0)
+
+
+def _dot(weights: Iterable[float], inputs: Iterable[float], bias: float) -> float:
+    return add_up(map(operator.mul, weights, inputs), bias)
+
+
+def _largest(values: Sequence[float]) -> float:
+    return max(values, default=-math.inf)
+
+
+def _each(group: Iterable[float], rule: Callable[[float], float]) -> list[float]:
+    return [rule(x) for x in group]
+
+
+#: The functions that are given, not made from the table. Some raise where IEEE has an answer.
+KERNELS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "cos": math.cos,
+    "erf": math.erf,
+    "erfc": math.erfc,
+    "exp": math.exp,
+    "expm1": math.expm1,
+    "log": math.log,
+    "log1p": math.log1p,
+    "pow": math.pow,
+    "sin": math.sin,
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "sum": _sum,
+    "dot": _dot,
+    "largest": _largest,
+}
+_NEVER_RAISE = {"abs", "erf", "erfc", "tanh", "sum", "dot"}
+
+
+class Ieee(float):
+    """A float whose operators give the IEEE answer where Python raises.
+
+    >>> Ieee(1.0) / 0.0, Ieee(-8.0) ** 0.5
+    (Ieee(inf), Ieee(nan))
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Ieee({float(self)!r})"
+
+    def __add__(self, other: float) -> Ieee:
+        return Ieee(float(self) + float(other))
+
+    def __sub__(self, other: float) -> Ieee:
+        return Ieee(float(self) - float(other))
+
+    def __mul__(self, other: float) -> Ieee:
+        return Ieee(float(self) * float(other))
+
+    def __truediv__(self, other: float) -> Ieee:
+        a, b = float(self), float(other)
+        if b == 0.0:
+            sign = math.copysign(1.0, a) * math.copysign(1.0, b)
+            return Ieee(math.nan if a == 0.0 or math.isnan(a) else sign * math.inf)
+        return Ieee(a / b)
+
+    def __pow__(self, other: float, modulus: None = None) -> Ieee:
+        return _pow(self, other)
+
+    def __radd__(self, other: float) -> Ieee:
+        return Ieee(other) + self
+
+    def __rsub__(self, other: float) -> Ieee:
+        return Ieee(other) - self
+
+    def __rmul__(self, other: float) -> Ieee:
+        return Ieee(other) * self
+
+    def __rtruediv__(self, other: float) -> Ieee:
+        return Ieee(other) / self
+
+    def __rpow__(self, other: float, modulus: None = None) -> Ieee:
+        return _pow(other, self)
+
+    def __neg__(self) -> Ieee:
+        return Ieee(-float(self))
+
+
+def _pow(a: float, b: float) -> Ieee:
+    """C's pow, by Annex F of the C standard, which math.pow follows except where it raises."""
+    try:
+        return Ieee(math.pow(a, b))
+    except (OverflowError, ValueError):
+        odd = math.fmod(b, 2.0) in (1.0, -1.0)
+        if a == 0.0:
+            return Ieee(math.copysign(math.inf, a) if odd else math.inf)
+        if a < 0.0 and not float(b).is_integer():
+            return Ieee(math.nan)
+        return Ieee(-math.inf if a < 0.0 and odd else math.inf)
+
+
+def _careful_kernels() -> dict[str, Callable[..., Any]]:
+    def guarded(kernel: Callable[..., float], answer: Callable[[float], float]) -> Callable[..., Ieee]:
+        def careful(x: float) -> Ieee:
+            try:
+                return Ieee(kernel(x))
+            except _RAISED:
+                return Ieee(answer(x))
+
+        return careful
+
+    def nan(x: float) -> float:
+        return math.nan
+
+    answers: dict[str, Callable[[float], float]] = {
+        "exp": lambda x: math.inf,
+        "expm1": lambda x: math.inf,
+        "log": lambda x: -math.inf if x == 0.0 else math.nan,
+        "log1p": lambda x: -math.inf if x == -1.0 else math.nan,
+    }
+    kernels: dict[str, Callable[..., Any]] = {
+        name: guarded(kernel, answers.get(name, nan)) for name, kernel in KERNELS.items()
+    }
+    return kernels | {
+        "pow": _pow,
+        "sum": lambda values: Ieee(_sum(map(float, values))),
+        "dot": lambda weights, inputs, bias: Ieee(_dot(map(float, weights), map(float, inputs), float(bias))),
+        "largest": lambda values: Ieee(_largest(values)),
+        "each": _each,
+        "where": lambda condition, a, b: a if condition else b,
+        "lt": operator.lt,
+        "le": operator.le,
+        "eq": operator.eq,
+    }
+
+
+#: The rule language on careful floats.
+CAREFUL = SimpleNamespace(**_careful_kernels())
+
+
+def _careful(rule: Rule, *operands: Any) -> float:
+    return float(
+        rule(CAREFUL, *(Ieee(x) if isinstance(x, float) else [Ieee(v) for v in x] for x in operands))
+    )
+
+
+def _careful_lanes(rule: Rule, g: float, out: float, *operands: Any) -> list[float]:
+    width = max(len(o) for o in operands if isinstance(o, Sequence))
+    columns = [o if isinstance(o, Sequence) else [o] * width for o in operands]
+    return [_careful(rule, g, out, *lane) for lane in zip(*columns, strict=True)]
+
+
+_BARE: dict[str, Any] = {**KERNELS, "inf": math.inf, "nan": math.nan, "_RAISED": _RAISED}
+
+
+def _define(parameters: list[str], lines: list[str], rescue: Callable[..., Any]) -> Rule:
+    """A Python function of these lines, or what ``rescue`` says where they raise."""
+    call = ", ".join(parameters)
+    source = f"def it({call}):\n try:\n  " + "\n  ".join(lines)
+    source += f"\n except _RAISED:\n  return _rescue({call})\n"
+    namespace = {**_BARE, "_rescue": rescue}
+    exec(source, namespace)  # our own rules, printed: no text from outside reaches this
+    it: Rule = namespace["it"]
+    return it
+
+
+class _Lanes:
+    """How a rule of an n-ary primitive runs over the lanes of its groups, as lines of Python."""
+
+    def __init__(self, entry: Primitive, i: int) -> None:
+        names = [operand.rstrip("*") for operand in entry.operands]
+        groups = [operand.rstrip("*") for operand in entry.operands if operand.endswith("*")]
+        self.parameters = ["g", "out", *names]
+        self.over_lanes = names[i] in groups
+        symbols = [f"lane_{n}" if self.over_lanes and n in groups else n for n in self.parameters]
+        self.expression = entry.vjps[i](Symbols(), *map(Symbol, symbols))
+        self.assignments, self.cotangent = python_source(self.expression)
+        used = [n for n in groups if f"lane_{n}" in self.cotangent] or [names[i]]
+        self.lanes = ", ".join(f"lane_{n}" for n in used)
+        self.groups = ", ".join(used)
+
+    def pull(self, rule: Rule) -> Rule:
+        """The cotangent as a function of (g, out, *operands): a number, of a group a list."""
+        if not self.over_lanes:
+            lines = [*self.assignments.splitlines(), f"return {self.cotangent}"]
+            return _define(self.parameters, lines, partial(_careful, rule))
+        source = self.groups if "," not in self.groups else f"zip({self.groups})"
+        lines = [f"return [{self.cotangent} for {self.lanes} in {source}]"]
+        return _define(self.parameters, lines, partial(_careful_lanes, rule))
+
+    def push(self, pull: Callable[[], Rule]) -> Rule:
+        """What adds the cotangents to the next operands of the iterator ``cells``, made in one go.
+
+        Only sums and products are written into the loop itself: what may raise is computed first,
+        so that nothing is added twice. ``cells`` comes last in zip, which then leaves the next alone.
+        """
+
+        def push(cells: Iterator[Any], *operands: Any) -> None:
+            cotangents = pull()(*operands)
+            for c, cell in zip(cotangents if self.over_lanes else (cotangents,), cells):
+                cell._grad += c
+
+        if not self.over_lanes or not _never_raises(self.expression):
+            return push
+        lines = [
+            f"for {self.lanes}, cell in zip({self.groups}, cells):",
+            f" cell._grad += {self.cotangent}",
+        ]
+        return _define(["cells", *self.parameters], lines, push)
+
+
+def _never_raises(expression: Any) -> bool:
+    if not isinstance(expression, Symbol) or not expression.args:
+        return True
+    return expression.op in ("+", "-", "*", "neg") and all(map(_never_raises, expression.args))
+
+
+def _when_first_called(entry: Primitive, kind: str, i: int) -> Rule:
+    """Stands in for a function until it is wanted: printing all of them would double the import time."""
+
+    def stand_in(*operands: Any) -> Any:
+        lanes = _Lanes(entry, i)
+        made = lanes.pull(entry.vjps[i]) if kind == "pulls" else lanes.push(lambda: entry.pulls[i])
+        functions = getattr(entry, kind)
+        setattr(entry, kind, (*functions[:i], made, *functions[i + 1 :]))
+        return made(*operands)
+
+    return stand_in
+
+
+def read_on_floats(entry: Primitive) -> None:
+    """Give a primitive its reading on floats.
+
+    ``run(*operands)`` is its value, ``pulls[i](g, out, *operands)`` the cotangent of operand i, and,
+    for an n-ary primitive, ``pushes[i](cells, g, out, *operands)`` adds the cotangents of group i
+    to the gradients of the Values in ``cells``.
+    """
+    names = [operand.rstrip("*") for operand in entry.operands]
+    if entry.name in _NEVER_RAISE:
+        entry.run = KERNELS[entry.name]
+    else:
+        assignments, result = python_source(entry.value(Symbols(), *map(Symbol, names)))
+        lines = [*assignments.splitlines(), f"return {result}"]
+        entry.run = _define(names, lines, partial(_careful, entry.value))
+    if entry.name not in KERNELS:
+        _BARE[entry.name] = entry.run
+        setattr(CAREFUL, entry.name, partial(entry.value, CAREFUL))
+    entry.pulls = tuple(_when_first_called(entry, "pulls", i) for i in range(len(entry.vjps)))
+    if entry.nary:
+        entry.pushes = tuple(_when_first_called(entry, "pushes", i) for i in range(len(entry.vjps)))
+
+
+for _entry in PRIMITIVES.values():
+    read_on_floats(_entry)

@@ -1,0 +1,109 @@
+"""Is my gradient right? The rules held against finite differences."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import SupportsFloat
+
+from .backward import cotangents, regroup, topological_order
+from .functional import _gradient, _leaves, _scalar
+from .value import FUNCTIONS, Value
+
+
+class GradientError(AssertionError):
+    """A gradient and its finite difference disagree."""
+
+
+def check_grads(
+    f: Callable[..., Value],
+    at: Sequence[Value | SupportsFloat],
+    order: int = 2,
+    *,
+    tolerance: float = 1e-6,
+    directions: int = 3,
+    seed: int = 0,
+) -> None:
+    """Hold the derivatives of ``f`` at a point against central differences, to second order.
+
+    >>> check_grads(lambda w, x: (w * x - 12.0) ** 2, [2.0, 5.0])
+
+    In ``directions`` random directions the derivative along the direction is compared with a central
+    difference of fourth order, (f(−2h) − 8f(−h) + 8f(h) − f(2h)) / 12h; then the same for that
+    derivative, until ``order`` is reached. ``tolerance`` is relative to the terms compared. Raises
+    GradientError that names the primitive and the operand whose rule is wrong. The function must be
+    smooth near the point: at a kink (relu at 0) a difference says nothing.
+    """
+    if order < 1:
+        raise ValueError(f"order must be 1 or more, not {order}")
+    point = [x.data for x in _leaves(at)]
+    rng = random.Random(seed)
+    for _ in range(directions):
+        direction = [rng.gauss(0.0, 1.0) for _ in point]
+        _check_along(f, point, direction, order, tolerance)
+
+
+def _check_along(
+    f: Callable[..., Value], point: list[float], direction: list[float], order: int, tolerance: float
+) -> None:
+    def derivative_along(*inputs: Value) -> Value:
+        slopes = _gradient(_scalar(f, list(inputs)), list(inputs), create_graph=True)
+        return FUNCTIONS["dot"](slopes, direction)
+
+    def value_at(t: float) -> float:
+        return _scalar(f, [Value(x + t * d) for x, d in zip(point, direction, strict=True)]).data
+
+    inputs = _leaves(point)
+    ours = derivative_along(*inputs).data
+    theirs, noise = _central_difference(value_at, max([1.0, *map(abs, point)]))
+    if not _agree(ours, theirs, noise, tolerance):
+        culprit = _culprit(_scalar(f, inputs), tolerance)
+        raise GradientError(
+            f"the derivative along {[round(d, 4) for d in direction]} at {point} is {ours!r}, but a central "
+            f"difference gives {theirs!r}{culprit}"
+        )
+    if order > 1:
+        _check_along(derivative_along, point, direction, order - 1, tolerance)
+
+
+def _central_difference(f: Callable[[float], float], scale: float) -> tuple[float, float]:
+    """f'(0), and how far rounding alone may have moved it."""
+    h = 2e-3 * scale
+    values = [f(-2 * h), f(-h), f(h), f(2 * h)]
+    difference = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
+    return difference, 1e-14 * max(map(abs, values)) / h
+
+
+def _agree(ours: float, theirs: float, noise: float, tolerance: float) -> bool:
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
+    return abs(ours - theirs) <= tolerance * max(1.0, abs(ours), abs(theirs)) + noise
+
+
+def _culprit(output: Value, tolerance: float) -> str:
+    """Which operand of which primitive disagrees with a difference of the primitive alone."""
+    for node in topological_order(output):
+        op = node.primitive
+        if op is None:
+            continue
+        numbers = [float(x) for x in node.operands]
+        for i, ours in enumerate(cotangents(node, 1.0)):
+            scale = 1e-2 * max(1.0, abs(numbers[i]))
+            theirs, noise = _central_difference(partial(_moved, node, numbers, i), scale)
+            if not _agree(ours, theirs, noise, tolerance):
+                return (
+                    f": the rule of {op.name} for operand {i} gives {ours!r} at {numbers}, but a difference "
+                    f"gives {theirs!r}; mend that rule in the table"
+                )
+    return ": each rule alone agrees, so the function is not smooth here, or not the same at each call"
+
+
+def _moved(node: Value, numbers: list[float], i: int, t: float) -> float:
+    """The node's operation with ``t`` added to operand ``i``."""
+    op = node.primitive
+    if op is None:
+        return node.data
+    moved = [x + t if j == i else x for j, x in enumerate(numbers)]
+    return float(op.run(*(regroup(node, moved) if op.nary else moved)))

@@ -1,0 +1,81 @@
+"""Derivatives of whole functions: Jacobian, Hessian, Hessian-vector product.
+
+A function here takes ``len(at)`` Values; the results are plain floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat
+
+from .backward import grad
+from .value import FUNCTIONS, Value
+
+
+def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:
+    if isinstance(at, Value) or not hasattr(at, "__iter__"):
+        raise TypeError(f"the point must be a sequence with one number for each argument, not {at!r}")
+    return [Value(x.data if isinstance(x, Value) else x) for x in at]
+
+
+def _scalar(f: Callable[..., Value], inputs: list[Value]) -> Value:
+    output = f(*inputs)
+    if not isinstance(output, Value):
+        raise TypeError(f"the function must return one Value, not {type(output).__name__} {output!r}")
+    return output
+
+
+def _gradient(output: Value, inputs: list[Value], create_graph: bool = False) -> list[Value]:
+    found = grad(output, inputs, create_graph=create_graph, allow_unused=True)
+    return [Value(0.0) if g is None else g for g in found]
+
+
+def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
+    """∂fᵢ/∂xⱼ at the point ``at``: a list of rows, or one row if f returns a single Value.
+
+    >>> jacobian(lambda x, y: [x * y, x + y], [2.0, 5.0])
+    [[5.0, 2.0], [1.0, 1.0]]
+    >>> jacobian(lambda w, x: w * x, [2.0, 5.0])
+    [5.0, 2.0]
+    """
+    inputs = _leaves(at)
+    outputs = f(*inputs)
+    if isinstance(outputs, Value):
+        return [g.data for g in _gradient(outputs, inputs)]
+    rows = []
+    for output in outputs:
+        if not isinstance(output, Value):
+            raise TypeError(f"the function must return Values, not {type(output).__name__} {output!r}")
+        rows.append([g.data for g in _gradient(output, inputs)])
+    return rows
+
+
+def hessian(f: Callable[..., Value], at: Sequence[Value | SupportsFloat]) -> list[list[float]]:
+    """∂²f/∂xᵢ∂xⱼ at the point ``at``, for a function that returns one Value.
+
+    >>> hessian(lambda x, y: x * x * y, [2.0, 5.0])  # [[2y, 2x], [2x, 0]]
+    [[10.0, 4.0], [4.0, 0.0]]
+    """
+    inputs = _leaves(at)
+    slopes = _gradient(_scalar(f, inputs), inputs, create_graph=True)
+    return [[g.data for g in _gradient(slope, inputs)] for slope in slopes]
+
+
+def hvp(
+    f: Callable[..., Value], at: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat]
+) -> list[float]:
+    """The Hessian of f at ``at`` times the vector ``v``, without forming the Hessian.
+
+    >>> hvp(lambda x, y: x * x * y, [2.0, 5.0], [1.0, 1.0])
+    [14.0, 4.0]
+
+    Two backward passes, whatever the number of arguments (Pearlmutter, 1994).
+    """
+    inputs = _leaves(at)
+    if len(v) != len(inputs):
+        raise ValueError(
+            f"the vector has {len(v)} elements but the point has {len(inputs)}; give as many of each"
+        )
+    slopes = _gradient(_scalar(f, inputs), inputs, create_graph=True)
+    along = FUNCTIONS["dot"](slopes, [x.data if isinstance(x, Value) else x for x in v])
+    return [g.data for g in _gradient(along, inputs)]

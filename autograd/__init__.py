@@ -15,6 +15,8 @@ from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax
 from .functional import hessian, hvp, jacobian
 from .value import FUNCTIONS, Value, is_grad_enabled, no_grad
+from .view.dot import draw
+from .view.stepping import steps
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {
@@ -34,6 +36,7 @@ __all__ = [
     "GradientError",
     "Value",
     "check_grads",
+    "draw",
     "grad",
     "hessian",
     "hvp",
@@ -42,6 +45,7 @@ __all__ = [
     "log_softmax",
     "no_grad",
     "softmax",
+    "steps",
     "topological_order",
     *_functions,
 ]

@@ -88,10 +88,14 @@ class Primitive:
         return f"<primitive {self.name}: {shown.replace('{', '').replace('}', '')}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (PRIMITIVES.__getitem__, (self.name,))
+        return (_entry_named, (self.name,))
 
 
 PRIMITIVES: dict[str, Primitive] = {}
+
+
+def _entry_named(name: str) -> Primitive:
+    return PRIMITIVES[name]
 
 
 def primitive(name: str, value: Rule, *vjps: Rule, **more: Any) -> Primitive:

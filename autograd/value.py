@@ -414,14 +414,18 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
     return function
 
 
-def _read_group(entry: Primitive, name: str, group: Any) -> tuple[list[float], Any, list[Value]]:
-    """The numbers of a group, which of its operands are Values (True: all, False: none), and those."""
+def _items(entry: Primitive, name: str, group: Any) -> list[Any]:
+    """A group given as something else than a list: a generator, a numpy row, ..."""
     if isinstance(group, Value) or not hasattr(group, "__iter__"):
         raise TypeError(
             f"the {name} of {entry.name} must be a sequence of Values or numbers, not "
             f"{type(group).__name__} {_short(group)}"
         )
-    items = [*group]
+    return [*group]
+
+
+def _read_group(entry: Primitive, items: Any) -> tuple[list[float], Any, list[Value]]:
+    """The numbers of a group, which of its operands are Values (True: all, False: none), and those."""
     primals = []
     for item in items:
         x = item._data if isinstance(item, Value) else number(item)
@@ -440,19 +444,21 @@ def _widths_differ(entry: Primitive, widths: dict[str, int]) -> ValueError:
 # One function for each n-ary primitive, with the names of its operands for a signature. Written as
 # text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
 _READ_MANY = """
+    if type({x}) is not list and type({x}) is not tuple:
+        {x} = items(entry, "{x}", {x})
     if {x} and type({x}[0]) is float and {{*map(type, {x})}} == {{float}}:
         primals_{x}, live_{x}, {x} = [*{x}], False, ()
     else:
         try:
             primals_{x}, live_{x} = [v._data for v in {x}], True
         except AttributeError:
-            primals_{x}, live_{x}, {x} = read(entry, "{x}", {x})
+            primals_{x}, live_{x}, {x} = read(entry, {x})
 """
 _READ_ONE = """
     if isinstance({x}, Value):
         primals_{x}, live_{x}, {x} = {x}._data, True, ({x},)
     else:
-        (primals_{x},), live_{x}, {x} = read(entry, "{x}", ({x},))
+        (primals_{x},), live_{x}, {x} = read(entry, ({x},))
 """
 _RECORD = """
     out = run({primals})
@@ -490,7 +496,8 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     )
     namespace: dict[str, Any] = {
         "Value": Value, "UNSET": _UNSET, "new": _new, "paused": _paused, "get_ident": get_ident,
-        "entry": entry, "run": entry.run, "read": _read_group, "widths_differ": _widths_differ,
+        "entry": entry, "run": entry.run, "read": _read_group, "items": _items,
+        "widths_differ": _widths_differ,
     }  # fmt: skip
     exec(source, namespace)  # the operand names of our own table: no text from outside reaches this
     function: Callable[..., Value] = namespace["function"]

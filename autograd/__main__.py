@@ -1,0 +1,197 @@
+"""``python -m autograd``: an expression explained step by step, and its picture.
+
+python -m autograd "p = w*x; (p - y)**2" w=2 x=5 y=12
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from .backward import topological_order
+from .expression import ExpressionError, compute
+from .value import Value
+from .view.dot import draw
+from .view.notation import Names, number, operation
+from .view.rendering import RenderError
+from .view.stepping import steps
+from .view.tables import Paint, text_table
+
+EXAMPLE = ("p = w*x; (p - y)**2", ["w=2", "x=5", "y=12"])
+
+#: How much of an expression is repeated.
+LONGEST = 200
+
+#: Exit codes: 0 all well, 1 the picture could not be made, 2 the command line is wrong.
+NO_PICTURE, USAGE = 1, 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m autograd",
+        description="Explain an expression: values, each step of the backward pass, gradients, a picture.",
+        epilog="example: python -m autograd 'p = w*x; (p - y)**2' w=2 x=5 y=12",
+    )
+    parser.add_argument("expression", nargs="?", help="what to compute; name a part of it with p = ...;")
+    parser.add_argument("inputs", nargs="*", metavar="name=number", help="the inputs of the expression")
+    parser.add_argument("--out", default="loss.svg", metavar="FILE", help=".svg, .png or .dot (loss.svg)")
+    parser.add_argument("--theme", choices=["light", "dark"], default="light", help="of the picture")
+    parser.add_argument(
+        "--color", choices=["auto", "always", "never"], default="auto", help="in the terminal"
+    )
+    return parser
+
+
+def _is_option(parser: argparse.ArgumentParser, argument: str) -> bool:
+    if argument == "--":
+        return True
+    name = argument.partition("=")[0]
+    return any(option.startswith(name) for action in parser._actions for option in action.option_strings)
+
+
+def _inputs(pairs: Sequence[str]) -> dict[str, Value]:
+    inputs: dict[str, Value] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise ValueError(f"an input is written name=number, like w=2, not {pair!r}")
+        if name in inputs:
+            raise ValueError(f"{name} is given twice")
+        try:
+            inputs[name] = Value(float(text), label=name)
+        except ValueError:
+            raise ValueError(f"the value of {name} must be a number, not {text!r}") from None
+    return inputs
+
+
+class _Colours:
+    """Data blue, gradients orange, local derivatives teal; or nothing at all."""
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
+
+    def _code(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
+
+    def title(self, text: str) -> str:
+        return self._code("1", text)
+
+    def columns(self, **codes: str) -> Paint:
+        by_column = {int(column[1:]): code for column, code in codes.items()}
+        return lambda i, text: self._code(by_column[i], text) if i in by_column else text
+
+
+_BLUE, _ORANGE = "38;5;33", "38;5;208"
+
+
+def _finite_difference(source: str, point: dict[str, float], name: str) -> float:
+    """The slope by values alone: (f(x + h) − f(x − h)) / 2h."""
+    h = 1e-6 * max(1.0, abs(point[name]))
+
+    def at(x: float) -> float:
+        moved = {**point, name: x}
+        return compute(source, {n: Value(v, label=n) for n, v in moved.items()}).data
+
+    above, below = point[name] + h, point[name] - h
+    return (at(above) - at(below)) / (above - below)
+
+
+def _torch_gradients(source: str, point: dict[str, float]) -> dict[str, float] | None:
+    """PyTorch's gradients of the same graph, rebuilt operation by operation; None without PyTorch."""
+    if find_spec("torch") is None:
+        return None
+    from .view.torch_column import torch_gradients
+
+    inputs = {name: Value(x, label=name) for name, x in point.items()}
+    return torch_gradients(compute(source, inputs), inputs)
+
+
+def explain(source: str, inputs: dict[str, Value], colours: _Colours) -> Value:
+    """Print the forward values, the steps and the gradients; give back the root."""
+    root = compute(source, inputs)
+    if not root.label:
+        root.label = "loss"
+    order = topological_order(root)
+    names = Names(order)
+    forward = [[names[v], operation(v, names), number(v.data)] for v in order]
+    given = ", ".join(f"{n} = {number(v.data)}" for n, v in inputs.items())
+    shown = source.strip() if len(source) <= LONGEST else source.strip()[:LONGEST] + "…"
+    print(f"{shown}    with {given}\n" if given else f"{shown}\n")
+    print(colours.title("Forward: the values"))
+    print(text_table(("name", "how", "data"), forward, right=(2,), paint=colours.columns(_2=_BLUE)))
+    print()
+    print(colours.title("Backward: the chain rule, step by step"))
+    rows = [row[:1] + row[3:] for row in steps(root).rows()]
+    table = text_table(("step", "chain rule", "gradient so far"), rows, (0, 2), colours.columns(_2=_ORANGE))
+    print(table)
+    root.backward()
+    if inputs:
+        print()
+        print(colours.title("Gradients"))
+        print(_gradient_table(source, inputs, root, names, colours))
+    return root
+
+
+def _gradient_table(
+    source: str, inputs: dict[str, Value], root: Value, names: Names, colours: _Colours
+) -> str:
+    point = {name: value.data for name, value in inputs.items()}
+    theirs = _torch_gradients(source, point)
+    header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]
+    rows = []
+    for name, value in inputs.items():
+        if value.grad is None:
+            rows.append([name, "not used", "", *([""] if theirs is not None else [])])
+            continue
+        row = [
+            f"∂{names.root}/∂{names[value]}",
+            number(value.grad),
+            number(_finite_difference(source, point, name)),
+        ]
+        rows.append(row if theirs is None else [*row, number(theirs[name])])
+    return text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=_ORANGE))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit code."""
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    # An expression may begin with a minus, which argparse would take for an option.
+    options = parser.parse_args(
+        [a if not a.startswith("-") or _is_option(parser, a) else f" {a}" for a in given]
+    )
+    source, pairs = (options.expression, options.inputs) if options.expression else EXAMPLE
+    if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
+        parser.error(f"--out {options.out}: end the name in .svg, .png or .dot")
+    in_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colours = _Colours(options.color == "always" or (options.color == "auto" and in_terminal))
+    try:
+        inputs = _inputs(pairs)
+        root = explain(source, inputs, colours)
+    except ExpressionError as error:
+        print(f"python -m autograd: {error}", file=sys.stderr)
+        return USAGE
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        path = draw(root, theme=options.theme).save(options.out)
+    except (RenderError, ImportError, OSError) as error:
+        print(f"\npython -m autograd: the picture could not be made: {error}", file=sys.stderr)
+        return NO_PICTURE
+    print(f"\nThe graph is drawn in {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

@@ -1,0 +1,192 @@
+"""How numbers, names and operations are written, the same in every view."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+from ..backward import topological_order
+from ..primitives import ATOM, Primitive
+from ..value import Value
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+#: How much of a label is shown; the rest is an ellipsis.
+LABEL_LENGTH = 24
+#: How many lanes of an n-ary operation are written out.
+LANES = 3
+
+
+def number(x: float) -> str:
+    """Four significant digits, a real minus sign, scientific outside 1e-3 … 1e5.
+
+    >>> number(-20.0), number(1 / 3), number(12345.678), number(2.5e-7)
+    ('−20', '0.3333', '12346', '2.5e−7')
+    """
+    if not math.isfinite(x) or x == 0.0:
+        text = f"{x:g}"
+    elif 1e-3 <= abs(x) < 1e5:
+        text = f"{x:.0f}" if abs(x) >= 1e3 else f"{x:.4g}"
+    else:
+        mantissa, exponent = f"{x:.3e}".split("e")
+        text = f"{float(mantissa):g}e{int(exponent)}"
+    return text.replace("-", "−")
+
+
+def factor(x: float) -> str:
+    """A number as a factor of a product: a negative one in brackets.
+
+    >>> factor(-4.0), factor(5.0)
+    ('(−4)', '5')
+    """
+    text = number(x)
+    return f"({text})" if text.startswith("−") else text
+
+
+def subscript(n: int) -> str:
+    """The digits of n, lowered.
+
+    >>> "h" + subscript(12)
+    'h₁₂'
+    """
+    return str(n).translate(_SUBSCRIPTS)
+
+
+def clean(label: str) -> str:
+    """A label on one line, without control characters, cut to a length that can be shown.
+
+    >>> clean("two" + chr(10) + "lines")
+    'two lines'
+    """
+    shown = "".join(
+        c if c.isprintable() else "" if unicodedata.category(c) == "Cf" else " "
+        for c in label[: 4 * LABEL_LENGTH]
+    )
+    shown = " ".join(shown.split())
+    return (
+        shown if len(shown) <= LABEL_LENGTH and len(label) <= 4 * LABEL_LENGTH else shown[:LABEL_LENGTH] + "…"
+    )
+
+
+class Names:
+    """What every Value of a graph is called: its label, or a tidy name made up for it.
+
+    >>> w = Value(2.0, label="w")
+    >>> out = (w * 3.0) + w
+    >>> names = Names(topological_order(out))
+    >>> [names[v] for v in topological_order(out)]
+    ['w', 'h₁', 'out']
+
+    Unlabelled leaves become x₁, x₂, …, results h₁, h₂, … and the last one ``out``; a label that
+    another Value bears too gets a number.
+    """
+
+    def __init__(self, order: list[Value]) -> None:
+        self._names: dict[Value, str] = {}
+        taken: set[str] = set()
+        for value in order:
+            if name := clean(value.label):
+                self._names[value] = self._free(name, taken, start=2)
+        if order[-1] not in self._names:
+            self._names[order[-1]] = self._free("out", taken, start=2)
+        #: The name of the Value the graph ends in.
+        self.root = self._names[order[-1]]
+        counts = {"x": 0, "h": 0}
+        for value in order:
+            if value not in self._names:
+                letter = "x" if value.is_leaf else "h"
+                while True:
+                    counts[letter] += 1
+                    name = letter + subscript(counts[letter])
+                    if name not in taken:
+                        break
+                taken.add(name)
+                self._names[value] = name
+
+    @staticmethod
+    def _free(name: str, taken: set[str], start: int) -> str:
+        unique, n = name, start
+        while unique in taken:
+            unique, n = f"{name}{subscript(n)}", n + 1
+        taken.add(unique)
+        return unique
+
+    def __getitem__(self, value: Value) -> str:
+        return self._names[value]
+
+    def of(self, operand: Value | float) -> str:
+        """The name of an operand; of a constant, its number."""
+        return self._names[operand] if isinstance(operand, Value) else number(operand)
+
+
+def names_of(root: Value) -> Names:
+    """The names of every Value that ``root`` was computed from."""
+    return Names(topological_order(root))
+
+
+def is_exponent(value: Value, operand: Value | float) -> bool:
+    """Whether the operand is a constant whole exponent, which is written as a superscript."""
+    op = value.primitive
+    return (
+        op is not None
+        and op.name == "pow"
+        and not isinstance(operand, Value)
+        and operand is value.operands[1]
+        and operand.is_integer()
+        and abs(operand) < 1000
+    )
+
+
+def operation(value: Value, names: Names) -> str:
+    """How a Value was computed from its operands, in their names; empty for a leaf.
+
+    >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
+    >>> square = (w * x) ** 2
+    >>> names = names_of(square)
+    >>> [operation(v, names) for v in topological_order(square)]
+    ['', '', 'w·x', 'h₁²']
+    """
+    op = value.primitive
+    if op is None:
+        return ""
+    operands = value.operands
+    if op.nary:
+        return _many(op, [names.of(x) for x in operands], operands)
+    if len(operands) == 2 and is_exponent(value, operands[1]):
+        return names.of(operands[0]) + number(float(operands[1])).translate(_SUPERSCRIPTS)
+    shown = [_bracketed(op, i, x, names) for i, x in enumerate(operands)]
+    return op.template.format(**dict(zip(op.operands, shown, strict=True)))
+
+
+def _bracketed(op: Primitive, position: int, operand: Value | float, names: Names) -> str:
+    """A negative constant needs brackets wherever another sign would stand beside it."""
+    text = names.of(operand)
+    inside_call = op.binds == ATOM
+    if text.startswith("−") and not isinstance(operand, Value) and not inside_call and position > 0:
+        return f"({text})"
+    return text
+
+
+def _many(op: Primitive, shown: list[str], operands: tuple[Value | float, ...]) -> str:
+    names = [name.rstrip("*") for name in op.operands]
+    groups = [name.rstrip("*") for name in op.operands if name.endswith("*")]
+    singles = len(names) - len(groups)
+    width = (len(shown) - singles) // len(groups)
+    columns: dict[str, list[str]] = {}
+    at = 0
+    template = op.template
+    for i, name in enumerate(names):
+        count = width if name in groups else 1
+        columns[name] = shown[at : at + count]
+        default = (
+            op.defaults[i - len(names) + len(op.defaults)] if i >= len(names) - len(op.defaults) else None
+        )
+        if name not in groups and not isinstance(operands[at], Value) and operands[at] == default:
+            template = template.replace(f"{op.separator}{{{name}}}", "")
+        at += count
+    lanes = [op.lane.format(**{g: columns[g][i] for g in groups}) for i in range(width)]
+    if width > LANES:
+        lanes = [*lanes[: LANES - 1], "…", lanes[-1]]
+    singles_shown = {name: columns[name][0] for name in names if name not in groups}
+    return template.format(lanes=op.separator.join(lanes) or "0", **singles_shown)

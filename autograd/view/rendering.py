@@ -1,0 +1,60 @@
+"""Laying out DOT: the system's graphviz where there is one, else the graphviz-pure wheel."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+#: A layout is given up after so many seconds.
+TIMEOUT = 20.0
+
+_REMEDY = (
+    'install one with pip install "glassgrad[viz]" (no system package needed), or install graphviz from '
+    "https://graphviz.org"
+)
+
+
+class RenderError(RuntimeError):
+    """A picture could not be laid out; the message says why and what to do."""
+
+
+def layout_program() -> str | None:
+    """The program that lays out graphs, or None if there is none."""
+    if found := shutil.which("dot"):
+        return found
+    # The wheel puts its program beside python, which is not always on PATH.
+    name = "graphviz-pure.exe" if sys.platform == "win32" else "graphviz-pure"
+    beside = Path(sysconfig.get_path("scripts"), name)
+    return str(beside) if beside.is_file() else shutil.which("graphviz-pure")
+
+
+def measures_bytes() -> bool:
+    """Whether the program takes each byte of a letter like ₁ for a letter, and so leaves a gap after it."""
+    return "graphviz-pure" in Path(layout_program() or "").name
+
+
+def render(source: str, form: str, timeout: float = TIMEOUT) -> bytes:
+    """The picture of a DOT source as "svg" or "png"; raises RenderError."""
+    program = layout_program()
+    if program is None:
+        raise RenderError(f"no program to lay out the graph was found: {_REMEDY}")
+    flags = ["-Gdpi=192"] if form == "png" else []
+    try:
+        done = subprocess.run(
+            [program, f"-T{form}", *flags], input=source.encode(), capture_output=True, timeout=timeout
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderError(
+            f"laying out the graph took more than {timeout:g} seconds and was given up: draw a smaller part "
+            "(limit=…), or allow more (timeout=…)"
+        ) from None
+    except OSError as error:
+        raise RenderError(f"{program} could not be run ({error}): {_REMEDY}") from error
+    # Its warnings (about the width of letters like ∂) are not for the user; its failures are.
+    if done.returncode != 0 or not done.stdout:
+        said = done.stderr.decode(errors="replace").strip()[-500:]
+        raise RenderError(f"{program} failed with exit code {done.returncode}: {said or 'it said nothing'}")
+    return done.stdout

@@ -1,0 +1,19 @@
+"""A picture as a table of text, for a terminal or where no graphviz is installed."""
+
+from __future__ import annotations
+
+from .graph import Picture
+from .tables import Paint, text_table
+
+HEADER = ("name", "how", "data", "grad")
+
+
+def text_of(picture: Picture, paint: Paint = lambda column, text: text) -> str:
+    """Every Value on a line, operands before results; ``·`` is a gradient not computed."""
+    rows = [
+        [card.name, card.expression, card.data, card.grad or ""]
+        for card in picture.cards
+        if card.kind not in ("constant", "cut")
+    ]
+    table = text_table(HEADER, rows, right=(2, 3), paint=paint)
+    return f"{table}\n({picture.note})" if picture.note else table

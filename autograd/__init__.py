@@ -8,7 +8,14 @@
 -20.0
 """
 
+import os
 from typing import TYPE_CHECKING
+
+if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
+    raise ImportError(
+        "HIPS autograd and glassgrad are installed over one another: both are imported as autograd. Uninstall "
+        "both (pip uninstall autograd glassgrad), then install glassgrad in an environment of its own"
+    )
 
 from .backward import grad, topological_order
 from .checking import GradientError, check_grads

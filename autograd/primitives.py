@@ -238,9 +238,10 @@ ERFC = primitive(
 
 
 def _tanh_vjp(m: Any, g: Any, out: Any, x: Any) -> Any:
-    # 1/cosh² by way of exp(−2|x|): 1 − tanh² loses all its digits where tanh rounds to 1.
-    e = m.exp(-2.0 * m.abs(x))
-    return g * (4.0 * e / ((1.0 + e) * (1.0 + e)))
+    # 1/cosh² as 4·σ(2x)·σ(−2x): 1 − tanh² loses all its digits where tanh rounds to 1, and a form in
+    # exp(−|x|) has a kink at 0, which is wrong from the third derivative on.
+    twice = 2.0 * x
+    return g * (4.0 * m.sigmoid(twice) * m.sigmoid(-twice))
 
 
 TANH = primitive(
@@ -257,9 +258,8 @@ def _sigmoid(m: Any, x: Any) -> Any:
 
 
 def _sigmoid_vjp(m: Any, g: Any, out: Any, x: Any) -> Any:
-    # s·(1 − s) is s(x)·s(−x); 1 − s loses its digits where s rounds to 1, e/(1 + e)² does not.
-    e = m.exp(-m.abs(x))
-    return g * (e / ((1.0 + e) * (1.0 + e)))
+    # s·(1 − s) as s(x)·s(−x): 1 − s loses its digits where s rounds to 1.
+    return g * (out * m.sigmoid(-x))
 
 
 SIGMOID = primitive(

@@ -238,7 +238,7 @@ class Value:
     def __repr__(self) -> str:
         grad = "" if self.grad is None else f", grad={self.grad!r}"
         label = f", label={_short(self.label)}" if self.label else ""
-        return f"Value({self._data!r}{grad}{label})"
+        return f"{type(self).__name__}({self._data!r}{grad}{label})"
 
     def __float__(self) -> float:
         return self._data
@@ -537,6 +537,7 @@ def make_callable(entry: Primitive) -> None:
 def _named(function: Callable[..., Value], name: str, doc: str, owner: str = "") -> Callable[..., Value]:
     function.__name__ = name
     function.__qualname__ = owner + name
+    function.__module__ = __name__ if owner else "autograd"  # where it is found, so that it can be pickled
     function.__doc__ = doc
     return function
 

@@ -1,1 +1,30 @@
 """Neural networks on top of ``autograd``: neurons, layers, MLPs."""
+
+import autograd
+
+if not hasattr(autograd, "topological_order"):
+    raise ImportError(
+        f"the autograd found at {autograd.__file__} is not glassgrad's but HIPS autograd: uninstall both "
+        "(pip uninstall autograd glassgrad), then install glassgrad in an environment of its own"
+    )
+
+from . import data, init
+from .layers import MLP, Layer, Neuron
+from .losses import binary_cross_entropy_with_logits, hinge_loss, mse_loss
+from .module import Module, Parameter, functional_call
+from .optim import SGD
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Layer",
+    "Module",
+    "Neuron",
+    "Parameter",
+    "binary_cross_entropy_with_logits",
+    "data",
+    "functional_call",
+    "hinge_loss",
+    "init",
+    "mse_loss",
+]

@@ -1,0 +1,157 @@
+"""``python -m nn``: train a small network on two moons, the four steps of training shown in numbers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import autograd
+from autograd import Value, no_grad
+
+from . import MLP, SGD, hinge_loss
+from .data import DataSet, two_moons
+
+STEPS = 150
+
+
+def _loss(model: MLP, samples: DataSet) -> tuple[Value, list[float]]:
+    """The hinge loss plus a little weight decay, and the scores."""
+    inputs, labels = samples
+    scores = [model(x) for x in inputs]
+    decay = 1e-4 * autograd.sum([p * p for p in model.parameters()])
+    return hinge_loss(scores, labels) + decay, [float(score) for score in scores]
+
+
+def _right(scores: Iterable[float], labels: Iterable[int]) -> int:
+    return sum((score > 0.0) == (label > 0) for score, label in zip(scores, labels))
+
+
+def _first_iteration(model: MLP, samples: DataSet, lr: float) -> None:
+    """Forward, loss, backward, update, one at a time with their numbers."""
+    inputs, labels = samples
+    weight = model.parameters()[0]
+    print("The first iteration, in four steps")
+    score = model(inputs[0])
+    print(f"  1 forward    the sample ({inputs[0][0]:.3f}, {inputs[0][1]:.3f}) scores {float(score):.4f}")
+    loss, scores = _loss(model, samples)
+    right = _right(scores, labels)
+    print(f"  2 loss       {loss.data:.4f} over {len(labels)} samples; {right} of them are right")
+    model.zero_grad()
+    loss.backward()
+    print(
+        f"  3 backward   {len(model.parameters())} gradients; ∂loss/∂w of the first weight is {weight.grad:.4f}"
+    )
+    before = weight.data
+    SGD(model.parameters(), lr).step()
+    print(f"  4 update     w = {before:.4f} − {lr:g} · ({weight.grad:.4f}) = {weight.data:.4f}\n")
+
+
+def train(model: MLP, samples: DataSet, steps: int) -> list[float]:
+    """Gradient descent on all samples at once, until every one is right; gives the losses."""
+    optimizer = SGD(model.parameters(), lr=1.0)
+    losses: list[float] = []
+    progress = _Progress(steps)
+    for step in range(steps):
+        loss, scores = _loss(model, samples)
+        losses.append(loss.data)
+        right = _right(scores, samples[1])
+        progress.show(step, loss.data, right, len(samples[1]))
+        if right == len(samples[1]):
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.lr = 1.0 - 0.9 * step / steps
+        optimizer.step()
+    progress.close()
+    return losses
+
+
+class _Progress:
+    """tqdm's progress bar where it is installed, else a line now and then."""
+
+    def __init__(self, steps: int) -> None:
+        self.bar = None
+        if find_spec("tqdm") is not None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=steps, desc="training", unit="step")
+
+    def show(self, step: int, loss: float, right: int, of: int) -> None:
+        if self.bar is not None:
+            self.bar.set_postfix(loss=f"{loss:.4f}", right=f"{right}/{of}", refresh=False)
+            self.bar.update()
+        elif step % 10 == 0 or right == of:
+            print(f"step {step:3}  loss {loss:.4f}  right {right}/{of}")
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
+    """A picture of the score over the plane, with the samples; needs matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    inputs, labels = samples
+    low_x, high_x = min(x for x, _ in inputs) - 0.5, max(x for x, _ in inputs) + 0.5
+    low_y, high_y = min(y for _, y in inputs) - 0.5, max(y for _, y in inputs) + 0.5
+    across = [low_x + (high_x - low_x) * i / 60 for i in range(61)]
+    up = [low_y + (high_y - low_y) * i / 60 for i in range(61)]
+    with no_grad():
+        scores = [[float(model((x, y))) for x in across] for y in up]
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    reach = max(abs(score) for row in scores for score in row)
+    shades = axes.contourf(across, up, scores, levels=20, cmap="PuOr_r", vmin=-reach, vmax=reach, alpha=0.8)
+    axes.contour(across, up, scores, levels=[0.0], colors="#0f172a", linewidths=1.5)
+    for label, marker, colour in ((-1, "o", "#1d4ed8"), (1, "s", "#c2410c")):
+        points = [x for x, y in zip(inputs, labels) if y == label]
+        axes.scatter(*zip(*points), marker=marker, s=24, c=colour, edgecolors="white", linewidths=0.6,
+                     label=f"label {label:+d}")  # fmt: skip
+    axes.set(title="Two moons: the score of each point", xlabel="x₁", ylabel="x₂")
+    axes.legend(loc="upper right")
+    figure.colorbar(shades, ax=axes, label="score")
+    figure.savefig(path, dpi=150)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit code: 0 if every sample is right in the end."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nn",
+        description="Train MLP(2, [16, 16, 1]) on two moons and draw its decision boundary.",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the data and the weights (0)")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"at the most ({STEPS})")
+    parser.add_argument("--out", type=Path, default=Path("moons.png"), help="the picture (moons.png)")
+    options = parser.parse_args(arguments)
+    if options.steps < 1:
+        parser.error(f"--steps must be 1 or more, not {options.steps}")
+    samples = two_moons(100, noise=0.1, seed=options.seed)
+    model = MLP(2, [16, 16, 1], seed=options.seed)
+    print(f"{model!r}: {len(model.parameters())} parameters\n")
+    _first_iteration(model, samples, lr=1.0)
+    losses = train(model, samples, options.steps)
+    with no_grad():
+        right = _right((float(model(x)) for x in samples[0]), samples[1])
+    print(
+        f"After {len(losses)} steps the loss is {losses[-1]:.4f}: {right} of {len(samples[1])} samples are right"
+    )
+    if find_spec("matplotlib") is None:
+        print('For the picture of the decision boundary: pip install "glassgrad[train]"')
+    else:
+        try:
+            save_boundary(model, samples, options.out)
+        except (OSError, ValueError) as error:
+            print(f"python -m nn: the picture could not be saved: {error}", file=sys.stderr)
+            return 1
+        print(f"The decision boundary is drawn in {options.out}")
+    return 0 if right == len(samples[1]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Neuron, Layer, MLP: weighted sums and activations, one sample per call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import autograd
+from autograd import Value
+
+from .init import generator, kaiming_uniform
+from .module import Module, Parameter
+
+#: The inputs of one sample: floats, ints, Values, a row of an array.
+Inputs = Sequence[Any]
+
+#: The activations by name; "linear" is none.
+ACTIVATIONS = (
+    "linear", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh",
+)  # fmt: skip
+
+
+def _positive(width: object, what: str) -> int:
+    if isinstance(width, bool) or not isinstance(width, int):
+        raise TypeError(f"{what} must be an int, not {type(width).__name__} {width!r}")
+    if width < 1:
+        raise ValueError(f"{what} must be 1 or more, not {width}")
+    return width
+
+
+def _activation(name: str) -> Callable[[Value], Value] | None:
+    if name not in ACTIVATIONS:
+        raise ValueError(f"there is no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
+    if name == "linear":
+        return None
+    function: Callable[[Value], Value] = getattr(Value, name)
+    return function
+
+
+def _sample(x: Any, width: int, what: str) -> Inputs:
+    """The inputs as a sequence of the right length; a single number is refused."""
+    if isinstance(x, Value) or not hasattr(x, "__iter__"):
+        raise TypeError(f"{what} takes a sequence of {width} inputs, not {type(x).__name__} {x!r}")
+    inputs: Inputs = x if isinstance(x, list | tuple) else [*x]
+    if len(inputs) != width:
+        raise ValueError(f"{what} takes {width} inputs, but was given {len(inputs)}")
+    return inputs
+
+
+class Neuron(Module):
+    """activation(w₁·x₁ + w₂·x₂ + … + b).
+
+    >>> neuron = Neuron(2, activation="linear", seed=0)
+    >>> for parameter, number in zip(neuron.parameters(), [2.0, 3.0, 0.5]):
+    ...     parameter.data = number
+    >>> neuron([10.0, 1.0]).data  # 2·10 + 3·1 + 0.5
+    23.5
+
+    The weighted sum is one ``dot`` node. With ``fused=False`` every product and sum is a node of its
+    own, for a lesson; the numbers are the same.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        activation: str = "relu",
+        *,
+        fused: bool = True,
+        seed: int | random.Random | None = None,
+    ) -> None:
+        fan_in = _positive(nin, "the number of inputs")
+        self._function = _activation(activation)
+        self.activation = activation
+        self.fused = fused
+        self.weights = [Parameter(w) for w in kaiming_uniform(fan_in, activation, generator(seed))]
+        self.bias = Parameter(0.0)
+
+    def __call__(self, x: Inputs) -> Value:
+        return self._output(_sample(x, len(self.weights), "the neuron"))
+
+    def _output(self, x: Inputs) -> Value:
+        total: Value
+        if self.fused:
+            total = autograd.dot(self.weights, x, self.bias)
+        else:
+            total = self.bias
+            for w, xi in zip(self.weights, x, strict=True):
+                total = total + w * xi
+        return total if self._function is None else self._function(total)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weights)}, {self.activation!r}{'' if self.fused else ', fused=False'}"
+
+
+class Layer(Module):
+    """``nout`` neurons that see the same inputs; a single output comes bare, several as a list."""
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        activation: str = "relu",
+        *,
+        fused: bool = True,
+        seed: int | random.Random | None = None,
+    ) -> None:
+        rng = generator(seed)
+        self.nin = _positive(nin, "the number of inputs")
+        width = _positive(nout, "the number of outputs")
+        self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
+
+    def __call__(self, x: Inputs) -> Value | list[Value]:
+        return _bare(self._outputs(_sample(x, self.nin, "the layer")))
+
+    def _outputs(self, x: Inputs) -> list[Value]:
+        return [neuron._output(x) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        activation_and_more = self.neurons[0].extra_repr().partition(", ")[2]
+        return f"Layer({self.nin}, {len(self.neurons)}, {activation_and_more})"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers one after another, the last one linear.
+
+    >>> model = MLP(2, [16, 16, 1], seed=0)
+    >>> len(model.parameters()), type(model([1.0, 2.0])).__name__
+    (337, 'Value')
+
+    One sample per call: floats, ints, Values or a row of an array. A single output comes bare,
+    several as a list. The weights are drawn by ``nn.init.kaiming_uniform`` from ``seed``, an int or a
+    ``random.Random``; without one, from Python's ``random``, so ``random.seed`` repeats them.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: str = "relu",
+        *,
+        fused: bool = True,
+        seed: int | random.Random | None = None,
+    ) -> None:
+        if isinstance(nouts, int) or not len(nouts):
+            raise ValueError(f"nouts must list the width of each layer, such as [16, 16, 1], not {nouts!r}")
+        rng = generator(seed)
+        widths = [nin, *nouts]
+        last = len(nouts) - 1
+        self.layers = [
+            Layer(widths[i], widths[i + 1], "linear" if i == last else activation, fused=fused, seed=rng)
+            for i in range(len(nouts))
+        ]
+
+    def __call__(self, x: Inputs) -> Value | list[Value]:
+        outputs: Inputs = _sample(x, self.layers[0].nin, "the network")
+        for layer in self.layers:
+            outputs = layer._outputs(outputs)
+        return _bare(list(outputs))
+
+
+def _bare(outputs: list[Value]) -> Value | list[Value]:
+    return outputs[0] if len(outputs) == 1 else outputs

@@ -1,0 +1,188 @@
+"""Module: something with parameters. Parameter: a Value that knows its owner."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any, SupportsFloat
+
+from autograd import Value
+
+
+class Parameter(Value):
+    """A number to be learned: a leaf that a :class:`Module` finds among its attributes.
+
+    >>> Parameter(0.5, label="w")
+    Parameter(0.5, label='w')
+
+    ``owner`` is the module it is an attribute of, or None while it has none.
+    """
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+        super().__init__(data, label)
+        self._owner: weakref.ref[Module] | None = None
+
+    @property
+    def owner(self) -> Module | None:
+        """The module it belongs to. Held weakly: a module and its parameters are no cycle."""
+        return None if self._owner is None else self._owner()
+
+    def __setstate__(self, state: tuple[float, float | None, str]) -> None:
+        super().__setstate__(state)
+        self._owner = None  # until the module that is copied along claims it
+
+
+def _items(prefix: str, attribute: Any) -> Iterator[tuple[str, Any]]:
+    """The parameters and modules in an attribute, also within lists, tuples and dicts, with their names."""
+    if isinstance(attribute, Parameter | Module):
+        yield prefix, attribute
+    elif isinstance(attribute, list | tuple):
+        for i, item in enumerate(attribute):
+            yield from _items(f"{prefix}.{i}", item)
+    elif isinstance(attribute, dict):
+        for key, item in attribute.items():
+            yield from _items(f"{prefix}.{key}", item)
+
+
+class Module:
+    """Something with parameters, found among its attributes and those of the modules in them.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.offset = Parameter(2.0), Parameter(1.0)
+    ...     def __call__(self, x):
+    ...         return self.slope * x + self.offset
+    >>> line = Line()
+    >>> line(3.0).data, [name for name, _ in line.named_parameters()]
+    (7.0, ['slope', 'offset'])
+    """
+
+    #: Whether it is being trained; see :meth:`train` and :meth:`eval`.
+    training: bool = True
+    _owner: weakref.ref[Module] | None = None
+
+    @property
+    def owner(self) -> Module | None:
+        """The module it is an attribute of, as a neuron of its layer; None for the outermost."""
+        return None if self._owner is None else self._owner()
+
+    def __setattr__(self, name: str, attribute: Any) -> None:
+        object.__setattr__(self, name, attribute)
+        self._claim(name)
+
+    def _claim(self, name: str) -> None:
+        for _, item in _items(name, self.__dict__[name]):
+            object.__setattr__(item, "_owner", weakref.ref(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: attribute for name, attribute in self.__dict__.items() if name != "_owner"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in state:
+            self._claim(name)
+
+    def modules(self) -> list[Module]:
+        """Itself and every module inside it, each once, outer ones first."""
+        found: dict[int, Module] = {id(self): self}
+        for name, attribute in self.__dict__.items():
+            for _, item in _items(name, attribute):
+                if isinstance(item, Module):
+                    found.update((id(m), m) for m in item.modules() if id(m) not in found)
+        return list(found.values())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its name, such as ``layers.0.neurons.2.bias``; each once, in order."""
+        seen: set[Parameter] = set()
+        for name, item in self._walk(prefix):
+            if item not in seen:
+                seen.add(item)
+                yield name, item
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+        for attribute_name, attribute in self.__dict__.items():
+            for name, item in _items(f"{prefix}{attribute_name}", attribute):
+                if isinstance(item, Parameter):
+                    yield name, item
+                else:
+                    yield from item._walk(f"{name}.")
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter, each once, in the order the attributes were made."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set every gradient to 0.0, before the backward pass of the next step."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch it and every module in it to training (or, with False, out of it); gives itself."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch it and every module in it to evaluation; gives itself."""
+        return self.train(False)
+
+    def extra_repr(self) -> str:
+        """What its repr says in brackets, if it has no modules in it."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, attribute in self.__dict__.items():
+            for item_name, item in _items(name, attribute):
+                if isinstance(item, Module):
+                    inner = repr(item).replace("\n", "\n  ")
+                    lines.append(f"  ({item_name}): {inner}")
+        inside = "\n" + "\n".join(lines) + "\n" if lines else self.extra_repr()
+        return f"{type(self).__name__}({inside})"
+
+
+def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
+    """What ``module(*inputs)`` would be if its parameters were these; the module is left as it was.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope = Parameter(2.0)
+    ...     def __call__(self, x):
+    ...         return self.slope * x
+    >>> functional_call(Line(), {"slope": Value(10.0)}, 3.0).data
+    30.0
+
+    ``parameters`` maps names, as in ``named_parameters()``, to Values or numbers; one that is left
+    out keeps its own. Raises KeyError for a name the module does not have. The Values may be
+    computed, so that a gradient flows through an update of the parameters.
+    """
+    own = dict(module.named_parameters())
+    unknown = [name for name in parameters if name not in own]
+    if unknown:
+        raise KeyError(f"{type(module).__name__} has no parameter {unknown[0]!r}; it has {', '.join(own)}")
+    replaced = {
+        own[name]: value if isinstance(value, Value) else Value(value) for name, value in parameters.items()
+    }
+    kept: list[tuple[dict[str, Any], str, Any]] = []
+    try:
+        for inner in module.modules():
+            for name, attribute in list(inner.__dict__.items()):
+                kept.append((inner.__dict__, name, attribute))
+                inner.__dict__[name] = _replaced(attribute, replaced)
+        return module(*inputs)
+    finally:
+        for attributes, name, attribute in kept:
+            attributes[name] = attribute
+
+
+def _replaced(attribute: Any, replaced: dict[Any, Value]) -> Any:
+    """The attribute with other parameters; what holds none, and every module, stays the object it is."""
+    if isinstance(attribute, Parameter):
+        return replaced.get(attribute, attribute)
+    if isinstance(attribute, list | tuple):
+        return type(attribute)([_replaced(item, replaced) for item in attribute])
+    if isinstance(attribute, dict):
+        return {key: _replaced(item, replaced) for key, item in attribute.items()}
+    return attribute

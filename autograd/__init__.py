@@ -9,12 +9,13 @@
 """
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
     raise ImportError(
-        "HIPS autograd and glassgrad are installed over one another: both are imported as autograd. Uninstall "
-        "both (pip uninstall autograd glassgrad), then install glassgrad in an environment of its own"
+        "HIPS autograd and glassgrad are installed over one another: both are imported as autograd. "
+        "Uninstall both (pip uninstall autograd glassgrad), then install glassgrad where the other is not"
     )
 
 from .backward import grad, topological_order
@@ -22,8 +23,6 @@ from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax
 from .functional import hessian, hvp, jacobian
 from .value import FUNCTIONS, Value, is_grad_enabled, no_grad
-from .view.dot import draw
-from .view.stepping import steps
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {
@@ -33,10 +32,24 @@ _functions = {
 }
 globals().update(_functions)
 
+#: What is loaded when first used: the views would double the time that importing takes.
+_VIEWS = {"draw": ".view.dot", "steps": ".view.stepping"}
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .view.dot import draw
+    from .view.stepping import steps
+
     def __getattr__(name: str) -> Callable[..., Value]: ...
+
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _VIEWS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(_VIEWS[name], __name__), name)
+        return found
 
 
 __all__ = [

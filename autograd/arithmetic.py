@@ -253,6 +253,8 @@ def _when_first_called(entry: Primitive, kind: str, i: int) -> Rule:
         made = lanes.pull(entry.vjps[i]) if kind == "pulls" else lanes.push(lambda: entry.pulls[i])
         functions = getattr(entry, kind)
         setattr(entry, kind, (*functions[:i], made, *functions[i + 1 :]))
+        if entry.pull is not None:
+            entry.pull = made
         return made(*operands)
 
     return stand_in
@@ -276,6 +278,8 @@ def read_on_floats(entry: Primitive) -> None:
         _BARE[entry.name] = entry.run
         setattr(CAREFUL, entry.name, partial(entry.value, CAREFUL))
     entry.pulls = tuple(_when_first_called(entry, "pulls", i) for i in range(len(entry.vjps)))
+    if len(entry.vjps) == 1 and not entry.nary:
+        (entry.pull,) = entry.pulls
     if entry.nary:
         entry.pushes = tuple(_when_first_called(entry, "pushes", i) for i in range(len(entry.vjps)))
 

@@ -63,7 +63,9 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
     many: list[Iterator[Value]] = []  # the operands still to visit of the n-ary Values that wait
     node: Any = root
     root._grad = zero
-    while node is not None:
+    # The loops are `while True` for CPython 3.11's sake, which speeds up a function after some plain
+    # jumps backward, but does not count the conditional ones: the first passes are a quarter faster.
+    while True:
         a = node._a  # down along the first operands ...
         while a is not None and a._grad is not zero and a._op is not None:
             a._grad = zero
@@ -72,7 +74,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
             a = a._a
         if type(node._b) is list:
             many.append(iter(node._b))
-        while node is not None:  # ... and up again, until another operand has to be visited first
+        while True:  # ... and up again, until another operand has to be visited first
             b = node._b
             if b is not None:
                 if type(b) is list:
@@ -83,6 +85,8 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                         many.pop()
                         done(node)
                         node = pop()
+                        if node is None:
+                            return order
                         continue
                     b._grad = zero
                     push(node)
@@ -95,7 +99,8 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                     break
             done(node)
             node = pop()
-    return order
+            if node is None:
+                return order
 
 
 def backpropagate(root: Value, gradient: float = 1.0) -> None:
@@ -128,6 +133,8 @@ def backpropagate(root: Value, gradient: float = 1.0) -> None:
             b = node._b
             if b is not None:
                 b._grad += g
+        elif op.pull is not None:
+            node._a._grad += op.pull(g, node._pb, node._pa)
         elif op.nary:
             primals = node._pa
             cells = iter(node._b)
@@ -142,16 +149,12 @@ def backpropagate(root: Value, gradient: float = 1.0) -> None:
                     for c, cell in zip(compress(pull(g, *primals), live), cells):
                         cell._grad += c
         else:
-            pulls = op.pulls
-            if len(pulls) == 1:
-                node._a._grad += pulls[0](g, node._pb, node._pa)
-                continue
             a = node._a
             if a is not None:
-                a._grad += pulls[0](g, node._data, node._pa, node._pb)
+                a._grad += op.pulls[0](g, node._data, node._pa, node._pb)
             b = node._b
             if b is not None:
-                b._grad += pulls[1](g, node._data, node._pa, node._pb)
+                b._grad += op.pulls[1](g, node._data, node._pa, node._pb)
 
 
 # The pass told, product by product ----------------------------------------------------------------

@@ -44,8 +44,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "binds", "defaults", "doc", "lane", "name", "nary", "operands", "operator", "pulls", "pushes",
-        "run", "separator", "template", "value", "vjps",
+        "binds", "defaults", "doc", "lane", "name", "nary", "operands", "operator", "pull", "pulls",
+        "pushes", "run", "separator", "template", "value", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +81,7 @@ class Primitive:
         #: The readings on floats, made from the rules when first needed (arithmetic.py).
         self.run: Rule = value
         self.pulls: tuple[Rule, ...] = ()
+        self.pull: Rule | None = None
         self.pushes: tuple[Rule, ...] = ()
 
     def __repr__(self) -> str:
@@ -238,10 +239,11 @@ ERFC = primitive(
 
 
 def _tanh_vjp(m: Any, g: Any, out: Any, x: Any) -> Any:
-    # 1/cosh² as 4·σ(2x)·σ(−2x): 1 − tanh² loses all its digits where tanh rounds to 1, and a form in
-    # exp(−|x|) has a kink at 0, which is wrong from the third derivative on.
-    twice = 2.0 * x
-    return g * (4.0 * m.sigmoid(twice) * m.sigmoid(-twice))
+    # 1 − tanh² loses all its digits where tanh rounds to 1; 4·σ(2x)·σ(−2x), the same number, does not.
+    # (A form in exp(−|x|) would have a kink at 0, which is wrong from the third derivative on.)
+    square = out * out
+    tail = 4.0 * m.sigmoid(2.0 * x) * m.sigmoid(-2.0 * x)
+    return m.where(m.lt(square, 0.8), g * (1.0 - square), g * tail)
 
 
 TANH = primitive(
@@ -258,8 +260,8 @@ def _sigmoid(m: Any, x: Any) -> Any:
 
 
 def _sigmoid_vjp(m: Any, g: Any, out: Any, x: Any) -> Any:
-    # s·(1 − s) as s(x)·s(−x): 1 − s loses its digits where s rounds to 1.
-    return g * (out * m.sigmoid(-x))
+    # 1 − s loses all its digits where s rounds to 1; s(−x), the same number, does not.
+    return m.where(m.lt(out, 0.75), g * (out * (1.0 - out)), g * (out * m.sigmoid(-x)))
 
 
 SIGMOID = primitive(

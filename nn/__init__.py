@@ -5,7 +5,7 @@ import autograd
 if not hasattr(autograd, "topological_order"):
     raise ImportError(
         f"the autograd found at {autograd.__file__} is not glassgrad's but HIPS autograd: uninstall both "
-        "(pip uninstall autograd glassgrad), then install glassgrad in an environment of its own"
+        "(pip uninstall autograd glassgrad), then install glassgrad where the other is not"
     )
 
 from . import data, init

@@ -17,12 +17,20 @@ from .data import DataSet, two_moons
 STEPS = 150
 
 
+def _score(model: MLP, x: Sequence[float]) -> Value:
+    """The one output of the network."""
+    score = model(x)
+    if isinstance(score, list):
+        raise TypeError(f"the classifier has one output, not {len(score)}")
+    return score
+
+
 def _loss(model: MLP, samples: DataSet) -> tuple[Value, list[float]]:
     """The hinge loss plus a little weight decay, and the scores."""
     inputs, labels = samples
-    scores = [model(x) for x in inputs]
+    scores = [_score(model, x) for x in inputs]
     decay = 1e-4 * autograd.sum([p * p for p in model.parameters()])
-    return hinge_loss(scores, labels) + decay, [float(score) for score in scores]
+    return hinge_loss(scores, labels) + decay, [score.data for score in scores]
 
 
 def _right(scores: Iterable[float], labels: Iterable[int]) -> int:
@@ -34,16 +42,15 @@ def _first_iteration(model: MLP, samples: DataSet, lr: float) -> None:
     inputs, labels = samples
     weight = model.parameters()[0]
     print("The first iteration, in four steps")
-    score = model(inputs[0])
-    print(f"  1 forward    the sample ({inputs[0][0]:.3f}, {inputs[0][1]:.3f}) scores {float(score):.4f}")
+    score = _score(model, inputs[0])
+    print(f"  1 forward    the sample ({inputs[0][0]:.3f}, {inputs[0][1]:.3f}) scores {score.data:.4f}")
     loss, scores = _loss(model, samples)
     right = _right(scores, labels)
     print(f"  2 loss       {loss.data:.4f} over {len(labels)} samples; {right} of them are right")
     model.zero_grad()
     loss.backward()
-    print(
-        f"  3 backward   {len(model.parameters())} gradients; ∂loss/∂w of the first weight is {weight.grad:.4f}"
-    )
+    count = len(model.parameters())
+    print(f"  3 backward   {count} gradients; ∂loss/∂w of the first weight is {weight.grad:.4f}")
     before = weight.data
     SGD(model.parameters(), lr).step()
     print(f"  4 update     w = {before:.4f} − {lr:g} · ({weight.grad:.4f}) = {weight.data:.4f}\n")
@@ -102,7 +109,7 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     across = [low_x + (high_x - low_x) * i / 60 for i in range(61)]
     up = [low_y + (high_y - low_y) * i / 60 for i in range(61)]
     with no_grad():
-        scores = [[float(model((x, y))) for x in across] for y in up]
+        scores = [[_score(model, (x, y)).data for x in across] for y in up]
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -110,8 +117,9 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     shades = axes.contourf(across, up, scores, levels=20, cmap="PuOr_r", vmin=-reach, vmax=reach, alpha=0.8)
     axes.contour(across, up, scores, levels=[0.0], colors="#0f172a", linewidths=1.5)
     for label, marker, colour in ((-1, "o", "#1d4ed8"), (1, "s", "#c2410c")):
-        points = [x for x, y in zip(inputs, labels) if y == label]
-        axes.scatter(*zip(*points), marker=marker, s=24, c=colour, edgecolors="white", linewidths=0.6,
+        across = [x for (x, _), y in zip(inputs, labels) if y == label]
+        up = [x for (_, x), y in zip(inputs, labels) if y == label]
+        axes.scatter(across, up, marker=marker, s=24, c=colour, edgecolors="white", linewidths=0.6,
                      label=f"label {label:+d}")  # fmt: skip
     axes.set(title="Two moons: the score of each point", xlabel="x₁", ylabel="x₂")
     axes.legend(loc="upper right")
@@ -137,10 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _first_iteration(model, samples, lr=1.0)
     losses = train(model, samples, options.steps)
     with no_grad():
-        right = _right((float(model(x)) for x in samples[0]), samples[1])
-    print(
-        f"After {len(losses)} steps the loss is {losses[-1]:.4f}: {right} of {len(samples[1])} samples are right"
-    )
+        right = _right((_score(model, x).data for x in samples[0]), samples[1])
+    of = len(samples[1])
+    print(f"After {len(losses)} steps the loss is {losses[-1]:.4f}: {right} of {of} samples are right")
     if find_spec("matplotlib") is None:
         print('For the picture of the decision boundary: pip install "glassgrad[train]"')
     else:
@@ -150,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"python -m nn: the picture could not be saved: {error}", file=sys.stderr)
             return 1
         print(f"The decision boundary is drawn in {options.out}")
-    return 0 if right == len(samples[1]) else 1
+    return 0 if right == of else 1
 
 
 if __name__ == "__main__":

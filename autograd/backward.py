@@ -151,10 +151,10 @@ def backpropagate(root: Value, gradient: float = 1.0) -> None:
         else:
             a = node._a
             if a is not None:
-                a._grad += op.pulls[0](g, node._data, node._pa, node._pb)
+                a._grad += op.pulls[0](g, node._datum, node._pa, node._pb)
             b = node._b
             if b is not None:
-                b._grad += op.pulls[1](g, node._data, node._pa, node._pb)
+                b._grad += op.pulls[1](g, node._datum, node._pa, node._pb)
 
 
 # The pass told, product by product ----------------------------------------------------------------
@@ -181,7 +181,7 @@ def cotangents(node: Value, g: float) -> list[float]:
     if op is None:
         return []
     if not op.nary:
-        primals = (node._pb, node._pa) if len(op.vjps) == 1 else (node._data, *_two_primals(node))
+        primals = (node._pb, node._pa) if len(op.vjps) == 1 else (node._datum, *_two_primals(node))
         return [pull(g, *primals) for pull in op.pulls]
     result: list[float] = []
     for pull, primal in zip(op.pulls, node._pa[1:], strict=True):
@@ -333,9 +333,9 @@ def _refuse_overwritten(node: Value, operands: Sequence[Value | float]) -> None:
     elif len(op.vjps) == 1:
         then, result = [node._pa], node._pb
     else:
-        then, result = [node._pa, node._pb], node._data
+        then, result = [node._pa, node._pb], node._datum
     for value, number in [*zip(operands, then, strict=True), (node, result)]:
-        if isinstance(value, Value) and value._data is not number and repr(value._data) != repr(number):
+        if isinstance(value, Value) and value._datum is not number and repr(value._datum) != repr(number):
             raise RuntimeError(
                 f"{value!r} was {number!r} in the forward pass and has been overwritten since, so its "
                 "gradient can't be differentiated again: compute the output again, then call grad()"

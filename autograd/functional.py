@@ -71,7 +71,7 @@ def hvp(
 
     Two backward passes, whatever the number of arguments (Pearlmutter, 1994).
     """
-    inputs = _leaves(at)
+    inputs, v = _leaves(at), list(v)
     if len(v) != len(inputs):
         raise ValueError(
             f"the vector has {len(v)} elements but the point has {len(inputs)}; give as many of each"

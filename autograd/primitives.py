@@ -151,6 +151,13 @@ NEG = primitive(
 )  # fmt: skip
 
 
+def _pow_base_vjp(m: Any, g: Any, out: Any, a: Any, b: Any) -> Any:
+    # At b = 0 the power is 1 for every a, so the slope is 0 even where a**−1 is infinite; written out,
+    # a**(b − 1) becomes a**b / a, so that what the slope does as b moves is not cut off.
+    at_zero = m.where(m.lt(0.0, m.abs(a)), g * (b * a**b / a), 0.0)
+    return m.where(m.eq(b, 0.0), at_zero, g * (b * a ** (b - 1.0)))
+
+
 def _pow_exponent_vjp(m: Any, g: Any, out: Any, a: Any, b: Any) -> Any:
     slope = g * (a**b * m.log(a))
     return m.where(m.eq(a, 0.0), m.where(m.le(0.0, b), 0.0, slope), slope)  # 0**b is flat for b ≥ 0
@@ -159,8 +166,7 @@ def _pow_exponent_vjp(m: Any, g: Any, out: Any, a: Any, b: Any) -> Any:
 POW = primitive(
     "pow",
     lambda m, a, b: a**b,
-    # At b = 0 the power is 1 whatever a is, so the gradient is 0 even where a**-1 is infinite.
-    lambda m, g, out, a, b: m.where(m.eq(b, 0.0), 0.0, g * (b * a ** (b - 1.0))),
+    _pow_base_vjp,
     _pow_exponent_vjp,
     template="{a}^{b}", binds=POWER, operator=True,
     doc="a ** b; 0**0 is 1, a negative base to a fraction is nan",
@@ -168,7 +174,7 @@ POW = primitive(
 ABS = primitive(
     "abs",
     lambda m, x: m.abs(x),
-    lambda m, g, out, x: m.where(m.lt(x, 0.0), -g, m.where(m.eq(x, 0.0), 0.0, g)),
+    lambda m, g, out, x: m.where(m.lt(x, 0.0), -g, m.where(m.lt(0.0, x), g, 0.0)),
     template="|{x}|", operator=True,
     doc="|x|; the subgradient at 0 is 0",
 )  # fmt: skip
@@ -285,7 +291,7 @@ LEAKY_RELU = primitive(
 ELU = primitive(
     "elu",
     lambda m, x: m.where(m.lt(0.0, x), x, m.expm1(x)),
-    lambda m, g, out, x: m.where(m.lt(0.0, x), g, g * m.exp(x)),
+    lambda m, g, out, x: m.where(m.le(x, 0.0), g * m.exp(x), g),
     doc="x where x > 0, else exp(x) − 1",
 )
 

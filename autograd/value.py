@@ -101,14 +101,14 @@ class Value:
     number. ``==`` and ``hash`` go by identity, ``<`` and its like compare the numbers.
     """
 
-    __slots__ = ("_a", "_b", "_data", "_grad", "_label", "_op", "_pa", "_pb")
+    __slots__ = ("_a", "_b", "_datum", "_grad", "_label", "_op", "_pa", "_pb")
 
     #: Tells numpy to leave ``array * value`` to us, who refuse it: an array never hides in a Value.
     __array_ufunc__ = None
 
     _a: Value | None
     _b: Any
-    _data: float
+    _datum: float
     _grad: float
     _label: str
     _op: Primitive | None
@@ -116,7 +116,7 @@ class Value:
     _pb: Any
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
-        self._data = data if type(data) is float else _number_or_raise(data, "the data of a Value")
+        self._datum = data if type(data) is float else _number_or_raise(data, "the data of a Value")
         self._grad = _UNSET
         self._op = self._a = self._b = self._pa = self._pb = None
         if label != "":
@@ -143,11 +143,11 @@ class Value:
     @property
     def data(self) -> float:
         """The number. Writing it changes this Value alone; what was computed from it stays."""
-        return self._data
+        return self._datum
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
-        self._data = _number_or_raise(data, "the data of a Value")
+        self._datum = _number_or_raise(data, "the data of a Value")
 
     @property
     def grad(self) -> float | None:
@@ -208,11 +208,11 @@ class Value:
 
     def item(self) -> float:
         """The number, as ``data``; PyTorch's name for it."""
-        return self._data
+        return self._datum
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows back."""
-        return Value(self._data)
+        return Value(self._datum)
 
     def zero_grad(self) -> None:
         """Set the gradient to 0.0, before a backward pass that is to start afresh."""
@@ -238,29 +238,29 @@ class Value:
     def __repr__(self) -> str:
         grad = "" if self.grad is None else f", grad={self.grad!r}"
         label = f", label={_short(self.label)}" if self.label else ""
-        return f"{type(self).__name__}({self._data!r}{grad}{label})"
+        return f"{type(self).__name__}({self._datum!r}{grad}{label})"
 
     def __float__(self) -> float:
-        return self._data
+        return self._datum
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._datum)
 
     def __lt__(self, other: Value | SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._data < y
+        y = other._datum if isinstance(other, Value) else number(other)
+        return NotImplemented if y is None else self._datum < y
 
     def __le__(self, other: Value | SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._data <= y
+        y = other._datum if isinstance(other, Value) else number(other)
+        return NotImplemented if y is None else self._datum <= y
 
     def __gt__(self, other: Value | SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._data > y
+        y = other._datum if isinstance(other, Value) else number(other)
+        return NotImplemented if y is None else self._datum > y
 
     def __ge__(self, other: Value | SupportsFloat) -> bool:
-        y = other._data if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._data >= y
+        y = other._datum if isinstance(other, Value) else number(other)
+        return NotImplemented if y is None else self._datum >= y
 
     def __getstate__(self) -> object:
         """A leaf can be copied and pickled; a computed Value is refused, as in PyTorch."""
@@ -269,7 +269,7 @@ class Value:
                 f"only a leaf can be copied or pickled, not {self!r}, which {self._op.name} computed: "
                 "copy its .detach(), or the leaves and compute it again"
             )
-        return self._data, self.grad, self.label
+        return self._datum, self.grad, self.label
 
     def __setstate__(self, state: tuple[float, float | None, str]) -> None:
         data, grad, label = state
@@ -281,7 +281,7 @@ class Value:
 
     def __add__(self, other: Value | SupportsFloat) -> Value:
         if isinstance(other, Value):
-            y = other._data
+            y = other._datum
             b: Value | None = other
         else:
             if type(other) is not float:
@@ -291,9 +291,9 @@ class Value:
             y = other  # type: ignore[assignment]
             b = None
         if _paused and get_ident() in _paused:
-            return Value(self._data + y)
+            return Value(self._datum + y)
         node = _new(Value)
-        node._data = self._data + y
+        node._datum = self._datum + y
         node._grad = _UNSET
         node._op = ADD
         node._a = self
@@ -304,7 +304,7 @@ class Value:
 
     def __mul__(self, other: Value | SupportsFloat) -> Value:
         if isinstance(other, Value):
-            y = other._data
+            y = other._datum
             b: Value | None = other
         else:
             if type(other) is not float:
@@ -314,11 +314,11 @@ class Value:
             y = other  # type: ignore[assignment]
             b = None
         if _paused and get_ident() in _paused:
-            return Value(self._data * y)
+            return Value(self._datum * y)
         node = _new(Value)
-        node._pa = x = self._data
+        node._pa = x = self._datum
         node._pb = y
-        node._data = x * y
+        node._datum = x * y
         node._grad = _UNSET
         node._op = MUL
         node._a = self
@@ -333,12 +333,12 @@ def _unary_method(entry: Primitive) -> Callable[[Value], Value]:
     run = entry.run
 
     def method(self: Value) -> Value:
-        x = self._data
+        x = self._datum
         if _paused and get_ident() in _paused:
             return Value(run(x))
         node = _new(Value)
         node._pa = x
-        node._data = node._pb = run(x)
+        node._datum = node._pb = run(x)
         node._grad = _UNSET
         node._op = entry
         node._a = self
@@ -354,7 +354,7 @@ def _binary_node(entry: Primitive, a: Value | None, x: float, b: Value | None, y
     node = _new(Value)
     node._pa = x
     node._pb = y
-    node._data = entry.run(x, y)
+    node._datum = entry.run(x, y)
     node._grad = _UNSET
     node._op = entry
     node._a = a
@@ -365,9 +365,9 @@ def _binary_node(entry: Primitive, a: Value | None, x: float, b: Value | None, y
 def _binary_method(entry: Primitive) -> Callable[[Value, Any], Value]:
     def method(self: Value, other: Any) -> Value:
         if isinstance(other, Value):
-            return _binary_node(entry, self, self._data, other, other._data)
+            return _binary_node(entry, self, self._datum, other, other._datum)
         y = number(other)
-        return NotImplemented if y is None else _binary_node(entry, self, self._data, None, y)
+        return NotImplemented if y is None else _binary_node(entry, self, self._datum, None, y)
 
     return method
 
@@ -375,7 +375,7 @@ def _binary_method(entry: Primitive) -> Callable[[Value, Any], Value]:
 def _reflected_method(entry: Primitive) -> Callable[[Value, Any], Value]:
     def method(self: Value, other: Any) -> Value:
         x = number(other)
-        return NotImplemented if x is None else _binary_node(entry, None, x, self, self._data)
+        return NotImplemented if x is None else _binary_node(entry, None, x, self, self._datum)
 
     return method
 
@@ -403,8 +403,8 @@ def _function_of_one(entry: Primitive) -> Callable[[Any], Value]:
 
 def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
     def function(a: Any, b: Any) -> Value:
-        x = a._data if isinstance(a, Value) else number(a)
-        y = b._data if isinstance(b, Value) else number(b)
+        x = a._datum if isinstance(a, Value) else number(a)
+        y = b._datum if isinstance(b, Value) else number(b)
         if x is None or y is None:
             raise _operand_error(entry, a if x is None else b)
         u = a if isinstance(a, Value) else None
@@ -428,7 +428,7 @@ def _read_group(entry: Primitive, items: Any) -> tuple[list[float], Any, list[Va
     """The numbers of a group, which of its operands are Values (True: all, False: none), and those."""
     primals = []
     for item in items:
-        x = item._data if isinstance(item, Value) else number(item)
+        x = item._datum if isinstance(item, Value) else number(item)
         if x is None:
             raise _operand_error(entry, item)
         primals.append(x)
@@ -450,13 +450,13 @@ _READ_MANY = """
         primals_{x}, live_{x}, {x} = [*{x}], False, ()
     else:
         try:
-            primals_{x}, live_{x} = [v._data for v in {x}], True
+            primals_{x}, live_{x} = [v._datum for v in {x}], True
         except AttributeError:
             primals_{x}, live_{x}, {x} = read(entry, {x})
 """
 _READ_ONE = """
     if isinstance({x}, Value):
-        primals_{x}, live_{x}, {x} = {x}._data, True, ({x},)
+        primals_{x}, live_{x}, {x} = {x}._datum, True, ({x},)
     else:
         (primals_{x},), live_{x}, {x} = read(entry, ({x},))
 """
@@ -468,7 +468,7 @@ _RECORD = """
     node = new(Value)
     node._pa = (out, {primals})
     node._pb = None if {all_live} else ({lives})
-    node._data = out
+    node._datum = out
     node._grad = UNSET
     node._op = entry
     node._a = None
@@ -504,6 +504,25 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     return function
 
 
+#: The rule language on Values: arithmetic is recorded, conditions look at the numbers alone; every
+#: primitive is added by its name.
+ON_VALUES = SimpleNamespace(
+    where=lambda condition, a, b: a if condition else b,
+    lt=lambda a, b: float(a) < float(b),
+    le=lambda a, b: float(a) <= float(b),
+    eq=lambda a, b: float(a) == float(b),
+)
+
+
+def _on_values(entry: Primitive) -> Callable[..., Any]:
+    function = FUNCTIONS[entry.name]
+
+    def apply(*operands: Any) -> Any:
+        return function(*operands) if any(isinstance(x, Value) for x in operands) else entry.run(*operands)
+
+    return apply
+
+
 #: What Python spells with an operator: the names of its methods.
 _DUNDERS = {
     "add": ("__add__", "__radd__"),
@@ -532,6 +551,7 @@ def make_callable(entry: Primitive) -> None:
         if name not in Value.__dict__:  # + and * are written out above
             setattr(Value, name, _named(maker(entry), name, entry.doc, f"{Value.__qualname__}."))
     FUNCTIONS[entry.name] = _named(function, entry.name, f"{entry.template}: {entry.doc}")
+    setattr(ON_VALUES, entry.name, _on_values(entry))
 
 
 def _named(function: Callable[..., Value], name: str, doc: str, owner: str = "") -> Callable[..., Value]:
@@ -576,22 +596,3 @@ def no_grad() -> Iterator[None]:
 def is_grad_enabled() -> bool:
     """Whether this thread records what it computes; False inside ``no_grad()``."""
     return get_ident() not in _paused
-
-
-def _on_values(entry: Primitive) -> Callable[..., Any]:
-    function = FUNCTIONS[entry.name]
-
-    def apply(*operands: Any) -> Any:
-        return function(*operands) if any(isinstance(x, Value) for x in operands) else entry.run(*operands)
-
-    return apply
-
-
-#: The rule language on Values: arithmetic is recorded, conditions look at the numbers alone.
-ON_VALUES = SimpleNamespace(
-    where=lambda condition, a, b: a if condition else b,
-    lt=lambda a, b: float(a) < float(b),
-    le=lambda a, b: float(a) <= float(b),
-    eq=lambda a, b: float(a) == float(b),
-    **{name: _on_values(entry) for name, entry in PRIMITIVES.items()},
-)

@@ -1,0 +1,60 @@
+"""What the README shows is what happens."""
+
+import doctest
+import io
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+import autograd
+from autograd.primitives import PRIMITIVES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXAMPLE = BLOCKS[0]
+
+
+def test_the_first_example_prints_what_it_says() -> None:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(EXAMPLE, {})
+    assert printed.getvalue().strip() == EXAMPLE.rsplit("# ", 1)[1].strip() == "4.0 -20.0 -8.0 4.0"
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if ">>>" in b], ids=["steps", "tour"])
+def test_the_sessions_run_as_shown(block: str) -> None:
+    names: dict[str, object] = {}
+    with redirect_stdout(io.StringIO()):
+        exec(EXAMPLE, names)
+    test = doctest.DocTestParser().get_doctest(block, names, "README", "README.md", 0)
+    assert test.examples
+    results = doctest.DocTestRunner(verbose=False).run(test)
+    assert results.failed == 0
+
+
+def test_the_primitive_shown_is_the_one_in_the_table() -> None:
+    shown = next(block for block in BLOCKS if "primitive(" in block)
+    without_comments = re.sub(r"  # [^\n]*", "", shown)
+    assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
+
+
+def test_every_function_is_named() -> None:
+    missing = [n for n in (*PRIMITIVES, *autograd.__all__) if hasattr(autograd, n) and n not in README]
+    assert missing == ["GradientError", "is_grad_enabled"]
+
+
+def test_the_two_commands_are_there_and_ci_runs_the_second() -> None:
+    run = 'python3 -m venv .venv && .venv/bin/pip install -e ".[viz]" && .venv/bin/python -m autograd\n'
+    test = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest\n'
+    assert run in README
+    assert test in README
+    assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_file_it_links_to_exists() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
+    assert links
+    assert [link for pair in links for link in pair if link and not (ROOT / link).exists()] == []

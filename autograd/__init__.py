@@ -22,7 +22,8 @@ from .backward import grad, topological_order
 from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax
 from .functional import hessian, hvp, jacobian
-from .value import FUNCTIONS, Value, is_grad_enabled, no_grad
+from .operations import FUNCTIONS
+from .value import Value, is_grad_enabled, no_grad
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {

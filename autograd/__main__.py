@@ -6,8 +6,10 @@ python -m autograd "p = w*x; (p - y)**2" w=2 x=5 y=12
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
+import unicodedata
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +59,7 @@ def _inputs(pairs: Sequence[str]) -> dict[str, Value]:
     inputs: dict[str, Value] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
-        name = name.strip()
+        name = unicodedata.normalize("NFKC", name.strip())
         if not equals or not name.isidentifier():
             raise ValueError(f"an input is written name=number, like w=2, not {pair!r}")
         if name in inputs:
@@ -162,13 +164,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = sys.argv[1:] if arguments is None else arguments
     # An expression may begin with a minus, which argparse would take for an option.
-    options = parser.parse_args(
+    options = parser.parse_intermixed_args(
         [a if not a.startswith("-") or _is_option(parser, a) else f" {a}" for a in given]
     )
-    source, pairs = (options.expression, options.inputs) if options.expression else EXAMPLE
+    source, pairs = (options.expression, options.inputs) if options.expression is not None else EXAMPLE
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a stream that has no ∂ gets a ?, not an error
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
         parser.error(f"--out {options.out}: end the name in .svg, .png or .dot")
-    in_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    in_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     colours = _Colours(options.color == "always" or (options.color == "auto" and in_terminal))
     try:
         inputs = _inputs(pairs)

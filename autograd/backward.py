@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import Any, Literal, NamedTuple, overload
 
+from .operations import ON_VALUES
 from .primitives import ADD, MUL
-from .value import ON_VALUES, Value
+from .value import Value
 
 
 def topological_order(root: Value) -> list[Value]:

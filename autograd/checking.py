@@ -10,7 +10,8 @@ from typing import SupportsFloat
 
 from .backward import cotangents, regroup, topological_order
 from .functional import _gradient, _leaves, _scalar
-from .value import FUNCTIONS, Value
+from .operations import FUNCTIONS
+from .value import Value
 
 
 class GradientError(AssertionError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import SupportsFloat
 
-from .value import FUNCTIONS, Value
+from .operations import FUNCTIONS
+from .value import Value
 
 
 def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:

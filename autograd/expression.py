@@ -7,10 +7,13 @@ the table's functions, and assignments separated by semicolons.
 from __future__ import annotations
 
 import ast
+import unicodedata
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .value import FUNCTIONS, Value
+from .operations import FUNCTIONS
+from .value import Value
 
 #: Deeper nesting than this is refused; nobody reads it and Python's own parser gives up soon after.
 DEEPEST = 100
@@ -50,7 +53,9 @@ def compute(source: str, inputs: Mapping[str, Value]) -> Value:
     power. Raises ExpressionError, which points at the place.
     """
     flat = " ".join(source.splitlines())
-    reader = _Reader(flat, inputs)
+    if "#" in flat:
+        raise ExpressionError("a comment has no place in an expression", flat, flat.index("#"))
+    reader = _Reader(flat, {unicodedata.normalize("NFKC", name): x for name, x in inputs.items()})
     return reader.statements(_parse(flat))
 
 
@@ -58,13 +63,15 @@ def _parse(source: str) -> ast.Module:
     if deep := _deepest_bracket(source):
         raise ExpressionError(f"brackets are nested more than {DEEPEST} deep", source, deep)
     try:
-        return ast.parse(source.strip())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's advice on what is refused below anyway
+            return ast.parse(source.strip())
     except SyntaxError as error:
         column = min(max((error.offset or 1) - 1 + len(source) - len(source.lstrip()), 0), len(source))
         raise ExpressionError(f"this is not an expression: {error.msg}", source, column) from None
     except (RecursionError, MemoryError):
         raise ExpressionError(
-            "the expression is nested too deep to be read", source, 0, len(source)
+            "the expression is too long or nested too deep to be read", source, 0, len(source)
         ) from None
     except ValueError as error:  # a null byte, or a number of too many digits
         raise ExpressionError(f"this is not an expression: {error}", source, 0) from None
@@ -176,9 +183,9 @@ class _Reader:
     def call(self, node: ast.Call) -> Value | float:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _CALLABLE:
+            called = ast.get_source_segment(self.source.strip(), node.func) or ""
             raise self.error(
-                f"there is no function {ast.unparse(node.func)[:40]!r}; "
-                f"there are {', '.join(sorted(_CALLABLE))}",
+                f"there is no function {called[:40]!r}; there are {', '.join(sorted(_CALLABLE))}",
                 node.func,
             )
         if node.keywords:

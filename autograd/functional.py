@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
 
 from .backward import grad
-from .value import FUNCTIONS, Value
+from .operations import FUNCTIONS
+from .value import Value
 
 
 def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
-from autograd import arithmetic, primitives, value
+from autograd import arithmetic, primitives
 from autograd.arithmetic import CAREFUL, Ieee, read_on_floats
+from autograd.operations import FUNCTIONS, ON_VALUES, make_callable
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.value import FUNCTIONS, Value, make_callable
+from autograd.value import Value
 
 SPECIAL = [
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.5, 3.0, -8.0, 30.0, -30.0, 300.0, -300.0, 710.0, -746.0,
@@ -96,6 +97,6 @@ def temporary_primitive(name: str, *rules: Any, **more: Any) -> Iterator[Primiti
         FUNCTIONS.pop(name, None)
         arithmetic._BARE.pop(name, None)
         vars(CAREFUL).pop(name, None)
-        vars(value.ON_VALUES).pop(name, None)
+        vars(ON_VALUES).pop(name, None)
         if name in vars(Value):
             delattr(Value, name)

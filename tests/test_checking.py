@@ -8,7 +8,7 @@ import pytest
 
 import autograd
 from autograd import GradientError, Value, check_grads
-from autograd.value import FUNCTIONS
+from autograd.operations import FUNCTIONS
 
 from .table import temporary_primitive
 

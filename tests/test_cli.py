@@ -279,7 +279,6 @@ def test_numbers_beyond_the_floats_are_no_error(run) -> None:
     assert result.section("Forward")[-1][-1] == "inf"
 
 
-@pytest.mark.xfail(strict=True, reason="bug: an option between the expression and its inputs is refused")
 def test_options_may_stand_anywhere(run) -> None:
     assert run("w*x", "--out", "g.svg", "w=2", "x=3").code == 0
 
@@ -411,13 +410,11 @@ def test_a_mistake_on_the_command_line(run, arguments: list[str], message: str) 
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="bug: an empty expression runs the example")
 @pytest.mark.parametrize("arguments", [[""], ["", "w=2"]])
 def test_an_empty_expression_is_refused(run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Python reads µ as μ, the inputs keep µ")
 def test_a_name_with_another_normal_form(run) -> None:
     assert run("µ*2", "µ=3").code == 0
 
@@ -484,7 +481,6 @@ def test_a_broken_pipe_is_no_error(length: int) -> None:
     assert first.wait(60) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="bug: on a stream that is not UTF-8 the output ends in a usage error")
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
 def test_a_stream_of_another_encoding(encoding: str) -> None:
     """As on Windows, when the output goes to a file."""

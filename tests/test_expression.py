@@ -140,7 +140,6 @@ def test_a_name_may_be_that_of_a_function() -> None:
     assert value_of("exp = 3; exp * exp(0)") == 3.0
 
 
-@pytest.mark.xfail(strict=True, reason="bug: after a # the next lines are left out without a word")
 def test_a_comment_does_not_swallow_the_lines_after_it() -> None:
     try:
         result = value_of("x  # the first\n - y", x=3.0, y=1.0)
@@ -149,7 +148,6 @@ def test_a_comment_does_not_swallow_the_lines_after_it() -> None:
     assert result == 2.0
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Python reads µ as μ, the inputs keep µ")
 def test_a_name_is_found_in_the_form_it_was_typed() -> None:
     assert compute("µ * 2", {"µ": Value(3.0, label="µ")}).data == 6.0
 
@@ -382,7 +380,6 @@ UNPARSED = {
 }
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="bug: ast.unparse of what is called recurses")
 @pytest.mark.parametrize("source", UNPARSED.values(), ids=UNPARSED.keys())
 def test_a_call_of_something_deep_is_refused(source: str) -> None:
     assert "there is no function" in str(refusal(source, x=1.0))
@@ -425,9 +422,6 @@ def test_any_text_computes_or_is_refused(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["1if x else 2", "0x1for x in y", "'\\d'"])
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="bug: Python's SyntaxWarning on what it reads reaches the user"
-)
 def test_no_warning_reaches_the_user(source: str) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -14,7 +14,7 @@ import pytest
 
 import autograd
 import nn
-from autograd.value import FUNCTIONS
+from autograd.operations import FUNCTIONS
 
 #: A module imports those of earlier lines only, or of its own package.
 LAYERS = [
@@ -22,6 +22,7 @@ LAYERS = [
     ["symbols"],
     ["arithmetic"],
     ["value"],
+    ["operations"],
     ["backward"],
     ["functional", "checking", "composed", "expression", "view", "compiler"],
     ["__init__"],

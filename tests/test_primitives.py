@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from autograd import Value, check_grads, grad
 from autograd.backward import backpropagate, cotangents
+from autograd.operations import FUNCTIONS
 from autograd.primitives import ADD, MUL, PRIMITIVES, Primitive, primitive
-from autograd.value import FUNCTIONS
 
 from .table import (
     SPECIAL,

@@ -188,7 +188,7 @@ def test_a_dropped_graph_is_freed_at_once(name: str) -> None:
     before = _alive()
     x = Value(0.5)
     operands = [[x * 1.0, x, x * 2.0] if o.endswith("*") else x * 1.5 for o in entry.operands]
-    out = autograd.value.FUNCTIONS[name](*operands)
+    out = autograd.operations.FUNCTIONS[name](*operands)
     out.backward()
     slopes = grad(out, x, create_graph=True)
     grad(slopes[0], x, allow_unused=True)

@@ -14,7 +14,7 @@ import pytest
 
 import autograd
 from autograd import Value, is_grad_enabled, no_grad, topological_order
-from autograd.value import FUNCTIONS
+from autograd.operations import FUNCTIONS
 
 from .table import bits
 

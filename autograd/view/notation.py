@@ -6,7 +6,7 @@ import math
 import unicodedata
 
 from ..backward import topological_order
-from ..primitives import ATOM, Primitive
+from ..primitives import ATOM, POWER, Primitive
 from ..value import Value
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -64,6 +64,8 @@ def clean(label: str) -> str:
         for c in label[: 4 * LABEL_LENGTH]
     )
     shown = " ".join(shown.split())
+    if not label.strip():
+        return ""
     return (
         shown if len(shown) <= LABEL_LENGTH and len(label) <= 4 * LABEL_LENGTH else shown[:LABEL_LENGTH] + "…"
     )
@@ -84,12 +86,13 @@ class Names:
 
     def __init__(self, order: list[Value]) -> None:
         self._names: dict[Value, str] = {}
+        self._next: dict[str, int] = {}
         taken: set[str] = set()
         for value in order:
             if name := clean(value.label):
-                self._names[value] = self._free(name, taken, start=2)
+                self._names[value] = self._free(name, taken)
         if order[-1] not in self._names:
-            self._names[order[-1]] = self._free("out", taken, start=2)
+            self._names[order[-1]] = self._free("out", taken)
         #: The name of the Value the graph ends in.
         self.root = self._names[order[-1]]
         counts = {"x": 0, "h": 0}
@@ -104,11 +107,12 @@ class Names:
                 taken.add(name)
                 self._names[value] = name
 
-    @staticmethod
-    def _free(name: str, taken: set[str], start: int) -> str:
-        unique, n = name, start
+    def _free(self, name: str, taken: set[str]) -> str:
+        """The name if no other has it, else with the next number."""
+        unique = name
         while unique in taken:
-            unique, n = f"{name}{subscript(n)}", n + 1
+            self._next[name] = self._next.get(name, 1) + 1
+            unique = name + subscript(self._next[name])
         taken.add(unique)
         return unique
 
@@ -152,20 +156,22 @@ def operation(value: Value, names: Names) -> str:
         return ""
     operands = value.operands
     if op.nary:
-        return _many(op, [names.of(x) for x in operands], operands)
+        bracket = op.binds != ATOM
+        return _many(op, [_shown(x, names, bracket=bracket) for x in operands], operands)
     if len(operands) == 2 and is_exponent(value, operands[1]):
         return names.of(operands[0]) + number(float(operands[1])).translate(_SUPERSCRIPTS)
-    shown = [_bracketed(op, i, x, names) for i, x in enumerate(operands)]
+    inside_call = op.binds == ATOM
+    shown = [
+        _shown(x, names, bracket=not inside_call and (i > 0 or op.binds == POWER))
+        for i, x in enumerate(operands)
+    ]
     return op.template.format(**dict(zip(op.operands, shown, strict=True)))
 
 
-def _bracketed(op: Primitive, position: int, operand: Value | float, names: Names) -> str:
-    """A negative constant needs brackets wherever another sign would stand beside it."""
+def _shown(operand: Value | float, names: Names, bracket: bool) -> str:
+    """The operand's name or number; a negative constant in brackets where a sign stands beside it."""
     text = names.of(operand)
-    inside_call = op.binds == ATOM
-    if text.startswith("−") and not isinstance(operand, Value) and not inside_call and position > 0:
-        return f"({text})"
-    return text
+    return f"({text})" if bracket and text.startswith("−") and not isinstance(operand, Value) else text
 
 
 def _many(op: Primitive, shown: list[str], operands: tuple[Value | float, ...]) -> str:

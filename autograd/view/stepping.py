@@ -16,10 +16,11 @@ class Step(NamedTuple):
     """One application of the chain rule: ``operand`` receives from ``node``, which was made of it.
 
     ``contribution = upstream · local``: ∂root/∂node times ∂node/∂operand; ``gradient`` is what the
-    operand has received so far, this step included. The first step is the seed, ∂root/∂root = 1:
-    its ``node`` is None. It prints as its equation.
+    operand has received so far, this step included. Step number 0 is the seed, ∂root/∂root = 1: its
+    ``node`` is None. It prints as its equation.
     """
 
+    number: int
     node: Value | None
     operand: Value
     position: int
@@ -61,16 +62,15 @@ class Steps(Sequence[Step]):
 
     def rows(self) -> list[list[str]]:
         """The table: the number of the step, from where, to where, the equation, the sum so far."""
-        first = self._steps[0].names if self._steps else None
         return [
             [
-                str(i),
+                str(step.number),
                 step.names[step.operand],
-                "" if step.node is None or first is None else first[step.node],
+                "" if step.node is None else step.names[step.node],
                 str(step),
                 number(step.gradient),
             ]
-            for i, step in enumerate(self._steps)
+            for step in self
         ]
 
     HEADER = ("step", "to", "from", "chain rule", "gradient so far")
@@ -98,7 +98,7 @@ def steps(root: Value) -> Steps:
     if not isinstance(root, Value):
         raise TypeError(f"steps() takes the Value to start from, not {type(root).__name__} {root!r}")
     names = Names(topological_order(root))
-    result = [Step(None, root, 0, 1.0, 1.0, 1.0, 1.0, False, names)]
+    result = [Step(0, None, root, 0, 1.0, 1.0, 1.0, 1.0, False, names)]
     totals: dict[Value, float] = {}
     locals_of: tuple[Value | None, list[float]] = (None, [])
     for node, position, operand, upstream, contribution in contributions(root):
@@ -108,8 +108,8 @@ def steps(root: Value) -> Steps:
         totals[operand] = totals.get(operand, -0.0) + contribution
         result.append(
             Step(
-                node, operand, position, upstream, locals_of[1][position], contribution, totals[operand],
-                again, names,
+                len(result), node, operand, position, upstream, locals_of[1][position], contribution,
+                totals[operand], again, names,
             )
         )  # fmt: skip
     return Steps(root, result)

@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
 def glassgrad() -> SimpleNamespace:
     from autograd import log_softmax, softmax
-    from autograd.value import FUNCTIONS
+    from autograd.operations import FUNCTIONS
 
     return SimpleNamespace(**FUNCTIONS, softmax=softmax, log_softmax=log_softmax)
 

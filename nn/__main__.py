@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -14,14 +15,12 @@ from autograd import Value, no_grad
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons
 
-STEPS = 150
+STEPS = 200
 
 
 def _score(model: MLP, x: Sequence[float]) -> Value:
     """The one output of the network."""
-    score = model(x)
-    if isinstance(score, list):
-        raise TypeError(f"the classifier has one output, not {len(score)}")
+    score: Value = model(x)
     return score
 
 
@@ -117,10 +116,11 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     shades = axes.contourf(across, up, scores, levels=20, cmap="PuOr_r", vmin=-reach, vmax=reach, alpha=0.8)
     axes.contour(across, up, scores, levels=[0.0], colors="#0f172a", linewidths=1.5)
     for label, marker, colour in ((-1, "o", "#1d4ed8"), (1, "s", "#c2410c")):
-        across = [x for (x, _), y in zip(inputs, labels) if y == label]
-        up = [x for (_, x), y in zip(inputs, labels) if y == label]
-        axes.scatter(across, up, marker=marker, s=24, c=colour, edgecolors="white", linewidths=0.6,
-                     label=f"label {label:+d}")  # fmt: skip
+        of_label = [x for x, y in zip(inputs, labels) if y == label]
+        axes.scatter(
+            [x for x, _ in of_label], [y for _, y in of_label], marker=marker, s=24, c=colour,
+            edgecolors="white", linewidths=0.6, label=f"label {label:+d}",
+        )  # fmt: skip
     axes.set(title="Two moons: the score of each point", xlabel="x₁", ylabel="x₂")
     axes.legend(loc="upper right")
     figure.colorbar(shades, ax=axes, label="score")
@@ -137,6 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=STEPS, help=f"at the most ({STEPS})")
     parser.add_argument("--out", type=Path, default=Path("moons.png"), help="the picture (moons.png)")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a stream that has no ∂ gets a ?, not an error
+    if options.out.suffix.lower() not in (".png", ".svg", ".pdf"):
+        parser.error(f"--out {options.out}: end the name in .png, .svg or .pdf")
     if options.steps < 1:
         parser.error(f"--steps must be 1 or more, not {options.steps}")
     samples = two_moons(100, noise=0.1, seed=options.seed)
@@ -145,9 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _first_iteration(model, samples, lr=1.0)
     losses = train(model, samples, options.steps)
     with no_grad():
-        right = _right((_score(model, x).data for x in samples[0]), samples[1])
-    of = len(samples[1])
-    print(f"After {len(losses)} steps the loss is {losses[-1]:.4f}: {right} of {of} samples are right")
+        loss, scores = _loss(model, samples)
+    right, of = _right(scores, samples[1]), len(samples[1])
+    print(f"After {len(losses)} steps the loss is {loss.data:.4f}: {right} of {of} samples are right")
     if find_spec("matplotlib") is None:
         print('For the picture of the decision boundary: pip install "glassgrad[train]"')
     else:

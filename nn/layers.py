@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import autograd
@@ -40,7 +40,7 @@ def _activation(name: str) -> Callable[[Value], Value] | None:
 
 def _sample(x: Any, width: int, what: str) -> Inputs:
     """The inputs as a sequence of the right length; a single number is refused."""
-    if isinstance(x, Value) or not hasattr(x, "__iter__"):
+    if isinstance(x, Value | str | Mapping | Set) or not hasattr(x, "__iter__"):
         raise TypeError(f"{what} takes a sequence of {width} inputs, not {type(x).__name__} {x!r}")
     inputs: Inputs = x if isinstance(x, list | tuple) else [*x]
     if len(inputs) != width:
@@ -110,7 +110,7 @@ class Layer(Module):
         width = _positive(nout, "the number of outputs")
         self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
 
-    def __call__(self, x: Inputs) -> Value | list[Value]:
+    def __call__(self, x: Inputs) -> Any:
         return _bare(self._outputs(_sample(x, self.nin, "the layer")))
 
     def _outputs(self, x: Inputs) -> list[Value]:
@@ -144,6 +144,7 @@ class MLP(Module):
     ) -> None:
         if isinstance(nouts, int) or not len(nouts):
             raise ValueError(f"nouts must list the width of each layer, such as [16, 16, 1], not {nouts!r}")
+        _activation(activation)  # a network of one layer has no use for it, but a typo is one all the same
         rng = generator(seed)
         widths = [nin, *nouts]
         last = len(nouts) - 1
@@ -152,7 +153,7 @@ class MLP(Module):
             for i in range(len(nouts))
         ]
 
-    def __call__(self, x: Inputs) -> Value | list[Value]:
+    def __call__(self, x: Inputs) -> Any:
         outputs: Inputs = _sample(x, self.layers[0].nin, "the network")
         for layer in self.layers:
             outputs = layer._outputs(outputs)

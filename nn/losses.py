@@ -28,7 +28,7 @@ def _pairs(predictions: Numbers, targets: Numbers) -> list[tuple[Value, Value | 
     if not len(predictions):
         raise ValueError("a loss of no samples has no mean: give at least one prediction and its target")
     return [
-        (p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else float(t))
+        (p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else Value(t).data)
         for p, t in zip(predictions, targets)
     ]
 
@@ -51,7 +51,7 @@ def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
     pairs = _pairs(scores, labels)
     for _, label in pairs:
         if float(label) not in (-1.0, 1.0):
-            raise ValueError(f"a label of the hinge loss is −1 or 1, not {float(label):g}")
+            raise ValueError(f"a label of the hinge loss is −1 or 1, not {float(label)!r}")
     return _mean([(1.0 - score * label).relu() for score, label in pairs])
 
 
@@ -61,10 +61,17 @@ def binary_cross_entropy_with_logits(logits: Numbers, targets: Numbers) -> Value
     >>> round(binary_cross_entropy_with_logits([Value(0.0)], [1]).data, 12)  # log 2
     0.69314718056
 
-    Computed as softplus(logit) − t·logit, which overflows for no logit.
+    Computed as t·softplus(−logit) + (1 − t)·softplus(logit), which overflows for no logit and keeps
+    its digits where the prediction is all but certain.
     """
     pairs = _pairs(logits, targets)
     for _, target in pairs:
         if not 0.0 <= float(target) <= 1.0:
-            raise ValueError(f"a target is a probability between 0 and 1, not {float(target):g}")
-    return _mean([logit.softplus() - logit * target for logit, target in pairs])
+            raise ValueError(f"a target is a probability between 0 and 1, not {float(target)!r}")
+    return _mean([_cross_entropy(logit, target) for logit, target in pairs])
+
+
+def _cross_entropy(logit: Value, target: Value | float) -> Value:
+    if not isinstance(target, Value) and target in (0.0, 1.0):
+        return (-logit if target else logit).softplus()
+    return target * (-logit).softplus() + (1.0 - target) * logit.softplus()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any, SupportsFloat
+from typing import Any, Self, SupportsFloat
 
 from autograd import Value
 
@@ -81,36 +81,35 @@ class Module:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for name in state:
-            self._claim(name)
+        for name, attribute in state.items():
+            for _, item in _items(name, attribute):
+                if item.owner is None:  # what a shallow copy shares stays with the original
+                    object.__setattr__(item, "_owner", weakref.ref(self))
 
     def modules(self) -> list[Module]:
         """Itself and every module inside it, each once, outer ones first."""
-        found: dict[int, Module] = {id(self): self}
+        return [module for _, module in self._named_modules("", set())]
+
+    def _named_modules(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        seen.add(id(self))
+        yield prefix, self
         for name, attribute in self.__dict__.items():
-            for _, item in _items(name, attribute):
-                if isinstance(item, Module):
-                    found.update((id(m), m) for m in item.modules() if id(m) not in found)
-        return list(found.values())
+            for item_name, item in _items(f"{prefix}{name}", attribute):
+                if isinstance(item, Module) and id(item) not in seen:
+                    yield from item._named_modules(f"{item_name}.", seen)
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its name, such as ``layers.0.neurons.2.bias``; each once, in order."""
         seen: set[Parameter] = set()
-        for name, item in self._walk(prefix):
-            if item not in seen:
-                seen.add(item)
-                yield name, item
-
-    def _walk(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
-        for attribute_name, attribute in self.__dict__.items():
-            for name, item in _items(f"{prefix}{attribute_name}", attribute):
-                if isinstance(item, Parameter):
-                    yield name, item
-                else:
-                    yield from item._walk(f"{name}.")
+        for module_name, module in self._named_modules(f"{prefix}." if prefix else "", set()):
+            for name, attribute in module.__dict__.items():
+                for item_name, item in _items(f"{module_name}{name}", attribute):
+                    if isinstance(item, Parameter) and item not in seen:
+                        seen.add(item)
+                        yield item_name, item
 
     def parameters(self) -> list[Parameter]:
-        """Every parameter, each once, in the order the attributes were made."""
+        """Every parameter, each once; a module's own before those of the modules in it."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self) -> None:
@@ -118,13 +117,13 @@ class Module:
         for parameter in self.parameters():
             parameter.zero_grad()
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Switch it and every module in it to training (or, with False, out of it); gives itself."""
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Switch it and every module in it to evaluation; gives itself."""
         return self.train(False)
 
@@ -156,7 +155,8 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
 
     ``parameters`` maps names, as in ``named_parameters()``, to Values or numbers; one that is left
     out keeps its own. Raises KeyError for a name the module does not have. The Values may be
-    computed, so that a gradient flows through an update of the parameters.
+    computed, so that a gradient flows through an update of the parameters. The parameters are
+    exchanged for the time of the call, so not for several threads on one module.
     """
     own = dict(module.named_parameters())
     unknown = [name for name in parameters if name not in own]
@@ -169,8 +169,9 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     try:
         for inner in module.modules():
             for name, attribute in list(inner.__dict__.items()):
-                kept.append((inner.__dict__, name, attribute))
-                inner.__dict__[name] = _replaced(attribute, replaced)
+                if (other := _replaced(attribute, replaced)) is not attribute:
+                    kept.append((inner.__dict__, name, attribute))
+                    inner.__dict__[name] = other
         return module(*inputs)
     finally:
         for attributes, name, attribute in kept:
@@ -182,7 +183,11 @@ def _replaced(attribute: Any, replaced: dict[Any, Value]) -> Any:
     if isinstance(attribute, Parameter):
         return replaced.get(attribute, attribute)
     if isinstance(attribute, list | tuple):
-        return type(attribute)([_replaced(item, replaced) for item in attribute])
+        items = [_replaced(item, replaced) for item in attribute]
+        if all(item is kept for item, kept in zip(items, attribute)):
+            return attribute
+        return type(attribute)(*items) if hasattr(attribute, "_fields") else type(attribute)(items)
     if isinstance(attribute, dict):
-        return {key: _replaced(item, replaced) for key, item in attribute.items()}
+        values = {key: _replaced(item, replaced) for key, item in attribute.items()}
+        return attribute if all(values[key] is item for key, item in attribute.items()) else values
     return attribute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from autograd import Value
@@ -36,8 +37,8 @@ class SGD:
                 raise TypeError(f"an optimiser moves leaf Values, not {parameter!r}")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is listed twice and would be moved twice: list each once")
-        if not lr >= 0.0:
-            raise ValueError(f"the learning rate must be 0 or more, not {lr!r}")
+        if not 0.0 <= lr < math.inf:
+            raise ValueError(f"the learning rate must be 0 or more, and finite, not {lr!r}")
         self.lr = float(lr)
 
     def zero_grad(self) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import os
 import re
 import struct
+import zlib
+from collections import Counter
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..value import Value
-from .graph import LIMIT, Card, Edge, Picture, describe, picture_of
+from .graph import LIMIT, Card, Edge, Flow, Picture, Summary, describe
+from .layout import COLUMN_GAP, Box, Placed, place
+from .network import Modules, network_or_graph
 from .rendering import TIMEOUT, RenderError, measures_bytes, render
 from .text import text_of
 from .theme import Theme, theme_named
@@ -21,7 +24,8 @@ from .theme import Theme, theme_named
 if TYPE_CHECKING:
     import graphviz
 
-_drawings = itertools.count(1)
+#: How often each picture was drawn, by a checksum of what it shows.
+_times_drawn: Counter[str] = Counter()
 
 
 def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
@@ -41,10 +45,10 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
         edge_attr={**font, "fontsize": "10.5", "arrowsize": ".7"},
     )  # fmt: skip
     if picture.note:
-        graph.attr(label=picture.note, labelloc="b")
+        graph.attr(label=f"<{'<BR/>'.join(map(_text, picture.note.splitlines()))}>", labelloc="b")
     tight = measures_bytes()
     for card in picture.cards:
-        fill, border = theme.cards[card.kind]
+        fill, border = theme.cards.get(card.kind, (theme.box[0], theme.box[0]))
         style = "rounded,filled,dashed" if card.kind == "cut" else "rounded,filled"
         graph.node(
             card.key,
@@ -54,25 +58,132 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
             color=border,
             style=style,
         )
+    if picture.groups:
+        _lay_out(graph, picture, theme, prefix)
+        return graph
     for i, edge in enumerate(picture.edges):
         _add_edge(graph, edge, theme, f"{prefix}-e{i}")
     return graph
 
 
+def _text(text: str) -> str:
+    """A text as it stands in an HTML-like label, where a backslash starts an escape such as ``\\N``."""
+    return escape(text).replace("\\", "\\\\")
+
+
+def _lay_out(graph: graphviz.Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
+    """Say where every card stands, so that no program chooses; arrows run straight, below the cards."""
+    placed = place(picture)
+    graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
+    for key, box in placed.cards.items():
+        width, height = f"{box.width / 72:.4f}", f"{box.height / 72:.4f}"
+        graph.node(key, pos=f"{box.x:.2f},{box.y:.2f}", width=width, height=height, fixedsize="true")
+    fill, border = theme.box
+    for i, (group, box) in enumerate(zip(picture.groups, placed.groups, strict=True)):
+        if group.label:
+            with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:
+                cluster.attr(
+                    bb=_corners(box), label=f"<{_text(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
+                )
+                cluster.attr(lp=f"{box.x:.2f},{box.y + box.height / 2 - 18:.2f}")
+                cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
+                for key in group.keys:
+                    cluster.node(key)
+    for i, flow in enumerate(picture.flows):
+        _add_flow(graph, flow, placed, theme, f"{prefix}-f{i}")
+    passing = {card.key for card in picture.cards if card.kind == "numbers"}
+    for i, edge in enumerate(picture.edges):
+        _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", edge.result in passing)
+
+
+def _around(boxes: list[Box]) -> Box:
+    left, right = boxes[0].x - boxes[0].width / 2, boxes[-1].x + boxes[-1].width / 2
+    bottom = min(box.y - box.height / 2 for box in boxes)
+    top = max(box.y + box.height / 2 for box in boxes)
+    return Box((left + right) / 2, (bottom + top) / 2, right - left, top - bottom)
+
+
+def _corners(box: Box) -> str:
+    x, y, w, h = box.x, box.y, box.width / 2, box.height / 2
+    return f"{x - w:.2f},{y - h:.2f},{x + w:.2f},{y + h:.2f}"
+
+
+def _ends(operand: str, result: str, placed: Placed) -> tuple[str, str]:
+    """From the right side to the left one, unless the arrow runs back or within a column."""
+    a, b = placed.cards[operand], placed.cards[result]
+    onward = a.x + a.width / 2 < b.x - b.width / 2
+    return (f"{operand}:e", f"{result}:w") if onward else (operand, result)
+
+
+def _add_flow(graph: graphviz.Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
+    colour, width = theme.forward, 0.8
+    if flow.strength is not None and not flow.vanished:
+        colour = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
+        width = 0.8 + 3.2 * flow.strength**2
+    graph.edge(
+        *_ends(flow.operand, flow.result, placed), id=key, color=colour, penwidth=f"{width:.3g}",
+        style="dashed" if flow.vanished else "solid",
+    )  # fmt: skip
+
+
+def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -> str:
+    label = f'<FONT POINT-SIZE="10.5" COLOR="{theme.local}">{_text(local)}</FONT>'
+    if contribution is not None:
+        label += f'{between}<FONT POINT-SIZE="10.5" COLOR="{theme.gradient}">{_text(contribution)}</FONT>'
+    return label
+
+
+def _add_straight(
+    graph: graphviz.Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, onward: bool
+) -> None:
+    """One arrow with both numbers, since two straight ones would lie on one another."""
+    graph.edge(
+        *_ends(edge.operand, edge.result, placed), id=key, penwidth=f"{edge.width:g}",
+        color=theme.forward if edge.contribution is None else theme.backward,
+        style="dashed" if edge.vanished else "solid", arrowhead="none" if onward else "normal",
+    )  # fmt: skip
+    if edge.local:  # as a node, which stands where it is put, and above the arrow
+        a, b = placed.cards[edge.operand], placed.cards[edge.result]
+        right, distance = a.x + a.width / 2, b.x - b.width / 2 - a.x - a.width / 2
+        along = min(COLUMN_GAP, distance) / 2  # before the next column, which an arrow may pass
+        x, y = right + along, a.y + (b.y - a.y) * along / distance
+        cell = f"<TR><TD>{_numbers(edge.local, edge.contribution, '<BR/>', theme)}</TD></TR>"
+        graph.node(
+            f"{key}-numbers", label=_boxed(cell), pos=f"{x:.2f},{y:.2f}", fixedsize="true",
+            width=".72", height=".36", style="filled", fillcolor=theme.box[0], color=theme.box[0],
+        )  # fmt: skip
+
+
 def _label(card: Card, theme: Theme, tight: bool) -> str:
     """The card as an HTML-like label: a title, then data and grad with their numbers."""
     if card.kind == "cut":
-        return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{escape(card.name)}</FONT></TD></TR>')
+        return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{_text(card.name)}</FONT></TD></TR>')
+    if card.kind == "numbers":
+        return _boxed(f"<TR><TD>{_numbers(card.name, card.grad, ' ', theme)}</TD></TR>")
     if card.kind == "constant":
-        return f'<<FONT COLOR="{theme.data}">{escape(card.data)}</FONT>>'
-    title = f'<FONT COLOR="{theme.ink}"><B>{escape(card.name)}</B></FONT>'
+        return f'<<FONT COLOR="{theme.data}">{_text(card.data)}</FONT>>'
+    title = f'<FONT COLOR="{theme.ink}"><B>{_text(card.name)}</B></FONT>'
+    if isinstance(card, Summary):
+        return _summary(card, title, theme)
     if card.expression:
         gap = "" if tight and not card.name.isascii() else " "
-        title += f'<FONT COLOR="{theme.muted}">{gap}= {escape(card.expression)}</FONT>'
-    rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", escape(card.data), theme.data, theme)}'
+        title += f'<FONT COLOR="{theme.muted}">{gap}= {_text(card.expression)}</FONT>'
+    rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", _text(card.data), theme.data, theme)}'
     if card.grad is not None:
-        rows += _row("grad", f"<B>{escape(card.grad)}</B>", theme.gradient, theme)
+        rows += _row("grad", f"<B>{_text(card.grad)}</B>", theme.gradient, theme)
     return _boxed(rows)
+
+
+def _summary(card: Summary, title: str, theme: Theme) -> str:
+    """A name and how much is behind it; below, data and grad side by side."""
+    small = '<FONT POINT-SIZE="11"'
+    more = f'<FONT POINT-SIZE="10" COLOR="{theme.muted}">{_text(card.expression)}</FONT>'
+    rows = f'<TR><TD COLSPAN="2">{title}{f" {more}" if card.expression else ""}</TD></TR>'
+    cells = f'<TD ALIGN="LEFT" WIDTH="40">{small} COLOR="{theme.data}">{_text(card.data)}</FONT></TD>'
+    if card.grad is not None:
+        shown = f"<B>{_text(card.grad)}</B>"
+        cells += f'<TD ALIGN="RIGHT" WIDTH="40">{small} COLOR="{theme.gradient}">{shown}</FONT></TD>'
+    return _boxed(f"{rows}<TR>{cells}</TR>" if card.data else rows)
 
 
 def _boxed(rows: str) -> str:
@@ -108,8 +219,10 @@ class Drawing:
         self._picture = picture
         self._theme = theme
         self._timeout = timeout
-        # Two pictures on one page must not share ids.
-        self._prefix = f"glassgrad-{os.getpid()}-{next(_drawings)}"
+        # Two pictures on one page must not share ids, nor a notebook run again have others than before.
+        content = f"{zlib.crc32(repr((picture, theme)).encode('utf-8', 'replace')):08x}"
+        _times_drawn[content] += 1
+        self._prefix = f"glassgrad-{content}-{_times_drawn[content]}"
 
     @cached_property
     def graph(self) -> graphviz.Digraph:
@@ -132,7 +245,8 @@ class Drawing:
             return f"<title>{escape(names.get(match[1], ''))}</title>"
 
         text = re.sub(r"<title>(.*?)</title>", title, text).replace("<title></title>\n", "")
-        return text.replace("<svg ", f'<svg role="img" aria-label="{escape(self.alt)}" ', 1)
+        told = f'role="img" aria-label="{escape(self.alt)}"'
+        return text.replace("<svg ", f'<svg {told} style="max-width:100%;height:auto" ', 1)
 
     @cached_property
     def png(self) -> bytes:
@@ -181,7 +295,12 @@ class Drawing:
 
 
 def draw(
-    root: Value, *, theme: str = "light", limit: int | None = LIMIT, timeout: float = TIMEOUT
+    root: Value,
+    *,
+    theme: str = "light",
+    limit: int | None = LIMIT,
+    timeout: float = TIMEOUT,
+    expand: Modules = None,
 ) -> Drawing:
     """Draw the graph that ``root`` was computed by: shown in a notebook, saved by ``.save(path)``.
 
@@ -195,12 +314,15 @@ def draw(
     x             5     2
     out   w·x    10     1
 
-    ``theme`` is "light" or "dark". A graph of more than ``limit`` Values is cut down to those
-    nearest the root, and the picture says so; None draws all. A layout that takes longer than
+    ``theme`` is "light" or "dark". A graph of more than ``limit`` Values is drawn collapsed: one card
+    for each neuron, over all the samples it has seen, in a box for each layer. ``expand``, a module or
+    a list of them, opens these neurons or layers, at the first sample; ValueError if the graph does
+    not use them. Where no module is found, the picture is cut down to the Values nearest the root.
+    It says so in either case, and ``limit=None`` draws all. A layout that takes longer than
     ``timeout`` seconds is given up with RenderError.
     """
     if not isinstance(root, Value):
         raise TypeError(f"draw() takes the Value to draw, not {type(root).__name__} {root!r}")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be 1 or more, or None for no limit, not {limit}")
-    return Drawing(picture_of(root, limit), theme_named(theme), timeout)
+    return Drawing(network_or_graph(root, limit, expand), theme_named(theme), timeout)

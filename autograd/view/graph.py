@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..backward import cotangents, topological_order
@@ -12,17 +13,26 @@ from .notation import Names, is_exponent, number, operation
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
+#: With more arrows than this their numbers are left out: they would be unreadable, and placing them
+#: takes the layout from a second to half a minute.
+LABELLED = 60
 
 
 class Card(NamedTuple):
     """A Value, a constant, or what was left out: everything its card says."""
 
     key: str
-    kind: str  # leaf, operation, output, constant or cut
+    kind: str  # leaf, operation, output, constant, cut, or numbers (of an arrow that passes)
     name: str
     expression: str
     data: str
     grad: str | None  # None: it has no gradient row
+
+
+class Summary(Card):
+    """A card that stands for many Values, such as a neuron; its expression says how many operations."""
+
+    __slots__ = ()
 
 
 class Edge(NamedTuple):
@@ -36,12 +46,45 @@ class Edge(NamedTuple):
     vanished: bool
 
 
+class Flow(NamedTuple):
+    """An arrow between summaries, by the size of the gradient that flows back along it."""
+
+    operand: str
+    result: str
+    strength: float | None  # 0 to 1, the largest of the picture; None: no gradient is known to flow
+    vanished: bool
+
+
+class Group(NamedTuple):
+    """Cards that stand together, in a box if it has a label.
+
+    ``blocks`` are told from top to bottom: for each its columns from left to right, with the keys of
+    the cards in them from top to bottom.
+    """
+
+    label: str
+    blocks: list[list[list[str]]]
+
+    @property
+    def keys(self) -> list[str]:
+        return [key for block in self.blocks for column in block for key in column]
+
+
 class Picture(NamedTuple):
-    """The cards and edges to draw, left to right, and a note on what was left out."""
+    """The cards and edges to draw, left to right, and a note on what was left out.
+
+    Where there are groups every card is in one, and they stand from left to right.
+    """
 
     cards: list[Card]
     edges: list[Edge]
     note: str
+    groups: Sequence[Group] = ()
+    flows: Sequence[Flow] = ()
+
+    def label_of(self) -> dict[str, str]:
+        """For the key of each card that is in a group, what the group is labelled."""
+        return {key: group.label for group in self.groups for key in group.keys}
 
 
 def arrow_width(contribution: float) -> float:
@@ -68,13 +111,16 @@ def picture_of(root: Value, limit: int | None = LIMIT) -> Picture:
         if value in shown:
             cards.append(_card(value, keys[value], root, names))
             _add_operands(value, keys, shown, cards, edges)
-    note = ""
+    notes = []
     if len(shown) < len(order):
-        note = (
+        notes.append(
             f"the {len(shown):,} Values nearest {names.root}, of {len(order):,}: "
             "draw(…, limit=None) draws them all"
         )
-    return Picture(cards, edges, note)
+    if len(edges) > LABELLED:
+        edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
+        notes.append(f"with more than {LABELLED} arrows their numbers are left out")
+    return Picture(cards, edges, "; ".join(notes))
 
 
 def _nearest(root: Value, limit: int) -> set[Value]:
@@ -109,17 +155,7 @@ def _add_operands(
             if operand not in shown:
                 hidden += 1
                 continue
-            contribution = None if passed is None else passed[i]
-            edges.append(
-                Edge(
-                    keys[operand],
-                    key,
-                    f"×{number(locals_of[i])}",
-                    None if contribution is None else number(contribution),
-                    0.8 if contribution is None else arrow_width(contribution),
-                    contribution == 0.0,
-                )
-            )
+            edges.append(edge_of(keys[operand], key, locals_of[i], None if passed is None else passed[i]))
         elif not is_exponent(value, operand):
             constant = f"{key}c{i}"
             cards.append(Card(constant, "constant", "", "", number(operand), None))
@@ -131,11 +167,24 @@ def _add_operands(
         edges.append(Edge(cut, key, "", None, 0.8, False))
 
 
+def edge_of(operand: str, result: str, local: float, contribution: float | None) -> Edge:
+    """The edge between two cards, with its numbers as they are written."""
+    return Edge(
+        operand,
+        result,
+        f"×{number(local)}",
+        None if contribution is None else number(contribution),
+        0.8 if contribution is None else arrow_width(contribution),
+        contribution == 0.0,
+    )
+
+
 def describe(picture: Picture) -> str:
     """The picture in words, its alternative text: every value and gradient it shows."""
+    label_of = picture.label_of()
     parts = []
     for card in picture.cards:
-        if card.kind == "cut":
+        if card.kind in ("cut", "numbers"):
             continue
         if card.kind == "constant":
             parts.append(f"constant {card.data}")
@@ -143,7 +192,13 @@ def describe(picture: Picture) -> str:
         grad = (
             "" if card.grad is None else ", not computed" if card.grad == "·" else f", gradient {card.grad}"
         )
+        if isinstance(card, Summary):
+            what = ", ".join(part for part in (label_of.get(card.key), card.expression) if part)
+            parts.append(f"{card.name}{what and f' ({what})'}{card.data and f' = {card.data}'}{grad}")
+            continue
         formula = f" = {card.expression}" if card.expression else ""
         parts.append(f"{card.name}{formula} = {card.data}{grad}")
-    note = f" Shown: {picture.note}." if picture.note else ""
-    return f"Computation graph, operands before results: {'; '.join(parts)}.{note}"
+    shown = picture.note.replace("\n", "; ")
+    note = f" Shown: {shown}." if shown else ""
+    what = "Network, inputs first" if picture.groups else "Computation graph, operands before results"
+    return f"{what}: {'; '.join(parts)}.{note}"

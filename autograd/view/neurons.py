@@ -31,12 +31,12 @@ class Owner(Protocol):
 
 
 class Input(NamedTuple):
-    """What stands opposite to parameter number ``position``: operand number ``index`` of ``node``."""
+    """What stands opposite to parameter number ``position``: operand number ``at`` of ``node``."""
 
     position: int
     operand: Value | float
     node: Value
-    index: int
+    at: int
 
 
 class Instance(NamedTuple):

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Theme(NamedTuple):
-    """One set of colours; ``cards`` gives the fill and the border of each kind of card."""
+    """One set of colours; ``cards`` gives the fill and the border of each kind of card.
+
+    ``box`` is the fill and the border of a group, ``flow`` the shades of a gradient from small to large.
+    """
 
     paper: str
     ink: str
@@ -16,6 +19,8 @@ class Theme(NamedTuple):
     local: str
     forward: str
     backward: str
+    box: tuple[str, str]
+    flow: tuple[str, ...]
     cards: dict[str, tuple[str, str]]
 
 
@@ -28,6 +33,8 @@ LIGHT = Theme(
     local="#0f766e",
     forward="#94a3b8",
     backward="#ea580c",
+    box=("#f8fafc", "#e2e8f0"),
+    flow=("#fed7aa", "#fdba74", "#fb923c", "#ea580c", "#c2410c", "#9a3412"),
     cards={
         "leaf": ("#eff6ff", "#3b82f6"),
         "operation": ("#ffffff", "#94a3b8"),
@@ -46,6 +53,8 @@ DARK = Theme(
     local="#5eead4",
     forward="#64748b",
     backward="#f97316",
+    box=("#172033", "#334155"),
+    flow=("#5f2b11", "#7c2d12", "#b4430f", "#ea580c", "#fb923c", "#fed7aa"),
     cards={
         "leaf": ("#172554", "#3b82f6"),
         "operation": ("#1e293b", "#64748b"),

@@ -1,0 +1,218 @@
+"""functional_call: a module run with other parameters, and left as it was."""
+
+from collections import OrderedDict, defaultdict, namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autograd import Value, grad, hessian
+from nn import MLP, Layer, Module, Neuron, Parameter, functional_call, mse_loss
+
+Pair = namedtuple("Pair", "first second")
+
+
+class Line(Module):
+    def __init__(self) -> None:
+        self.slope, self.offset = Parameter(2.0), Parameter(1.0)
+
+    def __call__(self, x: Any) -> Value:
+        return self.slope * x + self.offset
+
+
+def _inside(module: Module) -> list[Any]:
+    """Every object a module is made of, so that any exchange is seen."""
+    return [(id(m), name, id(x)) for m in module.modules() for name, x in vars(m).items()] + [
+        (name, id(p), p.data, p.grad, id(p.owner)) for name, p in module.named_parameters()
+    ]
+
+
+def _others(module: Module, factor: float = 3.0) -> dict[str, float]:
+    return {name: factor * p.data + 0.5 for name, p in module.named_parameters()}
+
+
+# What it gives ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize(
+    "make", [Neuron, lambda n, **more: Layer(n, 2, **more), lambda n, **more: MLP(n, [3, 1], **more)]
+)
+def test_it_is_the_module_with_these_parameters(make: Callable[..., Any], fused: bool) -> None:
+    model, twin = make(2, activation="tanh", fused=fused, seed=0), make(2, activation="tanh", fused=fused)
+    numbers = _others(model)
+    for name, p in twin.named_parameters():
+        p.data = numbers[name]
+    found, expected = functional_call(model, numbers, [1.0, 2.0]), twin([1.0, 2.0])
+    pairs = zip(found, expected, strict=True) if isinstance(found, list) else [(found, expected)]
+    assert all(a.data == b.data for a, b in pairs)
+
+
+def test_parameters_may_be_numbers_or_values_and_some_may_be_left_out() -> None:
+    line = Line()
+    assert functional_call(line, {"slope": 10, "offset": Value(0.5)}, 3.0).data == 30.5
+    assert functional_call(line, {"slope": 10.0}, 3.0).data == 31.0
+    assert functional_call(line, {}, 3.0).data == line(3.0).data == 7.0
+
+
+def test_several_inputs_are_passed_on() -> None:
+    class Plane(Line):
+        def __call__(self, x: float, y: float) -> Value:  # type: ignore[override]
+            return self.slope * x + self.offset * y
+
+    assert functional_call(Plane(), {"slope": 10.0}, 3.0, 4.0).data == 34.0
+
+
+def test_gradients_reach_the_parameters_given_and_not_those_replaced() -> None:
+    line = Line()
+    slope = Value(10.0)
+    functional_call(line, {"slope": slope}, 3.0).backward()
+    assert (slope.grad, line.slope.grad, line.offset.grad) == (3.0, None, 1.0)
+
+
+def test_a_gradient_flows_through_an_update_of_the_parameters() -> None:
+    line = Line()
+    inner = (line(1.0) - 5.0) ** 2  # (s + o − 5)², whose slope in s and in o is 2·(s + o − 5) = −4
+    slopes = grad(inner, line.parameters(), create_graph=True)
+    adapted = {name: p - 0.25 * g for (name, p), g in zip(line.named_parameters(), slopes, strict=True)}
+    # s' = s − (s + o − 5)/2 = 3 and o' = o − (s + o − 5)/2 = 2; out = 3·s' + o' = s + 10 − o
+    out = functional_call(line, adapted, 3.0)
+    out.backward()
+    assert out.data == 11.0
+    assert (line.slope.grad, line.offset.grad) == (1.0, -1.0)
+
+
+def test_the_hessian_of_a_loss_in_the_parameters() -> None:
+    def loss(slope: Value, offset: Value) -> Value:
+        outputs = [functional_call(Line(), {"slope": slope, "offset": offset}, x) for x in (1.0, 2.0)]
+        return mse_loss(outputs, [0.0, 0.0])
+
+    assert hessian(loss, [0.3, -0.7]) == [[5.0, 3.0], [3.0, 2.0]]
+
+
+def test_a_shared_parameter_is_replaced_wherever_it_is() -> None:
+    class Tied(Module):
+        def __init__(self) -> None:
+            shared, line = Parameter(2.0), Line()
+            self.one, self.many = shared, [shared, {"too": (shared,)}]
+            self.line, self.again = line, [line]
+
+        def __call__(self, x: float) -> Value:
+            first = self.one + 10.0 * self.many[0] + 100.0 * self.many[1]["too"][0]
+            return first + 1000.0 * (self.line(x) + self.again[0](x))
+
+    tied = Tied()
+    before = _inside(tied)
+    assert functional_call(tied, {"one": 3.0, "line.slope": 0.0, "line.offset": 4.0}, 1.0).data == 8333.0
+    assert _inside(tied) == before
+    with pytest.raises(KeyError, match=r"many\.0"):  # it is listed once, under its first name
+        functional_call(tied, {"many.0": 3.0}, 1.0)
+
+
+def test_containers_keep_their_kind_and_those_without_parameters_their_identity() -> None:
+    class Holder(Module):
+        def __init__(self) -> None:
+            self.pair = Pair(Parameter(2.0), "text")
+            self.table = OrderedDict(a=Parameter(3.0))
+            self.counts: defaultdict[str, int] = defaultdict(int)
+            self.log: list[float] = []
+
+        def __call__(self, x: float) -> Value:
+            self.counts["calls"] += 1
+            self.log.append(x)
+            return self.pair.first * self.table["a"] * x
+
+    holder = Holder()
+    before = _inside(holder)
+    assert functional_call(holder, {"pair.0": 5.0, "table.a": 7.0}, 2.0).data == 70.0
+    assert holder(2.0).data == 12.0
+    assert holder.counts == {"calls": 2}
+    assert holder.log == [2.0, 2.0]
+    assert _inside(holder) == before
+
+
+def test_what_a_call_writes_down_stays_written() -> None:
+    class Counting(Line):
+        calls = 0
+
+        def __call__(self, x: Any) -> Value:
+            self.calls += 1
+            return super().__call__(x)
+
+    counting = Counting()
+    for _ in range(3):
+        functional_call(counting, {"slope": 1.0}, 1.0)
+    assert counting.calls == 3
+
+
+def test_a_call_within_a_call() -> None:
+    class Outer(Module):
+        def __init__(self) -> None:
+            self.line, self.factor = Line(), Parameter(2.0)
+
+        def __call__(self, x: float) -> Value:
+            return self.factor * functional_call(self.line, {"offset": 0.5}, x)
+
+    outer = Outer()
+    before = _inside(outer)
+    assert functional_call(outer, {"factor": 10.0}, 3.0).data == 65.0
+    assert _inside(outer) == before
+
+
+# What it leaves -----------------------------------------------------------------------------------
+
+
+def test_the_module_is_left_as_it_was() -> None:
+    model = MLP(2, [3, 1], "tanh", seed=0)
+    before = _inside(model)
+    functional_call(model, _others(model), [1.0, 2.0]).backward()
+    assert _inside(model) == before
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("wrong", [[1.0], [1.0, 2.0, 3.0], 1.0, ["a", "b"], None], ids=repr)
+def test_the_module_is_left_as_it_was_when_the_call_raises(wrong: Any) -> None:
+    model = MLP(2, [3, 1], "tanh", seed=0)
+    before, expected = _inside(model), model([1.0, 2.0]).data
+    with pytest.raises((TypeError, ValueError)):
+        functional_call(model, _others(model), wrong)
+    assert _inside(model) == before
+    assert model([1.0, 2.0]).data == expected
+
+
+def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
+    class Interrupted(Line):
+        def __call__(self, x: Any) -> Value:
+            assert self.slope.data == 5.0
+            raise KeyboardInterrupt
+
+    module = Interrupted()
+    before = _inside(module)
+    with pytest.raises(KeyboardInterrupt):
+        functional_call(module, {"slope": 5.0}, 1.0)
+    assert _inside(module) == before
+
+
+# What it refuses ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["nope", "layers", "layers.0.neurons.0", "layers.0.neurons.0.weights.9", "", "Slope"]
+)
+def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
+    model = MLP(2, [1], seed=0)
+    before = _inside(model)
+    with pytest.raises(KeyError) as error:
+        functional_call(model, {"layers.0.neurons.0.bias": 1.0, name: 1.0}, [1.0, 2.0])
+    message = error.value.args[0]
+    assert message.startswith(f"MLP has no parameter {name!r}; it has layers.0.neurons.0.weights.0, ")
+    assert _inside(model) == before
+
+
+@pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0]], ids=repr)
+def test_a_parameter_that_is_no_number_is_refused(wrong: Any) -> None:
+    line = Line()
+    before = _inside(line)
+    with pytest.raises(TypeError, match=f"real number, not {type(wrong).__name__}"):
+        functional_call(line, {"slope": wrong}, 1.0)
+    assert _inside(line) == before

@@ -1,0 +1,185 @@
+"""Losses: by hand, at the edges of the floats, and what is refused."""
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import Value, check_grads
+from nn import MLP, binary_cross_entropy_with_logits, hinge_loss, mse_loss
+
+LOSSES = [mse_loss, hinge_loss, binary_cross_entropy_with_logits]
+each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda f: f.__name__)
+Loss = Callable[..., Value]
+
+
+def _with_gradients(loss: Loss, predictions: list[float], targets: list[Any]) -> tuple[float, list[Any]]:
+    leaves = [Value(p) for p in predictions]
+    out = loss(leaves, targets)
+    out.backward()
+    return out.data, [leaf.grad for leaf in leaves]
+
+
+# By hand ------------------------------------------------------------------------------------------
+
+
+def test_mse_by_hand() -> None:
+    # (3² + 1² + 0² + 2²)/4, and 2·(p − t)/4 each
+    assert _with_gradients(mse_loss, [5.0, 1.0, -1.0, 0.0], [2.0, 2.0, -1.0, -2.0]) == (
+        3.5,
+        [1.5, -0.5, 0.0, 1.0],
+    )
+
+
+def test_hinge_by_hand() -> None:
+    # margins 1 − label·score: 0.5, 3, −1, 0.25; those right by more than 1 cost nothing and teach nothing
+    value, gradients = _with_gradients(hinge_loss, [0.5, -2.0, -2.0, -0.75], [1, 1, -1, -1])
+    assert value == 3.75 / 4.0
+    assert gradients == [-0.25, -0.25, 0.0, 0.25]
+
+
+@pytest.mark.parametrize("label", [1, -1])
+def test_hinge_is_flat_from_the_margin_on(label: int) -> None:
+    assert _with_gradients(hinge_loss, [1.0 * label], [label]) == (0.0, [0.0])
+
+
+def test_bce_by_hand() -> None:
+    value, gradients = _with_gradients(
+        binary_cross_entropy_with_logits, [0.0, 0.0, 0.0, 0.0], [0, 1, 0.5, 0.25]
+    )
+    assert value == pytest.approx(math.log(2.0), rel=1e-15)
+    assert gradients == [0.125, -0.125, 0.0, 0.0625]  # (sigmoid(0) − t)/4
+
+
+@given(st.lists(st.tuples(st.floats(-15.0, 15.0), st.floats(0.0, 1.0)), min_size=1, max_size=6))
+def test_bce_is_its_definition(pairs: list[tuple[float, float]]) -> None:
+    logits, targets = [x for x, _ in pairs], [t for _, t in pairs]
+    value, gradients = _with_gradients(binary_cross_entropy_with_logits, logits, targets)
+    with mpmath.workdps(40):
+        s = [1 / (1 + mpmath.exp(-mpmath.mpf(x))) for x in logits]
+        terms = [t * mpmath.log(p) + (1 - mpmath.mpf(t)) * mpmath.log(1 - p) for p, t in zip(s, targets)]
+        expected = float(-sum(terms) / len(terms))
+        slopes = [float((p - t) / len(terms)) for p, t in zip(s, targets)]
+    assert math.isclose(value, expected, rel_tol=1e-13, abs_tol=1e-14)
+    for ours, slope in zip(gradients, slopes, strict=True):
+        assert math.isclose(ours, slope, rel_tol=1e-13, abs_tol=1e-15)
+
+
+@each_loss
+def test_gradients_of_both_arguments(loss: Loss) -> None:
+    """Against finite differences, predictions and (where they may vary) targets, to second order."""
+    if loss is hinge_loss:
+        check_grads(lambda a, b: loss([a, b], [1, -1]), [0.3, -0.4])
+    else:
+        check_grads(lambda a, b, s, t: loss([a, b], [s, t]), [0.3, -0.4, 0.6, 0.2])
+
+
+@each_loss
+def test_the_loss_is_the_mean_over_the_samples(loss: Loss) -> None:
+    one = loss([Value(0.3)], [1]).data
+    assert loss([Value(0.3)] * 8, [1] * 8).data == pytest.approx(one, rel=1e-15)
+    both = loss([Value(0.3), Value(-2.0)], [1, 1]).data
+    assert both == pytest.approx((one + loss([Value(-2.0)], [1]).data) / 2.0, rel=1e-15)
+
+
+@each_loss
+def test_the_loss_of_a_network_is_differentiable_in_every_parameter(loss: Loss) -> None:
+    model = MLP(2, [3, 1], "tanh", seed=0)
+    loss([model(x) for x in [(0.1, 0.2), (0.3, -0.4)]], [1, 1]).backward()
+    assert all(p.grad not in (None, 0.0) for p in model.parameters())
+
+
+# Kinds --------------------------------------------------------------------------------------------
+
+
+@each_loss
+@pytest.mark.parametrize("target", [1, 1.0, True, Fraction(1), Decimal(1), Value(1.0)], ids=repr)
+def test_a_target_may_be_any_real_number_or_value(loss: Loss, target: Any) -> None:
+    assert loss([Value(0.25)], [target]).data == loss([Value(0.25)], [1.0]).data
+
+
+@each_loss
+def test_predictions_may_be_numbers_tuples_and_arrays(loss: Loss) -> None:
+    import numpy as np
+
+    expected = loss([Value(0.25), Value(-0.5)], [1.0, 1.0]).data
+    for predictions in ([0.25, -0.5], (Value(0.25), -0.5), np.array([0.25, -0.5])):
+        for targets in ([1, 1], (1.0, 1), np.ones(2), np.ones(2, dtype=np.int64)):
+            assert loss(predictions, targets).data == expected
+
+
+@each_loss
+@pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0]], ids=repr)
+def test_a_prediction_or_target_that_is_no_number_is_refused_by_its_kind(loss: Loss, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"real number, not {type(wrong).__name__} "):
+        loss([Value(0.5)], [wrong])
+    with pytest.raises(TypeError, match=f"real number, not {type(wrong).__name__} "):
+        loss([wrong], [1])
+
+
+@each_loss
+def test_a_single_value_is_no_sequence(loss: Loss) -> None:
+    for predictions, targets in ((Value(1.0), [1]), ([Value(1.0)], Value(1.0)), (Value(1.0), Value(1.0))):
+        with pytest.raises(TypeError, match="a sequence of predictions and one of targets"):
+            loss(predictions, targets)
+
+
+@each_loss
+@pytest.mark.parametrize(("n", "m"), [(2, 1), (1, 2), (0, 1), (3, 0)])
+def test_as_many_predictions_as_targets(loss: Loss, n: int, m: int) -> None:
+    with pytest.raises(ValueError, match=f"there are {n} predictions and {m} targets"):
+        loss([Value(0.5)] * n, [1] * m)
+
+
+@each_loss
+def test_a_loss_of_nothing_is_refused(loss: Loss) -> None:
+    with pytest.raises(ValueError, match="no samples has no mean"):
+        loss([], [])
+
+
+@pytest.mark.parametrize("wrong", [0, 2, 0.5, -0.5, math.inf, math.nan, 1.0 - 1e-12, Value(0.0)], ids=repr)
+def test_a_label_of_the_hinge_loss_is_one_or_minus_one(wrong: Any) -> None:
+    shown = repr(float(wrong))
+    with pytest.raises(ValueError, match=f"a label of the hinge loss is −1 or 1, not {shown}$"):
+        hinge_loss([Value(0.5), Value(0.5)], [1, wrong])
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, -1e-9, 1.0 + 1e-12, math.inf, math.nan, Value(1.5)], ids=repr)
+def test_a_target_of_the_cross_entropy_is_a_probability(wrong: Any) -> None:
+    shown = repr(float(wrong))
+    with pytest.raises(ValueError, match=f"a target is a probability between 0 and 1, not {shown}$"):
+        binary_cross_entropy_with_logits([Value(0.5), Value(0.5)], [1, wrong])
+
+
+# The edges of the floats --------------------------------------------------------------------------
+
+
+@each_loss
+def test_nan_is_never_swallowed(loss: Loss) -> None:
+    value, _ = _with_gradients(loss, [0.5, math.nan], [1, 1])
+    assert math.isnan(value)
+
+
+@pytest.mark.parametrize(
+    ("logit", "target", "expected"), [(1e4, 0, 1e4), (-1e4, 1, 1e4), (1e4, 1, 0.0), (-1e4, 0, 0.0)]
+)
+def test_bce_of_huge_logits_neither_overflows_nor_is_nan(logit: float, target: int, expected: float) -> None:
+    value, (gradient,) = _with_gradients(binary_cross_entropy_with_logits, [logit], [target])
+    assert value == expected
+    assert gradient == (0.0 if expected == 0.0 else math.copysign(1.0, logit))
+
+
+def test_mse_of_huge_errors_is_infinite() -> None:
+    value, (gradient,) = _with_gradients(mse_loss, [1e200], [0.0])
+    assert (value, gradient) == (math.inf, 2e200)
+
+
+@pytest.mark.parametrize(("score", "expected", "slope"), [(math.inf, 0.0, 0.0), (-math.inf, math.inf, -1.0)])
+def test_hinge_of_an_infinite_score(score: float, expected: float, slope: float) -> None:
+    assert _with_gradients(hinge_loss, [score], [1]) == (expected, [slope])

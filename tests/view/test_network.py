@@ -1,0 +1,476 @@
+"""A network drawn collapsed: what counts as a neuron, and what its picture says."""
+
+import itertools
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from autograd import Value, draw, topological_order
+from autograd import sum as total_of
+from autograd.view.dot import Drawing
+from autograd.view.graph import Card, Picture, Summary, describe, picture_of
+from autograd.view.layout import Box, place
+from autograd.view.network import LAYERS, network_or_graph
+from autograd.view.neurons import find_instances
+from autograd.view.notation import number
+from autograd.view.text import text_of
+from autograd.view.theme import THEMES
+from nn import MLP, Layer, Module, Neuron, Parameter, hinge_loss, mse_loss
+
+fusing = pytest.mark.parametrize("fused", [True, False], ids=["fused", "explicit"])
+sampling = pytest.mark.parametrize("samples", [1, 2, 7])
+
+
+def single(output: Value | list[Value]) -> Value:
+    assert isinstance(output, Value)
+    return output
+
+
+def trained(
+    fused: bool, samples: int = 1, nin: int = 3, widths: tuple[int, ...] = (4, 4, 1), activation: str = "tanh"
+) -> tuple[MLP, Value, list[list[Value]]]:
+    model = MLP(nin, widths, activation, fused=fused, seed=0)
+    xs = [[Value(((7 * i + 3 * j) % 5 - 2) / 2) for j in range(nin)] for i in range(samples)]
+    loss = mse_loss([single(model(x)) for x in xs], [1.0] * samples)
+    loss.label = "loss"
+    loss.backward()
+    return model, loss, xs
+
+
+def collapsed(root: Value, **more: object) -> Picture:
+    return network_or_graph(root, 1, **more)  # type: ignore[arg-type]
+
+
+def neurons_of(picture: Picture) -> list[Card]:
+    label_of = picture.label_of()
+    return [c for c in picture.cards if label_of.get(c.key, "").startswith(("layer", "output"))]
+
+
+def named(picture: Picture, name: str) -> Card:
+    (card,) = [card for card in picture.cards if card.name == name]
+    return card
+
+
+# What counts as a neuron --------------------------------------------------------------------------
+
+
+@fusing
+@sampling
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear", "gelu"])
+def test_every_sample_of_every_neuron_is_found(fused: bool, samples: int, activation: str) -> None:
+    model, loss, _xs = trained(fused, samples, activation=activation)
+    instances = find_instances(topological_order(loss))
+    neurons = [neuron for layer in model.layers for neuron in layer.neurons]
+    assert sorted(id(i.owner) for i in instances) == sorted(id(n) for n in neurons for _ in range(samples))
+    for instance in instances:
+        weights = len(instance.owner.parameters()) - 1
+        assert [entry.position for entry in sorted(instance.inputs, key=lambda e: e.position)] == [
+            *range(weights)
+        ]
+        last = instance.owner.activation  # type: ignore[attr-defined]
+        operations = 1 if fused else 2 * weights
+        assert len(instance.nodes) == operations + (last != "linear")
+
+
+def test_an_input_is_what_stands_opposite_to_its_weight() -> None:
+    neuron = Neuron(2, seed=0)
+    x = Value(5.0)
+    (instance,) = find_instances(topological_order(neuron([x, 7.0])))
+    assert [(e.position, e.operand) for e in instance.inputs] == [(0, x), (1, 7.0)]
+
+
+@fusing
+def test_samples_do_not_merge_where_they_are_added(fused: bool) -> None:
+    neuron = Neuron(2, "linear", fused=fused, seed=0)
+    both = neuron([1.0, 2.0]) + neuron([3.0, 4.0])
+    assert len(find_instances(topological_order(both))) == 2
+
+
+@fusing
+def test_the_activation_joins_once(fused: bool) -> None:
+    neuron = Neuron(1, "relu", fused=fused, seed=0)
+    inner = neuron([1.0])
+    (instance,) = find_instances(topological_order(inner.relu()))
+    assert instance.output is inner
+
+
+def test_another_function_is_not_the_activation() -> None:
+    neuron = Neuron(1, "linear", seed=0)
+    out = neuron([1.0])
+    (instance,) = find_instances(topological_order(out.tanh()))
+    assert instance.output is out
+
+
+@fusing
+def test_a_recurrent_use_is_an_instance_of_its_own(fused: bool) -> None:
+    neuron = Neuron(1, "tanh", fused=fused, seed=0)
+    h = neuron([0.5])
+    for _ in range(2):
+        h = neuron([h])
+    h.backward()
+    instances = find_instances(topological_order(h))
+    assert [i.inputs[0].operand for i in instances] == [0.5, instances[0].output, instances[1].output]
+    assert [(flow.operand, flow.result) for flow in collapsed(h).flows if flow.operand == flow.result]
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        lambda ps: total_of([p * p for p in ps]),
+        lambda ps: total_of([p**2 for p in ps]),
+        lambda ps: total_of([abs(p) for p in ps]),
+        lambda ps: total_of(ps),
+        lambda ps: sum(p * p for p in ps) * 0.1,
+    ],
+)
+@fusing
+def test_a_penalty_is_no_neuron(penalty: object, fused: bool) -> None:
+    neuron = Neuron(2, fused=fused, seed=0)
+    out = neuron([1.0, 2.0])
+    order = topological_order(out + penalty(neuron.parameters()))  # type: ignore[operator]
+    assert [i.output for i in find_instances(order)] == [out]
+
+
+def test_a_module_that_spells_out_its_own_arithmetic() -> None:
+    class Line(Module):
+        def __init__(self) -> None:
+            self.slope, self.offset = Parameter(2.0), Parameter(1.0)
+
+        def __call__(self, x: Value) -> Value:
+            return self.slope * x + self.offset
+
+    line = Line()
+    x = Value(3.0, label="age")
+    out = line(x)
+    (instance,) = find_instances(topological_order(out))
+    assert (instance.output, [e.operand for e in instance.inputs]) == (out, [x])
+    assert named(collapsed(out), "age").data == "3"
+
+
+def test_parameters_without_a_module_are_no_neuron() -> None:
+    w = Parameter(2.0)
+    out = w * 3.0 + w
+    assert find_instances(topological_order(out)) == []
+    assert collapsed(out) == picture_of(out, 1)
+
+
+# The picture --------------------------------------------------------------------------------------
+
+
+@fusing
+@sampling
+def test_cards_are_in_order_in_their_boxes(fused: bool, samples: int) -> None:
+    _model, loss, _xs = trained(fused, samples)
+    picture = collapsed(loss)
+    names = {card.key: card.name for card in picture.cards}
+    assert [(group.label, [names[key] for key in group.keys]) for group in picture.groups] == [
+        ("inputs", ["x₁", "x₂", "x₃"]),
+        ("layer 1 · tanh", ["h₁", "h₂", "h₃", "h₄"]),
+        ("layer 2 · tanh", ["g₁", "g₂", "g₃", "g₄"]),
+        ("layer 3 · linear", ["o"]),
+        ("", ["loss"]),
+    ]
+    assert named(picture, "loss").kind == "output"
+    assert named(picture, "h₁").expression == ("+2 ops" if fused else "+7 ops")
+
+
+@fusing
+def test_neurons_are_in_order_however_the_graph_reaches_them(fused: bool) -> None:
+    layer = Layer(2, 5, fused=fused, seed=0)
+    outputs = layer([1.0, 2.0])
+    assert isinstance(outputs, list)
+    picture = collapsed(total_of(outputs[::-1]))
+    assert [card.name for card in neurons_of(picture)][:5] == ["o₁", "o₂", "o₃", "o₄", "o₅"]
+    some = collapsed(outputs[3] + outputs[1])
+    assert [card.name for card in neurons_of(some)] == ["o₂", "o₄"]
+
+
+@fusing
+def test_one_sample_shows_its_numbers(fused: bool) -> None:
+    model, loss, xs = trained(fused)
+    picture = collapsed(loss)
+    first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[0].neurons[0])
+    assert first.output.grad is not None
+    assert xs[0][0].grad is not None
+    assert named(picture, "h₁")[4:] == (number(first.output.data), number(first.output.grad))
+    assert named(picture, "x₁")[4:] == (number(xs[0][0].data), number(xs[0][0].grad))
+    assert "samples" not in picture.note
+
+
+@fusing
+def test_several_samples_show_means_and_say_so(fused: bool) -> None:
+    model, loss, _xs = trained(fused, 7)
+    picture = collapsed(loss)
+    neuron = model.layers[0].neurons[1]
+    outputs = [i.output for i in find_instances(topological_order(loss)) if i.owner is neuron]
+    card = named(picture, "h₂")
+    assert card.data == number(sum(v.data for v in outputs) / 7)
+    assert card.grad == number(sum(abs(v.grad or 0.0) for v in outputs) / 7)
+    assert "7 samples, the mean of data and of |grad|" in picture.note
+
+
+@fusing
+def test_fused_and_explicit_show_the_same_network(fused: bool) -> None:
+    held = [trained(f, 3) for f in (True, fused)]
+    pictures = [collapsed(loss) for _, loss, _ in held]
+    seen = [{(c.name, c.data, c.grad) for c in p.cards} for p in pictures]
+    assert seen[0] == seen[1]
+    ends = [{(f.operand, f.result) for f in p.flows} for p in pictures]
+    assert ends[0] == ends[1]
+    assert len(ends[0]) == 3 * 4 + 4 * 4 + 4 + 1
+
+
+def test_before_backward_nothing_flows() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    out = single(model([1.0, 2.0]))
+    picture = collapsed(out)
+    assert {flow.strength for flow in picture.flows} == {None}
+    assert {card.grad for card in neurons_of(picture)} == {"·"}
+
+
+@fusing
+def test_arrows_by_the_gradient_that_flows_back(fused: bool) -> None:
+    neuron = Neuron(3, "linear", fused=fused, seed=0)
+    for p, x in zip(neuron.parameters(), [100.0, 0.0, 0.001, 0.0]):
+        p.data = x
+    out = neuron([Value(1.0), Value(1.0), Value(1.0)])
+    out.backward()
+    flows = {flow.operand: flow for flow in collapsed(out).flows}
+    assert [flows[f"x{i}"].strength for i in range(3)] == [1.0, 0.0, 0.0]
+    assert [flows[f"x{i}"].vanished for i in range(3)] == [False, True, False]
+
+
+def test_no_gradient_flows_to_a_constant() -> None:
+    neuron = Neuron(2, seed=0)
+    out = neuron([1.0, 2.0])
+    out.backward()
+    picture = collapsed(out)
+    assert [flow.strength for flow in picture.flows] == [None, None]
+    assert [named(picture, f"x{i}").grad for i in "₁₂"] == [None, None]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_gradients_that_are_no_numbers(bad: float) -> None:
+    model = MLP(2, [2, 1], "tanh", seed=0)
+    out = single(model([Value(1.0), Value(2.0)]))
+    out.backward(bad)
+    strengths = [flow.strength for flow in collapsed(out).flows]
+    assert all(s is not None and 0.0 <= s <= 1.0 for s in strengths)
+    assert "<svg" in draw(out, limit=1).svg
+
+
+# Other shapes of network --------------------------------------------------------------------------
+
+
+def test_operations_between_neurons() -> None:
+    first, second = Layer(2, 2, seed=0), Layer(2, 1, "linear", seed=1)
+    h = first([1.0, 2.0])
+    assert isinstance(h, list)
+    alone = single(second([h[0] * 2.0, h[1]]))  # a mask, as of dropout: taken in by the neuron it follows
+    mixed = single(second([h[0] * h[1], h[1]]))
+    alone.backward()
+    mixed.backward()
+    assert [c.name for c in collapsed(alone).cards] == ["x₁", "x₂", "h₁", "h₂", "o"]
+    picture = collapsed(mixed)
+    assert [c.name for c in picture.cards] == ["x₁", "x₂", "h₁", "h₂", "other steps", "o"]
+    assert {("n0-1", "b1"), ("n0-2", "b1"), ("b1", "n1-1")} <= {(f.operand, f.result) for f in picture.flows}
+    assert "<svg" in draw(mixed, limit=1).svg
+
+
+def test_an_input_that_the_loss_uses_too() -> None:
+    x = Value(2.0)
+    neuron = Neuron(1, seed=0)
+    loss = (neuron([x]) - x) ** 2
+    loss.backward()
+    assert ("x0", "root") in {(flow.operand, flow.result) for flow in collapsed(loss).flows}
+
+
+def test_two_layers_that_see_the_same_inputs_share_their_cards() -> None:
+    xs = [Value(1.0), Value(2.0)]
+    a, b = Layer(2, 1, seed=0), Layer(2, 1, seed=1)
+    picture = collapsed(single(a(xs)) + single(b(xs)))
+    assert [card.name for card in picture.cards if card.kind == "leaf"] == ["x₁", "x₂"]
+
+
+@fusing
+def test_wide_layers_show_the_first_cards_and_the_last(fused: bool) -> None:
+    model = MLP(300, [40, 1], fused=fused, seed=0)
+    out = single(model([1.0] * 300))
+    picture = collapsed(out)
+    boxes = {group.label: group.keys for group in picture.groups}
+    names = {card.key: card.name for card in picture.cards}
+    inputs = [names[key] for key in boxes["inputs"]]
+    hidden = [names[key] for key in boxes["layer 1 · relu"]]
+    assert len(inputs) <= 16
+    assert len(hidden) <= 16
+    assert (inputs[0], inputs[-1], hidden[-1]) == ("x₁", "x₃₀₀", "h₄₀")
+    assert inputs[-2] == f"… {300 - len(inputs) + 1} more"
+    assert "<svg" in draw(out).svg
+
+
+def test_a_deep_network_leaves_out_its_middle() -> None:
+    model = MLP(1, [2] * 99 + [1], "tanh", seed=0)
+    out = single(model([1.0]))
+    picture = collapsed(out)
+    assert f"… {100 - LAYERS} more layers" in [card.name for card in picture.cards]
+    assert len(picture.groups) == LAYERS + 2
+    assert len({card.name for card in picture.cards}) == len(picture.cards)
+    assert "<svg" in draw(out).svg
+
+
+# Opening a part -----------------------------------------------------------------------------------
+
+
+@fusing
+@sampling
+def test_an_opened_layer_shows_its_first_sample(fused: bool, samples: int) -> None:
+    model, loss, _xs = trained(fused, samples)
+    picture = collapsed(loss, expand=model.layers[1].neurons[2])
+    opened = [c for c in neurons_of(picture) if not isinstance(c, Summary) and c.kind != "numbers"]
+    first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[1].neurons[2])
+    assert len(opened) == len(first.nodes) + 5
+    assert named(picture, "g₃").data == number(first.output.data)
+    assert named(picture, "w₃₁").data == number(model.layers[1].neurons[2].weights[0].data)
+    assert named(picture, "b₃").data == "0"
+    assert "at the first sample" in picture.note
+
+
+@fusing
+def test_what_can_be_opened(fused: bool) -> None:
+    model, loss, _xs = trained(fused)
+
+    def summaries(expand: object) -> set[str]:
+        picture = network_or_graph(loss, None, expand)  # type: ignore[arg-type]
+        return {c.name for c in picture.cards if isinstance(c, Summary) and c.name[0] in "hgo"}
+
+    layers = model.layers
+    assert summaries([]) == {"h₁", "h₂", "h₃", "h₄", "g₁", "g₂", "g₃", "g₄", "o"}
+    assert summaries(layers[0]) == {"g₁", "g₂", "g₃", "g₄", "o"}
+    assert summaries(layers[:2]) == {"o"}
+    assert summaries(model) == set()
+    assert summaries([layers[0].neurons[0], layers[2]]) == {"h₂", "h₃", "h₄", "g₁", "g₂", "g₃", "g₄"}
+
+
+def test_opening_keeps_within_the_limit_and_says_so() -> None:
+    model, loss, _xs = trained(True, widths=(16, 1))
+    picture = network_or_graph(loss, 20, model.layers[0])
+    assert "2 of 16 neurons opened" in picture.note
+    assert "limit=None" in picture.note
+
+
+def test_what_is_no_part_of_the_graph_is_refused() -> None:
+    model, loss, _xs = trained(True)
+    other = Layer(9, 2, seed=0)
+    with pytest.raises(ValueError, match=r"Layer\(9, 2, 'relu'\) is no part.*Layer\(3, 4, 'tanh'\)"):
+        draw(loss, expand=other)
+    with pytest.raises(ValueError, match="by no neuron"):
+        draw(Value(1.0) + 2.0, expand=model)
+    with pytest.raises(TypeError, match="expand takes a module or a list of them, not int 3"):
+        draw(loss, expand=3)  # type: ignore[arg-type]
+
+
+# When it is drawn, and what it says ---------------------------------------------------------------
+
+
+@fusing
+def test_collapsed_beyond_the_limit_only(fused: bool) -> None:
+    _model, loss, _xs = trained(fused)
+    size = len(topological_order(loss))
+    assert network_or_graph(loss, size) == picture_of(loss, size)
+    assert network_or_graph(loss, None) == picture_of(loss, None)
+    picture = network_or_graph(loss, size - 1)
+    assert picture.groups
+    assert f"{size:,} Values" in picture.note
+    assert "expand=" in picture.note
+    assert "limit=None" in picture.note
+
+
+@fusing
+def test_the_picture_in_words_and_in_the_terminal(fused: bool) -> None:
+    _model, loss, _xs = trained(fused, 2)
+    picture = collapsed(loss)
+    words, text = describe(picture), text_of(picture)
+    for card in picture.cards:
+        assert card.name in words
+        assert card.data in words
+        assert any(card.name in line and card.data in line for line in text.splitlines())
+    assert words.startswith("Network, inputs first: x₁ (inputs) = ")
+    assert "layer 1 · tanh, +" in text
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("opened", [False, True])
+@fusing
+def test_it_can_be_rendered(theme: str, opened: bool, fused: bool) -> None:
+    model, loss, _xs = trained(fused, 2)
+    drawing = draw(loss, theme=theme, limit=5, expand=model.layers[0] if opened else None)
+    svg = ElementTree.fromstring(drawing.svg)
+    ids = [e.get("id") for e in svg.iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+    text = "".join(svg.itertext())
+    for name in ("x₁", "h₁", "g₄", "loss", "layer 2 · tanh", "draw(…, "):
+        assert name in text
+    assert drawing.png.startswith(b"\x89PNG")
+    heights = {t.text: float(t.get("y") or 0) for t in svg.iter("{http://www.w3.org/2000/svg}text")}
+    assert sorted(("g₁", "g₂", "g₃", "g₄"), key=lambda name: heights[name]) == ["g₁", "g₂", "g₃", "g₄"]
+
+
+@pytest.mark.parametrize(
+    "label", ["<b>&\"'", "a\\nb\\", "x" * 500, "名前" * 30, "\u202eevil\x00", "h₁", "o]{"]
+)
+def test_hostile_labels(label: str) -> None:
+    model, loss, xs = trained(True)
+    loss.label = xs[0][1].label = label
+    for instance in find_instances(topological_order(loss)):
+        instance.output.label = label
+    for p in model.parameters():
+        p.label = label
+    drawing = draw(loss, limit=5, expand=model.layers[0].neurons[0])
+    ElementTree.fromstring(drawing.svg)
+    assert "\n" not in text_of(collapsed(loss)).split("\n(")[0].splitlines()[2]
+    assert not re.search(r"[\x00\u202e]", drawing.alt)
+
+
+def corners(box: Box) -> tuple[float, float, float, float]:
+    return (
+        box.x - box.width / 2, box.y - box.height / 2, box.x + box.width / 2, box.y + box.height / 2
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@fusing
+def test_nothing_overlaps_and_all_is_in_its_box(opened: bool, fused: bool) -> None:
+    model, loss, xs = trained(fused, 2)
+    xs[0][0].label = xs[1][0].label = "a rather long label, 名前"
+    picture = collapsed(loss, expand=model.layers[:2] if opened else [])
+    placed = place(picture)
+    assert placed.cards.keys() == {card.key for card in picture.cards}
+    for boxes in (list(placed.cards.values()), placed.groups):
+        for a, b in itertools.combinations(map(corners, boxes), 2):
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    for group, box in zip(picture.groups, placed.groups, strict=True):
+        left, bottom, right, top = corners(box)
+        for key in group.keys:
+            a = corners(placed.cards[key])
+            assert left < a[0]
+            assert a[2] < right
+            assert bottom < a[1]
+            assert a[3] < top
+
+
+@fusing
+def test_drawing_changes_nothing(fused: bool) -> None:
+    model, loss, _xs = trained(fused, 3)
+    before = [(v.data, v.grad, v.label) for v in topological_order(loss)]
+    drawing = draw(loss, limit=1, expand=model)
+    assert isinstance(drawing, Drawing)
+    assert drawing.svg
+    assert [(v.data, v.grad, v.label) for v in topological_order(loss)] == before
+
+
+def test_a_batch_collapses_by_itself() -> None:
+    model = MLP(2, [16, 16, 1], seed=0)
+    loss = hinge_loss([single(model([i / 100, -i / 50])) for i in range(100)], [1, -1] * 50)
+    loss.backward()
+    assert "of its 100 samples" in str(draw(loss))

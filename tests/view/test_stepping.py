@@ -1,0 +1,262 @@
+"""The backward pass as steps, held to the engine."""
+
+import math
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd import Value, dot, logsumexp, steps, topological_order
+from autograd import sum as total_of
+from autograd.backward import regroup
+from autograd.view.stepping import Step, Steps
+
+from ..table import bits, careful_cotangents
+
+
+def example() -> tuple[Value, Value, Value, Value]:
+    w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+    p = w * x
+    p.label = "p"
+    loss = (p - y) ** 2
+    loss.label = "loss"
+    return w, x, y, loss
+
+
+def test_the_example_prints_the_chain_rule_with_its_numbers() -> None:
+    *_, loss = example()
+    assert [str(step) for step in steps(loss)] == [
+        "∂loss/∂loss = 1",
+        "∂loss/∂h₁ = ∂loss/∂loss · ∂loss/∂h₁ = 1 · (−4) = −4",
+        "∂loss/∂p = ∂loss/∂h₁ · ∂h₁/∂p = (−4) · 1 = −4",
+        "∂loss/∂y = ∂loss/∂h₁ · ∂h₁/∂y = (−4) · (−1) = 4",
+        "∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20",
+        "∂loss/∂x = ∂loss/∂p · ∂p/∂x = (−4) · 2 = −8",
+    ]
+
+
+def test_a_step_tells_its_parts() -> None:
+    w, *_, loss = example()
+    step = steps(loss)[4]
+    assert step.node is not None
+    assert step.node.label == "p"
+    assert step.operand is w
+    assert (step.position, step.upstream, step.local) == (0, -4.0, 5.0)
+    assert (step.contribution, step.gradient, step.again) == (-20.0, -20.0, False)
+    assert repr(step) == str(step)
+
+
+@pytest.mark.parametrize("root", [Value(3.0), Value(3.0) * 2.0, example()[-1]])
+def test_the_first_step_is_the_seed(root: Value) -> None:
+    seed = steps(root)[0]
+    assert seed.node is None
+    assert seed.operand is root
+    assert (seed.gradient, seed.contribution, seed.again) == (1.0, 1.0, False)
+    assert str(seed) == f"∂{seed.names.root}/∂{seed.names.root} = 1"
+
+
+def test_the_steps_of_a_leaf_are_the_seed_alone() -> None:
+    assert len(steps(Value(3.0))) == 1
+
+
+def test_an_operand_used_twice_receives_twice() -> None:
+    a = Value(3.0, label="a")
+    first, second = steps(a + a)[1:]
+    assert (first.position, second.position) == (0, 1)
+    assert (first.again, second.again) == (False, True)
+    assert (first.gradient, second.gradient) == (1.0, 2.0)
+    assert str(first) == "∂out/∂a = ∂out/∂out · ∂out/∂a = 1 · 1 = 1"
+    assert str(second) == "∂out/∂a += ∂out/∂out · ∂out/∂a = 1 · 1 = 1, in all 2"
+
+
+def test_a_constant_receives_nothing() -> None:
+    a = Value(3.0)
+    assert [step.operand for step in steps(2.0 * a + 1.0) if step.operand.is_leaf] == [a]
+
+
+OPERATIONS: list[Callable[[Value, Value], Value]] = [
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: a * b,
+    lambda a, b: a / b,
+    lambda a, b: a**2 + 3.0,
+    lambda a, b: a**b,
+    lambda a, b: -a,
+    lambda a, b: abs(a),
+    lambda a, b: a.tanh(),
+    lambda a, b: a.exp(),
+    lambda a, b: a.relu(),
+    lambda a, b: a.maximum(b),
+    lambda a, b: total_of([a, b, a, 1.0]),
+    lambda a, b: dot([a, b, 2.0], [b, b, a], a),
+    lambda a, b: logsumexp([a, b, 0.0]),
+]
+numbers = st.floats(-3.0, 3.0) | st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
+places = st.integers(0, 40)
+programs = st.lists(st.tuples(st.sampled_from(OPERATIONS), places, places), max_size=20)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Value:
+    values = [Value(x) for x in draw(st.lists(numbers, min_size=1, max_size=4))]
+    for make, i, j in draw(programs):
+        # Counted from the end, so that results are used, and some of them often.
+        values.append(make(values[-1 - i % len(values)], values[-1 - j % len(values)]))
+    return values[-1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(graphs())
+def test_the_last_gradient_so_far_is_the_gradient_of_backward(root: Value) -> None:
+    last = {step.operand: step.gradient for step in steps(root)}
+    root.backward()
+    order = topological_order(root)
+    assert set(last) == set(order)
+    for value in order:
+        assert value.grad is not None
+        assert bits(last[value]) == bits(value.grad)
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs())
+def test_each_contribution_is_what_the_rule_gives(root: Value) -> None:
+    for step in steps(root)[1:]:
+        node = step.node
+        assert node is not None
+        assert node.primitive is not None
+        numbers = [float(x) for x in node.operands]
+        operands = regroup(node, numbers) if node.primitive.nary else numbers
+        entry = node.primitive
+        assert node.operands[step.position] is step.operand
+        local = careful_cotangents(entry, 1.0, node.data, operands)[step.position]
+        passed = careful_cotangents(entry, step.upstream, node.data, operands)[step.position]
+        assert bits(step.local) == bits(local)
+        assert bits(step.contribution) == bits(passed)
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs())
+def test_the_gradient_so_far_adds_up_and_a_node_passes_on_its_whole_gradient(root: Value) -> None:
+    so_far: dict[Value, float] = {}
+    passed_on: set[Value] = set()
+    for step in steps(root):
+        assert step.again == (step.operand in so_far)
+        expected = so_far.get(step.operand, -0.0) + step.contribution
+        assert bits(step.gradient) == bits(expected)
+        assert step.operand not in passed_on, "it received after it had passed its gradient on"
+        so_far[step.operand] = step.gradient
+        if step.node is not None:
+            assert bits(step.upstream) == bits(so_far[step.node])
+            passed_on.add(step.node)
+
+
+@settings(deadline=None)
+@given(graphs(), st.none() | st.floats(allow_nan=False))
+def test_no_gradient_is_touched(root: Value, grad: float | None) -> None:
+    order = topological_order(root)
+    for value in order:
+        value.grad = grad
+    repr(steps(root))
+    assert all(value.grad == grad for value in order)
+
+
+def test_the_table() -> None:
+    a = Value(3.0, label="a")
+    header, rule, *rows = repr(steps(a + a)).splitlines()
+    assert header.split("  ")[0] == "step"
+    assert set(rule) == {"─", " "}
+    assert [re.split("  +", row.strip()) for row in rows] == [
+        ["0", "out", "∂out/∂out = 1", "1"],
+        ["1", "a", "out", "∂out/∂a = ∂out/∂out · ∂out/∂a = 1 · 1 = 1", "1"],
+        ["2", "a", "out", "∂out/∂a += ∂out/∂out · ∂out/∂a = 1 · 1 = 1, in all 2", "2"],
+    ]
+    assert len({len(line) for line in (header, rule, *rows)}) == 1
+
+
+def test_steps_are_a_sequence() -> None:
+    *_, loss = example()
+    whole = steps(loss)
+    assert len(whole) == 6
+    assert whole[-1] is list(whole)[5]
+    assert whole[0] in whole
+    assert isinstance(whole[1], Step)
+    with pytest.raises(IndexError):
+        whole[6]
+
+
+def test_a_slice_is_steps_too() -> None:
+    *_, loss = example()
+    whole = steps(loss)
+    part = whole[4:]
+    assert isinstance(part, Steps)
+    assert list(part) == list(whole)[4:]
+    assert part.root is loss
+    assert "(−4) · 5 = −20" in repr(part)
+    assert "∂loss/∂loss" not in repr(part)
+    assert list(whole[::-1]) == list(whole)[::-1]
+
+
+def test_an_empty_slice_is_an_empty_table() -> None:
+    empty = steps(Value(1.0))[1:]
+    assert len(empty) == 0
+    assert repr(empty).splitlines()[0].split() == [
+        "step",
+        "to",
+        "from",
+        "chain",
+        "rule",
+        "gradient",
+        "so",
+        "far",
+    ]
+    assert "<tbody></tbody>" in empty._repr_mimebundle_()["text/html"]
+
+
+def test_a_slice_keeps_the_numbers_of_its_steps() -> None:
+    *_, loss = example()
+    assert [row[0] for row in steps(loss)[4:].rows()] == ["4", "5"]
+
+
+class _Cells(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_data(self, data: str) -> None:
+        self.cells[-1] += data
+
+
+def test_in_a_notebook_the_table_is_html_and_labels_are_text() -> None:
+    label = "<script>&amp;</td>"
+    root = Value(3.0, label=label) * 2.0
+    whole = steps(root)
+    bundle = whole._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(whole)
+    parser = _Cells()
+    parser.feed(bundle["text/html"])
+    assert parser.tags == {"table", "thead", "tbody", "tr", "th", "td"}
+    assert parser.cells == [*whole.HEADER, *(cell for row in whole.rows() for cell in row)]
+    assert label in parser.cells
+
+
+@pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
+def test_what_is_no_value_is_refused(what: object) -> None:
+    with pytest.raises(TypeError, match=rf"steps\(\) takes the Value.*{type(what).__name__}"):
+        steps(what)  # type: ignore[arg-type]
+
+
+def test_a_deep_graph_has_steps() -> None:
+    x = Value(1.0)
+    y = x
+    for _ in range(20_000):
+        y = y + 1.0
+    assert steps(y)[-1].operand is x

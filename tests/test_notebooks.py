@@ -1,0 +1,174 @@
+"""The course in notebooks/: every lesson runs top to bottom, and its saved outputs are the true ones."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+ROOT = Path(__file__).parent.parent
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECONDS_A_CELL = 60
+
+#: The text of an absolute path on somebody's machine.
+MACHINE_PATH = re.compile(
+    r"/(?:home|Users|root|tmp|work|usr|opt|var)/|\b[A-Za-z]:\\\\?(?:Users|Windows)|site-packages"
+)
+
+lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def text_of(cell):
+    """What a cell printed and showed, as plain text."""
+    shown = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            shown.append((output.name, output.text))
+        elif output.output_type in ("display_data", "execute_result"):
+            shown.append(("shown", output.data.get("text/plain", "")))
+        else:
+            shown.append((output.output_type, ""))
+    # Whether a stream comes in one piece or in several is chance.
+    joined = []
+    for kind, text in shown:
+        if joined and kind != "shown" and joined[-1][0] == kind:
+            joined[-1] = (kind, joined[-1][1] + text)
+        else:
+            joined.append((kind, text))
+    return joined
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that executes a notebook in a kernel of this very interpreter and an empty folder."""
+    kernel, here = tmp_path / "jupyter" / "kernels" / "python3", tmp_path / "here"
+    kernel.mkdir(parents=True)
+    here.mkdir()
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+    spec = {"argv": command, "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # no startup files of one's own
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+
+    def execute(notebook):
+        resources = {"metadata": {"path": str(here)}}
+        nbclient.NotebookClient(
+            notebook, kernel_name="python3", timeout=SECONDS_A_CELL, resources=resources
+        ).execute()
+        assert not list(here.iterdir()), "a lesson leaves files in the reader's folder"
+        return notebook
+
+    return execute
+
+
+def varies(cell):
+    return "varies" in cell.metadata.get("tags", [])
+
+
+def test_the_course_is_there():
+    assert [path.stem[:2] for path in LESSONS[:3]] == ["01", "02", "03"]
+
+
+@lessons
+def test_runs_and_gives_the_saved_outputs(path, run):
+    saved = read(path)
+    fresh = run(read(path))
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        if not varies(old):
+            assert text_of(new) == text_of(old), (
+                f"run {path.name} again and save it; the cell is\n{old.source}"
+            )
+
+
+def test_the_torch_lesson_runs_without_torch_and_says_so(run, tmp_path, monkeypatch):
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    (missing / "torch.py").write_text("raise ImportError('no torch, for a test')\n")
+    monkeypatch.setenv("PYTHONPATH", str(missing), prepend=os.pathsep)
+    (path,) = (path for path in LESSONS if path.stem.startswith("02"))
+    fresh = run(read(path))
+    (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(cell)
+    assert "not installed" in text
+    for recorded in ("-20.0", "-8.0", "4.0"):
+        assert f"PyTorch {recorded:>6}   Value {recorded:>6}" in text
+
+
+@lessons
+def test_saved_as_run_from_top_to_bottom(path):
+    cells = code_cells(read(path))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert not any(output.output_type == "error" for output in cell.outputs), cell.source
+        assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
+        shows = re.search(r"^(?:draw|steps|display|print)\b", cell.source, re.M)
+        assert cell.outputs or not shows, f"shows something, but no output is saved:\n{cell.source}"
+
+
+@lessons
+def test_pictures_are_saved_for_every_reader(path):
+    """A trusted notebook shows the SVG, an untrusted one the PNG, a terminal the text."""
+    pictures = 0
+    for cell in code_cells(read(path)):
+        if not re.search(r"^draw\(", cell.source, re.M):
+            continue
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert {"image/svg+xml", "image/png", "text/plain"} <= kinds, cell.source
+        pictures += 1
+    assert pictures, "a lesson has pictures"
+
+
+@lessons
+def test_carries_nothing_of_the_machine_that_ran_it(path):
+    notebook = read(path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata.language_info) == {"name"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}, cell.source
+        shown = [cell.source]
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            shown += [output.get("text", ""), *(text for kind, text in data.items() if kind != "image/png")]
+        for text in shown:
+            assert not MACHINE_PATH.search(str(text)), text
+
+
+@lessons
+def test_a_lesson_is_short_and_asks_before_it_tells(path):
+    cells = read(path).cells
+    assert 15 <= len(cells) <= 25
+    assert cells[0].source.startswith("# ")
+    assert "\n> *" in cells[0].source, "it opens with the question it answers"
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert prose.count("**Predict") >= 3
+    for heading in ("## The general rule", "## Change it"):
+        assert heading in prose
+
+
+def test_drawings_have_ids_of_their_own():
+    for path in LESSONS:
+        seen = set()
+        for cell in code_cells(read(path)):
+            for output in cell.outputs:
+                svg = output.get("data", {}).get("image/svg+xml", "")
+                ids = re.findall(r'\bid="([^"]+)"', svg)
+                assert len(ids) == len(set(ids))
+                assert seen.isdisjoint(ids)
+                seen.update(ids)

@@ -68,7 +68,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
     # jumps backward, but does not count the conditional ones: the first passes are a quarter faster.
     while True:
         a = node._a  # down along the first operands ...
-        while a is not None and a._grad is not zero and a._op is not None:
+        while a is not None and a._op is not None and a._grad is not zero:
             a._grad = zero
             push(node)
             node = a
@@ -80,7 +80,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
             if b is not None:
                 if type(b) is list:
                     for b in many[-1]:
-                        if b._grad is not zero and b._op is not None:
+                        if b._op is not None and b._grad is not zero:
                             break
                     else:
                         many.pop()
@@ -93,7 +93,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                     push(node)
                     node = b
                     break
-                if b._grad is not zero and b._op is not None:
+                if b._op is not None and b._grad is not zero:
                     b._grad = zero
                     push(node)
                     node = b

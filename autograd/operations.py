@@ -141,6 +141,8 @@ _READ_MANY = """
 _READ_ONE = """
     if isinstance({x}, Value):
         primals_{x}, live_{x}, {x} = {x}._datum, True, ({x},)
+    elif type({x}) is float:
+        primals_{x}, live_{x}, {x} = {x}, False, ()
     else:
         (primals_{x},), live_{x}, {x} = read(entry, ({x},))
 """

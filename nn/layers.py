@@ -6,8 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-import autograd
-from autograd import Value
+from autograd import Value, dot
 
 from .init import generator, kaiming_uniform
 from .module import Module, Parameter
@@ -82,7 +81,7 @@ class Neuron(Module):
     def _output(self, x: Inputs) -> Value:
         total: Value
         if self.fused:
-            total = autograd.dot(self.weights, x, self.bias)
+            total = dot(self.weights, x, self.bias)
         else:
             total = self.bias
             for w, xi in zip(self.weights, x, strict=True):

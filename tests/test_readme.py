@@ -24,7 +24,7 @@ def test_the_first_example_prints_what_it_says() -> None:
     assert printed.getvalue().strip() == EXAMPLE.rsplit("# ", 1)[1].strip() == "4.0 -20.0 -8.0 4.0"
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if ">>>" in b], ids=["steps", "tour"])
+@pytest.mark.parametrize("block", [b for b in BLOCKS if ">>>" in b], ids=["steps", "tour", "networks"])
 def test_the_sessions_run_as_shown(block: str) -> None:
     names: dict[str, object] = {}
     with redirect_stdout(io.StringIO()):

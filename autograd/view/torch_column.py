@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
 from ..backward import regroup, topological_order
 from ..primitives import Primitive
 from ..value import Value
 
-_F: Any = torch.nn.functional
 
-#: Where torch's name differs from the table's, or it takes one tensor for our many.
-_TORCH: dict[str, Callable[..., Any]] = {
-    "sum": lambda values: torch.stack(values).sum(),
-    "dot": lambda weights, inputs, bias: sum((w * x for w, x in zip(weights, inputs, strict=True)), bias),
-    "logsumexp": lambda values: torch.logsumexp(torch.stack(values), 0),
-    "softplus": lambda x: _F.softplus(x, threshold=800.0),  # torch's own switches to x at 20
-}
+def _pytorch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise ImportError('comparing needs PyTorch: install it with pip install "glassgrad[torch]"') from None
+    return torch
 
 
 def torch_function(op: Primitive) -> Callable[..., Any]:
     """torch's function for a primitive; LookupError if it has none."""
-    for found in (_TORCH.get(op.name), getattr(torch, op.name, None), getattr(_F, op.name, None)):
+    torch = _pytorch()
+    functional = torch.nn.functional
+    # Where torch's name differs from the table's, or it takes one tensor for our many.
+    own: dict[str, Callable[..., Any]] = {
+        "sum": lambda values: torch.stack(values).sum(),
+        "dot": lambda weights, inputs, bias: sum((w * x for w, x in zip(weights, inputs)), bias),
+        "logsumexp": lambda values: torch.logsumexp(torch.stack(values), 0),
+        "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus is x above 20
+    }
+    for found in (own.get(op.name), getattr(torch, op.name, None), getattr(functional, op.name, None)):
         if found is not None:
             function: Callable[..., Any] = found
             return function
@@ -33,6 +38,7 @@ def torch_function(op: Primitive) -> Callable[..., Any]:
 
 def torch_gradients(root: Value, inputs: Mapping[str, Value]) -> dict[str, float]:
     """∂root/∂input for each named input, by PyTorch in float64 on the same operations."""
+    torch = _pytorch()
     tensors: dict[Value, Any] = {}
 
     def tensor_of(x: Value | float) -> Any:

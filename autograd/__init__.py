@@ -23,7 +23,7 @@ from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax
 from .functional import hessian, hvp, jacobian
 from .operations import FUNCTIONS
-from .value import Value, is_grad_enabled, no_grad
+from .value import Value, enable_grad, is_grad_enabled, no_grad
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {
@@ -52,12 +52,16 @@ else:
         globals()[name] = found = getattr(import_module(_VIEWS[name], __name__), name)
         return found
 
+    def __dir__() -> list[str]:
+        return sorted(__all__)
+
 
 __all__ = [
     "GradientError",
     "Value",
     "check_grads",
     "draw",
+    "enable_grad",
     "grad",
     "hessian",
     "hvp",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
 import sys
 import unicodedata
@@ -24,6 +25,10 @@ from .view.stepping import steps
 from .view.tables import Paint, text_table
 
 EXAMPLE = ("p = w*x; (p - y)**2", ["w=2", "x=5", "y=12"])
+
+#: Said where a finite difference is far from the gradient.
+DOUBT = """The finite difference, (f(x + h) − f(x − h)) / 2h, differs. It can't be trusted beside a kink or a
+pole, where f is undefined, or where f changes much within h; the gradient is that of the rules."""
 
 #: How much of an expression is repeated.
 LONGEST = 200
@@ -93,7 +98,7 @@ _BLUE, _ORANGE = "38;5;33", "38;5;208"
 
 def _finite_difference(source: str, point: dict[str, float], name: str) -> float:
     """The slope by values alone: (f(x + h) − f(x − h)) / 2h."""
-    h = 1e-6 * max(1.0, abs(point[name]))
+    h = min(1e-4, 1e-6 * abs(point[name])) or 1e-6
 
     def at(x: float) -> float:
         moved = {**point, name: x}
@@ -146,17 +151,21 @@ def _gradient_table(
     theirs = _torch_gradients(source, point)
     header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]
     rows = []
+    doubtful = False
     for name, value in inputs.items():
         if value.grad is None:
             rows.append([name, "not used", "", *([""] if theirs is not None else [])])
             continue
+        difference = _finite_difference(source, point, name)
+        doubtful |= not math.isclose(value.grad, difference, rel_tol=1e-4, abs_tol=1e-6)
         row = [
             f"∂{names.root}/∂{names[value]}",
             number(value.grad),
-            number(_finite_difference(source, point, name)),
+            number(difference),
         ]
         rows.append(row if theirs is None else [*row, number(theirs[name])])
-    return text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=_ORANGE))
+    table = text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=_ORANGE))
+    return f"{table}\n{DOUBT}" if doubtful else table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

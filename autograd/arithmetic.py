@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .primitives import PRIMITIVES, Primitive, Rule
-from .symbols import Symbol, Symbols, python_source
+from .symbols import Symbol, Symbols, inline, python_source
 
 _RAISED = (ZeroDivisionError, OverflowError, ValueError)
 
@@ -204,7 +204,10 @@ class _Lanes:
         self.over_lanes = names[i] in groups
         symbols = [f"lane_{n}" if self.over_lanes and n in groups else n for n in self.parameters]
         self.expression = entry.vjps[i](Symbols(), *map(Symbol, symbols))
-        self.assignments, self.cotangent = python_source(self.expression)
+        # Over lanes nothing is computed beforehand: it would be of one lane.
+        self.assignments, self.cotangent = (
+            ("", inline(self.expression)) if self.over_lanes else python_source(self.expression)
+        )
         used = [n for n in groups if f"lane_{n}" in self.cotangent] or [names[i]]
         self.lanes = ", ".join(f"lane_{n}" for n in used)
         self.groups = ", ".join(used)

@@ -9,12 +9,13 @@ a graph in turn, or takes its numbers from ``contributions``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import compress
 from typing import Any, Literal, NamedTuple, overload
 
 from .operations import ON_VALUES
 from .primitives import ADD, MUL
-from .value import Value
+from .value import Value, enable_grad
 
 
 def topological_order(root: Value) -> list[Value]:
@@ -262,6 +263,8 @@ def grad(
     ``allow_unused``. With ``create_graph`` the rules read the operands again, so it raises
     RuntimeError if the data of one was overwritten since the forward pass.
     """
+    if not isinstance(inputs, Value) and not hasattr(inputs, "__iter__"):
+        raise TypeError(f"grad() takes a Value or a sequence of them, not {type(inputs).__name__} {inputs!r}")
     wanted = [inputs] if isinstance(inputs, Value) else list(inputs)
     for value in (output, *wanted):
         if not isinstance(value, Value):
@@ -271,19 +274,19 @@ def grad(
     for node in order:
         if any(isinstance(operand, Value) and operand in above for operand in node.operands):
             above.add(node)
-    totals: dict[Value, Any] = {output: Value(1.0) if create_graph else 1.0}
+    totals: dict[Any, Any] = {output: 1.0}
     for node in reversed(order):
         if node._op is None or node not in above or node not in totals:
             continue
         live = [isinstance(operand, Value) and operand in above for operand in node.operands]
         if not any(live):
             continue
-        products = (
-            _recorded_cotangents(node, totals[node], live) if create_graph else cotangents(node, totals[node])
-        )
-        for operand, product in zip(node.operands, products, strict=True):
-            if isinstance(operand, Value) and operand in above:
-                totals[operand] = totals[operand] + product if operand in totals else product
+        with enable_grad() if create_graph else nullcontext():
+            g = totals[node]
+            products = _recorded_cotangents(node, g, live) if create_graph else cotangents(node, g)
+            for operand, product, alive in zip(node.operands, products, live, strict=True):
+                if alive:
+                    totals[operand] = totals[operand] + product if operand in totals else product
     reached = set(order)
     result: list[Value | None] = []
     for i, value in enumerate(wanted):
@@ -300,11 +303,13 @@ def grad(
     return result
 
 
-def _recorded_cotangents(node: Value, g: Value, live: list[bool]) -> list[Any]:
+def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> list[Any]:
     """As :func:`cotangents`, by the rules run on Values, so that they are recorded; None where not live."""
     op = node._op
     if op is None:
         return []
+    if not isinstance(g, Value):  # a rule that selects may give a plain 0.0
+        g = Value(g)
     operands = node.operands
     _refuse_overwritten(node, operands)
     if not op.nary:

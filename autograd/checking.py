@@ -11,13 +11,14 @@ from typing import SupportsFloat
 from .backward import cotangents, regroup, topological_order
 from .functional import _gradient, _leaves, _scalar
 from .operations import FUNCTIONS
-from .value import Value
+from .value import Value, enable_grad
 
 
 class GradientError(AssertionError):
     """A gradient and its finite difference disagree."""
 
 
+@enable_grad()
 def check_grads(
     f: Callable[..., Value],
     at: Sequence[Value | SupportsFloat],
@@ -39,7 +40,11 @@ def check_grads(
     """
     if order < 1:
         raise ValueError(f"order must be 1 or more, not {order}")
+    if directions < 1:
+        raise ValueError(f"directions must be 1 or more, not {directions}: without one nothing is compared")
     point = [x.data for x in _leaves(at)]
+    if not math.isfinite(value := _scalar(f, _leaves(point)).data):
+        raise ValueError(f"the function is {value} at {point}: choose a point where it is finite")
     rng = random.Random(seed)
     for _ in range(directions):
         direction = [rng.gauss(0.0, 1.0) for _ in point]

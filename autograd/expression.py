@@ -10,9 +10,11 @@ import ast
 import unicodedata
 import warnings
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from .operations import FUNCTIONS
+from .primitives import PRIMITIVES
 from .value import Value
 
 #: Deeper nesting than this is refused; nobody reads it and Python's own parser gives up soon after.
@@ -84,6 +86,11 @@ def _deepest_bracket(source: str) -> int | None:
         if depth > DEEPEST:
             return column
     return None
+
+
+def _nearest(name: str) -> str:
+    close = get_close_matches(name, _CALLABLE, 1)
+    return f"did you mean {close[0]}? " if close else ""
 
 
 class _Reader:
@@ -185,11 +192,16 @@ class _Reader:
         if name not in _CALLABLE:
             called = ast.get_source_segment(self.source.strip(), node.func) or ""
             raise self.error(
-                f"there is no function {called[:40]!r}; there are {', '.join(sorted(_CALLABLE))}",
+                f"there is no function {called[:40]!r}; {_nearest(called)}"
+                f"there are {', '.join(sorted(_CALLABLE))}",
                 node.func,
             )
         if node.keywords:
             raise self.error(f"{name} is called with values alone, not with name=value", node)
+        entry = PRIMITIVES[_CALLABLE[name].__name__]
+        if not len(entry.vjps) - len(entry.defaults) <= len(node.args) <= len(entry.vjps):
+            takes = ", ".join(f"[{o[:-1]}]" if o.endswith("*") else o for o in entry.operands)
+            raise self.error(f"{name} is called as {name}({takes})", node)
         operands = [
             [self.operand(item) for item in argument.elts]
             if isinstance(argument, ast.List | ast.Tuple)

@@ -5,16 +5,16 @@ A function here takes ``len(at)`` Values; the results are plain floats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, SupportsFloat
 
 from .backward import grad
 from .operations import FUNCTIONS
-from .value import Value
+from .value import Value, enable_grad
 
 
 def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:
-    if isinstance(at, Value) or not hasattr(at, "__iter__"):
+    if isinstance(at, Value | str | Mapping | Set) or not hasattr(at, "__iter__"):
         raise TypeError(f"the point must be a sequence with one number for each argument, not {at!r}")
     return [Value(x.data if isinstance(x, Value) else x) for x in at]
 
@@ -31,6 +31,7 @@ def _gradient(output: Value, inputs: list[Value], create_graph: bool = False) ->
     return [Value(0.0) if g is None else g for g in found]
 
 
+@enable_grad()
 def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
     """∂fᵢ/∂xⱼ at the point ``at``: a list of rows, or one row if f returns a single Value.
 
@@ -43,6 +44,8 @@ def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
     outputs = f(*inputs)
     if isinstance(outputs, Value):
         return [g.data for g in _gradient(outputs, inputs)]
+    if not hasattr(outputs, "__iter__"):
+        raise TypeError(f"the function must return Values, not {type(outputs).__name__} {outputs!r}")
     rows = []
     for output in outputs:
         if not isinstance(output, Value):
@@ -51,6 +54,7 @@ def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
     return rows
 
 
+@enable_grad()
 def hessian(f: Callable[..., Value], at: Sequence[Value | SupportsFloat]) -> list[list[float]]:
     """∂²f/∂xᵢ∂xⱼ at the point ``at``, for a function that returns one Value.
 
@@ -62,6 +66,7 @@ def hessian(f: Callable[..., Value], at: Sequence[Value | SupportsFloat]) -> lis
     return [[g.data for g in _gradient(slope, inputs)] for slope in slopes]
 
 
+@enable_grad()
 def hvp(
     f: Callable[..., Value], at: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat]
 ) -> list[float]:
@@ -72,11 +77,11 @@ def hvp(
 
     Two backward passes, whatever the number of arguments (Pearlmutter, 1994).
     """
-    inputs, v = _leaves(at), list(v)
+    inputs, v = _leaves(at), _leaves(v)
     if len(v) != len(inputs):
         raise ValueError(
             f"the vector has {len(v)} elements but the point has {len(inputs)}; give as many of each"
         )
     slopes = _gradient(_scalar(f, inputs), inputs, create_graph=True)
-    along = FUNCTIONS["dot"](slopes, [x.data if isinstance(x, Value) else x for x in v])
+    along = FUNCTIONS["dot"](slopes, [x.data for x in v])
     return [g.data for g in _gradient(along, inputs)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from itertools import compress
 from threading import get_ident
 from types import SimpleNamespace
@@ -100,7 +100,7 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
 
 def _items(entry: Primitive, name: str, group: Any) -> list[Any]:
     """A group given as something else than a list: a generator, a numpy row, ..."""
-    if isinstance(group, Value) or not hasattr(group, "__iter__"):
+    if isinstance(group, Value | str | Mapping | Set) or not hasattr(group, "__iter__"):
         raise TypeError(
             f"the {name} of {entry.name} must be a sequence of Values or numbers, not "
             f"{type(group).__name__} {short(group)}"
@@ -236,7 +236,7 @@ def make_callable(entry: Primitive) -> None:
     for maker, name in zip(makers, _DUNDERS[entry.name] if entry.operator else names):
         if name not in Value.__dict__:  # + and * are written out above
             setattr(Value, name, _named(maker(entry), name, entry.doc, f"{Value.__qualname__}."))
-    FUNCTIONS[entry.name] = _named(function, entry.name, f"{entry.template}: {entry.doc}")
+    FUNCTIONS[entry.name] = _named(function, entry.name, f"{entry.formula}: {entry.doc}.")
     setattr(ON_VALUES, entry.name, _on_values(entry))
 
 

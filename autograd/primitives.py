@@ -84,9 +84,14 @@ class Primitive:
         self.pull: Rule | None = None
         self.pushes: tuple[Rule, ...] = ()
 
-    def __repr__(self) -> str:
+    @property
+    def formula(self) -> str:
+        """How it is written, in the names of its operands: ``a·b``."""
         shown = self.template.replace("{lanes}", self.lane + self.separator + "…")
-        return f"<primitive {self.name}: {shown.replace('{', '').replace('}', '')}>"
+        return shown.replace("{", "").replace("}", "")
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}: {self.formula}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_entry_named, (self.name,))
@@ -137,8 +142,8 @@ DIV = primitive(
     "div",
     lambda m, a, b: a / b,
     lambda m, g, out, a, b: g / b,
-    # −g·a/b² without forming b², which would overflow or vanish long before the answer does.
-    lambda m, g, out, a, b: -(g * (a / b)) / b,
+    # −g·a/b² without forming b² or g·a, which may overflow or vanish long before the answer does.
+    lambda m, g, out, a, b: -(g / b) * (a / b),
     template="{a} / {b}", binds=PRODUCT, operator=True,
     doc="a / b, rounded once",
 )  # fmt: skip

@@ -75,6 +75,8 @@ def _number_or_raise(x: object, what: str) -> float:
 def _remedy(x: object) -> str:
     if isinstance(x, Value):
         return "; use its .data, or .detach() for a new leaf with the same number"
+    if isinstance(x, str):
+        return "; make a number of it first, with float()"
     if hasattr(x, "__len__") or hasattr(x, "__iter__"):
         return "; make one Value for each element"
     return ""
@@ -238,6 +240,9 @@ class Value:
         label = f", label={short(self.label)}" if self.label else ""
         return f"{type(self).__name__}({self._datum!r}{grad}{label})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self._datum, spec) if spec else repr(self)
+
     def __float__(self) -> float:
         return self._datum
 
@@ -278,6 +283,7 @@ class Value:
     # step is 20 % faster, and writing out more than these two gains nothing. -------------------------
 
     def __add__(self, other: Value | SupportsFloat) -> Value:
+        """a + b."""
         if isinstance(other, Value):
             y = other._datum
             b: Value | None = other
@@ -301,6 +307,7 @@ class Value:
         return node
 
     def __mul__(self, other: Value | SupportsFloat) -> Value:
+        """a · b."""
         if isinstance(other, Value):
             y = other._datum
             b: Value | None = other
@@ -338,15 +345,33 @@ def no_grad() -> Iterator[None]:
     True
     """
     me = get_ident()
-    depth = paused.get(me, 0)
-    paused[me] = depth + 1
+    paused[me] = paused.get(me, 0) + 1
+    try:
+        yield
+    finally:  # counted, not restored: two of them may end in any order
+        if paused.get(me, 0) > 1:
+            paused[me] -= 1
+        else:
+            paused.pop(me, None)
+
+
+@contextmanager
+def enable_grad() -> Iterator[None]:
+    """Record again, inside ``no_grad()``; for the thread that enters it.
+
+    >>> a = Value(3.0)
+    >>> with no_grad(), enable_grad():
+    ...     b = a * 2.0
+    >>> b.is_leaf
+    False
+    """
+    me = get_ident()
+    depth = paused.pop(me, 0)
     try:
         yield
     finally:
         if depth:
             paused[me] = depth
-        else:
-            del paused[me]
 
 
 def is_grad_enabled() -> bool:

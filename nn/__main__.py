@@ -154,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"After {len(losses)} steps the loss is {loss.data:.4f}: {right} of {of} samples are right")
     if find_spec("matplotlib") is None:
         print('For the picture of the decision boundary: pip install "glassgrad[train]"')
+        print('(in a clone: pip install -e ".[train]")')
     else:
         try:
             save_boundary(model, samples, options.out)

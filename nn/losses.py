@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import SupportsFloat
 
 import autograd
@@ -19,8 +19,12 @@ def _mean(terms: list[Value]) -> Value:
 
 def _pairs(predictions: Numbers, targets: Numbers) -> list[tuple[Value, Value | float]]:
     """Each prediction with its target; as many of each, and not none, or ValueError."""
-    if isinstance(predictions, Value) or isinstance(targets, Value):
-        raise TypeError("a loss takes a sequence of predictions and one of targets, not a single Value")
+    for given in (predictions, targets):
+        if isinstance(given, Value | Mapping | Set) or not hasattr(given, "__len__"):
+            raise TypeError(
+                "a loss takes a sequence of predictions and one of targets, "
+                f"not a single {type(given).__name__} {given!r}"
+            )
     if len(predictions) != len(targets):
         raise ValueError(
             f"there are {len(predictions)} predictions and {len(targets)} targets; give as many of each"

@@ -492,3 +492,12 @@ def test_a_stream_of_another_encoding(encoding: str) -> None:
     )
     assert done.returncode == 0
     assert b"The graph is drawn in loss.svg" in done.stdout
+
+
+def test_a_finite_difference_beside_a_kink_is_remarked_upon(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["relu(x)*3", "x=0", "--out", str(tmp_path / "loss.svg")]) == 0
+    assert "The finite difference" in capsys.readouterr().out
+    assert main(["relu(x)*3", "x=1", "--out", str(tmp_path / "loss.svg")]) == 0
+    assert "The finite difference" not in capsys.readouterr().out

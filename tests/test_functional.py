@@ -10,7 +10,7 @@ import pytest
 from mpmath import mp
 
 import autograd
-from autograd import Value, hessian, hvp, jacobian
+from autograd import Value, grad, hessian, hvp, jacobian, no_grad
 
 POINT = [0.3, -1.2, 2.0]
 
@@ -140,3 +140,17 @@ def test_each_row_of_a_jacobian_must_be_a_value() -> None:
 def test_the_vector_must_fit_the_point() -> None:
     with pytest.raises(ValueError, match="the vector has 1 elements but the point has 2"):
         hvp(lambda x, y: x * y, [1.0, 2.0], [1.0])
+
+
+def test_derivatives_are_taken_inside_no_grad_too() -> None:
+    with no_grad():
+        assert jacobian(lambda a: a * a, [3.0]) == [6.0]
+        assert hessian(lambda a: a * a, [3.0]) == [[2.0]]
+        assert hvp(lambda a: a * a, [3.0], [1.0]) == [2.0]
+
+
+def test_a_second_derivative_raises_for_no_number() -> None:
+    x = Value(-1.0)
+    (slope,) = grad((x / 0.0).relu(), x, create_graph=True)
+    assert math.isnan(slope.data)
+    assert hessian(lambda a: (a / 0.0).relu(), [-1.0]) == [[0.0]]

@@ -420,3 +420,18 @@ def test_sums_go_from_left_to_right(width: int) -> None:
 def test_the_special_numbers_are_special() -> None:
     assert {bits(x) for x in (0.0, -0.0, INF, -INF, NAN)} <= set(all_bits(SPECIAL))
     assert any(is_group(operand) for entry in PRIMITIVES.values() for operand in entry.operands)
+
+
+def test_a_lane_rule_may_use_a_part_twice() -> None:
+    with temporary_primitive(
+        "sum_of_squares",
+        lambda m, values: m.sum(m.each(values, lambda x: x * x)),
+        lambda m, g, out, x: (x + x) * (g * (x + x)) / (x + x),
+        operands=("values*",),
+        template="{lanes}",
+        lane="{values}²",
+        doc="the sum of the squares",
+    ):
+        leaves = [Value(2.0), Value(3.0)]
+        FUNCTIONS["sum_of_squares"](leaves).backward()
+        assert [x.grad for x in leaves] == [4.0, 6.0]

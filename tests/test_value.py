@@ -6,6 +6,7 @@ import math
 import operator
 import pickle
 import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, is_grad_enabled, no_grad, topological_order
+from autograd import Value, enable_grad, is_grad_enabled, no_grad, topological_order
 from autograd.operations import FUNCTIONS
 
 from .table import bits
@@ -360,9 +361,7 @@ def test_a_function_names_the_operand_it_refuses(name: str, stranger: object, na
     assert named in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "kind", [list, tuple, iter, np.array, lambda xs: (x for x in xs), lambda xs: dict.fromkeys(xs)]
-)
+@pytest.mark.parametrize("kind", [list, tuple, iter, np.array, lambda xs: (x for x in xs)])
 def test_a_group_may_be_any_collection(kind: type) -> None:
     assert autograd.sum(kind([1.0, 2.5, 4.0])).data == 7.5
     assert autograd.dot(kind([1.0, 2.0]), kind([3.0, 4.0]), 0.5).data == 11.5
@@ -531,3 +530,32 @@ def test_a_leaf_of_a_graph_is_copied_without_the_graph(copied) -> None:
     output = leaf * 3.0
     output.backward()
     assert topological_order(copied(leaf))[0].grad == 3.0
+
+
+def test_two_no_grads_may_end_in_any_order() -> None:
+    def paused() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    first, second = paused(), paused()
+    next(first), next(second)
+    next(first, None)
+    assert not is_grad_enabled()
+    next(second, None)
+    assert is_grad_enabled()
+
+
+def test_enable_grad_records_inside_no_grad() -> None:
+    a = Value(3.0)
+    with no_grad():
+        with enable_grad():
+            assert not (a * 2.0).is_leaf
+        assert (a * 2.0).is_leaf
+    assert f"{a:.3f}" == "3.000"
+    assert f"{a}" == repr(a)
+
+
+@pytest.mark.parametrize("kind", [set, frozenset, dict.fromkeys, lambda xs: "".join(map(str, xs))])
+def test_a_group_without_an_order_of_its_own_is_refused(kind: type) -> None:
+    with pytest.raises(TypeError, match="must be a sequence of Values or numbers"):
+        autograd.sum(kind([1.0, 2.5, 4.0]))

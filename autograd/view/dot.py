@@ -33,7 +33,8 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
         import graphviz
     except ImportError:
         raise ImportError(
-            'drawing needs the graphviz package: install it with pip install "glassgrad[viz]"'
+            'drawing needs the graphviz package: pip install "glassgrad[viz]", or in a clone '
+            'pip install -e ".[viz]"'
         ) from None
     font = {"fontname": "Helvetica"}
     graph = graphviz.Digraph(

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..backward import cotangents, topological_order
+from ..backward import cotangents, regroup, topological_order
 from ..value import Value
-from .notation import Names, is_exponent, number, operation
+from .notation import Names, is_silent, number, operation
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
@@ -117,10 +117,45 @@ def picture_of(root: Value, limit: int | None = LIMIT) -> Picture:
             f"the {len(shown):,} Values nearest {names.root}, of {len(order):,}: "
             "draw(…, limit=None) draws them all"
         )
+    notes += _reservations(order, names)
     if len(edges) > LABELLED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
         notes.append(f"with more than {LABELLED} arrows their numbers are left out")
     return Picture(cards, edges, "; ".join(notes))
+
+
+def _reservations(order: list[Value], names: Names) -> list[str]:
+    """Where the numbers shown do not add up, and why: overwritten data, gradients of earlier passes."""
+    stale = next((v for v in order if repr(v.data) != _recomputed(v)), None)
+    if stale is not None:
+        return [
+            f"a Value under {names[stale]} was overwritten after the forward pass: results and local "
+            "derivatives are those of before; compute again for new ones"
+        ]
+    received: dict[Value, list[float]] = {}
+    for value in order:
+        if value.primitive is not None and value.grad is not None:
+            for operand, part in zip(value.operands, cotangents(value, value.grad), strict=True):
+                if isinstance(operand, Value):
+                    received.setdefault(operand, []).append(part)
+    for leaf in order:
+        if leaf.is_leaf and leaf.grad is not None and leaf in received:
+            grad, total = leaf.grad, sum(received[leaf])
+            if abs(grad - total) > 1e-9 * sum(map(abs, received[leaf])):
+                return [
+                    f"the gradient of {names[leaf]} is {number(grad)}, its arrows bring {number(total)}: "
+                    "the rest was there before (an earlier backward(), no zero_grad())"
+                ]
+    return []
+
+
+def _recomputed(value: Value) -> str:
+    """What the operation gives on its operands as they are now."""
+    op = value.primitive
+    if op is None:
+        return repr(value.data)
+    numbers = [float(x) for x in value.operands]
+    return repr(float(op.run(*(regroup(value, numbers) if op.nary else numbers))))
 
 
 def _nearest(root: Value, limit: int) -> set[Value]:
@@ -156,7 +191,7 @@ def _add_operands(
                 hidden += 1
                 continue
             edges.append(edge_of(keys[operand], key, locals_of[i], None if passed is None else passed[i]))
-        elif not is_exponent(value, operand):
+        elif not is_silent(value, i):
             constant = f"{key}c{i}"
             cards.append(Card(constant, "constant", "", "", number(operand), None))
             edges.append(Edge(constant, key, "", None, 0.8, False))

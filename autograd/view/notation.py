@@ -142,6 +142,15 @@ def is_exponent(value: Value, operand: Value | float) -> bool:
     )
 
 
+def is_silent(value: Value, position: int) -> bool:
+    """Whether an operand needs no card: a whole exponent, or a constant left at its default."""
+    op, operand = value.primitive, value.operands[position]
+    if op is None or isinstance(operand, Value):
+        return False
+    at = position - (len(value.operands) - len(op.defaults))
+    return is_exponent(value, operand) or (at >= 0 and operand == op.defaults[at])
+
+
 def operation(value: Value, names: Names) -> str:
     """How a Value was computed from its operands, in their names; empty for a leaf.
 

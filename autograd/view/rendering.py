@@ -12,7 +12,7 @@ from pathlib import Path
 TIMEOUT = 20.0
 
 _REMEDY = (
-    'install one with pip install "glassgrad[viz]" (no system package needed), or install graphviz from '
+    'pip install "glassgrad[viz]" (pip install -e ".[viz]" in a clone), or install graphviz from '
     "https://graphviz.org"
 )
 

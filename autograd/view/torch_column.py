@@ -14,7 +14,9 @@ def _pytorch() -> Any:
     try:
         import torch
     except ImportError:
-        raise ImportError('comparing needs PyTorch: install it with pip install "glassgrad[torch]"') from None
+        raise ImportError(
+            'comparing needs PyTorch: pip install "glassgrad[torch]", or pip install -e ".[torch]" in a clone'
+        ) from None
     return torch
 
 

@@ -360,3 +360,35 @@ def test_the_themes_colour_the_same_kinds_of_card() -> None:
 def test_an_unknown_theme_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="there is no theme 'blue'; choose one of 'light', 'dark'"):
         draw(leaf(1.0), theme="blue")
+
+
+def test_data_overwritten_since_the_forward_pass_is_told() -> None:
+    w = leaf(2.0, "w")
+    root = w * 5.0
+    assert picture_of(root).note == ""
+    w.data = 1.5
+    assert "was overwritten after the forward pass" in picture_of(root).note
+
+
+def test_a_gradient_left_over_from_an_earlier_pass_is_told() -> None:
+    a = leaf(2.0, "a")
+    for _ in range(2):
+        root = a * a
+        root.backward()
+    assert "the gradient of a is 8, its arrows bring 4" in picture_of(root).note
+    a.zero_grad()
+    root.backward()
+    assert picture_of(root).note == ""
+
+
+def test_rounding_is_no_gradient_left_over() -> None:
+    x = leaf(1.0, "x")
+    root = x * 0.1 + x * 0.2 + x * -0.3
+    root.backward()
+    assert picture_of(root).note == ""
+
+
+def test_a_bias_left_out_is_not_drawn() -> None:
+    w = leaf(2.0, "w")
+    shown = [card.data for card in picture_of(dot([w], [3.0])).cards if card.kind == "constant"]
+    assert shown == ["3"]

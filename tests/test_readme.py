@@ -43,7 +43,7 @@ def test_the_primitive_shown_is_the_one_in_the_table() -> None:
 
 def test_every_function_is_named() -> None:
     missing = [n for n in (*PRIMITIVES, *autograd.__all__) if hasattr(autograd, n) and n not in README]
-    assert missing == ["GradientError", "enable_grad", "is_grad_enabled"]
+    assert missing == ["GradientError", "is_grad_enabled"]
 
 
 def test_the_two_commands_are_there_and_ci_runs_the_second() -> None:

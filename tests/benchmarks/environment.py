@@ -1,0 +1,59 @@
+"""The environment the measurements run in: made once, with the peers in it, beside the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from engines import BASELINE, ENGINES
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+FOLDER = CHECKOUT / ".benchmarks"
+
+
+class Environment:
+    """A virtual environment of this Python, under ``.benchmarks/venv``."""
+
+    def __init__(self, folder: Path = FOLDER / "venv") -> None:
+        self.folder = folder
+        self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        self._stamp = folder / "peers.txt"
+
+    def prepare(self) -> list[str]:
+        """Make it if it is not there or is out of date; the engines whose package could be installed.
+
+        Only the baseline has to install. A peer that does not, offline or on a new Python, is left out.
+        """
+        wanted = [sys.version, *sorted(e.package for e in ENGINES.values() if e.package)]
+        if not self._stamp.exists() or self._stamp.read_text().splitlines()[: len(wanted)] != wanted:
+            print(f"making {self.folder.relative_to(CHECKOUT)} with the peers ...", file=sys.stderr)
+            venv.create(self.folder, with_pip=True, clear=True)
+            missing = [e.name for e in ENGINES.values() if e.package and not self._install(e.package)]
+            self._stamp.write_text("\n".join([*wanted, *missing]) + "\n")
+        missing = self._stamp.read_text().splitlines()[len(wanted) :]
+        if BASELINE in missing:
+            self._stamp.unlink()
+            raise SystemExit(f"could not install {ENGINES[BASELINE].package}: there is nothing to compare to")
+        return [name for name in ENGINES if name not in missing]
+
+    def _install(self, package: str) -> bool:
+        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        done = subprocess.run([*command, "--no-deps", package], capture_output=True, text=True)
+        if done.returncode != 0:
+            print(f"{package} does not install here and is left out:\n{done.stderr}", file=sys.stderr)
+        return done.returncode == 0
+
+    def run(self, *arguments: str) -> str:
+        """What Python prints there when given these arguments; it finds this checkout, and only this."""
+        surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        surroundings["PYTHONPATH"] = str(CHECKOUT)
+        done = subprocess.run(
+            [str(self.python), *arguments], env=surroundings, cwd=HERE, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+        return done.stdout

@@ -284,6 +284,14 @@ class Value:
 
     def __add__(self, other: Value | SupportsFloat) -> Value:
         """a + b."""
+        if type(other) is Value and not paused:  # most of every graph: worth 2-3 % of a step
+            node = new(Value)
+            node._datum = self._datum + other._datum
+            node._grad = UNSET
+            node._op = ADD
+            node._a = self
+            node._b = other
+            return node
         if isinstance(other, Value):
             y = other._datum
             b: Value | None = other
@@ -308,6 +316,16 @@ class Value:
 
     def __mul__(self, other: Value | SupportsFloat) -> Value:
         """a · b."""
+        if type(other) is Value and not paused:
+            node = new(Value)
+            node._pa = x = self._datum
+            node._pb = y = other._datum
+            node._datum = x * y
+            node._grad = UNSET
+            node._op = MUL
+            node._a = self
+            node._b = other
+            return node
         if isinstance(other, Value):
             y = other._datum
             b: Value | None = other

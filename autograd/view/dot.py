@@ -24,6 +24,9 @@ from .theme import Theme, theme_named
 if TYPE_CHECKING:
     import graphviz
 
+#: About the width of a notebook's page, in points.
+PAGE = 675.0
+
 #: How often each picture was drawn, by a checksum of what it shows.
 _times_drawn: Counter[str] = Counter()
 
@@ -249,6 +252,18 @@ class Drawing:
         told = f'role="img" aria-label="{escape(self.alt)}"'
         return text.replace("<svg ", f'<svg {told} style="max-width:100%;height:auto" ', 1)
 
+    @property
+    def _svg_on_page(self) -> str:
+        """The SVG as a notebook shows it: one that is wider than the page is scaled down to it.
+
+        JupyterLab makes the SVG an image as large as it says it is, whatever its style says.
+        """
+        size = re.search(r'max-width:100%;height:auto" width="([\d.]+)pt" height="[\d.]+pt"', self.svg)
+        if size is None or float(size[1]) <= PAGE:
+            return self.svg
+        fitted = f'max-width:{size[1]}pt;height:auto" width="100%"'
+        return self.svg[: size.start()] + fitted + self.svg[size.end() :]
+
     @cached_property
     def png(self) -> bytes:
         """The picture as a PNG file, two pixels to the point."""
@@ -285,7 +300,7 @@ class Drawing:
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
         try:
-            svg, png = self.svg, self.png
+            svg, png = self._svg_on_page, self.png
         except (RenderError, ImportError) as error:
             return {"text/plain": f"{error}\n\n{self}"}, {}
         width, height = struct.unpack(">II", png[16:24])

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, draw, topological_order
-from autograd.view.dot import Drawing
+from autograd.view.dot import PAGE, Drawing
 from autograd.view.notation import clean, number
 from autograd.view.rendering import RenderError, layout_program, render
 
@@ -195,7 +195,7 @@ def test_nothing_reaches_the_terminal(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_bundle_has_svg_png_and_text() -> None:
-    drawing = draw(example())
+    drawing = draw(Value(2.0, label="w") * 5.0)
     data, metadata = drawing._repr_mimebundle_()
     assert set(data) == {"image/svg+xml", "image/png", "text/plain"}
     assert data["image/svg+xml"] == drawing.svg
@@ -208,15 +208,29 @@ def test_the_bundle_has_svg_png_and_text() -> None:
 
 def test_the_png_is_shown_at_the_size_of_the_svg() -> None:
     drawing = draw(example())
-    data, metadata = drawing._repr_mimebundle_()
+    _, metadata = drawing._repr_mimebundle_()
     shown = metadata["image/png"]
     width, height = struct.unpack(">II", drawing.png[16:24])
     assert abs(shown["width"] * 2 - width) <= 1
     assert abs(shown["height"] * 2 - height) <= 1
-    svg = parse(data["image/svg+xml"])
+    svg = parse(drawing.svg)
     points = [float(svg.get(side, "").removesuffix("pt")) for side in ("width", "height")]
     for at_96_dpi, pt in zip((shown["width"], shown["height"]), points, strict=True):
         assert abs(at_96_dpi - pt * 96 / 72) <= 3
+
+
+def test_a_picture_wider_than_a_page_is_scaled_down_to_it() -> None:
+    wide = Value(1.0)
+    for _ in range(12):
+        wide = wide.tanh()
+    drawing = draw(wide)
+    width = str(parse(drawing.svg).get("width"))
+    assert float(width.removesuffix("pt")) > PAGE
+    shown = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
+    assert shown.get("width") == "100%"
+    assert shown.get("height") is None
+    assert shown.get("viewBox") == parse(drawing.svg).get("viewBox")
+    assert f"max-width:{width};" in str(shown.get("style"))
 
 
 def test_the_text_is_the_table() -> None:

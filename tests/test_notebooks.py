@@ -77,12 +77,31 @@ def run(tmp_path, monkeypatch):
     return execute
 
 
+@pytest.fixture
+def without(tmp_path, monkeypatch):
+    """A function that makes packages look as if they were not installed."""
+
+    def hide(*names):
+        missing = tmp_path / "missing"
+        missing.mkdir()
+        for name in names:
+            (missing / f"{name}.py").write_text(f"raise ImportError('no {name}, for a test')\n")
+        monkeypatch.setenv("PYTHONPATH", str(missing), prepend=os.pathsep)
+
+    return hide
+
+
+def lesson(number):
+    (path,) = (path for path in LESSONS if path.stem.startswith(number))
+    return path
+
+
 def varies(cell):
     return "varies" in cell.metadata.get("tags", [])
 
 
 def test_the_course_is_there():
-    assert [path.stem[:2] for path in LESSONS[:3]] == ["01", "02", "03"]
+    assert [path.stem[:2] for path in LESSONS[:4]] == ["01", "02", "03", "04"]
 
 
 @lessons
@@ -96,18 +115,44 @@ def test_runs_and_gives_the_saved_outputs(path, run):
             )
 
 
-def test_the_torch_lesson_runs_without_torch_and_says_so(run, tmp_path, monkeypatch):
-    missing = tmp_path / "missing"
-    missing.mkdir()
-    (missing / "torch.py").write_text("raise ImportError('no torch, for a test')\n")
-    monkeypatch.setenv("PYTHONPATH", str(missing), prepend=os.pathsep)
-    (path,) = (path for path in LESSONS if path.stem.startswith("02"))
-    fresh = run(read(path))
+def test_the_torch_lesson_runs_without_torch_and_says_so(run, without):
+    without("torch")
+    fresh = run(read(lesson("02")))
     (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
     ((_, text),) = text_of(cell)
     assert "not installed" in text
     for recorded in ("-20.0", "-8.0", "4.0"):
         assert f"PyTorch {recorded:>6}   Value {recorded:>6}" in text
+
+
+def test_the_network_lesson_runs_without_torch_and_matplotlib_and_says_so(run, without):
+    without("torch", "matplotlib")
+    saved = read(lesson("04"))
+    fresh = run(read(lesson("04")))
+    plots, torch = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(plots)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    plane = text.split("\n\n")[1].splitlines()
+    assert {len(row) for row in plane} == {61}
+    assert set("".join(plane)) == {"+", "·"}
+    ((_, text),) = text_of(torch)
+    assert "PyTorch is not installed here" in text
+    equal = re.findall(r"step \d   loss: PyTorch (\S+)   Value (\S+)", text)
+    assert len(equal) == 5
+    assert all(theirs == ours for theirs, ours in equal)
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_network_lesson_gets_every_sample_right():
+    (text,) = (
+        text
+        for cell in code_cells(read(lesson("04")))
+        for kind, text in text_of(cell)
+        if kind == "stdout" and "step 200" in text
+    )
+    assert "step   0   loss 1.0108   22 of 60 right" in text
+    assert "step 200   loss 0.0000   60 of 60 right" in text
 
 
 @lessons

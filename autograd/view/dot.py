@@ -254,9 +254,10 @@ class Drawing:
 
     @property
     def _svg_on_page(self) -> str:
-        """The SVG as a notebook shows it: one that is wider than the page is scaled down to it.
+        """The SVG as a notebook shows it: one that is wider than a usual page takes the width of this one.
 
-        JupyterLab makes the SVG an image as large as it says it is, whatever its style says.
+        JupyterLab makes the SVG an image as large as it says it is, whatever its style says; of the
+        width it heeds only a percentage, and so a very wide page enlarges the picture.
         """
         size = re.search(r'max-width:100%;height:auto" width="([\d.]+)pt" height="[\d.]+pt"', self.svg)
         if size is None or float(size[1]) <= PAGE:

@@ -22,7 +22,7 @@ from .backward import grad, topological_order
 from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax
 from .functional import hessian, hvp, jacobian
-from .operations import FUNCTIONS
+from .operations import FUNCTIONS, group
 from .value import Value, enable_grad, is_grad_enabled, no_grad
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
@@ -63,6 +63,7 @@ __all__ = [
     "draw",
     "enable_grad",
     "grad",
+    "group",
     "hessian",
     "hvp",
     "is_grad_enabled",

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
+from itertools import compress
 from types import SimpleNamespace
 from typing import Any
 
@@ -200,10 +201,11 @@ class _Lanes:
     def __init__(self, entry: Primitive, i: int) -> None:
         names = [operand.rstrip("*") for operand in entry.operands]
         groups = [operand.rstrip("*") for operand in entry.operands if operand.endswith("*")]
+        self.rule = entry.vjps[i]
         self.parameters = ["g", "out", *names]
         self.over_lanes = names[i] in groups
         symbols = [f"lane_{n}" if self.over_lanes and n in groups else n for n in self.parameters]
-        self.expression = entry.vjps[i](Symbols(), *map(Symbol, symbols))
+        self.expression = self.rule(Symbols(), *map(Symbol, symbols))
         # Over lanes nothing is computed beforehand: it would be of one lane.
         self.assignments, self.cotangent = (
             ("", inline(self.expression)) if self.over_lanes else python_source(self.expression)
@@ -212,34 +214,25 @@ class _Lanes:
         self.lanes = ", ".join(f"lane_{n}" for n in used)
         self.groups = ", ".join(used)
 
-    def pull(self, rule: Rule) -> Rule:
+    def pull(self) -> Rule:
         """The cotangent as a function of (g, out, *operands): a number, of a group a list."""
         if not self.over_lanes:
             lines = [*self.assignments.splitlines(), f"return {self.cotangent}"]
-            return _define(self.parameters, lines, partial(_careful, rule))
+            return _define(self.parameters, lines, partial(_careful, self.rule))
         source = self.groups if "," not in self.groups else f"zip({self.groups})"
         lines = [f"return [{self.cotangent} for {self.lanes} in {source}]"]
-        return _define(self.parameters, lines, partial(_careful_lanes, rule))
+        return _define(self.parameters, lines, partial(_careful_lanes, self.rule))
 
-    def push(self, pull: Callable[[], Rule]) -> Rule:
-        """What adds the cotangents to the next operands of the iterator ``cells``, made in one go.
+    def push(self, cells: str) -> str | None:
+        """What adds each cotangent to its cell, as a line; None if making one might raise.
 
-        Only sums and products are written into the loop itself: what may raise is computed first,
-        so that nothing is added twice. ``cells`` comes last in zip, which then leaves the next alone.
+        Then they must all be made before the first is added, or some would be added twice.
         """
-
-        def push(cells: Iterator[Any], *operands: Any) -> None:
-            cotangents = pull()(*operands)
-            for c, cell in zip(cotangents if self.over_lanes else (cotangents,), cells):
-                cell._grad += c
-
-        if not self.over_lanes or not _never_raises(self.expression):
-            return push
-        lines = [
-            f"for {self.lanes}, cell in zip({self.groups}, cells):",
-            f" cell._grad += {self.cotangent}",
-        ]
-        return _define(["cells", *self.parameters], lines, push)
+        if not _never_raises(self.expression):
+            return None
+        if not self.over_lanes:
+            return f"single._grad += {self.cotangent}"
+        return f"for {self.lanes}, cell in zip({self.groups}, {cells}): cell._grad += {self.cotangent}"
 
 
 def _never_raises(expression: Any) -> bool:
@@ -248,14 +241,47 @@ def _never_raises(expression: Any) -> bool:
     return expression.op in ("+", "-", "*", "neg") and all(map(_never_raises, expression.args))
 
 
-def _when_first_called(entry: Primitive, kind: str, i: int) -> Rule:
+class _Pushes(dict[Any, Rule]):
+    """For each way its operands can be live, what adds the cotangents of an n-ary node to their gradients.
+
+    ``lives`` says of each group whether its operands are Values: True, False, or which (None: all are).
+    A function is printed when first wanted, one for all the groups: one for each takes twice the time.
+    """
+
+    def __init__(self, entry: Primitive) -> None:
+        self.entry = entry
+
+    def __missing__(self, lives: Any) -> Rule:
+        entry = self.entry
+        parameters = ["g", "out", *(operand.rstrip("*") for operand in entry.operands)]
+        lines = []
+        for i, live in enumerate(lives or [True] * len(entry.operands)):
+            lanes = _Lanes(entry, i)
+            if live is False:
+                continue
+            line = lanes.push(f"groups[{i}]") if live is True else None
+            if line is None:
+                made = f"entry.pulls[{i}]({', '.join(parameters)})"
+                if live is not True:
+                    made = f"compress({made}, lives[{i}])"
+                line = f"for c, cell in zip({made}, groups[{i}]): cell._grad += c"
+                if not lanes.over_lanes:
+                    line = f"single._grad += {made}"
+            lines.append(line)
+        namespace: dict[str, Any] = {"compress": compress, "entry": entry, "lives": lives}
+        exec(f"def it(groups, g, _, single, {', '.join(parameters[1:])}):\n " + "\n ".join(lines), namespace)
+        it: Rule = namespace["it"]
+        if all(live in (True, False) for live in lives or ()):  # of the others there is no end
+            self[lives] = it
+        return it
+
+
+def _when_first_called(entry: Primitive, i: int) -> Rule:
     """Stands in for a function until it is wanted: printing all of them would double the import time."""
 
     def stand_in(*operands: Any) -> Any:
-        lanes = _Lanes(entry, i)
-        made = lanes.pull(entry.vjps[i]) if kind == "pulls" else lanes.push(lambda: entry.pulls[i])
-        functions = getattr(entry, kind)
-        setattr(entry, kind, (*functions[:i], made, *functions[i + 1 :]))
+        made = _Lanes(entry, i).pull()
+        entry.pulls = (*entry.pulls[:i], made, *entry.pulls[i + 1 :])
         if entry.pull is not None:
             entry.pull = made
         return made(*operands)
@@ -267,8 +293,8 @@ def read_on_floats(entry: Primitive) -> None:
     """Give a primitive its reading on floats.
 
     ``run(*operands)`` is its value, ``pulls[i](g, out, *operands)`` the cotangent of operand i, and,
-    for an n-ary primitive, ``pushes[i](cells, g, out, *operands)`` adds the cotangents of group i
-    to the gradients of the Values in ``cells``.
+    for an n-ary primitive, ``pushes[lives](groups, g, lives, single, out, *operands)`` adds all of
+    them to the gradients of the Values in ``groups`` and of ``single``.
     """
     names = [operand.rstrip("*") for operand in entry.operands]
     if entry.name in _NEVER_RAISE:
@@ -280,11 +306,11 @@ def read_on_floats(entry: Primitive) -> None:
     if entry.name not in KERNELS:
         _BARE[entry.name] = entry.run
         setattr(CAREFUL, entry.name, partial(entry.value, CAREFUL))
-    entry.pulls = tuple(_when_first_called(entry, "pulls", i) for i in range(len(entry.vjps)))
+    entry.pulls = tuple(_when_first_called(entry, i) for i in range(len(entry.vjps)))
     if len(entry.vjps) == 1 and not entry.nary:
         (entry.pull,) = entry.pulls
     if entry.nary:
-        entry.pushes = tuple(_when_first_called(entry, "pushes", i) for i in range(len(entry.vjps)))
+        entry.pushes = _Pushes(entry)
 
 
 for _entry in PRIMITIVES.values():

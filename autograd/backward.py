@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from itertools import compress
 from typing import Any, Literal, NamedTuple, overload
 
 from .operations import ON_VALUES
 from .primitives import ADD, MUL
-from .value import Value, enable_grad
+from .value import MANY, Value, enable_grad
 
 
 def topological_order(root: Value) -> list[Value]:
@@ -62,7 +61,12 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
     done = order.append
     waiting: list[Any] = [None]
     push, pop = waiting.append, waiting.pop
-    many: list[Iterator[Value]] = []  # the operands still to visit of the n-ary Values that wait
+    # The n-ary Values that wait, each with its groups and operands still to visit. A group that has
+    # been is not visited again: n-ary Values may share it, as the neurons of a layer do.
+    many: list[Value | None] = [None]
+    groups: list[Iterator[tuple[Value, ...]]] = []
+    rest: list[Iterator[Value]] = []
+    been: set[int] = set()
     node: Any = root
     root._grad = zero
     # The loops are `while True` for CPython 3.11's sake, which speeds up a function after some plain
@@ -74,31 +78,53 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
             push(node)
             node = a
             a = a._a
-        if type(node._b) is list:
-            many.append(iter(node._b))
         while True:  # ... and up again, until another operand has to be visited first
             b = node._b
-            if b is not None:
-                if type(b) is list:
-                    for b in many[-1]:
-                        if b._op is not None and b._grad is not zero:
-                            break
-                    else:
-                        many.pop()
-                        done(node)
-                        node = pop()
-                        if node is None:
-                            return order
-                        continue
+            if b is not None and b._op is not None and b._grad is not zero:
+                if b is MANY:
+                    b = None
+                    if many[-1] is not node:
+                        for group in node._pb:
+                            if id(group) not in been:
+                                many.append(node)
+                                groups.append(iter(node._pb))
+                                rest.append(iter(()))
+                                break
+                    while many[-1] is node:
+                        for b in rest[-1]:
+                            if b._op is not None and b._grad is not zero:
+                                break
+                        else:
+                            b = None
+                            for group in groups[-1]:
+                                if id(group) not in been:
+                                    been.add(id(group))  # now and not earlier: what is below the groups
+                                    rest[-1] = iter(group)  # before it may share it
+                                    break
+                            else:
+                                many.pop()
+                                groups.pop()
+                                rest.pop()
+                            continue
+                        break
+                    if b is None:
+                        b = node._pa[1]  # the single operand comes last
+                    if b is not None and b._op is not None and b._grad is not zero:
+                        b._grad = zero
+                        push(node)
+                        node = b
+                        break
+                else:
                     b._grad = zero
-                    push(node)
-                    node = b
-                    break
-                if b._op is not None and b._grad is not zero:
-                    b._grad = zero
-                    push(node)
-                    node = b
-                    break
+                    a = b._a
+                    c = b._b
+                    if (a is not None and a._op is not None and a._grad is not zero) or (
+                        c is not None and c._op is not None and c._grad is not zero
+                    ):
+                        push(node)
+                        node = b
+                        break
+                    done(b)  # nothing is left to visit below it, as below most products
             done(node)
             node = pop()
             if node is None:
@@ -139,17 +165,7 @@ def backpropagate(root: Value, gradient: float = 1.0) -> None:
             node._a._grad += op.pull(g, node._pb, node._pa)
         elif op.nary:
             primals = node._pa
-            cells = iter(node._b)
-            if node._pb is None:
-                for push in op.pushes:
-                    push(cells, g, *primals)
-                continue
-            for push, pull, live in zip(op.pushes, op.pulls, node._pb):
-                if live is True:
-                    push(cells, g, *primals)
-                elif live is not False:
-                    for c, cell in zip(compress(pull(g, *primals), live), cells):
-                        cell._grad += c
+            op.pushes[primals[0]](node._pb, g, *primals)
         else:
             a = node._a
             if a is not None:
@@ -186,9 +202,9 @@ def cotangents(node: Value, g: float) -> list[float]:
         primals = (node._pb, node._pa) if len(op.vjps) == 1 else (node._datum, *_two_primals(node))
         return [pull(g, *primals) for pull in op.pulls]
     result: list[float] = []
-    for pull, primal in zip(op.pulls, node._pa[1:], strict=True):
-        cotangent = pull(g, *node._pa)
-        result += cotangent if isinstance(primal, list) else [cotangent]
+    for pull, primal in zip(op.pulls, node._pa[3:], strict=True):
+        cotangent = pull(g, *node._pa[2:])
+        result += cotangent if not isinstance(primal, float) else [cotangent]
     return result
 
 
@@ -196,8 +212,8 @@ def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
     """The operands of an n-ary node, or something for each of them, as the groups they came in."""
     groups: list[Any] = []
     at = 0
-    for primal in node._pa[1:]:
-        if isinstance(primal, list):
+    for primal in node._pa[3:]:
+        if not isinstance(primal, float):
             groups.append([*flat[at : at + len(primal)]])
             at += len(primal)
         else:
@@ -319,8 +335,8 @@ def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> lis
         ]
     groups = regroup(node, operands)
     result: list[Any] = []
-    for rule, primal in zip(op.vjps, node._pa[1:], strict=True):
-        lanes = range(len(primal)) if isinstance(primal, list) else [None]
+    for rule, primal in zip(op.vjps, node._pa[3:], strict=True):
+        lanes = range(len(primal)) if not isinstance(primal, float) else [None]
         for lane in lanes:
             alive = live[len(result)]
             at_lane = (x[lane] if lane is not None and isinstance(x, list) else x for x in groups)
@@ -334,8 +350,8 @@ def _refuse_overwritten(node: Value, operands: Sequence[Value | float]) -> None:
     if op is None or op is ADD:
         return
     if op.nary:
-        then = [x for p in node._pa[1:] for x in (p if isinstance(p, list) else [p])]
-        result = node._pa[0]
+        then = [x for p in node._pa[3:] for x in ([p] if isinstance(p, float) else p)]
+        result = node._pa[2]
     elif len(op.vjps) == 1:
         then, result = [node._pa], node._pb
     else:

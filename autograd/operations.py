@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import compress
 from threading import get_ident
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from typing import Any
 
 from . import arithmetic  # noqa: F401  (reads the table on floats)
 from .primitives import PRIMITIVES, Primitive
-from .value import UNSET, Value, new, number, paused, short
+from .value import MANY, UNSET, Value, new_value, number, paused, short
 
 
 def _unary_method(entry: Primitive) -> Callable[[Value], Value]:
@@ -20,7 +20,7 @@ def _unary_method(entry: Primitive) -> Callable[[Value], Value]:
         x = self._datum
         if paused and get_ident() in paused:
             return Value(run(x))
-        node = new(Value)
+        node = new_value()
         node._pa = x
         node._datum = node._pb = run(x)
         node._grad = UNSET
@@ -35,7 +35,7 @@ def _unary_method(entry: Primitive) -> Callable[[Value], Value]:
 def _binary_node(entry: Primitive, a: Value | None, x: float, b: Value | None, y: float) -> Value:
     if paused and get_ident() in paused:
         return Value(entry.run(x, y))
-    node = new(Value)
+    node = new_value()
     node._pa = x
     node._pb = y
     node._datum = entry.run(x, y)
@@ -64,9 +64,9 @@ def _reflected_method(entry: Primitive) -> Callable[[Value, Any], Value]:
     return method
 
 
-def _operand_error(entry: Primitive, culprit: object) -> TypeError:
+def _operand_error(name: str, culprit: object) -> TypeError:
     return TypeError(
-        f"an operand of {entry.name} must be a Value or a real number, not "
+        f"an operand of {name} must be a Value or a real number, not "
         f"{type(culprit).__name__} {short(culprit)}"
     )
 
@@ -79,7 +79,7 @@ def _function_of_one(entry: Primitive) -> Callable[[Any], Value]:
             return method(x)
         y = number(x)
         if y is None:
-            raise _operand_error(entry, x)
+            raise _operand_error(entry.name, x)
         return Value(entry.run(y))
 
     return function
@@ -90,7 +90,7 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
         x = a._datum if isinstance(a, Value) else number(a)
         y = b._datum if isinstance(b, Value) else number(b)
         if x is None or y is None:
-            raise _operand_error(entry, a if x is None else b)
+            raise _operand_error(entry.name, a if x is None else b)
         u = a if isinstance(a, Value) else None
         v = b if isinstance(b, Value) else None
         return Value(entry.run(x, y)) if u is v is None else _binary_node(entry, u, x, v, y)
@@ -98,26 +98,61 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
     return function
 
 
-def _items(entry: Primitive, name: str, group: Any) -> list[Any]:
+#: A group that has been read: its numbers, which of it are Values (True: all, False: none), and those.
+Read = tuple[Sequence[float], Any, tuple[Value, ...]]
+
+
+def _items(name: str, what: str, group: Any) -> list[Any]:
     """A group given as something else than a list: a generator, a numpy row, ..."""
     if isinstance(group, Value | str | Mapping | Set) or not hasattr(group, "__iter__"):
         raise TypeError(
-            f"the {name} of {entry.name} must be a sequence of Values or numbers, not "
+            f"the {what} of {name} must be a sequence of Values or numbers, not "
             f"{type(group).__name__} {short(group)}"
         )
     return [*group]
 
 
-def _read_group(entry: Primitive, items: Any) -> tuple[list[float], Any, list[Value]]:
-    """The numbers of a group, which of its operands are Values (True: all, False: none), and those."""
+class Group:
+    """What :func:`group` gives."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+
+    def __repr__(self) -> str:
+        return f"group({short([*self.read[0]])})"
+
+
+def group(operands: Iterable[Any]) -> Group:
+    """Operands read once, for several n-ary operations that share them, as the neurons of a layer do.
+
+    >>> x = group([Value(1.0), 2.0])
+    >>> dot = FUNCTIONS["dot"]
+    >>> dot([3.0, 4.0], x).data, dot([5.0, 6.0], x).data
+    (11.0, 17.0)
+
+    It stands for the list wherever a primitive takes one. The numbers are those of when it was read.
+    """
+    items = operands if type(operands) is tuple else (*_items("group", "operands", operands),)
+    if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
+        return Group(([v._datum for v in items], True, items))
+    return Group(_read("group", items))
+
+
+def _read(name: str, items: tuple[Any, ...]) -> Read:
+    if {*map(type, items)} == {float}:
+        return items, False, ()
     primals = []
     for item in items:
         x = item._datum if isinstance(item, Value) else number(item)
         if x is None:
-            raise _operand_error(entry, item)
+            raise _operand_error(name, item)
         primals.append(x)
     live = tuple([isinstance(item, Value) for item in items])
-    return primals, live if any(live) else False, [*compress(items, live)]
+    if all(live):
+        return primals, True, items
+    return primals, live if any(live) else False, (*compress(items, live),)
 
 
 def _widths_differ(entry: Primitive, widths: dict[str, int]) -> ValueError:
@@ -128,37 +163,39 @@ def _widths_differ(entry: Primitive, widths: dict[str, int]) -> ValueError:
 # One function for each n-ary primitive, with the names of its operands for a signature. Written as
 # text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
 _READ_MANY = """
-    if type({x}) is not list and type({x}) is not tuple:
-        {x} = items(entry, "{x}", {x})
-    if {x} and type({x}[0]) is float and {{*map(type, {x})}} == {{float}}:
-        primals_{x}, live_{x}, {x} = [*{x}], False, ()
+    if type({x}) is Group:
+        primals_{x}, live_{x}, {x} = {x}.read
     else:
-        try:
-            primals_{x}, live_{x} = [v._datum for v in {x}], True
-        except AttributeError:
-            primals_{x}, live_{x}, {x} = read(entry, {x})
+        if type({x}) is not tuple:
+            {x} = (*({x} if type({x}) is list else items(entry.name, "{x}", {x})),)
+        if {x} and type({x}[0]) is float and {{*map(type, {x})}} == {{float}}:
+            primals_{x}, live_{x}, {x} = {x}, False, ()
+        else:
+            try:
+                primals_{x}, live_{x} = [v._datum for v in {x}], True
+            except AttributeError:
+                primals_{x}, live_{x}, {x} = read(entry.name, {x})
 """
 _READ_ONE = """
     if isinstance({x}, Value):
-        primals_{x}, live_{x}, {x} = {x}._datum, True, ({x},)
+        primals_{x}, live_{x} = {x}._datum, True
     elif type({x}) is float:
-        primals_{x}, live_{x}, {x} = {x}, False, ()
+        primals_{x}, live_{x}, {x} = {x}, False, None
     else:
-        (primals_{x},), live_{x}, {x} = read(entry, ({x},))
+        (primals_{x},), live_{x}, {x} = *read(entry.name, ({x},))[:2], None
 """
 _RECORD = """
     out = run({primals})
-    cells = [{cells}]
-    if not cells or (paused and get_ident() in paused):
+    if not ({any_value}) or (paused and get_ident() in paused):
         return Value(out)
-    node = new(Value)
-    node._pa = (out, {primals})
-    node._pb = None if {all_live} else ({lives})
+    node = new_value()
+    node._pa = (None if {all_live} else ({lives}), {single}, out, {primals})
+    node._pb = ({groups})
     node._datum = out
     node._grad = UNSET
     node._op = entry
     node._a = None
-    node._b = cells
+    node._b = MANY
     return node
 """
 
@@ -166,6 +203,7 @@ _RECORD = """
 def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     names = [operand.rstrip("*") for operand in entry.operands]
     groups = [operand.rstrip("*") for operand in entry.operands if operand.endswith("*")]
+    single = names[-1] if names[-1] not in groups else None
     defaults = ("",) * (len(names) - len(entry.defaults)) + tuple(f"={x!r}" for x in entry.defaults)
     source = f"def function({', '.join(map(''.join, zip(names, defaults)))}):"
     for name in names:
@@ -178,11 +216,13 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
         primals=", ".join(f"primals_{name}" for name in names),
         lives="".join(f"live_{name}, " for name in names),
         all_live=" and ".join(f"live_{name} is True" for name in names),
-        cells=", ".join(f"*{name}" for name in names),
+        groups="".join(f"{name}, " for name in groups),
+        single=single,
+        any_value=" or ".join([*groups, f"{single} is not None"] if single else groups),
     )
     namespace: dict[str, Any] = {
-        "Value": Value, "UNSET": UNSET, "new": new, "paused": paused, "get_ident": get_ident,
-        "entry": entry, "run": entry.run, "read": _read_group, "items": _items,
+        "Group": Group, "MANY": MANY, "UNSET": UNSET, "Value": Value, "entry": entry, "get_ident": get_ident,
+        "items": _items, "new_value": new_value, "paused": paused, "read": _read, "run": entry.run,
         "widths_differ": _widths_differ,
     }  # fmt: skip
     exec(source, namespace)  # the operand names of our own table: no text from outside reaches this

@@ -18,7 +18,7 @@ No derivative is written anywhere else. The sources of the derivatives are the s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -33,9 +33,10 @@ class Primitive:
     ``value(m, *operands)`` is the result and ``vjps[i](m, g, out, *operands)`` the cotangent of
     operand ``i``. ``operands`` names them; a trailing ``*`` marks a group of any length, which makes
     the primitive *n-ary*: its value sees whole groups, its rules see one lane, the i-th element of
-    every group. ``defaults`` stand in for operands left out at the end. ``template`` prints the
-    operation and ``binds`` says how tightly; an n-ary one prints ``lane`` for each lane, joined by
-    ``separator``. ``operator`` marks what Python spells with an operator or a builtin, not a name.
+    every group. After the groups one single operand may come. ``defaults`` stand in for operands left
+    out at the end. ``template`` prints the operation and ``binds`` says how tightly; an n-ary one
+    prints ``lane`` for each lane, joined by ``separator``. ``operator`` marks what Python spells with
+    an operator or a builtin, not a name.
 
     >>> MUL
     <primitive mul: a·b>
@@ -73,6 +74,11 @@ class Primitive:
             )
         self.defaults = defaults
         self.nary = any(operand.endswith("*") for operand in self.operands)
+        if self.nary and not all(operand.endswith("*") for operand in self.operands[:-1]):
+            raise ValueError(
+                f"{name} has the operands {', '.join(self.operands)}; give groups, and after them one "
+                "single operand at most"
+            )
         self.template = template or f"{name}({', '.join('{' + o + '}' for o in self.operands)})"
         self.lane = lane
         self.separator = separator
@@ -82,7 +88,7 @@ class Primitive:
         self.run: Rule = value
         self.pulls: tuple[Rule, ...] = ()
         self.pull: Rule | None = None
-        self.pushes: tuple[Rule, ...] = ()
+        self.pushes: Mapping[Any, Rule] = {}
 
     @property
     def formula(self) -> str:

@@ -2,14 +2,15 @@
 
 What a node keeps, in eight slots (120 bytes with its number):
 
-======== ================== ==================== ==================================
-slot     one operand        two operands         many (n-ary)
-======== ================== ==================== ==================================
-``_a``   operand            operand or None      None
-``_b``   None               operand or None      list of the operands that are Values
-``_pa``  its number         its number           (result, *groups of numbers)
-``_pb``  the result         its number           None, or for each group which are Values
-======== ================== ==================== ==================================
+======== ================ =============== =================================================
+slot     one operand      two operands    many (n-ary)
+======== ================ =============== =================================================
+``_a``   operand          operand or None None
+``_b``   None             operand or None MANY
+``_pa``  its number       its number      (which are Values, the single operand or None,
+                                          result, *numbers by group)
+``_pb``  the result       its number      for each group the tuple of its Values
+======== ================ =============== =================================================
 
 The numbers are those of the forward pass as it was then (the *primals*), so writing ``leaf.data``
 afterwards never mixes old and new. A constant operand is None with its primal and has no node; ``+``
@@ -18,6 +19,7 @@ of two Values needs no primals and stores none. ``_op`` is None for a leaf.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,9 +29,7 @@ from numbers import Real
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from .primitives import ADD, MUL, Primitive
-
-new = object.__new__
+from .primitives import ADD, MUL, SUM_OF, Primitive
 
 # The gradient of a Value no backward pass has reached: this very object. It is −0.0, the number to
 # which anything can be added without changing it, so the engine accumulates into it unasked.
@@ -87,7 +87,49 @@ def short(x: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-class Value:
+class _Initial:
+    """A base of every subclass of Value: the ``__init__`` that Value itself is faster without."""
+
+    __slots__ = ()
+
+    def __init__(self: Any, data: SupportsFloat, label: str = "") -> None:
+        self._datum = data if type(data) is float else _number_or_raise(data, "the data of a Value")
+        self._grad = UNSET
+        self._op = self._a = self._b = self._pa = self._pb = None
+        if label != "":
+            self.label = label
+
+    __init__.__qualname__ = "Value.__init__"  # for whoever reads an error
+
+
+class _Made(type):
+    """Makes leaves by ``Value(2.0)``, as if Value had an ``__init__``.
+
+    It has none, because CPython makes an object of a class without one in C alone, in two thirds of
+    the time; and nearly all Values are made empty, for an operation to fill in (:data:`new_value`).
+    A subclass has one as ever, and can call it by ``super()``.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Made:
+        subclass = bases and not any(issubclass(base, _Initial) for base in bases)
+        return super().__new__(cls, name, (*bases, _Initial) if subclass else bases, namespace)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is not Value:
+            return super().__call__(*args, **kwargs)
+        leaf = new_value()
+        _Initial.__init__(leaf, *args, **kwargs)
+        return leaf
+
+    @property
+    def __signature__(cls) -> Any:
+        from inspect import signature  # for help(), and for Jupyter's tooltips
+
+        maker: Any = _Initial if cls is Value else cls
+        return signature(maker.__init__.__get__(cls))
+
+
+class Value(metaclass=_Made):
     """A number that remembers how it was computed, so that its gradient can be.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
@@ -115,14 +157,10 @@ class Value:
     _pa: Any
     _pb: Any
 
-    def __init__(self, data: SupportsFloat, label: str = "") -> None:
-        self._datum = data if type(data) is float else _number_or_raise(data, "the data of a Value")
-        self._grad = UNSET
-        self._op = self._a = self._b = self._pa = self._pb = None
-        if label != "":
-            self.label = label
-
     if TYPE_CHECKING:
+
+        def __init__(self, data: SupportsFloat, label: str = "") -> None: ...
+
         # The methods the table makes: exp(), tanh(), relu(), maximum(other), ...
         def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
@@ -189,12 +227,15 @@ class Value:
         if op is None:
             return ()
         if op.nary:
-            cells = iter(self._b)
             operands: list[Value | float] = []
-            for primal, live in zip(self._pa[1:], self._pb or repeat(True)):
-                numbers = primal if isinstance(primal, list) else [primal]
+            lives, single, _, *primals = self._pa
+            for cells, primal, live in zip(self._pb, primals, lives or repeat(True)):
+                numbers = [primal] if isinstance(primal, float) else primal
+                alive = iter(cells)
                 mask = [live] * len(numbers) if isinstance(live, bool) else live
-                operands += [next(cells) if alive else x for x, alive in zip(numbers, mask)]
+                operands += [next(alive) if there else x for x, there in zip(numbers, mask)]
+            if len(self._pb) < len(primals):
+                operands.append(primals[-1] if single is None else single)
             return tuple(operands)
         first = self._pa if self._a is None else self._a
         if len(op.vjps) == 1:
@@ -276,7 +317,7 @@ class Value:
 
     def __setstate__(self, state: tuple[float, float | None, str]) -> None:
         data, grad, label = state
-        Value.__init__(self, data, label)
+        _Initial.__init__(self, data, label)
         self.grad = grad
 
     # Arithmetic. + and * are written out, the rest comes from the table: written out, a training
@@ -285,7 +326,7 @@ class Value:
     def __add__(self, other: Value | SupportsFloat) -> Value:
         """a + b."""
         if type(other) is Value and not paused:  # most of every graph: worth 2-3 % of a step
-            node = new(Value)
+            node = new_value()
             node._datum = self._datum + other._datum
             node._grad = UNSET
             node._op = ADD
@@ -304,7 +345,7 @@ class Value:
             b = None
         if paused and get_ident() in paused:
             return Value(self._datum + y)
-        node = new(Value)
+        node = new_value()
         node._datum = self._datum + y
         node._grad = UNSET
         node._op = ADD
@@ -317,7 +358,7 @@ class Value:
     def __mul__(self, other: Value | SupportsFloat) -> Value:
         """a · b."""
         if type(other) is Value and not paused:
-            node = new(Value)
+            node = new_value()
             node._pa = x = self._datum
             node._pb = y = other._datum
             node._datum = x * y
@@ -338,7 +379,7 @@ class Value:
             b = None
         if paused and get_ident() in paused:
             return Value(self._datum * y)
-        node = new(Value)
+        node = new_value()
         node._pa = x = self._datum
         node._pb = y
         node._datum = x * y
@@ -348,6 +389,14 @@ class Value:
         node._b = b
         return node
 
+
+#: Makes an empty Value, for an operation to fill in.
+new_value: Callable[[], Value] = type.__call__.__get__(Value)
+
+#: Stands for the operands of an n-ary Value where the backward pass looks for a second operand. It
+#: passes for a computed Value, so that it is noticed only where one is to be visited.
+MANY = Value(math.nan)
+MANY._op = SUM_OF
 
 # Recording ----------------------------------------------------------------------------------------
 

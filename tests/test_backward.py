@@ -209,9 +209,23 @@ def test_dot_takes_constants_anywhere(live: str) -> None:
 
 Plan = list[tuple[str, int, int]]
 
+_MADE: dict[str, Callable[..., Value]] = {
+    "add": lambda a, b, c, row, shared: a + b,
+    "mul": lambda a, b, c, row, shared: a * b,
+    "sub": lambda a, b, c, row, shared: a - 2.0 if a is b else a - b,
+    "neg": lambda a, b, c, row, shared: -a,
+    "sum": lambda a, b, c, row, shared: autograd.sum([a, b, 1.0, a, c]),
+    "dot": lambda a, b, c, row, shared: autograd.dot([a, b, 2.0], [c, 3.0, a], b),
+    "row": lambda a, b, c, row, shared: autograd.dot((b, c), row, a),
+    "square": lambda a, b, c, row, shared: autograd.dot(row, row),
+    "group": lambda a, b, c, row, shared: autograd.dot(shared, [a, b, 2.0], c),
+}
+
 plans = st.lists(
     st.tuples(
-        st.sampled_from(["add", "mul", "sub", "neg", "sum", "dot"]), st.integers(0, 99), st.integers(0, 99)
+        st.sampled_from(sorted(_MADE)),
+        st.integers(0, 99),
+        st.integers(0, 99),
     ),
     min_size=1,
     max_size=25,
@@ -219,20 +233,18 @@ plans = st.lists(
 
 
 def _grow(leaves: list[Value], plan: Plan) -> list[Value]:
-    """The Values of a random graph with much sharing, each made of earlier ones."""
+    """The Values of a random graph with much sharing, each made of earlier ones.
+
+    "row" and "group" take operands that others took before, as the very tuple or group of the last
+    Values, as the neurons of a layer do.
+    """
     values = [*leaves]
-    for name, i, j in plan:
+    for step, (name, i, j) in enumerate(plan):
         a, b, c = values[i % len(values)], values[j % len(values)], values[(i + j) % len(values)]
-        values.append(
-            {
-                "add": lambda a, b, c: a + b,
-                "mul": lambda a, b, c: a * b,
-                "sub": lambda a, b, c: a - 2.0 if a is b else a - b,
-                "neg": lambda a, b, c: -a,
-                "sum": lambda a, b, c: autograd.sum([a, b, 1.0, a, c]),
-                "dot": lambda a, b, c: autograd.dot([a, b, 2.0], [c, 3.0, a], b),
-            }[name](a, b, c)
-        )
+        if step % 3 == 0:
+            row = tuple(values[-2:])
+            shared = autograd.group([values[-1], 2.0, values[-3]])
+        values.append(_MADE[name](a, b, c, row, shared))
     return values
 
 

@@ -258,6 +258,13 @@ def test_operands_and_rules_are_as_many() -> None:
         Primitive("half", lambda m, a, b: a, lambda m, g, out, a, b: g, operands=("a", "b"), doc="")
 
 
+def test_a_single_operand_before_a_group_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"broken has the operands a, b\*; give groups, and after them one single"
+    ):
+        Primitive("broken", lambda m, a, b: a, lambda *x: x, lambda *x: x, operands=("a", "b*"), doc="")
+
+
 def test_a_primitive_pickles_to_itself() -> None:
     for entry in PRIMITIVES.values():
         assert pickle.loads(pickle.dumps(entry)) is entry

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -270,7 +271,7 @@ def test_an_exception_in_a_rule_is_made_good_by_zeroing(
 
     with monkeypatch.context() as patch:
         patch.setattr(entry, "pulls", (fails,) * len(entry.pulls))
-        patch.setattr(entry, "pushes", (fails,) * len(entry.pushes))
+        patch.setattr(entry, "pushes", defaultdict(lambda: fails))
         if entry.pull is not None:
             patch.setattr(entry, "pull", fails)
         with pytest.raises(error):

@@ -2,6 +2,7 @@
 
 import builtins
 import copy
+import inspect
 import math
 import operator
 import pickle
@@ -400,6 +401,51 @@ def test_an_element_of_a_group_must_be_a_number(stranger: object) -> None:
 def test_groups_of_different_widths_are_an_error() -> None:
     with pytest.raises(ValueError, match="2 weights and 3 inputs"):
         autograd.dot([1.0, 2.0], [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="2 weights and 3 inputs"):
+        autograd.dot([1.0, 2.0], autograd.group([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("inputs", [(3.0, 4.0), (3, 4), (Value(3.0), Value(4.0)), (Value(3.0), 4), ()])
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_operands_read_once_are_those_of_a_list(inputs: tuple[object, ...], kind: type) -> None:
+    weights = [Value(2.0), Value(-1.0)][: len(inputs)]
+    for v in inputs:
+        if isinstance(v, Value):
+            v.grad = None
+    shared = autograd.group(kind(inputs))
+    one, other = autograd.dot(weights, shared, 0.5), autograd.dot(weights, [*inputs], 0.5)
+    assert (one.data, one.operands) == (other.data, other.operands)
+    if inputs:
+        one.backward()
+        gradients = [v.grad for v in (*weights, *inputs) if isinstance(v, Value)]
+        for v in (*weights, *inputs):
+            if isinstance(v, Value):
+                v.grad = None
+        other.backward()
+        assert gradients == [v.grad for v in (*weights, *inputs) if isinstance(v, Value)]
+    else:
+        assert one.is_leaf
+
+
+def test_operands_read_once_keep_the_numbers_they_had() -> None:
+    x = Value(3.0)
+    shared = autograd.group([x])
+    x.data = 10.0
+    w = Value(2.0)
+    product = autograd.dot([w], shared)
+    product.backward()
+    assert (product.data, w.grad, x.grad) == (6.0, 3.0, 2.0)
+
+
+def test_operands_read_once_are_no_sequence() -> None:
+    shared = autograd.group([1.0, 2.0])
+    assert repr(shared) == "group([1.0, 2.0])"
+    with pytest.raises(TypeError, match="must be an iterable, not Group"):
+        [*shared]
+    with pytest.raises(TypeError, match=r"an operand of group .* not str 'x'"):
+        autograd.group([1.0, "x"])
+    with pytest.raises(TypeError, match=r"the operands of group must be a sequence .* not float 1\.0"):
+        autograd.group(1.0)
 
 
 def test_a_list_given_to_a_function_is_not_kept() -> None:
@@ -559,3 +605,35 @@ def test_enable_grad_records_inside_no_grad() -> None:
 def test_a_group_without_an_order_of_its_own_is_refused(kind: type) -> None:
     with pytest.raises(TypeError, match="must be a sequence of Values or numbers"):
         autograd.sum(kind([1.0, 2.5, 4.0]))
+
+
+# Subclasses ---------------------------------------------------------------------------------------
+
+
+class Named(Value):
+    def __init__(self, name: str, *, data: float = 0.0) -> None:
+        super().__init__(data, label=name)
+        self.name = name
+
+
+class Plain(Value):
+    pass
+
+
+def test_a_subclass_may_have_an_init_of_its_own() -> None:
+    x = Named("x", data=3.0)
+    assert (x.data, x.label, x.name, x.grad, x.is_leaf) == (3.0, "x", "x", None, True)
+    (x * x).backward()
+    assert x.grad == 6.0
+    assert type(x * 2.0) is Value
+    assert Plain(2.0, label="p").label == "p"
+    assert repr(Plain(2.0)) == "Plain(2.0)"
+
+
+@pytest.mark.parametrize("kind", [Value, Plain])
+def test_a_value_is_called_as_if_it_had_an_init(kind: type) -> None:
+    assert [*inspect.signature(kind).parameters] == ["data", "label"]
+    with pytest.raises(TypeError, match=r"Value.__init__\(\) missing 1 required positional argument: 'data'"):
+        kind()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'name'"):
+        kind(1.0, name="w")

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-from autograd import Value, dot
+from autograd import Value, dot, group
 
 from .init import generator, kaiming_uniform
 from .module import Module, Parameter
@@ -41,7 +41,7 @@ def _sample(x: Any, width: int, what: str) -> Inputs:
     """The inputs as a sequence of the right length; a single number is refused."""
     if isinstance(x, Value | str | Mapping | Set) or not hasattr(x, "__iter__"):
         raise TypeError(f"{what} takes a sequence of {width} inputs, not {type(x).__name__} {x!r}")
-    inputs: Inputs = x if isinstance(x, list | tuple) else [*x]
+    inputs = x if type(x) is tuple else (*x,)
     if len(inputs) != width:
         raise ValueError(f"{what} takes {width} inputs, but was given {len(inputs)}")
     return inputs
@@ -72,13 +72,13 @@ class Neuron(Module):
         self._function = _activation(activation)
         self.activation = activation
         self.fused = fused
-        self.weights = [Parameter(w) for w in kaiming_uniform(fan_in, activation, generator(seed))]
+        self.weights = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
         self.bias = Parameter(0.0)
 
     def __call__(self, x: Inputs) -> Value:
         return self._output(_sample(x, len(self.weights), "the neuron"))
 
-    def _output(self, x: Inputs) -> Value:
+    def _output(self, x: Any) -> Value:
         total: Value
         if self.fused:
             total = dot(self.weights, x, self.bias)
@@ -112,8 +112,9 @@ class Layer(Module):
     def __call__(self, x: Inputs) -> Any:
         return _bare(self._outputs(_sample(x, self.nin, "the layer")))
 
-    def _outputs(self, x: Inputs) -> list[Value]:
-        return [neuron._output(x) for neuron in self.neurons]
+    def _outputs(self, x: Inputs) -> tuple[Value, ...]:
+        shared = group(x)  # read once for all the neurons
+        return (*[neuron._output(shared if neuron.fused else x) for neuron in self.neurons],)
 
     def __repr__(self) -> str:
         activation_and_more = self.neurons[0].extra_repr().partition(", ")[2]
@@ -156,8 +157,8 @@ class MLP(Module):
         outputs: Inputs = _sample(x, self.layers[0].nin, "the network")
         for layer in self.layers:
             outputs = layer._outputs(outputs)
-        return _bare(list(outputs))
+        return _bare(outputs)
 
 
-def _bare(outputs: list[Value]) -> Value | list[Value]:
-    return outputs[0] if len(outputs) == 1 else outputs
+def _bare(outputs: Inputs) -> Value | list[Value]:
+    return outputs[0] if len(outputs) == 1 else [*outputs]

@@ -46,19 +46,19 @@ def moons(engine: Adapter) -> Step:
     """micrograd's demo: an MLP of 2, 16, 16, 1, hinge loss + L2, one full-batch step of SGD."""
     value, neuron, total = engine.value, engine.neuron, engine.total
     xs, ys = two_moons()
-    layers = [[([value(w) for w in weights], value(0.0)) for weights in layer] for layer in initial_weights()]
+    layers = [[((*map(value, weights),), value(0.0)) for weights in layer] for layer in initial_weights()]
     params = [p for layer in layers for w, b in layer for p in (*w, b)]
     k = 0
 
     def model(x: list[Any]) -> Any:
         for layer in layers[:-1]:
-            x = [neuron(w, x, b).relu() for w, b in layer]
+            x = tuple([neuron(w, x, b).relu() for w, b in layer])
         ((w, b),) = layers[-1]
         return neuron(w, x, b)
 
     def step() -> list[float]:
         nonlocal k
-        inputs = [[value(x) for x in row] for row in xs]
+        inputs = [tuple([value(x) for x in row]) for row in xs]
         scores = [model(row) for row in inputs]
         losses = [(1 + -yi * scorei).relu() for yi, scorei in zip(ys, scores)]
         data_loss = total(losses) * (1.0 / len(losses))

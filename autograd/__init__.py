@@ -34,12 +34,19 @@ _functions = {
 globals().update(_functions)
 
 #: What is loaded when first used: the views would double the time that importing takes.
-_VIEWS = {"draw": ".view.dot", "steps": ".view.stepping"}
+_VIEWS = {
+    "draw": ".view.dot",
+    "gradient_flow": ".view.flow",
+    "steps": ".view.stepping",
+    "watch": ".view.live",
+}
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .view.dot import draw
+    from .view.flow import gradient_flow
+    from .view.live import watch
     from .view.stepping import steps
 
     def __getattr__(name: str) -> Callable[..., Value]: ...
@@ -63,6 +70,7 @@ __all__ = [
     "draw",
     "enable_grad",
     "grad",
+    "gradient_flow",
     "group",
     "hessian",
     "hvp",
@@ -73,5 +81,6 @@ __all__ = [
     "softmax",
     "steps",
     "topological_order",
+    "watch",
     *_functions,
 ]

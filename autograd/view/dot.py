@@ -31,7 +31,8 @@ PAGE = 675.0
 _times_drawn: Counter[str] = Counter()
 
 
-def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
+def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
+    """A graph to fill, in the look of all pictures, with a note below."""
     try:
         import graphviz
     except ImportError:
@@ -48,8 +49,13 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
         node_attr={**font, "shape": "box", "fontsize": "12", "margin": "0.08,0.04"},
         edge_attr={**font, "fontsize": "10.5", "arrowsize": ".7"},
     )  # fmt: skip
-    if picture.note:
-        graph.attr(label=f"<{'<BR/>'.join(map(_text, picture.note.splitlines()))}>", labelloc="b")
+    if note:
+        graph.attr(label=f"<{'<BR/>'.join(map(_text, note.splitlines()))}>", labelloc="b")
+    return graph
+
+
+def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
+    graph = new_graph(theme, prefix, picture.note)
     tight = measures_bytes()
     for card in picture.cards:
         fill, border = theme.cards.get(card.kind, (theme.box[0], theme.box[0]))
@@ -73,6 +79,12 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
 def _text(text: str) -> str:
     """A text as it stands in an HTML-like label, where a backslash starts an escape such as ``\\N``."""
     return escape(text).replace("\\", "\\\\")
+
+
+def lettering(text: str, colour: str, size: float, bold: bool = False) -> str:
+    """A text in a colour and size, for an HTML-like label."""
+    shown = f"<B>{_text(text)}</B>" if bold else _text(text)
+    return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour}">{shown}</FONT>'
 
 
 def _lay_out(graph: graphviz.Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
@@ -131,9 +143,9 @@ def _add_flow(graph: graphviz.Digraph, flow: Flow, placed: Placed, theme: Theme,
 
 
 def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -> str:
-    label = f'<FONT POINT-SIZE="10.5" COLOR="{theme.local}">{_text(local)}</FONT>'
+    label = lettering(local, theme.local, 10.5)
     if contribution is not None:
-        label += f'{between}<FONT POINT-SIZE="10.5" COLOR="{theme.gradient}">{_text(contribution)}</FONT>'
+        label += between + lettering(contribution, theme.gradient, 10.5)
     return label
 
 

@@ -49,3 +49,26 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Coll
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return f"<table><thead><tr>{cells('th', header)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Table:
+    """A table to look at: text in a terminal, HTML in a notebook.
+
+    >>> Table(["name", "data"], [["w", "2"]], right=[1])
+    name  data
+    ────  ────
+    w        2
+    """
+
+    def __init__(
+        self, header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()
+    ) -> None:
+        self.header = header
+        self.rows = rows
+        self.right = right
+
+    def __repr__(self) -> str:
+        return text_table(self.header, self.rows, self.right)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.header, self.rows, self.right)

@@ -23,6 +23,30 @@ class Theme(NamedTuple):
     flow: tuple[str, ...]
     cards: dict[str, tuple[str, str]]
 
+    def ink_on(self, fill: str) -> str:
+        """What to write with on a fill: the ink or the colour of the paper, whichever stands out more."""
+        return max(self.ink, self.paper, key=lambda ink: contrast(ink, fill))
+
+
+def contrast(one: str, other: str) -> float:
+    """How much two colours such as "#0f172a" stand out from one another, from 1 to 21.
+
+    >>> contrast("#000000", "#ffffff")
+    21.0
+
+    The contrast ratio of the Web Content Accessibility Guidelines 2.1, which want 4.5 for text.
+    """
+    dark, light = sorted(map(_luminance, (one, other)))
+    return round((light + 0.05) / (dark + 0.05), 6)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (
+        x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
+        for x in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
 
 LIGHT = Theme(
     paper="#ffffff",

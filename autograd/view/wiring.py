@@ -45,6 +45,11 @@ def _depths(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value
     return depths
 
 
+def layers_of(order: Sequence[Value], instances: Sequence[Instance]) -> list[Layer]:
+    """The neurons of these instances, which are part of ``order``, in layers, inputs first."""
+    return _layers(instances, _depths(order, instances))
+
+
 def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Layer]:
     by_owner: dict[int, list[Instance]] = {}
     for instance in instances:

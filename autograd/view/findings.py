@@ -1,0 +1,166 @@
+"""What is wrong with a model's gradients: vanishing, exploding, zero; units that are dead or saturated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .layers import LayerFlow
+from .notation import number
+
+#: Of what a sentence lists, it names so many.
+NAMED = 4
+
+
+class Thresholds(NamedTuple):
+    """From where on a gradient vanishes or explodes, and an activation is saturated.
+
+    The first two are factors: how a layer's gradient compares with that of the layer nearest the loss,
+    as in Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
+    where the gradient vanishes or explodes by its way back through the layers; a loss that is merely
+    scaled changes no verdict. The last is a local derivative: below 0.05 is a tanh beyond ±0.975, a
+    sigmoid outside 0.053 … 0.947, after Glorot and Bengio, "Understanding the difficulty of training
+    deep feedforward neural networks" (2010), whose saturated layers are so told.
+    """
+
+    vanishing: float
+    exploding: float
+    saturated: float
+
+    def check(self) -> None:
+        """ValueError if a threshold makes no sense."""
+        for name, value, low, high in (
+            ("vanishing", self.vanishing, 0.0, 1.0),
+            ("exploding", self.exploding, 1.0, math.inf),
+            ("saturated", self.saturated, 0.0, 1.0),
+        ):
+            if not low < value < high:
+                raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value!r}")
+
+
+class Finding(NamedTuple):
+    """What is wrong in some layers, as a sentence.
+
+    ``kind`` is "not computed", "not finite", "exploding", "vanishing", "zero", "dead" or "saturated";
+    ``where`` names the layers, or the units that are dead or saturated.
+    """
+
+    kind: str
+    where: tuple[str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Measure:
+    """The gradient that layers are compared by: of their activations if all are known, else of parameters."""
+
+    def __init__(self, layers: Sequence[LayerFlow]) -> None:
+        self.of_activations = all(layer.units is not None for layer in layers)
+        self.symbol = "∂loss/∂activation" if self.of_activations else "∂loss/∂parameter"
+        self.sizes = [
+            layer.activation_gradient if self.of_activations else layer.parameter_gradient for layer in layers
+        ]
+        usable = [i for i, size in enumerate(self.sizes) if size and math.isfinite(size)]
+        #: The layer nearest the loss that has a gradient to compare with.
+        self.reference = usable[-1] if usable else None
+
+    def ratio(self, index: int) -> float | None:
+        """The gradient of a layer in proportion to that of the reference; None if it is no number."""
+        size = self.sizes[index]
+        if self.reference is None or size is None or not math.isfinite(size):
+            return None
+        return size / (self.sizes[self.reference] or math.nan)
+
+
+def findings_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Finding]:
+    """What is wrong in these layers, the worst first."""
+    measure = Measure(layers)
+    found = [*_not_numbers(layers, measure)]
+    if measure.reference is not None:
+        found += _sizes(layers, measure, measure.reference, limits)
+    return [*found, *_units(layers, limits)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+
+
+def _not_numbers(layers: Sequence[LayerFlow], measure: Measure) -> Iterator[Finding]:
+    unknown = tuple(layer.name for layer, size in zip(layers, measure.sizes, strict=True) if size is None)
+    if len(unknown) == len(layers):
+        yield Finding("not computed", unknown, "no gradient is computed yet: call loss.backward() first")
+        return
+    if unknown:
+        text = f"no backward pass has reached {_listed(unknown)}: does the loss use it?"
+        yield Finding("not computed", unknown, text)
+    infinite = tuple(layer.name for layer in layers if _overflows(layer))
+    if infinite:
+        text = f"a gradient in {_listed(infinite)} is inf or nan: a step along it would ruin the parameters"
+        yield Finding("not finite", infinite, text)
+    elif measure.reference is None:
+        names = tuple(layer.name for layer in layers)
+        text = "every gradient is exactly 0: the loss is flat here, or zero_grad() came after backward()"
+        yield Finding("zero", names, text)
+
+
+def _overflows(layer: LayerFlow) -> bool:
+    gradients = (layer.activation_gradient, layer.parameter_gradient)
+    return any(g is not None and not math.isfinite(g) for g in gradients)
+
+
+def _sizes(
+    layers: Sequence[LayerFlow], measure: Measure, reference: int, limits: Thresholds
+) -> Iterator[Finding]:
+    ratios = {layer.name: r for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None}
+    base = f"the {number(measure.sizes[reference] or 0.0)} of {layers[reference].name}"
+    largest = {name: ratio for name, ratio in ratios.items() if ratio > limits.exploding}
+    if largest:
+        limit = f"more than {number(limits.exploding)} times {base}"
+        yield _compared("exploding", "explodes", largest, limit, max(largest, key=lambda name: ratios[name]))
+    steep = tuple(
+        layer.name
+        for layer in layers
+        if layer.name not in largest and layer.parameter and not _overflows(layer)
+        if (layer.parameter_gradient or 0.0) / layer.parameter > limits.exploding
+    )
+    if steep:
+        times = f"more than {number(limits.exploding)} times the size of its parameters"
+        yield Finding("exploding", steep, f"the gradient explodes in {_listed(steep)}: {times}")
+    smallest = {name: ratio for name, ratio in ratios.items() if 0.0 < ratio < limits.vanishing}
+    if smallest:
+        limit = f"less than {number(limits.vanishing)} times {base}"
+        yield _compared(
+            "vanishing", "vanishes", smallest, limit, min(smallest, key=lambda name: ratios[name])
+        )
+    zero = tuple(name for name, ratio in ratios.items() if ratio == 0.0)
+    if zero:
+        yield Finding("zero", zero, f"no gradient reaches {_listed(zero)}: every one is exactly 0")
+
+
+def _compared(kind: str, verb: str, ratios: dict[str, float], limit: str, worst: str) -> Finding:
+    where = tuple(ratios)
+    at = f" in {worst}" if len(where) > 1 else ""
+    text = f"the gradient {verb} in {_listed(where)}: {limit}, namely {number(ratios[worst])} times{at}"
+    return Finding(kind, where, text)
+
+
+def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]:
+    for layer in layers:
+        on = "its one sample" if layer.samples == 1 else f"any of {layer.samples:,} samples"
+        for kind, units in (("dead", layer.dead), ("saturated", layer.saturated)):
+            if not units:
+                continue
+            of = f" of {layer.units} units" if layer.units else " units" if len(units) > 1 else " unit"
+            named = _listed([unit.removeprefix(f"{layer.name}.") for unit in units])
+            if not layer.units:
+                why = "every gradient is exactly 0 (gradient_flow(model, loss) tells more)"
+            elif kind == "dead":
+                why = f"{layer.function} passes nothing back on {on}"
+            else:
+                why = f"{layer.function} passes back less than {number(limits.saturated)} on {on}"
+            are = "is" if len(units) == 1 else "are"
+            yield Finding(kind, units, f"{len(units)}{of} in {layer.name} {are} {kind} ({named}): {why}")

@@ -115,37 +115,35 @@ def _overflows(layer: LayerFlow) -> bool:
 def _sizes(
     layers: Sequence[LayerFlow], measure: Measure, reference: int, limits: Thresholds
 ) -> Iterator[Finding]:
-    ratios = {layer.name: r for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None}
+    ratios = [(r, layer.name) for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None]
     base = f"the {number(measure.sizes[reference] or 0.0)} of {layers[reference].name}"
-    largest = {name: ratio for name, ratio in ratios.items() if ratio > limits.exploding}
+    largest = [pair for pair in ratios if pair[0] > limits.exploding]
     if largest:
-        limit = f"more than {number(limits.exploding)} times {base}"
-        yield _compared("exploding", "explodes", largest, limit, max(largest, key=lambda name: ratios[name]))
+        limit = f"explodes, more than {number(limits.exploding)} times {base}"
+        yield _compared("exploding", largest, max(largest), limit)
     steep = tuple(
         layer.name
         for layer in layers
-        if layer.name not in largest and layer.parameter and not _overflows(layer)
+        if layer.name not in {name for _, name in largest} and layer.parameter and not _overflows(layer)
         if (layer.parameter_gradient or 0.0) / layer.parameter > limits.exploding
     )
     if steep:
-        times = f"more than {number(limits.exploding)} times the size of its parameters"
-        yield Finding("exploding", steep, f"the gradient explodes in {_listed(steep)}: {times}")
-    smallest = {name: ratio for name, ratio in ratios.items() if 0.0 < ratio < limits.vanishing}
+        times = f"explodes, more than {number(limits.exploding)} times the size of the parameters"
+        yield Finding("exploding", steep, f"the gradient of {_listed(steep)} {times}")
+    smallest = [pair for pair in ratios if 0.0 < pair[0] < limits.vanishing]
     if smallest:
-        limit = f"less than {number(limits.vanishing)} times {base}"
-        yield _compared(
-            "vanishing", "vanishes", smallest, limit, min(smallest, key=lambda name: ratios[name])
-        )
-    zero = tuple(name for name, ratio in ratios.items() if ratio == 0.0)
+        limit = f"vanishes, less than {number(limits.vanishing)} times {base}"
+        yield _compared("vanishing", smallest, min(smallest), limit)
+    zero = tuple(name for ratio, name in ratios if ratio == 0.0)
     if zero:
         yield Finding("zero", zero, f"no gradient reaches {_listed(zero)}: every one is exactly 0")
 
 
-def _compared(kind: str, verb: str, ratios: dict[str, float], limit: str, worst: str) -> Finding:
-    where = tuple(ratios)
-    at = f" in {worst}" if len(where) > 1 else ""
-    text = f"the gradient {verb} in {_listed(where)}: {limit}, namely {number(ratios[worst])} times{at}"
-    return Finding(kind, where, text)
+def _compared(kind: str, ratios: list[tuple[float, str]], worst: tuple[float, str], verdict: str) -> Finding:
+    where = tuple(name for _, name in ratios)
+    ratio, name = worst
+    at = f" at {name}" if len(where) > 1 else ""
+    return Finding(kind, where, f"the gradient of {_listed(where)} {verdict}: {number(ratio)} times{at}")
 
 
 def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]:
@@ -154,13 +152,18 @@ def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]
         for kind, units in (("dead", layer.dead), ("saturated", layer.saturated)):
             if not units:
                 continue
-            of = f" of {layer.units} units" if layer.units else " units" if len(units) > 1 else " unit"
-            named = _listed([unit.removeprefix(f"{layer.name}.") for unit in units])
             if not layer.units:
                 why = "every gradient is exactly 0 (gradient_flow(model, loss) tells more)"
             elif kind == "dead":
                 why = f"{layer.function} passes nothing back on {on}"
             else:
                 why = f"{layer.function} passes back less than {number(limits.saturated)} on {on}"
-            are = "is" if len(units) == 1 else "are"
-            yield Finding(kind, units, f"{len(units)}{of} in {layer.name} {are} {kind} ({named}): {why}")
+            yield Finding(kind, units, f"{_which(layer, units)} {kind}: {why}")
+
+
+def _which(layer: LayerFlow, units: tuple[str, ...]) -> str:
+    if layer.units == 1:
+        return f"the only unit of {layer.name} is"
+    of = f" of {layer.units} units" if layer.units else " unit" if len(units) == 1 else " units"
+    named = _listed([unit.removeprefix(f"{layer.name}.") for unit in units])
+    return f"{len(units)}{of} in {layer.name} ({named}) {'is' if len(units) == 1 else 'are'}"

@@ -14,7 +14,7 @@ from .findings import Finding, Measure, Thresholds, findings_of
 from .graph import Card, Picture
 from .layers import LayerFlow, Model, named_parameters_of, read_layers
 from .layout import Box, text_width
-from .notation import clean, number
+from .notation import LABEL_LENGTH, clean, number
 from .rendering import TIMEOUT
 from .tables import Table
 from .theme import Theme, theme_named
@@ -75,8 +75,8 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
         compared = measure.of_activations and size is not None and following
         tile = Tile(
             key=f"l{i}",
-            name=clean(layer.name),
-            function=clean(layer.function),
+            name=layer.name if len(layer.name) <= LABEL_LENGTH else f"…{layer.name[1 - LABEL_LENGTH :]}",
+            function=layer.function,
             gradient=_or_dot(size),
             strength=_strength(size, largest, limits.vanishing),
             dashed=size == 0.0 or (ratio is not None and ratio < limits.vanishing),
@@ -254,7 +254,7 @@ class GradientFlow(Drawing):
             header[2:2] = ["units", "activation", "gradient", "closed"]
         rows = []
         for layer in self.layers:
-            row = [clean(layer.name), clean(layer.function), f"{layer.parameters:,}"]
+            row = [layer.name, layer.function, f"{layer.parameters:,}"]
             row += [number(layer.parameter), _or_dot(layer.parameter_gradient)]
             if closer and layer.units is not None:
                 closed = f"{layer.closed or 0.0:.0%}"
@@ -302,7 +302,7 @@ def gradient_flow(
     >>> (1e-6 * w1 + w2).backward()
     >>> flow = gradient_flow(Model())
     >>> print(*flow.findings)
-    the gradient vanishes in w1: less than 1e−4 times the 1 of w2, namely 1e−6 times
+    the gradient of w1 vanishes, less than 1e−4 times the 1 of w2: 1e−6 times
 
     Call it after ``loss.backward()`` and before ``zero_grad()``. The model alone has the gradients of
     its parameters. With the ``loss`` its graph is looked at too: the activations, the gradients that

@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 from ..backward import cotangents, topological_order
 from ..value import Value
-from .neurons import Owner, find_instances, owner_of
-from .wiring import Neuron, layer_of, layers_of
+from .neurons import Instance, Owner, find_instances, owner_of
+from .notation import clean
+from .wiring import depths_of, layer_of
 
 #: The primitives that are activations.
 ACTIVATIONS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh"})
@@ -82,10 +83,15 @@ def named_parameters_of(model: Model) -> list[tuple[str, Value]]:
             f"what is wanted is a model with named_parameters(), such as nn.MLP, not {type(model).__name__} "
             f"{model!r}"
         )
-    named = list(model.named_parameters())
+    named = [(_printable(name), parameter) for name, parameter in model.named_parameters()]
     if not named:
         raise ValueError(f"{type(model).__name__} has no parameters, so no gradient flows to it")
     return named
+
+
+def _printable(name: str) -> str:
+    """A name on one line: names are identifiers, but the key of a dict may be anything."""
+    return "".join(c if c.isprintable() else " " for c in name[:200])
 
 
 # Layers by name -----------------------------------------------------------------------------------
@@ -151,6 +157,9 @@ class _ByName:
     def layer(self, owner: Owner) -> tuple[int, str]:
         """The layer a neuron belongs to: its id and its name."""
         name = self.names.get(id(owner), "")
+        if owner is self.top:
+            attributes = {_stem(own) for own, parameter in self.named if owner_of(parameter) is owner}
+            return id(owner), attributes.pop() if len(attributes) == 1 else type(owner).__name__
         parent = layer_of(owner)
         if parent is owner or parent is self.top or _stem(name) == name:
             return id(owner), name or type(owner).__name__
@@ -164,7 +173,7 @@ def _says_activation(owner: Owner) -> bool:
 def _function(owners: Sequence[Owner]) -> str:
     said = {getattr(owner, "activation", "") for owner in owners}
     name = said.pop() if len(said) == 1 else "mixed" if said else ""
-    return name if isinstance(name, str) else ""
+    return clean(name) if isinstance(name, str) else ""
 
 
 def _gradients(parameters: Iterable[Value], grads: Mapping[Value, float | None]) -> list[float]:
@@ -190,8 +199,15 @@ def _from_parameters(group: _Group, grads: Mapping[Value, float | None]) -> Laye
 # Layers of a graph --------------------------------------------------------------------------------
 
 
+class _Unit(NamedTuple):
+    """A neuron at one depth of the network, with its instances there, one for each sample."""
+
+    owner: Owner
+    instances: list[Instance]
+
+
 class _Graph:
-    """The rows of a model that a loss was computed by."""
+    """The rows of a model that a loss was computed by: neurons of one module at one depth are a layer."""
 
     def __init__(
         self,
@@ -218,18 +234,28 @@ class _Graph:
             for i in find_instances(order)
             if id(i.owner) in own and not any(map(_is_activation, i.nodes[:-1]))
         ]
-        self.layers = layers_of(order, instances) if instances else []
-        self.after = self._activations_after(order)
+        self.layers = self._layers(instances, depths_of(order, instances))
+        self.after = self._activations_after(order, instances)
 
-    def _activations_after(self, order: Sequence[Value]) -> dict[Value, Value]:
+    def _layers(self, instances: Sequence[Instance], depths: Mapping[Value, int]) -> list[list[_Unit]]:
+        found: dict[tuple[int, int], dict[int, _Unit]] = {}
+        for instance in instances:
+            depth, owner = depths[instance.output], instance.owner
+            units = found.setdefault((depth, id(layer_of(owner))), {})
+            units.setdefault(id(owner), _Unit(owner, [])).instances.append(instance)
+        layers = [sorted(units.values(), key=self._start) for units in found.values()]
+        by_depth = sorted(zip(found, layers), key=lambda item: (item[0][0], self._start(item[1][0])))
+        return [layer for _, layer in by_depth]
+
+    def _own(self, unit: _Unit) -> list[Value]:
+        return [p for p in unit.owner.parameters() if p in self.first and owner_of(p) is unit.owner]
+
+    def _start(self, unit: _Unit) -> int:
+        return min(self.first[p] for p in self._own(unit))
+
+    def _activations_after(self, order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value, Value]:
         """Of modules that name no activation: the one their output goes through, if it goes nowhere else."""
-        outputs = {
-            instance.output
-            for layer in self.layers
-            for neuron in layer.neurons
-            if not _says_activation(neuron.owner)
-            for instance in neuron.instances
-        }
+        outputs = {instance.output for instance in instances if not _says_activation(instance.owner)}
         if not outputs:
             return {}
         users: dict[Value, list[Value]] = {}
@@ -241,38 +267,34 @@ class _Graph:
 
     def rows(self) -> list[LayerFlow]:
         """The layers, and before each the parameters that stand before its own and are in no neuron."""
-        covered = {id(neuron.owner) for layer in self.layers for neuron in layer.neurons}
+        covered = {id(unit.owner) for layer in self.layers for unit in layer}
         others = self.by_name.groups(covered)
-        names = [self._name(layer.neurons) for layer in self.layers]
+        names = [self._name(layer) for layer in self.layers]
         rows: list[LayerFlow] = []
         for i, layer in enumerate(self.layers):
-            start = min(self.first[p] for neuron in layer.neurons for p in self._own(neuron))
+            start = self._start(layer[0])
             while others and self.first[others[0].parameters[0][1]] < start:
                 rows.append(_from_parameters(others.pop(0), self.grads))
             again = f" #{names[:i].count(names[i]) + 1}" if names.count(names[i]) > 1 else ""
-            rows.append(self._row(names[i] + again, layer.neurons))
+            rows.append(self._row(names[i] + again, layer))
         return rows + [_from_parameters(group, self.grads) for group in others]
 
-    def _own(self, neuron: Neuron) -> list[Value]:
-        return [p for p in neuron.owner.parameters() if p in self.first and owner_of(p) is neuron.owner]
+    def _name(self, layer: Sequence[_Unit]) -> str:
+        owner = layer[0].owner
+        if len(layer) > 1:
+            return _parent(self.by_name.names.get(id(owner), "")) or type(layer_of(owner)).__name__
+        return self.by_name.layer(owner)[1]
 
-    def _name(self, neurons: Sequence[Neuron]) -> str:
-        owner = neurons[0].owner
-        name = self.by_name.names.get(id(owner), "")
-        if len(neurons) == 1:
-            return self.by_name.layer(owner)[1]
-        return _parent(name) or type(layer_of(owner)).__name__
-
-    def _row(self, name: str, neurons: Sequence[Neuron]) -> LayerFlow:
-        parameters = [p for neuron in neurons for p in self._own(neuron)]
+    def _row(self, name: str, layer: Sequence[_Unit]) -> LayerFlow:
+        parameters = [p for unit in layer for p in self._own(unit)]
         activations: list[float] = []
         gradients: list[float] = []
         functions: set[str] = set()
         dead: list[str] = []
         saturated: list[str] = []
         shut = 0
-        for neuron in neurons:
-            outputs = [self.after.get(x.output, x.output) for x in neuron.instances]
+        for unit in layer:
+            outputs = [self.after.get(x.output, x.output) for x in unit.instances]
             activations += [x.data for x in outputs]
             gradients += [x.grad for x in outputs if x.grad is not None]
             found = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}
@@ -281,14 +303,14 @@ class _Graph:
                 continue
             slopes = [abs(cotangents(x, 1.0)[0]) for x in outputs]
             shut += sum(slope < self.limit for slope in slopes)
-            unit = self.by_name.names.get(id(neuron.owner), "")
+            named = self.by_name.names.get(id(unit.owner)) or name
             if not any(slopes):
-                dead.append(unit)
+                dead.append(named)
             elif all(slope < self.limit for slope in slopes):
-                saturated.append(unit)
+                saturated.append(named)
         return LayerFlow(
-            name, functions.pop() if len(functions) == 1 else "mixed", len(neurons),
-            max(len(neuron.instances) for neuron in neurons), len(parameters),
+            name, functions.pop() if len(functions) == 1 else "mixed", len(layer),
+            max(len(unit.instances) for unit in layer), len(parameters),
             rms([p.data for p in parameters]) or 0.0, rms(_gradients(parameters, self.grads)),
             rms(activations), rms(gradients), shut / len(activations), tuple(dead), tuple(saturated),
         )  # fmt: skip

@@ -25,8 +25,10 @@ from .theme import Theme, theme_named
 if TYPE_CHECKING:
     import graphviz
 
-#: At most this share of the time goes into pictures; and the curve has so many points.
-SHARE, POINTS = 0.05, 100
+#: At most this share of the time goes into drawing, and as much into reading graphs.
+SHARE = 0.05
+#: The curve has so many points.
+POINTS = 100
 #: The curve's size and its distance from the cards below, in points.
 CURVE_WIDTH, CURVE_HEIGHT, CURVE_GAP = 420.0, 84.0, 34.0
 #: A line from point to point, where an arrow would keep its distance.
@@ -76,14 +78,22 @@ def _fraction(x: float, low: float, high: float) -> float:
 
 
 class Progress(GradientFlow):
-    """The loss of every step so far, above the gradient by layer as it was at the last one."""
+    """The loss of every step so far, above the gradient by layer as it was at ``step``."""
 
     def __init__(
-        self, layers: list[LayerFlow], limits: Thresholds, losses: list[float], ended: str, theme: Theme
+        self,
+        layers: list[LayerFlow],
+        step: int,
+        limits: Thresholds,
+        losses: list[float],
+        ended: str,
+        theme: Theme,
     ) -> None:
         self.losses = losses
         self._points = curve_of(losses, POINTS)
         self._title = f"step {len(losses):,}{ended and f', {ended}'}"
+        if step < len(losses):
+            self._title += f" (layers: step {step:,})"
         super().__init__(layers, limits, None, theme, found=_about_loss(losses))
 
     def _draw_above(self, graph: graphviz.Digraph, around: Box) -> Box:
@@ -242,14 +252,16 @@ class Live:
         self._latest: _Moment | None = None
         self._screen: _Notebook | _Terminal | None = None
         self._running = False
-        self._due = 0.0
+        self._due = self._read_due = 0.0
+        self._read: tuple[list[LayerFlow], int] = [], 0
 
     def __call__(self, loss: Value | SupportsFloat) -> None:
         """Note the loss of a step; show it if it is time. After ``backward()``, before ``zero_grad()``."""
         value = loss if isinstance(loss, Value) else Value(loss)
         graph = None if value.is_leaf else value
         if not self._running:
-            self._screen, self._running, self._due = _screen(), True, 0.0
+            self._screen, self._running = _screen(), True
+            self._due = self._read_due = 0.0
         self.losses.append(value.data)
         self._latest = _Moment(len(self.losses), graph, {p: p.grad for p in self._parameters})
         if self._screen is not None and time.perf_counter() >= self._due:
@@ -263,13 +275,17 @@ class Live:
             self._latest = None
 
     def _refresh(self, ended: str, final: bool) -> None:
-        start = time.perf_counter()
         moment = self._latest
         if moment is None:  # interrupted within the first step
             return
-        layers = read_layers(self._model, moment.loss, moment.grads, self._limits.saturated)
+        start = time.perf_counter()
+        if final or start >= self._read_due:  # reading a graph takes as long as some steps of training
+            layers = read_layers(self._model, moment.loss, moment.grads, self._limits.saturated)
+            self._read = layers, moment.step
+            start, took = time.perf_counter(), time.perf_counter() - start
+            self._read_due = start + took / SHARE
         losses = self.losses[: moment.step]
-        self.picture = picture = Progress(layers, self._limits, losses, ended, self._theme)
+        self.picture = picture = Progress(*self._read, self._limits, losses, ended, self._theme)
         if self._screen is not None:
             self._screen.show(picture, final)
         end = time.perf_counter()
@@ -331,10 +347,12 @@ def watch(
     the parameters alone.
 
     A picture is made no more often than every ``interval`` seconds, and so seldom that all of them take
-    at most a twentieth of the time. It is laid out as every other picture here, by graphviz, which takes
-    some hundredths of a second, and so needs no plotting library and no widget, and is there in a saved
-    notebook. When the loop ends, also by an error or an interrupt, the last step is shown; the error goes
-    on. Without ``with``, as a callback, say ``live.close()`` at the end. ``live.losses`` and
+    at most a twentieth of the time; so does reading the graph, and while that is older than the curve,
+    the picture says so. It is laid out by graphviz as every other picture here, in some hundredths of a
+    second: it needs no plotting library and no widget, and is there in a saved notebook.
+
+    When the loop ends, also by an error or an interrupt, the last step is shown; the error goes on.
+    Without ``with``, as a callback, say ``live.close()`` at the end. ``live.losses`` and
     ``live.picture`` stay.
     """
     if not 0.0 <= interval < math.inf:

@@ -34,7 +34,7 @@ class Layer(NamedTuple):
 # Neurons in layers --------------------------------------------------------------------------------
 
 
-def _depths(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value, int]:
+def depths_of(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value, int]:
     """How many neurons a computed Value has behind it, at the most."""
     outputs = {instance.output for instance in instances}
     depths: dict[Value, int] = {}
@@ -43,11 +43,6 @@ def _depths(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value
             behind = max((depths.get(x, 0) for x in node.operands if isinstance(x, Value)), default=0)
             depths[node] = behind + (node in outputs)
     return depths
-
-
-def layers_of(order: Sequence[Value], instances: Sequence[Instance]) -> list[Layer]:
-    """The neurons of these instances, which are part of ``order``, in layers, inputs first."""
-    return _layers(instances, _depths(order, instances))
 
 
 def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Layer]:
@@ -120,7 +115,7 @@ class Network:
         self.size = len(order)
         self.root = order[-1]
         self.instances = instances
-        self.depths = _depths(order, instances)
+        self.depths = depths_of(order, instances)
         self.layers = _layers(instances, self.depths)
         self.samples = max(len(n.instances) for layer in self.layers for n in layer.neurons)
         self.place: dict[Value, str] = {}

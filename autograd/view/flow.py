@@ -249,9 +249,9 @@ class GradientFlow(Drawing):
             layer.name: [f.kind for f in self.findings if layer.name in f.where] for layer in self.layers
         }
         closer = any(layer.units is not None for layer in self.layers)
-        header = ["layer", "function", "parameters", "size", "gradient"]
+        header = ["layer", "function", "parameters", "size", "∂parameter"]
         if closer:
-            header[2:2] = ["units", "activation", "gradient", "closed"]
+            header[2:2] = ["units", "activation", "∂activation", "closed"]
         rows = []
         for layer in self.layers:
             row = [layer.name, layer.function, f"{layer.parameters:,}"]

@@ -25,8 +25,8 @@ from .theme import Theme, theme_named
 if TYPE_CHECKING:
     import graphviz
 
-#: At most this share of the time goes into drawing, and as much into reading graphs.
-SHARE = 0.05
+#: At most these shares of the time go into drawing, and into reading graphs.
+DRAWING, READING = 0.05, 0.1
 #: The curve has so many points.
 POINTS = 100
 #: The curve's size and its distance from the cards below, in points.
@@ -283,13 +283,13 @@ class Live:
             layers = read_layers(self._model, moment.loss, moment.grads, self._limits.saturated)
             self._read = layers, moment.step
             start, took = time.perf_counter(), time.perf_counter() - start
-            self._read_due = start + took / SHARE
+            self._read_due = start + took / READING
         losses = self.losses[: moment.step]
         self.picture = picture = Progress(*self._read, self._limits, losses, ended, self._theme)
         if self._screen is not None:
             self._screen.show(picture, final)
         end = time.perf_counter()
-        self._due = end + max(self._interval, (end - start) / SHARE)
+        self._due = end + max(self._interval, (end - start) / DRAWING)
 
     def __enter__(self) -> Self:
         return self
@@ -347,9 +347,9 @@ def watch(
     the parameters alone.
 
     A picture is made no more often than every ``interval`` seconds, and so seldom that all of them take
-    at most a twentieth of the time; so does reading the graph, and while that is older than the curve,
-    the picture says so. It is laid out by graphviz as every other picture here, in some hundredths of a
-    second: it needs no plotting library and no widget, and is there in a saved notebook.
+    at most a twentieth of the time. Reading the graph takes a tenth at most, and while that is older
+    than the curve, the picture says so. It is laid out by graphviz as every other picture here, in some
+    hundredths of a second: it needs no plotting library and no widget, and is there in a saved notebook.
 
     When the loop ends, also by an error or an interrupt, the last step is shown; the error goes on.
     Without ``with``, as a callback, say ``live.close()`` at the end. ``live.losses`` and

@@ -510,7 +510,7 @@ def test_the_table_as_text_and_html() -> None:
     model, loss = trained()
     table = gradient_flow(model, loss).table
     header, _rule, *rows = repr(table).splitlines()
-    columns = "layer function units activation gradient closed parameters size gradient finding"
+    columns = "layer function units activation ∂activation closed parameters size ∂parameter finding"
     assert header.split() == columns.split()
     assert [row.split()[0] for row in rows] == ["layers.0", "layers.1", "layers.2"]
     assert table._repr_html_().count("<tr>") == 4

@@ -129,7 +129,7 @@ def test_showing_takes_a_share_of_the_time_at_most(
     for _ in range(1000):
         loop.step(live)
         clock[0] += 0.1
-    assert 2.0 <= spent <= 1.0 + live_module.SHARE * (clock[0] - start)
+    assert 2.0 <= spent <= 1.0 + live_module.DRAWING * (clock[0] - start)
 
 
 def test_reading_takes_a_share_of_the_time_and_the_picture_tells_its_step(

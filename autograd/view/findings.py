@@ -72,7 +72,8 @@ class Measure:
         size = self.sizes[index]
         if self.reference is None or size is None or not math.isfinite(size):
             return None
-        return size / (self.sizes[self.reference] or math.nan)
+        ratio = size / (self.sizes[self.reference] or math.nan)
+        return ratio or (math.ulp(0.0) if size else 0.0)  # too small to tell is not zero
 
 
 def findings_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Finding]:

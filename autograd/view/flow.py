@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 #: A picture shows so many layers, the first ones and the last; the table shows all.
 SHOWN = 12
+#: Below it stand so many of the findings.
+TOLD = 5
 #: Between the cards, and how tall they are, in points.
-GAP, HEIGHT = 58.0, 44.0
+GAP, HEIGHT = 64.0, 44.0
 
 
 class Tile(NamedTuple):
@@ -50,7 +52,7 @@ def _strength(size: float | None, largest: float, smallest: float) -> float | No
         return 0.0
     if not size < largest:  # nan too
         return 1.0
-    return max(0.0, 1.0 - math.log(size / largest) / math.log(smallest))
+    return max(0.0, 1.0 - (math.log(size) - math.log(largest)) / math.log(smallest))
 
 
 def _or_dot(x: float | None) -> str:
@@ -136,7 +138,9 @@ class GradientFlow(Drawing):
         theme = self._theme
         larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is shown smaller than it is
         letters = max(72, int(around.width / (5.4 * larger)))
-        told = [(str(finding), theme.ink, 11.5) for finding in self.findings]
+        told = [(str(finding), theme.ink, 11.5) for finding in self.findings[:TOLD]]
+        if len(self.findings) > TOLD:
+            told.append((f"and {len(self.findings) - TOLD} more: see findings", theme.ink, 11.5))
         lines = [
             lettering(line, colour, size * larger) + '<BR ALIGN="LEFT"/>'
             for text, colour, size in (*told, (self._legend(), theme.muted, 10.5))

@@ -386,6 +386,16 @@ def test_zero_gradients() -> None:
     assert "zero_grad() came after backward()" in str(finding)
 
 
+def test_next_to_nothing_is_not_nothing() -> None:
+    model = Two()
+    loss = model.first.slope * 5e-324 + model.second.slope * 1e9
+    loss.backward()
+    flow = gradient_flow(model)
+    assert ("vanishing", ("first",)) in [(f.kind, f.where) for f in flow.findings]
+    assert "zero" not in kinds(flow)
+    assert "<svg" in flow.svg
+
+
 def test_a_layer_that_gets_exactly_nothing() -> None:
     model = Two()
     model.second.slope.data = 0.0
@@ -504,6 +514,18 @@ def test_many_layers_show_the_first_and_the_last() -> None:
     assert (tiles[0].name, tiles[-1].name) == ("layers.0", "layers.29")
     assert len(flow.table.rows) == 30
     assert "<svg" in flow.svg
+
+
+def test_many_findings_are_counted() -> None:
+    model = MLP(1, [2] * 8 + [1], "tanh", seed=0)
+    for parameter in model.parameters():
+        parameter.data = 30.0
+    loss = model([1.0])
+    loss.backward()
+    flow = gradient_flow(model, loss)
+    assert len(flow.findings) > 6
+    assert f"and {len(flow.findings) - 5} more: see findings" in flow.svg
+    assert all(str(finding) in str(flow) for finding in flow.findings)
 
 
 def test_the_table_as_text_and_html() -> None:

@@ -37,6 +37,7 @@ globals().update(_functions)
 _VIEWS = {
     "draw": ".view.dot",
     "gradient_flow": ".view.flow",
+    "show": ".view.tree",
     "steps": ".view.stepping",
     "watch": ".view.live",
 }
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .view.flow import gradient_flow
     from .view.live import watch
     from .view.stepping import steps
+    from .view.tree import show
 
     def __getattr__(name: str) -> Callable[..., Value]: ...
 
@@ -78,6 +80,7 @@ __all__ = [
     "jacobian",
     "log_softmax",
     "no_grad",
+    "show",
     "softmax",
     "steps",
     "topological_order",

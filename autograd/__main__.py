@@ -22,7 +22,8 @@ from .view.dot import draw
 from .view.notation import Names, number, operation
 from .view.rendering import RenderError
 from .view.stepping import steps
-from .view.tables import Paint, text_table
+from .view.tables import text_table
+from .view.terminal import DATA, GRADIENT, Colours, has_colours
 
 EXAMPLE = ("p = w*x; (p - y)**2", ["w=2", "x=5", "y=12"])
 
@@ -76,26 +77,6 @@ def _inputs(pairs: Sequence[str]) -> dict[str, Value]:
     return inputs
 
 
-class _Colours:
-    """Data blue, gradients orange, local derivatives teal; or nothing at all."""
-
-    def __init__(self, on: bool) -> None:
-        self.on = on
-
-    def _code(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
-
-    def title(self, text: str) -> str:
-        return self._code("1", text)
-
-    def columns(self, **codes: str) -> Paint:
-        by_column = {int(column[1:]): code for column, code in codes.items()}
-        return lambda i, text: self._code(by_column[i], text) if i in by_column else text
-
-
-_BLUE, _ORANGE = "38;5;33", "38;5;208"
-
-
 def _finite_difference(source: str, point: dict[str, float], name: str) -> float:
     """The slope by values alone: (f(x + h) − f(x − h)) / 2h."""
     h = min(1e-4, 1e-6 * abs(point[name])) or 1e-6
@@ -118,7 +99,7 @@ def _torch_gradients(source: str, point: dict[str, float]) -> dict[str, float] |
     return torch_gradients(compute(source, inputs), inputs)
 
 
-def explain(source: str, inputs: dict[str, Value], colours: _Colours) -> Value:
+def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
     """Print the forward values, the steps and the gradients; give back the root."""
     root = compute(source, inputs)
     if not root.label:
@@ -130,11 +111,11 @@ def explain(source: str, inputs: dict[str, Value], colours: _Colours) -> Value:
     shown = source.strip() if len(source) <= LONGEST else source.strip()[:LONGEST] + "…"
     print(f"{shown}    with {given}\n" if given else f"{shown}\n")
     print(colours.title("Forward: the values"))
-    print(text_table(("name", "how", "data"), forward, right=(2,), paint=colours.columns(_2=_BLUE)))
+    print(text_table(("name", "how", "data"), forward, right=(2,), paint=colours.columns(_2=DATA)))
     print()
     print(colours.title("Backward: the chain rule, step by step"))
     rows = [row[:1] + row[3:] for row in steps(root).rows()]
-    table = text_table(("step", "chain rule", "gradient so far"), rows, (0, 2), colours.columns(_2=_ORANGE))
+    table = text_table(("step", "chain rule", "gradient so far"), rows, (0, 2), colours.columns(_2=GRADIENT))
     print(table)
     root.backward()
     if inputs:
@@ -145,7 +126,7 @@ def explain(source: str, inputs: dict[str, Value], colours: _Colours) -> Value:
 
 
 def _gradient_table(
-    source: str, inputs: dict[str, Value], root: Value, names: Names, colours: _Colours
+    source: str, inputs: dict[str, Value], root: Value, names: Names, colours: Colours
 ) -> str:
     point = {name: value.data for name, value in inputs.items()}
     theirs = _torch_gradients(source, point)
@@ -164,7 +145,7 @@ def _gradient_table(
             number(difference),
         ]
         rows.append(row if theirs is None else [*row, number(theirs[name])])
-    table = text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=_ORANGE))
+    table = text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=GRADIENT))
     return f"{table}\n{DOUBT}" if doubtful else table
 
 
@@ -181,8 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a stream that has no ∂ gets a ?, not an error
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
         parser.error(f"--out {options.out}: end the name in .svg, .png or .dot")
-    in_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    colours = _Colours(options.color == "always" or (options.color == "auto" and in_terminal))
+    colours = Colours(options.color == "always" or (options.color == "auto" and has_colours(sys.stdout)))
     try:
         inputs = _inputs(pairs)
         root = explain(source, inputs, colours)

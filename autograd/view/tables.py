@@ -2,11 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
 from html import escape
 
 #: What colours a cell: given the column and the padded text.
 Paint = Callable[[int, str], str]
+
+#: Between columns.
+GAP = "  "
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a wide letter, none for a combining mark.
+
+    >>> display_width("loss"), display_width("損失"), display_width("e" + chr(0x301))
+    (4, 4, 1)
+
+    As UAX 11 has it, with ambiguous letters narrow.
+    """
+    if text.isascii():
+        return len(text)
+    return sum(map(_letter_width, text))
+
+
+@lru_cache(4096)
+def _letter_width(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf") or "\u1160" <= letter <= "\u11ff":
+        return 0  # the last: vowels and finals that join the Korean syllable before them
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def fit(text: str, width: int) -> str:
+    """The text if it fits into so many columns, else as much as does, and an ellipsis.
+
+    >>> fit("gradient", 8), fit("gradient", 5)
+    ('gradient', 'grad…')
+    """
+    if display_width(text) <= width:
+        return text
+    room = width - 1
+    for i, letter in enumerate(text):
+        room -= _letter_width(letter)
+        if room < 0:
+            return text[:i] + "…" if width > 0 else ""
+    return text
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """The text with spaces to that width, after it, or before it if it is aligned to the ``right``."""
+    spaces = " " * (width - display_width(text))
+    return spaces + text if right else text + spaces
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The text in lines of at most so many columns, broken between words.
+
+    >>> wrap("a gradient of zero", 10)
+    ['a gradient', 'of zero']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and display_width(lines[-1]) + 1 + display_width(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(fit(word, width))
+    return lines
 
 
 def text_table(
@@ -14,6 +76,9 @@ def text_table(
     rows: Sequence[Sequence[str]],
     right: Collection[int] = (),
     paint: Paint = lambda column, text: text,
+    *,
+    width: int | None = None,
+    keep: int = 1,
 ) -> str:
     """Columns of equal width under a ruled header; those in ``right`` are aligned to the right.
 
@@ -22,33 +87,65 @@ def text_table(
     ────  ────
     w        2
     loss     4
+
+    A table wider than ``width`` is told in parts, one below the other, each with the first ``keep``
+    columns again.
     """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    last = len(widths) - 1
-
-    def line(cells: Sequence[str], colour: Paint) -> str:
-        padded = (
-            cell.rjust(width) if i in right else cell if i == last else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join(colour(i, cell) for i, cell in enumerate(padded)).rstrip()
-
+    widths = [max(map(display_width, column)) for column in zip(header, *rows, strict=True)]
     plain: Paint = lambda column, text: text  # noqa: E731
-    rule = "  ".join("─" * width for width in widths)
-    return "\n".join([line(header, plain), rule, *(line(row, paint) for row in rows)])
+
+    def part(columns: Sequence[int]) -> str:
+        def line(cells: Sequence[str], colour: Paint) -> str:
+            padded = (
+                colour(
+                    i,
+                    cells[i] if i == columns[-1] and i not in right else pad(cells[i], widths[i], i in right),
+                )
+                for i in columns
+            )
+            return GAP.join(padded).rstrip()
+
+        rule = GAP.join("─" * widths[i] for i in columns)
+        return "\n".join([line(header, plain), rule, *(line(row, paint) for row in rows)])
+
+    return "\n\n".join(map(part, _parts(widths, width, keep)))
 
 
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
-    """The same table as HTML; every cell is escaped."""
+def _parts(widths: Sequence[int], width: int | None, keep: int) -> Iterator[list[int]]:
+    """The columns of each part: as many as fit, and one at least beside those that are kept."""
+    kept = [*range(keep)]
+    taken = sum(widths[i] + len(GAP) for i in kept)
+    part, used = [*kept], taken
+    for i in range(keep, len(widths)):
+        if width is not None and len(part) > keep and used + widths[i] > width:
+            yield part
+            part, used = [*kept], taken
+        part.append(i)
+        used += widths[i] + len(GAP)
+    yield part
 
-    def cells(tag: str, row: Sequence[str]) -> str:
+
+#: Of a cell that stands out, on a light page and on a dark one.
+MARKED = "font-weight:bold;background:rgba(128,128,128,.2)"
+
+
+def html_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Collection[int] = (),
+    marked: Collection[tuple[int, int]] = (),
+) -> str:
+    """The same table as HTML; every cell is escaped. ``marked`` cells, (row, column), stand out."""
+
+    def cells(tag: str, row: Sequence[str], at: int) -> str:
         return "".join(
-            f'<{tag} style="text-align:{"right" if i in right else "left"}">{escape(cell)}</{tag}>'
+            f'<{tag} style="text-align:{"right" if i in right else "left"}'
+            f'{f";{MARKED}" if (at, i) in marked else ""}">{escape(cell)}</{tag}>'
             for i, cell in enumerate(row)
         )
 
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{cells('th', header)}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(f"<tr>{cells('td', row, at)}</tr>" for at, row in enumerate(rows))
+    return f"<table><thead><tr>{cells('th', header, -1)}</tr></thead><tbody>{body}</tbody></table>"
 
 
 class Table:

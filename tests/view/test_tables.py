@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.view.tables import html_table, text_table
+from autograd.view.tables import display_width, fit, html_table, pad, text_table, wrap
 
 
 def test_columns_are_aligned_under_a_rule() -> None:
@@ -60,3 +60,91 @@ def test_html_is_escaped_and_aligned() -> None:
         '</thead><tbody><tr><td style="text-align:left">&lt;script&gt;</td>'
         '<td style="text-align:right">&quot;&amp;</td></tr></tbody></table>'
     )
+
+
+def test_a_marked_cell_stands_out_and_no_other() -> None:
+    html = html_table(["a", "b"], [["1", "2"], ["3", "4"]], marked={(1, 0)})
+    assert [cell.split(">")[1] for cell in html.split("<td")[1:] if "font-weight:bold" in cell] == ["3</td"]
+
+
+# How wide a text is -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [("", 0), ("loss", 4), ("h₁²", 3), ("损失", 4), ("ｌ", 2), ("e\u0301", 1), ("한", 2),
+     ("\u1112\u1161\u11ab", 2),
+     ("🙂", 2), ("\u200d", 0), ("├─·−", 4)],
+)  # fmt: skip
+def test_the_width_in_a_terminal(text: str, width: int) -> None:
+    assert display_width(text) == width
+
+
+def test_wide_letters_do_not_shift_the_columns() -> None:
+    lines = text_table(["名", "data"], [["损失", "1"], ["w", "2"], ["e\u0301", "3"]], right=[1]).split("\n")
+    assert lines == [
+        "名    data",
+        "────  ────",
+        "损失     1",
+        "w        2",
+        "e\u0301        3",
+    ]
+    assert {display_width(line) for line in lines} == {10}
+
+
+texts = st.text(st.sampled_from("ab·失한é\u0301🙂 "), max_size=12)
+
+
+@given(texts, st.integers(0, 14))
+def test_what_is_fitted_fits_and_is_as_long_as_can_be(text: str, width: int) -> None:
+    fitted = fit(text, width)
+    assert display_width(fitted) <= width
+    if fitted == text:
+        return
+    assert display_width(text) > width
+    if width:
+        kept = fitted.removesuffix("…")
+        assert text.startswith(kept)
+        assert display_width(text[: len(kept) + 1]) > width - 1
+
+
+@given(texts, st.integers(0, 20), st.booleans())
+def test_what_is_padded_has_the_width(text: str, width: int, right: bool) -> None:
+    padded = pad(text, width, right)
+    assert display_width(padded) == max(width, display_width(text))
+    assert padded.endswith(text) if right else padded.startswith(text)
+
+
+@given(st.lists(texts.map(str.split).map("".join).filter(bool)), st.integers(1, 20))
+def test_wrapped_lines_fit_and_keep_every_word(words: list[str], width: int) -> None:
+    lines = wrap(" ".join(words), width)
+    assert all(display_width(line) <= width for line in lines)
+    assert [word for line in lines for word in line.split()] == [
+        fit(word, width) for word in words if fit(word, width)
+    ]
+
+
+def test_a_table_too_wide_is_told_in_parts() -> None:
+    table = text_table(
+        ["name", "first", "second", "third"], [["w", "1", "2", "3"]], right=[1, 2, 3], width=20
+    )
+    assert table.split("\n") == [
+        "name  first  second",
+        "────  ─────  ──────",
+        "w         1       2",
+        "",
+        "name  third",
+        "────  ─────",
+        "w         3",
+    ]
+    assert text_table(["name", "first"], [["w", "1"]], width=5) == text_table(["name", "first"], [["w", "1"]])
+
+
+@given(st.integers(13, 60), st.integers(0, 2))
+def test_every_part_keeps_the_first_columns_and_every_other_comes_once(width: int, keep: int) -> None:
+    header = [f"c{i}" for i in range(6)]
+    parts = text_table(header, [["x" * i for i in range(6)]], width=width, keep=keep).split("\n\n")
+    told = [part.split("\n")[0].split() for part in parts]
+    assert all(columns[:keep] == header[:keep] for columns in told)
+    assert [name for columns in told for name in columns[keep:]] == header[keep:]
+    assert all(display_width(line) <= width for part in parts for line in part.split("\n"))

@@ -1,0 +1,52 @@
+"""The terminal: how wide it is, whether it has colours, and which are ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TextIO
+
+from .tables import Paint
+
+#: Data blue, gradients orange, local derivatives teal, as everywhere.
+DATA, GRADIENT, LOCAL = "38;5;33", "38;5;208", "38;5;37"
+BOLD, FAINT = "1", "2"
+
+
+class Colours:
+    """Data blue, gradients orange, local derivatives teal; or nothing at all.
+
+    >>> Colours(False).paint("4", DATA)
+    '4'
+    """
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
+
+    def paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
+
+    def title(self, text: str) -> str:
+        return self.paint(text, BOLD)
+
+    def columns(self, **codes: str) -> Paint:
+        by_column = {int(column[1:]): code for column, code in codes.items()}
+        return lambda i, text: self.paint(text, by_column[i]) if i in by_column else text
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether to write in colour: to a terminal that has them, unless NO_COLOR is set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width() -> int:
+    """The columns of the terminal, or of COLUMNS if that is set; 80 where there is no terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def write(text: str, stream: TextIO | None) -> None:
+    """Print a text; a stream that has no ∂ gets a ?, not an error."""
+    stream = sys.stdout if stream is None else stream
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream)

@@ -1,0 +1,269 @@
+"""The graph in a terminal: a tree with its numbers, whatever the width, the depth and the labels."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd
+from autograd import Value, show, topological_order
+from autograd import sum as total_of
+from autograd.backward import cotangents
+from autograd.view.notation import Names, number
+from autograd.view.tables import display_width
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def shown(root: Value, **options: Any) -> str:
+    stream = io.StringIO()
+    show(root, file=stream, **options)
+    return stream.getvalue().removesuffix("\n")
+
+
+def example() -> Value:
+    w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+    p = w * x
+    p.label = "p"
+    loss = (p - y) ** 2
+    loss.label = "loss"
+    return loss
+
+
+def test_the_example_before_and_after_backward() -> None:
+    loss = example()
+    assert shown(loss, width=80).split("\n") == [
+        "               data  grad  local",
+        "loss = h₁²        4     ·",
+        "└─ h₁ = p − y    −2     ·    ×−4",
+        "   ├─ p = w·x    10     ·     ×1",
+        "   │  ├─ w        2     ·     ×5",
+        "   │  └─ x        5     ·     ×2",
+        "   └─ y          12     ·    ×−1",
+    ]
+    loss.backward()
+    assert [line.split()[-2] for line in shown(loss, width=80).split("\n")[2:]] == [
+        "−4",
+        "−4",
+        "−20",
+        "−8",
+        "4",
+    ]
+
+
+def test_in_a_narrow_terminal_the_numbers_stand_below_the_names() -> None:
+    loss = example()
+    loss.backward()
+    assert shown(loss, width=24).split("\n") == [
+        "loss = h₁²",
+        "│ data 4  grad 1",
+        "└─ h₁ = p − y",
+        "   │ data −2  grad −4",
+        "   │ ×−4",
+        "   ├─ p  ↓ below  ×1",
+        "   └─ y",
+        "        data 12  grad 4",
+        "        ×−1",
+        "p = w·x",
+        "│ data 10  grad −4",
+        "├─ w",
+        "│    data 2  grad −20",
+        "│    ×5",
+        "└─ x",
+        "     data 5  grad −8  ×2",
+    ]
+
+
+def test_an_operand_used_twice_is_told_once_and_has_two_edges() -> None:
+    a = Value(3.0, label="a")
+    assert shown(a + a, width=60).split("\n") == [
+        "               data  grad  local",
+        "out = a + a       6     ·",
+        "├─ a              3     ·     ×1",
+        "└─ a  ↑ above                 ×1",
+    ]
+
+
+def test_a_leaf_is_a_tree_of_one_line() -> None:
+    assert shown(Value(3.0, label="w"), width=60).split("\n") == [
+        "   data  grad  local",
+        "w     3     ·",
+    ]
+
+
+def test_a_constant_is_told_by_the_expression() -> None:
+    assert "out = x₁·3" in shown(Value(2.0) * 3.0)
+    assert len(shown(Value(2.0) * 3.0).split("\n")) == 3
+
+
+labels = st.sampled_from(
+    ["", "", "w", "损失", "e\u0301" * 30, "x" * 10_000, "<b>", "\x1b[31m", "a\nb", "\u202e", "\ud800", "한글"]
+)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Value:
+    values = [Value(x, label=draw(labels)) for x in draw(st.lists(st.floats(), min_size=1, max_size=3))]
+    for _ in range(draw(st.integers(0, 12))):
+        a, b = draw(st.sampled_from(values)), draw(st.sampled_from(values[-3:]))
+        made = draw(st.sampled_from([a + b, a * b, a - 2.0, b.tanh(), total_of([a, b, a]), 1e-200 / b]))
+        made.label = draw(labels)
+        values.append(made)
+    if draw(st.booleans()):
+        values[-1].backward()
+    return values[-1]
+
+
+@settings(deadline=None)
+@given(graphs(), st.integers(24, 120))
+def test_every_value_is_told_once_and_every_edge_has_its_line(root: Value, width: int) -> None:
+    text = shown(root, width=width, limit=None)
+    order = topological_order(root)
+    edges = sum(isinstance(x, Value) for node in order for x in node.operands)
+    below = text.count("↓ below")
+    trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
+    assert len(trees) == edges
+    again = text.count("↑ above") + below
+    # Each edge leads to a Value told there, or to a mark; what is marked ↓ begins a tree of its own.
+    heads = re.findall(r"^(?![├└│ (])", text, re.MULTILINE)
+    assert len(heads) - 1 <= below <= again
+    assert edges - again + len(heads) == len(order)
+
+
+@settings(deadline=None)
+@given(graphs(), st.integers(24, 120), st.integers(1, 8))
+def test_no_line_is_wider_than_asked_for(root: Value, width: int, limit: int) -> None:
+    for text in (shown(root, width=width), shown(root, width=width, limit=limit)):
+        assert max(map(display_width, text.split("\n"))) <= width
+        assert all(c.isprintable() for line in text.split("\n") for c in line)
+
+
+def test_each_edge_bears_its_local_derivative() -> None:
+    a, b = Value(3.0, label="a"), Value(2.0, label="b")
+    root = total_of([a * b, a, b.tanh(), a])
+    names = Names(order := topological_order(root))
+    expected = sorted(
+        (names[x], f"×{number(local)}")
+        for node in order
+        for x, local in zip(node.operands, cotangents(node, 1.0), strict=True)
+        if isinstance(x, Value)
+    )
+    lines = re.findall(r"─ (\S+).*(×\S+)$", shown(root, width=80), re.MULTILINE)
+    assert sorted(lines) == expected
+
+
+def test_what_is_deep_follows_as_a_tree_of_its_own() -> None:
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(30):
+        y = y.sin()
+    lines = shown(y, width=60).split("\n")
+    assert [line for line in lines if "↓ below" in line]
+    starts = [line.split()[0] for line in lines[1:] if line[0] not in "└├│ "]
+    marked = [line.split("─ ")[1].split()[0] for line in lines if "↓ below" in line]
+    assert starts == ["out", *marked]
+    assert lines[-1].split()[-4:-2] == ["x", "1"]
+
+
+def test_beyond_the_limit_it_says_so() -> None:
+    root = total_of([Value(float(i)) for i in range(500)])
+    lines = shown(root, width=80).split("\n")
+    assert lines[-2] == "└─ … 381 more operands"
+    assert lines[-1] == "(the 120 lines nearest out, of 501 Values: show(…, limit=None) shows them all)"
+    assert len(lines) == 1 + 120 + 2
+    assert len(shown(root, limit=None).split("\n")) == 502
+    assert "1 more operand\n" in shown(Value(2.0) * Value(3.0), limit=2)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_deep_graph_is_shown_without_recursion(width: int) -> None:
+    x = y = Value(1.0)
+    for _ in range(20_000):
+        y = y * x
+    assert "of 20,001 Values" in " ".join(shown(y, width=width).split())
+    assert len(shown(y, width=width, limit=None).split("\n")) > 40_000
+
+
+def test_numbers_that_do_not_add_up_are_told() -> None:
+    w = Value(2.0, label="w")
+    out = w * 3.0
+    w.data = 5.0
+    assert "overwritten after the forward pass" in " ".join(shown(out).split())
+
+
+# Where it is printed ------------------------------------------------------------------------------
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "color", "painted"),
+    [
+        ({}, None, True),
+        ({"NO_COLOR": "1"}, None, False),
+        ({"TERM": "dumb"}, None, False),
+        ({"NO_COLOR": "1"}, True, True),
+        ({}, False, False),
+    ],
+)
+def test_colours_in_a_terminal(
+    environment: dict[str, str], color: bool | None, painted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stream = _Terminal()
+    show(example(), file=stream, color=color)
+    assert ("\x1b[" in stream.getvalue()) is painted
+
+
+@pytest.mark.parametrize("width", [80, 30])
+def test_colours_change_nothing_else(width: int) -> None:
+    root = example()
+    painted = shown(root, width=width, color=True)
+    assert "\x1b[38;5;33m" in painted
+    plain = [line.rstrip() for line in ESCAPE.sub("", painted).split("\n")]
+    assert plain == shown(root, width=width, color=False).split("\n")
+
+
+def test_it_prints_plainly_and_returns_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(example()) is None  # type: ignore[func-returns-value]
+    printed = capsys.readouterr().out
+    assert printed == shown(example()) + "\n"
+    assert "\x1b" not in printed
+
+
+def test_the_width_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (30, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert shown(example()) == shown(example(), width=columns)
+    monkeypatch.setenv("COLUMNS", "7")
+    assert shown(example()) == shown(example(), width=24)
+
+
+def test_a_stream_without_box_drawing_gets_question_marks() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    show(example(), file=stream)
+    stream.flush()
+    assert b"loss = h??" in raw.getvalue()
+
+
+def test_what_cannot_be_shown_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"show\(\) takes the Value to show, not float 3.0"):
+        show(3.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="width must be 24 or more, not 23"):
+        show(Value(1.0), width=23)
+    with pytest.raises(ValueError, match="limit must be 1 or more, or None for no limit, not 0"):
+        show(Value(1.0), limit=0)
+
+
+def test_show_is_public() -> None:
+    assert autograd.show is show

@@ -35,6 +35,7 @@ globals().update(_functions)
 
 #: What is loaded when first used: the views would double the time that importing takes.
 _VIEWS = {
+    "compare_with_torch": ".view.torch_comparison",
     "draw": ".view.dot",
     "gradient_flow": ".view.flow",
     "show": ".view.tree",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .view.flow import gradient_flow
     from .view.live import watch
     from .view.stepping import steps
+    from .view.torch_comparison import compare_with_torch
     from .view.tree import show
 
     def __getattr__(name: str) -> Callable[..., Value]: ...
@@ -69,6 +71,7 @@ __all__ = [
     "GradientError",
     "Value",
     "check_grads",
+    "compare_with_torch",
     "draw",
     "enable_grad",
     "grad",

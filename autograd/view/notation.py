@@ -18,8 +18,8 @@ LABEL_LENGTH = 24
 LANES = 3
 
 
-def number(x: float) -> str:
-    """Four significant digits, a real minus sign, scientific outside 1e-3 … 1e5.
+def number(x: float, digits: int = 4) -> str:
+    """Four significant ``digits``, a real minus sign, scientific outside 1e-3 … 1e5.
 
     >>> number(-20.0), number(1 / 3), number(12345.678), number(2.5e-7)
     ('−20', '0.3333', '12346', '2.5e−7')
@@ -27,11 +27,24 @@ def number(x: float) -> str:
     if not math.isfinite(x) or x == 0.0:
         text = f"{x:g}"
     elif 1e-3 <= abs(x) < 1e5:
-        text = f"{x:.0f}" if abs(x) >= 1e3 else f"{x:.4g}"
+        text = f"{x:.0f}" if abs(x) >= 1e3 and digits <= 5 else f"{x:.{digits}g}"
     else:
-        mantissa, exponent = f"{x:.3e}".split("e")
-        text = f"{float(mantissa):g}e{int(exponent)}"
+        mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+        text = f"{float(mantissa):.{digits}g}e{int(exponent)}"
     return text.replace("-", "−")
+
+
+def apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers as :func:`number` writes them, with as many more digits as tell one from the other.
+
+    >>> apart(2.0, 2.5), apart(1.0, 1.0 + 2.0**-52), apart(1 / 3, 1 / 3)
+    (('2', '2.5'), ('1', '1.0000000000000002'), ('0.3333', '0.3333'))
+    """
+    for digits in range(4, 17):
+        shown = number(a, digits), number(b, digits)
+        if shown[0] != shown[1] or a == b:
+            return shown
+    return number(a, 17), number(b, 17)
 
 
 def factor(x: float) -> str:

@@ -35,10 +35,12 @@ globals().update(_functions)
 
 #: What is loaded when first used: the views would double the time that importing takes.
 _VIEWS = {
+    "compare": ".view.comparison",
     "compare_with_torch": ".view.torch_comparison",
     "draw": ".view.dot",
     "gradient_flow": ".view.flow",
     "show": ".view.tree",
+    "snapshot": ".view.snapshots",
     "steps": ".view.stepping",
     "watch": ".view.live",
 }
@@ -46,9 +48,11 @@ _VIEWS = {
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .view.comparison import compare
     from .view.dot import draw
     from .view.flow import gradient_flow
     from .view.live import watch
+    from .view.snapshots import snapshot
     from .view.stepping import steps
     from .view.torch_comparison import compare_with_torch
     from .view.tree import show
@@ -71,6 +75,7 @@ __all__ = [
     "GradientError",
     "Value",
     "check_grads",
+    "compare",
     "compare_with_torch",
     "draw",
     "enable_grad",
@@ -84,6 +89,7 @@ __all__ = [
     "log_softmax",
     "no_grad",
     "show",
+    "snapshot",
     "softmax",
     "steps",
     "topological_order",

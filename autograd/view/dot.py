@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..value import Value
-from .graph import LIMIT, Card, Edge, Flow, Picture, Summary, describe
+from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from .layout import COLUMN_GAP, Box, Placed, place
 from .network import Modules, network_or_graph
 from .rendering import TIMEOUT, RenderError, measures_bytes, render
@@ -67,6 +67,7 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
             fillcolor=fill,
             color=border,
             style=style,
+            penwidth="3" if isinstance(card, Changed) else "1",
         )
     if picture.groups:
         _lay_out(graph, picture, theme, prefix)

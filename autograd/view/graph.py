@@ -35,6 +35,12 @@ class Summary(Card):
     __slots__ = ()
 
 
+class Changed(Card):
+    """A card that differs from what it was before, and tells both; it stands out."""
+
+    __slots__ = ()
+
+
 class Edge(NamedTuple):
     """An operand of an operation: the forward edge, and what flows back along it."""
 

@@ -1,0 +1,126 @@
+"""A moment of a graph: its numbers as they are now, apart from the Values themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ..backward import topological_order
+from ..value import Value
+from .dot import Drawing
+from .graph import LIMIT, Picture, picture_of
+from .notation import Names, number, operation
+from .rendering import TIMEOUT
+from .tables import html_table, text_table
+from .terminal import terminal_width
+from .theme import theme_named
+
+
+class Node(NamedTuple):
+    """A Value as it was: its name, how it was computed, data and grad (None: not computed).
+
+    ``label`` is what the user called it, ``primitive`` the name of its operation, "" for a leaf.
+    ``operands`` are the places of its operands among the nodes; a constant is a float.
+    """
+
+    name: str
+    expression: str
+    data: float
+    grad: float | None
+    label: str
+    primitive: str
+    operands: tuple[int | float, ...]
+
+
+class Snapshot(Mapping[str, Node]):
+    """The nodes of a graph at one moment, by name, operands before results; see :func:`snapshot`."""
+
+    __slots__ = ("_by_name", "_nodes", "_picture")
+
+    HEADER = ("name", "how", "data", "grad")
+    RIGHT = (2, 3)
+
+    def __init__(self, nodes: tuple[Node, ...], picture: Picture) -> None:
+        self._nodes = nodes
+        self._picture = picture
+        self._by_name = {node.name: node for node in nodes}
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes in topological order; the root is the last."""
+        return self._nodes
+
+    @property
+    def picture(self) -> Picture:
+        """What :meth:`draw` shows; beyond a limit, the part nearest the root."""
+        return self._picture
+
+    def __getitem__(self, name: str) -> Node:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def draw(self, *, theme: str = "light", timeout: float = TIMEOUT) -> Drawing:
+        """The graph as it was, drawn as :func:`draw` does."""
+        return Drawing(self._picture, theme_named(theme), timeout)
+
+    def _rows(self) -> tuple[list[list[str]], str]:
+        rows = [
+            [node.name, node.expression, number(node.data), grad_text(node.grad)]
+            for node in self._nodes[-LIMIT:]
+        ]
+        more = len(self._nodes) - len(rows)
+        return rows, f"(the last {LIMIT} of {len(self):,}; .nodes has them all)" if more else ""
+
+    def __repr__(self) -> str:
+        rows, note = self._rows()
+        table = text_table(self.HEADER, rows, self.RIGHT, width=terminal_width())
+        return f"{table}\n{note}" if note else table
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        rows, note = self._rows()
+        html = html_table(self.HEADER, rows, self.RIGHT) + (f"<p>{note}</p>" if note else "")
+        return {"text/html": html, "text/plain": repr(self)}
+
+
+def grad_text(grad: float | None) -> str:
+    """A gradient as every view writes it; ``·`` if it was not computed."""
+    return "·" if grad is None else number(grad)
+
+
+def snapshot(root: Value) -> Snapshot:
+    """The numbers of the graph below ``root`` at this moment, to look at or :func:`compare` later.
+
+    >>> w = Value(2.0, label="w")
+    >>> loss = (w * 5.0 - 12.0) ** 2
+    >>> before = snapshot(loss)
+    >>> loss.backward()
+    >>> before["w"].grad is None, snapshot(loss)["w"].grad
+    (True, -20.0)
+
+    A mapping from the name of each Value to its record, operands before results; labels that several
+    bear are numbered. It holds numbers and text alone: no Value is kept alive, later changes of the
+    graph do not reach it, and it can be pickled.
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"snapshot() takes the Value to start from, not {type(root).__name__} {root!r}")
+    order = topological_order(root)
+    names = Names(order)
+    places = {value: i for i, value in enumerate(order)}
+    nodes = tuple(
+        Node(
+            names[value],
+            operation(value, names),
+            value.data,
+            value.grad,
+            value.label,
+            value.primitive.name if value.primitive else "",
+            tuple(places[x] if isinstance(x, Value) else x for x in value.operands),
+        )
+        for value in order
+    )
+    return Snapshot(nodes, picture_of(root, LIMIT))

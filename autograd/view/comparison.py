@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import NamedTuple
 
 from ..value import Value
@@ -14,7 +13,7 @@ from .matching import computed_alike, match
 from .notation import LANES, apart, number
 from .rendering import TIMEOUT
 from .snapshots import Node, Snapshot, grad_text, snapshot
-from .tables import html_table, text_table
+from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
 from .theme import theme_named
 from .ulps import same_number
@@ -76,15 +75,23 @@ class Comparison:
             "only after (+)": sum(row.before is None for row in self.rows),
         }
         differences = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-        told = f"{len(self.changed):,} of {len(self.rows):,} Values differ"
-        told = f"{told}: {differences}" if differences else f"no difference in {len(self.rows):,} Values"
+        if not differences:
+            return f"no difference in {len(self.rows):,} Values"
+        return f"{len(self.changed):,} of {len(self.rows):,} Values differ: {differences}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What to keep in mind: a matching that was guessed, numbers that do not add up."""
+        notes = []
         if self._guessed:
             leaves = "1 leaf was" if self._guessed == 1 else f"{self._guessed:,} leaves were"
-            told += (
-                f"\nthe shapes differ, and {leaves} matched by nothing but the place in the graph: "
+            notes.append(
+                f"the shapes differ, and {leaves} matched by nothing but the place in the graph: "
                 "label the leaves to be sure"
             )
-        return told
+        for moment, when in ((self.before, "before"), (self.after, "after")):
+            notes += [f"{when}: {note}" for note in moment.notes]
+        return notes
 
     def draw(self, *, theme: str = "light", timeout: float = TIMEOUT) -> Drawing:
         """The graph as it is after, ``before → after`` and a thick border on every card that differs."""
@@ -104,27 +111,26 @@ class Comparison:
             notes.append(f"only before, not drawn: {names}")
         return picture._replace(cards=cards, note="\n".join(notes))
 
-    def _shown(self) -> tuple[list[Difference], str]:
+    def _shown(self) -> tuple[list[Difference], list[str]]:
         """The rows that are shown, and what is told below them."""
+        told = [self.summary, *self.notes]
         if len(self.rows) <= LIMIT:
-            return [*self.rows], self.summary
-        shown = [*self.changed[:LIMIT]]
+            return [*self.rows], told
         rest = f"the first {LIMIT} that differ" if len(self.changed) > LIMIT else "those that differ"
-        return shown, f"{self.summary}\nshown: {rest}; .rows has all"
+        return [*self.changed[:LIMIT]], [*told, f"shown: {rest}; .rows has all"]
 
     def __repr__(self) -> str:
-        rows, note = self._shown()
+        rows, notes = self._shown()
         cells = [_cells(row) for row in rows]
         columns = _told(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
-        table = text_table(
-            _of(columns, self.HEADER), [_of(columns, row) for row in cells], right,
-            width=terminal_width(), keep=2,
-        )  # fmt: skip
-        return f"{table}\n{note}"
+        width = terminal_width()
+        told = [_of(columns, row) for row in cells]
+        table = text_table(_of(columns, self.HEADER), told, right, width=width, keep=2)
+        return with_notes(table, notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        rows, note = self._shown()
+        rows, notes = self._shown()
         cells = [_cells(row) for row in rows]
         columns = _told(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
@@ -134,10 +140,8 @@ class Comparison:
             for at, column in enumerate(columns)
             if column in _differing(row)
         }
-        html = html_table(
-            _of(columns, self.HEADER), [_of(columns, row) for row in cells], right, marked
-        )  # fmt: skip
-        html += "".join(f"<p>{escape(line)}</p>" for line in note.splitlines())
+        told = [_of(columns, row) for row in cells]
+        html = html_with_notes(html_table(_of(columns, self.HEADER), told, right, marked), notes)
         return {"text/html": html, "text/plain": repr(self)}
 
 
@@ -236,15 +240,16 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
     >>> before = snapshot(loss)
     >>> loss.backward()
     >>> compare(before, loss)
-       name  how      data  → data  Δ data  grad  → grad  Δ grad
-    ─  ────  ───────  ────  ──────  ──────  ────  ──────  ──────
-    ≠  w                 2                     ·     −20
-    ≠  h₁    w·5        10                     ·      −4
-    ≠  h₂    h₁ − 12    −2                     ·      −4
-    ≠  loss  h₂²         4                     ·       1
+       name  how      data  grad  → grad
+    ─  ────  ───────  ────  ────  ──────
+    ≠  w                 2     ·     −20
+    ≠  h₁    w·5        10     ·      −4
+    ≠  h₂    h₁ − 12    −2     ·      −4
+    ≠  loss  h₂²         4     ·       1
     4 of 4 Values differ: 4 in grad
 
-    Each is a snapshot, or a Value, of which one is taken now. Marked ``≠`` is what differs in data, in
+    Each is a snapshot, or a Value, of which one is taken now. ``→`` is after, ``Δ`` the change; both are
+    empty where nothing differs, and left out where nothing does at all. Marked ``≠`` is what differs in data, in
     grad or in how it was computed, ``−`` what only the first has, ``+`` what only the second has; the
     summary counts them. Graphs of one shape are matched node by node; otherwise labels decide, then
     what is computed by the same operation from the same things, then the place below what was matched.

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from ..backward import topological_order
 from ..value import Value
 from .dot import Drawing
-from .graph import LIMIT, Picture, picture_of
+from .graph import LIMIT, Picture, _reservations, picture_of
 from .notation import Names, number, operation
 from .rendering import TIMEOUT
-from .tables import html_table, text_table
+from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
 from .theme import theme_named
 
@@ -35,13 +35,14 @@ class Node(NamedTuple):
 class Snapshot(Mapping[str, Node]):
     """The nodes of a graph at one moment, by name, operands before results; see :func:`snapshot`."""
 
-    __slots__ = ("_by_name", "_nodes", "_picture")
+    __slots__ = ("_by_name", "_nodes", "_notes", "_picture")
 
     HEADER = ("name", "how", "data", "grad")
     RIGHT = (2, 3)
 
-    def __init__(self, nodes: tuple[Node, ...], picture: Picture) -> None:
+    def __init__(self, nodes: tuple[Node, ...], notes: tuple[str, ...], picture: Picture) -> None:
         self._nodes = nodes
+        self._notes = notes
         self._picture = picture
         self._by_name = {node.name: node for node in nodes}
 
@@ -49,6 +50,11 @@ class Snapshot(Mapping[str, Node]):
     def nodes(self) -> tuple[Node, ...]:
         """The nodes in topological order; the root is the last."""
         return self._nodes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where the numbers do not add up, and why: data overwritten, gradients of earlier passes."""
+        return self._notes
 
     @property
     def picture(self) -> Picture:
@@ -68,22 +74,24 @@ class Snapshot(Mapping[str, Node]):
         """The graph as it was, drawn as :func:`draw` does."""
         return Drawing(self._picture, theme_named(theme), timeout)
 
-    def _rows(self) -> tuple[list[list[str]], str]:
+    def _rows(self) -> tuple[list[list[str]], list[str]]:
         rows = [
             [node.name, node.expression, number(node.data), grad_text(node.grad)]
             for node in self._nodes[-LIMIT:]
         ]
-        more = len(self._nodes) - len(rows)
-        return rows, f"(the last {LIMIT} of {len(self):,}; .nodes has them all)" if more else ""
+        notes = [*self._notes]
+        if len(rows) < len(self):
+            notes.append(f"the last {LIMIT} of {len(self):,}; .nodes has them all")
+        return rows, notes
 
     def __repr__(self) -> str:
-        rows, note = self._rows()
-        table = text_table(self.HEADER, rows, self.RIGHT, width=terminal_width())
-        return f"{table}\n{note}" if note else table
+        rows, notes = self._rows()
+        width = terminal_width()
+        return with_notes(text_table(self.HEADER, rows, self.RIGHT, width=width), notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        rows, note = self._rows()
-        html = html_table(self.HEADER, rows, self.RIGHT) + (f"<p>{note}</p>" if note else "")
+        rows, notes = self._rows()
+        html = html_with_notes(html_table(self.HEADER, rows, self.RIGHT), notes)
         return {"text/html": html, "text/plain": repr(self)}
 
 
@@ -123,4 +131,4 @@ def snapshot(root: Value) -> Snapshot:
         )
         for value in order
     )
-    return Snapshot(nodes, picture_of(root, LIMIT))
+    return Snapshot(nodes, tuple(_reservations(order, names)), picture_of(root, LIMIT))

@@ -111,6 +111,11 @@ def text_table(
     return "\n\n".join(map(part, _parts(widths, width, keep)))
 
 
+def with_notes(table: str, notes: Sequence[str], width: int) -> str:
+    """A table as text, and below it each note in lines of at most ``width``."""
+    return "\n".join([table, *(line for note in notes for line in wrap(note, width))])
+
+
 def _parts(widths: Sequence[int], width: int | None, keep: int) -> Iterator[list[int]]:
     """The columns of each part: as many as fit, and one at least beside those that are kept."""
     kept = [*range(keep)]
@@ -169,3 +174,8 @@ class Table:
 
     def _repr_html_(self) -> str:
         return html_table(self.header, self.rows, self.right)
+
+
+def html_with_notes(table: str, notes: Sequence[str]) -> str:
+    """A table as HTML, and below it each note as a paragraph."""
+    return table + "".join(f"<p>{escape(note)}</p>" for note in notes)

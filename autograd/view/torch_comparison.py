@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from html import escape
 from typing import NamedTuple
 
 from ..backward import contributions, topological_order
 from ..value import Value
 from .graph import LIMIT, _recomputed
 from .notation import Names, apart, number
-from .tables import html_table, text_table
+from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
 from .torch_column import torch_graph
 from .ulps import signs_differ, ulps_between
@@ -68,21 +67,22 @@ class TorchComparison:
         signs = "zero of opposite sign" if zeros == 1 else "zeros of opposite sign"
         return f"{told}; {zeros:,} {signs}" if zeros else told
 
-    def _shown(self) -> tuple[list[TorchRow], str]:
+    def _shown(self) -> tuple[list[TorchRow], list[str]]:
         """The rows that are shown, and what is told below them."""
-        rows, note = [*self.rows], self.summary
+        rows, notes = [*self.rows], [self.summary]
         if len(rows) > LIMIT:
             rows = sorted(rows, key=lambda row: (row.ulps, row.signs_differ), reverse=True)[:LIMIT]
-            note += f"\nshown: {LIMIT} of {len(self.rows):,}, those that differ most first; .rows has all"
-        return rows, note
+            notes.append(f"shown: {LIMIT} of {len(self.rows):,}, those that differ most first; .rows has all")
+        return rows, notes
 
     def __repr__(self) -> str:
-        rows, note = self._shown()
-        table = text_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, width=terminal_width())
-        return f"{table}\n{note}"
+        rows, notes = self._shown()
+        width = terminal_width()
+        table = text_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, width=width)
+        return with_notes(table, notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        rows, note = self._shown()
+        rows, notes = self._shown()
         marked = {
             (i, column)
             for i, row in enumerate(rows)
@@ -90,8 +90,7 @@ class TorchComparison:
             if differs
         }
         table = html_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, marked)
-        told = "".join(f"<p>{escape(line)}</p>" for line in note.splitlines())
-        return {"text/html": table + told, "text/plain": repr(self)}
+        return {"text/html": html_with_notes(table, notes), "text/plain": repr(self)}
 
 
 def _cells(row: TorchRow) -> list[str]:

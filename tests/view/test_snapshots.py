@@ -107,7 +107,7 @@ def test_of_a_large_graph_the_end_is_shown() -> None:
         y = y + 1.0
     taken = snapshot(y)
     assert len(taken) == 20_001
-    assert repr(taken).endswith("(the last 120 of 20,001; .nodes has them all)")
+    assert repr(taken).endswith("\nthe last 120 of 20,001; .nodes has them all")
     assert len(repr(taken).split("\n")) == 2 + 120 + 1
 
 

@@ -249,12 +249,12 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
     4 of 4 Values differ: 4 in grad
 
     Each is a snapshot, or a Value, of which one is taken now. ``→`` is after, ``Δ`` the change; both are
-    empty where nothing differs, and left out where nothing does at all. Marked ``≠`` is what differs in data, in
-    grad or in how it was computed, ``−`` what only the first has, ``+`` what only the second has; the
-    summary counts them. Graphs of one shape are matched node by node; otherwise labels decide, then
-    what is computed by the same operation from the same things, then the place below what was matched.
-    A leaf that only its place tells is counted in the summary, and what nothing tells is not matched.
-    ``.draw()`` shows it as a picture.
+    empty where nothing differs, and left out where nothing does at all. Marked ``≠`` is what differs
+    in data, in grad or in how it was computed, ``−`` what only the first has, ``+`` what only the
+    second has. Graphs of one shape are matched node by node; otherwise labels decide, then what is
+    computed by the same operation from the same things, then the place below what was matched. A note
+    counts the leaves that only their place tells; what nothing tells is not matched. ``.draw()`` shows
+    it as a picture, ``.changed`` gives the rows that differ.
     """
     moments = []
     for x in (before, after):

@@ -29,9 +29,9 @@ def match(a: Sequence[Node], b: Sequence[Node]) -> Matching:
     things; and at last, from the roots down, operands in the same place of nodes that were paired.
     What is left has no partner.
     """
-    if len(a) == len(b) and all(map(_same_shape, a, b)):
-        return Matching({i: i for i in range(len(a))}, set())
     pairs = _by_label(a, b)
+    if len(a) == len(b) and all(map(_same_shape, a, b)) and all(i == j for i, j in pairs.items()):
+        return Matching({i: i for i in range(len(a))}, set())
     _by_computation(a, b, pairs)
     return Matching(pairs, _by_place(a, b, pairs))
 

@@ -75,7 +75,7 @@ def show(
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be 1 or more, or None for no limit, not {limit}")
     columns = max(terminal_width(), NARROWEST) if width is None else width
-    colours = Colours(has_colours(file or sys.stdout) if color is None else color)
+    colours = Colours(has_colours(sys.stdout if file is None else file) if color is None else color)
     write(tree_text(root, columns, limit, colours), file)
 
 

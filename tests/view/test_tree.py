@@ -233,6 +233,17 @@ def test_colours_change_nothing_else(width: int) -> None:
     assert plain == shown(root, width=width, color=False).split("\n")
 
 
+def test_whatever_can_be_written_to_will_do() -> None:
+    class Writer:
+        text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+    show(example(), file=(writer := Writer()))  # type: ignore[arg-type]
+    assert writer.text == shown(example()) + "\n"
+
+
 def test_it_prints_plainly_and_returns_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert show(example()) is None  # type: ignore[func-returns-value]
     printed = capsys.readouterr().out

@@ -188,8 +188,8 @@ ways: list[tuple[str, Callable[[], Value], Callable[[], Value], dict[str, str]]]
     ("shared or not", lambda: w * w, lambda: w * leaf("w", 2.0), {"w": "", "w₂": "+", "out": "≠"}),
     ("more operands", lambda: total_of([w, x]), lambda: total_of([w, x, y]),
      {"w": "", "x": "", "y": "+", "out": "+", "out ": "−"}),
-    ("a label on the other side", lambda: leaf("a", 1.0) - leaf("", 2.0), lambda: leaf("", 1.0) - leaf("a", 2.0),
-     {"a": "≠", "x₁": "−", "x₁ ": "+", "out": "≠"}),
+    ("a label on the other side", lambda: leaf("a") - leaf(""), lambda: leaf("") - leaf("a"),
+     {"a": "", "x₁": "−", "x₁ ": "+", "out": "≠"}),
     ("labels swapped", lambda: leaf("a", 1.0) - leaf("b", 2.0), lambda: leaf("b", 1.0) - leaf("a", 2.0),
      {"b": "≠", "a": "≠", "out": "≠"}),
 ]  # fmt: skip

@@ -204,6 +204,14 @@ def test_graphs_of_different_shape(
     assert found == sorted((name.strip(), mark) for name, mark in expected.items())
 
 
+def test_what_is_gone_is_told_once_whatever_the_order() -> None:
+    p, gone, q, r = (leaf(name) for name in ("p", "gone", "q", "r"))
+    comparison = compare(total_of([p, gone, q, r]), total_of([r, p, q]))
+    assert [(row.mark, row.name) for row in comparison.rows] == [
+        ("−", "gone"), ("", "r"), ("", "p"), ("", "q"), ("+", "out"), ("−", "out"),
+    ]  # fmt: skip
+
+
 def test_unlabelled_leaves_of_different_shapes_are_not_matched_in_silence() -> None:
     one = (Value(1.0) * Value(2.0)).tanh() + 1.0
     other = (Value(7.0) * Value(2.0)).tanh() + Value(1.0)

@@ -176,6 +176,12 @@ def test_the_sign_of_zero_is_told() -> None:
     assert "(sign)" not in repr(comparison).split("\n")[3]
 
 
+def test_a_gradient_of_minus_zero_keeps_its_sign() -> None:
+    comparison = compare_with_torch(Value(2.0) * -0.0)
+    assert math.copysign(1.0, comparison.rows[0].grad) == -1.0
+    assert comparison.summary == "equal to the last bit"
+
+
 def test_nan_in_one_alone_is_told() -> None:
     comparison = TorchComparison((TorchRow("a", 1.0, 1.0, 0, math.nan, 2.0, math.inf),))
     assert comparison.max_ulps == math.inf

@@ -26,6 +26,11 @@ from .table import temporary_primitive
         (lambda x: x, [1.0]),
         (lambda x: Value(3.0), [1.0]),
         (lambda x: x.relu() + abs(x), [-1.0]),
+        (lambda x: x.sin(), [1000.0]),
+        (lambda x: x.log(), [1e-3]),
+        (lambda x: 1.0 / x, [0.01]),
+        (lambda x, y: x.sin() * y, [1000.0, 1e-3]),
+        (lambda x: x.relu() + abs(x), [1e-4]),
     ],
 )
 def test_a_right_function_passes(f: Callable[..., Value], at: list[float]) -> None:
@@ -90,8 +95,12 @@ def test_a_rule_right_once_and_wrong_twice_is_found_at_order_two() -> None:
 
 
 def test_a_kink_is_told_from_a_wrong_rule() -> None:
-    with pytest.raises(GradientError, match="the function is not smooth here"):
-        check_grads(lambda x: (x - 1.0).relu() + (1.0 - x) * 0.0, [1.001], order=1)
+    with pytest.raises(
+        GradientError, match=r"relu has a kink in operand 0 at \[0\.0\], where a difference says"
+    ):
+        check_grads(lambda x: (x - 1.0).relu() * 3.0, [1.0], order=1)
+    with pytest.raises(GradientError, match="each rule alone agrees, so the function is not smooth here"):
+        check_grads(lambda x, y: x.maximum(y), [2.0, 2.0])
 
 
 def test_a_function_that_changes_is_found() -> None:

@@ -100,6 +100,7 @@ class _Progress:
 def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     """A picture of the score over the plane, with the samples; needs matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
     inputs, labels = samples
@@ -113,9 +114,11 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     reach = max(abs(score) for row in scores for score in row)
-    shades = axes.contourf(across, up, scores, levels=20, cmap="PuOr_r", vmin=-reach, vmax=reach, alpha=0.8)
+    # Neither blue nor orange, which are data and gradient in every picture of ours.
+    colours = LinearSegmentedColormap.from_list("score", ["#64748b", "#f8fafc", "#8b5cf6"])
+    shades = axes.contourf(across, up, scores, levels=20, cmap=colours, vmin=-reach, vmax=reach)
     axes.contour(across, up, scores, levels=[0.0], colors="#0f172a", linewidths=1.5)
-    for label, marker, colour in ((-1, "o", "#1d4ed8"), (1, "s", "#c2410c")):
+    for label, marker, colour in ((-1, "o", "#475569"), (1, "s", "#6d28d9")):
         of_label = [x for x, y in zip(inputs, labels) if y == label]
         axes.scatter(
             [x for x, _ in of_label], [y for _, y in of_label], marker=marker, s=24, c=colour,

@@ -1,24 +1,54 @@
-"""The chain rule with its numbers, as text."""
+"""The chain rule with its numbers, as text, LaTeX and MathML."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .notation import factor, number
+from .formula import (
+    RELATION,
+    Formula,
+    Infix,
+    Number,
+    Partial,
+    Row,
+    Words,
+    equals,
+    latex,
+    mathml,
+    product,
+    text,
+)
 
 if TYPE_CHECKING:
     from .stepping import Step
 
 
-def step_equation(step: Step) -> str:
-    """``∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20``; where gradients meet, ``+=`` and the sum."""
+def _formula(step: Step) -> Formula:
     names = step.names
     top, operand = names.root, names[step.operand]
+    received = Partial(top, operand)
     if step.node is None:
-        return f"∂{top}/∂{operand} = {number(step.gradient)}"
+        return equals(received, Number(step.gradient, "gradient"))
     node = names[step.node]
-    equation = (
-        f"∂{top}/∂{operand} {'+=' if step.again else '='} ∂{top}/∂{node} · ∂{node}/∂{operand} "
-        f"= {factor(step.upstream)} · {factor(step.local)} = {number(step.contribution)}"
-    )
-    return f"{equation}, in all {number(step.gradient)}" if step.again else equation
+    chain = product([Partial(top, node), Partial(node, operand)], wide=True)
+    numbers = product([Number(step.upstream, "gradient"), Number(step.local, "local")], wide=True)
+    sides = (received, chain, numbers, Number(step.contribution, "gradient"))
+    if not step.again:
+        return equals(*sides)
+    equation = Infix(sides, ("+=", "=", "="), RELATION)
+    return Row((equation, Words(", in all "), Number(step.gradient, "gradient")))
+
+
+def step_equation(step: Step) -> str:
+    """``∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20``; where gradients meet, ``+=`` and the sum."""
+    return text(_formula(step))
+
+
+def step_latex(step: Step) -> str:
+    """The same equation in LaTeX, without dollars around it."""
+    return latex(_formula(step))
+
+
+def step_mathml(step: Step, block: bool = True) -> str:
+    """The same equation as a ``<math>`` element, its numbers of the classes ``gg-grad`` and ``gg-local``."""
+    return mathml(_formula(step), block)

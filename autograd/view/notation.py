@@ -66,6 +66,15 @@ def subscript(n: int) -> str:
     return str(n).translate(_SUBSCRIPTS)
 
 
+def superscript(n: int) -> str:
+    """The digits of n, raised.
+
+    >>> "x" + superscript(-2)
+    'x⁻²'
+    """
+    return number(float(n)).translate(_SUPERSCRIPTS)
+
+
 def clean(label: str) -> str:
     """A label on one line, without control characters, cut to a length that can be shown.
 
@@ -181,7 +190,7 @@ def operation(value: Value, names: Names) -> str:
         bracket = op.binds != ATOM
         return _many(op, [_shown(x, names, bracket=bracket) for x in operands], operands)
     if len(operands) == 2 and is_exponent(value, operands[1]):
-        return names.of(operands[0]) + number(float(operands[1])).translate(_SUPERSCRIPTS)
+        return names.of(operands[0]) + superscript(int(float(operands[1])))
     inside_call = op.binds == ATOM
     shown = [
         _shown(x, names, bracket=not inside_call and (i > 0 or op.binds == POWER))

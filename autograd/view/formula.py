@@ -1,0 +1,449 @@
+"""A formula as a tree, written as text, as LaTeX or as MathML.
+
+The tree says what stands where; a *pen* knows one notation and sets brackets only where that notation
+needs them: ``(a + b) / c`` in text is a fraction without brackets in LaTeX and MathML. Labels are
+text from anywhere, so every pen escapes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import ClassVar
+
+from ..primitives import ATOM, POWER, PRODUCT, SIGN, SUM
+from .notation import number, superscript
+
+#: How tightly a relation such as ``a = b`` binds: less than all that stands in it.
+RELATION = SUM - 1
+
+#: What a name or a number is, which decides its colour: the classes that a style sheet can colour.
+CLASSES = {"data": "gg-data", "gradient": "gg-grad", "local": "gg-local"}
+
+
+class Formula:
+    """A part of a formula: how tightly it binds, whether it begins with a sign, and how it is written."""
+
+    #: How tightly all formulas of the kind bind, where that is the same for all.
+    level: ClassVar[int] = ATOM
+
+    @property
+    def binds(self) -> int:
+        return self.level
+
+    @property
+    def signed(self) -> bool:
+        return False
+
+    def write(self, pen: Pen) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Name(Formula):
+    """A name of one word; a label of several binds loosely, and so gets brackets under a power."""
+
+    text: str
+    role: str = ""
+
+    @property
+    def binds(self) -> int:
+        return ATOM if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+", self.text) else SUM
+
+    def write(self, pen: Pen) -> str:
+        return pen.coloured(pen.name(self.text), self.role)
+
+
+@dataclass(frozen=True)
+class Number(Formula):
+    """A number, to four significant digits."""
+
+    value: float
+    role: str = ""
+
+    @property
+    def signed(self) -> bool:
+        return number(self.value).startswith("−")
+
+    @property
+    def binds(self) -> int:
+        return SIGN if self.signed or "e" in number(self.value) else ATOM
+
+    def write(self, pen: Pen) -> str:
+        return pen.coloured(pen.number(number(self.value)), self.role)
+
+
+@dataclass(frozen=True)
+class Words(Formula):
+    """Words between formulas, such as ``, in all``, with the spaces that belong there."""
+
+    text: str
+    level = RELATION
+
+    def write(self, pen: Pen) -> str:
+        return pen.words(self.text)
+
+
+@dataclass(frozen=True)
+class Row(Formula):
+    """Parts side by side, as they are."""
+
+    parts: tuple[Formula, ...]
+    level = RELATION
+
+    def write(self, pen: Pen) -> str:
+        return pen.row([part.write(pen) for part in self.parts])
+
+
+@dataclass(frozen=True)
+class Infix(Formula):
+    """Operands with an operator between each two: a sum, a product, a relation.
+
+    ``parts`` has one more element than ``operators``. Read from the left: what binds no tighter than
+    the operators gets brackets, but in the first place. A ``wide`` product, for numbers and
+    derivatives, has spaces around the ``·`` and every negative factor in brackets.
+    """
+
+    parts: tuple[Formula, ...]
+    operators: tuple[str, ...]
+    binding: int
+    wide: bool = False
+
+    @property
+    def binds(self) -> int:
+        return self.binding
+
+    @property
+    def signed(self) -> bool:
+        return self.parts[0].signed
+
+    def write(self, pen: Pen) -> str:
+        first = self.parts[0]
+        pieces = [pen.within(first, self.binds, sign=not self.wide)]
+        for operator, part in zip(self.operators, self.parts[1:], strict=True):
+            pieces.append(pen.operator(operator, self.wide or operator != "·"))
+            pieces.append(pen.within(part, self.binds + (self.binds != RELATION), self.binds == RELATION))
+        return pen.row(pieces)
+
+
+@dataclass(frozen=True)
+class Fraction(Formula):
+    """A quotient."""
+
+    top: Formula
+    bottom: Formula
+
+    level = PRODUCT
+
+    @property
+    def signed(self) -> bool:
+        return self.top.signed
+
+    def write(self, pen: Pen) -> str:
+        return pen.fraction(self.top, self.bottom)
+
+
+@dataclass(frozen=True)
+class Partial(Formula):
+    """A derivative, ∂top/∂bottom."""
+
+    top: str
+    bottom: str
+    role: str = ""
+
+    def write(self, pen: Pen) -> str:
+        return pen.coloured(pen.partial(pen.name(self.top), pen.name(self.bottom)), self.role)
+
+
+@dataclass(frozen=True)
+class Minus(Formula):
+    """The negative of something."""
+
+    x: Formula
+    level = SIGN
+
+    @property
+    def signed(self) -> bool:
+        return True
+
+    def write(self, pen: Pen) -> str:
+        return pen.row([pen.sign(), pen.within(self.x, SIGN)])
+
+
+@dataclass(frozen=True)
+class Power(Formula):
+    """A base raised to an exponent."""
+
+    base: Formula
+    exponent: Formula
+    level = POWER
+
+    def write(self, pen: Pen) -> str:
+        return pen.power(pen.within(self.base, ATOM), self.exponent)
+
+
+@dataclass(frozen=True)
+class Root(Formula):
+    """A square root."""
+
+    x: Formula
+    level = SIGN
+
+    def write(self, pen: Pen) -> str:
+        return pen.root(self.x)
+
+
+@dataclass(frozen=True)
+class Bars(Formula):
+    """An absolute value."""
+
+    x: Formula
+
+    def write(self, pen: Pen) -> str:
+        return pen.fenced("|", self.x.write(pen), "|")
+
+
+@dataclass(frozen=True)
+class Call(Formula):
+    """A function of operands."""
+
+    function: str
+    operands: tuple[Formula, ...]
+
+    def write(self, pen: Pen) -> str:
+        pieces = [operand.write(pen) for operand in self.operands]
+        listed = [
+            piece for i, x in enumerate(pieces) for piece in ([pen.operator(",", True)] * (i > 0) + [x])
+        ]
+        return pen.row([pen.function(self.function), pen.fenced("(", pen.row(listed), ")")])
+
+
+def product(factors: Sequence[Formula], wide: bool = False) -> Formula:
+    """The product of some formulas; of one, itself."""
+    if len(factors) == 1:
+        return factors[0]
+    return Infix(tuple(factors), ("·",) * (len(factors) - 1), PRODUCT, wide)
+
+
+def total(terms: Sequence[Formula]) -> Formula:
+    """The sum of some formulas; of one, itself."""
+    return terms[0] if len(terms) == 1 else Infix(tuple(terms), ("+",) * (len(terms) - 1), SUM)
+
+
+def equals(*sides: Formula) -> Formula:
+    """``a = b = …``."""
+    return Infix(sides, ("=",) * (len(sides) - 1), RELATION)
+
+
+# The pens -----------------------------------------------------------------------------------------
+
+
+class Pen:
+    """One notation. This one is plain text; it is what the others change."""
+
+    #: Whether a fraction shows by itself what is above and below its line.
+    stacks = False
+
+    def within(self, part: Formula, level: int, sign: bool = False) -> str:
+        """A part where ``level`` or more must bind; with a sign in front only where one may stand."""
+        binds = ATOM if self.stacks and isinstance(part, Fraction) and level <= PRODUCT + 1 else part.binds
+        bracket = binds < level or (part.signed and not sign and not (binds == ATOM and self.stacks))
+        # a / b·c is read in two ways, so nobody should write it.
+        bracket = bracket or (not self.stacks and level == PRODUCT and isinstance(part, Fraction))
+        return self.fenced("(", part.write(self), ")") if bracket else part.write(self)
+
+    def coloured(self, written: str, role: str) -> str:
+        return written
+
+    def name(self, text: str) -> str:
+        return text
+
+    def number(self, text: str) -> str:
+        return text
+
+    def words(self, text: str) -> str:
+        return text
+
+    def function(self, name: str) -> str:
+        return name
+
+    def sign(self) -> str:
+        return "−"
+
+    def operator(self, operator: str, wide: bool) -> str:
+        return ", " if operator == "," else f" {operator} " if wide else operator
+
+    def row(self, pieces: Sequence[str]) -> str:
+        return "".join(pieces)
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return f"{left}{inside}{right}"
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        # The line is an operator like any other: a product may stand before it, not behind it.
+        over = self.fenced("(", top.write(self), ")") if isinstance(top, Fraction) else None
+        return f"{over or self.within(top, PRODUCT, sign=True)} / {self.within(bottom, SIGN)}"
+
+    def partial(self, top: str, bottom: str) -> str:
+        return f"∂{top}/∂{bottom}"
+
+    def power(self, base: str, exponent: Formula) -> str:
+        if isinstance(exponent, Number) and exponent.value.is_integer() and abs(exponent.value) < 1000:
+            return base + superscript(int(exponent.value))
+        return f"{base}^{self.within(exponent, POWER)}"
+
+    def root(self, x: Formula) -> str:
+        return f"√{self.within(x, SIGN)}"
+
+
+_LATEX = {
+    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
+    "%": r"\%", "^": r"\hat{\ }", "~": r"\sim ", " ": r"\ ",
+}  # fmt: skip
+_LATEX_OPERATORS = {
+    "·": r" \cdot ", "−": " - ", "+=": r" \mathrel{+}= ", "≤": r" \leq ", "≠": r" \neq ", ",": r",\; ",
+    "…": r" \ldots ", "→": r" \to ",
+}  # fmt: skip
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_NUMBERED = re.compile(r"(.*[^₀₁₂₃₄₅₆₇₈₉])([₀₁₂₃₄₅₆₇₈₉]+)")
+
+
+def _lowered(name: str) -> tuple[str, str]:
+    """A name without the number at its end, and that number."""
+    found = _NUMBERED.fullmatch(name)
+    return (found[1], found[2].translate(_SUBSCRIPTS)) if found else (name, "")
+
+
+class LatexPen(Pen):
+    """LaTeX's mathematics, of what LaTeX, MathJax and KaTeX all know without a package."""
+
+    stacks = True
+
+    def name(self, text: str) -> str:
+        stem, index = _lowered(text)
+        escaped = "".join(_LATEX.get(c, c) for c in stem)
+        shown = escaped if len(stem) == 1 and stem.isalpha() else rf"\mathrm{{{escaped}}}"
+        return f"{shown}_{{{index}}}" if index else shown
+
+    def number(self, text: str) -> str:
+        sign, digits = ("-", text[1:]) if text.startswith("−") else ("", text)
+        if digits in ("inf", "nan"):
+            return sign + (r"\infty" if digits == "inf" else r"\mathrm{nan}")
+        mantissa, _, exponent = digits.partition("e")
+        return sign + mantissa + (rf" \times 10^{{{exponent.replace('−', '-')}}}" if exponent else "")
+
+    def words(self, text: str) -> str:
+        return rf"\mathrm{{{''.join(_LATEX.get(c, c) for c in text)}}}"
+
+    def function(self, name: str) -> str:
+        return rf"\operatorname{{{''.join(_LATEX.get(c, c) for c in name)}}}"
+
+    def sign(self) -> str:
+        return "-"
+
+    def operator(self, operator: str, wide: bool) -> str:
+        return _LATEX_OPERATORS.get(operator, f" {operator} ")
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return rf"\left{left} {inside} \right{right}"
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        return rf"\frac{{{top.write(self)}}}{{{bottom.write(self)}}}"
+
+    def partial(self, top: str, bottom: str) -> str:
+        return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
+
+    def power(self, base: str, exponent: Formula) -> str:
+        return f"{{{base}}}^{{{exponent.write(self)}}}"
+
+    def root(self, x: Formula) -> str:
+        return rf"\sqrt{{{x.write(self)}}}"
+
+
+class MathmlPen(Pen):
+    """MathML Core, which browsers draw by themselves; colours are left to a style sheet."""
+
+    stacks = True
+
+    def coloured(self, written: str, role: str) -> str:
+        return f'<mrow class="{CLASSES[role]}">{written}</mrow>' if role else written
+
+    def name(self, text: str) -> str:
+        stem, index = _lowered(text)
+        shown = f"<mi>{escape(stem)}</mi>"
+        return f"<msub>{shown}<mn>{index}</mn></msub>" if index else shown
+
+    def number(self, text: str) -> str:
+        sign, digits = (self.sign(), text[1:]) if text.startswith("−") else ("", text)
+        if digits in ("inf", "nan"):
+            return self.row([sign, "<mi>∞</mi>" if digits == "inf" else "<mi>nan</mi>"])
+        mantissa, _, exponent = digits.partition("e")
+        if not exponent:
+            return self.row([sign, f"<mn>{mantissa}</mn>"])
+        power = f"<msup><mn>10</mn>{self.number(exponent)}</msup>"
+        return self.row([sign, f"<mn>{mantissa}</mn><mo>×</mo>{power}"])
+
+    def words(self, text: str) -> str:
+        return f"<mtext>{escape(text.replace(' ', chr(0xA0)))}</mtext>"
+
+    def function(self, name: str) -> str:
+        return f"<mi>{escape(name)}</mi>"
+
+    def sign(self) -> str:
+        return '<mo form="prefix">−</mo>'
+
+    def operator(self, operator: str, wide: bool) -> str:
+        return f"<mo>{escape(operator)}</mo>"
+
+    def row(self, pieces: Sequence[str]) -> str:
+        return f"<mrow>{''.join(pieces)}</mrow>"
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return f'<mrow><mo form="prefix">{left}</mo>{inside}<mo form="postfix">{right}</mo></mrow>'
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        return f"<mfrac>{self.row([top.write(self)])}{self.row([bottom.write(self)])}</mfrac>"
+
+    def partial(self, top: str, bottom: str) -> str:
+        rounded = '<mo lspace="0" rspace="0">∂</mo>'
+        return f"<mfrac><mrow>{rounded}{top}</mrow><mrow>{rounded}{bottom}</mrow></mfrac>"
+
+    def power(self, base: str, exponent: Formula) -> str:
+        return f"<msup>{base}{self.row([exponent.write(self)])}</msup>"
+
+    def root(self, x: Formula) -> str:
+        return f"<msqrt>{x.write(self)}</msqrt>"
+
+
+_TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()
+
+
+def text(formula: Formula) -> str:
+    """The formula as a line of text.
+
+    >>> w, x, y = map(Name, "wxy")
+    >>> text(Power(Infix((product([w, x]), y), ("−",), SUM), Number(2.0)))
+    '(w·x − y)²'
+    """
+    return formula.write(_TEXT)
+
+
+def latex(formula: Formula) -> str:
+    r"""The formula in LaTeX, without the dollars around it.
+
+    >>> latex(equals(Partial("loss", "w"), Number(-20.0)))
+    '\\frac{\\partial \\mathrm{loss}}{\\partial w} = -20'
+    """
+    return formula.write(_TEX)
+
+
+def mathml(formula: Formula, block: bool = True) -> str:
+    """The formula as a ``<math>`` element, on a line of its own or, if not ``block``, within one.
+
+    >>> mathml(Name("<b>", role="data"), block=False)
+    '<math><mrow class="gg-data"><mi>&lt;b&gt;</mi></mrow></math>'
+    """
+    display = ' display="block"' if block else ""
+    return f"<math{display}>{formula.write(_ML)}</math>"

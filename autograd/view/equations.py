@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .formula import (
-    RELATION,
-    Formula,
-    Infix,
-    Number,
-    Partial,
-    Row,
-    Words,
-    equals,
-    latex,
-    mathml,
-    product,
-    text,
-)
+from .formula import RELATION, Formula, Infix, Partial, Row, Words, equals, latex, mathml, product, text
+from .notation import quantity
 
 if TYPE_CHECKING:
     from .stepping import Step
@@ -28,15 +16,15 @@ def _formula(step: Step) -> Formula:
     top, operand = names.root, names[step.operand]
     received = Partial(top, operand)
     if step.node is None:
-        return equals(received, Number(step.gradient, "gradient"))
+        return equals(received, quantity(step.gradient, "gradient"))
     node = names[step.node]
     chain = product([Partial(top, node), Partial(node, operand)], wide=True)
-    numbers = product([Number(step.upstream, "gradient"), Number(step.local, "local")], wide=True)
-    sides = (received, chain, numbers, Number(step.contribution, "gradient"))
+    numbers = product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True)
+    sides = (received, chain, numbers, quantity(step.contribution, "gradient"))
     if not step.again:
         return equals(*sides)
     equation = Infix(sides, ("+=", "=", "="), RELATION)
-    return Row((equation, Words(", in all "), Number(step.gradient, "gradient")))
+    return Row((equation, Words(", in all "), quantity(step.gradient, "gradient")))
 
 
 def step_equation(step: Step) -> str:

@@ -14,7 +14,6 @@ from html import escape
 from typing import ClassVar
 
 from ..primitives import ATOM, POWER, PRODUCT, SIGN, SUM
-from .notation import number, superscript
 
 #: How tightly a relation such as ``a = b`` binds: less than all that stands in it.
 RELATION = SUM - 1
@@ -50,7 +49,7 @@ class Name(Formula):
 
     @property
     def binds(self) -> int:
-        return ATOM if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+", self.text) else SUM
+        return ATOM if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*", self.text) else SIGN
 
     def write(self, pen: Pen) -> str:
         return pen.coloured(pen.name(self.text), self.role)
@@ -58,21 +57,21 @@ class Name(Formula):
 
 @dataclass(frozen=True)
 class Number(Formula):
-    """A number, to four significant digits."""
+    """A number as it is written, such as ``−2.5e−7``."""
 
-    value: float
+    text: str
     role: str = ""
 
     @property
     def signed(self) -> bool:
-        return number(self.value).startswith("−")
+        return self.text.startswith("−")
 
     @property
     def binds(self) -> int:
-        return SIGN if self.signed or "e" in number(self.value) else ATOM
+        return SIGN if self.signed or "e" in self.text else ATOM
 
     def write(self, pen: Pen) -> str:
-        return pen.coloured(pen.number(number(self.value)), self.role)
+        return pen.coloured(pen.number(self.text), self.role)
 
 
 @dataclass(frozen=True)
@@ -239,6 +238,8 @@ def equals(*sides: Formula) -> Formula:
 
 # The pens -----------------------------------------------------------------------------------------
 
+_SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 class Pen:
     """One notation. This one is plain text; it is what the others change."""
@@ -290,8 +291,8 @@ class Pen:
         return f"∂{top}/∂{bottom}"
 
     def power(self, base: str, exponent: Formula) -> str:
-        if isinstance(exponent, Number) and exponent.value.is_integer() and abs(exponent.value) < 1000:
-            return base + superscript(int(exponent.value))
+        if isinstance(exponent, Number) and re.fullmatch(r"−?\d{1,3}", exponent.text):
+            return base + exponent.text.translate(_SUPERSCRIPTS)
         return f"{base}^{self.within(exponent, POWER)}"
 
     def root(self, x: Formula) -> str:
@@ -424,7 +425,7 @@ def text(formula: Formula) -> str:
     """The formula as a line of text.
 
     >>> w, x, y = map(Name, "wxy")
-    >>> text(Power(Infix((product([w, x]), y), ("−",), SUM), Number(2.0)))
+    >>> text(Power(Infix((product([w, x]), y), ("−",), SUM), Number("2")))
     '(w·x − y)²'
     """
     return formula.write(_TEXT)
@@ -433,7 +434,7 @@ def text(formula: Formula) -> str:
 def latex(formula: Formula) -> str:
     r"""The formula in LaTeX, without the dollars around it.
 
-    >>> latex(equals(Partial("loss", "w"), Number(-20.0)))
+    >>> latex(equals(Partial("loss", "w"), Number("−20")))
     '\\frac{\\partial \\mathrm{loss}}{\\partial w} = -20'
     """
     return formula.write(_TEX)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..backward import topological_order
-from ..primitives import ATOM, POWER, Primitive
+from ..primitives import Primitive
 from ..value import Value
+from .formula import Formula, Name, Number, text
+from .template import lanes_formula, op_formula
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: How much of a label is shown; the rest is an ellipsis.
 LABEL_LENGTH = 24
@@ -47,6 +50,11 @@ def apart(a: float, b: float) -> tuple[str, str]:
     return number(a, 17), number(b, 17)
 
 
+def quantity(x: float, role: str = "") -> Number:
+    """The number as a part of a formula."""
+    return Number(number(x), role)
+
+
 def factor(x: float) -> str:
     """A number as a factor of a product: a negative one in brackets.
 
@@ -64,15 +72,6 @@ def subscript(n: int) -> str:
     'h₁₂'
     """
     return str(n).translate(_SUBSCRIPTS)
-
-
-def superscript(n: int) -> str:
-    """The digits of n, raised.
-
-    >>> "x" + superscript(-2)
-    'x⁻²'
-    """
-    return number(float(n)).translate(_SUPERSCRIPTS)
 
 
 def clean(label: str) -> str:
@@ -182,48 +181,50 @@ def operation(value: Value, names: Names) -> str:
     >>> [operation(v, names) for v in topological_order(square)]
     ['', '', 'w·x', 'h₁²']
     """
+    return "" if value.is_leaf else text(operation_formula(value, partial(named, names)))
+
+
+def named(names: Names, operand: Value | float) -> Formula:
+    """An operand by its name; a constant, by its number."""
+    return Name(names.of(operand)) if isinstance(operand, Value) else quantity(operand)
+
+
+def operation_formula(
+    value: Value, written: Callable[[Value | float], Formula], lanes: int = LANES
+) -> Formula:
+    """How a computed Value was computed from its operands, each of them as ``written`` says.
+
+    Of an n-ary operation with more than ``lanes`` lanes the first and the last are written out. A
+    constant left at its default is left out.
+    """
     op = value.primitive
     if op is None:
-        return ""
-    operands = value.operands
-    if op.nary:
-        bracket = op.binds != ATOM
-        return _many(op, [_shown(x, names, bracket=bracket) for x in operands], operands)
-    if len(operands) == 2 and is_exponent(value, operands[1]):
-        return names.of(operands[0]) + superscript(int(float(operands[1])))
-    inside_call = op.binds == ATOM
-    shown = [
-        _shown(x, names, bracket=not inside_call and (i > 0 or op.binds == POWER))
-        for i, x in enumerate(operands)
-    ]
-    return op.template.format(**dict(zip(op.operands, shown, strict=True)))
+        raise ValueError(f"{value!r} is a leaf: it was not computed")
+    if not op.nary:
+        return op_formula(op, [written(operand) for operand in value.operands])
+    columns = _columns(op, value.operands)
+    width = max(len(columns[name]) for name in columns if name + "*" in op.operands)
+    shown = [*range(width)] if width <= lanes else [*range(lanes - 1), width - 1]
+    left_out = {
+        name for name, default in zip(reversed(columns), reversed(op.defaults)) if columns[name] == [default]
+    }
+    groups = {
+        name: [written(column[i]) for i in shown] if name + "*" in op.operands else written(column[0])
+        for name, column in columns.items()
+        if name not in left_out
+    }
+    return lanes_formula(op, groups, cut=width > lanes)
 
 
-def _shown(operand: Value | float, names: Names, bracket: bool) -> str:
-    """The operand's name or number; a negative constant in brackets where a sign stands beside it."""
-    text = names.of(operand)
-    return f"({text})" if bracket and text.startswith("−") and not isinstance(operand, Value) else text
-
-
-def _many(op: Primitive, shown: list[str], operands: tuple[Value | float, ...]) -> str:
+def _columns(op: Primitive, operands: Sequence[Value | float]) -> dict[str, list[Value | float]]:
+    """The operands of an n-ary operation under the names of the table; a group has any number."""
     names = [name.rstrip("*") for name in op.operands]
-    groups = [name.rstrip("*") for name in op.operands if name.endswith("*")]
-    singles = len(names) - len(groups)
-    width = (len(shown) - singles) // len(groups)
-    columns: dict[str, list[str]] = {}
+    groups = sum(name.endswith("*") for name in op.operands)
+    width = (len(operands) - len(names) + groups) // groups
+    columns: dict[str, list[Value | float]] = {}
     at = 0
-    template = op.template
-    for i, name in enumerate(names):
-        count = width if name in groups else 1
-        columns[name] = shown[at : at + count]
-        default = (
-            op.defaults[i - len(names) + len(op.defaults)] if i >= len(names) - len(op.defaults) else None
-        )
-        if name not in groups and not isinstance(operands[at], Value) and operands[at] == default:
-            template = template.replace(f"{op.separator}{{{name}}}", "")
-        at += count
-    lanes = [op.lane.format(**{g: columns[g][i] for g in groups}) for i in range(width)]
-    if width > LANES:
-        lanes = [*lanes[: LANES - 1], "…", lanes[-1]]
-    singles_shown = {name: columns[name][0] for name in names if name not in groups}
-    return template.format(lanes=op.separator.join(lanes) or "0", **singles_shown)
+    for name, operand in zip(names, op.operands, strict=True):
+        end = at + (width if operand.endswith("*") else 1)
+        columns[name] = [*operands[at:end]]
+        at = end
+    return columns

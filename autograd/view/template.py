@@ -1,0 +1,144 @@
+"""An operation of the table as a formula: its template read as what it says.
+
+A template such as ``{a} / {b}`` is read by the rules of arithmetic, so that a pen can make a fraction
+of it. One that says something else, such as ``⌊{x}⌋``, is written as a call: ``floor(x)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ..primitives import PRODUCT, SUM, Primitive
+from .formula import Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root
+
+_TOKEN = re.compile(r"\s*(\{\w+\}|[^\W\d]\w*|\d+\.?\d*|\S)")
+
+
+class _Unreadable(ValueError):
+    """A template that is no arithmetic."""
+
+
+class _Reader:
+    """Recursive descent over a template, with the formulas that stand in its places."""
+
+    def __init__(self, template: str, places: Mapping[str, Formula]) -> None:
+        self.tokens = _TOKEN.findall(template)
+        self.places = places
+
+    def whole(self) -> Formula:
+        formula = self.sum()
+        if self.tokens:
+            raise _Unreadable
+        return formula
+
+    def next(self, *wanted: str) -> str:
+        """The next token if it is one of those, else nothing."""
+        return self.tokens.pop(0) if self.tokens and self.tokens[0] in wanted else ""
+
+    def expect(self, token: str) -> None:
+        if not self.next(token):
+            raise _Unreadable
+
+    def sum(self) -> Formula:
+        parts, operators = [self.product()], []
+        while operator := self.next("+", "−"):
+            operators.append(operator)
+            parts.append(self.product())
+        return Infix(tuple(parts), tuple(operators), SUM) if operators else parts[0]
+
+    def product(self) -> Formula:
+        factors = [self.factor()]
+        while operator := self.next("·", "/"):
+            if operator == "/":
+                factors = [Fraction(_product(factors), self.factor())]
+            else:
+                factors.append(self.factor())
+        return _product(factors)
+
+    def factor(self) -> Formula:
+        if self.next("−"):
+            return Minus(self.factor())
+        if self.next("√"):
+            return Root(self.factor())
+        base = self.atom()
+        return Power(base, self.factor()) if self.next("^") else base
+
+    def atom(self) -> Formula:
+        if self.next("("):
+            inside = self.sum()
+            self.expect(")")
+            return inside
+        if self.next("|"):
+            inside = self.sum()
+            self.expect("|")
+            return Bars(inside)
+        token = self.tokens.pop(0) if self.tokens else ""
+        if token.startswith("{") and token[1:-1] in self.places:
+            return self.places[token[1:-1]]
+        if token[:1].isdigit():
+            return Number(token)
+        if token == "…":
+            return Name(token)
+        if not token.isidentifier():
+            raise _Unreadable
+        if not self.next("("):
+            return Name(token)
+        operands = [] if self.tokens[:1] == [")"] else [self.sum()]
+        while self.next(","):
+            operands.append(self.sum())
+        self.expect(")")
+        return Call(token, tuple(operands))
+
+
+def _product(factors: list[Formula]) -> Formula:
+    return Infix(tuple(factors), ("·",) * (len(factors) - 1), PRODUCT) if len(factors) > 1 else factors[0]
+
+
+def _read(op: Primitive, template: str, places: Mapping[str, Formula]) -> Formula:
+    try:
+        return _Reader(template, places).whole()
+    except _Unreadable:
+        return Call(op.name, tuple(places.values()))
+
+
+def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:
+    """An operation of a fixed number of operands.
+
+    >>> from ..primitives import DIV
+    >>> from .formula import latex, text
+    >>> quotient = op_formula(DIV, [Name("a"), op_formula(DIV, [Name("b"), Name("c")])])
+    >>> text(quotient), latex(quotient)
+    ('a / (b / c)', '\\\\frac{a}{\\\\frac{b}{c}}')
+    """
+    return _read(op, op.template, dict(zip(op.operands, operands, strict=True)))
+
+
+def lanes_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], cut: bool = False) -> Formula:
+    """An n-ary operation on groups of operands; ``cut`` sets an ellipsis before the last lane.
+
+    An operand of the table's that is not in ``groups`` is left out, with the separator before it.
+
+    >>> from ..primitives import DOT
+    >>> from .formula import text
+    >>> w, x = [Name("w₁"), Name("w₂")], [Name("x₁"), Name("x₂")]
+    >>> text(lanes_formula(DOT, {"weights": w, "inputs": x, "bias": Name("b")}, cut=True))
+    'w₁·x₁ + … + w₂·x₂ + b'
+    """
+    places: dict[str, Formula] = {}
+    width = 0
+    for name, group in groups.items():
+        if isinstance(group, Formula):
+            places[name] = group
+        else:
+            width = len(group)
+            places |= {f"{name}_{i}": formula for i, formula in enumerate(group)}
+    lanes = [re.sub(r"\{(\w+)\}", rf"{{\1_{i}}}", op.lane) for i in range(width)]
+    if cut:
+        lanes.insert(width - 1, "…")
+    template = op.template
+    for operand in op.operands:
+        if not operand.endswith("*") and operand not in groups:
+            template = template.replace(f"{op.separator}{{{operand}}}", "")
+    empty = "" if "," in op.separator else "0"
+    return _read(op, template.replace("{lanes}", op.separator.join(lanes) or empty), places)

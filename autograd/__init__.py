@@ -38,6 +38,8 @@ _VIEWS = {
     "compare": ".view.comparison",
     "compare_with_torch": ".view.torch_comparison",
     "draw": ".view.dot",
+    "explain": ".view.explaining",
+    "formula": ".view.nested",
     "gradient_flow": ".view.flow",
     "show": ".view.tree",
     "snapshot": ".view.snapshots",
@@ -50,8 +52,10 @@ if TYPE_CHECKING:
 
     from .view.comparison import compare
     from .view.dot import draw
+    from .view.explaining import explain
     from .view.flow import gradient_flow
     from .view.live import watch
+    from .view.nested import formula
     from .view.snapshots import snapshot
     from .view.stepping import steps
     from .view.torch_comparison import compare_with_torch
@@ -79,6 +83,8 @@ __all__ = [
     "compare_with_torch",
     "draw",
     "enable_grad",
+    "explain",
+    "formula",
     "grad",
     "gradient_flow",
     "group",

@@ -164,8 +164,8 @@ def backpropagate(root: Value, gradient: float = 1.0) -> None:
         elif op.pull is not None:
             node._a._grad += op.pull(g, node._pb, node._pa)
         elif op.nary:
-            primals = node._pa
-            op.pushes[primals[0]](node._pb, g, *primals)
+            kept = node._pa
+            op.pushes[kept[0]](node._pb, g, *kept)
         else:
             a = node._a
             if a is not None:
@@ -206,6 +206,28 @@ def cotangents(node: Value, g: float) -> list[float]:
         cotangent = pull(g, *node._pa[2:])
         result += cotangent if not isinstance(primal, float) else [cotangent]
     return result
+
+
+def primals(node: Value) -> tuple[float, list[float]]:
+    """The result of a computed node and its operands, as they were in the forward pass.
+
+    >>> a = Value(2.0)
+    >>> b = a * 5.0
+    >>> a.data = 0.0
+    >>> primals(b)
+    (10.0, [2.0, 5.0])
+
+    ``+`` keeps none of its operands, since its rule needs none: they are read as they are now.
+    """
+    op = node._op
+    if op is None:
+        raise ValueError(f"{node!r} is a leaf: it was not computed")
+    if op.nary:
+        _, _, result, *groups = node._pa
+        return result, [x for group in groups for x in ([group] if isinstance(group, float) else group)]
+    if len(op.vjps) == 1:
+        return node._pb, [node._pa]
+    return node._datum, [*_two_primals(node)]
 
 
 def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
@@ -349,13 +371,7 @@ def _refuse_overwritten(node: Value, operands: Sequence[Value | float]) -> None:
     op = node._op
     if op is None or op is ADD:
         return
-    if op.nary:
-        then = [x for p in node._pa[3:] for x in ([p] if isinstance(p, float) else p)]
-        result = node._pa[2]
-    elif len(op.vjps) == 1:
-        then, result = [node._pa], node._pb
-    else:
-        then, result = [node._pa, node._pb], node._datum
+    result, then = primals(node)
     for value, number in [*zip(operands, then, strict=True), (node, result)]:
         if isinstance(value, Value) and value._datum is not number and repr(value._datum) != repr(number):
             raise RuntimeError(

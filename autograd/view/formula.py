@@ -102,7 +102,8 @@ class Infix(Formula):
 
     ``parts`` has one more element than ``operators``. Read from the left: what binds no tighter than
     the operators gets brackets, but in the first place. A ``wide`` product, for numbers and
-    derivatives, has spaces around the ``·`` and every negative factor in brackets.
+    derivatives, has spaces around the ``·``, so a factor may be a product, and every negative factor
+    in brackets.
     """
 
     parts: tuple[Formula, ...]
@@ -121,9 +122,10 @@ class Infix(Formula):
     def write(self, pen: Pen) -> str:
         first = self.parts[0]
         pieces = [pen.within(first, self.binds, sign=not self.wide)]
+        loose = self.wide or self.binds == RELATION
         for operator, part in zip(self.operators, self.parts[1:], strict=True):
             pieces.append(pen.operator(operator, self.wide or operator != "·"))
-            pieces.append(pen.within(part, self.binds + (self.binds != RELATION), self.binds == RELATION))
+            pieces.append(pen.within(part, self.binds + (not loose), sign=self.binds == RELATION))
         return pen.row(pieces)
 
 
@@ -396,7 +398,8 @@ class MathmlPen(Pen):
         return '<mo form="prefix">−</mo>'
 
     def operator(self, operator: str, wide: bool) -> str:
-        return f"<mo>{escape(operator)}</mo>"
+        space = ' lspace="{0}" rspace="{0}"'.format("0.4em" if wide else "0.12em") if operator == "·" else ""
+        return f"<mo{space}>{escape(operator)}</mo>"
 
     def row(self, pieces: Sequence[str]) -> str:
         return f"<mrow>{''.join(pieces)}</mrow>"
@@ -444,7 +447,7 @@ def mathml(formula: Formula, block: bool = True) -> str:
     """The formula as a ``<math>`` element, on a line of its own or, if not ``block``, within one.
 
     >>> mathml(Name("<b>", role="data"), block=False)
-    '<math><mrow class="gg-data"><mi>&lt;b&gt;</mi></mrow></math>'
+    '<math displaystyle="true"><mrow class="gg-data"><mi>&lt;b&gt;</mi></mrow></math>'
     """
     display = ' display="block"' if block else ""
-    return f"<math{display}>{formula.write(_ML)}</math>"
+    return f'<math{display} displaystyle="true">{formula.write(_ML)}</math>'

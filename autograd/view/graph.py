@@ -132,12 +132,8 @@ def picture_of(root: Value, limit: int | None = LIMIT) -> Picture:
 
 def _reservations(order: list[Value], names: Names) -> list[str]:
     """Where the numbers shown do not add up, and why: overwritten data, gradients of earlier passes."""
-    stale = next((v for v in order if repr(v.data) != _recomputed(v)), None)
-    if stale is not None:
-        return [
-            f"a Value under {names[stale]} was overwritten after the forward pass: results and local "
-            "derivatives are those of before; compute again for new ones"
-        ]
+    if overwritten := stale(order, names):
+        return [overwritten]
     received: dict[Value, list[float]] = {}
     for value in order:
         if value.primitive is not None and value.grad is not None:
@@ -153,6 +149,17 @@ def _reservations(order: list[Value], names: Names) -> list[str]:
                     "the rest was there before (an earlier backward(), no zero_grad())"
                 ]
     return []
+
+
+def stale(order: list[Value], names: Names) -> str:
+    """What to say where a result is not that of its operands as they are now; empty if all are."""
+    overwritten = next((v for v in order if repr(v.data) != _recomputed(v)), None)
+    if overwritten is None:
+        return ""
+    return (
+        f"a Value under {names[overwritten]} was overwritten after the forward pass: results and local "
+        "derivatives are those of before; compute again for new ones"
+    )
 
 
 def _recomputed(value: Value) -> str:

@@ -1,0 +1,112 @@
+"""A graph as one expression, as a person writes it: ``loss = (w·x − y)²``."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Collection
+
+from ..backward import topological_order
+from ..value import Value
+from .derivation import Derivation, Line
+from .formula import Formula, Name, equals
+from .notation import Names, operation_formula, quantity
+
+#: How many operations are written out; of the others the names are told.
+LIMIT = 40
+#: How many lanes of an n-ary operation are written out.
+LANES = 8
+
+
+class Nested:
+    """Which operations of a graph are written within others, and which have a line of their own.
+
+    An operation whose result is used twice has a line of its own, and so have those in ``apart``.
+    """
+
+    def __init__(self, root: Value, names: Names, limit: int = LIMIT, apart: Collection[Value] = ()) -> None:
+        self.root, self.names = root, names
+        order = topological_order(root)
+        uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
+        self.operations = sum(not node.is_leaf for node in order)
+        self.told = _nearest(root, limit)
+        named = {node for node in self.told if uses[node] > 1} | {*apart}
+        #: What has a line of its own, besides the root: operands before results.
+        self.named = [node for node in order if node in named and node is not root]
+        self._apart = named
+
+    def formula(self, value: Value, leaf: Callable[[Value], Formula]) -> Formula:
+        """How a computed Value came about; what has a name of its own is written by ``leaf``."""
+
+        def written(operand: Value | float) -> Formula:
+            if not isinstance(operand, Value):
+                return quantity(operand)
+            if operand.is_leaf or operand in self._apart or operand not in self.told:
+                return leaf(operand)
+            return operation_formula(operand, written, LANES)
+
+        return operation_formula(value, written, LANES)
+
+    def in_symbols(self, value: Value) -> Formula:
+        return self.formula(value, lambda x: Name(self.names[x]))
+
+    def in_numbers(self, value: Value) -> Formula:
+        return self.formula(value, lambda x: quantity(x.data, "data"))
+
+    def equation(self) -> Formula:
+        """The root and how it came about; of a leaf, its number."""
+        root = Name(self.names[self.root])
+        return equals(
+            root, quantity(self.root.data, "data") if self.root.is_leaf else self.in_symbols(self.root)
+        )
+
+    @property
+    def cut(self) -> str:
+        """What is not written out, in words; empty if everything is."""
+        told = len(self.told)
+        if told == self.operations:
+            return ""
+        return f"of {self.operations:,} operations the {told:,} nearest {self.names.root} are written out"
+
+
+def _nearest(root: Value, limit: int) -> set[Value]:
+    """The first ``limit`` operations by their distance from the root."""
+    found = set() if root.is_leaf else {root}
+    queue = deque(found)
+    while queue:
+        for operand in queue.popleft().operands:
+            if isinstance(operand, Value) and not operand.is_leaf and operand not in found:
+                if len(found) >= limit:
+                    return found
+                found.add(operand)
+                queue.append(operand)
+    return found
+
+
+def formula(root: Value, limit: int = LIMIT) -> Derivation:
+    """The graph below ``root`` as an expression; displayed as mathematics in a notebook.
+
+    >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+    >>> loss = (w * x - y) ** 2
+    >>> loss.label = "loss"
+    >>> formula(loss)
+    loss = (w·x − y)²
+    >>> h = w + x
+    >>> formula(h * h)
+    out = h₁·h₁
+      where h₁ = w + x
+
+    What is used twice is written once, under its label or a name made up for it. Beyond ``limit``
+    operations the farthest from the root are told by their names alone, and the last line says so.
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"formula() takes the Value to write out, not {type(root).__name__} {root!r}")
+    if limit < 1:
+        raise ValueError(f"at least one operation must be written out, not limit={limit}")
+    nested = Nested(root, Names(topological_order(root)), limit)
+    lines = [Line(nested.equation())]
+    for node in reversed(nested.named):
+        definition = equals(Name(nested.names[node]), nested.in_symbols(node))
+        lines.append(Line(definition, mark="where" if len(lines) == 1 else "and", indent=True))
+    if nested.cut:
+        lines.append(Line(f"({nested.cut}: formula(…, limit=…) writes more)"))
+    return Derivation(lines)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 def _formula(step: Step) -> Formula:
     names = step.names
     top, operand = names.root, names[step.operand]
-    received = Partial(top, operand)
+    received = Partial(top, operand, "gradient")
     if step.node is None:
         return equals(received, quantity(step.gradient, "gradient"))
     node = names[step.node]
-    chain = product([Partial(top, node), Partial(node, operand)], wide=True)
+    # ∂y/∂q is written alike for the gradient and for the local derivative: colour tells them apart.
+    chain = product([Partial(top, node, "gradient"), Partial(node, operand, "local")], wide=True)
     numbers = product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True)
     sides = (received, chain, numbers, quantity(step.contribution, "gradient"))
     if not step.again:

@@ -120,12 +120,16 @@ class Infix(Formula):
         return self.parts[0].signed
 
     def write(self, pen: Pen) -> str:
-        first = self.parts[0]
-        pieces = [pen.within(first, self.binds, sign=not self.wide)]
+        pieces: list[str] = []
+        factor = self.binds == PRODUCT
         loose = self.wide or self.binds == RELATION
-        for operator, part in zip(self.operators, self.parts[1:], strict=True):
-            pieces.append(pen.operator(operator, self.wide or operator != "·"))
-            pieces.append(pen.within(part, self.binds + (not loose), sign=self.binds == RELATION))
+        for i, part in enumerate(self.parts):
+            if i:
+                operator = self.operators[i - 1]
+                pieces.append(pen.operator(operator, self.wide or operator != "·"))
+            level = self.binds if i == 0 or loose else self.binds + 1
+            sign = self.binds == RELATION or (i == 0 and not self.wide)
+            pieces.append(pen.within(part, level, sign, factor))
         return pen.row(pieces)
 
 
@@ -249,12 +253,15 @@ class Pen:
     #: Whether a fraction shows by itself what is above and below its line.
     stacks = False
 
-    def within(self, part: Formula, level: int, sign: bool = False) -> str:
-        """A part where ``level`` or more must bind; with a sign in front only where one may stand."""
-        binds = ATOM if self.stacks and isinstance(part, Fraction) and level <= PRODUCT + 1 else part.binds
-        bracket = binds < level or (part.signed and not sign and not (binds == ATOM and self.stacks))
-        # a / b·c is read in two ways, so nobody should write it.
-        bracket = bracket or (not self.stacks and level == PRODUCT and isinstance(part, Fraction))
+    def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        """A part where ``level`` or more must bind; with a sign in front only where one may stand.
+
+        As a ``factor`` a quotient gets brackets: a / b·c is read in two ways.
+        """
+        if self.stacks and isinstance(part, Fraction) and level <= SIGN:
+            return part.write(self)
+        bracket = part.binds < level or (part.signed and not sign)
+        bracket = bracket or (factor and isinstance(part, Fraction))
         return self.fenced("(", part.write(self), ")") if bracket else part.write(self)
 
     def coloured(self, written: str, role: str) -> str:
@@ -285,9 +292,7 @@ class Pen:
         return f"{left}{inside}{right}"
 
     def fraction(self, top: Formula, bottom: Formula) -> str:
-        # The line is an operator like any other: a product may stand before it, not behind it.
-        over = self.fenced("(", top.write(self), ")") if isinstance(top, Fraction) else None
-        return f"{over or self.within(top, PRODUCT, sign=True)} / {self.within(bottom, SIGN)}"
+        return f"{self.within(top, PRODUCT, sign=True, factor=True)} / {self.within(bottom, SIGN)}"
 
     def partial(self, top: str, bottom: str) -> str:
         return f"∂{top}/∂{bottom}"
@@ -295,7 +300,7 @@ class Pen:
     def power(self, base: str, exponent: Formula) -> str:
         if isinstance(exponent, Number) and re.fullmatch(r"−?\d{1,3}", exponent.text):
             return base + exponent.text.translate(_SUPERSCRIPTS)
-        return f"{base}^{self.within(exponent, POWER)}"
+        return f"{base}^{self.within(exponent, SIGN if isinstance(exponent, Root) else POWER)}"
 
     def root(self, x: Formula) -> str:
         return f"√{self.within(x, SIGN)}"
@@ -398,7 +403,8 @@ class MathmlPen(Pen):
         return '<mo form="prefix">−</mo>'
 
     def operator(self, operator: str, wide: bool) -> str:
-        space = ' lspace="{0}" rspace="{0}"'.format("0.4em" if wide else "0.12em") if operator == "·" else ""
+        width = {"·": "0.25em" if wide else "0.12em", "=": "0.45em", "+=": "0.45em"}.get(operator)
+        space = f' lspace="{width}" rspace="{width}"' if width else ""
         return f"<mo{space}>{escape(operator)}</mo>"
 
     def row(self, pieces: Sequence[str]) -> str:

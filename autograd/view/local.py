@@ -20,6 +20,8 @@ from .template import op_formula
 Numbers = Mapping[str, float]
 
 _ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "neg": NEG, "pow": POW}
+#: What is computed where all operands are numbers; functions stand: log(2) says more than 0.6931.
+_FOLDED = {*_ARITHMETIC, "*", "lt", "le", "eq"}
 _MEANING: dict[str, Callable[..., Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -176,6 +178,13 @@ def _size(expression: Operand) -> int:
     )
 
 
+def _names_in(expression: Operand) -> bool:
+    """Whether there is a name in it, so that it is worth something else at other numbers."""
+    if not isinstance(expression, Symbol):
+        return False
+    return not expression.args or any(map(_names_in, expression.args))
+
+
 def _mentions(expression: Operand, op: str) -> bool:
     if not isinstance(expression, Symbol):
         return False
@@ -198,7 +207,7 @@ class _Simplifier:
         if expression.op == "where":
             return self.choose(expression, conditions)
         args = [self.simplify(arg, conditions) for arg in expression.args]
-        if not any(isinstance(arg, Symbol | list) for arg in args):
+        if expression.op in _FOLDED and not any(isinstance(arg, Symbol | list) for arg in args):
             return evaluate(Symbol(expression.op, tuple(args)), {})
         by_op = {"+": self.add, "-": self.subtract, "*": self.multiply, "/": self.divide}
         if expression.op in by_op:
@@ -214,8 +223,8 @@ class _Simplifier:
     def choose(self, where: Symbol, conditions: list[Condition]) -> Operand:
         nested: list[Condition] = []
         condition = self.simplify(where.args[0], nested)
-        known = not isinstance(condition, Symbol)
-        holds = bool(condition if known else evaluate(condition, self.numbers))
+        known = not _names_in(condition)
+        holds = bool(evaluate(condition, self.numbers))
         presupposed: tuple[list[Condition], list[Condition]] = ([], [])
         taken = self.simplify(where.args[1 if holds else 2], presupposed[0])
         if known:

@@ -247,6 +247,11 @@ def equals(*sides: Formula) -> Formula:
 _SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+def _loose(part: Formula, level: int, sign: bool, factor: bool) -> bool:
+    """Whether a part needs brackets where ``level`` or more must bind, in a line of text."""
+    return part.binds < level or (part.signed and not sign) or (factor and isinstance(part, Fraction))
+
+
 class Pen:
     """One notation. This one is plain text; it is what the others change."""
 
@@ -258,11 +263,10 @@ class Pen:
 
         As a ``factor`` a quotient gets brackets: a / b·c is read in two ways.
         """
+        written = part.write(self)
         if self.stacks and isinstance(part, Fraction) and level <= SIGN:
-            return part.write(self)
-        bracket = part.binds < level or (part.signed and not sign)
-        bracket = bracket or (factor and isinstance(part, Fraction))
-        return self.fenced("(", part.write(self), ")") if bracket else part.write(self)
+            return written
+        return self.fenced("(", written, ")") if _loose(part, level, sign, factor) else written
 
     def coloured(self, written: str, role: str) -> str:
         return written
@@ -300,10 +304,15 @@ class Pen:
     def power(self, base: str, exponent: Formula) -> str:
         if isinstance(exponent, Number) and re.fullmatch(r"−?\d{1,3}", exponent.text):
             return base + exponent.text.translate(_SUPERSCRIPTS)
-        return f"{base}^{self.within(exponent, SIGN if isinstance(exponent, Root) else POWER)}"
+        return f"{base}^{self.within(exponent, _above(exponent))}"
 
     def root(self, x: Formula) -> str:
         return f"√{self.within(x, SIGN)}"
+
+
+def _above(exponent: Formula) -> int:
+    """How tightly an exponent must bind: x^√y is clear."""
+    return SIGN if isinstance(exponent, Root) else POWER
 
 
 _LATEX = {
@@ -371,9 +380,29 @@ class LatexPen(Pen):
 
 
 class MathmlPen(Pen):
-    """MathML Core, which browsers draw by themselves; colours are left to a style sheet."""
+    """MathML Core, which browsers draw by themselves; colours are left to a style sheet.
+
+    What the layout says (a power, a fraction) is also there as text that is not displayed. Where the
+    tags are taken away, as in a notebook that is not trusted, and where a formula is copied, what
+    remains still reads right: a^2 and not a2.
+    """
 
     stacks = True
+
+    def silent(self, text: str) -> str:
+        return f'<mtext style="display:none">{text}</mtext>'
+
+    def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        if isinstance(part, Fraction) and level <= SIGN:
+            return self.enclosed(part, level, sign, factor)
+        return super().within(part, level, sign, factor)
+
+    def enclosed(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        """A part that the layout encloses, with brackets for those who see no layout."""
+        written = part.write(self)
+        if _loose(part, level, sign, factor):
+            return self.row([self.silent("("), written, self.silent(")")])
+        return written
 
     def coloured(self, written: str, role: str) -> str:
         return f'<mrow class="{CLASSES[role]}">{written}</mrow>' if role else written
@@ -390,7 +419,7 @@ class MathmlPen(Pen):
         mantissa, _, exponent = digits.partition("e")
         if not exponent:
             return self.row([sign, f"<mn>{mantissa}</mn>"])
-        power = f"<msup><mn>10</mn>{self.number(exponent)}</msup>"
+        power = f"<msup><mn>10</mn>{self.row([self.silent('^'), self.number(exponent)])}</msup>"
         return self.row([sign, f"<mn>{mantissa}</mn><mo>×</mo>{power}"])
 
     def words(self, text: str) -> str:
@@ -405,7 +434,9 @@ class MathmlPen(Pen):
     def operator(self, operator: str, wide: bool) -> str:
         width = {"·": "0.25em" if wide else "0.12em", "=": "0.45em", "+=": "0.45em"}.get(operator)
         space = f' lspace="{width}" rspace="{width}"' if width else ""
-        return f"<mo{space}>{escape(operator)}</mo>"
+        # Spaces between elements are not displayed; they are for those who see the text alone.
+        before = after = " " if wide else ""
+        return f"{before if operator != ',' else ''}<mo{space}>{escape(operator)}</mo>{after}"
 
     def row(self, pieces: Sequence[str]) -> str:
         return f"<mrow>{''.join(pieces)}</mrow>"
@@ -414,17 +445,22 @@ class MathmlPen(Pen):
         return f'<mrow><mo form="prefix">{left}</mo>{inside}<mo form="postfix">{right}</mo></mrow>'
 
     def fraction(self, top: Formula, bottom: Formula) -> str:
-        return f"<mfrac>{self.row([top.write(self)])}{self.row([bottom.write(self)])}</mfrac>"
+        above = self.enclosed(top, PRODUCT, sign=True, factor=True)
+        return self.over(self.row([above]), self.row([self.silent(" / "), self.enclosed(bottom, SIGN)]))
+
+    def over(self, top: str, bottom: str) -> str:
+        return f"<mfrac>{top}{bottom}</mfrac>"
 
     def partial(self, top: str, bottom: str) -> str:
         rounded = '<mo lspace="0" rspace="0">∂</mo>'
-        return f"<mfrac><mrow>{rounded}{top}</mrow><mrow>{rounded}{bottom}</mrow></mfrac>"
+        return self.over(self.row([rounded, top]), self.row([self.silent("/"), rounded, bottom]))
 
     def power(self, base: str, exponent: Formula) -> str:
-        return f"<msup>{base}{self.row([exponent.write(self)])}</msup>"
+        raised = self.enclosed(exponent, _above(exponent))
+        return f"<msup>{base}{self.row([self.silent('^'), raised])}</msup>"
 
     def root(self, x: Formula) -> str:
-        return f"<msqrt>{x.write(self)}</msqrt>"
+        return f"<msqrt>{self.silent('√')}{self.enclosed(x, SIGN)}</msqrt>"
 
 
 _TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()

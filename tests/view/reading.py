@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-TOKEN = re.compile(r"\s*([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+\.?\d*(?:e−?\d+)?|[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+|\S)")
+TOKEN = re.compile(r"\s*(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+\.?\d*(?:e−?\d+)?|[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+|\S)")
 CALLED = {"max": "maximum", "min": "minimum"}
 
 Tree = Any

@@ -1,6 +1,7 @@
 """Formulas in three notations: the same tree, escaped, with brackets where the notation needs them."""
 
 import math
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -82,12 +83,13 @@ def _letters(markup: str) -> str:
 
 def test_mathml_of_the_example() -> None:
     rounded = '<mo lspace="0" rspace="0">∂</mo>'
+    over = '<mtext style="display:none">/</mtext>'
     assert mathml(Partial("p", "w")) == (
         f'<math display="block" displaystyle="true"><mfrac><mrow>{rounded}<mi>p</mi></mrow>'
-        f"<mrow>{rounded}<mi>w</mi></mrow></mfrac></math>"
+        f"<mrow>{over}{rounded}<mi>w</mi></mrow></mfrac></math>"
     )
-    assert _letters(mathml(Fraction(total([A, B]), TWO))) == "a+b2"
-    assert _letters(mathml(Power(total([A, B]), TWO))) == "(a+b)2"
+    assert _letters(mathml(Fraction(total([A, B]), TWO))) == "(a + b) / 2"
+    assert _letters(mathml(Power(total([A, B]), TWO))) == "(a + b)^2"
     assert "<msub><mi>h</mi><mn>1</mn></msub>" in mathml(Name("h₁"))
     assert "<msqrt>" in mathml(Root(A))
 
@@ -95,7 +97,7 @@ def test_mathml_of_the_example() -> None:
 @pytest.mark.parametrize("number", [0.0, -0.0, 3.0, -2.5, 1e-7, -1e300, math.inf, -math.inf, math.nan])
 def test_a_number_in_mathml_has_its_sign_and_digits(number: float) -> None:
     told = _letters(mathml(quantity(number)))
-    assert told == quantity(number).text.replace("inf", "∞").replace("e", "×10")
+    assert told == quantity(number).text.replace("inf", "∞").replace("e", "×10^")
 
 
 @each_hostile
@@ -103,11 +105,21 @@ def test_a_hostile_name_is_text_and_nothing_else(label: str) -> None:
     name = clean(label)
     assert _letters(mathml(Name(name), block=False)) == name
     tags = {element.tag for element in ElementTree.fromstring(mathml(Partial(name, name))).iter()}
-    assert tags == {"math", "mfrac", "mrow", "mo", "mi"}
+    assert tags == {"math", "mfrac", "mrow", "mo", "mi", "mtext"}
     source = latex(Name(name))
     for bare in "$#&%_~":
         assert source.count(bare) == source.count("\\" + bare)
     assert source.count("{") - source.count(r"\{") == source.count("}") - source.count(r"\}")
+
+
+@pytest.mark.parametrize(("formula", "as_text", "as_latex"), FORMULAS, ids=lambda x: x if x is str else None)
+def test_the_letters_of_mathml_are_the_text(formula: Formula, as_text: str, as_latex: str) -> None:
+    digits = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+    flat = re.sub("⁻([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", r"^(−\1)", as_text)
+    flat = re.sub("(?<![−⁰¹²³⁴⁵⁶⁷⁸⁹])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", r"^\1", flat).translate(digits)
+    flat = flat.translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"))
+    flat = re.sub(r"(\d)e", r"\1×10^", flat).replace("inf", "∞")
+    assert _letters(mathml(formula)).replace("\xa0", " ") == flat
 
 
 def test_the_colours_are_classes() -> None:
@@ -137,8 +149,8 @@ def test_the_equation_of_a_step_in_three_notations() -> None:
     )
     assert step_latex(again).endswith(r"= 1 \cdot 3 = 3\mathrm{,\ in\ all\ }6")
     assert r"\mathrel{+}=" in step_latex(again)
-    assert _letters(step_mathml(again)) == "∂p∂a+=∂p∂p·∂p∂a=1·3=3,\xa0in\xa0all\xa06"
-    assert _letters(step_mathml(seed, block=False)) == "∂p∂p=1"
+    assert _letters(step_mathml(again)) == "∂p/∂a += ∂p/∂p · ∂p/∂a = 1 · 3 = 3,\xa0in\xa0all\xa06"
+    assert _letters(step_mathml(seed, block=False)) == "∂p/∂p = 1"
     assert 'display="block"' not in step_mathml(seed, block=False)
 
 
@@ -147,6 +159,6 @@ def test_the_gradient_and_the_local_derivative_are_coloured_apart() -> None:
     tree = ElementTree.fromstring(step_mathml(step))
     coloured = [("".join(e.itertext()), e.get("class")) for e in tree.iter() if e.get("class")]
     assert coloured == [
-        ("∂out∂a", "gg-grad"), ("∂out∂out", "gg-grad"), ("∂out∂a", "gg-local"),
+        ("∂out/∂a", "gg-grad"), ("∂out/∂out", "gg-grad"), ("∂out/∂a", "gg-local"),
         ("1", "gg-grad"), ("2", "gg-local"), ("2", "gg-grad"),
     ]  # fmt: skip

@@ -117,7 +117,8 @@ class Infix(Formula):
 
     @property
     def signed(self) -> bool:
-        return self.parts[0].signed
+        first = self.parts[0]
+        return first.signed and not self.wide and not _loose(first, self.binds, True, self.binds == PRODUCT)
 
     def write(self, pen: Pen) -> str:
         pieces: list[str] = []
@@ -144,7 +145,7 @@ class Fraction(Formula):
 
     @property
     def signed(self) -> bool:
-        return self.top.signed
+        return self.top.signed and not _loose(self.top, PRODUCT, sign=True, factor=True)
 
     def write(self, pen: Pen) -> str:
         return pen.fraction(self.top, self.bottom)

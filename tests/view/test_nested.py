@@ -97,6 +97,7 @@ def shown(value: Value) -> str:
 @example(("mul", ("div", "a", "b"), "c"))
 @example(("div", "a", ("mul", "b", "c")))
 @example(("sub", "a", ("sub", "b", ("neg", "c"))))
+@example(("add", "a", ("mul", ("add", -1.0, "a"), "b")))
 @example(("pow", ("pow", "a", 2.0), ("pow", 2.0, ("neg", "b"))))
 @example(("neg", ("pow", -2.0, "a")))
 @example(("pow", ("neg", "a"), 2.0))

@@ -13,6 +13,8 @@ from .notation import Names, operation_formula, quantity
 
 #: How many operations are written out; of the others the names are told.
 LIMIT = 40
+#: What is nested deeper than this is given a line of its own.
+DEEPEST = 50
 #: How many lanes of an n-ary operation are written out.
 LANES = 8
 
@@ -20,7 +22,8 @@ LANES = 8
 class Nested:
     """Which operations of a graph are written within others, and which have a line of their own.
 
-    An operation whose result is used twice has a line of its own, and so have those in ``apart``.
+    An operation whose result is used twice has a line of its own, and so have those in ``apart``
+    and what would be nested too deep.
     """
 
     def __init__(self, root: Value, names: Names, limit: int = LIMIT, apart: Collection[Value] = ()) -> None:
@@ -29,7 +32,8 @@ class Nested:
         uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
         self.operations = sum(not node.is_leaf for node in order)
         self.told = _nearest(root, limit)
-        named = {node for node in self.told if uses[node] > 1} | {*apart}
+        named = {node for node, depth in self.told.items() if uses[node] > 1 or depth % DEEPEST == 0}
+        named |= {*apart}
         #: What has a line of its own, besides the root: operands before results.
         self.named = [node for node in order if node in named and node is not root]
         self._apart = named
@@ -68,16 +72,17 @@ class Nested:
         return f"of {self.operations:,} operations the {told:,} nearest {self.names.root} are written out"
 
 
-def _nearest(root: Value, limit: int) -> set[Value]:
-    """The first ``limit`` operations by their distance from the root."""
-    found = set() if root.is_leaf else {root}
+def _nearest(root: Value, limit: int) -> dict[Value, int]:
+    """The first ``limit`` operations by their distance from the root, with that distance."""
+    found = {} if root.is_leaf else {root: 0}
     queue = deque(found)
     while queue:
-        for operand in queue.popleft().operands:
+        node = queue.popleft()
+        for operand in node.operands:
             if isinstance(operand, Value) and not operand.is_leaf and operand not in found:
                 if len(found) >= limit:
                     return found
-                found.add(operand)
+                found[operand] = found[node] + 1
                 queue.append(operand)
     return found
 

@@ -13,7 +13,7 @@ from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
 from autograd.view.formula import Infix, Minus, Name, Power, latex, text
-from autograd.view.nested import LIMIT
+from autograd.view.nested import DEEPEST, LIMIT
 from autograd.view.notation import clean, number, subscript
 from autograd.view.template import lanes_formula, op_formula
 
@@ -242,7 +242,16 @@ def test_beyond_the_limit_the_nearest_are_written_and_it_is_said() -> None:
         "out = " + "exp(" * LIMIT + farthest + ")" * LIMIT,
         f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) writes more)",
     ]
-    assert repr(formula(y, limit=100)) == "out = " + "exp(" * 100 + "x" + ")" * 100
+
+
+def test_what_is_nested_too_deep_has_a_line_of_its_own() -> None:
+    y = Value(1.0, label="x")
+    for _ in range(3000):
+        y = y.exp()
+    lines = repr(formula(y, limit=3000)).splitlines()
+    assert len(lines) == 3000 // DEEPEST
+    assert lines[0] == "out = " + "exp(" * DEEPEST + "h₂₉₅₀" + ")" * DEEPEST
+    assert lines[-1] == "  and h₅₀ = " + "exp(" * DEEPEST + "x" + ")" * DEEPEST
 
 
 def test_a_deep_or_wide_graph_is_written_at_once() -> None:

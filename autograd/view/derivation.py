@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from .formula import CLASSES, RELATION, Formula, Infix, LatexPen, MathmlPen, latex, mathml, text
+from .formula import RELATION, Formula, Infix
+from .pens import CLASSES, LatexPen, MathmlPen, latex, mathml, text
 from .theme import DARK, LIGHT
 
 #: A relation longer than this, in letters, is broken before each of its signs.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .formula import RELATION, Formula, Infix, Partial, Row, Words, equals, latex, mathml, product, text
+from .formula import RELATION, Formula, Infix, Partial, Row, Words, equals, product
 from .notation import quantity
+from .pens import latex, mathml, text
 
 if TYPE_CHECKING:
     from .stepping import Step

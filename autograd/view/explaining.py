@@ -10,12 +10,13 @@ from ..backward import contributions, cotangents, topological_order
 from ..primitives import PRODUCT
 from ..value import Value
 from .derivation import Derivation, Line
-from .formula import Formula, Infix, Name, Number, Partial, Row, Words, equals, product, text, total
+from .formula import Formula, Infix, Name, Number, Partial, Row, Words, equals, product, total
 from .graph import stale
 from .local import Local, local_derivative
 from .nested import Nested
 from .notation import Names, number, quantity
 from .paths import ONE, ZERO, Edge, Paths, Size, plus, ratio, times
+from .pens import text
 
 #: How many paths are shown.
 SHOWN = 10

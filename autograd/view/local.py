@@ -95,7 +95,7 @@ def _mirrored(possible: str) -> str:
 def local_derivative(node: Value, position: int, names: Names) -> Local:
     """∂node/∂operand for the operand at ``position``: its rule at g = 1, simplified for reading.
 
-    >>> from .formula import text
+    >>> from .pens import text
     >>> from .notation import names_of
     >>> x = Value(3.0, label="x")
     >>> y = x**2

@@ -10,7 +10,8 @@ from functools import partial
 from ..backward import topological_order
 from ..primitives import Primitive
 from ..value import Value
-from .formula import Formula, Name, Number, text
+from .formula import Formula, Name, Number
+from .pens import text
 from .template import lanes_formula, op_formula
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

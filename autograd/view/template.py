@@ -106,7 +106,7 @@ def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:
     """An operation of a fixed number of operands.
 
     >>> from ..primitives import DIV
-    >>> from .formula import latex, text
+    >>> from .pens import latex, text
     >>> quotient = op_formula(DIV, [Name("a"), op_formula(DIV, [Name("b"), Name("c")])])
     >>> text(quotient), latex(quotient)
     ('a / (b / c)', '\\\\frac{a}{\\\\frac{b}{c}}')
@@ -120,7 +120,7 @@ def lanes_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], 
     An operand of the table's that is not in ``groups`` is left out, with the separator before it.
 
     >>> from ..primitives import DOT
-    >>> from .formula import text
+    >>> from .pens import text
     >>> w, x = [Name("w₁"), Name("w₂")], [Name("x₁"), Name("x₂")]
     >>> text(lanes_formula(DOT, {"weights": w, "inputs": x, "bias": Name("b")}, cut=True))
     'w₁·x₁ + … + w₂·x₂ + b'

@@ -9,7 +9,6 @@ import pytest
 from autograd import Value, steps
 from autograd.view.equations import step_equation, step_latex, step_mathml
 from autograd.view.formula import (
-    CLASSES,
     Bars,
     Call,
     Formula,
@@ -24,13 +23,11 @@ from autograd.view.formula import (
     Row,
     Words,
     equals,
-    latex,
-    mathml,
     product,
-    text,
     total,
 )
 from autograd.view.notation import clean, quantity
+from autograd.view.pens import CLASSES, latex, mathml, text
 from autograd.view.theme import DARK, LIGHT
 
 from .test_notation import each_hostile

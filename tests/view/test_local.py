@@ -10,9 +10,9 @@ import pytest
 from autograd import Value, dot, logsumexp
 from autograd.backward import cotangents, primals
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.view.formula import latex, mathml, text
 from autograd.view.local import evaluate, local_derivative
 from autograd.view.notation import names_of
+from autograd.view.pens import latex, mathml, text
 
 from ..table import call, flat, shaped, temporary_primitive
 from .reading import read

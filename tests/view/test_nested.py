@@ -12,9 +12,10 @@ from autograd import Value, dot, formula, topological_order
 from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
-from autograd.view.formula import Infix, Minus, Name, Power, latex, text
+from autograd.view.formula import Infix, Minus, Name, Power
 from autograd.view.nested import DEEPEST, LIMIT
 from autograd.view.notation import clean, number, subscript
+from autograd.view.pens import latex, text
 from autograd.view.template import lanes_formula, op_formula
 
 from ..table import bits, call, is_group, temporary_primitive

@@ -10,7 +10,8 @@ import pytest
 from autograd import Value, dot, logsumexp
 from autograd.backward import cotangents, primals
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.view.local import evaluate, local_derivative
+from autograd.view.algebra import evaluate
+from autograd.view.local import local_derivative
 from autograd.view.notation import names_of
 from autograd.view.pens import latex, mathml, text
 
@@ -139,6 +140,17 @@ def test_rules_read_as_a_person_writes(
     if position == 0 and not isinstance(node.operands[0], Value):
         position = 1
     assert _written(node, position) == (symbols, numbers, since)
+
+
+@pytest.mark.parametrize("label", ["each", "where", "neg", "+", "*", "lane", "out", "exp", "0"])
+def test_a_label_is_a_name_whatever_it_says(label: str) -> None:
+    named = Value(2.0, label=label)
+    assert _written(named * a, 1) == (label, "2", [])
+    assert _written(named**3, 0) == (
+        f"3·{label}²" if label.isidentifier() or label == "0" else f"3·({label})²",
+        "3·2²",
+        [],
+    )
 
 
 def test_the_numbers_are_those_of_the_forward_pass() -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import re
-import struct
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
-from html import escape
+from html import escape, unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..value import Value
 from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
-from .layout import COLUMN_GAP, Box, Placed, place
+from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph
 from .rendering import TIMEOUT, RenderError, measures_bytes, render
 from .text import text_of
@@ -26,9 +27,26 @@ if TYPE_CHECKING:
 
 #: About the width of a notebook's page, in points.
 PAGE = 675.0
+#: A PNG has no more pixels than about this: a page is no wider, and twenty times as many take seconds.
+PNG_PIXELS = 6e6
 
 #: How often each picture was drawn, by a checksum of what it shows.
 _times_drawn: Counter[str] = Counter()
+
+
+class Staging(NamedTuple):
+    """How one moment of a pass is drawn so that every other moment has the same layout.
+
+    ``room``: by the key of a card, the widest text that its gradient ever shows. ``marks``: DOT
+    attributes by the id, without prefix, of what they change: ``v3``, ``e0-backward``.
+    """
+
+    room: Mapping[str, str] = {}
+    marks: Mapping[str, Mapping[str, str]] = {}
+
+
+#: A picture that stands alone.
+STILL = Staging()
 
 
 def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
@@ -54,7 +72,8 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
     return graph
 
 
-def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
+def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STILL) -> graphviz.Digraph:
+    """The picture as a graphviz graph, in which every id begins with ``prefix``."""
     graph = new_graph(theme, prefix, picture.note)
     tight = measures_bytes()
     for card in picture.cards:
@@ -62,18 +81,21 @@ def _digraph(picture: Picture, theme: Theme, prefix: str) -> graphviz.Digraph:
         style = "rounded,filled,dashed" if card.kind == "cut" else "rounded,filled"
         graph.node(
             card.key,
-            label=_label(card, theme, tight),
+            label=_label(card, theme, tight, staging.room.get(card.key, "")),
             id=f"{prefix}-{card.key}",
-            fillcolor=fill,
-            color=border,
-            style=style,
-            penwidth="3" if isinstance(card, Changed) else "1",
+            **{
+                "fillcolor": fill,
+                "color": border,
+                "style": style,
+                "penwidth": "3" if isinstance(card, Changed) else "1",
+                **staging.marks.get(card.key, {}),
+            },
         )
     if picture.groups:
         _lay_out(graph, picture, theme, prefix)
         return graph
     for i, edge in enumerate(picture.edges):
-        _add_edge(graph, edge, theme, f"{prefix}-e{i}")
+        _add_edge(graph, edge, theme, prefix, f"e{i}", staging.marks)
     return graph
 
 
@@ -171,7 +193,7 @@ def _add_straight(
         )  # fmt: skip
 
 
-def _label(card: Card, theme: Theme, tight: bool) -> str:
+def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     """The card as an HTML-like label: a title, then data and grad with their numbers."""
     if card.kind == "cut":
         return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{_text(card.name)}</FONT></TD></TR>')
@@ -185,9 +207,9 @@ def _label(card: Card, theme: Theme, tight: bool) -> str:
     if card.expression:
         gap = "" if tight and not card.name.isascii() else " "
         title += f'<FONT COLOR="{theme.muted}">{gap}= {_text(card.expression)}</FONT>'
-    rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", _text(card.data), theme.data, theme)}'
+    rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:
-        rows += _row("grad", f"<B>{_text(card.grad)}</B>", theme.gradient, theme)
+        rows += _row("grad", card.grad, theme.gradient, theme, "<B>", "</B>", room)
     return _boxed(rows)
 
 
@@ -207,44 +229,91 @@ def _boxed(rows: str) -> str:
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>>'
 
 
-def _row(what: str, shown: str, colour: str, theme: Theme) -> str:
+def _row(
+    what: str, number: str, colour: str, theme: Theme, start: str = "", end: str = "", room: str = ""
+) -> str:
     small = '<FONT POINT-SIZE="11"'
+    width = max(44, round(text_width(room, 11.0)) + 4 if room else 0)
     return (
         f'<TR><TD ALIGN="LEFT" WIDTH="28">{small} COLOR="{theme.muted}">{what}</FONT></TD>'
-        f'<TD ALIGN="RIGHT" WIDTH="44">{small} COLOR="{colour}">{shown}</FONT></TD></TR>'
+        f'<TD ALIGN="RIGHT" WIDTH="{width}">{small} COLOR="{colour}">{start}{_text(number)}{end}</FONT></TD></TR>'
     )
 
 
-def _add_edge(graph: graphviz.Digraph, edge: Edge, theme: Theme, key: str) -> None:
-    graph.edge(
-        edge.operand, edge.result, label=edge.local, id=f"{key}-forward", color=theme.forward,
-        fontcolor=theme.local, penwidth="1",
-    )  # fmt: skip
+def _add_edge(
+    graph: graphviz.Digraph,
+    edge: Edge,
+    theme: Theme,
+    prefix: str,
+    key: str,
+    marks: Mapping[str, Mapping[str, str]],
+) -> None:
+    forward = {"color": theme.forward, "fontcolor": theme.local, "penwidth": "1"}
+    forward |= marks.get(f"{key}-forward", {})
+    graph.edge(edge.operand, edge.result, label=edge.local, id=f"{prefix}-{key}-forward", **forward)
     if edge.contribution is not None:
         # Laid out as a second edge beside the forward one, with its arrow at the operand.
+        backward = {
+            "color": theme.backward, "fontcolor": theme.gradient, "penwidth": f"{edge.width:g}",
+            "style": "dashed" if edge.vanished else "solid", **marks.get(f"{key}-backward", {}),
+        }  # fmt: skip
         graph.edge(
-            edge.operand, edge.result, dir="back", label=edge.contribution, id=f"{key}-backward",
-            color=theme.backward, fontcolor=theme.gradient, penwidth=f"{edge.width:g}",
-            style="dashed" if edge.vanished else "solid",
+            edge.operand, edge.result, dir="back", label=edge.contribution,
+            id=f"{prefix}-{key}-backward", **backward,
         )  # fmt: skip
+
+
+_CARD = re.compile(r'<g id="([^"]*)" class="node">.*?</g>', re.DOTALL)
+_TEXT = re.compile(r'(<text [^>]*?text-anchor=")start(" x=")([^"]*)"')
+
+
+def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
+    """End the numbers of a card where its columns end, whatever font is there; named by class too.
+
+    The layout program measures letters like − too wide, and a page may replace what a gradient reads.
+    """
+    rows = {
+        f"{prefix}-{card.key}": ["data"] if card.grad is None else ["data", "grad"]
+        for card in picture.cards
+        if card.kind in ("leaf", "operation", "output") and not isinstance(card, Summary)
+    }
+
+    def align(match: re.Match[str]) -> str:
+        card, kinds = match[0], rows.get(unescape(match[1]))
+        texts = list(_TEXT.finditer(card))
+        if not kinds or len(texts) <= 2 * len(kinds):
+            return card
+        outline = [float(x) for x in re.findall(r"([-\d.]+),", card[: texts[0].start()])]
+        words, numbers = texts[-2 * len(kinds) :: 2], texts[-2 * len(kinds) + 1 :: 2]
+        right = min(outline) + max(outline) - float(words[0][3])
+        for kind, text in reversed(list(zip(kinds, numbers, strict=True))):
+            start = text[1].replace("<text ", f'<text class="{kind}" ')
+            card = f'{card[: text.start()]}{start}end{text[2]}{right:.2f}"{card[text.end() :]}'
+        return card
+
+    return _CARD.sub(align, svg)
 
 
 class Drawing:
     """A graph drawn as it was when :func:`draw` was called: inline in a notebook, or saved."""
 
-    def __init__(self, picture: Picture, theme: Theme, timeout: float) -> None:
+    def __init__(
+        self, picture: Picture, theme: Theme, timeout: float = TIMEOUT, staging: Staging = STILL
+    ) -> None:
         self._picture = picture
         self._theme = theme
         self._timeout = timeout
+        self._staging = staging
         # Two pictures on one page must not share ids, nor a notebook run again have others than before.
         content = f"{zlib.crc32(repr((picture, theme)).encode('utf-8', 'replace')):08x}"
         _times_drawn[content] += 1
-        self._prefix = f"glassgrad-{content}-{_times_drawn[content]}"
+        #: What every id of the picture begins with.
+        self.prefix = f"glassgrad-{content}-{_times_drawn[content]}"
 
     @cached_property
     def graph(self) -> graphviz.Digraph:
         """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
-        return _digraph(self._picture, self._theme, self._prefix)
+        return digraph(self._picture, self._theme, self.prefix, self._staging)
 
     @property
     def alt(self) -> str:
@@ -262,6 +331,7 @@ class Drawing:
             return f"<title>{escape(names.get(match[1], ''))}</title>"
 
         text = re.sub(r"<title>(.*?)</title>", title, text).replace("<title></title>\n", "")
+        text = _flush_right(text, self._picture, self.prefix)
         told = f'role="img" aria-label="{escape(self.alt)}"'
         return text.replace("<svg ", f'<svg {told} style="max-width:100%;height:auto" ', 1)
 
@@ -280,8 +350,16 @@ class Drawing:
 
     @cached_property
     def png(self) -> bytes:
-        """The picture as a PNG file, two pixels to the point."""
-        return render(self.graph.source, "png", self._timeout)
+        """The picture as a PNG file: two pixels to the pixel of a page, or fewer if it is very large."""
+        width, height = self.size
+        scale = min(2.0, math.sqrt(PNG_PIXELS / (width * height)))
+        return render(self.graph.source, "png", self._timeout, dots=96.0 * scale)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in the pixels of a page, 96 to the inch."""
+        width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', self.svg)[:2]
+        return float(width) / 72 * 96, float(height) / 72 * 96
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to ``graph.svg``, ``.png`` or ``.dot``, by the ending of the name."""
@@ -317,10 +395,10 @@ class Drawing:
             svg, png = self._svg_on_page, self.png
         except (RenderError, ImportError) as error:
             return {"text/plain": f"{error}\n\n{self}"}, {}
-        width, height = struct.unpack(">II", png[16:24])
+        width, height = map(round, self.size)
         return (
             {"image/svg+xml": svg, "image/png": base64.b64encode(png).decode(), "text/plain": str(self)},
-            {"image/png": {"width": width // 2, "height": height // 2, "alt": self.alt}},
+            {"image/png": {"width": width, "height": height, "alt": self.alt}},
         )
 
 

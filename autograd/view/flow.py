@@ -125,7 +125,7 @@ class GradientFlow(Drawing):
     @cached_property
     def graph(self) -> graphviz.Digraph:
         """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
-        graph = new_graph(self._theme, self._prefix)
+        graph = new_graph(self._theme, self.prefix)
         self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
         return graph
 
@@ -194,7 +194,7 @@ class GradientFlow(Drawing):
         if tile.gradient:
             label += "<BR/>" + lettering(tile.gradient, ink, 12.0)
         graph.node(
-            tile.key, label=f"<{label}>", id=f"{self._prefix}-{tile.key}", pos=f"{x:.2f},0", fixedsize="true",
+            tile.key, label=f"<{label}>", id=f"{self.prefix}-{tile.key}", pos=f"{x:.2f},0", fixedsize="true",
             width=f"{width / 72:.4f}", height=f"{HEIGHT / 72:.4f}", fillcolor=fill, color=border,
             style="rounded,filled,dashed" if tile.dashed or tile.key == "cut" else "rounded,filled",
         )  # fmt: skip
@@ -209,7 +209,7 @@ class GradientFlow(Drawing):
         return width
 
     def _join(self, graph: graphviz.Digraph, tile: Tile, to: str, start: float, label: str) -> None:
-        graph.edge(f"{tile.key}:e", f"{to}:w", color=self._theme.forward, id=f"{self._prefix}-{tile.key}-on")
+        graph.edge(f"{tile.key}:e", f"{to}:w", color=self._theme.forward, id=f"{self.prefix}-{tile.key}-on")
         if label:
             graph.node(
                 f"{tile.key}-on", label=f"<{lettering(label, self._theme.local, 10.5)}>",
@@ -223,7 +223,7 @@ class GradientFlow(Drawing):
         label = lettering(card.name, theme.ink, 12.0, bold=True)
         label += "<BR/>" + lettering(card.data, theme.data, 12.0)
         graph.node(
-            card.key, label=f"<{label}>", id=f"{self._prefix}-{card.key}", pos=f"{left + width / 2:.2f},0",
+            card.key, label=f"<{label}>", id=f"{self.prefix}-{card.key}", pos=f"{left + width / 2:.2f},0",
             fixedsize="true", width=f"{width / 72:.4f}", height=f"{HEIGHT / 72:.4f}", fillcolor=fill,
             color=border, style="rounded,filled",
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..backward import cotangents, regroup, topological_order
@@ -16,6 +16,12 @@ LIMIT = 120
 #: With more arrows than this their numbers are left out: they would be unreadable, and placing them
 #: takes the layout from a second to half a minute.
 LABELLED = 60
+
+#: What stands for a gradient that no backward pass has computed: never 0.
+UNKNOWN = "·"
+
+#: What tells the gradient of a Value, or None.
+Gradient = Callable[[Value], float | None]
 
 
 class Card(NamedTuple):
@@ -105,44 +111,69 @@ def arrow_width(contribution: float) -> float:
     return round(0.8 + 3.2 * min(1.0, max(0.0, (size + 4.0) / 6.0)), 2)
 
 
+def stored(value: Value) -> float | None:
+    """The gradient that a backward pass left in a Value; None if it has none."""
+    return value.grad
+
+
 def picture_of(root: Value, limit: int | None = LIMIT) -> Picture:
     """The graph below ``root`` as it is now; beyond ``limit`` Values, the part nearest the root."""
     order = topological_order(root)
     names = Names(order)
-    shown = set(order) if limit is None or len(order) <= limit else _nearest(root, limit)
-    keys = {value: f"v{i}" for i, value in enumerate(order)}
+    if limit is None or len(order) <= limit:
+        return picture_from(order, names, set(order))
+    note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: draw(…, limit=None) draws them all"
+    return picture_from(order, names, _nearest(root, limit), notes=[note])
+
+
+def picture_from(
+    order: list[Value],
+    names: Names,
+    shown: set[Value],
+    gradient: Gradient = stored,
+    notes: Sequence[str] = (),
+) -> Picture:
+    """The Values of ``order`` that are in ``shown``, with the gradients that ``gradient`` tells.
+
+    The arrows of a Value come in the order of its operands. ``notes`` say what was left out.
+    """
+    keys = keys_of(order)
     cards: list[Card] = []
     edges: list[Edge] = []
     for value in order:
         if value in shown:
-            cards.append(_card(value, keys[value], root, names))
-            _add_operands(value, keys, shown, cards, edges)
-    notes = []
-    if len(shown) < len(order):
-        notes.append(
-            f"the {len(shown):,} Values nearest {names.root}, of {len(order):,}: "
-            "draw(…, limit=None) draws them all"
-        )
-    notes += _reservations(order, names)
+            cards.append(_card(value, keys[value], order[-1], names, gradient))
+            _add_operands(value, keys, shown, gradient, cards, edges)
+    notes = [*notes, *_reservations(order, names, gradient)]
     if len(edges) > LABELLED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
         notes.append(f"with more than {LABELLED} arrows their numbers are left out")
     return Picture(cards, edges, "; ".join(notes))
 
 
-def _reservations(order: list[Value], names: Names) -> list[str]:
+def keys_of(order: Sequence[Value]) -> dict[Value, str]:
+    """The key of each Value's card."""
+    return {value: f"v{i}" for i, value in enumerate(order)}
+
+
+def cut_key(key: str) -> str:
+    """The key of the card that stands for the operands of a Value which are left out."""
+    return f"{key}cut"
+
+
+def _reservations(order: list[Value], names: Names, gradient: Gradient = stored) -> list[str]:
     """Where the numbers shown do not add up, and why: overwritten data, gradients of earlier passes."""
     if overwritten := stale(order, names):
         return [overwritten]
     received: dict[Value, list[float]] = {}
     for value in order:
-        if value.primitive is not None and value.grad is not None:
-            for operand, part in zip(value.operands, cotangents(value, value.grad), strict=True):
+        if value.primitive is not None and (upstream := gradient(value)) is not None:
+            for operand, part in zip(value.operands, cotangents(value, upstream), strict=True):
                 if isinstance(operand, Value):
                     received.setdefault(operand, []).append(part)
     for leaf in order:
-        if leaf.is_leaf and leaf.grad is not None and leaf in received:
-            grad, total = leaf.grad, sum(received[leaf])
+        if leaf.is_leaf and leaf in received and (grad := gradient(leaf)) is not None:
+            total = sum(received[leaf])
             if abs(grad - total) > 1e-9 * sum(map(abs, received[leaf])):
                 return [
                     f"the gradient of {names[leaf]} is {number(grad)}, its arrows bring {number(total)}: "
@@ -185,18 +216,24 @@ def _nearest(root: Value, limit: int) -> set[Value]:
     return shown
 
 
-def _card(value: Value, key: str, root: Value, names: Names) -> Card:
+def _card(value: Value, key: str, root: Value, names: Names, gradient: Gradient) -> Card:
     kind = "output" if value is root else "leaf" if value.is_leaf else "operation"
-    grad = "·" if value.grad is None else number(value.grad)
-    return Card(key, kind, names[value], operation(value, names), number(value.data), grad)
+    grad = gradient(value)
+    shown = UNKNOWN if grad is None else number(grad)
+    return Card(key, kind, names[value], operation(value, names), number(value.data), shown)
 
 
 def _add_operands(
-    value: Value, keys: dict[Value, str], shown: set[Value], cards: list[Card], edges: list[Edge]
+    value: Value,
+    keys: dict[Value, str],
+    shown: set[Value],
+    gradient: Gradient,
+    cards: list[Card],
+    edges: list[Edge],
 ) -> None:
-    key = keys[value]
+    key, upstream = keys[value], gradient(value)
     locals_of = cotangents(value, 1.0)
-    passed = None if value.grad is None else cotangents(value, value.grad)
+    passed = None if upstream is None else cotangents(value, upstream)
     hidden = 0
     for i, operand in enumerate(value.operands):
         if isinstance(operand, Value):
@@ -209,7 +246,7 @@ def _add_operands(
             cards.append(Card(constant, "constant", "", "", number(operand), None))
             edges.append(Edge(constant, key, "", None, 0.8, False))
     if hidden:
-        cut = f"{key}cut"
+        cut = cut_key(key)
         what = "operand" if hidden == 1 else "operands"
         cards.append(Card(cut, "cut", f"… {hidden} more {what}", "", "", None))
         edges.append(Edge(cut, key, "", None, 0.8, False))
@@ -238,7 +275,11 @@ def describe(picture: Picture) -> str:
             parts.append(f"constant {card.data}")
             continue
         grad = (
-            "" if card.grad is None else ", not computed" if card.grad == "·" else f", gradient {card.grad}"
+            ""
+            if card.grad is None
+            else ", not computed"
+            if card.grad == UNKNOWN
+            else f", gradient {card.grad}"
         )
         if isinstance(card, Summary):
             what = ", ".join(part for part in (label_of.get(card.key), card.expression) if part)

@@ -36,12 +36,15 @@ def measures_bytes() -> bool:
     return "graphviz-pure" in Path(layout_program() or "").name
 
 
-def render(source: str, form: str, timeout: float = TIMEOUT) -> bytes:
-    """The picture of a DOT source as "svg" or "png"; raises RenderError."""
+def render(source: str, form: str, timeout: float = TIMEOUT, dots: float = 192.0) -> bytes:
+    """The picture of a DOT source as "svg" or "png", this with so many dots to the inch.
+
+    Raises RenderError.
+    """
     program = layout_program()
     if program is None:
         raise RenderError(f"no program to lay out the graph was found: {_REMEDY}")
-    flags = ["-Gdpi=192"] if form == "png" else []
+    flags = [f"-Gdpi={dots:.4g}"] if form == "png" else []
     try:
         done = subprocess.run(
             [program, f"-T{form}", *flags], input=source.encode(), capture_output=True, timeout=timeout

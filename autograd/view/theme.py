@@ -96,3 +96,39 @@ def theme_named(name: str) -> Theme:
     if name not in THEMES:
         raise ValueError(f"there is no theme {name!r}; choose one of {', '.join(map(repr, THEMES))}")
     return THEMES[name]
+
+
+def _colours(theme: Theme) -> dict[str, str]:
+    """The colours of a theme, by the name of the CSS variable that stands for each; without those of networks."""
+    plain = {
+        name.replace("_", "-"): colour for name, colour in theme._asdict().items() if isinstance(colour, str)
+    }
+    cards = {
+        f"{kind}-{part}": colour
+        for kind, pair in theme.cards.items()
+        for part, colour in zip(("fill", "border"), pair, strict=True)
+    }
+    return plain | cards
+
+
+#: The colours that no page has, each for a CSS variable: what is drawn in them follows its reader.
+_STANDS_FOR = {name: f"#{number:06x}" for number, name in enumerate(_colours(LIGHT), start=0x0F00F1)}
+VARIABLES = LIGHT._replace(
+    **{name: _STANDS_FOR[name] for name in LIGHT._fields if name in _STANDS_FOR},
+    box=(_STANDS_FOR["paper"],) * 2,
+    flow=(_STANDS_FOR["backward"],),
+    cards={kind: (_STANDS_FOR[f"{kind}-fill"], _STANDS_FOR[f"{kind}-border"]) for kind in LIGHT.cards},
+)
+
+
+def with_variables(svg: str) -> str:
+    """An SVG that was drawn with ``VARIABLES``, its colours those of :func:`css_variables`."""
+    for name, colour in _STANDS_FOR.items():
+        svg = svg.replace(f'"{colour}"', f'"var(--{name})"')
+    return svg
+
+
+def css_variables() -> str:
+    """The declaration of every colour, light and dark, by the ``color-scheme`` of where it is used."""
+    light, dark = _colours(LIGHT), _colours(DARK)
+    return "".join(f"--{name}:light-dark({light[name]},{dark[name]});" for name in light)

@@ -8,7 +8,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from html import escape, unescape
 from pathlib import Path
@@ -20,7 +20,7 @@ from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph
 from .rendering import TIMEOUT, RenderError, measures_bytes, render
 from .text import text_of
-from .theme import Theme, theme_named
+from .theme import FAINT, Theme, theme_named
 
 if TYPE_CHECKING:
     import graphviz
@@ -37,11 +37,12 @@ _times_drawn: Counter[str] = Counter()
 class Staging(NamedTuple):
     """How one moment of a pass is drawn so that every other moment has the same layout.
 
-    ``room``: by the key of a card, the widest text that its gradient ever shows. ``marks``: DOT
-    attributes by the id, without prefix, of what they change: ``v3``, ``e0-backward``.
+    ``room``: by the key of a card, the widest text that its gradient ever shows. ``faint``: what is
+    still to come, ``marks``: DOT attributes, both by ids without prefix: ``v3``, ``e0-backward``.
     """
 
     room: Mapping[str, str] = {}
+    faint: Collection[str] = ()
     marks: Mapping[str, Mapping[str, str]] = {}
 
 
@@ -68,7 +69,7 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
         edge_attr={**font, "fontsize": "10.5", "arrowsize": ".7"},
     )  # fmt: skip
     if note:
-        graph.attr(label=f"<{'<BR/>'.join(map(_text, note.splitlines()))}>", labelloc="b")
+        graph.attr(label=f"<{'<BR/>'.join(map(literal, note.splitlines()))}>", labelloc="b")
     return graph
 
 
@@ -76,12 +77,14 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
     """The picture as a graphviz graph, in which every id begins with ``prefix``."""
     graph = new_graph(theme, prefix, picture.note)
     tight = measures_bytes()
+    faint = theme.faint()
     for card in picture.cards:
-        fill, border = theme.cards.get(card.kind, (theme.box[0], theme.box[0]))
+        ink = faint if card.key in staging.faint else theme
+        fill, border = ink.cards.get(card.kind, (ink.box[0], ink.box[0]))
         style = "rounded,filled,dashed" if card.kind == "cut" else "rounded,filled"
         graph.node(
             card.key,
-            label=_label(card, theme, tight, staging.room.get(card.key, "")),
+            label=_label(card, ink, tight, staging.room.get(card.key, "")),
             id=f"{prefix}-{card.key}",
             **{
                 "fillcolor": fill,
@@ -95,18 +98,18 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
         _lay_out(graph, picture, theme, prefix)
         return graph
     for i, edge in enumerate(picture.edges):
-        _add_edge(graph, edge, theme, prefix, f"e{i}", staging.marks)
+        _add_edge(graph, edge, theme, prefix, f"e{i}", staging)
     return graph
 
 
-def _text(text: str) -> str:
+def literal(text: str) -> str:
     """A text as it stands in an HTML-like label, where a backslash starts an escape such as ``\\N``."""
     return escape(text).replace("\\", "\\\\")
 
 
 def lettering(text: str, colour: str, size: float, bold: bool = False) -> str:
     """A text in a colour and size, for an HTML-like label."""
-    shown = f"<B>{_text(text)}</B>" if bold else _text(text)
+    shown = f"<B>{literal(text)}</B>" if bold else literal(text)
     return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour}">{shown}</FONT>'
 
 
@@ -122,7 +125,7 @@ def _lay_out(graph: graphviz.Digraph, picture: Picture, theme: Theme, prefix: st
         if group.label:
             with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:
                 cluster.attr(
-                    bb=_corners(box), label=f"<{_text(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
+                    bb=_corners(box), label=f"<{literal(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
                 )
                 cluster.attr(lp=f"{box.x:.2f},{box.y + box.height / 2 - 18:.2f}")
                 cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
@@ -196,17 +199,17 @@ def _add_straight(
 def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     """The card as an HTML-like label: a title, then data and grad with their numbers."""
     if card.kind == "cut":
-        return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{_text(card.name)}</FONT></TD></TR>')
+        return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{literal(card.name)}</FONT></TD></TR>')
     if card.kind == "numbers":
         return _boxed(f"<TR><TD>{_numbers(card.name, card.grad, ' ', theme)}</TD></TR>")
     if card.kind == "constant":
-        return f'<<FONT COLOR="{theme.data}">{_text(card.data)}</FONT>>'
-    title = f'<FONT COLOR="{theme.ink}"><B>{_text(card.name)}</B></FONT>'
+        return f'<<FONT COLOR="{theme.data}">{literal(card.data)}</FONT>>'
+    title = f'<FONT COLOR="{theme.ink}"><B>{literal(card.name)}</B></FONT>'
     if isinstance(card, Summary):
         return _summary(card, title, theme)
     if card.expression:
         gap = "" if tight and not card.name.isascii() else " "
-        title += f'<FONT COLOR="{theme.muted}">{gap}= {_text(card.expression)}</FONT>'
+        title += f'<FONT COLOR="{theme.muted}">{gap}= {literal(card.expression)}</FONT>'
     rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:
         rows += _row("grad", card.grad, theme.gradient, theme, "<B>", "</B>", room)
@@ -216,11 +219,11 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
 def _summary(card: Summary, title: str, theme: Theme) -> str:
     """A name and how much is behind it; below, data and grad side by side."""
     small = '<FONT POINT-SIZE="11"'
-    more = f'<FONT POINT-SIZE="10" COLOR="{theme.muted}">{_text(card.expression)}</FONT>'
+    more = f'<FONT POINT-SIZE="10" COLOR="{theme.muted}">{literal(card.expression)}</FONT>'
     rows = f'<TR><TD COLSPAN="2">{title}{f" {more}" if card.expression else ""}</TD></TR>'
-    cells = f'<TD ALIGN="LEFT" WIDTH="40">{small} COLOR="{theme.data}">{_text(card.data)}</FONT></TD>'
+    cells = f'<TD ALIGN="LEFT" WIDTH="40">{small} COLOR="{theme.data}">{literal(card.data)}</FONT></TD>'
     if card.grad is not None:
-        shown = f"<B>{_text(card.grad)}</B>"
+        shown = f"<B>{literal(card.grad)}</B>"
         cells += f'<TD ALIGN="RIGHT" WIDTH="40">{small} COLOR="{theme.gradient}">{shown}</FONT></TD>'
     return _boxed(f"{rows}<TR>{cells}</TR>" if card.data else rows)
 
@@ -236,31 +239,28 @@ def _row(
     width = max(44, round(text_width(room, 11.0)) + 4 if room else 0)
     return (
         f'<TR><TD ALIGN="LEFT" WIDTH="28">{small} COLOR="{theme.muted}">{what}</FONT></TD>'
-        f'<TD ALIGN="RIGHT" WIDTH="{width}">{small} COLOR="{colour}">{start}{_text(number)}{end}</FONT></TD></TR>'
+        f'<TD ALIGN="RIGHT" WIDTH="{width}">{small} COLOR="{colour}">'
+        f"{start}{literal(number)}{end}</FONT></TD></TR>"
     )
 
 
 def _add_edge(
-    graph: graphviz.Digraph,
-    edge: Edge,
-    theme: Theme,
-    prefix: str,
-    key: str,
-    marks: Mapping[str, Mapping[str, str]],
+    graph: graphviz.Digraph, edge: Edge, theme: Theme, prefix: str, key: str, staging: Staging
 ) -> None:
-    forward = {"color": theme.forward, "fontcolor": theme.local, "penwidth": "1"}
-    forward |= marks.get(f"{key}-forward", {})
-    graph.edge(edge.operand, edge.result, label=edge.local, id=f"{prefix}-{key}-forward", **forward)
+    def drawn(which: str, colour: str, of_label: str, **attributes: str) -> dict[str, str]:
+        ends = FAINT if which in staging.faint else ""
+        given = {"id": f"{prefix}-{which}", "color": colour + ends, "fontcolor": of_label + ends}
+        return {**given, **attributes, **staging.marks.get(which, {})}
+
+    forward = drawn(f"{key}-forward", theme.forward, theme.local, label=edge.local, penwidth="1")
+    graph.edge(edge.operand, edge.result, **forward)
     if edge.contribution is not None:
         # Laid out as a second edge beside the forward one, with its arrow at the operand.
-        backward = {
-            "color": theme.backward, "fontcolor": theme.gradient, "penwidth": f"{edge.width:g}",
-            "style": "dashed" if edge.vanished else "solid", **marks.get(f"{key}-backward", {}),
-        }  # fmt: skip
-        graph.edge(
-            edge.operand, edge.result, dir="back", label=edge.contribution,
-            id=f"{prefix}-{key}-backward", **backward,
+        backward = drawn(
+            f"{key}-backward", theme.backward, theme.gradient, label=edge.contribution, dir="back",
+            penwidth=f"{edge.width:g}", style="dashed" if edge.vanished else "solid",
         )  # fmt: skip
+        graph.edge(edge.operand, edge.result, **backward)
 
 
 _CARD = re.compile(r'<g id="([^"]*)" class="node">.*?</g>', re.DOTALL)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from .formula import RELATION, Formula, Infix, Partial, Row, Words, equals, product
-from .notation import quantity
+from ..primitives import PRODUCT
+from .formula import RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
+from .notation import named, operation_formula, quantity
 from .pens import latex, mathml, text
 
 if TYPE_CHECKING:
-    from .stepping import Step
+    from .stepping import ForwardStep, Step
 
 
 def _formula(step: Step) -> Formula:
@@ -42,3 +45,28 @@ def step_latex(step: Step) -> str:
 def step_mathml(step: Step, block: bool = True) -> str:
     """The same equation as a ``<math>`` element, its numbers of the classes ``gg-grad`` and ``gg-local``."""
     return mathml(_formula(step), block)
+
+
+def _computed(step: ForwardStep) -> Formula:
+    node, names = step.node, step.names
+    symbols = operation_formula(node, partial(named, names))
+    numbers = operation_formula(node, lambda x: quantity(float(x), "data"))
+    return equals(Name(names[node]), symbols, _spaced(numbers), quantity(node.data, "data"))
+
+
+def _spaced(formula: Formula) -> Formula:
+    """The products of a formula as ``2 · 5``: between numbers, ``2·5`` would look like a decimal point."""
+    if not isinstance(formula, Infix):
+        return formula
+    parts = tuple(map(_spaced, formula.parts))
+    return replace(formula, parts=parts, wide=formula.binds == PRODUCT)
+
+
+def computed_equation(step: ForwardStep) -> str:
+    """``p = w·x = 2 · 5 = 10``."""
+    return text(_computed(step))
+
+
+def computed_mathml(step: ForwardStep, block: bool = True) -> str:
+    """The same equation as a ``<math>`` element, its numbers of the class ``gg-data``."""
+    return mathml(_computed(step), block)

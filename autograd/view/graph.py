@@ -17,6 +17,9 @@ LIMIT = 120
 #: takes the layout from a second to half a minute.
 LABELLED = 60
 
+#: More constants than this in one operation are told by their number.
+CONSTANTS = 60
+
 #: What stands for a gradient that no backward pass has computed: never 0.
 UNKNOWN = "·"
 
@@ -235,13 +238,18 @@ def _add_operands(
     locals_of = cotangents(value, 1.0)
     passed = None if upstream is None else cotangents(value, upstream)
     hidden = 0
+    constants = [
+        i for i, x in enumerate(value.operands) if not isinstance(x, Value) and not is_silent(value, i)
+    ]
+    if len(constants) > CONSTANTS:
+        hidden, constants = len(constants), []
     for i, operand in enumerate(value.operands):
         if isinstance(operand, Value):
             if operand not in shown:
                 hidden += 1
                 continue
             edges.append(edge_of(keys[operand], key, locals_of[i], None if passed is None else passed[i]))
-        elif not is_silent(value, i):
+        elif i in constants:
             constant = f"{key}c{i}"
             cards.append(Card(constant, "constant", "", "", number(operand), None))
             edges.append(Edge(constant, key, "", None, 0.8, False))

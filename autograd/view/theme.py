@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+#: What makes a colour one of 12 percent.
+FAINT = "1f"
 
 
 class Theme(NamedTuple):
@@ -26,6 +29,14 @@ class Theme(NamedTuple):
     def ink_on(self, fill: str) -> str:
         """What to write with on a fill: the ink or the colour of the paper, whichever stands out more."""
         return max(self.ink, self.paper, key=lambda ink: contrast(ink, fill))
+
+    def faint(self) -> Theme:
+        """The same colours at 12 percent, for what is still to come."""
+        cards = {kind: (fill + FAINT, border + FAINT) for kind, (fill, border) in self.cards.items()}
+        plain: dict[str, Any] = {
+            name: colour + FAINT for name, colour in self._asdict().items() if isinstance(colour, str)
+        }
+        return self._replace(**plain, cards=cards)
 
 
 def contrast(one: str, other: str) -> float:
@@ -99,7 +110,7 @@ def theme_named(name: str) -> Theme:
 
 
 def _colours(theme: Theme) -> dict[str, str]:
-    """The colours of a theme, by the name of the CSS variable that stands for each; without those of networks."""
+    """The colours of a theme by the names of CSS variables; without those of networks."""
     plain = {
         name.replace("_", "-"): colour for name, colour in theme._asdict().items() if isinstance(colour, str)
     }
@@ -109,6 +120,24 @@ def _colours(theme: Theme) -> dict[str, str]:
         for part, colour in zip(("fill", "border"), pair, strict=True)
     }
     return plain | cards
+
+
+def shades(theme: Theme) -> list[tuple[int, ...]]:
+    """The colours of a theme and those between each and its paper, as red, green and blue.
+
+    >>> shades(LIGHT)[:2]
+    [(255, 255, 255), (15, 23, 42)]
+
+    Of two that nobody tells apart there is one, for Pillow might choose the wrong one.
+    """
+    paper, *others = (tuple(bytes.fromhex(colour[1:])) for colour in _colours(theme).values())
+    found = [paper]
+    for share in (1.0, 0.75, 0.5, 0.25, int(FAINT, 16) / 255):
+        for colour in others:
+            mixed = tuple(round(share * a + (1 - share) * b) for a, b in zip(colour, paper))
+            if all(max(abs(a - b) for a, b in zip(mixed, other)) >= 10 for other in found):
+                found.append(mixed)
+    return found
 
 
 #: The colours that no page has, each for a CSS variable: what is drawn in them follows its reader.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from .dot import Staging, digraph, literal
+from .narration import narrate
 from .rendering import render
 from .scene import Scene, scene_of
 from .stepping import ForwardStep, Step, Steps
@@ -45,7 +46,8 @@ def gif(steps: Steps[Step | ForwardStep], theme: str = "light") -> bytes:
 
     pictures = [rendered(_frame(scene, step, colours)) for step in steps]
     captions = [
-        [rendered(_line(text, colours)) for text in ("".join(step.sentence), str(step))] for step in steps
+        [rendered(_line(text, colours)) for text in ("".join(sentence), str(step))]
+        for step, sentence in zip(steps, narrate(steps), strict=True)
     ]
     rows = [[picture, *lines] for picture, lines in zip(pictures, captions, strict=True)]
     width = max(image.width for row in rows for image in row) + 2 * MARGIN

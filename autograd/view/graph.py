@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..backward import cotangents, regroup, topological_order
 from ..value import Value
-from .notation import Names, is_silent, number, operation
+from .notation import Names, number, operation, visible_constants
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
@@ -238,9 +238,7 @@ def _add_operands(
     locals_of = cotangents(value, 1.0)
     passed = None if upstream is None else cotangents(value, upstream)
     hidden = 0
-    constants = [
-        i for i, x in enumerate(value.operands) if not isinstance(x, Value) and not is_silent(value, i)
-    ]
+    constants = visible_constants(value)
     if len(constants) > CONSTANTS:
         hidden, constants = len(constants), []
     for i, operand in enumerate(value.operands):

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from ..value import Value
 from .notation import operation
-
-if TYPE_CHECKING:
-    from .stepping import ForwardStep, Step
+from .stepping import ForwardStep, Step
 
 #: So many operands are named; of more, the number is told.
 NAMED = 4
 
 
-def of_step(step: Step) -> list[str]:
-    """A sentence in pieces, of which every second is a name or a formula, to be set in bold."""
+def narrate(steps: Iterable[Step | ForwardStep]) -> Iterator[list[str]]:
+    """A sentence for each step, in pieces, of which every second is a name or a formula.
+
+    >>> from autograd import steps
+    >>> ["".join(sentence) for sentence in narrate(steps(Value(2.0, label="a") * 3.0))][1]
+    'a receives from out = a·3: the gradient of out times the local derivative.'
+    """
+    node, formula = None, ""
+    for step in steps:
+        if isinstance(step.node, Value) and step.node is not node:  # once for all operands: it may have many
+            node, formula = step.node, operation(step.node, step.names)
+        yield _forward(step) if isinstance(step, ForwardStep) else _backward(step, formula)
+
+
+def _backward(step: Step, formula: str) -> list[str]:
     names, operand = step.names, step.names[step.operand]
     if step.node is None:
         return ["Backward starts at ", operand, ": its derivative with respect to itself is 1."]
@@ -26,11 +37,10 @@ def of_step(step: Step) -> list[str]:
         why = f", but nothing flows: {dead}."
     elif step.again:
         why = ". It has a gradient already: where gradients meet, they add up."
-    return ["", operand, " receives from ", f"{node} = {operation(step.node, names)}", why]
+    return ["", operand, " receives from ", f"{node} = {formula}", why]
 
 
-def of_forward_step(step: ForwardStep) -> list[str]:
-    """The same for an operation: ``p is computed from w and x.``"""
+def _forward(step: ForwardStep) -> list[str]:
     sources = list(dict.fromkeys(step.names[x] for x in step.node.operands if isinstance(x, Value)))
     pieces = ["", step.names[step.node], " is computed from "]
     if len(sources) > NAMED:

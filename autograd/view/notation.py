@@ -164,13 +164,19 @@ def is_exponent(value: Value, operand: Value | float) -> bool:
     )
 
 
-def is_silent(value: Value, position: int) -> bool:
-    """Whether an operand needs no card: a whole exponent, or a constant left at its default."""
-    op, operand = value.primitive, value.operands[position]
-    if op is None or isinstance(operand, Value):
-        return False
-    at = position - (len(value.operands) - len(op.defaults))
-    return is_exponent(value, operand) or (at >= 0 and operand == op.defaults[at])
+def visible_constants(value: Value) -> list[int]:
+    """The operands that are constants with a card: no whole exponent, nor a constant left at its default."""
+    op, operands = value.primitive, value.operands
+    if op is None:
+        return []
+    first = len(operands) - len(op.defaults)
+    return [
+        i
+        for i, x in enumerate(operands)
+        if not isinstance(x, Value)
+        and not (i >= first and x == op.defaults[i - first])
+        and not is_exponent(value, x)
+    ]
 
 
 def operation(value: Value, names: Names) -> str:

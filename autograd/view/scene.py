@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from ..backward import topological_order
 from ..value import Value
-from .graph import LIMIT, UNKNOWN, Picture, cut_key, keys_of, picture_from
+from .graph import CONSTANTS, LIMIT, UNKNOWN, Picture, cut_key, keys_of, picture_from
 from .layout import text_width
-from .notation import is_silent, number
+from .notation import number, visible_constants
 from .stepping import ForwardStep, Step, Steps
 
 #: With more arrows than this a picture is cut down further: its layout would take seconds.
@@ -145,7 +145,7 @@ def _arrows(values: list[Value]) -> int:
     """How many arrows would be drawn between these Values, and from constants to them."""
     among = set(values)
     return sum(
-        x in among if isinstance(x, Value) else not is_silent(value, i)
+        sum(isinstance(x, Value) and x in among for x in value.operands)
+        + min(len(visible_constants(value)), CONSTANTS)
         for value in values
-        for i, x in enumerate(value.operands)
     )

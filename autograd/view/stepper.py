@@ -16,6 +16,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from .dot import Drawing, Staging
+from .narration import narrate
 from .rendering import RenderError, compact
 from .scene import Scene, scene_of
 from .stepping import ForwardStep, Step, Steps
@@ -65,16 +66,17 @@ def widget(steps: Steps[Step | ForwardStep], left_out: str = "") -> str:
         "appears": scene.appears,
         "steps": [
             [
-                step.number, step.sentence, equation, *scene.focus[step.number],
+                step.number, sentence, equation, *scene.focus[step.number],
                 isinstance(step, ForwardStep),
             ]
-            for step, equation in zip(steps, equations, strict=True)
+            for step, sentence, equation in zip(steps, narrate(steps), equations, strict=True)
         ],
         "tags": tags,
         "last": len(steps.whole) - 1,
     }  # fmt: skip
     literal = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    literal = literal.replace("</", "<\\/").replace("<!", "<\\u0021")  # so that nothing ends the script
+    literal = literal.replace("</", "<\\/")  # so that nothing in it ends the script, or opens another
+    literal = re.sub("<(?=!|script)", r"\\u003c", literal, flags=re.IGNORECASE)
     return (
         f'<div class="glassgrad-steps" id="{pictures.prefix}-steps">{pictures.fallback}{told}'
         f"<details><summary>{counted} as a table</summary>{table}</details>"

@@ -9,7 +9,6 @@ from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from ..backward import contributions, cotangents, topological_order
 from ..value import Value
-from . import narration
 from .equations import computed_equation, computed_mathml, step_equation, step_mathml
 from .notation import Names, number
 from .tables import text_table
@@ -43,11 +42,6 @@ class Step(NamedTuple):
         return step_mathml(self)
 
     @property
-    def sentence(self) -> list[str]:
-        """What happens, in words; every second piece is a name or a formula."""
-        return narration.of_step(self)
-
-    @property
     def row(self) -> list[str]:
         node = "" if self.node is None else self.names[self.node]
         return [str(self.number), self.names[self.operand], node, str(self), number(self.gradient)]
@@ -70,11 +64,6 @@ class ForwardStep(NamedTuple):
     def mathml(self) -> str:
         """The equation as a ``<math>`` element."""
         return computed_mathml(self)
-
-    @property
-    def sentence(self) -> list[str]:
-        """What happens, in words; every second piece is a name or a formula."""
-        return narration.of_forward_step(self)
 
     @property
     def row(self) -> list[str]:

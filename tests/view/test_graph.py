@@ -331,7 +331,7 @@ def test_contrast_is_that_of_the_guidelines() -> None:
 WRITTEN = {
     "leaf": ["ink", "muted", "data", "gradient"],
     "operation": ["ink", "muted", "data", "gradient"],
-    "output": ["ink", "muted", "data", "gradient"],
+    "output": ["ink", "muted", "data", "gradient", "local"],  # and the equation of a step
     "constant": ["data"],
     "cut": ["muted"],
     "paper": ["local", "gradient", "muted"],

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from autograd import Value, dot, logsumexp, steps, topological_order
 from autograd import sum as total_of
 from autograd.backward import regroup
-from autograd.view.stepping import Step, Steps
+from autograd.view.notation import number
+from autograd.view.stepping import SHOWN, ForwardStep, Step, Steps
 
 from ..table import bits, careful_cotangents
 
@@ -213,6 +213,7 @@ def test_an_empty_slice_is_an_empty_table() -> None:
         "far",
     ]
     assert "<tbody></tbody>" in empty._repr_mimebundle_()["text/html"]
+    assert "<script>" not in empty._repr_mimebundle_()["text/html"]
 
 
 def test_a_slice_keeps_the_numbers_of_its_steps() -> None:
@@ -220,32 +221,67 @@ def test_a_slice_keeps_the_numbers_of_its_steps() -> None:
     assert [row[0] for row in steps(loss)[4:].rows()] == ["4", "5"]
 
 
-class _Cells(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.cells: list[str] = []
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.tags.add(tag)
-        if tag in ("td", "th"):
-            self.cells.append("")
-
-    def handle_data(self, data: str) -> None:
-        self.cells[-1] += data
+# The forward pass ---------------------------------------------------------------------------------
 
 
-def test_in_a_notebook_the_table_is_html_and_labels_are_text() -> None:
-    label = "<script>&amp;</td>"
-    root = Value(3.0, label=label) * 2.0
-    whole = steps(root)
-    bundle = whole._repr_mimebundle_()
-    assert bundle["text/plain"] == repr(whole)
-    parser = _Cells()
-    parser.feed(bundle["text/html"])
-    assert parser.tags == {"table", "thead", "tbody", "tr", "th", "td"}
-    assert parser.cells == [*whole.HEADER, *(cell for row in whole.rows() for cell in row)]
-    assert label in parser.cells
+def test_the_forward_pass_comes_first_with_its_numbers() -> None:
+    *_, loss = example()
+    whole = steps(loss, forward=True)
+    assert [str(step) for step in whole[:4]] == [
+        "p = w·x = 2 · 5 = 10",
+        "h₁ = p − y = 10 − 12 = −2",
+        "loss = h₁² = (−2)² = 4",
+        "∂loss/∂loss = 1",
+    ]
+    assert [str(step) for step in whole[3:]] == [str(step) for step in steps(loss)]
+    assert [step.number for step in whole] == list(range(9))
+    assert all(isinstance(step, ForwardStep) for step in whole[:3])
+
+
+def test_the_forward_pass_of_a_leaf_has_no_step() -> None:
+    assert [str(step) for step in steps(Value(3.0, label="a"), forward=True)] == ["∂a/∂a = 1"]
+
+
+def test_products_of_numbers_do_not_look_like_decimal_points() -> None:
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    (step, *_) = steps(dot([a, b, a], [b, 0.5, a], a), forward=True)
+    assert str(step) == "out = a·b + b·0.5 + a·a + a = 2 · (−3) + (−3) · 0.5 + 2 · 2 + 2 = −1.5"
+
+
+@settings(max_examples=100, deadline=None)
+@given(graphs())
+def test_a_forward_step_tells_every_operation_once_and_in_order(root: Value) -> None:
+    told = [step.node for step in steps(root, forward=True) if isinstance(step, ForwardStep)]
+    assert told == [value for value in topological_order(root) if not value.is_leaf]
+    for step in steps(root, forward=True):
+        if isinstance(step, ForwardStep):
+            assert str(step).startswith(f"{step.names[step.node]} = ")
+            assert str(step).endswith(f" = {number(step.node.data)}")
+
+
+def test_the_table_of_both_passes() -> None:
+    header, _, first, *_ = repr(steps(example()[-1], forward=True)).splitlines()
+    assert header.split("  ")[0] == "step"
+    assert "equation" in header
+    assert re.split("  +", first.strip()) == ["0", "p", "p = w·x = 2 · 5 = 10"]
+
+
+# Too many steps -----------------------------------------------------------------------------------
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    x = Value(1.0)
+    y = x
+    for _ in range(SHOWN + 1):
+        y = y + 1.0
+    whole = steps(y)
+    assert len(whole) == SHOWN + 2
+    lines = repr(whole).splitlines()
+    assert len(lines) == 2 + SHOWN + 1
+    assert lines[-1] == ("(the first 1,000 of 1,002 steps: a slice such as steps(…)[1000:2000] shows others)")
+    rest = repr(whole[1000:2000]).splitlines()
+    assert [line.split()[0] for line in rest[2:]] == ["1000", "1001"]
+    assert whole[:SHOWN].left_out == ""
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])

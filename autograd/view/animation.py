@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from .dot import Staging, digraph, literal
 from .narration import narrate
@@ -11,14 +14,19 @@ from .scene import Scene, scene_of
 from .stepping import ForwardStep, Step, Steps
 from .theme import Theme, shades, theme_named
 
-#: A longer animation would take minutes to make, and nobody would see its end.
-FRAMES = 200
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: So many steps and Values, for nobody would see the end of more, nor read the letters.
+FRAMES, VALUES = 100, 30
 #: How long a step is shown, and how long the last one, in milliseconds.
 STEP, LAST = 1500, 4000
 #: One dot to the pixel of a page: two would make it four times as large.
 DOTS = 96.0
 #: At the sides and below, in dots.
 MARGIN = 12
+#: A picture has about as many dots at the most.
+PIXELS = 1.5e6
 
 
 def gif(steps: Steps[Step | ForwardStep], theme: str = "light") -> bytes:
@@ -35,41 +43,59 @@ def gif(steps: Steps[Step | ForwardStep], theme: str = "light") -> bytes:
             f"an animation shows 1 to {FRAMES} steps, not {len(steps):,}: save a slice, "
             f'as steps(…)[:{FRAMES}].save("steps.gif") does, or all of them as .html'
         )
-    scene = scene_of(steps)
+    scene = scene_of(steps, VALUES)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for shade in shades(colours) for channel in shade])
 
-    def rendered(source: str) -> Image.Image:
-        """The picture without the paper beside it: letters like ∂ are measured too wide."""
-        image = Image.open(io.BytesIO(render(source, "png", dots=DOTS))).convert("RGB")
+    def rendered(source: str, dots: float = DOTS) -> Image.Image:
+        return Image.open(io.BytesIO(render(source, "png", dots=dots))).convert("RGB")
+
+    def line(text: str) -> Image.Image:
+        """A line of text without the paper beside it: letters like ∂ are measured too wide."""
+        image = rendered(_line(text, colours))
         inked = ImageChops.difference(image, Image.new("RGB", image.size, colours.paper)).getbbox()
         left, _, right, _ = inked or (0, 0, image.width, 0)
         return image.crop((left, 0, right, image.height))
 
-    pictures = [rendered(_frame(scene, step, colours)) for step in steps]
-    captions = [
-        [rendered(_line(text, colours)) for text in ("".join(sentence), str(step))]
-        for step, sentence in zip(steps, narrate(steps), strict=True)
-    ]
-    rows = [[picture, *lines] for picture, lines in zip(pictures, captions, strict=True)]
-    width = max(image.width for row in rows for image in row) + 2 * MARGIN
-    height = sum(max(image.height for image in column) for column in zip(*rows, strict=True)) + MARGIN
-    whole = []
-    for row in rows:
-        frame = Image.new("RGB", (width, height), colours.paper)
-        top = 0
-        for image, column in zip(row, zip(*rows, strict=True), strict=True):
-            frame.paste(image, ((width - image.width) // 2, top))
-            top += max(other.height for other in column)
-        whole.append(frame)
-    # One palette for all, so that what stays the same from frame to frame is not written again.
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for shade in shades(colours) for channel in shade])
-    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in whole]
+    def caption(step: Step | ForwardStep, sentence: list[str]) -> Image.Image:
+        texts = ["".join(sentence), str(step), *filter(None, [scene.picture.note])]
+        return _stacked([line(text) for text in texts], colours.paper)
+
+    def frame(step: Step | ForwardStep, below: Image.Image) -> Image.Image:
+        """In one palette for all, so that what stays as it was in the last frame is not written again."""
+        picture = rendered(_frame(scene, step, colours), dots)
+        whole = _stacked([picture, below], colours.paper, size)
+        return whole.quantize(palette=palette, dither=Image.Dither.NONE)
+
+    with ThreadPoolExecutor() as pool:  # what takes time are the programs that lay out
+        captions = list(pool.map(caption, steps, narrate(steps)))
+        first = rendered(_frame(scene, steps[0], colours))
+        dots = DOTS * min(1.0, math.sqrt(PIXELS / (first.width * first.height)))
+        first = rendered(_frame(scene, steps[0], colours), dots)
+        size = (
+            max(image.width for image in [first, *captions]) + 2 * MARGIN,
+            first.height + max(image.height for image in captions) + MARGIN,
+        )
+        frames = list(pool.map(frame, steps, captions))
     file = io.BytesIO()
     frames[0].save(
         file, "GIF", save_all=True, append_images=frames[1:], loop=0,
         duration=[STEP] * (len(frames) - 1) + [LAST],
     )  # fmt: skip
     return file.getvalue()
+
+
+def _stacked(images: list[Image.Image], paper: str, size: tuple[int, int] | None = None) -> Image.Image:
+    """Images below one another, centred."""
+    from PIL import Image
+
+    width, height = size or (max(x.width for x in images), sum(x.height for x in images))
+    whole = Image.new("RGB", (width, height), paper)
+    top = 0
+    for image in images:
+        whole.paste(image, ((width - image.width) // 2, top))
+        top += image.height
+    return whole
 
 
 def _frame(scene: Scene, step: Step | ForwardStep, theme: Theme) -> str:

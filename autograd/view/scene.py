@@ -56,11 +56,11 @@ class Scene(NamedTuple):
         return known[-1] if known else UNKNOWN
 
 
-def scene_of(steps: Steps[Step | ForwardStep]) -> Scene:
-    """The scene of some steps: the whole graph, or if it is too large the part that they reach."""
+def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
+    """The scene of some steps: the whole graph, or of one of more than ``limit`` Values what they reach."""
     order = topological_order(steps.root)
     keys = keys_of(order)
-    shown = _reached(steps, order)
+    shown = _reached(steps, order, limit)
     names = steps.whole[0].names
     totals: dict[Value, float] = {}
     for step in steps.whole:
@@ -116,12 +116,12 @@ def scene_of(steps: Steps[Step | ForwardStep]) -> Scene:
     return Scene(picture, gradients, appears, focus)
 
 
-def _reached(steps: Iterable[Step | ForwardStep], order: list[Value]) -> set[Value]:
-    if len(order) <= LIMIT and _arrows(order) <= ARROWS:
+def _reached(steps: Iterable[Step | ForwardStep], order: list[Value], limit: int) -> set[Value]:
+    if len(order) <= limit and _arrows(order) <= ARROWS:
         return set(order)
     found: dict[Value, None] = {}
     for value in _values_of(steps):
-        if value not in found and len(found) == LIMIT:
+        if value not in found and len(found) == limit:
             break
         found[value] = None
     reached = list(found) or order[-1:]

@@ -126,9 +126,9 @@
   const follow = () => {
     const { jpThemeLight } = document.body.dataset;
     const name = `${document.body.className} ${document.documentElement.getAttribute("theme") ?? ""}`;
-    const isDark = jpThemeLight ? jpThemeLight === "false" : /\bvscode-(dark|high-contrast(?!-light))|\bdark$/.test(name);
     const isLight = jpThemeLight === "true" || /\bvscode-(light|high-contrast-light)/.test(name);
-    host.style.colorScheme = isDark ? "dark" : isLight ? "light" : "light dark";
+    const isDark = jpThemeLight === "false" || /\bvscode-(dark|high-contrast)|\bdark$/.test(name);
+    host.style.colorScheme = isLight ? "light" : isDark ? "dark" : "light dark";
   };
   follow();
   const watch = new MutationObserver(follow);

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograd import Value, steps
-from autograd.view.animation import FRAMES, LAST, STEP
+from autograd.view.animation import FRAMES, LAST, PIXELS, STEP
 from autograd.view.theme import theme_named
 
 from .test_notation import HOSTILE
@@ -63,10 +63,23 @@ def test_too_many_steps_are_refused_with_the_way_to_show_some(tmp_path: Path) ->
     y = Value(1.0)
     for _ in range(FRAMES):
         y = y + 1.0
-    with pytest.raises(ValueError, match=rf"1 to {FRAMES} steps, not 201: save a slice"):
+    with pytest.raises(ValueError, match=rf"1 to {FRAMES} steps, not 101: save a slice"):
         steps(y).save(tmp_path / "steps.gif")
     with Image.open(steps(y)[5:8].save(tmp_path / "part.gif")) as animation:
         assert animation.n_frames == 3
+
+
+def test_a_large_graph_is_animated_in_part_and_says_so(tmp_path: Path) -> None:
+    y = Value(1.0)
+    for _ in range(500):
+        y = y * 1.01
+    with (
+        Image.open(steps(y)[:3].save(tmp_path / "large.gif")) as large,
+        Image.open(steps(Value(1.0)).save(tmp_path / "small.gif")) as small,
+    ):
+        assert large.n_frames == 3
+        assert large.width * large.height < 2 * PIXELS
+        assert large.width > 700 > small.width  # it has a line more, which says what is left out
 
 
 def test_no_steps_are_refused(tmp_path: Path) -> None:

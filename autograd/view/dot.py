@@ -212,7 +212,7 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
         title += f'<FONT COLOR="{theme.muted}">{gap}= {literal(card.expression)}</FONT>'
     rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:
-        rows += _row("grad", card.grad, theme.gradient, theme, "<B>", "</B>", room)
+        rows += _row("grad", card.grad, theme.gradient, theme, bold=True, room=room)
     return _boxed(rows)
 
 
@@ -232,15 +232,11 @@ def _boxed(rows: str) -> str:
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>>'
 
 
-def _row(
-    what: str, number: str, colour: str, theme: Theme, start: str = "", end: str = "", room: str = ""
-) -> str:
-    small = '<FONT POINT-SIZE="11"'
+def _row(what: str, number: str, colour: str, theme: Theme, bold: bool = False, room: str = "") -> str:
     width = max(44, round(text_width(room, 11.0)) + 4 if room else 0)
     return (
-        f'<TR><TD ALIGN="LEFT" WIDTH="28">{small} COLOR="{theme.muted}">{what}</FONT></TD>'
-        f'<TD ALIGN="RIGHT" WIDTH="{width}">{small} COLOR="{colour}">'
-        f"{start}{literal(number)}{end}</FONT></TD></TR>"
+        f'<TR><TD ALIGN="LEFT" WIDTH="28">{lettering(what, theme.muted, 11.0)}</TD>'
+        f'<TD ALIGN="RIGHT" WIDTH="{width}">{lettering(number, colour, 11.0, bold)}</TD></TR>'
     )
 
 

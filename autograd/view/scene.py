@@ -69,8 +69,8 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     notes = []
     if len(shown) < len(order):
         notes.append(
-            f"the picture has the {len(shown):,} of {len(order):,} Values that these steps reach first, "
-            "that of a slice those of its own"
+            f"the picture has the {len(shown):,} of {len(order):,} Values that these steps reach first; "
+            "a slice of the steps shows its own part"
         )
     picture = picture_from(order, names, set(shown), totals.get, notes)
 

@@ -122,18 +122,15 @@
     show(keys[event.key]());
   });
 
-  // Light or dark: as the notebook says, else as the reader's system does.
-  const follow = () => {
-    const { jpThemeLight } = document.body.dataset;
-    const name = `${document.body.className} ${document.documentElement.getAttribute("theme") ?? ""}`;
-    const isLight = jpThemeLight === "true" || /\bvscode-(light|high-contrast-light)/.test(name);
-    const isDark = jpThemeLight === "false" || /\bvscode-(dark|high-contrast)|\bdark$/.test(name);
-    host.style.colorScheme = isLight ? "light" : isDark ? "dark" : "light dark";
-  };
-  follow();
-  const watch = new MutationObserver(follow);
-  watch.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light"] });
-  watch.observe(document.documentElement, { attributes: true, attributeFilter: ["theme"] });
+  // Light or dark as the notebook says (JupyterLab, VS Code, Colab), else as the reader's system does.
+  // Outside the shadow root, whose own rules cannot ask what is around it.
+  const theme = document.createElement("style");
+  theme.textContent = `
+    :is([data-jp-theme-light="true"], .vscode-light) .glassgrad-stepper { color-scheme: light; }
+    :is([data-jp-theme-light="false"], .vscode-dark, .vscode-high-contrast, [theme="dark"]) .glassgrad-stepper
+      { color-scheme: dark; }
+    .vscode-high-contrast-light .glassgrad-stepper.glassgrad-stepper { color-scheme: light; }`;
+  place.append(theme);
 
   const still = place.querySelector(".glassgrad-picture");
   if (still) still.replaceWith(host);

@@ -175,8 +175,8 @@ def steps(root: Value, *, forward: bool = False) -> Steps[Step] | Steps[Step | F
 
     With ``forward`` the operations of the forward pass come first, as they do in a training step. In a
     notebook the steps are a page to step through; ``.save("steps.html")`` and ``.save("steps.gif")``
-    keep it. They show 1,000 steps and the nearest 120 Values at the most, and say so; of a longer
-    pass, ``steps(root)[1000:2000]`` shows the next.
+    keep it. They show 1,000 steps, and a picture of the 120 Values that these reach first, and
+    say so; of a longer pass, ``steps(root)[1000:2000]`` shows the next, with its own part of the graph.
     """
     if not isinstance(root, Value):
         raise TypeError(f"steps() takes the Value to start from, not {type(root).__name__} {root!r}")

@@ -1,4 +1,4 @@
-"""Neural networks on top of ``autograd``: neurons, layers, MLPs."""
+"""Neural networks on top of ``autograd``: neurons, layers, MLPs, recurrent cells."""
 
 import autograd
 
@@ -13,18 +13,23 @@ from .layers import MLP, Layer, Neuron
 from .losses import binary_cross_entropy_with_logits, hinge_loss, mse_loss
 from .module import Module, Parameter, functional_call
 from .optim import SGD
+from .recurrent import LSTMCell, RNNCell, detached, unroll
 
 __all__ = [
     "MLP",
     "SGD",
+    "LSTMCell",
     "Layer",
     "Module",
     "Neuron",
     "Parameter",
+    "RNNCell",
     "binary_cross_entropy_with_logits",
     "data",
+    "detached",
     "functional_call",
     "hinge_loss",
     "init",
     "mse_loss",
+    "unroll",
 ]

@@ -37,13 +37,13 @@ def _activation(name: str) -> Callable[[Value], Value] | None:
     return function
 
 
-def _sample(x: Any, width: int, what: str) -> Inputs:
+def _sample(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
     """The inputs as a sequence of the right length; a single number is refused."""
     if isinstance(x, Value | str | Mapping | Set) or not hasattr(x, "__iter__"):
-        raise TypeError(f"{what} takes a sequence of {width} inputs, not {type(x).__name__} {x!r}")
+        raise TypeError(f"{what} takes a sequence of {width} {of}, not {type(x).__name__} {x!r}")
     inputs = x if type(x) is tuple else (*x,)
     if len(inputs) != width:
-        raise ValueError(f"{what} takes {width} inputs, but was given {len(inputs)}")
+        raise ValueError(f"{what} takes {width} {of}, but was given {len(inputs)}")
     return inputs
 
 

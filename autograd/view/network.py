@@ -131,11 +131,11 @@ class _Sketch:
         shown = self._layers_shown()
         for i, layer in enumerate(network.layers):
             if i in shown:
-                if i in network.between:
-                    self._add_between(f"b{i}", network.between[i])
+                self._add_between(i)
                 self._add_layer(i, layer, most)
             else:
                 self._hide_layer(i, layer, len(network.layers) - len(shown))
+        self._add_between(len(network.layers))
         if network.after:
             self._add_root()
         return Picture(self.cards, self.edges, self._note(), self.groups, self._flows())
@@ -250,9 +250,11 @@ class _Sketch:
         self.names.call(outputs, name)
         self._summarize(neuron.key, self._kind(outputs), name, more, outputs)
 
-    def _add_between(self, key: str, nodes: list[Value]) -> None:
-        self.cards.append(Summary(key, "operation", "other steps", _operations(len(nodes)), "", None))
-        self.groups.append(Group("", [[[key]]]))
+    def _add_between(self, index: int) -> None:
+        if nodes := self.network.between.get(index):
+            more = _operations(len(nodes))
+            self.cards.append(Summary(f"b{index}", "operation", "other steps", more, "", None))
+            self.groups.append(Group("", [[[f"b{index}"]]]))
 
     def _hide_layer(self, index: int, layer: Layer, count: int) -> None:
         if all(card.key != "more-layers" for card in self.cards):
@@ -284,8 +286,9 @@ class _Sketch:
                 key = f"{keys[node]}-{i}"
                 flowing = passed[i] if isinstance(x, Value) and passed is not None else None
                 edge = edge_of(key, keys[node], locals_of[i], flowing)
-                if (node, i) in entries:
-                    source = self.network.source(index, entries[node, i])
+                entry = entries.get((node, i))
+                source = None if entry is None else self.network.source(index, entry)
+                if source is not None:
                     self._pass_through(self.display.get(source, source), edge)
                     columns[0].append(key)
                     through.add(key)
@@ -359,7 +362,8 @@ class _Sketch:
         network = self.network
         note = f"{network.size:,} Values, one card per neuron"
         if network.samples > 1:
-            note += f"; of its {network.samples:,} samples, the mean of data and of |grad|"
+            uses = "samples and steps" if network.recurrent else "samples"
+            note += f"; of its {network.samples:,} {uses}, the mean of data and of |grad|"
         if self.opened:
             some = (
                 f"{len(self.opened)} of {len(self.wanted)} neurons" if self._is_partial() else "what is open"

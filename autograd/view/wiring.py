@@ -107,8 +107,8 @@ class Network:
     """Where each Value belongs (``place``: the key of its card), and the gradient between the cards.
 
     Beside the neurons there are ``inputs``, what is opposite to a weight and comes from no neuron;
-    ``between``, the operations from neuron to neuron that belong to none; and ``after``, all that
-    leads from the network to the root.
+    ``between``, the operations from neuron to neuron that belong to none, by the number of the layer
+    they stand before; and ``after``, all that leads from the network to the root.
     """
 
     def __init__(self, order: list[Value], instances: list[Instance]) -> None:
@@ -126,17 +126,53 @@ class Network:
             for neuron in layer.neurons:
                 for instance in neuron.instances:
                     self.place.update(dict.fromkeys(instance.nodes, neuron.key))
+        self._sources = self._find_sources(order)
+        self._fed_back = self._find_fed_back()
         self._slots = self._find_inputs()
         self._find_between()
         self.after = self._find_after()
         self._find_flows()
 
-    def source(self, layer: int, entry: Input) -> str:
-        """The key of the card that an input of a neuron comes from."""
+    def source(self, layer: int, entry: Input) -> str | None:
+        """The key of the card that an input of a neuron comes from; None for a number a state starts at."""
         x = entry.operand
         if isinstance(x, Value) and self._is_computed(x):
             return self.place[x]
-        return self._slots[layer, entry.position]
+        return None if self._starts_a_state(layer, entry) else self._slots[layer, entry.position]
+
+    def _starts_a_state(self, layer: int, entry: Input) -> bool:
+        """Whether it is a number where at other steps the layer sees its own answer."""
+        return (layer, entry.position) in self._fed_back and not isinstance(entry.operand, Value)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether a layer sees its own answers, so that its instances are of samples and of steps."""
+        return bool(self._fed_back)
+
+    def _find_sources(self, order: Sequence[Value]) -> dict[Value, frozenset[int]]:
+        """The layers whose answers a computed Value comes from, without another neuron on the way."""
+        layers = {
+            neuron.key: frozenset({i}) for i, layer in enumerate(self.layers) for neuron in layer.neurons
+        }
+        sources: dict[Value, frozenset[int]] = {}
+        for node in order:
+            if node in self.place:
+                sources[node] = layers[self.place[node]]
+            elif node.primitive is not None:
+                behind = [sources[x] for x in node.operands if isinstance(x, Value) and x in sources]
+                sources[node] = frozenset().union(*behind)
+        return sources
+
+    def _find_fed_back(self) -> set[tuple[int, int]]:
+        """The positions at which a layer sees its own answers, of the step before."""
+        return {
+            (i, entry.position)
+            for i, layer in enumerate(self.layers)
+            for neuron in layer.neurons
+            for instance in neuron.instances
+            for entry in instance.inputs
+            if isinstance(entry.operand, Value) and i in self._sources.get(entry.operand, ())
+        }
 
     def _is_computed(self, x: Value | float) -> bool:
         """Whether a neuron is behind it."""
@@ -149,7 +185,7 @@ class Network:
             for neuron in layer.neurons:
                 for instance in neuron.instances:
                     for entry in instance.inputs:
-                        if not self._is_computed(entry.operand):
+                        if not self._is_computed(entry.operand) and not self._starts_a_state(i, entry):
                             first, values = seen.setdefault((i, entry.position), (neuron.key, []))
                             if first == neuron.key:
                                 values.append(entry.operand)
@@ -184,12 +220,15 @@ class Network:
         if behind:
             self.place.update(dict.fromkeys(trail, self.place[behind[0]]))
             return
+        at = max(
+            layer, 1 + max(self._sources[node])
+        )  # after the layer, if it is what that hands on to itself
         stack = [node]
         while stack:
             node = stack.pop()
             if node.primitive is not None and node not in self.place:
-                self.place[node] = f"b{layer}"
-                self.between.setdefault(layer, []).append(node)
+                self.place[node] = f"b{at}"
+                self.between.setdefault(at, []).append(node)
                 stack += [x for x in node.operands if isinstance(x, Value)]
 
     def _find_after(self) -> list[Value]:
@@ -213,7 +252,8 @@ class Network:
                             node, passed = entry.node, passed_back(entry.node)
                         live = isinstance(entry.operand, Value) and passed is not None
                         cotangent = passed[entry.at] if live and passed is not None else None
-                        self._add(self.source(i, entry), neuron.key, cotangent)
+                        if (source := self.source(i, entry)) is not None:
+                            self._add(source, neuron.key, cotangent)
         for node in (*self.after, *(x for nodes in self.between.values() for x in nodes)):
             passed = passed_back(node)
             for position, x in enumerate(node.operands):

@@ -1,0 +1,196 @@
+"""Recurrent cells: networks that read a sequence step by step and keep a state from each step to the next."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from autograd import Value, dot, group
+
+from .init import generator
+from .layers import Inputs, _activation, _positive, _sample
+from .module import Module, Parameter
+
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class RecurrentNeuron(Module):
+    """activation(w_ih · x + b_ih + w_hh · h + b_hh): a neuron that sees the inputs and the state.
+
+    PyTorch has these two biases, of which one would do, and so it is here: the same steps of
+    training give the same numbers. ``label`` is what its answers are called in pictures.
+    """
+
+    def __init__(self, nin: int, nhidden: int, activation: str, rng: random.Random, label: str = "") -> None:
+        self._function = _activation(activation)
+        self.activation = activation
+        self.label = label
+        bound = 1.0 / math.sqrt(nhidden)
+        own = [Parameter(rng.uniform(-bound, bound)) for _ in range(nin + nhidden + 2)]
+        self.weights_ih, self.weights_hh = (*own[:nin],), (*own[nin:-2],)
+        self.bias_ih, self.bias_hh = own[-2:]
+
+    def _output(self, x_and_h: Any) -> Value:
+        out: Value = dot((*self.weights_ih, *self.weights_hh), x_and_h, self.bias_ih) + self.bias_hh
+        if self._function is not None:
+            out = self._function(out)
+        if self.label:
+            out.label = self.label
+        return out
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weights_ih)}, {len(self.weights_hh)}, {self.activation!r}"
+
+
+class RNNCell(Module):
+    """Elman's recurrent layer: h′ = tanh(W_ih · x + b_ih + W_hh · h + b_hh).
+
+    >>> cell = RNNCell(1, 1)
+    >>> for parameter, number in zip(cell.parameters(), [1.0, 0.5, 0.0, 0.0]):
+    ...     parameter.data = number
+    >>> (h,) = cell([2.0], [-4.0])  # tanh(1·2 + 0.5·(−4))
+    >>> h.data
+    0.0
+
+    One step of one sample per call: the inputs, and the state, a list of ``nhidden`` numbers or
+    Values, zero if it is left out. The answer is the new state, always a list. Row j of PyTorch's
+    ``weight_ih`` and ``weight_hh`` is ``neurons[j].weights_ih`` and ``.weights_hh``; the weights are
+    drawn as there, from U(−b, b) with b = 1/√nhidden. Raises ValueError for a wrong number of inputs
+    or a state of another width. (Elman, Finding structure in time, 1990.)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nhidden: int,
+        activation: str = "tanh",
+        *,
+        seed: int | random.Random | None = None,
+    ) -> None:
+        rng = generator(seed)
+        self.nin = _positive(nin, "the number of inputs")
+        self.nhidden = _positive(nhidden, "the width of the state")
+        self.neurons = [RecurrentNeuron(nin, nhidden, activation, rng) for _ in range(nhidden)]
+
+    def __call__(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
+        x_and_h = _x_and_h(self, x, h)
+        return [neuron._output(x_and_h) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        return f"RNNCell({self.nin}, {self.nhidden}, {self.neurons[0].activation!r})"
+
+
+class LSTMCell(Module):
+    """Long short-term memory: a state h, and a memory c that is added to instead of computed anew.
+
+    i, f, o = sigmoid(…) and g = tanh(…), each of x and h as in an :class:`RNNCell`; then
+    c′ = f·c + i·g and h′ = o·tanh(c′).
+
+    >>> cell = LSTMCell(1, 1)
+    >>> for parameter in cell.parameters():
+    ...     parameter.data = 0.0
+    >>> h, c = cell([7.0], ([0.0], [4.0]))  # c′ = ½·4 + ½·0
+    >>> c[0].data
+    2.0
+
+    One step of one sample per call. The state is the pair (h, c), each a list of ``nhidden`` numbers
+    or Values, zero if it is left out; the answer is the new pair. The gates are lists of neurons; one
+    after another, in the order ``input_gate``, ``forget_gate``, ``cell_gate``, ``output_gate``, they are
+    the rows of PyTorch's ``weight_ih`` and ``weight_hh``. Raises TypeError for a state that is no pair,
+    ValueError for a wrong width. (Hochreiter and Schmidhuber, Long short-term memory, 1997; the
+    forget gate: Gers, Schmidhuber and Cummins, 2000.)
+    """
+
+    def __init__(self, nin: int, nhidden: int, *, seed: int | random.Random | None = None) -> None:
+        rng = generator(seed)
+        self.nin = _positive(nin, "the number of inputs")
+        self.nhidden = _positive(nhidden, "the width of the state")
+
+        def gate(letter: str, activation: str) -> list[RecurrentNeuron]:
+            labels = [letter + str(j).translate(LOWERED) for j in range(1, nhidden + 1)]
+            return [RecurrentNeuron(nin, nhidden, activation, rng, label) for label in labels]
+
+        self.input_gate, self.forget_gate = gate("i", "sigmoid"), gate("f", "sigmoid")
+        self.cell_gate, self.output_gate = gate("g", "tanh"), gate("o", "sigmoid")
+
+    def __call__(
+        self, x: Inputs, state: tuple[Inputs, Inputs] | None = None
+    ) -> tuple[list[Value], list[Value]]:
+        h, c = (None, None) if state is None else _pair(state)
+        x_and_h = _x_and_h(self, x, h)
+        memory = [_number(x) for x in _state(c, self.nhidden, "the memory c")]
+        gates = (self.input_gate, self.forget_gate, self.cell_gate, self.output_gate)
+        units = zip(*([neuron._output(x_and_h) for neuron in gate] for gate in gates), memory, strict=True)
+        remembered = [(f * c + i * g, o) for i, f, g, o, c in units]
+        return [o * c.tanh() for c, o in remembered], [c for c, _ in remembered]
+
+    def __repr__(self) -> str:
+        return f"LSTMCell({self.nin}, {self.nhidden})"
+
+
+def _x_and_h(cell: RNNCell | LSTMCell, x: Inputs, h: Inputs | None) -> Any:
+    """What all the neurons see, read once for all of them."""
+    return group((*_sample(x, cell.nin, "the cell"), *_state(h, cell.nhidden, "the state h")))
+
+
+def _state(numbers: Inputs | None, width: int, what: str) -> Inputs:
+    return (0.0,) * width if numbers is None else _sample(numbers, width, what, "numbers")
+
+
+def _number(x: Any) -> Value | float:
+    return x if isinstance(x, Value) else Value(x).data
+
+
+def _pair(state: Any) -> tuple[Inputs, Inputs]:
+    if not isinstance(state, tuple | list) or len(state) != 2:
+        raise TypeError(f"the state of an LSTM is a pair (h, c), not {type(state).__name__} {state!r}")
+    return state[0], state[1]
+
+
+def unroll(
+    cell: Any, sequence: Iterable[Inputs], state: Any = None, *, truncate: int | None = None
+) -> tuple[list[list[Value]], Any]:
+    """Run a cell over a sequence: the outputs h of every step, and the state after the last.
+
+    >>> cell = RNNCell(1, 1, "linear")
+    >>> for parameter, number in zip(cell.parameters(), [1.0, 0.5, 0.0, 0.0]):
+    ...     parameter.data = number
+    >>> outputs, state = unroll(cell, [[8.0], [0.0], [0.0]])  # h′ = x + h/2
+    >>> [h.data for (h,) in outputs]
+    [8.0, 4.0, 2.0]
+
+    ``backward()`` of what is computed from the outputs is *backpropagation through time*: the
+    parameters take part in every step, and their gradients add up over the steps. With
+    ``truncate=k`` the state is detached before steps k + 1, 2k + 1, …: the numbers are the same, but
+    no gradient crosses these points. To move the weights there as well, unroll piece by piece and
+    hand on ``detached(state)``. (Werbos, Backpropagation through time, 1990; Williams and Peng, 1990.)
+
+    A cell is anything called as ``cell(x, state)``; where its state is a tuple, the first is the
+    output. Raises ValueError for an empty sequence or ``truncate`` below 1.
+    """
+    k = None if truncate is None else _positive(truncate, "truncate, the steps a gradient may go back,")
+    outputs = []
+    for t, x in enumerate(sequence):
+        state = cell(x, detached(state) if k is not None and t > 0 and t % k == 0 else state)
+        outputs.append(state[0] if isinstance(state, tuple) else state)
+    if not outputs:
+        raise ValueError("the sequence is empty: give at least one step, a row of inputs")
+    return outputs, state
+
+
+def detached(state: Any) -> Any:
+    """The same state without its past: each Value in the lists and tuples a new leaf (see ``Value.detach``).
+
+    >>> h = [Value(2.0) * 3.0]
+    >>> detached(h)
+    [Value(6.0)]
+
+    None, the state before the first piece, stays None. Raises TypeError for what holds no numbers.
+    """
+    if isinstance(state, list | tuple):
+        return type(state)(map(detached, state))
+    if isinstance(state, Value):
+        return state.detach()
+    return None if state is None else _number(state)

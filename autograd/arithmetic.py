@@ -241,17 +241,28 @@ def _never_raises(expression: Any) -> bool:
     return expression.op in ("+", "-", "*", "neg") and all(map(_never_raises, expression.args))
 
 
+#: Of a group some operands of which are Values, where it does not matter which.
+SOME = "some"
+
+
 class _Pushes(dict[Any, Rule]):
     """For each way its operands can be live, what adds the cotangents of an n-ary node to their gradients.
 
     ``lives`` says of each group whether its operands are Values: True, False, or which (None: all are).
     A function is printed when first wanted, one for all the groups: one for each takes twice the time.
+    Of some live operands there are ways without end, so these share one that reads which at each call.
     """
 
     def __init__(self, entry: Primitive) -> None:
         self.entry = entry
 
     def __missing__(self, lives: Any) -> Rule:
+        if lives is None or all(live in (True, False, SOME) for live in lives):
+            self[lives] = it = self._print(lives)
+            return it
+        return self[tuple(live if isinstance(live, bool) else SOME for live in lives)]
+
+    def _print(self, lives: Any) -> Rule:
         entry = self.entry
         parameters = ["g", "out", *(operand.rstrip("*") for operand in entry.operands)]
         lines = []
@@ -268,11 +279,10 @@ class _Pushes(dict[Any, Rule]):
                 if not lanes.over_lanes:
                     line = f"single._grad += {made}"
             lines.append(line)
-        namespace: dict[str, Any] = {"compress": compress, "entry": entry, "lives": lives}
-        exec(f"def it(groups, g, _, single, {', '.join(parameters[1:])}):\n " + "\n ".join(lines), namespace)
+        namespace: dict[str, Any] = {"compress": compress, "entry": entry}
+        call = f"groups, g, lives, single, {', '.join(parameters[1:])}"
+        exec(f"def it({call}):\n " + "\n ".join(lines), namespace)
         it: Rule = namespace["it"]
-        if all(live in (True, False) for live in lives or ()):  # of the others there is no end
-            self[lives] = it
         return it
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Value, grad, topological_order
 from autograd.backward import contributions
+from autograd.primitives import PRIMITIVES
 
 from .table import all_bits, bits
 
@@ -446,3 +447,22 @@ def test_grad_without_create_graph_uses_the_numbers_of_the_forward_pass() -> Non
     c = a * b
     a.data = b.data = 100.0
     assert [g.data for g in grad(c, [a, b])] == [3.0, 2.0]
+
+
+def test_a_function_is_printed_once_whichever_operands_are_constants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dot of some numbers and some Values, as in a recurrent network, has one backward for all ways."""
+    weights = [Value(float(i)) for i in range(1, 7)]
+
+    def check(live: int) -> None:
+        x = [Value(2.0) if live >> i & 1 else 2.0 for i in range(6)]
+        for w in weights:
+            w.zero_grad()
+        autograd.dot(weights, x, 1.0).backward()
+        assert [w.grad for w in weights] == [2.0] * 6
+        for w, v in zip(weights, x):
+            assert not isinstance(v, Value) or v.grad == w.data
+
+    check(0b000001)
+    monkeypatch.setattr(type(PRIMITIVES["dot"].pushes), "_print", None)  # whoever calls it now raises
+    for live in range(1, 2**6 - 1):
+        check(live)

@@ -155,6 +155,28 @@ def test_the_network_lesson_gets_every_sample_right():
     assert "step 200   loss 0.0000   60 of 60 right" in text
 
 
+def test_the_lesson_through_time_runs_without_matplotlib_and_says_so(run, without):
+    without("matplotlib")
+    saved = read(lesson("08"))
+    fresh = run(read(lesson("08")))
+    (plot,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(plot)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_lesson_through_time_learns_what_its_gradient_reaches():
+    text = "".join(text for cell in code_cells(read(lesson("08"))) for _, text in text_of(cell))
+    found = re.findall(r"(\w+), seed (\d): (\d+) of 100 right before training, +(\d+) after", text)
+    assert len(found) == 6
+    for cell, seed, before, after in found:
+        assert 40 <= int(before) <= 60
+        assert int(after) >= 95 if cell == "LSTM" else seed == "1" or int(after) <= 60
+    assert "inputs with a gradient: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]" in text
+    assert "trained with truncate=10: 50 of 100 right" in text
+
+
 @lessons
 def test_saved_as_run_from_top_to_bottom(path):
     cells = code_cells(read(path))

@@ -119,8 +119,9 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
 
     ::
 
-        >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
-        >>> compare_with_torch((w * x - y) ** 2)
+        w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+        compare_with_torch((w * x - y) ** 2)
+
         name  data  PyTorch  ulps  grad  PyTorch  ulps
         ────  ────  ───────  ────  ────  ───────  ────
         w        2        2     0   −20      −20     0

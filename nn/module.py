@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import Any, Self, SupportsFloat
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, ClassVar, Self, SupportsFloat
 
 from autograd import Value
+
+from .state import Mismatch, difference, number_like, places
 
 
 class Parameter(Value):
@@ -64,6 +67,8 @@ class Module:
 
     #: Whether it is being trained; see :meth:`train` and :meth:`eval`.
     training: bool = True
+    #: Attributes that belong to the state but are not learned, such as a running mean: numbers, or lists.
+    _buffers: ClassVar[tuple[str, ...]] = ()
     _owner: weakref.ref[Module] | None = None
 
     @property
@@ -114,6 +119,55 @@ class Module:
     def parameters(self) -> list[Parameter]:
         """Every parameter, each once; a module's own before those of the modules in it."""
         return [parameter for _, parameter in self.named_parameters()]
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, float]]:
+        """Every number that is kept but not learned, with its name, such as ``norm.running_mean.0``."""
+        for name, container, key in self._buffer_places(f"{prefix}." if prefix else ""):
+            yield name, container[key]
+
+    def _buffer_places(self, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+        for module_name, module in self._named_modules(prefix, set()):
+            for name in module._buffers:
+                yield from places(f"{module_name}{name}", module.__dict__, name)
+
+    def state_dict(self) -> dict[str, float]:
+        """The numbers of all parameters and buffers by name: all there is to keep of a model.
+
+        >>> from nn import Neuron
+        >>> sorted(Neuron(2).state_dict())
+        ['bias', 'weights.0', 'weights.1']
+
+        They are copies: the training that goes on does not change them. What it is built of (the widths,
+        the activation) is code, and not among them.
+        """
+        state: dict[str, float] = {}
+        parameters = ((name, parameter.data) for name, parameter in self.named_parameters())
+        for name, number in chain(parameters, self.named_buffers()):
+            if name in state:  # as of {"a.b": p} beside {"a": {"b": q}}
+                raise ValueError(f"two numbers of this {type(self).__name__} are both named {name!r}")
+            state[name] = number
+        return state
+
+    def load_state_dict(self, state: Mapping[str, SupportsFloat], strict: bool = True) -> Mismatch:
+        """Take over the numbers of a state, as given by :meth:`state_dict`; all of them or none.
+
+        Raises RuntimeError, as PyTorch does, if names are missing or unexpected. With ``strict=False``
+        what fits is taken over; in either case the names that do not fit are given back. Gradients stay.
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"a state maps names to numbers, which {type(state).__name__} does not")
+        own = self.state_dict()
+        mismatch = Mismatch([n for n in own if n not in state], [n for n in state if n not in own])
+        if strict and any(mismatch):
+            raise RuntimeError(difference(mismatch, type(self).__name__))
+        new = {name: number_like(old, state[name], name) for name, old in own.items() if name in state}
+        for name, parameter in self.named_parameters():
+            if name in new:
+                parameter.data = new[name]
+        for name, container, key in self._buffer_places():
+            if name in new:
+                container[key] = new[name]
+        return mismatch
 
     def zero_grad(self) -> None:
         """Set every gradient to 0.0, before the backward pass of the next step."""

@@ -1,0 +1,51 @@
+"""What a state, names mapped to numbers, asks of a model: where its numbers go, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from autograd import Value
+
+
+class Mismatch(NamedTuple):
+    """The names of the model that a state lacks, and those of the state that the model lacks."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def places(name: str, container: Any, key: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Where a buffer keeps its numbers, also within lists: each with its name, as container and key."""
+    buffer = container[key]
+    if isinstance(buffer, list):
+        for i in range(len(buffer)):
+            yield from places(f"{name}.{i}", buffer, i)
+    elif buffer is not None:
+        yield name, container, key
+
+
+def number_like(old: float, new: Any, name: str) -> float:
+    """A number of a state as a float, or as an int where an int is kept."""
+    try:
+        number = Value(new).data
+    except TypeError as error:
+        raise TypeError(f"{name} of the state: {error}") from None
+    if not isinstance(old, int):
+        return number
+    if not number.is_integer():
+        raise ValueError(f"{name} of the state must be a whole number, not {number!r}")
+    return int(number)
+
+
+def difference(mismatch: Mismatch, model: str) -> str:
+    """The error of a state that does not fit, naming what differs."""
+
+    def some(names: list[str]) -> str:
+        return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+    told = [f"{what} {some(names)}" for what, names in zip(("missing", "unexpected"), mismatch) if names]
+    return (
+        f"the state is not one of this {model}, which is left as it was: {'; '.join(told)}. Build the "
+        "model as the one that was saved, or pass strict=False to take over what fits"
+    )

@@ -1,0 +1,184 @@
+"""state_dict and load_state_dict: every number by name, taken over all at once or not at all."""
+
+import copy
+import math
+import random
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from autograd import Value
+from nn import MLP, Module, Neuron, Parameter, functional_call
+
+from .test_module import Tied, Tree
+
+
+class Running(Module):
+    """A module as a norm layer is: something learned, something only kept."""
+
+    _buffers = ("running_mean", "count", "table", "unused")
+
+    def __init__(self) -> None:
+        self.weight = [Parameter(1.0), Parameter(2.0)]
+        self.running_mean = [0.5, -0.5]
+        self.count = 7
+        self.table = [[1.0], [2.0, 3.0]]
+        self.unused = None
+
+
+class Holder(Module):
+    def __init__(self) -> None:
+        self.inner = Running()
+        self.scale = Parameter(3.0)
+
+
+def bits(state: dict[str, float]) -> dict[str, str]:
+    return {name: repr(number) for name, number in state.items()}
+
+
+def test_the_names_are_those_of_the_parameters() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    state = model.state_dict()
+    assert state == {name: p.data for name, p in model.named_parameters()}
+    assert list(state)[:3] == [
+        "layers.0.neurons.0.weights.0", "layers.0.neurons.0.weights.1", "layers.0.neurons.0.bias",
+    ]  # fmt: skip
+    assert functional_call(MLP(2, [3, 1], seed=1), state, [0.5, 1.0]).data == model([0.5, 1.0]).data
+
+
+def test_a_state_is_a_copy() -> None:
+    neuron = Neuron(1, seed=0)
+    state = neuron.state_dict()
+    neuron.bias.data = 5.0
+    assert state["bias"] == 0.0
+    state["bias"] = 9.0
+    assert neuron.bias.data == 5.0
+
+
+def test_buffers_follow_the_parameters() -> None:
+    state = Holder().state_dict()
+    assert state == {
+        "scale": 3.0, "inner.weight.0": 1.0, "inner.weight.1": 2.0,
+        "inner.running_mean.0": 0.5, "inner.running_mean.1": -0.5, "inner.count": 7,
+        "inner.table.0.0": 1.0, "inner.table.1.0": 2.0, "inner.table.1.1": 3.0,
+    }  # fmt: skip
+    assert dict(Running().named_buffers("x")) == {
+        "x." + name.removeprefix("inner."): number
+        for name, number in state.items()
+        if name.startswith("inner.") and "weight" not in name
+    }
+
+
+def test_buffers_are_no_parameters() -> None:
+    assert [name for name, _ in Running().named_parameters()] == ["weight.0", "weight.1"]
+
+
+@pytest.mark.parametrize("make", [lambda: MLP(3, [4, 2], "tanh"), Holder, Tree, Tied])
+def test_what_is_loaded_is_what_was_given(make: Any) -> None:
+    rng = random.Random(0)
+    state = {name: float(rng.randint(-9, 9)) for name in make().state_dict()}
+    model = make()
+    assert model.load_state_dict(state) == ([], [])
+    assert model.state_dict() == state
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308])
+def test_every_float_comes_through(number: float) -> None:
+    neuron = Neuron(1, seed=0)
+    neuron.load_state_dict({"weights.0": number, "bias": -number})
+    assert bits(neuron.state_dict()) == bits({"weights.0": number, "bias": -number})
+
+
+def test_any_real_number_is_taken_as_a_float() -> None:
+    neuron = Neuron(1, seed=0)
+    neuron.load_state_dict({"weights.0": Fraction(1, 2), "bias": 3})
+    assert bits(neuron.state_dict()) == {"weights.0": "0.5", "bias": "3.0"}
+
+
+def test_a_count_stays_an_int() -> None:
+    running = Running()
+    running.load_state_dict({**running.state_dict(), "count": 8.0})
+    assert repr(running.count) == "8"
+
+
+def test_the_parameters_stay_the_objects_they_are() -> None:
+    neuron = Neuron(2, seed=0)
+    before, mean = neuron.parameters(), (running := Running()).running_mean
+    neuron([1.0, 2.0]).backward()
+    grads = [p.grad for p in before]
+    neuron.load_state_dict(Neuron(2, seed=1).state_dict())
+    assert all(a is b for a, b in zip(neuron.parameters(), before))
+    assert [p.grad for p in before] == grads
+    running.load_state_dict(running.state_dict())
+    assert running.running_mean is mean
+
+
+def test_a_copy_has_a_state_of_its_own() -> None:
+    model = Holder()
+    other = copy.deepcopy(model)
+    other.load_state_dict(dict.fromkeys(other.state_dict(), 4.0))
+    assert model.state_dict() == Holder().state_dict()
+    assert set(other.state_dict().values()) == {4.0}
+
+
+# What does not fit -----------------------------------------------------------------------------------
+
+
+def test_all_that_differs_is_named_at_once_and_nothing_changes() -> None:
+    model = Holder()
+    state = dict.fromkeys(model.state_dict(), 0.0) | {"scales": 1.0, "other": 2.0}
+    del state["scale"], state["inner.count"]
+    with pytest.raises(RuntimeError) as error:
+        model.load_state_dict(state)
+    told = str(error.value)
+    assert "missing 'scale', 'inner.count'; unexpected 'scales', 'other'" in told
+    assert "Holder" in told
+    assert "strict=False" in told
+    assert model.state_dict() == Holder().state_dict()
+
+
+def test_of_many_names_five_are_told() -> None:
+    with pytest.raises(RuntimeError, match=r"missing ('[\w.]+', ){4}'[\w.]+' and 12 more; unexpected 'x'\."):
+        MLP(2, [4, 1]).load_state_dict({"x": 1.0})
+
+
+def test_not_strict_takes_over_what_fits_and_tells_the_rest() -> None:
+    neuron = Neuron(1, seed=0)
+    weight = neuron.weights[0].data
+    mismatch = neuron.load_state_dict({"bias": 2.0, "x": 1.0}, strict=False)
+    assert mismatch.missing_keys == ["weights.0"]
+    assert mismatch.unexpected_keys == ["x"]
+    assert (neuron.weights[0].data, neuron.bias.data) == (weight, 2.0)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("wrong", ["1.0", None, [1.0], 1j, Value(1.0)])
+def test_what_is_no_number_is_refused_by_name_and_nothing_changes(wrong: Any, strict: bool) -> None:
+    neuron = Neuron(1, seed=0)
+    before = neuron.state_dict()
+    with pytest.raises(TypeError, match=rf"bias of the state: .*{type(wrong).__name__}"):
+        neuron.load_state_dict({"weights.0": 4.0, "bias": wrong}, strict)
+    assert neuron.state_dict() == before
+
+
+@pytest.mark.parametrize("wrong", [1.5, math.nan, math.inf])
+def test_a_count_that_is_no_whole_number_is_refused(wrong: float) -> None:
+    running = Running()
+    state = dict.fromkeys(running.state_dict(), 0.0) | {"count": wrong}
+    with pytest.raises(ValueError, match="count of the state must be a whole number"):
+        running.load_state_dict(state)
+    assert running.state_dict() == Running().state_dict()
+
+
+@pytest.mark.parametrize("wrong", [Neuron(1), [("bias", 1.0)], "state.json", None])
+def test_a_state_is_a_mapping(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=type(wrong).__name__):
+        Neuron(1).load_state_dict(wrong)
+
+
+def test_two_numbers_of_one_name_are_refused() -> None:
+    model = Module()
+    model.named = {"a.b": Parameter(1.0), "a": {"b": Parameter(2.0)}}  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"both named 'named\.a\.b'"):
+        model.state_dict()

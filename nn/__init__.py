@@ -14,6 +14,7 @@ from .losses import binary_cross_entropy_with_logits, hinge_loss, mse_loss
 from .module import Module, Parameter, functional_call
 from .optim import SGD
 from .recurrent import LSTMCell, RNNCell, detached, unroll
+from .saving import load, save
 
 __all__ = [
     "MLP",
@@ -30,6 +31,8 @@ __all__ = [
     "functional_call",
     "hinge_loss",
     "init",
+    "load",
     "mse_loss",
+    "save",
     "unroll",
 ]

@@ -14,6 +14,7 @@ from .losses import binary_cross_entropy_with_logits, hinge_loss, mse_loss
 from .module import Module, Parameter, functional_call
 from .optim import SGD
 from .recurrent import LSTMCell, RNNCell, detached, unroll
+from .pytorch import from_torch, to_torch
 from .saving import load, save
 
 __all__ = [
@@ -28,11 +29,13 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "data",
     "detached",
+    "from_torch",
     "functional_call",
     "hinge_loss",
     "init",
     "load",
     "mse_loss",
     "save",
+    "to_torch",
     "unroll",
 ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, SupportsFloat
 
 from autograd import Value
 
-from .state import Mismatch, difference, number_like, places
+from .state import Mismatch, places, taken_over
 
 
 class Parameter(Value):
@@ -154,13 +154,7 @@ class Module:
         Raises RuntimeError, as PyTorch does, if names are missing or unexpected. With ``strict=False``
         what fits is taken over; in either case the names that do not fit are given back. Gradients stay.
         """
-        if not isinstance(state, Mapping):
-            raise TypeError(f"a state maps names to numbers, which {type(state).__name__} does not")
-        own = self.state_dict()
-        mismatch = Mismatch([n for n in own if n not in state], [n for n in state if n not in own])
-        if strict and any(mismatch):
-            raise RuntimeError(difference(mismatch, type(self).__name__))
-        new = {name: number_like(old, state[name], name) for name, old in own.items() if name in state}
+        new, mismatch = taken_over(state, self.state_dict(), strict, type(self).__name__)
         for name, parameter in self.named_parameters():
             if name in new:
                 parameter.data = new[name]

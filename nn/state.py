@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from autograd import Value
@@ -38,14 +38,26 @@ def number_like(old: float, new: Any, name: str) -> float:
     return int(number)
 
 
-def difference(mismatch: Mismatch, model: str) -> str:
+def taken_over(
+    state: Any, own: Mapping[str, float], strict: bool, whose: str
+) -> tuple[dict[str, float], Mismatch]:
+    """The numbers of a state for the names that are one's own, and the names that do not fit."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"a state maps names to numbers, which {type(state).__name__} does not")
+    mismatch = Mismatch([name for name in own if name not in state], [n for n in state if n not in own])
+    if strict and any(mismatch):
+        raise RuntimeError(_difference(mismatch, whose))
+    return {name: number_like(old, state[name], name) for name, old in own.items() if name in state}, mismatch
+
+
+def _difference(mismatch: Mismatch, whose: str) -> str:
     """The error of a state that does not fit, naming what differs."""
 
     def some(names: list[str]) -> str:
-        return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        return ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
     told = [f"{what} {some(names)}" for what, names in zip(("missing", "unexpected"), mismatch) if names]
     return (
-        f"the state is not one of this {model}, which is left as it was: {'; '.join(told)}. Build the "
-        "model as the one that was saved, or pass strict=False to take over what fits"
+        f"the state is not one of this {whose}, which is left as it was: {'; '.join(told)}. Build it "
+        "as the one that was saved, or pass strict=False to take over what fits"
     )

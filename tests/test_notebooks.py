@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from .golden.record_frameworks import NAMES
+from .golden.record_frameworks import read as read_frameworks
+
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
@@ -175,6 +178,31 @@ def test_the_lesson_through_time_learns_what_its_gradient_reaches():
         assert int(after) >= 95 if cell == "LSTM" else seed == "1" or int(after) <= 60
     assert "inputs with a gradient: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]" in text
     assert "trained with truncate=10: 50 of 100 right" in text
+
+
+def test_the_growing_lesson_runs_without_any_framework_and_says_so(run, without):
+    without("torch", "tensorflow", "jax")
+    saved = read(lesson("09"))
+    fresh = run(read(lesson("09")))
+    speed, there, steps, frameworks = (cell for cell in code_cells(fresh) if varies(cell))
+    for cell in (speed, there, steps):
+        ((_, text),) = text_of(cell)
+        assert "PyTorch is not installed here" in text
+    ((_, text),) = text_of(frameworks)
+    for name, recorded in read_frameworks().items():
+        numbers = "".join(f"{float(number):7.1f}" for number in recorded["printed"].split())
+        line = f"{NAMES[name]:10}{numbers}   not installed here; recorded with version {recorded['version']}"
+        assert line in text.splitlines()
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_in_the_growing_lesson_pytorch_goes_on_where_the_values_ended():
+    texts = [text for cell in code_cells(read(lesson("09"))) for _, text in text_of(cell)]
+    here = next(text for text in texts if text.startswith("step   0"))
+    there = next(text for text in texts if "step 300" in text)
+    assert here.splitlines()[-1].split()[2:] == there.splitlines()[1].split()[2:]
+    assert "60 of 60 right" in there.splitlines()[-1]
 
 
 @lessons

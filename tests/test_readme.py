@@ -11,6 +11,9 @@ import pytest
 import autograd
 from autograd.primitives import PRIMITIVES
 
+from .golden.record_frameworks import NAMES, PROGRAMS, printed, read
+from .test_against_torch import needs_torch
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -39,6 +42,29 @@ def test_the_primitive_shown_is_the_one_in_the_table() -> None:
     shown = next(block for block in BLOCKS if "primitive(" in block)
     without_comments = re.sub(r"  # [^\n]*", "", shown)
     assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_example_in_other_frameworks_is_what_was_recorded(name: str) -> None:
+    assert PROGRAMS[name] in BLOCKS
+    recorded = read()[name]
+    assert recorded["printed"] == EXAMPLE.rsplit("# ", 1)[1].strip()
+    assert f"{NAMES[name]} {recorded['version'].partition('+')[0]}" in README
+
+
+@pytest.mark.torch
+@needs_torch
+def test_the_example_in_pytorch_runs_as_recorded() -> None:
+    assert printed("torch") == read()["torch"]["printed"]
+
+
+@pytest.mark.torch
+@needs_torch
+def test_the_road_to_pytorch_and_back_runs() -> None:
+    names: dict[str, object] = {}
+    exec(next(block for block in BLOCKS if "to_torch" in block), names)
+    assert repr(names["model"]) == repr(names["MLP"](2, [16, 16, 1], "tanh"))  # type: ignore[operator]
+    assert type(names["net"]).__name__ == "Sequential"
 
 
 def test_every_function_is_named() -> None:

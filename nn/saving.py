@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import math
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .arrays import Array, arrays_of, numbers_of
-from .state import number_like
+from .content import Content, content_of, loose, strict
 
 #: Written into every file. One without it is not ours.
 FORMAT = "glassgrad state 1"
 
-#: Between the name of a part and the names in it.
-WITHIN = "/"
+#: What stands in a file beside its content: the format, the checksum.
+Marks = Mapping[str, Any]
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
@@ -37,9 +34,10 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     True
 
     ``model`` is anything with a ``state_dict()``, a state, or several under names of their own:
-    ``save({"model": model, "optimizer": optimizer}, path)``. The name of the file ends in ``.safetensors``
-    (with the extra ``train``) or in ``.json``. Both keep every float to the last bit; JSON, which has no
-    word for them, has nan and the infinities as strings. ``p.0``, ``p.1``, … make one array ``p``.
+    ``save({"model": model, "optimizer": optimizer, "epoch": 3}, path)``. The name of the file ends in
+    ``.safetensors`` (with the extra ``train``) or in ``.json``. Both keep every float to the last bit; JSON,
+    which has no word for them, has nan and the infinities as strings. ``p.0``, ``p.1``, … make one array
+    ``p``. Lists come back as lists, tuples too; ints, strings and None are kept beside the arrays.
 
     What was there before is replaced in one step: killed at any moment, the old file or the new one is
     there (and perhaps a ``.glassgrad-….tmp`` beside it). Raises OSError for a folder that is missing or
@@ -47,8 +45,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     write, _ = _format(path)
-    state = dict(_flat(model))
-    _replace(path, write(arrays_of(state), {"format": FORMAT, "sha256": _digest(state)}))
+    content = content_of(model)
+    _replace(path, write(content, {"format": FORMAT, "sha256": content.checksum}))
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -64,55 +62,19 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     with path.open("rb"):  # what cannot be opened is told by Python in its own words
         pass
     try:
-        arrays, marks = read(path)
+        content, marks = read(path)
         if marks.get("format") != FORMAT:
             raise ValueError("it was not written by nn.save")
-        state = dict(numbers_of(arrays))
-        if marks.get("sha256") != _digest(state):
+        if marks.get("sha256") != content.checksum:
             raise ValueError("its numbers are not those that were saved, by their checksum")
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged or not a file of glassgrad, and was not read: {error}"
         ) from error
-    return _nested(state)
+    return content.state
 
 
-def _flat(what: Any, name: str | None = None) -> Iterator[tuple[str, float]]:
-    """Every number with its name; those of a part have its name in front."""
-    if callable(getattr(what, "state_dict", None)) and not isinstance(what, type):
-        what = what.state_dict()
-    if isinstance(what, Mapping):
-        if not what:
-            raise ValueError("there are no numbers to save" + ("" if name is None else f" in {name!r}"))
-        for key, item in what.items():
-            if not isinstance(key, str) or WITHIN in key:
-                raise ValueError(f"a name in a state is a string without {WITHIN!r}, and not {key!r}")
-            yield from _flat(item, key if name is None else f"{name}{WITHIN}{key}")
-    elif name is not None:
-        yield name, number_like(0.0, what, name)
-    else:
-        raise TypeError(f"save() takes a model or a state, then a path, not {type(what).__name__} {what!r}")
-
-
-def _nested(state: dict[str, float]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for name, number in state.items():
-        *parts, last = name.split(WITHIN)
-        inside = nested
-        for part in parts:
-            inside = inside.setdefault(part, {})
-        inside[last] = number
-    return nested
-
-
-def _digest(state: dict[str, float]) -> str:
-    """A checksum of the numbers by name, whichever way they are written."""
-    return hashlib.sha256(
-        json.dumps(sorted((name, repr(x)) for name, x in state.items())).encode()
-    ).hexdigest()
-
-
-def _format(path: Path) -> tuple[Callable[..., bytes], Callable[[Path], tuple[Any, Mapping[str, Any]]]]:
+def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Path], tuple[Content, Marks]]]:
     """How to write and how to read a file of that name."""
     match path.suffix.lower():
         case ".json":
@@ -123,25 +85,27 @@ def _format(path: Path) -> tuple[Callable[..., bytes], Callable[[Path], tuple[An
     raise ValueError(f"end the name in .safetensors or .json, not {path.name!r}")
 
 
-def _to_json(arrays: Mapping[str, Array], marks: Mapping[str, str]) -> bytes:
-    heading = [f" {json.dumps(key)}: {json.dumps(mark)}" for key, mark in marks.items()]
-    rows = [f"  {json.dumps(name)}: {json.dumps(_strict(array))}" for name, array in arrays.items()]
+def _to_json(content: Content, marks: Marks) -> bytes:
+    """JSON that a person can read: a line for each array."""
+    arrays, lists, more = content
+    beside = {name: x for name, x in (("lists", lists), ("more", more)) if x}
+    heading = [f" {json.dumps(name)}: {json.dumps(x)}" for name, x in (dict(marks) | beside).items()]
+    rows = [f"  {json.dumps(name)}: {json.dumps(strict(array))}" for name, array in arrays.items()]
     state = ' "state": {\n' + ",\n".join(rows) + "\n }"
     return ("{\n" + ",\n".join([*heading, state]) + "\n}\n").encode()
 
 
-def _strict(array: Array) -> Any:
-    """What JSON has no number for as a string."""
-    if isinstance(array, list):
-        return [_strict(item) for item in array]
-    return array if math.isfinite(array) else repr(array)
-
-
-def _from_json(path: Path) -> tuple[Any, Mapping[str, Any]]:
+def _from_json(path: Path) -> tuple[Content, Marks]:
     document = json.loads(path.read_bytes())
     if not isinstance(document, dict) or not isinstance(document.get("state"), dict):
         raise ValueError("it has no state in it")
-    return document["state"], document
+    return _content(document["state"], document.get("lists", []), document.get("more", {})), document
+
+
+def _content(arrays: dict[str, Any], lists: Any, more: Any) -> Content:
+    if not isinstance(lists, list) or not isinstance(more, dict):
+        raise ValueError("it is not built as nn.save builds it")
+    return Content({name: loose(array) for name, array in arrays.items()}, lists, more)
 
 
 def _safetensors() -> Any:
@@ -155,25 +119,28 @@ def _safetensors() -> Any:
     return safetensors
 
 
-def _to_safetensors(arrays: Mapping[str, Array], marks: dict[str, str]) -> bytes:
+def _to_safetensors(content: Content, marks: Marks) -> bytes:
     import numpy as np
 
+    arrays, lists, more = content
     if "__metadata__" in arrays:
         raise ValueError("safetensors keeps the name '__metadata__' for itself: save as .json")
     tensors = {name: np.array(array, dtype=np.float64) for name, array in arrays.items()}
-    content: bytes = _safetensors().numpy.save(tensors, metadata=marks)
-    return content
+    beside = {"lists": json.dumps(lists), "more": json.dumps(more)}
+    file: bytes = _safetensors().numpy.save(tensors, metadata={**marks, **beside})
+    return file
 
 
-def _from_safetensors(path: Path) -> tuple[Any, Mapping[str, Any]]:
+def _from_safetensors(path: Path) -> tuple[Content, Marks]:
     library = _safetensors()
     try:
         with library.safe_open(path, framework="numpy") as file:
             marks = file.metadata() or {}
             names = file.keys() if marks.get("format") == FORMAT else ()  # others have types NumPy lacks
-            return {name: file.get_tensor(name).tolist() for name in names}, marks
+            arrays = {name: file.get_tensor(name).tolist() for name in names}
     except library.SafetensorError as error:
         raise ValueError(str(error)) from error
+    return _content(arrays, json.loads(marks.get("lists", "[]")), json.loads(marks.get("more", "{}"))), marks
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,111 @@
+"""A state as a file holds it: arrays of floats by name, and beside them what is no float."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .arrays import Array, arrays_of, numbers_of, shape_of
+from .state import number_like
+
+#: Between the name of a part and the names in it.
+WITHIN = "/"
+
+
+class Content(NamedTuple):
+    """What is in a file: every number in ``arrays``, all the rest in ``more``."""
+
+    arrays: Mapping[str, Array]
+    lists: list[str]  # the arrays that were lists in the state, and not numbers named p.0, p.1, …
+    more: Mapping[str, Any]
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of all of it, whichever way it is written."""
+        written = [strict(self.arrays), self.lists, self.more]
+        return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state it was made of."""
+        nested: dict[str, Any] = {}
+        leaves = dict(self.more)
+        for name, array in self.arrays.items():
+            leaves.update([(name, array)] if name in self.lists else numbers_of(name, array))
+        for name, leaf in leaves.items():
+            *parts, last = name.split(WITHIN)
+            inside = nested
+            for part in parts:
+                inside = inside.setdefault(part, {})
+            inside[last] = leaf
+        return nested
+
+
+def content_of(what: Any) -> Content:
+    """What a file is to hold of a model, a state, or parts that are such.
+
+    >>> content_of({"w.0": 1.0, "w.1": 2.0, "run": {"losses": [0.5, 0.25], "epoch": 2}})
+    Content(arrays={'w': [1.0, 2.0], 'run/losses': [0.5, 0.25]}, lists=['run/losses'], more={'run/epoch': 2})
+    """
+    numbers: dict[str, float] = {}
+    lists: dict[str, Array] = {}
+    more: dict[str, Any] = {}
+    for name, leaf in _leaves(what):
+        shape = shape_of(leaf)
+        (more if shape is None else lists if shape else numbers)[name] = leaf
+    try:
+        json.dumps(more, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"what is beside the arrays of floats must fit into JSON: {error}") from error
+    return Content(arrays_of(numbers, lists) | lists, [*lists], more)
+
+
+def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
+    """All that is no mapping, with its name; that of a part in front."""
+    if callable(getattr(what, "state_dict", None)) and not isinstance(what, type):
+        what = what.state_dict()
+    if isinstance(what, Mapping) and (what or name is None):
+        if not what:
+            raise ValueError("there are no numbers to save")
+        for key, item in what.items():
+            if not isinstance(key, str) or WITHIN in key:
+                raise ValueError(f"a name in a state is a string without {WITHIN!r}, and not {key!r}")
+            yield from _leaves(item, key if name is None else f"{name}{WITHIN}{key}")
+    elif name is not None:
+        yield name, _plain(what, name)
+    else:
+        raise TypeError(f"save() takes a model or a state, then a path, not {type(what).__name__} {what!r}")
+
+
+def _plain(x: Any, name: str) -> Any:
+    """As JSON has it; any number that is no int is a float."""
+    if x is None or isinstance(x, bool | int | str):
+        return x
+    if isinstance(x, list | tuple):
+        return [_plain(item, name) for item in x]
+    if isinstance(x, Mapping):
+        if wrong := [key for key in x if not isinstance(key, str)]:
+            raise ValueError(f"a name in a state is a string, and in {name} not {wrong[0]!r}")
+        return {key: _plain(item, name) for key, item in x.items()}
+    return number_like(0.0, x, name)
+
+
+def strict(x: Any) -> Any:
+    """Floats that JSON has no word for as strings."""
+    if isinstance(x, Mapping):
+        return {name: strict(item) for name, item in x.items()}
+    if isinstance(x, list):
+        return [strict(item) for item in x]
+    return x if math.isfinite(x) else repr(x)
+
+
+def loose(x: Any) -> Array:
+    """The array that was made strict; ValueError if it is none."""
+    if isinstance(x, list):
+        return [loose(item) for item in x]
+    if isinstance(x, float) or x in ("nan", "inf", "-inf"):
+        return float(x)
+    raise ValueError(f"there is a {type(x).__name__} where a float should be: {str(x)[:40]}")

@@ -13,8 +13,8 @@ from .layers import MLP, Layer, Neuron
 from .losses import binary_cross_entropy_with_logits, hinge_loss, mse_loss
 from .module import Module, Parameter, functional_call
 from .optim import SGD
-from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .pytorch import from_torch, to_torch
+from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .saving import load, save
 
 __all__ = [

@@ -10,29 +10,49 @@ if not hasattr(autograd, "topological_order"):
 
 from . import data, init
 from .layers import MLP, Layer, Neuron
-from .losses import binary_cross_entropy_with_logits, hinge_loss, mse_loss
+from .losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
 from .module import Module, Parameter, functional_call
 from .optim import SGD
 from .pytorch import from_torch, to_torch
 from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .saving import load, save
+from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, StepLR
 
 __all__ = [
     "MLP",
     "SGD",
+    "Adam",
+    "AdamW",
+    "CosineAnnealingLR",
     "LSTMCell",
+    "LambdaLR",
     "Layer",
+    "LinearLR",
     "Module",
     "Neuron",
+    "Optimizer",
     "Parameter",
+    "RMSprop",
     "RNNCell",
+    "StepLR",
     "binary_cross_entropy_with_logits",
+    "cross_entropy",
     "data",
     "detached",
     "from_torch",
     "functional_call",
     "hinge_loss",
+    "huber_loss",
     "init",
+    "l1_loss",
     "load",
     "mse_loss",
     "save",

@@ -1,15 +1,17 @@
-"""Losses: how wrong the predictions are, as one Value, the mean over the samples."""
+"""Losses: how wrong the predictions are, as one Value, the mean over the samples and their outputs."""
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Mapping, Sequence, Set
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import autograd
 from autograd import Value
 
-#: What is predicted or wanted: one of them for each sample.
-Numbers = Sequence[Value | SupportsFloat]
+#: What is predicted or wanted: for each sample a number, or a row of them where there are several outputs.
+Numbers = Sequence[Value | SupportsFloat] | Sequence[Sequence[Value | SupportsFloat]]
 
 
 def _mean(terms: list[Value]) -> Value:
@@ -17,10 +19,16 @@ def _mean(terms: list[Value]) -> Value:
     return total / len(terms)
 
 
-def _pairs(predictions: Numbers, targets: Numbers) -> list[tuple[Value, Value | float]]:
-    """Each prediction with its target; as many of each, and not none, or ValueError."""
+def _is_row(x: object) -> bool:
+    return (
+        hasattr(x, "__len__") and not isinstance(x, Value | str | Mapping | Set) and getattr(x, "ndim", 1) > 0
+    )
+
+
+def _check_rows(predictions: Any, targets: Any) -> None:
+    """As many of each, and not none, or ValueError."""
     for given in (predictions, targets):
-        if isinstance(given, Value | Mapping | Set) or not hasattr(given, "__len__"):
+        if not _is_row(given):
             raise TypeError(
                 "a loss takes a sequence of predictions and one of targets, "
                 f"not a single {type(given).__name__} {given!r}"
@@ -31,10 +39,29 @@ def _pairs(predictions: Numbers, targets: Numbers) -> list[tuple[Value, Value | 
         )
     if not len(predictions):
         raise ValueError("a loss of no samples has no mean: give at least one prediction and its target")
-    return [
-        (p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else Value(t).data)
-        for p, t in zip(predictions, targets)
-    ]
+
+
+def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Value | float]]:
+    """Each prediction with its target, sample by sample and output by output."""
+    _check_rows(predictions, targets)
+    pairs: list[tuple[Value, Value | float]] = []
+    for p, t in zip(predictions, targets):
+        if type(p) is not Value and _is_row(p) and _is_row(t):
+            pairs += _pairs(p, t)
+        else:
+            pairs.append(
+                (p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else Value(t).data)
+            )
+    return pairs
+
+
+def _errors(predictions: Numbers, targets: Numbers) -> list[Value]:
+    """Prediction − target of each; a target that is nan is refused, before it makes everything nan."""
+    pairs = _pairs(predictions, targets)
+    for i, (_, target) in enumerate(pairs):
+        if math.isnan(target):
+            raise ValueError(f"target {i} is nan: leave out the samples that have no target")
+    return [p - t for p, t in pairs]
 
 
 def mse_loss(predictions: Numbers, targets: Numbers) -> Value:
@@ -42,8 +69,37 @@ def mse_loss(predictions: Numbers, targets: Numbers) -> Value:
 
     >>> mse_loss([Value(10.0), Value(1.0)], [12.0, 1.0]).data
     2.0
+    >>> mse_loss([[Value(10.0), Value(1.0)], [Value(3.0), Value(3.0)]], [[12.0, 1.0], [3.0, 3.0]]).data
+    1.0
+
+    With several outputs a sample it is the mean over all of them, as in PyTorch.
     """
-    return _mean([(p - t) ** 2 for p, t in _pairs(predictions, targets)])
+    return _mean([error**2 for error in _errors(predictions, targets)])
+
+
+def l1_loss(predictions: Numbers, targets: Numbers) -> Value:
+    """The mean absolute error (mae), mean(|p − t|); its slope at p = t is 0.
+
+    >>> l1_loss([Value(10.0), Value(1.0)], [12.0, 1.0]).data
+    1.0
+    """
+    return _mean([abs(error) for error in _errors(predictions, targets)])
+
+
+def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Value:
+    """mean of ½·e² for an error e of at most ``delta``, and of delta·(|e| − ½·delta) beyond.
+
+    >>> huber_loss([Value(10.0), Value(1.5)], [12.0, 1.0]).data  # (2 − ½ + ½·½²)/2
+    0.8125
+
+    Squared near 0 and straight further out, so that a few wild targets do not decide everything
+    (Huber, 1964). Both pieces are q·(|e| − ½·q) with q = min(|e|, delta).
+    """
+    if not 0.0 < delta < math.inf:
+        raise ValueError(f"delta must be above 0 and finite, not {delta!r}")
+    sizes = [abs(error) for error in _errors(predictions, targets)]
+    bent = [size.minimum(delta) for size in sizes]
+    return _mean([q * (size - 0.5 * q) for q, size in zip(bent, sizes)])
 
 
 def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
@@ -79,3 +135,36 @@ def _cross_entropy(logit: Value, target: Value | float) -> Value:
     if not isinstance(target, Value) and target in (0.0, 1.0):
         return (-logit if target else logit).softplus()
     return target * (-logit).softplus() + (1.0 - target) * logit.softplus()
+
+
+def cross_entropy(logits: Sequence[Sequence[Value | SupportsFloat]], targets: Sequence[int]) -> Value:
+    """−mean(log softmax(logits)[target]): a row of logits for each sample, and the index of its class.
+
+    >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 12)  # log 2
+    0.69314718056
+
+    Computed as logsumexp(logits) − logit of the class, which overflows for no logits.
+    """
+    _check_rows(logits, targets)
+    width = len(logits[0]) if _is_row(logits[0]) else 0
+    for i, (row, target) in enumerate(zip(logits, targets)):
+        if not _is_row(row):
+            raise TypeError(
+                f"cross_entropy takes a row of logits for each sample, not {row!r} for sample {i}"
+            )
+        if len(row) != width:
+            raise ValueError(
+                f"sample {i} has {len(row)} logits and sample 0 has {width}; give as many to each"
+            )
+        if not 0 <= _index(target, i) < width:
+            raise ValueError(f"the target of sample {i} is {target!r}, but the classes are 0 to {width - 1}")
+    return _mean([autograd.logsumexp(row) - row[operator.index(t)] for row, t in zip(logits, targets)])
+
+
+def _index(target: Any, i: int) -> int:
+    try:
+        return operator.index(target)
+    except TypeError:
+        raise TypeError(
+            f"a target of cross_entropy is the index of a class, an int, not {target!r} as for sample {i}"
+        ) from None

@@ -1,32 +1,48 @@
-"""Optimisers: how a gradient moves a parameter, stated once as a pure function of numbers."""
+"""Optimisers: they keep what an update needs to remember, and move every parameter by it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
-from autograd import Value
+from autograd import Value, no_grad
 
-
-def sgd_update(parameter: float, gradient: float, lr: float) -> float:
-    """One step of gradient descent: parameter − lr · gradient.
-
-    >>> sgd_update(2.0, -20.0, 0.01)
-    2.2
-    """
-    return parameter - lr * gradient
+from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
 
-class SGD:
-    """Stochastic gradient descent.
+def _within(what: str, x: float, low: float = 0.0, high: float = math.inf) -> float:
+    """The number, if low ≤ x < high; else ValueError."""
+    if not low <= x < high:
+        allowed = f"{low:g} or more, and " + ("finite" if high == math.inf else f"less than {high:g}")
+        raise ValueError(f"{what} must be {allowed}, not {x!r}")
+    return float(x)
 
+
+class Optimizer:
+    """What all optimisers share: the parameters, the learning rate, and a state for each parameter.
+
+    A subclass names its ``rule``, a pure function of :mod:`nn.updates`, what the rule keeps for each
+    parameter (``state_names``; all start at 0.0) and its hyperparameters, which are attributes:
+
+    >>> class Sign(Optimizer):
+    ...     '''Steps of lr, whatever the size of the gradient.'''
+    ...     rule = staticmethod(lambda parameter, gradient, lr: (parameter - lr * gradient / abs(gradient),))
     >>> w = Value(2.0)
-    >>> optimizer = SGD([w], lr=0.01)
-    >>> ((w * 5.0 - 12.0) ** 2).backward()
+    >>> optimizer = Sign([w], lr=0.5)
+    >>> (w * w).backward()
     >>> optimizer.step()
     >>> w.data
-    2.2
+    1.5
+
+    ``state`` has one list of floats for each parameter, in the order of ``parameters``. Where a rule
+    divides by 0 or overflows, the result is that of IEEE 754, as everywhere here.
     """
+
+    #: (parameter, gradient, *state, **hyperparameters) -> (parameter, *state)
+    rule: ClassVar[Callable[..., tuple[Any, ...]]]
+    state_names: ClassVar[tuple[str, ...]] = ()
+    hyperparameter_names: ClassVar[tuple[str, ...]] = ("lr",)
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
         self.parameters = list(parameters)
@@ -37,9 +53,22 @@ class SGD:
                 raise TypeError(f"an optimiser moves leaf Values, not {parameter!r}")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is listed twice and would be moved twice: list each once")
-        if not 0.0 <= lr < math.inf:
-            raise ValueError(f"the learning rate must be 0 or more, and finite, not {lr!r}")
-        self.lr = float(lr)
+        self.lr = lr
+        self.state: list[list[float]] = [[0.0] * len(self.state_names) for _ in self.parameters]
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; it may be written between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._lr = _within("the learning rate", lr)
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those of the next step, by the names its rule gives them."""
+        return {name: getattr(self, name) for name in self.hyperparameter_names}
 
     def zero_grad(self) -> None:
         """Set every gradient to 0.0, before the next backward pass."""
@@ -48,6 +77,141 @@ class SGD:
 
     def step(self) -> None:
         """Move each parameter that has a gradient."""
-        for parameter in self.parameters:
+        rule, hyperparameters = type(self).rule, self.hyperparameters
+        for parameter, state in zip(self.parameters, self.state):
             if (gradient := parameter.grad) is not None:
-                parameter.data = sgd_update(parameter.data, gradient, self.lr)
+                numbers = parameter.data, gradient, *state
+                try:
+                    parameter.data, *state[:] = rule(*numbers, **hyperparameters)
+                except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
+                    with no_grad():
+                        moved = rule(*map(Value, numbers), **hyperparameters)
+                    parameter.data, *state[:] = map(float, moved)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={x!r}" for name, x in self.hyperparameters.items())
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {settings})"
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum if wanted.
+
+    >>> w = Value(2.0)
+    >>> optimizer = SGD([w], lr=0.01)
+    >>> ((w * 5.0 - 12.0) ** 2).backward()
+    >>> optimizer.step()
+    >>> w.data
+    2.2
+    """
+
+    rule = staticmethod(momentum_update)
+    state_names = ("step", "momentum_buffer")
+    hyperparameter_names = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.momentum = _within("momentum", momentum)
+        self.dampening = _within("dampening", dampening, -math.inf)
+        self.weight_decay = _within("weight_decay", weight_decay)
+        self.nesterov = bool(nesterov)
+        if nesterov and (not momentum or dampening):
+            raise ValueError(
+                f"nesterov looks ahead along the momentum: it takes momentum above 0 and dampening 0, "
+                f"not momentum={momentum!r} and dampening={dampening!r}"
+            )
+
+    def step(self) -> None:
+        """Move each parameter that has a gradient."""
+        if self.momentum or self.weight_decay:
+            super().step()
+            return
+        lr = self._lr
+        for parameter in self.parameters:  # nothing to remember, and four times as fast
+            if (gradient := parameter.grad) is not None:
+                parameter.data = sgd_update(parameter.data, gradient, lr)
+
+
+class RMSprop(Optimizer):
+    """Gradient descent with each gradient divided by its recent root mean square.
+
+    >>> w = Value(2.0)
+    >>> optimizer = RMSprop([w], lr=0.01, alpha=0.75)
+    >>> ((w * 5.0 - 12.0) ** 2).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6)  # 2 + 0.01 · 20 / √(¼ · 20²)
+    2.02
+    """
+
+    rule = staticmethod(rmsprop_update)
+    state_names = ("square_avg", "momentum_buffer")
+    hyperparameter_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.alpha = _within("alpha", alpha, high=1.0)
+        self.eps = _within("eps", eps)
+        self.weight_decay = _within("weight_decay", weight_decay)
+        self.momentum = _within("momentum", momentum)
+
+
+class Adam(Optimizer):
+    """Adam: momentum and RMSprop in one, both made up for having started at 0.
+
+    >>> w = Value(2.0)
+    >>> optimizer = Adam([w], lr=0.01)
+    >>> ((w * 5.0 - 12.0) ** 2).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6)  # a first step of lr, however steep the slope
+    2.01
+    """
+
+    rule = staticmethod(adam_update)
+    state_names = ("step", "exp_avg", "exp_avg_sq")
+    hyperparameter_names = ("lr", "betas", "eps", "weight_decay")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        if len(betas) != 2:
+            raise ValueError(f"betas are two numbers, of the mean and of the mean square, not {betas!r}")
+        self.betas = (_within("betas[0]", betas[0], high=1.0), _within("betas[1]", betas[1], high=1.0))
+        self.eps = _within("eps", eps)
+        self.weight_decay = _within("weight_decay", weight_decay)
+
+
+class AdamW(Adam):
+    """Adam with a weight decay of its own, which the division by the root mean square leaves alone."""
+
+    rule = staticmethod(adamw_update)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)

@@ -44,7 +44,7 @@ def test_options_are_given_by_name(kind: Any) -> None:
     by_name = {p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY}
     assert by_name == {"fused", "seed"}
     assert [*inspect.signature(MLP).parameters][:3] == ["nin", "nouts", "activation"]
-    assert [*inspect.signature(SGD).parameters] == ["parameters", "lr"]
+    assert [*inspect.signature(SGD).parameters][:3] == ["parameters", "lr", "momentum"]
 
 
 PROGRAM = """

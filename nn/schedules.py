@@ -1,0 +1,138 @@
+"""Schedules: how the learning rate changes while training runs, with PyTorch's names and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .optim import Optimizer
+
+
+def step_lr(step: int, base_lr: float, step_size: int, gamma: float) -> float:
+    """base_lr · gamma once every ``step_size`` steps.
+
+    >>> [step_lr(step, 8.0, step_size=2, gamma=0.5) for step in range(6)]
+    [8.0, 8.0, 4.0, 4.0, 2.0, 2.0]
+    """
+    factor: float = gamma ** (step // step_size)
+    return base_lr * factor
+
+
+def cosine_annealing_lr(step: int, base_lr: float, T_max: int, eta_min: float = 0.0) -> float:
+    """Half a cosine from base_lr down to ``eta_min`` in ``T_max`` steps (Loshchilov and Hutter, 2017).
+
+    >>> [round(cosine_annealing_lr(step, 8.0, T_max=4), 2) for step in range(5)]
+    [8.0, 6.83, 4.0, 1.17, 0.0]
+    """
+    return eta_min + (base_lr - eta_min) * (1.0 + math.cos(math.pi * step / T_max)) / 2.0
+
+
+def linear_lr(
+    step: int, base_lr: float, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+) -> float:
+    """A straight line from base_lr · start_factor to base_lr · end_factor, and on at that: a warm-up.
+
+    >>> [linear_lr(step, 8.0, start_factor=0.25, total_iters=3) for step in range(5)]
+    [2.0, 4.0, 6.0, 8.0, 8.0]
+    """
+    way = min(step, total_iters) / total_iters
+    return base_lr * (start_factor + (end_factor - start_factor) * way)
+
+
+class Schedule:
+    """Sets an optimiser's learning rate to a pure function of the number of steps taken.
+
+    Made, it sets that of step 0; ``step()``, after each epoch or each step of the optimiser, the next.
+    ``base_lr`` is the optimiser's own rate when it was made, ``last_epoch`` how often it has stepped.
+
+    A rate changed by something else in between, as by a second schedule, would be lost without a word:
+    ``step()`` raises RuntimeError instead.
+    """
+
+    def __init__(self, optimizer: Optimizer, lr_at: Callable[[int, float], float]) -> None:
+        self.optimizer = optimizer
+        self.base_lr = optimizer.lr
+        self.last_epoch = 0
+        self._lr_at = lr_at
+        optimizer.lr = self._set = lr_at(0, self.base_lr)
+
+    def step(self) -> None:
+        """Set the learning rate of what comes next."""
+        if self.optimizer.lr != self._set:
+            raise RuntimeError(
+                f"the learning rate was set to {self.optimizer.lr!r} by something else than this "
+                f"{type(self).__name__}, which left it at {self._set!r}: to change it, set base_lr of the "
+                "schedule; for two schedules in one, LambdaLR"
+            )
+        self.at(self.last_epoch + 1)
+
+    def at(self, last_epoch: int) -> None:
+        """Set the learning rate as it is after so many steps, as when training goes on from a record."""
+        lr = self._lr_at(last_epoch, self.base_lr)
+        self.optimizer.lr = lr
+        self.last_epoch, self._set = last_epoch, self.optimizer.lr
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate it has set, in a list of one, as PyTorch gives it."""
+        return [self._set]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_lr={self.base_lr!r}, last_epoch={self.last_epoch})"
+
+
+class LambdaLR(Schedule):
+    """base_lr times a function of the number of steps.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> optimizer = SGD([Value(0.0)], lr=8.0)
+    >>> schedule = LambdaLR(optimizer, lambda step: 1.0 / (1 + step))
+    >>> schedule.step()
+    >>> optimizer.lr
+    4.0
+    """
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
+        super().__init__(optimizer, lambda step, base_lr: base_lr * lr_lambda(step))
+
+
+class StepLR(Schedule):
+    """:func:`step_lr`: times ``gamma`` once every ``step_size`` steps."""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        _count("step_size", step_size)
+        super().__init__(optimizer, lambda step, base_lr: step_lr(step, base_lr, step_size, gamma))
+
+
+class CosineAnnealingLR(Schedule):
+    """:func:`cosine_annealing_lr`: half a cosine down to ``eta_min`` in ``T_max`` steps."""
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        _count("T_max", T_max)
+        super().__init__(optimizer, lambda step, base_lr: cosine_annealing_lr(step, base_lr, T_max, eta_min))
+
+
+class LinearLR(Schedule):
+    """:func:`linear_lr`: a linear warm-up over ``total_iters`` steps."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+    ) -> None:
+        _count("total_iters", total_iters)
+        if not 0.0 < start_factor <= 1.0:
+            raise ValueError(f"start_factor must be above 0 and at most 1, not {start_factor!r}")
+        if not 0.0 <= end_factor <= 1.0:
+            raise ValueError(f"end_factor must be between 0 and 1, not {end_factor!r}")
+        super().__init__(
+            optimizer,
+            lambda step, base_lr: linear_lr(step, base_lr, start_factor, end_factor, total_iters),
+        )
+
+
+def _count(what: str, x: object) -> None:
+    if isinstance(x, bool) or not isinstance(x, int) or x < 1:
+        raise ValueError(f"{what} must be an int of 1 or more, not {x!r}")

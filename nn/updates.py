@@ -1,0 +1,148 @@
+"""How a gradient moves a parameter: every optimiser's update, stated once as a pure function of numbers.
+
+Each takes a parameter, its gradient, the state the optimiser keeps for it, and the hyperparameters, and
+gives the new parameter and the new state. There are only operators in them, no ``math``, and no ``if``
+but on hyperparameters: they run on floats, and as well on Values (so that a gradient flows through a
+step, as MAML wants) and on whatever else has the operators of a number. On floats the one thing they
+may raise is ZeroDivisionError or OverflowError, where IEEE 754 has inf or nan; :class:`nn.Optimizer`
+sees to that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: A number or what computes like one. Not a type variable: a step on a Value may give a Value of a float.
+Number = Any
+
+
+def sgd_update(parameter: Number, gradient: Number, lr: Number) -> Number:
+    """One step of gradient descent: parameter − lr · gradient.
+
+    >>> sgd_update(2.0, -20.0, 0.01)
+    2.2
+    """
+    return parameter - lr * gradient
+
+
+def momentum_update(
+    parameter: Number,
+    gradient: Number,
+    step: Number,
+    momentum_buffer: Number,
+    *,
+    lr: Number,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+) -> tuple[Number, Number, Number]:
+    """One step of gradient descent that keeps its direction: buffer ← momentum · buffer + gradient.
+
+    >>> how = dict(lr=0.25, momentum=0.5, dampening=0.0, weight_decay=0.0, nesterov=False)
+    >>> momentum_update(3.0, 4.0, 0.0, 0.0, **how)  # the first: buffer = 4
+    (2.0, 1.0, 4.0)
+    >>> momentum_update(2.0, 4.0, 1.0, 4.0, **how)  # buffer = ½·4 + 4, moved by ¼·6
+    (0.5, 2.0, 6.0)
+
+    ``nesterov`` moves by gradient + momentum · buffer, which looks one step ahead (Sutskever et al.,
+    2013). The first step is not dampened, as in PyTorch. ``weight_decay`` adds weight_decay · parameter
+    to the gradient.
+    """
+    step = step + 1.0
+    if weight_decay:
+        gradient = gradient + weight_decay * parameter
+    direction = gradient
+    if momentum:
+        share: Number = 1.0
+        if dampening:
+            share = 1.0 - dampening * (1.0 - 0.0 ** (step - 1.0))  # 0⁰ = 1: in the first step all of it
+        momentum_buffer = momentum * momentum_buffer + share * gradient
+        direction = gradient + momentum * momentum_buffer if nesterov else momentum_buffer
+    return sgd_update(parameter, direction, lr), step, momentum_buffer
+
+
+def rmsprop_update(
+    parameter: Number,
+    gradient: Number,
+    square_avg: Number,
+    momentum_buffer: Number,
+    *,
+    lr: Number,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+) -> tuple[Number, Number, Number]:
+    """One step of RMSprop: the gradient divided by its recent root mean square (Hinton, 2012).
+
+    >>> how = dict(lr=0.1, alpha=0.75, eps=0.0, weight_decay=0.0, momentum=0.0)
+    >>> rmsprop_update(1.0, 8.0, 0.0, 0.0, **how)  # square_avg = ¼·8² = 16, moved by 0.1·8/√16
+    (0.8, 16.0, 0.0)
+    """
+    if weight_decay:
+        gradient = gradient + weight_decay * parameter
+    square_avg = alpha * square_avg + (1.0 - alpha) * (gradient * gradient)
+    direction = gradient / (square_avg**0.5 + eps)
+    if momentum:
+        momentum_buffer = direction = momentum * momentum_buffer + direction
+    return sgd_update(parameter, direction, lr), square_avg, momentum_buffer
+
+
+def adam_update(
+    parameter: Number,
+    gradient: Number,
+    step: Number,
+    exp_avg: Number,
+    exp_avg_sq: Number,
+    *,
+    lr: Number,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+) -> tuple[Number, Number, Number, Number]:
+    """One step of Adam: the mean gradient over its root mean square, both recent (Kingma and Ba, 2015).
+
+    >>> how = dict(lr=0.1, betas=(0.5, 0.75), eps=0.0, weight_decay=0.0)
+    >>> adam_update(1.0, 8.0, 0.0, 0.0, 0.0, **how)  # m = ½·8, v = ¼·8²; unbiased 8 and 64
+    (0.9, 1.0, 4.0, 16.0)
+
+    Both means start at 0, so they are too small at first: dividing by 1 − βᵗ makes up for it. That is
+    why the first step is one of lr, however large or small the gradient.
+    """
+    beta1, beta2 = betas
+    step = step + 1.0
+    if weight_decay:
+        gradient = gradient + weight_decay * parameter
+    exp_avg = beta1 * exp_avg + (1.0 - beta1) * gradient
+    exp_avg_sq = beta2 * exp_avg_sq + (1.0 - beta2) * (gradient * gradient)
+    mean = exp_avg / (1.0 - beta1**step)
+    mean_sq = exp_avg_sq / (1.0 - beta2**step)
+    return sgd_update(parameter, mean / (mean_sq**0.5 + eps), lr), step, exp_avg, exp_avg_sq
+
+
+def adamw_update(
+    parameter: Number,
+    gradient: Number,
+    step: Number,
+    exp_avg: Number,
+    exp_avg_sq: Number,
+    *,
+    lr: Number,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+) -> tuple[Number, Number, Number, Number]:
+    """One step of Adam after the parameter itself has shrunk by lr · weight_decay of it.
+
+    >>> how = dict(lr=0.5, betas=(0.5, 0.75), eps=0.0, weight_decay=0.5)
+    >>> adamw_update(1.0, 8.0, 0.0, 0.0, 0.0, **how)  # 1 − ½·½·1 = ¾, moved by ½
+    (0.25, 1.0, 4.0, 16.0)
+
+    In Adam the decay goes through the division by the root mean square, so that weights with large
+    gradients decay less; here all decay alike (Loshchilov and Hutter, 2019).
+    """
+    shrunk = sgd_update(parameter, weight_decay * parameter, lr)
+    return adam_update(
+        shrunk, gradient, step, exp_avg, exp_avg_sq, lr=lr, betas=betas, eps=eps, weight_decay=0.0
+    )

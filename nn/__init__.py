@@ -9,6 +9,7 @@ if not hasattr(autograd, "topological_order"):
     )
 
 from . import data, init
+from .history import History
 from .layers import MLP, Layer, Neuron
 from .losses import (
     binary_cross_entropy_with_logits,
@@ -24,7 +25,8 @@ from .pytorch import from_torch, to_torch
 from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .saving import load, save
 from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
-from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, StepLR
+from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
+from .training import evaluate, fit
 
 __all__ = [
     "MLP",
@@ -32,6 +34,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "CosineAnnealingLR",
+    "History",
     "LSTMCell",
     "LambdaLR",
     "Layer",
@@ -42,11 +45,14 @@ __all__ = [
     "Parameter",
     "RMSprop",
     "RNNCell",
+    "Schedule",
     "StepLR",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "data",
     "detached",
+    "evaluate",
+    "fit",
     "from_torch",
     "functional_call",
     "hinge_loss",

@@ -14,6 +14,7 @@ from autograd import Value, no_grad
 
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons
+from .progress import Progress
 
 STEPS = 200
 
@@ -59,13 +60,16 @@ def train(model: MLP, samples: DataSet, steps: int) -> list[float]:
     """Gradient descent on all samples at once, until every one is right; gives the losses."""
     optimizer = SGD(model.parameters(), lr=1.0)
     losses: list[float] = []
-    progress = _Progress(steps)
+    progress = Progress(steps, "training", "step")
     for step in range(steps):
         loss, scores = _loss(model, samples)
         losses.append(loss.data)
         right = _right(scores, samples[1])
-        progress.show(step, loss.data, right, len(samples[1]))
-        if right == len(samples[1]):
+        of = len(samples[1])
+        progress.advance(loss=f"{loss.data:.4f}", right=f"{right}/{of}")
+        if step % 10 == 0 or right == of:
+            progress.say(f"step {step:3}  loss {loss.data:.4f}  right {right}/{of}")
+        if right == of:
             break
         optimizer.zero_grad()
         loss.backward()
@@ -73,28 +77,6 @@ def train(model: MLP, samples: DataSet, steps: int) -> list[float]:
         optimizer.step()
     progress.close()
     return losses
-
-
-class _Progress:
-    """tqdm's progress bar where it is installed, else a line now and then."""
-
-    def __init__(self, steps: int) -> None:
-        self.bar = None
-        if find_spec("tqdm") is not None:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=steps, desc="training", unit="step")
-
-    def show(self, step: int, loss: float, right: int, of: int) -> None:
-        if self.bar is not None:
-            self.bar.set_postfix(loss=f"{loss:.4f}", right=f"{right}/{of}", refresh=False)
-            self.bar.update()
-        elif step % 10 == 0 or right == of:
-            print(f"step {step:3}  loss {loss:.4f}  right {right}/{of}")
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
 
 
 def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:

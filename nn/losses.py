@@ -143,7 +143,8 @@ def cross_entropy(logits: Sequence[Sequence[Value | SupportsFloat]], targets: Se
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 12)  # log 2
     0.69314718056
 
-    Computed as logsumexp(logits) − logit of the class, which overflows for no logits.
+    Computed as logsumexp(logits − logit of the class), which overflows for no logits and, as only their
+    differences enter, keeps its digits wherever they are.
     """
     _check_rows(logits, targets)
     width = len(logits[0]) if _is_row(logits[0]) else 0
@@ -157,8 +158,14 @@ def cross_entropy(logits: Sequence[Sequence[Value | SupportsFloat]], targets: Se
                 f"sample {i} has {len(row)} logits and sample 0 has {width}; give as many to each"
             )
         if not 0 <= _index(target, i) < width:
-            raise ValueError(f"the target of sample {i} is {target!r}, but the classes are 0 to {width - 1}")
-    return _mean([autograd.logsumexp(row) - row[operator.index(t)] for row, t in zip(logits, targets)])
+            classes = f"the classes are 0 to {width - 1}" if width else "there are no classes"
+            raise ValueError(f"the target of sample {i} is {target!r}, but {classes}")
+    return _mean([_surprise(row, row[operator.index(target)]) for row, target in zip(logits, targets)])
+
+
+def _surprise(row: Sequence[Any], chosen: Any) -> Value:
+    surprise: Value = autograd.logsumexp([logit - chosen for logit in row])
+    return surprise
 
 
 def _index(target: Any, i: int) -> int:

@@ -142,7 +142,7 @@ def adamw_update(
     In Adam the decay goes through the division by the root mean square, so that weights with large
     gradients decay less; here all decay alike (Loshchilov and Hutter, 2019).
     """
-    shrunk = sgd_update(parameter, weight_decay * parameter, lr)
+    parameter = parameter * (1.0 - lr * weight_decay)
     return adam_update(
-        shrunk, gradient, step, exp_avg, exp_avg_sq, lr=lr, betas=betas, eps=eps, weight_decay=0.0
+        parameter, gradient, step, exp_avg, exp_avg_sq, lr=lr, betas=betas, eps=eps, weight_decay=0.0
     )

@@ -12,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, check_grads
-from nn import MLP, binary_cross_entropy_with_logits, hinge_loss, mse_loss
+from nn import (
+    MLP,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
 
-LOSSES = [mse_loss, hinge_loss, binary_cross_entropy_with_logits]
+LOSSES = [mse_loss, l1_loss, huber_loss, hinge_loss, binary_cross_entropy_with_logits]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda f: f.__name__)
 Loss = Callable[..., Value]
 
@@ -183,3 +191,152 @@ def test_mse_of_huge_errors_is_infinite() -> None:
 @pytest.mark.parametrize(("score", "expected", "slope"), [(math.inf, 0.0, 0.0), (-math.inf, math.inf, -1.0)])
 def test_hinge_of_an_infinite_score(score: float, expected: float, slope: float) -> None:
     assert _with_gradients(hinge_loss, [score], [1]) == (expected, [slope])
+
+
+# mae and huber ------------------------------------------------------------------------------------
+
+
+def test_l1_by_hand() -> None:
+    # sizes 3, 1, 0, 2; the slope is the sign, and 0 where there is no error
+    assert _with_gradients(l1_loss, [5.0, 1.0, -1.0, 0.0], [2.0, 2.0, -1.0, -2.0]) == (
+        1.5,
+        [0.25, -0.25, 0.0, 0.25],
+    )
+
+
+def test_huber_by_hand() -> None:
+    # ½·½² within delta; 1·(3 − ½) beyond; slopes error and ±delta
+    value, gradients = _with_gradients(huber_loss, [0.5, -3.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0])
+    assert value == (0.125 + 2.5 + 0.5 + 0.0) / 4.0
+    assert gradients == [0.125, -0.25, 0.25, 0.0]
+
+
+def test_huber_is_half_of_mse_within_delta_and_delta_of_mae_far_out() -> None:
+    near, far, zeros = [0.3, -0.2], [1e9, -1e9], [0.0, 0.0]
+    assert huber_loss(near, zeros, 0.5).data == pytest.approx(mse_loss(near, zeros).data / 2.0)
+    assert huber_loss(far, zeros, 0.5).data == pytest.approx(0.5 * l1_loss(far, zeros).data)
+
+
+@pytest.mark.parametrize("error", [1e200, math.inf])
+def test_huber_of_a_huge_error_has_the_slope_delta(error: float) -> None:
+    assert _with_gradients(huber_loss, [error], [0.0]) == (error, [1.0])
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+def test_a_delta_is_positive_and_finite(wrong: float) -> None:
+    with pytest.raises(ValueError, match=f"delta must be above 0 and finite, not {wrong!r}"):
+        huber_loss([Value(1.0)], [0.0], wrong)
+
+
+# Several outputs ----------------------------------------------------------------------------------
+
+
+@each_loss
+def test_rows_are_the_mean_over_all_outputs(loss: Loss) -> None:
+    import numpy as np
+
+    rows, targets = [[0.3, -0.4, 2.0], [1.0, 0.0, -1.5]], [[1, 1, 1], [1, 1, 1]]
+    flat = loss([p for row in rows for p in row], [1] * 6).data
+    for predictions in (rows, [[Value(p) for p in row] for row in rows], np.array(rows)):
+        assert loss(predictions, targets).data == flat
+        assert loss(predictions, np.array(targets)).data == flat
+
+
+@each_loss
+def test_rows_of_another_width_are_refused(loss: Loss) -> None:
+    with pytest.raises(ValueError, match="there are 2 predictions and 1 targets"):
+        loss([[Value(0.5), Value(0.5)]], [[1]])
+    with pytest.raises(TypeError, match="real number, not list"):
+        loss([[Value(0.5), Value(0.5)]], [1])
+
+
+@pytest.mark.parametrize("loss", [mse_loss, l1_loss, huber_loss], ids=lambda f: f.__name__)
+def test_a_target_that_is_nan_is_refused(loss: Loss) -> None:
+    for missing in (math.nan, Value(math.nan)):
+        with pytest.raises(ValueError, match="target 1 is nan"):
+            loss([Value(0.5), Value(0.5)], [1.0, missing])
+
+
+# Cross-entropy of several classes -----------------------------------------------------------------
+
+
+def test_cross_entropy_by_hand() -> None:
+    rows = [[Value(0.0), Value(math.log(3.0))], [Value(5.0), Value(5.0)]]
+    loss = cross_entropy(rows, [1, 0])  # probabilities ¼ ¾ and ½ ½
+    loss.backward()
+    assert loss.data == pytest.approx((math.log(4 / 3) + math.log(2)) / 2, rel=1e-15)
+    assert [[x.grad for x in row] for row in rows] == [
+        pytest.approx([0.125, -0.125], rel=1e-15),
+        pytest.approx([-0.25, 0.25], rel=1e-15),
+    ]
+
+
+@given(st.lists(st.lists(st.floats(-30.0, 30.0), min_size=3, max_size=3), min_size=1, max_size=4), st.data())
+def test_cross_entropy_is_its_definition(rows: list[list[float]], data: Any) -> None:
+    targets = [data.draw(st.integers(0, 2)) for _ in rows]
+    leaves = [[Value(x) for x in row] for row in rows]
+    loss = cross_entropy(leaves, targets)
+    loss.backward()
+    with mpmath.workdps(40):
+        softmax = [[mpmath.exp(x) / sum(map(mpmath.exp, row)) for x in row] for row in rows]
+        expected = -sum(mpmath.log(s[t]) for s, t in zip(softmax, targets)) / len(rows)
+    assert math.isclose(loss.data, float(expected), rel_tol=1e-13, abs_tol=1e-14)
+    for row, s, t in zip(leaves, softmax, targets, strict=True):
+        for j, x in enumerate(row):
+            slope = float((s[j] - (j == t)) / len(rows))
+            assert x.grad is not None
+            assert math.isclose(x.grad, slope, rel_tol=1e-12, abs_tol=1e-15)
+
+
+def test_two_classes_are_the_binary_cross_entropy_of_their_difference() -> None:
+    both = cross_entropy([[Value(0.3), Value(1.7)], [Value(2.0), Value(-1.0)]], [1, 1]).data
+    assert both == pytest.approx(binary_cross_entropy_with_logits([1.4, -3.0], [1, 1]).data, rel=1e-14)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e3, -1e3, 1e15, -1e15, 1e300])
+def test_huge_logits_neither_overflow_nor_are_nan(shift: float) -> None:
+    row = [Value(shift), Value(shift), Value(-abs(shift) - 1000.0)]
+    loss = cross_entropy([row], [0])
+    loss.backward()
+    assert loss.data == pytest.approx(math.log(2.0), rel=1e-15)
+    assert [x.grad for x in row] == pytest.approx([-0.5, 0.5, 0.0], rel=1e-15, abs=0.0)
+
+
+def test_gradients_of_cross_entropy_to_second_order() -> None:
+    check_grads(lambda a, b, c: cross_entropy([[a, b, c], [c, a, b]], [2, 0]), [0.3, -0.4, 1.1])
+
+
+def test_rows_and_classes_of_arrays() -> None:
+    import numpy as np
+
+    rows, targets = [[0.3, -0.4], [1.0, 2.0]], [1, 0]
+    expected = cross_entropy(rows, targets).data
+    assert cross_entropy(np.array(rows), np.array(targets)).data == expected
+    assert cross_entropy(tuple(map(tuple, rows)), [True, False]).data == expected
+
+
+@pytest.mark.parametrize("wrong", [-1, 3, 10**9])
+def test_a_class_out_of_range_is_refused_with_its_sample(wrong: int) -> None:
+    rows = [[Value(0.0)] * 3] * 3
+    with pytest.raises(ValueError, match=f"the target of sample 1 is {wrong}, but the classes are 0 to 2"):
+        cross_entropy(rows, [2, wrong, 0])
+
+
+@pytest.mark.parametrize("wrong", [1.0, "1", None, Value(1.0), math.nan, [1]], ids=repr)
+def test_a_class_is_an_int(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"the index of a class, an int, not .* as for sample 0"):
+        cross_entropy([[Value(0.0)] * 3], [wrong])
+
+
+def test_shapes_of_cross_entropy() -> None:
+    row = [Value(0.0), Value(1.0)]
+    with pytest.raises(TypeError, match="a row of logits for each sample, not Value"):
+        cross_entropy(row, [0, 1])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="sample 1 has 1 logits and sample 0 has 2"):
+        cross_entropy([row, row[:1]], [0, 0])
+    with pytest.raises(ValueError, match="there are 1 predictions and 2 targets"):
+        cross_entropy([row], [0, 1])
+    with pytest.raises(ValueError, match="no samples has no mean"):
+        cross_entropy([], [])
+    with pytest.raises(ValueError, match="the target of sample 0 is 0, but there are no classes"):
+        cross_entropy([[]], [0])

@@ -1,13 +1,16 @@
-"""SGD: its update as numbers, what it moves, what it refuses."""
+"""Optimisers: their updates as numbers and as graphs, what they move, what they refuse."""
 
 import math
 from typing import Any
 
 import pytest
 
-from autograd import Value
-from nn import MLP, SGD, Module, Parameter, mse_loss
-from nn.optim import sgd_update
+from autograd import Value, check_grads, grad
+from nn import MLP, SGD, Adam, AdamW, Module, Optimizer, Parameter, RMSprop, functional_call, mse_loss
+from nn.updates import sgd_update
+
+KINDS = [SGD, RMSprop, Adam, AdamW]
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 
 @pytest.mark.parametrize(
@@ -140,3 +143,217 @@ def test_a_refused_optimiser_moves_nothing() -> None:
     with pytest.raises(ValueError, match="learning rate"):
         SGD([w], lr=-1.0).step()
     assert (w.data, w.grad) == (1.0, 1.0)
+
+
+# What all of them share ---------------------------------------------------------------------------
+
+
+def _every() -> list[Optimizer]:
+    """One of each, and SGD with all it can remember."""
+    return [
+        SGD([Parameter(1.0)], 0.1),
+        SGD([Parameter(1.0)], 0.1, momentum=0.9, weight_decay=0.1, nesterov=True),
+        SGD([Parameter(1.0)], 0.1, momentum=0.9, dampening=0.5),
+        RMSprop([Parameter(1.0)], 0.1, weight_decay=0.1, momentum=0.9),
+        Adam([Parameter(1.0)], 0.1, weight_decay=0.1),
+        AdamW([Parameter(1.0)], 0.1),
+    ]
+
+
+@pytest.mark.parametrize("optimizer", _every(), ids=repr)
+def test_the_rule_is_what_a_step_does(optimizer: Optimizer) -> None:
+    (parameter,) = optimizer.parameters
+    for step in range(5):
+        parameter.grad = 0.5 - step
+        moved, *state = type(optimizer).rule(
+            parameter.data, parameter.grad, *optimizer.state[0], **optimizer.hyperparameters
+        )
+        optimizer.step()
+        assert parameter.data == moved
+        if optimizer.hyperparameters.get("momentum") != 0.0:  # without, SGD has nothing to remember
+            assert optimizer.state[0] == state
+        assert len(optimizer.state[0]) == len(optimizer.state_names)
+        assert {type(x) for x in optimizer.state[0]} == {float}
+
+
+@pytest.mark.parametrize("optimizer", _every(), ids=repr)
+def test_the_rule_on_values_gives_the_same_bits_and_a_gradient(optimizer: Optimizer) -> None:
+    """So a step can be differentiated through, as MAML does, and compiled."""
+    state = [2.0, 0.3, 0.4][: len(optimizer.state_names)]
+
+    def moved(parameter: Any, gradient: Any) -> Any:
+        return type(optimizer).rule(parameter, gradient, *state, **optimizer.hyperparameters)[0]
+
+    out = moved(Value(1.5), Value(0.7))
+    assert isinstance(out, Value)
+    assert out.data == moved(1.5, 0.7)
+    check_grads(moved, [1.5, 0.7])
+
+
+def test_maml_through_two_steps_of_adam() -> None:
+    """The gradient of the loss after two inner steps, against finite differences."""
+
+    def after(start: float) -> tuple[Value, Value]:
+        model = MLP(1, [1], seed=0)
+        (weight, bias) = model.parameters()
+        weight.data, bias.data = start, 0.25
+        names = [name for name, _ in model.named_parameters()]
+        adapted: dict[str, Any] = dict(model.named_parameters())
+        states: dict[str, Any] = dict.fromkeys(names, (0.0, 0.0, 0.0))
+        hyperparameters = Adam(model.parameters(), lr=0.3, eps=1e-3).hyperparameters
+        for _ in range(2):
+            inner = mse_loss([functional_call(model, adapted, [x]) for x in (1.0, 2.0)], [3.0, -1.5])
+            slopes = grad(inner, [*adapted.values()], create_graph=True)
+            for name, slope in zip(names, slopes, strict=True):
+                adapted[name], *states[name] = Adam.rule(
+                    adapted[name], slope, *states[name], **hyperparameters
+                )
+        return functional_call(model, adapted, [1.5]), weight
+
+    outer, weight = after(0.5)
+    outer.backward()
+    assert weight.grad is not None
+    h = 1e-5
+    difference = (after(0.5 + h)[0].data - after(0.5 - h)[0].data) / (2 * h)
+    assert math.isclose(weight.grad, difference, rel_tol=1e-7)
+    assert weight.grad != pytest.approx(1.5), "what it would be if the steps were constants"
+
+
+@each_kind
+def test_a_parameter_without_a_gradient_stays_and_its_state_too(kind: Any) -> None:
+    reached, unreached = Value(1.0), Value(1.0)
+    optimizer = kind([reached, unreached], lr=0.5, weight_decay=0.5)
+    reached.backward()
+    optimizer.step()
+    assert reached.data < 1.0
+    assert (unreached.data, unreached.grad) == (1.0, None)
+    assert optimizer.state[1] == [0.0] * len(optimizer.state_names)
+
+
+@each_kind
+def test_a_parameter_that_joins_later_is_counted_from_its_own_first_step(kind: Any) -> None:
+    early, late, alone = Value(1.0), Value(1.0), Value(1.0)
+    optimizer, other = kind([early, late], lr=0.1), kind([alone], lr=0.1)
+    early.grad = 1.0
+    for _ in range(3):
+        optimizer.step()
+    late.grad = alone.grad = 1.0
+    optimizer.step()
+    other.step()
+    assert late.data == alone.data
+
+
+@each_kind
+@pytest.mark.parametrize("slope", [math.inf, -math.inf, math.nan, 1e300, 0.0, -0.0, 5e-324])
+@pytest.mark.parametrize("eps", [0.0, 1e-8])
+def test_no_gradient_raises(kind: Any, slope: float, eps: float) -> None:
+    """Division by 0 and overflow are as in IEEE 754, and as in PyTorch."""
+    w = Parameter(1.0)
+    optimizer = kind([w], lr=0.5) if kind is SGD else kind([w], lr=0.5, eps=eps)
+    for _ in range(2):
+        w.grad = slope
+        optimizer.step()
+    assert type(w.data) is float
+    if kind is not SGD and eps == 0.0 and slope == 0.0:
+        assert math.isnan(w.data)  # 0/0
+    if math.isfinite(slope) and eps and abs(slope) <= 1e100:
+        assert math.isfinite(w.data)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("kind", ["RMSprop", "Adam", "AdamW"])
+@pytest.mark.parametrize("slope", [math.inf, math.nan, 1e300, 0.0, 1e-320])
+@pytest.mark.parametrize("eps", [0.0, 1e-8])
+def test_at_the_edges_of_the_floats_as_in_pytorch(kind: str, slope: float, eps: float) -> None:
+    torch = pytest.importorskip("torch")
+    ours, theirs = Parameter(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = {"RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}[kind]([ours], lr=0.5, eps=eps)
+    other = getattr(torch.optim, kind)([theirs], lr=0.5, eps=eps)
+    for _ in range(3):
+        ours.grad, theirs.grad = slope, torch.tensor([slope], dtype=torch.float64)
+        optimizer.step()
+        other.step()
+        assert ours.data == pytest.approx(theirs.item(), rel=1e-12, nan_ok=True)
+
+
+def test_the_first_step_of_adam_is_lr_however_steep() -> None:
+    for slope in (1e-3, 1.0, -1e6):
+        w = Parameter(0.0)
+        w.grad = slope
+        Adam([w], lr=0.25).step()
+        assert w.data == pytest.approx(-math.copysign(0.25, slope), rel=1e-4)
+
+
+def test_decay_in_adamw_does_not_depend_on_the_gradient_and_in_adam_it_does() -> None:
+    def shrinks(kind: Any, slope: float) -> float:
+        decayed, plain = Parameter(10.0), Parameter(10.0)
+        decayed.grad = plain.grad = slope
+        kind([decayed], lr=0.1, weight_decay=0.5).step()
+        kind([plain], lr=0.1, weight_decay=0.0).step()
+        return plain.data - decayed.data
+
+    assert shrinks(AdamW, 1.0) == pytest.approx(0.5) == shrinks(AdamW, 100.0)
+    assert shrinks(Adam, 100.0) == pytest.approx(0.0, abs=1e-6)
+
+
+# What is refused ----------------------------------------------------------------------------------
+
+
+@each_kind
+@pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf])
+def test_a_wrong_learning_rate_is_refused_when_made_and_when_written(kind: Any, wrong: float) -> None:
+    with pytest.raises(ValueError, match="the learning rate must be 0 or more, and finite, not "):
+        kind([Parameter(1.0)], lr=wrong)
+    optimizer = kind([Parameter(1.0)], lr=0.5)
+    with pytest.raises(ValueError, match="the learning rate must be 0 or more, and finite, not "):
+        optimizer.lr = wrong
+    assert optimizer.lr == 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (SGD, {"momentum": -0.1}, "momentum must be 0 or more, and finite, not -0.1"),
+        (SGD, {"momentum": math.nan}, "momentum must be 0 or more, and finite, not nan"),
+        (SGD, {"weight_decay": -1.0}, "weight_decay must be 0 or more, and finite, not -1.0"),
+        (SGD, {"dampening": math.nan}, "dampening must be .* not nan"),
+        (SGD, {"nesterov": True}, "momentum above 0 and dampening 0, not momentum=0.0 and dampening=0.0"),
+        (SGD, {"nesterov": True, "momentum": 0.5, "dampening": 0.1}, "not momentum=0.5 and dampening=0.1"),
+        (RMSprop, {"alpha": 1.0}, "alpha must be 0 or more, and less than 1, not 1.0"),
+        (RMSprop, {"alpha": -0.1}, "alpha must be 0 or more, and less than 1, not -0.1"),
+        (RMSprop, {"eps": -1e-9}, "eps must be 0 or more, and finite, not -1e-09"),
+        (RMSprop, {"momentum": -1.0}, "momentum must be 0 or more"),
+        (Adam, {"betas": (1.0, 0.9)}, r"betas\[0\] must be 0 or more, and less than 1, not 1.0"),
+        (Adam, {"betas": (0.9, -0.1)}, r"betas\[1\] must be 0 or more, and less than 1, not -0.1"),
+        (Adam, {"betas": (0.9,)}, "betas are two numbers"),
+        (Adam, {"eps": math.nan}, "eps must be 0 or more, and finite, not nan"),
+        (AdamW, {"weight_decay": -0.01}, "weight_decay must be 0 or more, and finite, not -0.01"),
+    ],
+)
+def test_a_wrong_hyperparameter_is_refused_by_its_name(
+    kind: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind([Parameter(1.0)], **options)
+
+
+@each_kind
+def test_the_same_parameters_are_refused_by_all(kind: Any) -> None:
+    w = Parameter(1.0)
+    with pytest.raises(ValueError, match="no parameters"):
+        kind([])
+    with pytest.raises(ValueError, match="listed twice"):
+        kind([w, w])
+    with pytest.raises(TypeError, match="leaf Values"):
+        kind([w * 2.0])
+
+
+def test_what_is_not_there_is_refused_by_python() -> None:
+    with pytest.raises(TypeError, match="amsgrad"):
+        Adam([Parameter(1.0)], amsgrad=True)  # type: ignore[call-arg]
+
+
+def test_an_optimiser_tells_its_settings() -> None:
+    assert repr(SGD([Parameter(1.0)], 0.5)) == (
+        "SGD(1 parameters, lr=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False)"
+    )

@@ -1,0 +1,124 @@
+"""History: what a training run has done, and where it can go on."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .module import Module
+
+
+class Checkpoint(NamedTuple):
+    """Everything a run is made of, as it was after a step: nothing but numbers, lists and dicts."""
+
+    settings: dict[str, Any]  # what must be the same when it goes on
+    epoch: int  # how many are over
+    batch: int  # how many of the next one are
+    total: float  # the sum of their losses, sample by sample
+    parameters: list[float]
+    state: list[list[float]]  # the optimiser's, for each parameter
+    lr: float
+    schedule: list[Any] | None  # its base_lr and last_epoch
+    buffers: dict[str, Any]  # what the modules keep beside their parameters
+    best: list[Any] | None  # parameters and buffers at the lowest validation loss
+
+
+@dataclass(repr=False)
+class History:
+    """What :func:`nn.fit` gives: the losses so far, and the record from which training can go on.
+
+    >>> history = History(loss=[0.5, 0.25], val_loss=[0.5, 0.375], step_loss=[0.5, 0.25], lr=[0.1, 0.1])
+    >>> history
+    2 epochs, 2 steps
+      loss      0.5 → 0.25
+      val_loss  0.5 → 0.375, lowest 0.375 in epoch 2
+    >>> history.best_epoch
+    1
+
+    ``state_dict()`` is made of numbers, strings, lists and dicts alone, so that it can be written as
+    JSON; a History that has loaded it goes on in another process just as well.
+    """
+
+    #: The mean over the samples, of each epoch: while training, and on the validation data after it.
+    loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    #: Of each step: the loss of its batch, and the learning rate.
+    step_loss: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    #: Why it ended before the last epoch, such as "interrupted" or "early stopping"; empty if it did not.
+    stopped: str = ""
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The index of the epoch with the lowest validation loss, the first of equals; None without one."""
+        finite = [i for i, loss in enumerate(self.val_loss) if not math.isnan(loss)]
+        return min(finite, key=self.val_loss.__getitem__, default=None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, as numbers, strings, lists and dicts."""
+        kept = vars(self) | {"checkpoint": self.checkpoint and self.checkpoint._asdict()}
+        return {name: [*x] if isinstance(x, list) else x for name, x in kept.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Become what ``state_dict()`` was made of."""
+        if set(state_dict) != set(vars(self)):
+            raise ValueError(f"a history consists of {', '.join(vars(self))}, not {', '.join(state_dict)}")
+        checkpoint = state_dict["checkpoint"]
+        self.__dict__.update(state_dict, checkpoint=checkpoint and Checkpoint(**checkpoint))
+
+    def __repr__(self) -> str:
+        head = f"{_count(len(self.loss), 'epoch')}, {_count(len(self.step_loss), 'step')}"
+        lines = [head + (f"; {self.stopped}" if self.stopped else "")]
+        if self.loss:
+            lines.append(f"  loss      {self.loss[0]:.4g} → {self.loss[-1]:.4g}")
+        elif self.step_loss:
+            lines.append(f"  step_loss {self.step_loss[0]:.4g} → {self.step_loss[-1]:.4g}")
+        if self.val_loss:
+            line = f"  val_loss  {self.val_loss[0]:.4g} → {self.val_loss[-1]:.4g}"
+            if (best := self.best_epoch) is not None:
+                line += f", lowest {self.val_loss[best]:.4g} in epoch {best + 1}"
+            lines.append(line)
+        return "\n".join(lines)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+# What modules keep beside their parameters: running statistics, and where their random numbers are ----
+
+
+def read_buffers(modules: Sequence[Module]) -> dict[str, Any]:
+    """The numbers, lists of numbers and ``random.Random``\\ s among the attributes of modules, copied."""
+    found = {}
+    for i, module in enumerate(modules):
+        for name, attribute in vars(module).items():
+            if (copy := _plain(attribute)) is not None:
+                found[f"{i}.{name}"] = copy
+    return found
+
+
+def write_buffers(modules: Sequence[Module], buffers: dict[str, Any]) -> None:
+    """Put back what :func:`read_buffers` gave."""
+    for key, kept in buffers.items():
+        place, _, name = key.partition(".")
+        attributes = vars(modules[int(place)])
+        if isinstance(generator := attributes.get(name), random.Random):
+            version, internal, spare = kept
+            generator.setstate((version, tuple(internal), spare))
+        elif isinstance(own := attributes.get(name), list):
+            own[:] = kept
+        else:
+            attributes[name] = tuple(kept) if isinstance(own, tuple) else kept
+
+
+def _plain(x: Any) -> Any:
+    if type(x) is float or type(x) is int:
+        return x
+    if type(x) is list or type(x) is tuple:
+        return [*x] if all(type(item) is float or type(item) is int for item in x) else None
+    return x.getstate() if isinstance(x, random.Random) else None

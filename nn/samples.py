@@ -1,0 +1,129 @@
+"""Samples: data as training takes it, looked at before anything changes."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from autograd import Value, no_grad
+
+from .module import Module
+
+#: Inputs and targets, as many of each.
+Data = tuple[Sequence[Any], Sequence[Any]]
+#: What a model says to some inputs: a prediction for each.
+Forward = Callable[[Any, Sequence[Any]], Any]
+
+
+def each(model: Any, inputs: Sequence[Any]) -> list[Any]:
+    """The predictions of a model that takes one sample per call.
+
+    >>> each(abs, [-1.0, 2.0])
+    [1.0, 2.0]
+    """
+    return [model(x) for x in inputs]
+
+
+class Samples(NamedTuple):
+    """Inputs and their targets, checked by :func:`checked`."""
+
+    inputs: list[Any]
+    targets: list[Any]
+
+
+def checked(data: Any, what: str) -> Samples:
+    """The data, if it is inputs and as many targets, at least one of each, and all numbers are finite."""
+    if isinstance(data, str | Mapping | Set) or not hasattr(data, "__len__") or len(data) != 2:
+        raise TypeError(f"{what} must be a pair of inputs and targets, not {type(data).__name__}")
+    for part, name in zip(data, ("inputs", "targets")):
+        if isinstance(part, str | Mapping | Set) or not hasattr(part, "__len__"):
+            raise TypeError(f"the {name} of {what} must be a sequence, not {type(part).__name__}")
+    inputs, targets = data
+    if len(inputs) != len(targets):
+        raise ValueError(f"{what} has {len(inputs)} inputs and {len(targets)} targets; give as many of each")
+    if not len(inputs):
+        raise ValueError(f"{what} is empty: give at least one sample")
+    for i, sample in enumerate(zip(inputs, targets)):
+        for part, name in zip(sample, ("input", "target")):
+            if (bad := not_finite(part)) is not None:
+                raise ValueError(
+                    f"the {name} of sample {i} of {what} holds {bad!r}: training would make nan of every "
+                    "weight; leave the sample out, or fill in what is missing"
+                )
+    return Samples([*inputs], [*targets])
+
+
+def not_finite(x: Any) -> float | None:
+    """The first number in it that is nan or infinite; None if there is none.
+
+    >>> not_finite([1.0, [2, float("inf")]])
+    inf
+    """
+    if type(x) is float:
+        return None if math.isfinite(x) else x
+    if isinstance(x, Value):
+        return not_finite(x.data)
+    if hasattr(x, "__iter__") and not isinstance(x, str | Mapping | Set) and getattr(x, "ndim", 1) > 0:
+        return next((bad for item in x if (bad := not_finite(item)) is not None), None)
+    try:
+        return not_finite(float(x))
+    except (TypeError, ValueError, OverflowError):  # no number, or a huge int: not ours to judge
+        return None
+
+
+def rehearse(
+    model: Module, samples: Samples, loss: Callable[[Any, Any], Any], forward: Forward, what: str
+) -> None:
+    """Raise now what a wrong shape or label would raise in the middle of training.
+
+    One sample of each shape goes through the model; its outputs stand for those of all of that shape,
+    and the loss looks at them beside every target.
+    """
+    outputs: dict[Any, Any] = {}
+    with mode(model, training=False), no_grad():
+        for i, x in enumerate(samples.inputs):
+            shape = _shape(x)
+            if shape not in outputs:
+                try:
+                    (outputs[shape],) = forward(model, [x])
+                except Exception as error:
+                    error.add_note(f"(with the input of sample {i} of {what}; nothing has been changed)")
+                    raise
+        try:
+            loss([outputs[_shape(x)] for x in samples.inputs], samples.targets)
+        except Exception as error:
+            error.add_note(f"(with the targets of {what}; nothing has been changed)")
+            raise
+
+
+def _shape(x: Any) -> Any:
+    if type(x) is tuple or type(x) is list:
+        return (*map(_shape, x),)
+    return getattr(x, "shape", None)
+
+
+@contextmanager
+def mode(model: Module, training: bool) -> Iterator[None]:
+    """A model switched to training or evaluation; afterwards each of its modules is as it was."""
+    before = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, was in before:
+            module.training = was
+
+
+def batches_of(count: int, size: int, seed: int | None, epoch: int) -> list[list[int]]:
+    """The samples of an epoch in batches, by index, shuffled alike for the same seed and epoch.
+
+    >>> batches_of(5, size=2, seed=None, epoch=0)  # no seed: in order
+    [[0, 1], [2, 3], [4]]
+    """
+    order = [*range(count)]
+    if seed is not None:
+        random.Random(f"{seed} {epoch}").shuffle(order)
+    return [order[start : start + size] for start in range(0, count, size)]

@@ -1,0 +1,181 @@
+"""fit: the four steps of training in a loop, with all that a long run needs around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from autograd import Value, no_grad
+
+from .history import History, read_buffers
+from .module import Module
+from .optim import Optimizer
+from .progress import Progress
+from .run import Loss, Run
+from .samples import Data, Forward, batches_of, checked, each, mode
+from .schedules import Schedule
+
+#: At most so many lines of progress where there is no bar.
+LINES = 20
+
+
+def evaluate(model: Module, data: Data, loss: Callable[[Any, Any], Any], forward: Forward = each) -> float:
+    """The loss, or another number made of predictions and targets, in evaluation mode and without a graph.
+
+    >>> from nn import MLP, mse_loss
+    >>> round(evaluate(MLP(1, [1], seed=0), ([[0.0], [0.0]], [1.0, 3.0]), mse_loss), 6)
+    5.0
+    """
+    with mode(model, training=False), no_grad():
+        return float(loss(forward(model, data[0]), data[1]))
+
+
+def fit(
+    model: Module,
+    data: Data,
+    loss: Loss,
+    optimizer: Optimizer,
+    *,
+    epochs: int,
+    batch_size: int | None = 32,
+    validation: Data | None = None,
+    patience: int | None = None,
+    schedule: Schedule | None = None,
+    schedule_every: Literal["epoch", "step"] = "epoch",
+    callbacks: Iterable[Callable[[Value], object]] = (),
+    epoch_callbacks: Iterable[Callable[[History], object]] = (),
+    seed: int | None = 0,
+    progress: bool = True,
+    forward: Forward = each,
+    resume: History | None = None,
+) -> History:
+    """Train a model: forward, loss, backward, update, batch by batch, ``epochs`` times over the data.
+
+    >>> from nn import MLP, SGD, fit, hinge_loss
+    >>> from nn.data import two_moons
+    >>> model = MLP(2, [8, 1], seed=0)
+    >>> optimizer = SGD(model.parameters(), lr=0.2)
+    >>> data = two_moons(40, seed=0)
+    >>> history = fit(model, data, hinge_loss, optimizer, epochs=10, batch_size=10, progress=False)
+    >>> len(history.loss), len(history.step_loss), history.loss[-1] < 0.5 * history.loss[0]
+    (10, 40, True)
+
+    ``data`` is inputs and targets, and ``loss`` a function of predictions and targets such as
+    :func:`nn.hinge_loss`. The order of the samples is drawn from ``seed`` for each epoch; with None it
+    is as given. ``batch_size=None`` takes all samples in one step. ``forward(model, inputs)``, if given,
+    makes the predictions of a batch; by itself the model is called with one sample after another.
+
+    With ``validation`` data their loss is noted after each epoch; with ``patience`` as well, training
+    stops once that loss has not fallen for so many epochs, and in the end the model has the weights of
+    the epoch where it was lowest. ``schedule`` moves on after every epoch or ``schedule_every`` step.
+    ``callbacks`` are called with the loss after each backward pass, as ``autograd.watch(model)`` wants
+    to be, ``epoch_callbacks`` with the history after each epoch.
+
+    Interrupted (Ctrl-C, or the stop button of a notebook), it gives the history so far and leaves the
+    model as it was after the last whole step; ``fit(..., resume=history)`` with the same arguments goes
+    on from there, to the same bits as if it had never stopped, and so does a finished run with more
+    ``epochs``. Random numbers are repeated if they come from a ``random.Random`` in the model. To keep
+    the history through any other error, begin with ``resume=History()``.
+
+    Everything is looked at beforehand: data that are not finite, labels the loss refuses, shapes the
+    model refuses raise before anything changes. A loss or gradient that becomes infinite or nan raises
+    FloatingPointError before it reaches the weights.
+    """
+    run = Run(
+        model, optimizer, loss, forward, checked(data, "data"),
+        None if validation is None else checked(validation, "validation"),
+        epochs, batch_size, seed, patience, schedule, schedule_every, [*callbacks], [*epoch_callbacks],
+        History() if resume is None else resume,
+    )  # fmt: skip
+    run.check()
+    history = run.history
+    history.stopped = ""
+    bar = Progress(epochs * run.batches, "training", "step", done=len(history.step_loss), show=progress)
+    with mode(model, training=True):
+        try:
+            run.restore()
+            _train(run, bar)
+        except KeyboardInterrupt:
+            run.restore()
+            history.stopped = "interrupted"
+            print(
+                f"Interrupted in epoch {min(run.epoch + 1, epochs)} of {epochs}, after {run.batch} of "
+                f"{run.batches} batches; fit(..., resume=history) goes on"
+            )
+        except BaseException as error:
+            run.restore()
+            history.stopped = f"ended by {type(error).__name__}"
+            raise
+        finally:
+            bar.close()
+    return history
+
+
+def _train(run: Run, bar: Progress) -> None:
+    """From where it is to the end."""
+    while run.epoch < run.epochs and not run.exhausted:
+        batches = batches_of(len(run.data.inputs), run.size, run.seed, run.epoch)
+        for indices in batches[run.batch :]:
+            _step(run, indices)
+            bar.advance(loss=f"{run.history.step_loss[-1]:.4g}")
+        _end_epoch(run)
+        numbers = {name: f"{x[-1]:.4g}" for name in ("loss", "val_loss") if (x := getattr(run.history, name))}
+        bar.note(**numbers)
+        if run.epoch % -(-run.epochs // LINES) == 0 or run.epoch == run.epochs or run.exhausted:
+            line = "  ".join(f"{name} {x}" for name, x in numbers.items())
+            bar.say(f"epoch {run.epoch:{len(str(run.epochs))}}/{run.epochs}  {line}")
+        for callback in run.epoch_callbacks:
+            callback(run.history)
+    if run.epoch < run.epochs:
+        run.history.stopped = "early stopping"
+    if run.patience is not None and run.best is not None:
+        run.put(*run.best)
+
+
+def _step(run: Run, indices: list[int]) -> None:
+    """The four steps of training, on one batch."""
+    predictions = run.forward(run.model, [run.data.inputs[i] for i in indices])  # 1 forward
+    loss = run.loss(predictions, [run.data.targets[i] for i in indices])  # 2 loss
+    if not isinstance(loss, Value):
+        raise TypeError(f"the loss must give a Value, not {type(loss).__name__} {loss!r}")
+    if loss.is_leaf:
+        raise ValueError("the loss was computed from no parameter: something detaches it from the model")
+    for p in run.parameters:
+        p.zero_grad()
+    loss.backward()  # 3 backward
+    for callback in run.callbacks:
+        callback(loss)
+    _refuse_what_is_not_finite(run, loss)
+    run.history.step_loss.append(loss.data)
+    run.history.lr.append(run.optimizer.lr)
+    run.optimizer.step()  # 4 update
+    if run.schedule is not None and run.schedule_every == "step":
+        run.schedule.step()
+    run.batch, run.total = run.batch + 1, run.total + loss.data * len(indices)
+    run.save()
+
+
+def _refuse_what_is_not_finite(run: Run, loss: Value) -> None:
+    """A step along nan would make nan of every weight, for good."""
+    where = f"in epoch {run.epoch + 1}, batch {run.batch + 1}; no step was taken along it"
+    remedy = "try a smaller learning rate, or clip the gradients in a callback"
+    if not math.isfinite(loss.data):
+        raise FloatingPointError(f"the loss is {loss.data!r} {where}: {remedy}")
+    for p in run.optimizer.parameters:
+        if p.grad is not None and not math.isfinite(p.grad):
+            name = next((name for name, own in run.model.named_parameters() if own is p), repr(p))
+            raise FloatingPointError(f"the gradient of {name} is {p.grad!r} {where}: {remedy}")
+
+
+def _end_epoch(run: Run) -> None:
+    """Validate, move the schedule on, and note the epoch."""
+    if run.validation is not None:
+        run.history.val_loss.append(evaluate(run.model, run.validation, run.loss, run.forward))
+        if run.history.best_epoch == run.epoch:
+            run.best = [[p.data for p in run.parameters], read_buffers(run.modules)]
+    if run.schedule is not None and run.schedule_every == "epoch":
+        run.schedule.step()
+    run.history.loss.append(run.total / len(run.data.inputs))
+    run.epoch, run.batch, run.total = run.epoch + 1, 0, 0.0
+    run.save()

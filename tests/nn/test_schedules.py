@@ -1,0 +1,107 @@
+"""Schedules: by hand, beyond their end, and what they refuse. Beside PyTorch's: test_steps.py."""
+
+import math
+from typing import Any
+
+import pytest
+
+from autograd import Value
+from nn import SGD, CosineAnnealingLR, LambdaLR, LinearLR, StepLR
+
+
+def _rates(kind: Any, steps: int, *args: Any, lr: float = 8.0, **options: Any) -> list[float]:
+    optimizer = SGD([Value(0.0)], lr=lr)
+    schedule = kind(optimizer, *args, **options)
+    rates = [optimizer.lr]
+    for _ in range(steps):
+        schedule.step()
+        rates.append(optimizer.lr)
+        assert schedule.get_last_lr() == [optimizer.lr]
+    assert schedule.last_epoch == steps
+    return rates
+
+
+def test_by_hand() -> None:
+    assert _rates(StepLR, 5, 2, 0.5) == [8.0, 8.0, 4.0, 4.0, 2.0, 2.0]
+    assert _rates(LinearLR, 4, 0.25, total_iters=3) == [2.0, 4.0, 6.0, 8.0, 8.0]
+    assert _rates(LambdaLR, 3, lambda step: 2.0**-step) == [8.0, 4.0, 2.0, 1.0]
+    assert _rates(CosineAnnealingLR, 2, 2, eta_min=2.0) == pytest.approx([8.0, 5.0, 2.0], rel=1e-15)
+
+
+def test_a_cosine_comes_back_up_after_its_end() -> None:
+    rates = _rates(CosineAnnealingLR, 8, 4)
+    assert rates[4] == pytest.approx(0.0, abs=1e-15)
+    assert rates[5:] == pytest.approx(rates[3::-1], abs=1e-14)
+
+
+def test_the_first_step_of_the_optimiser_is_at_the_first_rate() -> None:
+    w = Value(0.0)
+    optimizer = SGD([w], lr=8.0)
+    schedule = LinearLR(optimizer, 0.25, total_iters=3)
+    w.grad = 1.0
+    path = []
+    for _ in range(3):
+        optimizer.step()
+        schedule.step()
+        path.append(w.data)
+    assert path == [-2.0, -6.0, -12.0]
+
+
+def test_warm_up_and_then_a_cosine_in_one_function() -> None:
+    rates = _rates(
+        LambdaLR, 11, lambda step: min((step + 1) / 4, (1 + math.cos(math.pi * max(0, step - 3) / 8)) / 2)
+    )
+    assert rates[:4] == [2.0, 4.0, 6.0, 8.0]
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+
+
+def test_at_goes_to_any_step() -> None:
+    optimizer = SGD([Value(0.0)], lr=8.0)
+    schedule = StepLR(optimizer, 2, 0.5)
+    schedule.at(5)
+    assert (optimizer.lr, schedule.last_epoch) == (2.0, 5)
+    schedule.step()
+    assert (optimizer.lr, schedule.last_epoch) == (1.0, 6)
+
+
+def test_a_rate_set_by_something_else_is_not_lost_in_silence() -> None:
+    optimizer = SGD([Value(0.0)], lr=8.0)
+    schedule = StepLR(optimizer, 2)
+    optimizer.lr = 3.0
+    with pytest.raises(RuntimeError, match=r"was set to 3\.0 by something else than this StepLR.* at 8\.0"):
+        schedule.step()
+    assert (optimizer.lr, schedule.last_epoch) == (3.0, 0)
+
+
+def test_of_two_schedules_the_first_says_so() -> None:
+    optimizer = SGD([Value(0.0)], lr=8.0)
+    first, second = LinearLR(optimizer, 0.25), StepLR(optimizer, 2)
+    first.step()
+    with pytest.raises(RuntimeError, match="for two schedules in one, LambdaLR"):
+        second.step()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (StepLR, {"step_size": 0}, "step_size must be an int of 1 or more, not 0"),
+        (StepLR, {"step_size": 2.0}, "step_size must be an int of 1 or more, not 2.0"),
+        (CosineAnnealingLR, {"T_max": -3}, "T_max must be an int of 1 or more, not -3"),
+        (LinearLR, {"total_iters": True}, "total_iters must be an int of 1 or more, not True"),
+        (LinearLR, {"start_factor": 0.0}, "start_factor must be above 0 and at most 1, not 0.0"),
+        (LinearLR, {"end_factor": 1.5}, "end_factor must be between 0 and 1, not 1.5"),
+        (LambdaLR, {"lr_lambda": lambda step: -1.0}, "the learning rate must be 0 or more"),
+        (CosineAnnealingLR, {"T_max": 3, "eta_min": math.nan}, "the learning rate must be 0 or more"),
+    ],
+)
+def test_what_is_wrong_is_refused_and_the_rate_left_alone(
+    kind: Any, options: dict[str, Any], message: str
+) -> None:
+    optimizer = SGD([Value(0.0)], lr=8.0)
+    with pytest.raises(ValueError, match=message):
+        kind(optimizer, **options)
+    assert optimizer.lr == 8.0
+
+
+def test_a_schedule_tells_where_it_is() -> None:
+    assert repr(StepLR(SGD([Value(0.0)], 0.5), 2)) == "StepLR(base_lr=0.5, last_epoch=0)"

@@ -41,6 +41,7 @@ class Run:
     batch: int = 0
     total: float = 0.0
     best: list[Any] | None = None
+    connected: bool = False  # whether a loss was seen to depend on the parameters
 
     def check(self) -> None:
         """Raise what is wrong with any of it, with nothing changed."""
@@ -78,6 +79,8 @@ class Run:
         if self.validation is not None:
             rehearse(self.model, self.validation, self.loss, self.forward, "validation")
         if self.history.checkpoint is None:
+            if self.schedule is not None:
+                self.schedule.check()
             self.save()
         elif differing := [
             f"{name} was {was!r} and is {now!r}"

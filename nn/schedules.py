@@ -58,13 +58,17 @@ class Schedule:
 
     def step(self) -> None:
         """Set the learning rate of what comes next."""
+        self.check()
+        self.at(self.last_epoch + 1)
+
+    def check(self) -> None:
+        """Raise RuntimeError if the learning rate is not the one it has set."""
         if self.optimizer.lr != self._set:
             raise RuntimeError(
                 f"the learning rate was set to {self.optimizer.lr!r} by something else than this "
                 f"{type(self).__name__}, which left it at {self._set!r}: to change it, set base_lr of the "
                 "schedule; for two schedules in one, LambdaLR"
             )
-        self.at(self.last_epoch + 1)
 
     def at(self, last_epoch: int) -> None:
         """Set the learning rate as it is after so many steps, as when training goes on from a record."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from autograd import Value, no_grad
+from autograd import Value, no_grad, topological_order
 
 from .history import History, read_buffers
 from .module import Module
@@ -139,8 +139,10 @@ def _step(run: Run, indices: list[int]) -> None:
     loss = run.loss(predictions, [run.data.targets[i] for i in indices])  # 2 loss
     if not isinstance(loss, Value):
         raise TypeError(f"the loss must give a Value, not {type(loss).__name__} {loss!r}")
-    if loss.is_leaf:
-        raise ValueError("the loss was computed from no parameter: something detaches it from the model")
+    if not run.connected:
+        if not set(topological_order(loss)) & set(run.optimizer.parameters):
+            raise ValueError("the loss was computed from no parameter: something detaches it from the model")
+        run.connected = True
     for p in run.parameters:
         p.zero_grad()
     loss.backward()  # 3 backward

@@ -104,7 +104,7 @@ def varies(cell):
 
 
 def test_the_course_is_there():
-    assert [path.stem[:2] for path in LESSONS[:4]] == ["01", "02", "03", "04"]
+    assert [path.stem[:2] for path in LESSONS[:5]] == ["01", "02", "03", "04", "05"]
 
 
 @lessons
@@ -203,6 +203,23 @@ def test_in_the_growing_lesson_pytorch_goes_on_where_the_values_ended():
     there = next(text for text in texts if "step 300" in text)
     assert here.splitlines()[-1].split()[2:] == there.splitlines()[1].split()[2:]
     assert "60 of 60 right" in there.splitlines()[-1]
+
+
+def test_the_lesson_on_moving_weights_runs_without_torch_and_matplotlib_and_says_so(run, without):
+    without("torch", "matplotlib")
+    saved = read(lesson("05"))
+    fresh = run(read(lesson("05")))
+    paths, torch = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(paths)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    assert text.count("(10.00, 1.00)") == 4
+    ((_, text),) = text_of(torch)
+    assert "PyTorch is not installed here" in text
+    equal = re.findall(r"PyTorch (\S+)   Value (\S+)", text)
+    assert len(equal) == 4
+    assert all(theirs == ours for theirs, ours in equal)
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
 
 
 @lessons

@@ -44,14 +44,14 @@ class Noisy(Module):
     def __init__(self) -> None:
         self.inner = MLP(2, [2, 1], "tanh", seed=0)
         self.random = random.Random(7)
-        self.mean, self.seen, self.recent = 0.0, 0, [0.0, 0.0]
+        self.mean, self.seen, self.sums = 0.0, 0, [0.0, 0.0]
 
     def __call__(self, x: Any) -> Value:
         out: Value = self.inner(x)
         if self.training:
             self.mean = 0.9 * self.mean + 0.1 * out.data
             self.seen += 1
-            self.recent = [self.recent[1], out.data]
+            self.sums[0] += out.data
             return out * self.random.uniform(0.8, 1.2)
         return out - 0.1 * self.mean
 
@@ -325,7 +325,7 @@ class Setting:
         return (
             numbers_of(self.model), self.optimizer.state, self.optimizer.lr,
             self.schedule and self.schedule.last_epoch,
-            self.model.random.getstate(), self.model.mean, self.model.seen, self.model.recent,
+            self.model.random.getstate(), self.model.mean, self.model.seen, self.model.sums,
             history.state_dict() | {"stopped": ""},
         )  # fmt: skip
 

@@ -20,11 +20,10 @@ from .losses import (
     mse_loss,
 )
 from .module import Module, Parameter, functional_call
-from .optim import SGD
+from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from .pytorch import from_torch, to_torch
 from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .saving import load, save
-from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
 from .training import evaluate, fit
 

@@ -10,6 +10,8 @@ if not hasattr(autograd, "topological_order"):
 
 from . import data, init
 from .history import History
+from .clip import clip_grad_norm_, clip_grad_value_
+from .dropout import Dropout
 from .layers import MLP, Layer, Neuron
 from .losses import (
     binary_cross_entropy_with_logits,
@@ -26,27 +28,40 @@ from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .saving import load, save
 from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
 from .training import evaluate, fit
+from .norm import BatchNorm1d, LayerNorm, RMSNorm
+from .optim import SGD
+from .penalties import l1_penalty, l2_penalty
+from .recurrent import LSTMCell, RNNCell, detached, unroll
+from .sequential import Activation, Sequential
 
 __all__ = [
     "MLP",
     "SGD",
+    "Activation",
     "Adam",
     "AdamW",
+    "BatchNorm1d",
     "CosineAnnealingLR",
+    "Dropout",
     "History",
     "LSTMCell",
     "LambdaLR",
     "Layer",
+    "LayerNorm",
     "LinearLR",
     "Module",
     "Neuron",
     "Optimizer",
     "Parameter",
+    "RMSNorm",
     "RMSprop",
     "RNNCell",
     "Schedule",
+    "Sequential",
     "StepLR",
     "binary_cross_entropy_with_logits",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "cross_entropy",
     "data",
     "detached",
@@ -58,6 +73,8 @@ __all__ = [
     "huber_loss",
     "init",
     "l1_loss",
+    "l1_penalty",
+    "l2_penalty",
     "load",
     "mse_loss",
     "save",

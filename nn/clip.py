@@ -1,0 +1,92 @@
+"""Clipping: gradients kept below a limit, one by one or all together, between backward() and step()."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from autograd import Value
+
+
+def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
+    """Move each gradient beyond ±``clip_value`` to the limit.
+
+    >>> a, b = Value(0.0), Value(0.0)
+    >>> a.grad, b.grad = -20.0, 4.0
+    >>> clip_grad_value_([a, b], 5.0)
+    >>> a.grad, b.grad
+    (-5.0, 4.0)
+
+    This turns the direction of the step; :func:`clip_grad_norm_` keeps it. A gradient that is nan stays
+    nan.
+    """
+    limit = _limit(clip_value, "clip_value")
+    for parameter, gradient in _gradients(parameters):
+        if abs(gradient) > limit:
+            parameter.grad = math.copysign(limit, gradient)
+
+
+def clip_grad_norm_(
+    parameters: Value | Iterable[Value],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> float:
+    """Scale all gradients down alike if their norm is above ``max_norm``; gives the norm before.
+
+    >>> a, b = Value(0.0), Value(0.0)
+    >>> a.grad, b.grad = 3.0, -4.0
+    >>> clip_grad_norm_([a, b], max_norm=1.0)  # √(3² + 4²)
+    5.0
+    >>> round(a.grad, 6), round(b.grad, 6)
+    (0.6, -0.8)
+
+    The factor is max_norm / (norm + 1e-6), as in PyTorch (Pascanu, Mikolov and Bengio, 2013).
+    ``norm_type`` may be any number above 0, or ``math.inf`` for the largest of them. A norm of nan makes
+    every gradient nan, and one of inf makes zeros of those that are finite: with ``error_if_nonfinite``
+    either raises RuntimeError, and nothing is changed.
+    """
+    limit = _limit(max_norm, "max_norm")
+    if not norm_type > 0.0:
+        raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, not {norm_type!r}")
+    pairs = _gradients(parameters)
+    norm = _norm([gradient for _, gradient in pairs], norm_type)
+    if error_if_nonfinite and not math.isfinite(norm):
+        raise RuntimeError(
+            f"the norm of the gradients is {norm}, so they cannot be clipped; "
+            "with error_if_nonfinite=False they are scaled by it all the same"
+        )
+    factor = limit / (norm + 1e-6)
+    if not factor >= 1.0:  # nan too
+        for parameter, gradient in pairs:
+            parameter.grad = gradient * factor
+    return norm
+
+
+def _norm(numbers: list[float], order: float) -> float:
+    if any(map(math.isnan, numbers)):
+        return math.nan
+    if order == 2.0:
+        return math.hypot(*numbers)
+    largest = max(map(abs, numbers), default=0.0)
+    if order == math.inf or largest in (0.0, math.inf):
+        return largest
+    # In proportion to the largest, so that no power overflows.
+    return float(largest * math.fsum((abs(x) / largest) ** order for x in numbers) ** (1.0 / order))
+
+
+def _limit(limit: float, name: str) -> float:
+    if not limit >= 0.0:
+        raise ValueError(f"{name} must be 0 or more, not {limit!r}")
+    return float(limit)
+
+
+def _gradients(parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]:
+    """Each parameter that has a gradient, with it; nothing that is no Value, and none twice."""
+    given = [parameters] if isinstance(parameters, Value) else [*parameters]
+    for parameter in given:
+        if not isinstance(parameter, Value):
+            raise TypeError(f"what is clipped are the gradients of Values, not of {parameter!r}")
+    if len(set(given)) < len(given):
+        raise ValueError("a parameter is listed twice and would be counted twice: list each once")
+    return [(parameter, parameter.grad) for parameter in given if parameter.grad is not None]

@@ -1,0 +1,44 @@
+"""Dropout: numbers left out at random in training, so that no neuron can rely on a single other."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from .init import generator
+from .layers import Inputs
+from .module import Module
+from .sequential import Batch, is_batch, values_of
+
+
+class Dropout(Module):
+    """In training, each number times 0 with probability p, else times 1 / (1 − p); in evaluation as it is.
+
+    >>> dropout = Dropout(0.5, seed=0)
+    >>> [x.data for x in dropout([1.0, 2.0, 3.0, 4.0])]
+    [0.0, 0.0, 6.0, 8.0]
+    >>> [x.data for x in dropout.eval()([1.0, 2.0, 3.0, 4.0])]
+    [1.0, 2.0, 3.0, 4.0]
+
+    Times 1 / (1 − p), so that the expectation is the number itself and nothing needs to be made up for
+    in evaluation (Srivastava et al., 2014). Takes a sample, or a list of samples; every call draws anew
+    from ``seed``, an int or a ``random.Random``. ValueError if p is no probability.
+    """
+
+    def __init__(self, p: float = 0.5, *, seed: int | random.Random | None = None) -> None:
+        if not 0.0 <= p <= 1.0:
+            raise ValueError(f"p is the probability of leaving a number out, between 0 and 1, not {p!r}")
+        self.p = float(p)
+        self._rng = generator(seed)
+
+    def __call__(self, x: Inputs | Batch) -> list[Any]:
+        if is_batch(x):
+            return [self(sample) for sample in x]
+        values = values_of(x, "Dropout")
+        if not self.training:
+            return values
+        keep = 1.0 - self.p
+        return [xi * (1.0 / keep if self._rng.random() < keep else 0.0) for xi in values]
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}"

@@ -2,13 +2,24 @@
 
 import math
 import random
+from collections.abc import Callable
 from statistics import fmean
+from typing import Any
 
 import pytest
 
 from autograd import Value, grad, no_grad
-from nn import MLP, Layer, Neuron
-from nn.init import GAINS, generator, kaiming_uniform
+from nn import MLP, Layer, LayerNorm, Module, Neuron
+from nn.init import (
+    GAINS,
+    calculate_gain,
+    generator,
+    kaiming_normal_,
+    kaiming_uniform,
+    kaiming_uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+)
 from nn.layers import ACTIVATIONS
 
 from ..test_against_torch import needs_torch
@@ -124,3 +135,160 @@ def test_generator() -> None:
     assert generator(rng) is rng
     assert generator(3).random() == random.Random(3).random()
     assert generator(None).random() != generator(None).random()
+
+
+# New weights for a layer or a network, in PyTorch's ways ---------------------------------------------
+
+
+class Bounds(random.Random):
+    """Random numbers that are none: the upper bound, or the standard deviation."""
+
+    def uniform(self, a: float, b: float) -> float:
+        assert a == -b
+        return b
+
+    def gauss(self, mu: float = 0.0, sigma: float = 1.0) -> float:
+        assert mu == 0.0
+        return sigma
+
+
+FANS = [(3, 5), (7, 1), (1, 2)]
+
+
+def _drawn(module: Module) -> list[list[float]]:
+    return [[w.data for w in m.weights] for m in module.modules() if isinstance(m, Neuron)]
+
+
+@pytest.mark.parametrize(("nin", "nout"), FANS)
+@pytest.mark.parametrize("gain", [1.0, 5 / 3])
+def test_xavier_goes_by_both_widths(nin: int, nout: int, gain: float) -> None:
+    deviation = gain * math.sqrt(2.0 / (nin + nout))
+    assert _drawn(xavier_normal_(Layer(nin, nout), gain, seed=Bounds())) == [[deviation] * nin] * nout
+    for row in _drawn(xavier_uniform_(Layer(nin, nout), gain, seed=Bounds())):
+        assert row == [pytest.approx(math.sqrt(3.0) * deviation)] * nin
+
+
+@pytest.mark.parametrize(("nin", "nout"), FANS)
+@pytest.mark.parametrize(("a", "nonlinearity"), [(0.0, "leaky_relu"), (0.3, "leaky_relu"), (0.0, "tanh")])
+def test_kaiming_goes_by_one_of_them(nin: int, nout: int, a: float, nonlinearity: str) -> None:
+    for mode, fan in (("fan_in", nin), ("fan_out", nout)):
+        deviation = calculate_gain(nonlinearity, a) / math.sqrt(fan)
+        normal = kaiming_normal_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())
+        assert _drawn(normal) == [[deviation] * nin] * nout
+        for row in _drawn(kaiming_uniform_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())):
+            assert row == [pytest.approx(math.sqrt(3.0) * deviation)] * nin
+
+
+WAYS = [xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_]
+
+
+@pytest.mark.torch
+@needs_torch
+@pytest.mark.parametrize(
+    ("way", "options"),
+    [
+        *((way, options) for way in WAYS[:2] for options in ({}, {"gain": 3.0})),
+        *((way, {}) for way in WAYS[2:]),
+        *((way, {"a": 0.5, "mode": "fan_out"}) for way in WAYS[2:]),
+        *((way, {"nonlinearity": "tanh"}) for way in WAYS[2:]),
+    ],
+)
+def test_as_pytorch_draws_them(way: Any, options: dict[str, Any]) -> None:
+    """The largest of many uniform numbers, and the spread of many normal ones."""
+    import torch
+
+    nin, nout = 40, 500
+    ours = [w for row in _drawn(way(Layer(nin, nout), **options, seed=0)) for w in row]
+    theirs = torch.empty(nout, nin, dtype=torch.float64)
+    getattr(torch.nn.init, way.__name__)(theirs, **options, generator=torch.Generator().manual_seed(0))
+    if "uniform" in way.__name__:
+        assert max(map(abs, ours)) == pytest.approx(theirs.abs().max().item(), rel=1e-3)
+    assert fmean(w * w for w in ours) == pytest.approx(theirs.square().mean().item(), rel=0.05)
+    assert fmean(w**4 for w in ours) == pytest.approx(theirs.pow(4).mean().item(), rel=0.1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_network_is_drawn_layer_by_layer_and_biases_stay(way: Any) -> None:
+    model = MLP(3, [4, 2], seed=0)
+    for parameter in model.parameters():
+        parameter.grad = 1.0
+    for layer in model.layers:
+        for neuron in layer.neurons:
+            neuron.bias.data = 7.0
+    before = _drawn(model)
+    assert way(model, seed=Bounds()) is model
+    assert [len({*row}) for row in _drawn(model)] == [1] * 6
+    assert len({row[0] for row in _drawn(model)}) == 2, "each layer by its own widths"
+    assert [layer.neurons[0].bias.data for layer in model.layers] == [7.0, 7.0]
+    assert _drawn(model) != before
+    assert all(p.grad == 1.0 for p in model.parameters())
+    assert _drawn(way(Neuron(3), seed=Bounds())) == _drawn(way(Layer(3, 1), seed=Bounds()))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_seed_repeats_the_new_weights(way: Any) -> None:
+    one, other = (_drawn(way(MLP(3, [4, 2]), seed=seed)) for seed in (5, random.Random(5)))
+    assert one == other
+    assert _drawn(way(MLP(3, [4, 2]), seed=6)) != one
+    flat = [w for row in one for w in row]
+    assert len({*flat}) == len(flat)
+
+
+def test_gains() -> None:
+    assert calculate_gain("leaky_relu") == math.sqrt(2.0 / 1.0001)
+    assert calculate_gain("leaky_relu", 1) == 1.0
+    assert calculate_gain("relu", 5.0) == math.sqrt(2.0)
+    for activation in ("silu", "rulu"):
+        with pytest.raises(ValueError, match=f"there is no gain for '{activation}', but for linear"):
+            calculate_gain(activation)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_cannot_be_drawn_is_refused_and_nothing_changes(way: Any) -> None:
+    layer = Layer(2, 2, seed=0)
+    before = _drawn(layer)
+    size = "gain" if way.__name__.startswith("xavier") else "a"
+    for wrong in (math.nan, math.inf, "1"):
+        with pytest.raises(ValueError, match=f"must be a finite number, not {wrong!r}"):
+            way(layer, **{size: wrong})
+    with pytest.raises(TypeError, match="a seed is an int"):
+        way(layer, seed="0")
+    with pytest.raises(TypeError, match="weights are drawn for a Module, such as a Layer, not list"):
+        way([layer])
+    with pytest.raises(ValueError, match="LayerNorm has no neurons whose weights could be drawn"):
+        way(LayerNorm(2))
+    if size == "a":
+        with pytest.raises(ValueError, match="mode is 'fan_in' or 'fan_out', not 'fan'"):
+            way(layer, mode="fan")
+        with pytest.raises(ValueError, match="there is no gain for 'silu'"):
+            way(layer, nonlinearity="silu")
+    assert _drawn(layer) == before
+
+
+def _on_average(function: Callable[[float], float], deviation: float) -> float:
+    """The mean over a normal distribution, by a sum over a fine grid."""
+    grid = [(i + 0.5) / 50.0 for i in range(-400, 400)]
+    bells = [math.exp(-z * z / 2.0) for z in grid]
+    return math.fsum(b * function(deviation * z) for b, z in zip(bells, grid, strict=True)) / math.fsum(bells)
+
+
+def _slope(activation: str, z: float) -> float:
+    value = Value(z)
+    getattr(value, activation)().backward()
+    return value.grad or 0.0
+
+
+@pytest.mark.parametrize(
+    ("activation", "low", "high"),
+    [("relu", 0.999, 1.001), ("leaky_relu", 0.999, 1.001), ("tanh", 1.09, 1.14), ("sigmoid", 0.2, 0.24),
+     ("elu", 1.0, 1.16), ("gelu", 0.7, 1.0), ("silu", 0.7, 1.0), ("softplus", 0.7, 1.0)],
+)  # fmt: skip
+def test_by_how_much_a_wide_layer_changes_a_gradient(activation: str, low: float, high: float) -> None:
+    """What the docstring of kaiming_uniform says: the root mean square of the slope, times the gain."""
+    gain = GAINS.get(activation, GAINS["relu"])
+    deviation = 1.0
+    for _ in range(12):
+        factor = gain * math.sqrt(_on_average(lambda z: _slope(activation, z) ** 2, deviation))
+        assert low < factor < high
+        size = _on_average(lambda z: getattr(Value(z), activation)().data ** 2, deviation)
+        deviation = gain * math.sqrt(size)

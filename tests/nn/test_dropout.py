@@ -1,0 +1,129 @@
+"""Dropout: what is left out and how often, what is left alone, and the gradient of both; penalties."""
+
+import copy
+import math
+import random
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import Value
+from nn import MLP, SGD, Dropout, Layer, Sequential, l1_penalty, l2_penalty
+
+N = 20_000
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_as_many_are_left_out_as_it_says(p: float) -> None:
+    outputs = [x.data for x in Dropout(p, seed=0)([1.0] * N)]
+    assert set(outputs) == {0.0, 1.0 / (1.0 - p)}
+    four_deviations = 4.0 * math.sqrt(p * (1.0 - p) / N)
+    assert abs(outputs.count(0.0) / N - p) < four_deviations
+    assert abs(fmean(outputs) - 1.0) < four_deviations / (1.0 - p), "the expectation is the number itself"
+
+
+def test_one_draw_does_not_tell_the_next() -> None:
+    kept = [x.data > 0.0 for x in Dropout(0.5, seed=1)([1.0] * N)]
+    both = fmean(a and b for a, b in pairwise(kept))
+    assert abs(both - 0.25) < 0.02
+
+
+def test_nothing_and_everything() -> None:
+    assert [x.data for x in Dropout(0.0, seed=0)([1.0, -2.0])] == [1.0, -2.0]
+    assert [x.data for x in Dropout(1.0, seed=0)([1.0, -2.0])] == [0.0, 0.0]
+
+
+def test_in_evaluation_it_is_the_identity() -> None:
+    dropout = Dropout(0.9, seed=0).eval()
+    xs = [Value(1.0), Value(-2.0)]
+    assert [*map(id, dropout(xs))] == [*map(id, xs)]
+    assert [x.data for x in dropout((1, 2.5))] == [1.0, 2.5]
+
+
+def test_evaluation_draws_nothing() -> None:
+    one, other = Dropout(0.5, seed=0), Dropout(0.5, seed=0)
+    one.eval()([1.0] * 10)
+    assert [x.data for x in one.train()([1.0] * 50)] == [x.data for x in other([1.0] * 50)]
+
+
+def test_the_gradient_goes_where_the_number_went() -> None:
+    xs = [Value(3.0) for _ in range(20)]
+    outputs = Dropout(0.25, seed=0)(xs)
+    autograd.sum(outputs).backward()
+    assert {x.grad for x in xs} == {0.0, 1.0 / 0.75}
+    assert all((x.grad == 0.0) == (out.data == 0.0) for x, out in zip(xs, outputs, strict=True))
+
+
+def test_a_seed_repeats_it_and_every_call_draws_anew() -> None:
+    one, other = Dropout(0.5, seed=7), Dropout(0.5, seed=random.Random(7))
+    first = [x.data for x in one([1.0] * 50)]
+    assert [x.data for x in other([1.0] * 50)] == first
+    second = [x.data for x in one([1.0] * 50)]
+    assert second != first
+    assert [x.data for x in Dropout(0.5, seed=8)([1.0] * 50)] != first
+    random.seed(5)
+    unseeded = [x.data for x in Dropout(0.5)([1.0] * 50)]
+    random.seed(5)
+    assert [x.data for x in Dropout(0.5)([1.0] * 50)] == unseeded
+
+
+def test_a_copy_goes_on_drawing_as_the_original_would() -> None:
+    dropout = Dropout(0.5, seed=0)
+    dropout([1.0] * 3)
+    twin = copy.deepcopy(dropout)
+    assert [x.data for x in twin([1.0] * 50)] == [x.data for x in dropout([1.0] * 50)]
+
+
+def test_each_sample_of_a_batch_has_draws_of_its_own() -> None:
+    rows = Dropout(0.5, seed=0)([[1.0] * 30, [1.0] * 30])
+    assert [x.data for x in rows[0]] != [x.data for x in rows[1]]
+
+
+def test_in_a_network() -> None:
+    model = Sequential(Layer(3, 30, seed=0), Dropout(0.5, seed=0), Layer(30, 1, "linear", seed=1))
+    assert [name for name, _ in model.named_parameters()][-1] == "layers.2.neurons.0.bias"
+    rows = [[1.0, 2.0, 3.0]]
+    assert model(rows)[0].data != model(rows)[0].data
+    model.eval()
+    assert model(rows)[0].data == model(rows)[0].data
+    assert repr(model.layers[1]) == "Dropout(p=0.5)"
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf])
+def test_what_is_no_probability_is_refused(p: float) -> None:
+    with pytest.raises(ValueError, match=f"between 0 and 1, not {p}"):
+        Dropout(p)
+
+
+@pytest.mark.parametrize("wrong", [1.0, Value(1.0), "ab", {"a": 1.0}, [1.0, "b"]])
+def test_what_is_no_sample_is_refused(wrong: Any) -> None:
+    dropout = Dropout(0.5, seed=0)
+    with pytest.raises(TypeError, match=r"takes a sample, a list of numbers, not|must be a real number"):
+        dropout(wrong)
+    assert [x.data for x in dropout([1.0] * 9)] == [x.data for x in Dropout(0.5, seed=0)([1.0] * 9)]
+
+
+# Penalties -----------------------------------------------------------------------------------------
+
+
+def test_penalties_and_their_gradients() -> None:
+    values = [Value(3.0), Value(-4.0), Value(0.0)]
+    for penalty, size, gradients in ((l1_penalty, 7.0, [1, -1, 0]), (l2_penalty, 25.0, [6, -8, 0])):
+        for value in values:
+            value.zero_grad()
+        out = penalty(iter(values))
+        out.backward()
+        assert out.data == size
+        assert [value.grad for value in values] == gradients
+    assert l1_penalty([]).data == l2_penalty([]).data == 0.0
+
+
+def test_half_the_l2_penalty_is_weight_decay() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    before = [p.data for p in model.parameters()]
+    (0.01 / 2.0 * l2_penalty(model.parameters())).backward()
+    SGD(model.parameters(), lr=0.5).step()
+    assert [p.data for p in model.parameters()] == pytest.approx([x - 0.5 * 0.01 * x for x in before])

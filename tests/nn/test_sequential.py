@@ -1,0 +1,92 @@
+"""Sequential and Activation: what goes in, what comes out, and what is refused."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from autograd import Value, grad
+from nn import MLP, Activation, Layer, LayerNorm, Module, Neuron, Parameter, Sequential
+from nn.layers import ACTIVATIONS
+
+ROWS = [(0.5, -1.0), (2.0, 3.0), (0.0, 0.25)]
+
+
+def _numbers(outputs: list[Any]) -> list[Any]:
+    return [[x.data for x in out] if isinstance(out, list) else out.data for out in outputs]
+
+
+@pytest.mark.parametrize("widths", [[4, 3, 2], [3, 1], [1, 3, 1], [1]])
+def test_layers_one_after_another_are_an_mlp(widths: list[int]) -> None:
+    mlp = MLP(2, widths, "tanh", seed=0)
+    model = Sequential(*copy.deepcopy(mlp.layers))
+    assert _numbers(model(ROWS)) == _numbers([mlp(x) for x in ROWS])
+    assert [n for n, _ in model.named_parameters()] == [n for n, _ in mlp.named_parameters()]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_an_activation_of_its_own(activation: str) -> None:
+    inside = Layer(2, 3, activation, seed=0)
+    outside = Sequential(Layer(2, 3, "linear", seed=0), Activation(activation))
+    for inner, outer in zip(inside.neurons, outside.layers[0].neurons, strict=True):
+        outer.weights = inner.weights
+    assert _numbers(outside(ROWS)) == _numbers([inside(x) for x in ROWS])
+    assert repr(outside.layers[1]) == f"Activation({activation!r})"
+    assert _numbers(Activation(activation)(ROWS)) == [_numbers(Activation(activation)(x)) for x in ROWS]
+
+
+class Twice(Module):
+    """A module of a user: one sample per call."""
+
+    def __init__(self) -> None:
+        self.factor = Parameter(2.0)
+
+    def __call__(self, x: Any) -> list[Value]:
+        return [self.factor * xi for xi in x]
+
+
+def test_modules_of_ones_own_and_a_sequential_inside() -> None:
+    model = Sequential(Twice(), Sequential(Twice(), LayerNorm(2)), Neuron(2, "linear", seed=0))
+    outputs = model(ROWS)
+    assert all(isinstance(out, Value) for out in outputs)
+    assert len(model.parameters()) == 1 + 1 + 4 + 3
+    assert len(grad(outputs[0], model.parameters())) == 9
+
+
+def test_rows_of_an_array() -> None:
+    numpy = pytest.importorskip("numpy")
+    model = Sequential(Layer(2, 2, seed=0))
+    assert _numbers(model(numpy.array(ROWS))) == _numbers(model(ROWS))
+
+
+def test_train_and_eval_reach_every_module() -> None:
+    model = Sequential(Twice(), Sequential(Twice()))
+    model.eval()
+    assert not any(module.training for module in model.modules())
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(TypeError, match="made of modules, such as a Layer, not 'relu'"):
+        Sequential(Layer(2, 2), "relu")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="made of modules"):
+        Sequential([Layer(2, 2)])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least one module"):
+        Sequential()
+    with pytest.raises(ValueError, match="there is no activation 'rulu'"):
+        Activation("rulu")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        ([], ValueError, "Sequential was given an empty batch"),
+        ([0.5, -1.0], TypeError, r"0\.5 is no sample; of a single sample x make the batch \[x\]"),
+        (Value(1.0), TypeError, "takes a batch, a list of samples, not Value"),
+        ("ab", TypeError, "takes a batch, a list of samples, not str"),
+        (["ab"], TypeError, "'ab' is no sample"),
+        ([(1.0, 2.0, 3.0)], ValueError, "the layer takes 2 inputs, but was given 3"),
+    ],
+)
+def test_a_wrong_batch_is_refused(wrong: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        Sequential(Layer(2, 3, seed=0))(wrong)

@@ -24,6 +24,9 @@ MACHINE_PATH = re.compile(
     r"/(?:home|Users|root|tmp|work|usr|opt|var)/|\b[A-Za-z]:\\\\?(?:Users|Windows)|site-packages"
 )
 
+#: What a lesson cannot do without and the plain test command does not install: 200 MB, for one lesson.
+NEEDS = {"07": "sklearn"}
+
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -109,6 +112,8 @@ def test_the_course_is_there():
 
 @lessons
 def test_runs_and_gives_the_saved_outputs(path, run):
+    if path.stem[:2] in NEEDS:
+        pytest.importorskip(NEEDS[path.stem[:2]])
     saved = read(path)
     fresh = run(read(path))
     for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
@@ -145,6 +150,43 @@ def test_the_network_lesson_runs_without_torch_and_matplotlib_and_says_so(run, w
     assert all(theirs == ours for theirs, ours in equal)
     for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_generalising_lesson_names_the_extra_that_brings_its_data(run, without):
+    without("sklearn")
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"pip install \"glassgrad\[train\]\""):
+        run(read(lesson("07")))
+
+
+def test_the_generalising_lesson_runs_without_matplotlib_and_gives_the_losses_in_numbers(run, without):
+    pytest.importorskip("sklearn")
+    without("matplotlib")
+    saved = read(lesson("07"))
+    fresh = run(read(lesson("07")))
+    (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(cell)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    losses = re.findall(r"training loss (\S+)   validation loss (\S+)", text)
+    assert losses[0] > losses[-1]
+    assert float(losses[-1][1]) > 2.0 * float(losses[0][1]), "it overfits"
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_what_the_lessons_on_gradients_and_on_generalising_measured():
+    def printed(number):
+        texts = (text for cell in code_cells(read(lesson(number))) for _, text in text_of(cell))
+        return "".join(texts)
+
+    sigmoid, cured = re.findall(r"(\d+) of 40 right", printed("06"))[:2]
+    assert (int(sigmoid), int(cured)) == (20, 38)
+    assert "sigmoid with batch norm: loss 1.2304 → 0.0662   40 of 40 right" in printed("06")
+    shares = re.findall(
+        r"^(to the end|stopped early|weight decay|L1|dropout) +(\S+)% +(\S+)%$", printed("07"), re.M
+    )
+    assert [name for name, _, _ in shares] == ["to the end", "stopped early", "weight decay", "L1", "dropout"]
+    held_out = [float(share) for _, _, share in shares]
+    assert held_out[0] < 80.0 < 85.0 <= min(held_out[1:])
 
 
 def test_the_network_lesson_gets_every_sample_right():

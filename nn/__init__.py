@@ -9,9 +9,9 @@ if not hasattr(autograd, "topological_order"):
     )
 
 from . import data, init
-from .history import History
 from .clip import clip_grad_norm_, clip_grad_value_
 from .dropout import Dropout
+from .history import History
 from .layers import MLP, Layer, Neuron
 from .losses import (
     binary_cross_entropy_with_logits,
@@ -22,17 +22,15 @@ from .losses import (
     mse_loss,
 )
 from .module import Module, Parameter, functional_call
+from .norm import BatchNorm1d, LayerNorm, RMSNorm
 from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from .penalties import l1_penalty, l2_penalty
 from .pytorch import from_torch, to_torch
 from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .saving import load, save
 from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
-from .training import evaluate, fit
-from .norm import BatchNorm1d, LayerNorm, RMSNorm
-from .optim import SGD
-from .penalties import l1_penalty, l2_penalty
-from .recurrent import LSTMCell, RNNCell, detached, unroll
 from .sequential import Activation, Sequential
+from .training import evaluate, fit
 
 __all__ = [
     "MLP",

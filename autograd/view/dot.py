@@ -18,7 +18,7 @@ from ..value import Value
 from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph
-from .rendering import TIMEOUT, RenderError, measures_bytes, render
+from .rendering import TIMEOUT, RenderError, compact, measures_bytes, render
 from .text import text_of
 from .theme import FAINT, Theme, theme_named
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PAGE = 675.0
 #: A PNG has no more pixels than about this: a page is no wider, and twenty times as many take seconds.
 PNG_PIXELS = 6e6
+#: A PNG of more bytes is made compact for a notebook, which keeps every one.
+HEAVY = 2**16
 
 #: How often each picture was drawn, by a checksum of what it shows.
 _times_drawn: Counter[str] = Counter()
@@ -389,6 +391,8 @@ class Drawing:
     ) -> tuple[dict[str, str], dict[str, Any]]:
         try:
             svg, png = self._svg_on_page, self.png
+            if len(png) > HEAVY:
+                png = compact(png, exact=True)
         except (RenderError, ImportError) as error:
             return {"text/plain": f"{error}\n\n{self}"}, {}
         width, height = map(round, self.size)

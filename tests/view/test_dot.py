@@ -1,6 +1,7 @@
 """Drawings: rendered, shown and saved, with and without what they need."""
 
 import base64
+import io
 import math
 import re
 import stat
@@ -13,9 +14,11 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, draw, topological_order
-from autograd.view.dot import PAGE, Drawing
+from autograd.view.dot import HEAVY, PAGE, Drawing
 from autograd.view.notation import clean, number
 from autograd.view.rendering import RenderError, layout_program, render
+from autograd.view.theme import LIGHT
+from nn import MLP, hinge_loss
 
 from .test_notation import HOSTILE
 
@@ -204,6 +207,39 @@ def test_the_bundle_has_svg_png_and_text() -> None:
     assert png == drawing.png
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     assert metadata["image/png"]["alt"] == drawing.alt
+
+
+def network() -> Drawing:
+    """A picture of neurons, arrows and boxes that is heavy as a PNG."""
+    model = MLP(2, [6, 6, 1], "tanh", seed=0)
+    loss = hinge_loss([model([0.5, 1.0]), model([1.0, -0.5])], [1, -1])
+    loss.backward()
+    return draw(loss)
+
+
+def test_a_heavy_png_is_a_third_in_a_notebook_with_every_area_of_the_same_colour() -> None:
+    image = pytest.importorskip("PIL.Image")
+    drawing = network()
+    data, metadata = drawing._repr_mimebundle_()
+    png = base64.b64decode(data["image/png"])
+    assert len(drawing.png) > HEAVY
+    assert len(png) < len(drawing.png) / 2
+    whole, shown = (image.open(io.BytesIO(each)).convert("RGB") for each in (drawing.png, png))
+    assert shown.size == whole.size
+    assert abs(metadata["image/png"]["width"] * 2 - shown.width) <= 1
+    before, after = ({colour: n for n, colour in each.getcolors(2**24)} for each in (whole, shown))
+    for area in (LIGHT.paper, LIGHT.box[0], LIGHT.cards["leaf"][0], LIGHT.cards["output"][0]):
+        colour = tuple(bytes.fromhex(area[1:]))
+        assert before[colour] > 10_000
+        assert 0.99 * before[colour] <= after[colour] <= 1.02 * before[colour]
+
+
+def test_a_heavy_png_stays_as_it_is_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    drawing = network()
+    data, _ = drawing._repr_mimebundle_()
+    assert len(drawing.png) > HEAVY
+    assert base64.b64decode(data["image/png"]) == drawing.png
 
 
 def test_the_png_is_shown_at_the_size_of_the_svg() -> None:

@@ -27,6 +27,13 @@ MACHINE_PATH = re.compile(
 #: What a lesson cannot do without and the plain test command does not install: 200 MB, for one lesson.
 NEEDS = {"07": "sklearn"}
 
+
+#: What the README lists under this name; the lessons show each where it answers a question.
+WAYS_OF_LOOKING = (
+    "draw", "steps", "explain", "formula", "show", "compare_with_torch", "snapshot", "compare",
+    "gradient_flow", "watch",
+)  # fmt: skip
+
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -271,7 +278,7 @@ def test_saved_as_run_from_top_to_bottom(path):
     for cell in cells:
         assert not any(output.output_type == "error" for output in cell.outputs), cell.source
         assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
-        shows = re.search(r"^(?:draw|steps|display|print)\b", cell.source, re.M)
+        shows = re.search(rf"^(?:{'|'.join(WAYS_OF_LOOKING)}|display|print)\b", cell.source, re.M)
         assert cell.outputs or not shows, f"shows something, but no output is saved:\n{cell.source}"
 
 
@@ -286,6 +293,31 @@ def test_pictures_are_saved_for_every_reader(path):
         assert {"image/svg+xml", "image/png", "text/plain"} <= kinds, cell.source
         pictures += 1
     assert pictures, "a lesson has pictures"
+
+
+def test_steps_are_saved_for_every_reader():
+    """A trusted notebook runs the script, an untrusted one shows picture and table, a terminal the text."""
+    found = 0
+    for path in LESSONS:
+        for cell in code_cells(read(path)):
+            if re.search(r"^steps\(", cell.source, re.M):
+                (shown,) = (output.data for output in cell.outputs if "text/html" in output.get("data", {}))
+                for part in ("<script>", "data:image/png;base64,", "<details>", "<table"):
+                    assert part in shown["text/html"], cell.source
+                assert shown["text/plain"].startswith("step ")
+                found += 1
+    assert found >= 4
+
+
+def test_the_first_lessons_use_every_way_of_looking():
+    sources = "\n".join(cell.source for path in LESSONS[:4] for cell in code_cells(read(path)))
+    for name in WAYS_OF_LOOKING:
+        assert re.search(rf"\b{name}\(", sources), f"no lesson uses {name}"
+
+
+@lessons
+def test_a_lesson_is_a_small_file(path):
+    assert path.stat().st_size < 650_000
 
 
 @lessons
@@ -321,8 +353,9 @@ def test_drawings_have_ids_of_their_own():
         seen = set()
         for cell in code_cells(read(path)):
             for output in cell.outputs:
-                svg = output.get("data", {}).get("image/svg+xml", "")
-                ids = re.findall(r'\bid="([^"]+)"', svg)
+                data = output.get("data", {})
+                shown = data.get("image/svg+xml", "") + data.get("text/html", "")
+                ids = re.findall(r'\bid="([^"]+)"', shown)
                 assert len(ids) == len(set(ids))
                 assert seen.isdisjoint(ids)
                 seen.update(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import compress
 from threading import get_ident
 from types import SimpleNamespace
@@ -113,12 +113,19 @@ def _items(name: str, what: str, group: Any) -> list[Any]:
 
 
 class Group:
-    """What :func:`group` gives."""
+    """Operands that have been read; iterating gives them."""
 
-    __slots__ = ("read",)
+    __slots__ = ("operands", "read")
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, operands: tuple[Any, ...], read: Read) -> None:
+        self.operands = operands
         self.read = read
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.operands)
+
+    def __len__(self) -> int:
+        return len(self.operands)
 
     def __repr__(self) -> str:
         return f"group({short([*self.read[0]])})"
@@ -134,10 +141,12 @@ def group(operands: Iterable[Any]) -> Group:
 
     It stands for the list wherever a primitive takes one. The numbers are those of when it was read.
     """
+    if type(operands) is Group:
+        return operands
     items = operands if type(operands) is tuple else (*_items("group", "operands", operands),)
     if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
-        return Group(([v._datum for v in items], True, items))
-    return Group(_read("group", items))
+        return Group(items, ([v._datum for v in items], True, items))
+    return Group(items, _read("group", items))
 
 
 def _read(name: str, items: tuple[Any, ...]) -> Read:
@@ -271,7 +280,7 @@ def make_callable(entry: Primitive) -> None:
         makers = [_unary_method]
         function = _function_of_one(entry)
     else:
-        makers = [_binary_method, _reflected_method]
+        makers = [_binary_method, _reflected_method] if entry.operator else [_function_of_two]
         function = _function_of_two(entry)
     for maker, name in zip(makers, _DUNDERS[entry.name] if entry.operator else names):
         if name not in Value.__dict__:  # + and * are written out above

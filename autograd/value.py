@@ -107,12 +107,19 @@ class _Made(type):
 
     It has none, because CPython makes an object of a class without one in C alone, in two thirds of
     the time; and nearly all Values are made empty, for an operation to fill in (:data:`new_value`).
-    A subclass has one as ever, and can call it by ``super()``.
+    A subclass has one as ever, and can call that of Value.
     """
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Made:
-        subclass = bases and not any(issubclass(base, _Initial) for base in bases)
-        return super().__new__(cls, name, (*bases, _Initial) if subclass else bases, namespace)
+        if bases and not any(issubclass(base, _Initial) for base in bases):
+            after = 1 + next(i for i, base in enumerate(bases) if isinstance(base, cls))
+            bases = (*bases[:after], _Initial, *bases[after:])
+        return super().__new__(cls, name, bases, namespace)
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__init__" and cls is Value:
+            return _Initial.__init__
+        return super().__getattribute__(name)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is not Value:
@@ -125,8 +132,7 @@ class _Made(type):
     def __signature__(cls) -> Any:
         from inspect import signature  # for help(), and for Jupyter's tooltips
 
-        maker: Any = _Initial if cls is Value else cls
-        return signature(maker.__init__.__get__(cls))
+        return signature(cls.__init__.__get__(cls))  # type: ignore[misc]
 
 
 class Value(metaclass=_Made):
@@ -313,12 +319,22 @@ class Value(metaclass=_Made):
                 f"only a leaf can be copied or pickled, not {self!r}, which {self._op.name} computed: "
                 "copy its .detach(), or the leaves and compute it again"
             )
-        return self._datum, self.grad, self.label
+        return self._datum, self.grad, self.label, self._own_attributes()
 
-    def __setstate__(self, state: tuple[float, float | None, str]) -> None:
-        data, grad, label = state
+    def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any]]) -> None:
+        data, grad, label, attributes = state
         _Initial.__init__(self, data, label)
         self.grad = grad
+        for name, attribute in attributes.items():
+            object.__setattr__(self, name, attribute)
+
+    def _own_attributes(self) -> dict[str, Any]:
+        """What a subclass has besides."""
+        if type(self) is Value:
+            return {}
+        found: Any = object.__getstate__(self)
+        attributes, slots = found if isinstance(found, tuple) else (found, {})
+        return (attributes or {}) | {name: x for name, x in slots.items() if name not in Value.__slots__}
 
     # Arithmetic. + and * are written out, the rest comes from the table: written out, a training
     # step is 20 % faster, and writing out more than these two gains nothing. -------------------------

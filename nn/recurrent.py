@@ -190,7 +190,8 @@ def detached(state: Any) -> Any:
     None, the state before the first piece, stays None. Raises TypeError for what holds no numbers.
     """
     if isinstance(state, list | tuple):
-        return type(state)(map(detached, state))
+        parts = map(detached, state)
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
     if isinstance(state, Value):
         return state.detach()
     return None if state is None else _number(state)

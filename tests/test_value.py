@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -437,11 +438,13 @@ def test_operands_read_once_keep_the_numbers_they_had() -> None:
     assert (product.data, w.grad, x.grad) == (6.0, 3.0, 2.0)
 
 
-def test_operands_read_once_are_no_sequence() -> None:
-    shared = autograd.group([1.0, 2.0])
-    assert repr(shared) == "group([1.0, 2.0])"
-    with pytest.raises(TypeError, match="must be an iterable, not Group"):
-        [*shared]
+def test_operands_read_once_are_still_the_operands() -> None:
+    x = Value(3.0)
+    shared = autograd.group([x, 2])
+    assert repr(shared) == "group([3.0, 2.0])"
+    assert ([*shared], len(shared)) == ([x, 2], 2)
+    assert autograd.group(shared) is shared
+    assert [p.data for p in autograd.softmax(shared)] == [p.data for p in autograd.softmax([x, 2])]
     with pytest.raises(TypeError, match=r"an operand of group .* not str 'x'"):
         autograd.group([1.0, "x"])
     with pytest.raises(TypeError, match=r"the operands of group must be a sequence .* not float 1\.0"):
@@ -637,3 +640,42 @@ def test_a_value_is_called_as_if_it_had_an_init(kind: type) -> None:
         kind()
     with pytest.raises(TypeError, match="unexpected keyword argument 'name'"):
         kind(1.0, name="w")
+
+
+class Mixed:
+    def __init__(self, name: str = "") -> None:
+        raise AssertionError("the base beside Value has its turn only if it is called")
+
+
+class Both(Value, Mixed):
+    pass
+
+
+class Old(Value):
+    def __init__(self, data: float) -> None:
+        Value.__init__(self, data, "old")
+
+
+def test_the_init_of_value_is_that_of_its_subclasses() -> None:
+    assert (Both(2.0) + 1.0).data == 3.0
+    assert Old(2.0).label == "old"
+
+
+class Slotted(Value):
+    __slots__ = ("tag",)
+
+
+@pytest.mark.parametrize("kind", [Plain, Slotted])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_has_what_a_subclass_adds(kind: type, copied: Any) -> None:
+    x = kind(2.0, label="x")
+    x.grad, x.tag = 3.0, [1, 2]
+    y = copied(x)
+    assert (type(y), y.data, y.grad, y.label, y.tag) == (kind, 2.0, 3.0, "x", [1, 2])
+
+
+@pytest.mark.parametrize("stranger", ["1", None, [1.0]], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_a_named_method_refuses_what_is_no_number(name: str, stranger: object) -> None:
+    with pytest.raises(TypeError, match=f"an operand of {name} must be .* not {type(stranger).__name__}"):
+        getattr(Value(1.0), name)(stranger)

@@ -3,7 +3,7 @@
 import math
 import random
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -323,3 +323,16 @@ def test_an_opened_neuron_shows_the_zeros_its_state_starts_at() -> None:
     outputs, _ = unroll(cell, [[1.0], [0.5]])
     words = draw(autograd.sum(outputs[-1]), expand=cell.neurons[0]).alt
     assert "w₁₂·0 + w₁₃·0" in words
+
+
+class Pair(NamedTuple):
+    h: list[Value]
+    c: list[Value]
+
+
+def test_a_named_state_stays_what_it_is() -> None:
+    state = Pair([Value(1.0) * 2.0], [Value(3.0)])
+    apart = detached(state)
+    assert isinstance(apart, Pair)
+    assert apart.h[0].is_leaf
+    assert apart.h[0].data == 2.0

@@ -1,10 +1,13 @@
 """fit: what it does each step and epoch, interrupts anywhere and goes on to the same bits, refuses early."""
 
+import _thread
 import json
 import math
 import random
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -448,10 +451,16 @@ def test_a_finished_run_resumed_is_finished() -> None:
     assert setting.everything(setting.fit(history)) == before
 
 
-def test_a_real_interrupt_from_another_thread(capsys: Any) -> None:
-    import _thread
-    import threading
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_real_interrupt_from_another_thread(capsys: Any) -> None:
     setting = Setting(0)
     timer = threading.Timer(0.05, _thread.interrupt_main)
     timer.start()

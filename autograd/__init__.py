@@ -35,8 +35,11 @@ globals().update(_functions)
 
 #: What is loaded when first used: the views would double the time that importing takes.
 _VIEWS = {
+    "CompileWarning": ".compiler.program",
+    "TraceError": ".compiler.trace",
     "compare": ".view.comparison",
     "compare_with_torch": ".view.torch_comparison",
+    "compile": ".compiler.program",
     "draw": ".view.dot",
     "explain": ".view.explaining",
     "formula": ".view.nested",
@@ -50,6 +53,8 @@ _VIEWS = {
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .compiler.program import CompileWarning, compile
+    from .compiler.trace import TraceError
     from .view.comparison import compare
     from .view.dot import draw
     from .view.explaining import explain
@@ -76,11 +81,14 @@ else:
 
 
 __all__ = [
+    "CompileWarning",
     "GradientError",
+    "TraceError",
     "Value",
     "check_grads",
     "compare",
     "compare_with_torch",
+    "compile",
     "draw",
     "enable_grad",
     "explain",

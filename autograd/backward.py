@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from .operations import ON_VALUES
 from .primitives import ADD, MUL
-from .value import MANY, Value, enable_grad
+from .value import MANY, Value, enable_grad, tell, witnesses
 
 
 def topological_order(root: Value) -> list[Value]:
@@ -304,6 +304,8 @@ def grad(
     if not isinstance(inputs, Value) and not hasattr(inputs, "__iter__"):
         raise TypeError(f"grad() takes a Value or a sequence of them, not {type(inputs).__name__} {inputs!r}")
     wanted = [inputs] if isinstance(inputs, Value) else list(inputs)
+    if witnesses and not create_graph:
+        tell(None, "grad() without create_graph=True")
     for value in (output, *wanted):
         if not isinstance(value, Value):
             raise TypeError(f"grad() works on Values, not {type(value).__name__} {value!r}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import get_ident
 from typing import SupportsFloat
 
 from .operations import FUNCTIONS
-from .value import Value
+from .value import Value, witnesses
 
 
 def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
@@ -16,10 +17,16 @@ def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
     [-0.6931471805599453, -0.6931471805599453]
     """
     logits = [x if isinstance(x, Value) else Value(x) for x in values]
-    top = max((x.data for x in logits), default=0.0)  # a constant: the result does not depend on it
+    top = _largest(logits)  # a constant: the result does not depend on it
     shifted = [x - top for x in logits]
     total = FUNCTIONS["logsumexp"](shifted)
     return [x - total for x in shifted]
+
+
+def _largest(logits: list[Value]) -> Value | float:
+    if witnesses and logits and (witness := witnesses.get(get_ident())) is not None:
+        return witness.held("largest", logits, max(x._datum for x in logits))
+    return max((x.data for x in logits), default=0.0)
 
 
 def softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:

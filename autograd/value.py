@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import repeat
 from numbers import Real
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, SupportsFloat
+from typing import TYPE_CHECKING, Any, Protocol, SupportsFloat
 
 from .primitives import ADD, MUL, SUM_OF, Primitive
 
@@ -39,6 +39,36 @@ if UNSET is float("-0.0"):
 
 #: Threads inside no_grad(), with how deep. Empty, as nearly always, it costs one look per operation.
 paused: dict[int, int] = {}
+
+
+class Witness(Protocol):
+    """Whom a thread tells of every number that leaves the graph, while a function is being recorded."""
+
+    def left(self, value: Value | None, how: str) -> None:
+        """A number is about to be read or written outside the graph, as by ``.data``."""
+
+    def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
+        """``operation``, "lt" or "le", of the two numbers gave ``answer``, and may decide a branch."""
+
+    def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
+        """``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it."""
+
+
+#: Threads that record a function (compiler/trace.py), with their witness. Empty, as nearly always, it
+#: costs one look wherever a number is read.
+witnesses: dict[int, Witness] = {}
+
+
+def tell(value: Value | None, how: str) -> None:
+    """Tell the witness of this thread, if it has one, that a number leaves the graph."""
+    if (witness := witnesses.get(get_ident())) is not None:
+        witness.left(value, how)
+
+
+def _compared(operation: str, a: Value | float, b: Value | float, answer: bool) -> bool:
+    if (witness := witnesses.get(get_ident())) is not None:
+        witness.compared(operation, a, b, answer)
+    return answer
 
 
 def number(x: object) -> float | None:
@@ -187,10 +217,14 @@ class Value(metaclass=_Made):
     @property
     def data(self) -> float:
         """The number. Writing it changes this Value alone; what was computed from it stays."""
+        if witnesses:
+            tell(self, ".data")
         return self._datum
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
+        if witnesses:
+            tell(self, "writing .data")
         self._datum = _number_or_raise(data, "the data of a Value")
 
     @property
@@ -255,10 +289,12 @@ class Value(metaclass=_Made):
 
     def item(self) -> float:
         """The number, as ``data``; PyTorch's name for it."""
-        return self._datum
+        return self.data
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows back."""
+        if witnesses:
+            tell(self, "detach()")
         return Value(self._datum)
 
     def zero_grad(self) -> None:
@@ -278,6 +314,8 @@ class Value(metaclass=_Made):
         """
         from .backward import backpropagate
 
+        if witnesses:
+            tell(self, "backward()")
         backpropagate(self, _number_or_raise(gradient, "the gradient to start from"))
 
     # Python's own protocols -----------------------------------------------------------------------
@@ -288,29 +326,55 @@ class Value(metaclass=_Made):
         return f"{type(self).__name__}({self._datum!r}{grad}{label})"
 
     def __format__(self, spec: str) -> str:
+        if witnesses and spec:
+            tell(self, "formatting")
         return format(self._datum, spec) if spec else repr(self)
 
     def __float__(self) -> float:
+        if witnesses:
+            tell(self, "float()")
         return self._datum
 
     def __bool__(self) -> bool:
+        if witnesses:
+            tell(self, "bool()")
         return bool(self._datum)
 
     def __lt__(self, other: Value | SupportsFloat) -> bool:
         y = other._datum if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._datum < y
+        if y is None:
+            return NotImplemented
+        answer = self._datum < y
+        if not witnesses:
+            return answer
+        return _compared("lt", self, other if isinstance(other, Value) else y, answer)
 
     def __le__(self, other: Value | SupportsFloat) -> bool:
         y = other._datum if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._datum <= y
+        if y is None:
+            return NotImplemented
+        answer = self._datum <= y
+        if not witnesses:
+            return answer
+        return _compared("le", self, other if isinstance(other, Value) else y, answer)
 
     def __gt__(self, other: Value | SupportsFloat) -> bool:
         y = other._datum if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._datum > y
+        if y is None:
+            return NotImplemented
+        answer = self._datum > y
+        if not witnesses:
+            return answer
+        return _compared("lt", other if isinstance(other, Value) else y, self, answer)
 
     def __ge__(self, other: Value | SupportsFloat) -> bool:
         y = other._datum if isinstance(other, Value) else number(other)
-        return NotImplemented if y is None else self._datum >= y
+        if y is None:
+            return NotImplemented
+        answer = self._datum >= y
+        if not witnesses:
+            return answer
+        return _compared("le", other if isinstance(other, Value) else y, self, answer)
 
     def __getstate__(self) -> object:
         """A leaf can be copied and pickled; a computed Value is refused, as in PyTorch."""
@@ -319,6 +383,8 @@ class Value(metaclass=_Made):
                 f"only a leaf can be copied or pickled, not {self!r}, which {self._op.name} computed: "
                 "copy its .detach(), or the leaves and compute it again"
             )
+        if witnesses:
+            tell(self, "copying")
         return self._datum, self.grad, self.label, self._own_attributes()
 
     def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any]]) -> None:
@@ -428,6 +494,8 @@ def no_grad() -> Iterator[None]:
     True
     """
     me = get_ident()
+    if witnesses:
+        tell(None, "no_grad()")
     paused[me] = paused.get(me, 0) + 1
     try:
         yield

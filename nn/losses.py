@@ -41,10 +41,10 @@ def _check_rows(predictions: Any, targets: Any) -> None:
         raise ValueError("a loss of no samples has no mean: give at least one prediction and its target")
 
 
-def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Value | float]]:
+def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
     """Each prediction with its target, sample by sample and output by output."""
     _check_rows(predictions, targets)
-    pairs: list[tuple[Value, Value | float]] = []
+    pairs: list[tuple[Value, Any]] = []
     for p, t in zip(predictions, targets):
         if type(p) is not Value and _is_row(p) and _is_row(t):
             pairs += _pairs(p, t)
@@ -59,7 +59,7 @@ def _errors(predictions: Numbers, targets: Numbers) -> list[Value]:
     """Prediction − target of each; a target that is nan is refused, before it makes everything nan."""
     pairs = _pairs(predictions, targets)
     for i, (_, target) in enumerate(pairs):
-        if math.isnan(target):
+        if not -math.inf <= target:  # a comparison, which compile() can record, where isnan() cannot be
             raise ValueError(f"target {i} is nan: leave out the samples that have no target")
     return [p - t for p, t in pairs]
 
@@ -110,8 +110,8 @@ def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
     """
     pairs = _pairs(scores, labels)
     for _, label in pairs:
-        if float(label) not in (-1.0, 1.0):
-            raise ValueError(f"a label of the hinge loss is −1 or 1, not {float(label)!r}")
+        if not 1.0 <= abs(label) <= 1.0:  # comparisons, which compile() can record
+            raise ValueError(f"a label of the hinge loss is −1 or 1, not {label!r}")
     return _mean([(1.0 - score * label).relu() for score, label in pairs])
 
 
@@ -126,8 +126,8 @@ def binary_cross_entropy_with_logits(logits: Numbers, targets: Numbers) -> Value
     """
     pairs = _pairs(logits, targets)
     for _, target in pairs:
-        if not 0.0 <= float(target) <= 1.0:
-            raise ValueError(f"a target is a probability between 0 and 1, not {float(target)!r}")
+        if not 0.0 <= target <= 1.0:
+            raise ValueError(f"a target is a probability between 0 and 1, not {target!r}")
     return _mean([_cross_entropy(logit, target) for logit, target in pairs])
 
 

@@ -154,14 +154,16 @@ def test_a_loss_of_nothing_is_refused(loss: Loss) -> None:
 @pytest.mark.parametrize("wrong", [0, 2, 0.5, -0.5, math.inf, math.nan, 1.0 - 1e-12, Value(0.0)], ids=repr)
 def test_a_label_of_the_hinge_loss_is_one_or_minus_one(wrong: Any) -> None:
     shown = repr(float(wrong))
-    with pytest.raises(ValueError, match=f"a label of the hinge loss is −1 or 1, not {shown}$"):
+    with pytest.raises(ValueError, match=rf"a label of the hinge loss is −1 or 1, not (Value\()?{shown}\)?$"):
         hinge_loss([Value(0.5), Value(0.5)], [1, wrong])
 
 
 @pytest.mark.parametrize("wrong", [-1, 2, -1e-9, 1.0 + 1e-12, math.inf, math.nan, Value(1.5)], ids=repr)
 def test_a_target_of_the_cross_entropy_is_a_probability(wrong: Any) -> None:
     shown = repr(float(wrong))
-    with pytest.raises(ValueError, match=f"a target is a probability between 0 and 1, not {shown}$"):
+    with pytest.raises(
+        ValueError, match=rf"a target is a probability between 0 and 1, not (Value\()?{shown}\)?$"
+    ):
         binary_cross_entropy_with_logits([Value(0.5), Value(0.5)], [1, wrong])
 
 

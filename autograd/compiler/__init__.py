@@ -1,0 +1,13 @@
+"""The second gear: a function of Values recorded once and replayed as a flat program.
+
+``step = compile(loss)`` is made of small passes, each in a file of its own::
+
+    arguments   the numbers of a call, and its shape, by which programs are told apart
+    trace       the function run once on Values: a graph, and the comparisons it decided by
+    batch       a sum of like terms: the term once, and its leaves as lanes
+    tape        instructions without repetitions, constants folded
+    derive      the backward pass emitted as instructions, from the rules of the table
+    fuse        sums of sums and products: one instruction each
+    *_backend   the instructions run, by plain Python, NumPy or numba
+    program     when to record, replay, check against eager, or fall back to it
+"""

@@ -1,0 +1,141 @@
+"""The arguments of a call: its numbers in order, and its shape, by which programs are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+from ..value import Value, number, short
+
+#: What stands in a shape for a number.
+NUMBER = "number"
+
+_PLAIN = {float, int}
+
+
+def flatten(argument: Any, numbers: list[float]) -> Any:
+    """Append the numbers of an argument to ``numbers``; the shape around them is returned.
+
+    >>> numbers = []
+    >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], [])
+    True
+    >>> numbers
+    [1.0, 2, 3.0, 4.0]
+
+    Numbers are what may change from call to call. All else is part of the shape: strings, bools and
+    None by what they are, Values and objects such as models by their identity.
+    """
+    kind = type(argument)
+    if kind in _PLAIN:
+        numbers.append(argument)
+        return NUMBER
+    if kind is list or kind is tuple:
+        return _flatten_sequence(kind, argument, numbers)
+    if kind is dict:
+        return dict, tuple((key, flatten(item, numbers)) for key, item in argument.items())
+    if isinstance(argument, Value):
+        return Value, id(argument)
+    if argument is None or kind is str or kind is bool:
+        return kind, argument
+    if isinstance(argument, tuple) and hasattr(argument, "_fields"):
+        return kind, tuple(flatten(item, numbers) for item in argument)
+    if _is_array(argument):
+        numbers.extend(argument.ravel().tolist())
+        return "array", argument.shape
+    x = number(argument)
+    if x is not None:
+        numbers.append(x)
+        return NUMBER
+    if any(
+        hasattr(argument, name) for name in ("__iter__", "__len__", "__float__", "__complex__", "__array__")
+    ):
+        raise TypeError(
+            "a compiled function takes numbers, lists, tuples, dicts and NumPy arrays of them, and objects "
+            f"without elements such as models, not {kind.__name__} {short(argument)}"
+        )
+    return object, id(argument)
+
+
+def _flatten_sequence(kind: type, items: Any, numbers: list[float]) -> Any:
+    kinds = {*map(type, items)}
+    if kinds <= _PLAIN:
+        numbers.extend(items)
+        return kind, len(items)
+    if len(kinds) == 1 and (kinds == {list} or kinds == {tuple}):  # rows of one length: most data
+        widths = {*map(len, items)}
+        row = [*chain.from_iterable(items)]
+        if len(widths) == 1 and {*map(type, row)} <= _PLAIN:
+            numbers.extend(row)
+            return kind, len(items), kinds.pop(), widths.pop()
+    return kind, tuple([flatten(item, numbers) for item in items])
+
+
+def _is_array(argument: Any) -> bool:
+    return (
+        type(argument).__module__ == "numpy"
+        and type(argument).__name__ == "ndarray"
+        and argument.dtype.kind in "fiu"
+    )
+
+
+def rebuild(argument: Any, make: Callable[[float], Any]) -> Any:
+    """The argument with ``make(x)`` in the place of each of its numbers, in the order of :func:`flatten`."""
+    kind = type(argument)
+    if kind in _PLAIN:
+        return make(float(argument))
+    if kind is list or kind is tuple:
+        return kind([rebuild(item, make) for item in argument])
+    if kind is dict:
+        return {key: rebuild(item, make) for key, item in argument.items()}
+    if isinstance(argument, Value) or argument is None or kind is str or kind is bool:
+        return argument
+    if isinstance(argument, tuple) and hasattr(argument, "_fields"):
+        return kind(*[rebuild(item, make) for item in argument])
+    if _is_array(argument):
+        array = argument.astype(object)
+        array.ravel()[:] = [make(float(x)) for x in argument.ravel().tolist()]
+        return array
+    x = number(argument)
+    return argument if x is None else make(x)
+
+
+def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
+    """What reads the numbers, strings and flags a function takes from outside: its closure and globals.
+
+    They are constants of a program; this tells when they are no longer what they were. Only those the
+    function itself names are seen, not those inside objects or of functions it calls.
+
+    >>> rate = 0.5
+    >>> read = surroundings(lambda w: w * rate)
+    >>> read()
+    ('rate', '0.5')
+    """
+    plain = getattr(function, "__func__", function)
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return tuple
+    cells = [*zip(code.co_freevars, plain.__closure__ or ())]
+    names = [name for name in code.co_names if name in plain.__globals__]
+
+    def found() -> Iterator[Any]:
+        for name, cell in cells:
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not yet filled
+                continue
+            if type(value) in _STATIC:
+                yield name
+                yield repr(value)  # which tells −0.0 from 0.0, and 1 from True
+        for name in names:
+            if type(value := plain.__globals__.get(name)) in _STATIC:
+                yield name
+                yield repr(value)
+        for value in (*(plain.__defaults__ or ()), *(plain.__kwdefaults__ or {}).values()):
+            if type(value) in _STATIC:
+                yield repr(value)
+
+    return lambda: (*found(),)
+
+
+_STATIC = {float, int, bool, str}

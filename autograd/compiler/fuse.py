@@ -1,0 +1,134 @@
+"""Fusing: single-use trees of sums and products become one instruction each, a sum of products.
+
+``sop bias (sign a b) …`` is bias ± a·b ± …; a term without b is a alone. Sums are added in another
+order than eager adds them, so the last digits may differ; nan and inf do not, short of an overflow on
+the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .plan import Plan
+from .tape import SOURCES, Tape
+
+#: A term of a sum of products: whether it is subtracted, a, and b or −1.
+Term = tuple[bool, int, int]
+
+_LINEAR = {"add", "sub", "neg", "mul", "sum", "dot", "lanesum"}
+
+
+@dataclass
+class Sop:
+    """bias ± a·b ± …; over lanes too if ``reduces``."""
+
+    bias: float
+    terms: list[Term] = field(default_factory=list)
+    reduces: bool = False
+
+
+@dataclass
+class Fused:
+    """The instructions that are left, in order: a sum of products, or an operation on operands."""
+
+    order: list[int]
+    sops: dict[int, Sop]
+
+
+def fuse(plan: Plan) -> Fused:
+    """Fuse a plan; what is wanted from outside, or used twice, keeps an instruction of its own."""
+    tape = plan.tape
+    code = tape.code
+    uses = [0] * len(code)
+    for operation, operands in code:
+        if operation not in SOURCES:
+            for o in operands:
+                uses[o] += 1
+    for place in plan.results():
+        uses[place] += 2
+    sops: dict[int, Sop] = {}
+    absorbed = bytearray(len(code))
+    for i in range(len(code) - 1, -1, -1):
+        if code[i][0] in _LINEAR and not absorbed[i]:
+            sops[i] = _sum_of_products(tape, i, uses, absorbed)
+    order = _reachable(plan, sops)
+    return Fused(order, sops)
+
+
+def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -> Sop:
+    code, in_lane = tape.code, tape.in_lane
+    sop = Sop(-0.0)
+    top = i
+    if code[i][0] == "lanesum":
+        top = code[i][1][0]
+        sop.reduces = True
+        sop.bias = 0.0
+        if uses[top] > 1 or code[top][0] not in _LINEAR or not _purely_in_lanes(tape, top):
+            sop.terms.append((False, top, -1))
+            return sop
+        absorbed[top] = 1
+    lane = in_lane[top]
+
+    def take(place: int, negative: bool, first: bool) -> None:
+        """Add ± an operand, or what it is the sum of if nothing else uses it."""
+        operation, operands = code[place]
+        if not first:
+            if operation == "const" and not sop.reduces:
+                number = -operands[0] if negative else operands[0]
+                sop.bias = sop.bias + number
+                return
+            if (
+                uses[place] > 1
+                or operation not in _LINEAR
+                or in_lane[place] != lane
+                or operation == "lanesum"
+            ):
+                sop.terms.append((negative, place, -1))
+                return
+            absorbed[place] = 1
+        if operation == "mul":
+            sop.terms.append((negative, operands[0], operands[1]))
+        elif operation == "dot":
+            half = len(operands) // 2
+            for a, b in zip(operands[:half], operands[half:-1]):
+                sop.terms.append((negative, a, b))
+            waiting.append((operands[-1], negative))
+        else:
+            signs = [negative ^ (operation == "neg" or (operation == "sub" and k == 1)) for k in (0, 1)]
+            waiting.extend((o, signs[k > 0]) for k, o in reversed([*enumerate(operands)]))
+            if operation == "sum":
+                sop.bias = sop.bias + (-0.0 if negative else 0.0)
+
+    waiting: list[tuple[int, bool]] = []
+    take(top, False, True)
+    while waiting:
+        place, negative = waiting.pop()
+        take(place, negative, False)
+    return sop
+
+
+def _purely_in_lanes(tape: Tape, place: int) -> bool:
+    """Whether the sum of it over lanes is the sum of its terms over lanes, each of which has lanes."""
+    operation, operands = tape.code[place]
+    return operation == "mul" and any(tape.in_lane[o] for o in operands)
+
+
+def _reachable(plan: Plan, sops: dict[int, Sop]) -> list[int]:
+    code = plan.tape.code
+    used = bytearray(len(code))
+    for place in plan.results():
+        used[place] = 1
+    for i in range(len(code) - 1, -1, -1):
+        if not used[i]:
+            continue
+        for o in operands_of(plan.tape, sops, i):
+            used[o] = 1
+    return [i for i, there in enumerate(used) if there]
+
+
+def operands_of(tape: Tape, sops: dict[int, Sop], i: int) -> list[int]:
+    """What an instruction reads, after fusing."""
+    if (sop := sops.get(i)) is not None:
+        return [x for _, a, b in sop.terms for x in (a, b) if x >= 0]
+    operation, operands = tape.code[i]
+    return [] if operation in SOURCES else list(operands)

@@ -1,0 +1,58 @@
+"""Where the numbers from outside are: the words of leaves, state, settings and arguments, and lane rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .plan import Plan
+
+
+@dataclass
+class Layout:
+    """Where the numbers from outside are among the words: each kind begins where the last one ends."""
+
+    leaves: int
+    state: int
+    settings: int
+    inputs: int
+
+    @property
+    def outside(self) -> int:
+        return self.leaves + self.state + self.settings + self.inputs
+
+    def word(self, kind: str, which: int) -> int:
+        starts = {
+            "leaf": 0,
+            "state": self.leaves,
+            "setting": self.leaves + self.state,
+            "input": self.leaves + self.state + self.settings,
+        }
+        return starts[kind] + which
+
+    @classmethod
+    def of(cls, plan: Plan, numbers: Any) -> Layout:
+        """The layout for a plan that is run on such numbers."""
+        return cls(len(numbers.leaves), len(numbers.state), len(numbers.settings), len(numbers.inputs))
+
+
+class InputRows:
+    """Fills the rows that come from outside: each lane takes an argument, or a constant of its own."""
+
+    def __init__(self, plan: Plan, np: Any) -> None:
+        rows = plan.lanes.rows if plan.lanes else []
+        self.count = len(rows)
+        constants = [x for row in rows for kind, x in row if kind == "const"]
+        numbers = iter(range(len(constants)))
+        # Arguments by their position, constants counted from the end backwards.
+        self.index = np.array(
+            [[x if kind == "input" else -1 - next(numbers) for kind, x in row] for row in rows],
+            dtype=np.int64,
+        )
+        self.constants = np.array(constants[::-1])
+        self.np = np
+
+    def fill(self, rows: Any, inputs: Any) -> None:
+        """Write the rows."""
+        source = self.np.concatenate((inputs, self.constants)) if len(self.constants) else inputs
+        self.np.take(source, self.index, out=rows, mode="wrap" if len(self.constants) else "raise")

@@ -1,0 +1,347 @@
+"""The NumPy backend: like instructions of a level are rolled up again into one call on arrays.
+
+Every uniform number has a word, every lane number a row; a group of like instructions writes words or
+rows that lie side by side. Operands that lie regularly are views made beforehand, others are gathered.
+Sums of products over the same rows become one matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import pairwise, repeat
+from typing import Any
+
+from .fuse import Fused, Sop, Term, fuse, operands_of
+from .layout import InputRows, Layout
+from .plan import Plan
+from .python_backend import Numbers, Outcome
+from .tape import CONDITIONS, SOURCES
+
+#: Sums of more products than this are multiplied at once and then added.
+MANY = 6
+
+_NO_BIAS = repr(-0.0)
+
+
+def _import_numpy() -> Any:
+    try:
+        import numpy
+    except ImportError as error:
+        raise ImportError(
+            "the NumPy backend needs numpy: pip install 'glassgrad[compile]', or backend='python'"
+        ) from error
+    return numpy
+
+
+def _by_number(function: Callable[[float], float]) -> Callable[[Any, Any], None]:
+    """A function that NumPy does not have, number by number."""
+
+    def apply(x: Any, out: Any) -> None:
+        out.flat = [function(v) for v in x.ravel().tolist()]
+
+    return apply
+
+
+class NumpyRunner:
+    """Runs a plan as calls of NumPy on arrays that are there from the start."""
+
+    name = "numpy"
+
+    def __init__(self, plan: Plan, layout: Layout) -> None:
+        self.np = np = _import_numpy()
+        self.plan = plan
+        self.layout = layout
+        self.fused: Fused = fuse(plan)
+        self.lanes = plan.lanes.width if plan.lanes else 1
+        self.inputs = InputRows(plan, np)
+        self.functions: dict[str, Any] = {
+            name: getattr(np, name)
+            for name in ("abs", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
+        } | {
+            "div": np.divide, "pow": np.power, "lt": np.less, "le": np.less_equal, "eq": np.equal,
+            "erf": _by_number(math.erf), "erfc": _by_number(math.erfc),
+        }  # fmt: skip
+        self.place: dict[int, int] = {}
+        groups = self._groups()
+        words, rows = self._assign(groups)
+        self.words, self.rows = np.zeros(words), np.zeros((rows, self.lanes))
+        #: Conditions are kept apart, at the places that would be theirs.
+        self.true_words, self.true_rows = np.zeros(words, bool), np.zeros((rows, self.lanes), bool)
+        for i in self.fused.order:
+            if plan.tape.code[i][0] == "const":
+                self.words[self.place[i]] = plan.tape.code[i][1][0]
+        self.calls: list[tuple[Any, tuple[Any, ...]]] = []
+        for key, members in groups:
+            self._emit(key, members)
+        self._results()
+
+    def _larger(self, out: Any, x: Any) -> None:
+        self.np.maximum(out, x, out=out)
+
+    # Groups ---------------------------------------------------------------------------------------
+
+    def _groups(self) -> list[tuple[Any, list[int]]]:
+        """Like instructions of one level, by level."""
+        tape, sops = self.plan.tape, self.fused.sops
+        level: dict[int, int] = {}
+        groups: dict[Any, list[int]] = {}
+        for i in self.fused.order:
+            operation, operands = tape.code[i]
+            if operation in SOURCES:
+                level[i] = 0
+                continue
+            level[i] = 1 + max((level[o] for o in operands_of(tape, sops, i)), default=0)
+            if (sop := sops.get(i)) is None:
+                kind: Any = (operation, tuple(tape.in_lane[o] for o in operands))
+            else:
+                kind = self._kind(sop)
+            groups.setdefault((level[i], tape.in_lane[i], kind), []).append(i)
+        ordered = sorted(groups.items(), key=lambda group: group[0][0])
+        return [(key[1:], members) for key, members in ordered for members in self._grids(key, members)]
+
+    def _kind(self, sop: Sop) -> Any:
+        in_lane = self.plan.tape.in_lane
+        for t, (negative, a, b) in enumerate(sop.terms):
+            if b >= 0 and in_lane[a] and not in_lane[b]:  # the uniform factor comes first
+                sop.terms[t] = negative, b, a
+        sop.terms.sort(key=self._shape)
+        shared = () if sop.reduces else tuple(b for _, _, b in self._products(sop))
+        return "reduce" if sop.reduces else "sum", repr(sop.bias), tuple(map(self._shape, sop.terms)), shared
+
+    def _shape(self, term: Term) -> tuple[Any, ...]:
+        negative, a, b = term
+        in_lane = self.plan.tape.in_lane
+        return b < 0, in_lane[a], b >= 0 and in_lane[b], negative
+
+    def _products(self, sop: Sop) -> list[Term]:
+        """The uniform multiples of rows, if they are enough for a matrix product."""
+        in_lane = self.plan.tape.in_lane
+        found = [t for t in sop.terms if not t[0] and t[2] >= 0 and not in_lane[t[1]] and in_lane[t[2]]]
+        return found if len(found) > 2 else []
+
+    def _grids(self, key: Any, members: list[int]) -> list[list[int]]:
+        """Sums over lanes of products of two rows, parted so that each part is every row with every row."""
+        kind = key[2]
+        if kind[0] != "reduce" or len(kind[2]) != 1 or kind[2][0][0] or not kind[2][0][1]:
+            return [members]
+        at = {self.fused.sops[i].terms[0][1:]: i for i in members}
+        rights: dict[int, list[int]] = {}
+        for a, b in at:
+            rights.setdefault(a, []).append(b)
+        parts: dict[tuple[int, ...], list[int]] = {}
+        for a, row in rights.items():
+            parts.setdefault(tuple(sorted(row)), []).append(a)
+        return [[at[a, b] for a in lefts for b in row] for row, lefts in parts.items()]
+
+    def _assign(self, groups: list[tuple[Any, list[int]]]) -> tuple[int, int]:
+        """A word or row for every instruction: those of a group side by side."""
+        words, rows = self.layout.outside, self.inputs.count
+        for i in self.fused.order:
+            operation, operands = self.plan.tape.code[i]
+            if operation == "const":
+                self.place[i] = words
+                words += 1
+            elif operation == "lane":
+                self.place[i] = operands[0]
+            elif operation in SOURCES:
+                self.place[i] = self.layout.word(operation, operands[0])
+        for (in_lane, _), members in groups:
+            for i in members:
+                self.place[i] = rows if in_lane else words
+                rows += in_lane
+                words += not in_lane
+        return words, rows
+
+    # Operands -------------------------------------------------------------------------------------
+
+    def _view(self, ids: Sequence[int], wide: bool = False, each: bool = False) -> Any:
+        """The numbers of some instructions as an array, one below the other.
+
+        ``wide``: to go with rows. What is the same for all comes once, to be broadcast, unless ``each``.
+        """
+        np, code = self.np, self.plan.tape.code
+        in_lane = self.plan.tape.in_lane[ids[0]]
+        condition = code[ids[0]][0] in CONDITIONS
+        if condition:
+            memory = self.true_rows if in_lane else self.true_words
+        else:
+            memory = self.rows if in_lane else self.words
+        places = [self.place[i] for i in ids]
+        step = places[1] - places[0] if len(places) > 1 else 1
+        if not (each and len(ids) > 1) and all(p == places[0] for p in places):
+            found = memory[places[0] : places[0] + 1]
+        elif step > 0 and all(b - a == step for a, b in pairwise(places)):
+            found = memory[places[0] : places[-1] + 1 : step]
+        else:
+            found = np.empty((len(ids), *memory.shape[1:]), memory.dtype)
+            self.calls.append((np.take, (memory, np.array(places), 0, found, "clip")))
+        return found[:, None] if wide and not in_lane else found
+
+    def _matrix(self, table: Sequence[Sequence[int]]) -> Any:
+        """Uniform numbers as a matrix: a view if they lie regularly."""
+        np = self.np
+        places = np.array([[self.place[i] for i in row] for row in table])
+        origin = places[0, 0]
+        down = places[1, 0] - origin if len(places) > 1 else 1
+        along = places[0, 1] - origin if places.shape[1] > 1 else 1
+        regular = origin + down * np.arange(len(places))[:, None] + along * np.arange(places.shape[1])
+        if down > 0 and along > 0 and (regular == places).all():
+            size = self.words.itemsize
+            return np.lib.stride_tricks.as_strided(
+                self.words[origin:], places.shape, (down * size, along * size)
+            )
+        found = np.empty(places.shape)
+        self.calls.append((np.take, (self.words, places, None, found, "clip")))
+        return found
+
+    # Calls ----------------------------------------------------------------------------------------
+
+    def _emit(self, key: Any, members: list[int]) -> None:
+        in_lane, kind = key
+        first = self.place[members[0]]
+        code = self.plan.tape.code
+        if kind[0] in CONDITIONS:
+            memory = self.true_rows if in_lane else self.true_words
+        else:
+            memory = self.rows if in_lane else self.words
+        out = memory[first : first + len(members)]
+        if kind[0] == "sum":
+            self._emit_sum(out, in_lane, members)
+        elif kind[0] == "reduce":
+            self._emit_reduce(out, members)
+        else:
+            operands = [self._view(column, in_lane) for column in zip(*[code[i][1] for i in members])]
+            self._emit_function(kind[0], operands, out)
+
+    def _emit_function(self, name: str, operands: list[Any], out: Any) -> None:
+        np, call = self.np, self.calls.append
+        if name == "where":
+            condition, a, b = operands
+            call((np.copyto, (out, b)))
+            call((np.copyto, (out, a, "same_kind", condition)))
+        elif name == "largest":
+            call((np.copyto, (out, operands[0])))
+            for x in operands[1:]:
+                call((self._larger, (out, x)))
+        else:
+            call((self.functions[name], (*operands, out)))
+
+    def _emit_sum(self, out: Any, in_lane: bool, members: list[int]) -> None:
+        np, call = self.np, self.calls.append
+        sops = [self.fused.sops[i] for i in members]
+        begun = False
+        products = self._products(sops[0])
+        if in_lane and products:
+            table = [[a for _, a, _ in self._products(sop)] for sop in sops]
+            call((np.matmul, (self._matrix(table), self._view([b for _, _, b in products], each=True), out)))
+            begun = True
+        terms = [[t for t in sop.terms if not products or t not in self._products(sop)] for sop in sops]
+        width = len(terms[0])
+        if not in_lane and width > MANY and all(b >= 0 for row in terms for _, _, b in row):
+            left, right = (self._matrix([[t[k] for t in row] for row in terms]) for k in (1, 2))
+            every = np.empty(left.shape)
+            call((np.multiply, (left, right, every)))
+            if any(negative for negative, _, _ in terms[0]):
+                signs = np.array([-1.0 if negative else 1.0 for negative, _, _ in terms[0]])
+                call((np.multiply, (every, signs, every)))
+            call((np.add.reduce, (every, 1, None, out)))
+            begun, terms, width = True, [], 0
+        bias = sops[0].bias
+        if repr(bias) != _NO_BIAS or not (width or begun):
+            call((np.add, (out, bias, out)) if begun else (np.copyto, (out, bias)))
+            begun = True
+        between = np.empty(out.shape) if width else None
+        for t in range(width):
+            column = [row[t] for row in terms]
+            negative = column[0][0]
+            a = self._view([x for _, x, _ in column], in_lane)
+            b = self._view([x for _, _, x in column], in_lane) if column[0][2] >= 0 else None
+            if begun:
+                if b is not None:
+                    call((np.multiply, (a, b, between)))
+                    a = between
+                call((np.subtract if negative else np.add, (out, a, out)))
+            elif b is not None:
+                call((np.multiply, (a, b, out)))
+                if negative:
+                    call((np.negative, (out, out)))
+            else:
+                call((np.negative, (a, out)) if negative else (np.copyto, (out, a)))
+            begun = True
+
+    def _emit_reduce(self, out: Any, members: list[int]) -> None:
+        """Sums over the lanes: of rows, or of products of two rows."""
+        np, call, in_lane = self.np, self.calls.append, self.plan.tape.in_lane
+        sops = [self.fused.sops[i] for i in members]
+        _, a, b = sops[0].terms[0]
+        lefts = [sop.terms[0][1] for sop in sops]
+        if b < 0:
+            call((np.add.reduce, (self._view(lefts, each=True), 1, None, out)))
+            return
+        rights = [sop.terms[0][2] for sop in sops]
+        if not in_lane[a]:  # a uniform multiple of a row
+            total = np.empty(out.shape)
+            call((np.add.reduce, (self._view(rights, each=True), 1, None, total)))
+            call((np.multiply, (self._view(lefts), total, out)))
+            return
+        across = rights.index(rights[0], 1) if rights[0] in rights[1:] else len(rights)
+        down = len(rights) // across
+        if [*rights] == rights[:across] * down and lefts == [
+            x for x in lefts[::across] for _ in range(across)
+        ]:
+            left, right = self._view(lefts[::across], each=True), self._view(rights[:across], each=True)
+            call((np.matmul, (left, right.T, out.reshape(down, across))))
+            return
+        every = np.empty((len(members), self.lanes))
+        call((np.multiply, (self._view(lefts), self._view(rights), every)))
+        call((np.add.reduce, (every, 1, None, out)))
+
+    # A run ----------------------------------------------------------------------------------------
+
+    def _results(self) -> None:
+        np, plan, in_lane = self.np, self.plan, self.plan.tape.in_lane
+        guards = [(i, a) for i, a in plan.guards if plan.tape.code[i][0] in CONDITIONS]
+        self.guards = [
+            (
+                memory,
+                np.array([self.place[i] for i, _ in guards if in_lane[i] == wide], dtype=int),
+                np.array([answer for i, answer in guards if in_lane[i] == wide])[(...,) + (None,) * wide],
+            )
+            for memory, wide in ((self.true_words, False), (self.true_rows, True))
+            if any(in_lane[i] == wide for i, _ in guards)
+        ]
+        targets = [(self.layout.word("leaf", k), i) for k, i in plan.moved]
+        targets += [(self.layout.word("state", k), i) for k, i in plan.kept]
+        self.moved = np.array([word for word, _ in targets], dtype=int)
+        self.fresh = np.array([self.place[i] for _, i in targets], dtype=int)
+        self.slopes = np.array([self.place[i] for i in plan.gradients], dtype=int)
+        self.loss = self.place[plan.loss]
+
+    def run(self, steps: int, numbers: Numbers) -> Outcome:
+        """Take steps, moving ``numbers`` along."""
+        np, layout, words, calls = self.np, self.layout, self.words, self.calls
+        at = 0
+        for kind in (numbers.leaves, numbers.state, numbers.settings, numbers.inputs):
+            if kind:
+                words[at : at + len(kind)] = np.frombuffer(kind)
+                at += len(kind)
+        if self.inputs.count:
+            self.inputs.fill(self.rows[: self.inputs.count], words[at - layout.inputs : at])
+        losses: list[float] = []
+        gradients = words[:0]
+        with np.errstate(all="ignore"):  # inf and nan are answers
+            for _ in repeat(None, steps):
+                for function, operands in calls:
+                    function(*operands)
+                if any((memory[places] != answers).any() for memory, places, answers in self.guards):
+                    break
+                losses.append(float(words[self.loss]))
+                gradients = words[self.slopes]
+                words[self.moved] = words[self.fresh]
+        if losses and len(self.moved):
+            now = words[: layout.leaves + layout.state].tobytes()
+            numbers.leaves = array("d", now[: 8 * layout.leaves])
+            numbers.state = array("d", now[8 * layout.leaves :])
+        return Outcome(losses, gradients.tolist())

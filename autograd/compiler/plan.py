@@ -1,0 +1,174 @@
+"""From two recordings to a plan: the tape of a step with its backward pass and its update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..value import Value
+from .batch import Lanes, into_lanes
+from .derive import gradient
+from .tape import Handle, Tape, needed, rewritten
+from .trace import Held, Input, Recording
+
+
+class Optimizer(Protocol):
+    """What compile() asks of an optimiser; those of ``nn`` have it.
+
+    One that has ``rule``, ``state`` and ``hyperparameters`` as well has its update compiled:
+    ``rule(parameter, gradient, *state, **hyperparameters)`` gives the new parameter and the new state,
+    by operators alone. Of another the own ``step()`` is called.
+    """
+
+    parameters: list[Value]
+
+    def zero_grad(self) -> None:
+        """Set every gradient to 0.0."""
+
+    def step(self) -> None:
+        """Move each parameter by its gradient."""
+
+
+@dataclass
+class Update:
+    """How the optimiser's rule reads for a program: its numbers by parameter."""
+
+    parameters: list[Value]
+    rule: Callable[..., tuple[Any, ...]]
+    width: int  # how many numbers of state each parameter has
+    lr: bool  # whether the learning rate is a setting, read anew at each call
+    fixed: dict[str, Any]  # all other hyperparameters
+
+
+@dataclass
+class Plan:
+    """A step as instructions: what it reads, and the places of what it gives."""
+
+    tape: Tape
+    leaves: list[Value]
+    loss: int
+    gradients: list[int]
+    guards: list[tuple[int, bool]]
+    #: For each parameter that moves: its number among the leaves, and its new value.
+    moved: list[tuple[int, int]] = field(default_factory=list)
+    #: For each number of state that is kept: its number among all, and its new value.
+    kept: list[tuple[int, int]] = field(default_factory=list)
+    lanes: Lanes | None = None
+    #: What each pass left: its name and how many instructions.
+    passes: list[tuple[str, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def results(self) -> list[int]:
+        """The instructions whose numbers are wanted."""
+        return [
+            self.loss,
+            *self.gradients,
+            *[place for place, _ in self.guards],
+            *[place for _, place in self.moved],
+            *[place for _, place in self.kept],
+        ]
+
+
+def _transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
+    """The graph as a tape, one instruction a node and one for each time a constant is used."""
+    tape = Tape()
+    code, in_lane = tape.code, tape.in_lane
+
+    def constant(x: float) -> int:
+        code.append(("const", (x,)))
+        in_lane.append(False)
+        return len(code) - 1
+
+    places: dict[Value, int] = {}
+
+    def place_of(x: Value | float) -> int:
+        return places[x] if isinstance(x, Value) else constant(x)
+
+    for node in recording.nodes:
+        op = node.primitive
+        if op is not None:
+            operands = tuple([place_of(x) for x in node.operands])
+            code.append((op.name, operands))
+            in_lane.append(False)
+            places[node] = len(code) - 1
+        elif node in leaves:
+            places[node] = tape.source("leaf", leaves[node])
+        elif isinstance(node, Held):
+            code.append((node.operation, tuple([places[x] for x in node.sources])))
+            in_lane.append(False)
+            places[node] = len(code) - 1
+        elif isinstance(node, Input):
+            places[node] = tape.source("input", node.position)
+        else:
+            places[node] = constant(node._datum)
+    guards = []
+    for guard in recording.guards:
+        code.append((guard.operation, (place_of(guard.a), place_of(guard.b))))
+        in_lane.append(False)
+        guards.append((len(code) - 1, guard.answer))
+    return tape, places[recording.output], guards
+
+
+def plan(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool = True) -> Plan:
+    """Transcribe, batch, derive, update and simplify."""
+    every = [*(update.parameters if update else ()), *leaves]
+    order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
+    place = {leaf: i for i, leaf in enumerate(order)}
+    tape, output, guards = _transcribe(recording, place)
+    passes = [("trace", len(tape.code))]
+    notes: list[str] = []
+    lanes = None
+    if batch:
+        tape, output, guards, lanes = into_lanes(tape, output, guards, notes)
+        passes.append(("batch", len(tape.code)))
+    sources = [tape.source("leaf", i) for i in range(len(order))]
+    result = Plan(
+        tape,
+        order,
+        output,
+        gradient(tape, output, sources),
+        guards,
+        lanes=lanes,
+        passes=passes,
+        notes=notes,
+    )
+    passes.append(("backward", len(tape.code)))
+    if update is not None:
+        try:
+            _emit_update(result, update)
+        except TypeError as error:  # a condition on a number of the program, or a function of floats alone
+            notes.append(f"the rule of the optimiser can't be recorded: {error}")
+            result.moved, result.kept = [], []
+        passes.append(("update", len(tape.code)))
+    tape, at = rewritten(tape, result.results())
+    result.tape = tape
+    result.loss = at[result.loss]
+    result.gradients = [at[i] for i in result.gradients]
+    result.guards = [*{(at[i], answer): None for i, answer in result.guards}]
+    result.moved = [(k, at[i]) for k, i in result.moved]
+    result.kept = [(k, at[i]) for k, i in result.kept]
+    passes.append(("expand", len(tape.code)))
+    return result
+
+
+def _emit_update(result: Plan, update: Update) -> None:
+    """The optimiser's own rule, run on handles for each parameter."""
+    tape = result.tape
+    settings = {"lr": tape.handle(tape.source("setting", 0))} if update.lr else {}
+    states: list[tuple[int, int]] = []
+    for i in range(len(update.parameters)):
+        before = [tape.handle(tape.source("state", i * update.width + j)) for j in range(update.width)]
+        parameter = tape.handle(tape.source("leaf", i))
+        slope = tape.handle(result.gradients[i])
+        moved, *after = update.rule(parameter, slope, *before, **settings, **update.fixed)
+        result.moved.append((i, _placed(tape, moved)))
+        states += [(i * update.width + j, _placed(tape, x)) for j, x in enumerate(after)]
+    # A state that moves no parameter is kept as it was, as by the optimisers that then skip it.
+    reached = {tape.code[i] for i in needed(tape, [place for _, place in result.moved])}
+    if any(("state", (k,)) in reached for k, _ in states):
+        result.kept = [(k, place) for k, place in states if tape.code[place] != ("state", (k,))]
+
+
+def _placed(tape: Tape, x: Any) -> int:
+    return x.place if isinstance(x, Handle) else tape.source("const", float(x))

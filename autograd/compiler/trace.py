@@ -1,0 +1,242 @@
+"""Recording: the function is run on Values, and what it did is read off the graph.
+
+The numbers of the arguments are :class:`Input`; leaves that were there before are read anew at each
+call; numbers made inside are constants. A witness (value.py) notices what would escape the graph.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import get_ident
+from typing import Any, NoReturn, SupportsFloat
+
+from ..backward import topological_order
+from ..value import Value, number, short, witnesses
+from .arguments import rebuild
+
+#: Whose lines are not the user's: this package, and the library (contextlib, copy) it may be called by.
+_NOT_THE_USERS = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
+    *(
+        os.path.join(os.path.dirname(os.__file__), name)
+        for name in ("contextlib.py", "copy.py", "copyreg.py")
+    ),
+)
+
+
+class TraceError(RuntimeError):
+    """A function that is being compiled uses a number in a way that cannot be recorded."""
+
+
+class Untraceable(Exception):
+    """Why a function has to be run as it is; it becomes the reason of a fallback."""
+
+
+class Input(Value):
+    """A number of the arguments, while the function is recorded."""
+
+    __slots__ = ("position",)
+
+    position: int
+
+    def __init__(self, data: SupportsFloat, position: int) -> None:
+        super().__init__(data)
+        self.position = position
+
+    def __index__(self) -> NoReturn:
+        raise TraceError(
+            f"{_where()}: a number of the arguments is used as an index or a count while the function is "
+            "compiled, and would be the same at every later call. Let the function close over it, or pass "
+            "what it selects"
+        )
+
+
+class Held(Value):
+    """A number worked out from Values by which no gradient flows back, as softmax's shift."""
+
+    __slots__ = ("operation", "sources")
+
+    operation: str
+    sources: tuple[Value, ...]
+
+    def __init__(self, operation: str, sources: Sequence[Value], data: float) -> None:
+        super().__init__(data)
+        self.operation = operation
+        self.sources = (*sources,)
+
+
+_REMEDIES = {
+    ".data": "use the Value itself",
+    "float()": "use the Value itself, and autograd's functions (exp, tanh, …) instead of math's",
+    "bool()": "write the comparison that is meant, such as v > 0: it is recorded as a guard",
+    "formatting": "print after the call, from what it returns",
+    "writing .data": "write it outside the function",
+    "backward()": "return the loss: the compiled step differentiates it",
+    "detach()": "compute outside the function what no gradient is to flow through",
+    "no_grad()": "leave it away: only what the function returns is differentiated",
+    "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
+    "copying": "copy it outside the function",
+    "a compiled step": "call the function that was compiled instead",
+}
+
+
+def _where() -> str:
+    """The line of the user's that runs, as file:line."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Guard:
+    """A comparison of two numbers, and the answer by which the function went on."""
+
+    __slots__ = ("a", "answer", "b", "operation")
+
+    def __init__(self, operation: str, a: Any, b: Any, answer: bool) -> None:
+        self.operation, self.a, self.b, self.answer = operation, a, b, answer
+
+
+class _Witness:
+    def __init__(self) -> None:
+        self.guards: list[Guard] = []
+        self.holds: list[Held] = []
+
+    def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
+        self.holds.append(Held(operation, operands, answer))
+        return self.holds[-1]
+
+    def left(self, value: Value | None, how: str) -> None:
+        what = how if value is None else f"{how} of {value!r}"
+        raise TraceError(
+            f"{_where()}: {what} while the function is compiled would make a constant of a number that may "
+            f"change from call to call: {_REMEDIES[how]}"
+        )
+
+    def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
+        self.guards.append(Guard(operation, a, b, answer))
+
+
+class Recording:
+    """What one run of the function left: its result, the comparisons, its nodes in topological order."""
+
+    def __init__(self, output: Value, guards: list[Guard], holds: list[Held]) -> None:
+        self.output = output
+        self.guards = guards
+        seen: dict[Value, None] = {}
+        for held in holds:  # as they were made, each after what it was made from
+            for source in held.sources:
+                if source not in seen:
+                    seen.update(dict.fromkeys(topological_order(source)))
+            seen[held] = None
+        seen.update(dict.fromkeys(topological_order(output)))
+        for guard in guards:
+            for value in (guard.a, guard.b):
+                if isinstance(value, Value) and value not in seen:
+                    seen.update(dict.fromkeys(topological_order(value)))
+        self.nodes = [*seen]
+        self.place = {node: i for i, node in enumerate(self.nodes)}
+
+
+def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
+    """Run the function on Inputs in the place of the numbers of its arguments."""
+    positions = iter(range(sys.maxsize))
+
+    def make(x: float) -> Input:
+        return Input(x, next(positions))
+
+    inputs = [rebuild(a, make) for a in args]
+    named = {name: rebuild(a, make) for name, a in kwargs.items()}
+    me = get_ident()
+    witnesses[me] = witness = _Witness()
+    try:
+        output = function(*inputs, **named)
+    finally:
+        del witnesses[me]
+    return Recording(as_value(output), witness.guards, witness.holds)
+
+
+def as_value(output: Any) -> Value:
+    """What a function returned, as a Value; it may be a plain number."""
+    if isinstance(output, Value):
+        return output
+    x = number(output)
+    if x is None:
+        raise TypeError(
+            f"a compiled function returns one Value or number, not {type(output).__name__} {short(output)}"
+        )
+    return Value(x)
+
+
+def drawing_nothing(draw: Callable[[], Recording]) -> Recording:
+    """A recording of a function that draws no random numbers; the generator is left as it was."""
+    before = random.getstate()
+    try:
+        recording = draw()
+        if random.getstate() != before:
+            raise Untraceable("it draws random numbers, which a program would repeat at every call")
+        return recording
+    finally:
+        random.setstate(before)
+
+
+def live_leaves(first: Recording, second: Recording) -> list[Value]:
+    """The leaves that both recordings share: they were there before. All else must agree in number.
+
+    Raises Untraceable where the two differ, for then the function depends on something unseen.
+    """
+    if len(first.nodes) != len(second.nodes) or len(first.guards) != len(second.guards):
+        raise Untraceable("run twice on the same arguments it did different things")
+    leaves = []
+    for a, b in zip(first.nodes, second.nodes):
+        if a is b:
+            if not a.is_leaf:
+                raise Untraceable(f"it uses {short(a)}, computed outside of it: compute it inside")
+            leaves.append(a)
+        else:
+            _check_same(a, b, first, second)
+    for g, h in zip(first.guards, second.guards):
+        same = (g.operation, g.answer) == (h.operation, h.answer)
+        if not (same and _same_operands((g.a, g.b), (h.a, h.b), first, second)):
+            raise Untraceable("run twice on the same arguments it decided differently")
+    return leaves
+
+
+def _check_same(a: Value, b: Value, first: Recording, second: Recording) -> None:
+    if a.primitive is not b.primitive or type(a) is not type(b):
+        raise Untraceable("run twice on the same arguments it did different things")
+    if isinstance(a, Input) and isinstance(b, Input):
+        if a.position != b.position:
+            raise Untraceable("run twice on the same arguments it used them differently")
+    elif isinstance(a, Held) and isinstance(b, Held):
+        if not _same_operands(a.sources, b.sources, first, second):
+            raise Untraceable("run twice on the same arguments it did different things")
+    elif a.is_leaf:
+        if repr(a._datum) != repr(b._datum):
+            raise Untraceable(
+                f"run twice on the same arguments it made a constant {a._datum!r} and then {b._datum!r}: "
+                "it depends on random numbers or on something that it changes"
+            )
+    elif not _same_operands(a.operands, b.operands, first, second):
+        raise Untraceable(
+            "run twice on the same arguments it did different things or used different constants: "
+            "it depends on random numbers or on something that it changes"
+        )
+
+
+def _same_operands(us: Iterable[Any], vs: Iterable[Any], first: Recording, second: Recording) -> bool:
+    us, vs = [*us], [*vs]
+    if len(us) != len(vs):
+        return False
+    for u, v in zip(us, vs):
+        if isinstance(u, Value) != isinstance(v, Value):
+            return False
+        if isinstance(u, Value):
+            if first.place[u] != second.place[v]:
+                return False
+        elif repr(u) != repr(v):
+            return False
+    return True

@@ -1,0 +1,91 @@
+"""Compiled and eager on random programs: the same loss and gradients, or the same nan and inf.
+
+Run as a module for more of them: ``python -m tests.compiler.test_against_eager 10000``.
+"""
+
+import math
+import random
+import sys
+import warnings
+
+import pytest
+
+from autograd import CompileWarning, Value, compile, topological_order
+from autograd.backward import contributions
+from autograd.compiler import backends
+
+from .programs import Case, case
+
+#: Those that are installed; CI has all of them.
+BACKENDS = [
+    name for name, package in backends.BACKENDS.items() if package is None or backends._installed(package)
+]
+
+
+def eager(made: Case, call: tuple[object, ...]) -> tuple[float, list[float], float, float]:
+    """The loss, the gradients, and by what to measure the rounding of each where terms cancel."""
+    for leaf in made.leaves:
+        leaf.zero_grad()
+    loss = made.function(*call)
+    loss.backward()
+    everywhere = [abs(v.grad or 0.0) for v in topological_order(loss)]
+    largest = max((g for g in everywhere if math.isfinite(g)), default=0.0)
+    terms = [abs(c.cotangent * c.operand.data) for c in contributions(loss)]
+    reach = max((x for x in terms if math.isfinite(x)), default=0.0)
+    return loss.data, [leaf.grad or 0.0 for leaf in made.leaves], largest, reach
+
+
+def apart(a: float, b: float, largest: float) -> bool:
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return False
+    return not abs(a - b) <= 1e-7 * abs(b) + 1e-11 * largest < math.inf
+
+
+def differences(seed: int, backend: str) -> list[str]:
+    """What differs between eager and a program that was recorded on other numbers."""
+    made = case(seed)
+    step = compile(made.function, backend=backend)
+    rng = random.Random(seed)
+    found = []
+    for k, call in enumerate([*made.calls, made.calls[0]]):
+        loss, slopes, largest, reach = eager(made, call)
+        try:
+            got = step(*call)
+        except CompileWarning as warning:
+            return [f"told: call {k}: {warning}"]
+        if apart(got, loss, reach):
+            found.append(f"call {k}: loss {got!r}, eager {loss!r}")
+        for i, (leaf, g) in enumerate(zip(made.leaves, slopes)):
+            if apart(leaf.grad or 0.0, g, largest):
+                found.append(f"call {k}: gradient {i} {leaf.grad!r}, eager {g!r}")
+        for leaf in made.leaves:
+            leaf.data = leaf.data + rng.choice([0.0, 0.25, -0.5])
+    if step.fallbacks:
+        found.append(step.fallbacks[0])
+    return found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("block", range(10))
+def test_random_programs(block: int, backend: str) -> None:
+    found = {seed: d for seed in range(block * 30, block * 30 + 30) if (d := differences(seed, backend))}
+    assert not found
+
+
+def test_the_comparison_notices_what_differs() -> None:
+    assert apart(1.0, 1.1, 1.0)
+    assert apart(math.inf, 1.0, 1.0)
+    assert apart(1.0, math.nan, 1.0)
+    assert not apart(math.nan, math.nan, 0.0)
+    assert isinstance(case(0).function(*case(0).calls[0]), Value)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    counts = {"told": 0, "silent": 0}
+    for backend in sys.argv[2:] or BACKENDS:
+        for seed in range(int(sys.argv[1])):
+            if d := differences(seed, backend):
+                counts["told" if d[0].startswith("told") else "silent"] += 1
+                print(backend, seed, d[:2], flush=True)
+    print(f"{sys.argv[1]} programs on {sys.argv[2:] or BACKENDS}; that differ: {counts}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
+from .dropout import Dropout
 from .layers import MLP, Layer, Neuron
 from .module import Module
+from .pytorch_norms import NORMS, is_norm, norm_from_torch, norm_to_torch, reals, width_of
+from .sequential import Activation, Sequential
 
 #: PyTorch's module for each activation, and what makes it compute the same.
 TWINS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -24,9 +26,12 @@ TWINS: dict[str, tuple[str, dict[str, Any]]] = {
 #: Above its threshold PyTorch's softplus is x. That is 2e-9 off at its default, 20, and nothing at 40.
 EXACT_THRESHOLD, LEAST_THRESHOLD = 40.0, 20.0
 
+#: What a subclass must leave as it is to compute the same.
+METHODS = ("__call__", "_outputs", "_output", "_read", "_scaled", "_by_this_batch", "_track")
+
 
 def to_torch(model: Module) -> Any:
-    """A ``torch.nn.Sequential`` of Linear and activations, float64, that computes what the model computes.
+    """A ``torch.nn.Sequential``, float64, that computes what the model computes.
 
     ::
 
@@ -38,26 +43,32 @@ def to_torch(model: Module) -> Any:
           (2): Linear(in_features=16, out_features=1, bias=True)
         )
 
-    Of an MLP, a Layer or a Neuron. It takes a tensor of a sample or of many, and has a last dimension also
-    where our single output comes bare. The weights are copies; gradients are not taken along. Raises
-    TypeError for any other module, ValueError where Linear cannot do the same (neurons of one layer with
-    different activations, parameters shared between layers), ImportError without PyTorch.
+    Of an MLP, Layer, Neuron, Activation, BatchNorm1d, LayerNorm, RMSNorm, Dropout, and of a Sequential of
+    them; one within another is laid out flat. It takes a tensor of a sample or of many (with a BatchNorm1d,
+    of many), and has a last dimension also where our single output comes bare. The weights and running
+    statistics are copies, and what trains or evaluates goes on doing so; gradients are not taken along.
+    Dropout has the same p, and draws from PyTorch's generator.
+
+    Raises TypeError for any other module, as the recurrent RNNCell and LSTMCell, ValueError where PyTorch's
+    cannot do the same (neurons of one layer with different activations, parameters or statistics shared
+    between layers), ImportError without PyTorch.
     """
     torch = _pytorch()
     with torch.inference_mode(False):  # else they could not be trained
-        parts = [part for layer in _layers(model) for part in _linear(layer)]
-        net = torch.nn.Sequential(*parts).train(model.training)
-    ours, theirs = len(model.parameters()), sum(p.numel() for p in net.parameters())
+        net = torch.nn.Sequential(*_parts(model))
+    net.training = model.training
+    ours = len(model.parameters()) + len([*model.named_buffers()])
+    theirs = sum(tensor.numel() for tensor in (*net.parameters(), *net.buffers()))
     if ours != theirs:
         raise ValueError(
-            f"to_torch() knows no sharing of parameters: the layers hold {theirs}, "
+            f"to_torch() knows no sharing of parameters or statistics: the layers hold {theirs}, "
             f"and this {type(model).__name__} has {ours} of its own"
         )
     return net
 
 
-def from_torch(module: Any) -> MLP:
-    """The MLP that computes what a ``torch.nn.Linear`` or a ``Sequential`` of them and activations computes.
+def from_torch(module: Any) -> MLP | Sequential:
+    """The MLP, or else the Sequential, that computes what a ``torch.nn.Sequential`` or a part of it computes.
 
     ::
 
@@ -67,35 +78,36 @@ def from_torch(module: Any) -> MLP:
           (layers.0): Layer(2, 3, 'tanh')
         )
 
-    Each Linear needs a bias and may have an activation after it; float32 weights become the same
-    float64. (A Softplus of PyTorch's default threshold is 2e-9 off ours above 20.) Raises TypeError for
-    a module without a twin here, by name, ValueError for one with other settings or at another place,
-    ImportError without PyTorch.
+    Linears, each with an activation after it or none, are an MLP, which takes a sample. With a
+    BatchNorm1d, LayerNorm, RMSNorm or Dropout among them, or an activation elsewhere, it is a Sequential,
+    which takes a list of samples. Each Linear needs a bias. float32 weights become the same float64. (A
+    Softplus of PyTorch's default threshold is 2e-9 off ours above 20.)
+
+    Raises TypeError for a module without a twin here, by name, as the recurrent RNN, LSTM and their cells,
+    ValueError for one with settings that ours does not have, ImportError without PyTorch.
     """
     torch = _pytorch()
-    rows: list[tuple[str, Any, str]] = []
+    rows: list[tuple[str, Any, str]] = []  # name, module, and the activation: a Linear's, or its own
     for name, part in _flat(module):
-        if type(part) is torch.nn.Linear:
+        if type(part) in (torch.nn.Linear, torch.nn.Dropout) or is_norm(part, torch):
             rows.append((name, part, "linear"))
-        else:
-            activation = _activation_of(name, part)
-            if not rows or rows[-1][2] != "linear":
-                raise ValueError(f"an activation here follows a Linear, and {name} does not: {part}")
+            continue
+        activation = _activation_of(name, part)
+        if rows and type(rows[-1][1]) is torch.nn.Linear and rows[-1][2] == "linear":
             rows[-1] = (*rows[-1][:2], activation)
+        else:
+            rows.append((name, part, activation))
     if not rows:
-        raise ValueError(f"there is no Linear in it: {module}")
-    for name, part in module.named_modules():
-        if part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
-            raise ValueError(f"{name or 'the module'} has hooks, which may change what it computes: {part}")
-    if len(list(module.parameters())) != 2 * len(rows):
-        raise ValueError(f"from_torch() takes Linears with a bias, none of them shared: {module}")
-    for (_, before, _), (name, after, _) in pairwise(rows):
-        if before.out_features != after.in_features:
-            raise ValueError(
-                f"{name} takes {after.in_features} inputs and gets {before.out_features}: {module}"
-            )
-    model = MLP(rows[0][1].in_features, [rows[0][1].out_features], seed=0)
-    model.layers = [_layer(linear, activation) for _, linear, activation in rows]
+        raise ValueError(f"there is no module in it that computes anything: {module}")
+    _check(module, [(name, part) for name, part, _ in rows])
+    parts = [_part(*row) for row in rows]
+    layers = [part for part in parts if isinstance(part, Layer)]
+    if len(layers) < len(parts):
+        net = Sequential(*parts)
+        net.training = module.training
+        return net
+    model = MLP(layers[0].nin, [len(layers[0].neurons)], seed=0)
+    model.layers = layers
     return model.train(module.training)
 
 
@@ -113,24 +125,33 @@ def _pytorch() -> Any:
 def _computes_as(module: Module, kind: type[Module]) -> bool:
     """Whether it is of that kind, and no subclass that computes something else."""
     return isinstance(module, kind) and all(
-        getattr(type(module), method, None) is getattr(kind, method, None)
-        for method in ("__call__", "_outputs", "_output")
+        getattr(type(module), method, None) is getattr(kind, method, None) for method in METHODS
     )
 
 
-def _layers(module: Module) -> Iterator[Sequence[Neuron]]:
-    """The neurons of each layer of a model."""
-    if _computes_as(module, MLP):
+def _parts(module: Module) -> Iterator[Any]:
+    """PyTorch's modules for one of ours, in order."""
+    torch = _pytorch()
+    if any(_computes_as(module, kind) for kind in (MLP, Sequential)):
         for layer in module.layers:  # type: ignore[attr-defined]
-            yield from _layers(layer)
-    elif _computes_as(module, Layer):
-        yield module.neurons  # type: ignore[attr-defined]
+            yield from _parts(layer)
+        return
+    if _computes_as(module, Layer):
+        parts = _linear(module.neurons)  # type: ignore[attr-defined]
     elif _computes_as(module, Neuron):
-        yield [module]  # type: ignore[list-item]
+        parts = _linear([module])  # type: ignore[list-item]
+    elif _computes_as(module, Activation):
+        parts = _activation(module.activation)  # type: ignore[attr-defined]
+    elif _computes_as(module, Dropout):
+        parts = [torch.nn.Dropout(module.p)]  # type: ignore[attr-defined]
+    elif any(_computes_as(module, kind) for kind in NORMS.values()):
+        parts = [norm_to_torch(module, torch)]  # type: ignore[arg-type]
     else:
         raise TypeError(
-            f"to_torch() takes an MLP, a Layer or a Neuron, and not {type(module).__name__}: {module!r}"
+            f"to_torch() takes MLP, Layer, Neuron, Sequential, Activation, {', '.join(NORMS)} and Dropout, "
+            f"and not {type(module).__name__}: {module!r}"
         )
+    yield from (part.train(module.training) for part in parts)
 
 
 def _linear(neurons: Sequence[Neuron]) -> list[Any]:
@@ -154,12 +175,17 @@ def _linear(neurons: Sequence[Neuron]) -> list[Any]:
     with torch.no_grad():
         linear.weight.copy_(torch.tensor(weights, dtype=torch.float64, device="cpu"))
         linear.bias.copy_(torch.tensor([n.bias.data for n in neurons], dtype=torch.float64, device="cpu"))
+    return [linear, *_activation(activation)]
+
+
+def _activation(activation: str) -> list[Any]:
+    """PyTorch's module for an activation; none for "linear"."""
     if activation == "linear":
-        return [linear]
+        return []
     twin, settings = TWINS[activation]
     if activation == "softplus":
         settings = settings | {"threshold": EXACT_THRESHOLD}
-    return [linear, getattr(torch.nn, twin)(**settings)]
+    return [getattr(_pytorch().nn, twin)(**settings)]
 
 
 def _flat(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -187,17 +213,54 @@ def _activation_of(name: str, module: Any) -> str:
             raise ValueError(f"{name} must have a threshold of {LEAST_THRESHOLD:g} or more: {module}")
         return activation
     raise TypeError(
-        f"{name} has no twin here: {module}. from_torch() takes Sequential, Linear, Identity and "
-        f"{', '.join(twin for twin, _ in TWINS.values())}"
+        f"{name} has no twin here: {module}. from_torch() takes Sequential, Linear, Identity, "
+        f"{', '.join([*NORMS, 'Dropout', *(twin for twin, _ in TWINS.values())])}"
     )
+
+
+def _check(module: Any, parts: Sequence[tuple[str, Any]]) -> None:
+    """ValueError for hooks, for what is shared, for a Linear without bias, for widths that do not fit."""
+    torch = _pytorch()
+    for name, part in module.named_modules():
+        if part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
+            raise ValueError(f"{name or 'the module'} has hooks, which may change what it computes: {part}")
+    width = None
+    for name, part in parts:
+        takes = gives = width
+        if type(part) is torch.nn.Linear:
+            if part.bias is None:
+                raise ValueError(f"{name} must be a Linear with a bias: {part}")
+            takes, gives = part.in_features, part.out_features
+        elif is_norm(part, torch):
+            takes = gives = width_of(name, part, torch)
+        if width not in (None, takes):
+            raise ValueError(f"{name} takes {takes} inputs and gets {width}: {module}")
+        width = gives
+    held = [tensor for _, part in parts for tensor in (*part.parameters(), *part.buffers())]
+    if len(held) != len([*module.parameters(), *module.buffers()]):
+        raise ValueError(
+            f"from_torch() takes modules with tensors of their own, none of them shared: {module}"
+        )
+
+
+def _part(name: str, module: Any, activation: str) -> Module:
+    """Our module for one of PyTorch's, or for a Linear with the activation after it."""
+    torch = _pytorch()
+    if type(module) is torch.nn.Linear:
+        part: Module = _layer(module, activation)
+    elif type(module) is torch.nn.Dropout:
+        part = Dropout(module.p)
+    elif is_norm(module, torch):
+        part = norm_from_torch(name, module, torch)
+    else:
+        part = Activation(activation)
+    return part.train(module.training)
 
 
 def _layer(linear: Any, activation: str) -> Layer:
     """A layer with the weights of a Linear."""
-    if not linear.weight.is_floating_point():
-        raise ValueError(f"the weights must be real numbers, not {linear.weight.dtype}: {linear}")
     layer = Layer(linear.in_features, linear.out_features, activation, seed=0)
-    rows = zip(linear.weight.detach().double().tolist(), linear.bias.detach().double().tolist())
+    rows = zip(reals(linear.weight, linear), reals(linear.bias, linear))
     for neuron, (weights, bias) in zip(layer.neurons, rows):
         for parameter, number in zip(neuron.parameters(), [*weights, bias]):
             parameter.data = number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection
+from functools import partial
 
 from ..backward import topological_order
 from ..value import Value
@@ -40,15 +41,15 @@ class Nested:
 
     def formula(self, value: Value, leaf: Callable[[Value], Formula]) -> Formula:
         """How a computed Value came about; what has a name of its own is written by ``leaf``."""
+        return operation_formula(value, partial(self._part, leaf), LANES)
 
-        def written(operand: Value | float) -> Formula:
-            if not isinstance(operand, Value):
-                return quantity(operand)
-            if operand.is_leaf or operand in self._apart or operand not in self.told:
-                return leaf(operand)
-            return operation_formula(operand, written, LANES)
-
-        return operation_formula(value, written, LANES)
+    # a method and no closure: a function that calls itself is a cycle, which would keep the graph alive
+    def _part(self, leaf: Callable[[Value], Formula], operand: Value | float) -> Formula:
+        if not isinstance(operand, Value):
+            return quantity(operand)
+        if operand.is_leaf or operand in self._apart or operand not in self.told:
+            return leaf(operand)
+        return self.formula(operand, leaf)
 
     def in_symbols(self, value: Value) -> Formula:
         return self.formula(value, lambda x: Name(self.names[x]))

@@ -1,0 +1,97 @@
+"""The norms on both sides: the same settings, weights and running statistics in PyTorch and here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .norm import BatchNorm1d, LayerNorm, RMSNorm
+
+Norm = BatchNorm1d | LayerNorm | RMSNorm
+
+#: The norms by the name they have in torch.nn as well.
+NORMS: dict[str, type[Norm]] = {"BatchNorm1d": BatchNorm1d, "LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
+
+#: What each may hold: numbers to be learned, or kept, one for each feature.
+ROWS = ("weight", "bias", "running_mean", "running_var")
+
+
+def reals(tensor: Any, of: Any) -> list[Any]:
+    """The numbers of a tensor, as float64."""
+    if not tensor.is_floating_point():
+        raise ValueError(f"the weights must be real numbers, not {tensor.dtype}: {of}")
+    numbers: list[Any] = tensor.detach().double().tolist()
+    return numbers
+
+
+def is_norm(module: Any, torch: Any) -> bool:
+    """Whether it is one of PyTorch's that has a twin here."""
+    return any(type(module) is getattr(torch.nn, name, None) for name in NORMS)
+
+
+def width_of(name: str, module: Any, torch: Any) -> int:
+    """How many features a norm of PyTorch's takes; ValueError where they are no single row."""
+    if type(module) is torch.nn.BatchNorm1d:
+        return int(module.num_features)
+    shape = (*module.normalized_shape,)
+    if len(shape) != 1:
+        raise ValueError(f"{name} must have a normalized_shape of one dimension, not {shape}: {module}")
+    return int(shape[0])
+
+
+def norm_to_torch(norm: Norm, torch: Any) -> Any:
+    """PyTorch's norm, float64, with the settings and numbers of ours."""
+    affine = norm.weight is not None
+    settings: dict[str, Any] = {"elementwise_affine": affine}
+    if isinstance(norm, BatchNorm1d):
+        settings = {"affine": affine, "momentum": norm.momentum}
+    elif isinstance(norm, LayerNorm):
+        settings["bias"] = norm.bias is not None
+    name = next(name for name, kind in NORMS.items() if isinstance(norm, kind))
+    if not hasattr(torch.nn, name):
+        raise ImportError(f"{name} came with PyTorch 2.4, and this is {torch.__version__}: {norm!r}")
+    twin = getattr(torch.nn, name)(norm.width, norm.eps, **settings, device="cpu", dtype=torch.float64)
+    with torch.no_grad():
+        for row in ROWS:
+            if getattr(norm, row, None) is not None and getattr(twin, row, None) is not None:
+                numbers = [float(number) for number in getattr(norm, row)]
+                getattr(twin, row).copy_(torch.tensor(numbers, dtype=torch.float64, device="cpu"))
+        if isinstance(norm, BatchNorm1d):
+            twin.num_batches_tracked.fill_(norm.num_batches_tracked)
+    return twin
+
+
+def norm_from_torch(name: str, module: Any, torch: Any) -> Norm:
+    """Our norm with the settings and numbers of PyTorch's."""
+    width = width_of(name, module, torch)
+    try:
+        norm = _as_set(width, module, torch)
+    except ValueError as error:
+        raise ValueError(f"{name} has no twin with its settings, {error}: {module}") from None
+    for parameters, tensor in ((norm.weight, module.weight), (norm.bias, getattr(module, "bias", None))):
+        if parameters is not None:
+            for parameter, number in zip(parameters, reals(tensor, module)):
+                parameter.data = number
+    if isinstance(norm, BatchNorm1d):
+        norm.running_mean = reals(module.running_mean, module)
+        norm.running_var = reals(module.running_var, module)
+        norm.num_batches_tracked = int(module.num_batches_tracked)
+    return norm
+
+
+def _as_set(width: int, module: Any, torch: Any) -> Norm:
+    """Ours as it begins, with the settings of PyTorch's; ValueError for one that ours does not have."""
+    affine = module.weight is not None
+    if type(module) is torch.nn.BatchNorm1d:
+        if not module.track_running_stats or any(buffer is None for buffer in module._buffers.values()):
+            raise ValueError("track_running_stats must be True")
+        if affine != (module.bias is not None):
+            raise ValueError("weight and bias must be there both or neither")
+        return BatchNorm1d(width, module.eps, module.momentum, affine)
+    if type(module) is torch.nn.LayerNorm:
+        return LayerNorm(width, module.eps, affine, module.bias is not None)
+    eps = module.eps
+    if eps is None:  # then it is that of the numbers it is given, which are of the type of its weights
+        if module.weight is None or module.weight.dtype not in (torch.float32, torch.float64):
+            raise ValueError("eps must be a number where no float32 or float64 weight tells what None is")
+        eps = torch.finfo(module.weight.dtype).eps
+    return RMSNorm(width, eps, affine)

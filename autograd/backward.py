@@ -58,9 +58,8 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
     cost 4–9 % of a training step.) Leaves are left alone: their gradients accumulate.
     """
     order: list[Value] = []
-    done = order.append
     waiting: list[Any] = [None]
-    push, pop = waiting.append, waiting.pop
+    pop = waiting.pop
     # The n-ary Values that wait, each with its groups and operands still to visit. A group that has
     # been is not visited again: n-ary Values may share it, as the neurons of a layer do.
     many: list[Value | None] = [None]
@@ -75,7 +74,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
         a = node._a  # down along the first operands ...
         while a is not None and a._op is not None and a._grad is not zero:
             a._grad = zero
-            push(node)
+            waiting.append(node)
             node = a
             a = a._a
         while True:  # ... and up again, until another operand has to be visited first
@@ -111,7 +110,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                         b = node._pa[1]  # the single operand comes last
                     if b is not None and b._op is not None and b._grad is not zero:
                         b._grad = zero
-                        push(node)
+                        waiting.append(node)
                         node = b
                         break
                 else:
@@ -121,11 +120,11 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                     if (a is not None and a._op is not None and a._grad is not zero) or (
                         c is not None and c._op is not None and c._grad is not zero
                     ):
-                        push(node)
+                        waiting.append(node)
                         node = b
                         break
-                    done(b)  # nothing is left to visit below it, as below most products
-            done(node)
+                    order.append(b)  # nothing is left to visit below it, as below most products
+            order.append(node)
             node = pop()
             if node is None:
                 return order

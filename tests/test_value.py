@@ -6,6 +6,7 @@ import inspect
 import math
 import operator
 import pickle
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -511,6 +512,31 @@ def test_no_grad_holds_for_its_thread_alone() -> None:
         thread.start()
         thread.join()
     assert seen == [True, False]
+
+
+def test_threads_that_enter_and_leave_no_grad_at_once_do_not_record_for_one_another() -> None:
+    wrong: list[str] = []
+
+    def train() -> None:
+        a, b = Value(1.0), Value(2.0)
+        for _ in range(300):
+            with no_grad():
+                wrong.extend("recorded" for c in (a + b, a * b, a - b) if not c.is_leaf)
+                with enable_grad():
+                    wrong.extend("lost" for c in (a + b, a * b, a - b) if c.is_leaf)
+            wrong.extend("lost" for c in (a + b, a * b, a - b) if c.is_leaf)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=train) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
 
 
 # Copying ------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..primitives import PRODUCT
+from ..value import Value
 from .formula import RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
-from .notation import named, operation_formula, quantity
+from .notation import constant, named, operation_formula, quantity
 from .pens import latex, mathml, text
 
 if TYPE_CHECKING:
@@ -50,8 +51,12 @@ def step_mathml(step: Step, block: bool = True) -> str:
 def _computed(step: ForwardStep) -> Formula:
     node, names = step.node, step.names
     symbols = operation_formula(node, partial(named, names))
-    numbers = operation_formula(node, lambda x: quantity(float(x), "data"))
+    numbers = operation_formula(node, _in_digits)
     return equals(Name(names[node]), symbols, _spaced(numbers), quantity(node.data, "data"))
+
+
+def _in_digits(operand: Value | float) -> Formula:
+    return quantity(operand.data, "data") if isinstance(operand, Value) else constant(operand)
 
 
 def _spaced(formula: Formula) -> Formula:

@@ -55,10 +55,11 @@ class Name(Formula):
 
 @dataclass(frozen=True)
 class Number(Formula):
-    """A number as it is written, such as ``−2.5e−7``."""
+    """A number as it is written, such as ``−2.5e−7``; ``rounded`` if that is not quite it."""
 
     text: str
     role: str = ""
+    rounded: bool = False
 
     @property
     def signed(self) -> bool:

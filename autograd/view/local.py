@@ -12,7 +12,7 @@ from ..symbols import Operand, Symbol, Symbols
 from ..value import Value
 from .algebra import Condition, Numbers, Simplifier, evaluate, is_op, mentions, same
 from .formula import RELATION, Call, Formula, Fraction, Infix, Minus, Name, Row, Words, product
-from .notation import Names, quantity
+from .notation import Names, constant, quantity
 from .template import op_formula
 
 _ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "pow": POW}
@@ -127,7 +127,7 @@ def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
     if isinstance(expression, list):
         return Words("…")
     if not isinstance(expression, Symbol):
-        return quantity(float(expression))
+        return constant(float(expression))
     if not expression.args:
         return name(expression.op)
     if expression.op == "*":
@@ -149,7 +149,7 @@ def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:
     if is_op(expression, "*"):
         first, *others = _factors(expression)
         return product([_minus(first, name), *(written(factor, name) for factor in others)])
-    return Minus(written(expression, name)) if isinstance(expression, Symbol) else quantity(-expression)
+    return Minus(written(expression, name)) if isinstance(expression, Symbol) else constant(-expression)
 
 
 def _factors(expression: Operand) -> list[Operand]:

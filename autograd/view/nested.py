@@ -10,7 +10,7 @@ from ..backward import topological_order
 from ..value import Value
 from .derivation import Derivation, Line
 from .formula import Formula, Name, equals
-from .notation import Names, operation_formula, quantity
+from .notation import Names, constant, operation_formula, quantity
 
 #: How many operations are written out; of the others the names are told.
 LIMIT = 40
@@ -46,7 +46,7 @@ class Nested:
     # a method and no closure: a function that calls itself is a cycle, which would keep the graph alive
     def _part(self, leaf: Callable[[Value], Formula], operand: Value | float) -> Formula:
         if not isinstance(operand, Value):
-            return quantity(operand)
+            return constant(operand)
         if operand.is_leaf or operand in self._apart or operand not in self.told:
             return leaf(operand)
         return self.formula(operand, leaf)

@@ -38,6 +38,19 @@ def number(x: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def exact(x: float) -> str:
+    """All the digits that tell the number from every other float, with a real minus sign.
+
+    A constant is part of what is computed: x^1.99999 is another function than x².
+
+    >>> exact(2.0), exact(-1.00001), exact(1e-07), exact(1e300)
+    ('2', '−1.00001', '1e−7', '1e300')
+    """
+    mantissa, _, exponent = repr(x).partition("e")
+    text = f"{mantissa}e{int(exponent)}" if exponent else mantissa.removesuffix(".0")
+    return text.replace("-", "−")
+
+
 def apart(a: float, b: float) -> tuple[str, str]:
     """Two numbers as :func:`number` writes them, with as many more digits as tell one from the other.
 
@@ -52,8 +65,14 @@ def apart(a: float, b: float) -> tuple[str, str]:
 
 
 def quantity(x: float, role: str = "") -> Number:
-    """The number as a part of a formula."""
-    return Number(number(x), role)
+    """The number of a Value as a part of a formula: four digits, as everywhere."""
+    shown = number(x)
+    return Number(shown, role, rounded=float(shown.replace("−", "-")) != x)
+
+
+def constant(x: float) -> Number:
+    """A number that is itself part of the formula: all its digits, as :func:`exact` writes them."""
+    return Number(exact(float(x)))
 
 
 def factor(x: float) -> str:
@@ -143,7 +162,7 @@ class Names:
 
     def of(self, operand: Value | float) -> str:
         """The name of an operand; of a constant, its number."""
-        return self._names[operand] if isinstance(operand, Value) else number(operand)
+        return self._names[operand] if isinstance(operand, Value) else exact(operand)
 
 
 def names_of(root: Value) -> Names:
@@ -192,8 +211,8 @@ def operation(value: Value, names: Names) -> str:
 
 
 def named(names: Names, operand: Value | float) -> Formula:
-    """An operand by its name; a constant, by its number."""
-    return Name(names.of(operand)) if isinstance(operand, Value) else quantity(operand)
+    """An operand by its name; a constant, by its digits."""
+    return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
 
 
 def operation_formula(

@@ -2,13 +2,14 @@
 
 import math
 import time
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, dot, formula, topological_order
+from autograd import Value, dot, explain, formula, snapshot, steps, topological_order
 from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
@@ -315,3 +316,34 @@ def test_a_sign_never_follows_an_operator() -> None:
     assert text(Infix((Name("b"), minus), ("−",), 0)) == "b − (−a)"
     assert text(Power(minus, minus)) == "(−a)^(−a)"
     assert latex(Power(minus, minus)) == r"{\left( -a \right)}^{-a}"
+
+
+@pytest.mark.parametrize(
+    ("make", "written"),
+    [
+        (lambda x: x**1.99999, "x^1.99999"),
+        (lambda x: x**2.00000001, "x^2.00000001"),
+        (lambda x: x * 1.00001, "x·1.00001"),
+        (lambda x: x - 1 / 3, "x − 0.3333333333333333"),
+        (lambda x: x**-2.0, "x⁻²"),
+        (lambda x: x + 123456789.0, "x + 123456789"),
+        (lambda x: x * 1e300, "x·1e300"),
+    ],
+)
+def test_a_constant_is_written_with_all_its_digits(make: Callable[[Value], Value], written: str) -> None:
+    out = make(Value(3.0, label="x"))
+    assert repr(formula(out)) == f"out = {written}"
+    assert snapshot(out)["out"].expression == written
+    numbers = written.replace("x", "3").replace("·", " · ")
+    assert str(steps(out, forward=True)[0]).startswith(f"out = {written} = {numbers}")
+
+
+def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
+    x = Value(3.0, label="x")
+    assert "= 1.99999·x^0.9999899999999999 = 1.99999·3^0.9999899999999999 = 6" in repr(explain(x**1.99999, x))
+
+
+def test_only_a_whole_exponent_is_raised() -> None:
+    x, p = Value(3.0, label="x"), Value(1.99999, label="p")
+    assert str(steps(x**p, forward=True)[0]) == "out = x^p = 3^2 = 9"
+    assert str(steps(x ** Value(2.0, label="p"), forward=True)[0]) == "out = x^p = 3² = 9"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..primitives import PRODUCT
 from ..value import Value
 from .formula import RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
-from .notation import constant, named, operation_formula, quantity
+from .notation import computed_from, constant, named, operation_formula, quantity
 from .pens import latex, mathml, text
 
 if TYPE_CHECKING:
@@ -51,12 +52,13 @@ def step_mathml(step: Step, block: bool = True) -> str:
 def _computed(step: ForwardStep) -> Formula:
     node, names = step.node, step.names
     symbols = operation_formula(node, partial(named, names))
-    numbers = operation_formula(node, _in_digits)
-    return equals(Name(names[node]), symbols, _spaced(numbers), quantity(node.data, "data"))
+    result, then = computed_from(node)
+    numbers = [_spaced(operation_formula(node, partial(_in_digits, then)))] if then else []
+    return equals(Name(names[node]), symbols, *numbers, quantity(result, "data"))
 
 
-def _in_digits(operand: Value | float) -> Formula:
-    return quantity(operand.data, "data") if isinstance(operand, Value) else constant(operand)
+def _in_digits(then: Mapping[Value, float], operand: Value | float) -> Formula:
+    return quantity(then[operand], "data") if isinstance(operand, Value) else constant(operand)
 
 
 def _spaced(formula: Formula) -> Formula:

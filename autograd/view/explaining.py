@@ -14,7 +14,7 @@ from .formula import Formula, Infix, Name, Number, Partial, Row, Words, equals, 
 from .graph import stale
 from .local import Local, local_derivative
 from .nested import Nested
-from .notation import Names, number, quantity
+from .notation import Names, computed_from, number, quantity
 from .paths import ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 from .pens import text
 
@@ -76,8 +76,10 @@ class Explanation(Derivation):
         lines = [Line(whole.equation())]
         for node in nested.named:
             if node in told:
-                name, value = Name(self.names[node]), quantity(node.data, "data")
-                steps = _chain(name, nested.in_symbols(node), nested.in_numbers(node), value)
+                numbers = nested.in_numbers(node)
+                middle = [nested.in_symbols(node), *([] if numbers is None else [numbers])]
+                value = quantity(computed_from(node)[0], "data")
+                steps = _chain(Name(self.names[node]), *middle, value)
                 lines.append(Line(steps, indent=True))
         if whole.cut or len(told) < len(nested.named) or len(on_paths) > DEFINED:
             lines.append(Line("(not every result is told here: formula(…) tells how they came about)"))

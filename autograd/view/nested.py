@@ -10,7 +10,7 @@ from ..backward import topological_order
 from ..value import Value
 from .derivation import Derivation, Line
 from .formula import Formula, Name, equals
-from .notation import Names, constant, operation_formula, quantity
+from .notation import Names, computed_from, constant, operation_formula, quantity
 
 #: How many operations are written out; of the others the names are told.
 LIMIT = 40
@@ -54,8 +54,22 @@ class Nested:
     def in_symbols(self, value: Value) -> Formula:
         return self.formula(value, lambda x: Name(self.names[x]))
 
-    def in_numbers(self, value: Value) -> Formula:
-        return self.formula(value, lambda x: quantity(x.data, "data"))
+    def in_numbers(self, value: Value) -> Formula | None:
+        """With the numbers of the forward pass; None where a Value overwritten since leaves none that fit."""
+        numbers: dict[Value, float] = {}
+        within = [value]
+        for node in within:
+            _, then = computed_from(node)
+            if not then:
+                return None
+            for x, n in then.items():
+                if repr(numbers.setdefault(x, n)) != repr(n):
+                    return None
+                if not (x.is_leaf or x in self._apart or x not in self.told):
+                    if repr(computed_from(x)[0]) != repr(n):
+                        return None
+                    within.append(x)
+        return self.formula(value, lambda x: quantity(numbers[x], "data"))
 
     def equation(self) -> Formula:
         """The root and how it came about; of a leaf, its number."""

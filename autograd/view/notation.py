@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..backward import topological_order
+from ..backward import primals, regroup, topological_order
 from ..primitives import Primitive
 from ..value import Value
 from .formula import Formula, Name, Number
@@ -213,6 +213,19 @@ def operation(value: Value, names: Names) -> str:
 def named(names: Names, operand: Value | float) -> Formula:
     """An operand by its name; a constant, by its digits."""
     return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
+
+
+def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
+    """The result of a computed Value and the numbers of its operands, as they were in the forward pass.
+
+    There are no numbers where they do not give the result: a Value was overwritten since, and ``+``
+    keeps no operands.
+    """
+    op = value.primitive
+    result, then = primals(value)
+    if op is None or repr(float(op.run(*(regroup(value, then) if op.nary else then)))) != repr(result):
+        return result, {}
+    return result, {x: n for x, n in zip(value.operands, then, strict=True) if isinstance(x, Value)}
 
 
 def operation_formula(

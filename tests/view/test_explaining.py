@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, dot, explain, logsumexp, maximum, topological_order
+from autograd import Value, dot, explain, logsumexp, maximum, steps, topological_order
 from autograd import sum as total_of
 from autograd.backward import cotangents
 from autograd.primitives import PRIMITIVES
@@ -232,6 +232,22 @@ def test_nothing_passes_a_rule_that_selects_not_even_infinity() -> None:
     told = explain(y, a)
     assert [path.product for path in told.paths] == [1.0, 0.0]
     assert told.gradient == 1.0
+
+
+def test_an_overwritten_leaf_is_shown_as_it_was() -> None:
+    w, x = Value(2.0, label="w"), Value(5.0, label="x")
+    h = w * x
+    s = w + x
+    out = h * h * s * s
+    h.label, s.label = "h", "s"
+    w.data = 7.0
+    told = repr(explain(out, w))
+    assert "h = w·x = 2·5 = 10" in told
+    assert "s = w + x = 7" in told  # + keeps no operands, and 7 + 5 is not 7
+    assert "7 + 5" not in told
+    forward = [str(step) for step in steps(out, forward=True)]
+    assert "h = w·x = 2 · 5 = 10" in forward
+    assert "s = w + x = 7" in forward
 
 
 def test_an_overwritten_value_is_noticed() -> None:

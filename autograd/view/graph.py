@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..backward import cotangents, regroup, topological_order
 from ..value import Value
-from .notation import Names, number, operation, visible_constants
+from .notation import Names, exact, number, operation, visible_constants
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
@@ -249,7 +249,7 @@ def _add_operands(
             edges.append(edge_of(keys[operand], key, locals_of[i], None if passed is None else passed[i]))
         elif i in constants:
             constant = f"{key}c{i}"
-            cards.append(Card(constant, "constant", "", "", number(operand), None))
+            cards.append(Card(constant, "constant", "", "", exact(operand), None))
             edges.append(Edge(constant, key, "", None, 0.8, False))
     if hidden:
         cut = cut_key(key)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from ..backward import contributions, cotangents, topological_order
+from ..backward import cotangents, gradients, topological_order
 from ..primitives import PRODUCT
 from ..value import Value
 from .derivation import Derivation, Line
@@ -15,6 +15,7 @@ from .graph import stale
 from .local import Local, local_derivative
 from .nested import Nested
 from .notation import Names, computed_from, number, quantity
+from .options import whole
 from .paths import ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 from .pens import text
 
@@ -63,7 +64,7 @@ class Explanation(Derivation):
         self.count = found.count
         edges = [*found.largest(most)]
         self.paths = [_path(root, path) for path in edges]
-        self.gradient = _gradient(root, wrt)
+        self.gradient = gradients(root)[wrt]
         self.share = 1.0 if len(edges) == self.count else _share(found.whole, edges)
         super().__init__([*self._definitions(), *self._derivation()])
 
@@ -196,16 +197,6 @@ def _path(root: Value, edges: Sequence[Edge]) -> Path:
     )
 
 
-def _gradient(root: Value, wrt: Value) -> float:
-    if root is wrt:
-        return 1.0
-    received = -0.0
-    for contribution in contributions(root):
-        if contribution.operand is wrt:
-            received += contribution.cotangent
-    return received
-
-
 def _share(whole: Size, paths: Sequence[Sequence[Edge]]) -> float:
     carried = Size(ZERO)
     for path in paths:
@@ -216,7 +207,7 @@ def _share(whole: Size, paths: Sequence[Sequence[Edge]]) -> float:
     return ratio(carried, whole)
 
 
-def explain(root: Value, wrt: Value, paths: int = SHOWN) -> Explanation:
+def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:
     """The derivation of ∂root/∂wrt: its paths, their local derivatives in symbols, then in numbers.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
@@ -241,6 +232,4 @@ def explain(root: Value, wrt: Value, paths: int = SHOWN) -> Explanation:
                 "explain() takes a Value and the one to differentiate by, not "
                 f"{type(value).__name__} {value!r}"
             )
-    if paths < 1:
-        raise ValueError(f"at least one path must be shown, not paths={paths}")
-    return Explanation(root, wrt, paths)
+    return Explanation(root, wrt, whole("paths", paths))

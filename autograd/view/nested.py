@@ -11,6 +11,7 @@ from ..value import Value
 from .derivation import Derivation, Line
 from .formula import Formula, Name, equals
 from .notation import Names, computed_from, constant, operation_formula, quantity
+from .options import whole
 
 #: How many operations are written out; of the others the names are told.
 LIMIT = 40
@@ -102,7 +103,7 @@ def _nearest(root: Value, limit: int) -> dict[Value, int]:
     return found
 
 
-def formula(root: Value, limit: int = LIMIT) -> Derivation:
+def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     """The graph below ``root`` as an expression; displayed as mathematics in a notebook.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
@@ -120,9 +121,7 @@ def formula(root: Value, limit: int = LIMIT) -> Derivation:
     """
     if not isinstance(root, Value):
         raise TypeError(f"formula() takes the Value to write out, not {type(root).__name__} {root!r}")
-    if limit < 1:
-        raise ValueError(f"at least one operation must be written out, not limit={limit}")
-    nested = Nested(root, Names(topological_order(root)), limit)
+    nested = Nested(root, Names(topological_order(root)), whole("limit", limit))
     lines = [Line(nested.equation())]
     for node in reversed(nested.named):
         definition = equals(Name(nested.names[node]), nested.in_symbols(node))

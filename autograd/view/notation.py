@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..backward import primals, regroup, topological_order
-from ..primitives import Primitive
+from ..primitives import SIGN, Primitive
 from ..value import Value
 from .formula import Formula, Name, Number
 from .pens import text
@@ -153,7 +153,8 @@ class Names:
         unique = name
         while unique in taken:
             self._next[name] = self._next.get(name, 1) + 1
-            unique = name + subscript(self._next[name])
+            whole = name if Name(name).binds >= SIGN else f"({name})"
+            unique = whole + subscript(self._next[name])
         taken.add(unique)
         return unique
 

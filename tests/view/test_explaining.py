@@ -276,7 +276,7 @@ def test_what_is_no_value_is_refused(what: object) -> None:
 
 
 def test_no_path_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="paths=0"):
+    with pytest.raises(ValueError, match="paths must be 1 or more, not 0"):
         explain(Value(1.0), Value(1.0), paths=0)
 
 

@@ -274,7 +274,7 @@ def test_what_is_no_value_is_refused(what: object) -> None:
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="limit=0"):
+    with pytest.raises(ValueError, match="limit must be 1 or more, not 0"):
         formula(Value(1.0) + 1.0, limit=0)
 
 
@@ -347,3 +347,36 @@ def test_only_a_whole_exponent_is_raised() -> None:
     x, p = Value(3.0, label="x"), Value(1.99999, label="p")
     assert str(steps(x**p, forward=True)[0]) == "out = x^p = 3^2 = 9"
     assert str(steps(x ** Value(2.0, label="p"), forward=True)[0]) == "out = x^p = 3² = 9"
+
+
+@pytest.mark.parametrize(
+    ("label", "times", "minus", "over", "squared"),
+    [
+        ("a + b", "(a + b)·c", "c − (a + b)", "c / (a + b)", "(a + b)²"),
+        ("x - y", "(x - y)·c", "c − (x - y)", "c / (x - y)", "(x - y)²"),
+        ("-x", "(-x)·c", "c − (-x)", "c / (-x)", "(-x)²"),
+        ("a/b", "(a/b)·c", "c − a/b", "c / (a/b)", "(a/b)²"),
+        ("a*b", "a*b·c", "c − a*b", "c / (a*b)", "(a*b)²"),
+        ("a, b", "(a, b)·c", "c − (a, b)", "c / (a, b)", "(a, b)²"),
+        ("(a + b)", "(a + b)·c", "c − (a + b)", "c / (a + b)", "(a + b)²"),
+        ("f(a, b)", "f(a, b)·c", "c − f(a, b)", "c / f(a, b)", "(f(a, b))²"),
+        ("loss.mean", "loss.mean·c", "c − loss.mean", "c / loss.mean", "(loss.mean)²"),
+        ("h", "h·c", "c − h", "c / h", "h²"),
+    ],
+)
+def test_a_label_that_reads_as_a_formula_gets_brackets(
+    label: str, times: str, minus: str, over: str, squared: str
+) -> None:
+    x, c = Value(2.0, label=label), Value(3.0, label="c")
+    for out, wanted in [(x * c, times), (c - x, minus), (c / x, over), (x**2, squared)]:
+        assert repr(formula(out)) == f"out = {wanted}"
+
+
+def test_a_label_with_an_operator_gets_brackets_in_every_notation() -> None:
+    x, c = Value(2.0, label="a + b"), Value(3.0, label="c")
+    assert r"\left( \mathrm{a\ +\ b} \right) \cdot c" in formula(x * c)._repr_latex_()
+    shown = '<mrow><mo form="prefix">(</mo><mi>a + b</mi><mo form="postfix">)</mo></mrow>'
+    assert shown in formula(x * c)._repr_html_()
+    assert repr(explain(x * c, x)).endswith("∂out/∂(a + b) = c = 3")
+    assert r"{\partial \left( \mathrm{a\ +\ b} \right)}" in explain(x * c, x)._repr_latex_()
+    assert repr(formula(x * Value(1.0, label="a + b"))) == "out = (a + b)·(a + b)₂"

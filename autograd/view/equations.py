@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..primitives import PRODUCT
 from ..value import Value
 from .formula import RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
-from .notation import computed_from, constant, named, operation_formula, quantity
+from .notation import computed_from, computed_on, constant, named, operation_formula, quantity, telling
 from .pens import latex, mathml, text
 
 if TYPE_CHECKING:
@@ -53,12 +53,15 @@ def _computed(step: ForwardStep) -> Formula:
     node, names = step.node, step.names
     symbols = operation_formula(node, partial(named, names))
     result, then = computed_from(node)
-    numbers = [_spaced(operation_formula(node, partial(_in_digits, then)))] if then else []
+    numbers = []
+    if then:
+        digits = telling(result, lambda shown: computed_on(node, {x: shown(n) for x, n in then.items()}))
+        numbers = [_spaced(operation_formula(node, partial(_in_digits, then, digits)))]
     return equals(Name(names[node]), symbols, *numbers, quantity(result, "data"))
 
 
-def _in_digits(then: Mapping[Value, float], operand: Value | float) -> Formula:
-    return quantity(then[operand], "data") if isinstance(operand, Value) else constant(operand)
+def _in_digits(then: Mapping[Value, float], digits: int, operand: Value | float) -> Formula:
+    return quantity(then[operand], "data", digits) if isinstance(operand, Value) else constant(operand)
 
 
 def _spaced(formula: Formula) -> Formula:

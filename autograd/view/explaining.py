@@ -53,26 +53,27 @@ class Explanation(Derivation):
     """
 
     def __init__(self, root: Value, wrt: Value, most: int = SHOWN) -> None:
-        found = Paths(root, wrt)
+        order = topological_order(root)
+        found = Paths(root, wrt, order)
         if not found.exists:
             raise ValueError(
                 f"{root!r} was not computed from {wrt!r}, so there is no gradient to explain: check that "
                 "it is the very Value used"
             )
         self.root, self.wrt = root, wrt
-        self.names = Names(topological_order(root))
+        self.names = Names(order)
         self.count = found.count
         edges = [*found.largest(most)]
         self.paths = [_path(root, path) for path in edges]
         self.gradient = gradients(root)[wrt]
         self.share = 1.0 if len(edges) == self.count else _share(found.whole, edges)
-        super().__init__([*self._definitions(), *self._derivation()])
+        super().__init__([*self._definitions(order), *self._derivation()])
 
-    def _definitions(self) -> list[Line]:
+    def _definitions(self, order: list[Value]) -> list[Line]:
         """The root as an expression, and how what stands in the chains came about."""
         on_paths = {node: None for path in self.paths for node in _ends(path.nodes[1:-1])}
-        whole = Nested(self.root, self.names)
-        nested = Nested(self.root, self.names, apart=[*on_paths][:DEFINED])
+        whole = Nested(order, self.names)
+        nested = Nested(order, self.names, apart=[*on_paths][:DEFINED])
         told = nested.named if len(nested.named) <= DEFINED else [*on_paths][:DEFINED]
         lines = [Line(whole.equation())]
         for node in nested.named:
@@ -84,7 +85,7 @@ class Explanation(Derivation):
                 lines.append(Line(steps, indent=True))
         if whole.cut or len(told) < len(nested.named) or len(on_paths) > DEFINED:
             lines.append(Line("(not every result is told here: formula(…) tells how they came about)"))
-        if overwritten := stale(topological_order(self.root), self.names):
+        if overwritten := stale(order, self.names):
             lines.append(Line(f"({overwritten})"))
         return lines
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from ..backward import topological_order
 from ..value import Value
 from .derivation import Derivation, Line
 from .formula import Formula, Name, equals
-from .notation import Names, computed_from, constant, operation_formula, quantity
+from .notation import Names, computed_from, computed_on, constant, operation_formula, quantity, telling
 from .options import whole
 
 #: How many operations are written out; of the others the names are told.
@@ -28,9 +28,11 @@ class Nested:
     and what would be nested too deep.
     """
 
-    def __init__(self, root: Value, names: Names, limit: int = LIMIT, apart: Collection[Value] = ()) -> None:
+    def __init__(
+        self, order: Sequence[Value], names: Names, limit: int = LIMIT, apart: Collection[Value] = ()
+    ) -> None:
+        root = order[-1]
         self.root, self.names = root, names
-        order = topological_order(root)
         uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
         self.operations = sum(not node.is_leaf for node in order)
         self.told = _nearest(root, limit)
@@ -70,7 +72,15 @@ class Nested:
                     if repr(computed_from(x)[0]) != repr(n):
                         return None
                     within.append(x)
-        return self.formula(value, lambda x: quantity(numbers[x], "data"))
+
+        def on(shown: Callable[[float], float]) -> float:
+            found = {x: shown(n) for x, n in numbers.items()}
+            for node in reversed(within):
+                found[node] = computed_on(node, found)
+            return found[value]
+
+        digits = telling(computed_from(value)[0], on)
+        return self.formula(value, lambda x: quantity(numbers[x], "data", digits))
 
     def equation(self) -> Formula:
         """The root and how it came about; of a leaf, its number."""
@@ -121,7 +131,8 @@ def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     """
     if not isinstance(root, Value):
         raise TypeError(f"formula() takes the Value to write out, not {type(root).__name__} {root!r}")
-    nested = Nested(root, Names(topological_order(root)), whole("limit", limit))
+    order = topological_order(root)
+    nested = Nested(order, Names(order), whole("limit", limit))
     lines = [Line(nested.equation())]
     for node in reversed(nested.named):
         definition = equals(Name(nested.names[node]), nested.in_symbols(node))

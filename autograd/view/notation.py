@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ..backward import primals, regroup, topological_order
@@ -64,10 +64,30 @@ def apart(a: float, b: float) -> tuple[str, str]:
     return number(a, 17), number(b, 17)
 
 
-def quantity(x: float, role: str = "") -> Number:
-    """The number of a Value as a part of a formula: four digits, as everywhere."""
-    shown = number(x)
-    return Number(shown, role, rounded=float(shown.replace("−", "-")) != x)
+def rounded(x: float, digits: int = 4) -> float:
+    """The number that :func:`number` shows."""
+    return float(number(x, digits).replace("−", "-"))
+
+
+def quantity(x: float, role: str = "", digits: int = 4) -> Number:
+    """The number of a Value as a part of a formula: four digits, as everywhere, if no more are said."""
+    return Number(number(x, digits), role, rounded=rounded(x, digits) != x)
+
+
+def telling(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
+    """How many digits of the numbers that a result is computed of must be shown, four or more.
+
+    As many as give the result when ``compute`` is done on what is shown: with four,
+    ``1 − tanh(8.8)²`` would read ``1 − 1² = 9e−8``.
+
+    >>> telling(1e-6, lambda shown: shown(1.000001) - 1.0)
+    7
+    """
+    for digits in range(4, 17):
+        found = compute(partial(rounded, digits=digits))
+        if math.isclose(found, result, rel_tol=0.02) or (math.isnan(found) and math.isnan(result)):
+            return digits
+    return 17
 
 
 def constant(x: float) -> Number:
@@ -227,6 +247,15 @@ def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
     if op is None or repr(float(op.run(*(regroup(value, then) if op.nary else then)))) != repr(result):
         return result, {}
     return result, {x: n for x, n in zip(value.operands, then, strict=True) if isinstance(x, Value)}
+
+
+def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
+    """What the operation of a computed Value gives on other numbers."""
+    op = value.primitive
+    if op is None:
+        raise ValueError(f"{value!r} is a leaf: it was not computed")
+    given = [numbers[x] if isinstance(x, Value) else x for x in value.operands]
+    return float(op.run(*(regroup(value, given) if op.nary else given)))
 
 
 def operation_formula(

@@ -507,3 +507,11 @@ def test_a_large_graph_is_explained_in_seconds() -> None:
     repr(told)
     assert told.count == 2**10_000
     assert time.perf_counter() - start < 20.0
+
+
+def test_the_numbers_substituted_give_the_result() -> None:
+    x = Value(8.8, label="x")
+    assert repr(explain(x.tanh(), x)).endswith("∂out/∂x = 1 − out² = 1 − 0.999999955² = 9.088e−8")
+    a, b = Value(1.000001, label="a"), Value(1.0, label="b")
+    assert str(steps(a * 1.0 - b, forward=True)[1]).endswith("= 1.000001 − 1 = 1e−6")
+    assert "h₁ = a − b = 1.000001 − 1 = 1e−6" in repr(explain((a - b) ** 2, a))

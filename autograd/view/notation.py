@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ..backward import primals, regroup, topological_order
-from ..primitives import SIGN, Primitive
+from ..primitives import Primitive
 from ..value import Value
 from .formula import Formula, Name, Number
 from .pens import text
@@ -173,8 +173,7 @@ class Names:
         unique = name
         while unique in taken:
             self._next[name] = self._next.get(name, 1) + 1
-            whole = name if Name(name).binds >= SIGN else f"({name})"
-            unique = whole + subscript(self._next[name])
+            unique = name + subscript(self._next[name])
         taken.add(unique)
         return unique
 

@@ -27,6 +27,8 @@ def topological_order(root: Value) -> list[Value]:
 
     Depth first and iterative, so no graph is too deep. The order depends on the graph alone.
     """
+    if not isinstance(root, Value):
+        raise TypeError(f"topological_order() takes the Value to end in, not {type(root).__name__} {root!r}")
     order: list[Value] = []
     seen = {root}
     stack = [(root, _operands_of(root))]
@@ -263,6 +265,19 @@ def contributions(root: Value, gradient: float = 1.0) -> Iterator[Contribution]:
             if isinstance(operand, Value):
                 totals[operand] = totals.get(operand, -0.0) + cotangent
                 yield Contribution(node, position, operand, upstream, cotangent)
+
+
+def gradients(root: Value) -> dict[Value, float]:
+    """∂root/∂value for every Value below ``root`` and itself, without touching any gradient.
+
+    >>> a = Value(3.0)
+    >>> gradients(a * a)[a]
+    6.0
+    """
+    totals = {root: 1.0}
+    for part in contributions(root):
+        totals[part.operand] = totals.get(part.operand, -0.0) + part.cotangent
+    return totals
 
 
 # grad() -------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from .dot import Staging, digraph, literal
+from .dot import STILL, Staging, digraph, literal
 from .narration import narrate
 from .rendering import render
 from .scene import Scene, scene_of
@@ -27,6 +29,8 @@ DOTS = 96.0
 MARGIN = 12
 #: A picture has about as many dots at the most.
 PIXELS = 1.5e6
+#: What every id of a frame begins with.
+_PREFIX = "steps"
 
 
 def gif(steps: Steps[Step | ForwardStep], theme: str = "light") -> bytes:
@@ -63,15 +67,16 @@ def gif(steps: Steps[Step | ForwardStep], theme: str = "light") -> bytes:
 
     def frame(step: Step | ForwardStep, below: Image.Image) -> Image.Image:
         """In one palette for all, so that what stays as it was in the last frame is not written again."""
-        picture = rendered(_frame(scene, step, colours), dots)
+        picture = rendered(_frame(scene, step, colours, places), dots)
         whole = _stacked([picture, below], colours.paper, size)
         return whole.quantize(palette=palette, dither=Image.Dither.NONE)
 
     with ThreadPoolExecutor() as pool:  # what takes time are the programs that lay out
         captions = list(pool.map(caption, steps, narrate(steps)))
-        first = rendered(_frame(scene, steps[0], colours))
+        places = _places(scene, colours)
+        first = rendered(_frame(scene, steps[0], colours, places))
         dots = DOTS * min(1.0, math.sqrt(PIXELS / (first.width * first.height)))
-        first = rendered(_frame(scene, steps[0], colours), dots)
+        first = rendered(_frame(scene, steps[0], colours, places), dots)
         size = (
             max(image.width for image in [first, *captions]) + 2 * MARGIN,
             first.height + max(image.height for image in captions) + MARGIN,
@@ -98,22 +103,42 @@ def _stacked(images: list[Image.Image], paper: str, size: tuple[int, int] | None
     return whole
 
 
-def _frame(scene: Scene, step: Step | ForwardStep, theme: Theme) -> str:
+def _places(scene: Scene, theme: Theme) -> dict[str, dict[str, str]]:
+    """Where every card and arrow stands, by its id without prefix; the picture's corners under "".
+
+    Laid out once for all frames: a card with a thick border would push its arrows aside.
+    """
+    staging = STILL._replace(room=scene.room)
+    source = digraph(scene.picture._replace(note=""), theme, _PREFIX, staging).source
+    laid = json.loads(render(source, "json0"))
+    places = {"": {"layout": "nop2", "bb": laid["bb"]}}
+    for item in [*laid.get("objects", ()), *laid.get("edges", ())]:
+        given = {key: item[key] for key in ("pos", "width", "height", "lp") if key in item}
+        fixed = {"fixedsize": "true"} if "width" in item else {}
+        places[item["id"].removeprefix(f"{_PREFIX}-")] = {**given, **fixed}
+    return places
+
+
+def _frame(
+    scene: Scene, step: Step | ForwardStep, theme: Theme, places: Mapping[str, Mapping[str, str]]
+) -> str:
     at = step.number
     cards = [
         card if card.grad is None else card._replace(grad=scene.gradient(card.key, at))
         for card in scene.picture.cards
     ]
     focus = scene.focus[at]
-    marks: dict[str, dict[str, str]] = {}
+    marks = {key: dict(place) for key, place in places.items()}
     if focus.operand:
-        marks[focus.operand] = {"color": theme.local, "penwidth": "3", "style": "rounded,filled,dashed"}
+        marks[focus.operand] |= {"color": theme.local, "penwidth": "3", "style": "rounded,filled,dashed"}
     if focus.node:
         computed = isinstance(step, ForwardStep)
-        marks[focus.node] = {"color": theme.data if computed else theme.backward, "penwidth": "3"}
+        marks[focus.node] |= {"color": theme.data if computed else theme.backward, "penwidth": "3"}
     picture = scene.picture._replace(cards=cards, note="")
     faint = {key for key, since in scene.appears.items() if since > at}
-    source: str = digraph(picture, theme, "steps", Staging(scene.room, faint, marks)).source
+    graph = digraph(picture, theme, _PREFIX, Staging(scene.room, faint, marks))
+    graph.attr(**marks[""])
+    source: str = graph.source
     return source
 
 

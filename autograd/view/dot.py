@@ -18,6 +18,7 @@ from ..value import Value
 from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph
+from .options import seconds, whole
 from .rendering import TIMEOUT, RenderError, compact, measures_bytes, render
 from .text import text_of
 from .theme import FAINT, Theme, theme_named
@@ -300,7 +301,7 @@ class Drawing:
     ) -> None:
         self._picture = picture
         self._theme = theme
-        self._timeout = timeout
+        self._timeout = seconds("timeout", timeout)
         self._staging = staging
         # Two pictures on one page must not share ids, nor a notebook run again have others than before.
         content = f"{zlib.crc32(repr((picture, theme)).encode('utf-8', 'replace')):08x}"
@@ -431,6 +432,5 @@ def draw(
     """
     if not isinstance(root, Value):
         raise TypeError(f"draw() takes the Value to draw, not {type(root).__name__} {root!r}")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for no limit, not {limit}")
-    return Drawing(network_or_graph(root, limit, expand), theme_named(theme), timeout)
+    most = whole("limit", limit, unlimited="no limit")
+    return Drawing(network_or_graph(root, most, expand), theme_named(theme), timeout)

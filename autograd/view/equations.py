@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..primitives import PRODUCT
+from ..value import Value
 from .formula import RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
-from .notation import named, operation_formula, quantity
+from .notation import computed_from, computed_on, constant, named, operation_formula, quantity, telling
 from .pens import latex, mathml, text
 
 if TYPE_CHECKING:
@@ -50,8 +52,16 @@ def step_mathml(step: Step, block: bool = True) -> str:
 def _computed(step: ForwardStep) -> Formula:
     node, names = step.node, step.names
     symbols = operation_formula(node, partial(named, names))
-    numbers = operation_formula(node, lambda x: quantity(float(x), "data"))
-    return equals(Name(names[node]), symbols, _spaced(numbers), quantity(node.data, "data"))
+    result, then = computed_from(node)
+    numbers = []
+    if then:
+        digits = telling(result, lambda shown: computed_on(node, {x: shown(n) for x, n in then.items()}))
+        numbers = [_spaced(operation_formula(node, partial(_in_digits, then, digits)))]
+    return equals(Name(names[node]), symbols, *numbers, quantity(result, "data"))
+
+
+def _in_digits(then: Mapping[Value, float], digits: int, operand: Value | float) -> Formula:
+    return quantity(then[operand], "data", digits) if isinstance(operand, Value) else constant(operand)
 
 
 def _spaced(formula: Formula) -> Formula:

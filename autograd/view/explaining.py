@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from ..backward import contributions, cotangents, topological_order
+from ..backward import cotangents, gradients, topological_order
 from ..primitives import PRODUCT
 from ..value import Value
 from .derivation import Derivation, Line
@@ -14,7 +14,8 @@ from .formula import Formula, Infix, Name, Number, Partial, Row, Words, equals, 
 from .graph import stale
 from .local import Local, local_derivative
 from .nested import Nested
-from .notation import Names, number, quantity
+from .notation import Names, computed_from, number, quantity
+from .options import whole
 from .paths import ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 from .pens import text
 
@@ -52,36 +53,39 @@ class Explanation(Derivation):
     """
 
     def __init__(self, root: Value, wrt: Value, most: int = SHOWN) -> None:
-        found = Paths(root, wrt)
+        order = topological_order(root)
+        found = Paths(root, wrt, order)
         if not found.exists:
             raise ValueError(
                 f"{root!r} was not computed from {wrt!r}, so there is no gradient to explain: check that "
                 "it is the very Value used"
             )
         self.root, self.wrt = root, wrt
-        self.names = Names(topological_order(root))
+        self.names = Names(order)
         self.count = found.count
         edges = [*found.largest(most)]
         self.paths = [_path(root, path) for path in edges]
-        self.gradient = _gradient(root, wrt)
+        self.gradient = gradients(root)[wrt]
         self.share = 1.0 if len(edges) == self.count else _share(found.whole, edges)
-        super().__init__([*self._definitions(), *self._derivation()])
+        super().__init__([*self._definitions(order), *self._derivation()])
 
-    def _definitions(self) -> list[Line]:
+    def _definitions(self, order: list[Value]) -> list[Line]:
         """The root as an expression, and how what stands in the chains came about."""
         on_paths = {node: None for path in self.paths for node in _ends(path.nodes[1:-1])}
-        whole = Nested(self.root, self.names)
-        nested = Nested(self.root, self.names, apart=[*on_paths][:DEFINED])
+        whole = Nested(order, self.names)
+        nested = Nested(order, self.names, apart=[*on_paths][:DEFINED])
         told = nested.named if len(nested.named) <= DEFINED else [*on_paths][:DEFINED]
         lines = [Line(whole.equation())]
         for node in nested.named:
             if node in told:
-                name, value = Name(self.names[node]), quantity(node.data, "data")
-                steps = _chain(name, nested.in_symbols(node), nested.in_numbers(node), value)
+                numbers = nested.in_numbers(node)
+                middle = [nested.in_symbols(node), *([] if numbers is None else [numbers])]
+                value = quantity(computed_from(node)[0], "data")
+                steps = _chain(Name(self.names[node]), *middle, value)
                 lines.append(Line(steps, indent=True))
         if whole.cut or len(told) < len(nested.named) or len(on_paths) > DEFINED:
             lines.append(Line("(not every result is told here: formula(…) tells how they came about)"))
-        if overwritten := stale(topological_order(self.root), self.names):
+        if overwritten := stale(order, self.names):
             lines.append(Line(f"({overwritten})"))
         return lines
 
@@ -194,16 +198,6 @@ def _path(root: Value, edges: Sequence[Edge]) -> Path:
     )
 
 
-def _gradient(root: Value, wrt: Value) -> float:
-    if root is wrt:
-        return 1.0
-    received = -0.0
-    for contribution in contributions(root):
-        if contribution.operand is wrt:
-            received += contribution.cotangent
-    return received
-
-
 def _share(whole: Size, paths: Sequence[Sequence[Edge]]) -> float:
     carried = Size(ZERO)
     for path in paths:
@@ -214,7 +208,7 @@ def _share(whole: Size, paths: Sequence[Sequence[Edge]]) -> float:
     return ratio(carried, whole)
 
 
-def explain(root: Value, wrt: Value, paths: int = SHOWN) -> Explanation:
+def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:
     """The derivation of ∂root/∂wrt: its paths, their local derivatives in symbols, then in numbers.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
@@ -239,6 +233,4 @@ def explain(root: Value, wrt: Value, paths: int = SHOWN) -> Explanation:
                 "explain() takes a Value and the one to differentiate by, not "
                 f"{type(value).__name__} {value!r}"
             )
-    if paths < 1:
-        raise ValueError(f"at least one path must be shown, not paths={paths}")
-    return Explanation(root, wrt, paths)
+    return Explanation(root, wrt, whole("paths", paths))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import NamedTuple
 
 from .layers import LayerFlow
@@ -29,12 +30,14 @@ class Thresholds(NamedTuple):
     saturated: float
 
     def check(self) -> None:
-        """ValueError if a threshold makes no sense."""
+        """ValueError if a threshold makes no sense, TypeError if it is no number."""
         for name, value, low, high in (
             ("vanishing", self.vanishing, 0.0, 1.0),
             ("exploding", self.exploding, 1.0, math.inf),
             ("saturated", self.saturated, 0.0, 1.0),
         ):
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise TypeError(f"{name} must be a number, not {type(value).__name__} {value!r}")
             if not low < value < high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value!r}")
 

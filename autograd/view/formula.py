@@ -7,6 +7,7 @@ brackets are needed.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
 RELATION = SUM - 1
 
 
-class Formula:
+#: What binds less than the parts of a relation, a list or a product, in a label: for each how tightly.
+_LOOSE = (("=<>≤≥≠≈:,;?&|", RELATION - 1), ("+-−–±∓", SUM), ("*·×⋅∗@%/÷∕", PRODUCT))
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
+
+
+def _outside_brackets(text: str) -> str:
+    """What of a label stands in no brackets."""
+    found = 1
+    while found:
+        text, found = _BRACKETED.subn("", text)
+    return text
+
+
+class Formula(ABC):
     """A part of a formula: how tightly it binds, whether it begins with a sign, and how it is written."""
 
     #: How tightly all formulas of the kind bind, where that is the same for all.
@@ -34,20 +48,39 @@ class Formula:
     def signed(self) -> bool:
         return False
 
-    def write(self, pen: Pen) -> str:
-        raise NotImplementedError
+    @property
+    def divides(self) -> bool:
+        """Whether it is a quotient, which is never a bare factor: a / b·c is read in two ways."""
+        return False
+
+    @abstractmethod
+    def write(self, pen: Pen) -> str: ...
 
 
 @dataclass(frozen=True)
 class Name(Formula):
-    """A name of one word; a label of several binds loosely, and so gets brackets under a power."""
+    """A name of one word; a label of several binds loosely, and so gets brackets under a power.
+
+    A label that reads as a formula, such as ``a + b``, binds as that would.
+    """
 
     text: str
     role: str = ""
 
     @property
     def binds(self) -> int:
-        return ATOM if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*", self.text) else SIGN
+        if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*|\([^()]*\)", self.text):
+            return ATOM
+        outside = _outside_brackets(self.text)
+        return next((level for signs, level in _LOOSE if any(c in outside for c in signs)), SIGN)
+
+    @property
+    def signed(self) -> bool:
+        return self.text.startswith(("-", "−", "–", "+", "±", "∓"))
+
+    @property
+    def divides(self) -> bool:
+        return any(c in _outside_brackets(self.text) for c in "/÷∕%")
 
     def write(self, pen: Pen) -> str:
         return pen.coloured(pen.name(self.text), self.role)
@@ -55,10 +88,11 @@ class Name(Formula):
 
 @dataclass(frozen=True)
 class Number(Formula):
-    """A number as it is written, such as ``−2.5e−7``."""
+    """A number as it is written, such as ``−2.5e−7``; ``rounded`` if that is not quite it."""
 
     text: str
     role: str = ""
+    rounded: bool = False
 
     @property
     def signed(self) -> bool:
@@ -142,6 +176,10 @@ class Fraction(Formula):
     level = PRODUCT
 
     @property
+    def divides(self) -> bool:
+        return True
+
+    @property
     def signed(self) -> bool:
         return self.top.signed and not loose(self.top, PRODUCT, sign=True, factor=True)
 
@@ -158,7 +196,9 @@ class Partial(Formula):
     role: str = ""
 
     def write(self, pen: Pen) -> str:
-        return pen.coloured(pen.partial(pen.name(self.top), pen.name(self.bottom)), self.role)
+        return pen.coloured(
+            pen.partial(pen.within(Name(self.top), SIGN), pen.within(Name(self.bottom), SIGN)), self.role
+        )
 
 
 @dataclass(frozen=True)
@@ -219,7 +259,9 @@ class Call(Formula):
     def write(self, pen: Pen) -> str:
         listed: list[str] = []
         for operand in self.operands:
-            listed += [pen.operator(",", wide=True)] * bool(listed) + [operand.write(pen)]
+            listed += [pen.operator(",", wide=True)] * bool(listed) + [
+                pen.within(operand, RELATION, sign=True)
+            ]
         return pen.row([pen.function(self.function), pen.fenced("(", pen.row(listed), ")")])
 
 
@@ -242,4 +284,4 @@ def equals(*sides: Formula) -> Formula:
 
 def loose(part: Formula, level: int, sign: bool, factor: bool) -> bool:
     """Whether a part needs brackets where ``level`` or more must bind, in a line of text."""
-    return part.binds < level or (part.signed and not sign) or (factor and isinstance(part, Fraction))
+    return part.binds < level or (part.signed and not sign) or (factor and part.divides)

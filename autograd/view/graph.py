@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..backward import cotangents, regroup, topological_order
 from ..value import Value
-from .notation import Names, number, operation, visible_constants
+from .notation import Names, exact, number, operation, visible_constants
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
@@ -119,13 +119,16 @@ def stored(value: Value) -> float | None:
     return value.grad
 
 
-def picture_of(root: Value, limit: int | None = LIMIT) -> Picture:
-    """The graph below ``root`` as it is now; beyond ``limit`` Values, the part nearest the root."""
+def picture_of(root: Value, limit: int | None = LIMIT, by: str = "draw(…, limit=None) draws") -> Picture:
+    """The graph below ``root`` as it is now; beyond ``limit`` Values, the part nearest the root.
+
+    What is cut is said, and ``by`` what call it is shown.
+    """
     order = topological_order(root)
     names = Names(order)
     if limit is None or len(order) <= limit:
         return picture_from(order, names, set(order))
-    note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: draw(…, limit=None) draws them all"
+    note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: {by} them all"
     return picture_from(order, names, _nearest(root, limit), notes=[note])
 
 
@@ -147,7 +150,7 @@ def picture_from(
         if value in shown:
             cards.append(_card(value, keys[value], order[-1], names, gradient))
             _add_operands(value, keys, shown, gradient, cards, edges)
-    notes = [*notes, *_reservations(order, names, gradient)]
+    notes = [*notes, *reservations(order, names, gradient)]
     if len(edges) > LABELLED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
         notes.append(f"with more than {LABELLED} arrows their numbers are left out")
@@ -164,7 +167,7 @@ def cut_key(key: str) -> str:
     return f"{key}cut"
 
 
-def _reservations(order: list[Value], names: Names, gradient: Gradient = stored) -> list[str]:
+def reservations(order: list[Value], names: Names, gradient: Gradient = stored) -> list[str]:
     """Where the numbers shown do not add up, and why: overwritten data, gradients of earlier passes."""
     if overwritten := stale(order, names):
         return [overwritten]
@@ -187,7 +190,7 @@ def _reservations(order: list[Value], names: Names, gradient: Gradient = stored)
 
 def stale(order: list[Value], names: Names) -> str:
     """What to say where a result is not that of its operands as they are now; empty if all are."""
-    overwritten = next((v for v in order if repr(v.data) != _recomputed(v)), None)
+    overwritten = next((v for v in order if repr(v.data) != recomputed(v)), None)
     if overwritten is None:
         return ""
     return (
@@ -196,7 +199,7 @@ def stale(order: list[Value], names: Names) -> str:
     )
 
 
-def _recomputed(value: Value) -> str:
+def recomputed(value: Value) -> str:
     """What the operation gives on its operands as they are now."""
     op = value.primitive
     if op is None:
@@ -249,7 +252,7 @@ def _add_operands(
             edges.append(edge_of(keys[operand], key, locals_of[i], None if passed is None else passed[i]))
         elif i in constants:
             constant = f"{key}c{i}"
-            cards.append(Card(constant, "constant", "", "", number(operand), None))
+            cards.append(Card(constant, "constant", "", "", exact(operand), None))
             edges.append(Edge(constant, key, "", None, 0.8, False))
     if hidden:
         cut = cut_key(key)

@@ -19,6 +19,7 @@ from .flow import GradientFlow
 from .layers import LayerFlow, Model, named_parameters_of, read_layers
 from .layout import Box
 from .notation import number
+from .options import seconds
 from .rendering import RenderError
 from .theme import Theme, theme_named
 
@@ -352,11 +353,10 @@ def watch(
     hundredths of a second: it needs no plotting library and no widget, and is there in a saved notebook.
 
     When the loop ends, also by an error or an interrupt, the last step is shown; the error goes on.
-    Without ``with``, as a callback, say ``live.close()`` at the end. ``live.losses`` and
-    ``live.picture`` stay.
+    Without ``with``, as a callback, say ``live.close()`` at the end: until then the graph of the last
+    loss is kept for it. ``live.losses`` and ``live.picture`` stay.
     """
-    if not 0.0 <= interval < math.inf:
-        raise ValueError(f"interval must be 0 or more seconds, not {interval!r}")
+    pause = seconds("interval", interval, zero=True)
     limits = Thresholds(vanishing, exploding, saturated)
     limits.check()
-    return Live(model, limits, theme_named(theme), interval)
+    return Live(model, limits, theme_named(theme), pause)

@@ -12,7 +12,7 @@ from ..symbols import Operand, Symbol, Symbols
 from ..value import Value
 from .algebra import Condition, Numbers, Simplifier, evaluate, is_op, mentions, same
 from .formula import RELATION, Call, Formula, Fraction, Infix, Minus, Name, Row, Words, product
-from .notation import Names, quantity
+from .notation import Names, constant, quantity, telling
 from .template import op_formula
 
 _ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "pow": POW}
@@ -38,7 +38,13 @@ class Local(NamedTuple):
         return written(self.expression, Name)
 
     def in_numbers(self) -> Formula:
-        return written(self.expression, lambda name: quantity(self.numbers[name], "data"))
+        if not isinstance(self.expression, Symbol):
+            return written(self.expression, Name)
+        digits = telling(self.value, self._at)
+        return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits))
+
+    def _at(self, shown: Callable[[float], float]) -> float:
+        return float(evaluate(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
 
     def since(self) -> list[Formula]:
         """The conditions as formulas; what is known of the same two sides is said in one: ``a > b``."""
@@ -127,7 +133,7 @@ def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
     if isinstance(expression, list):
         return Words("…")
     if not isinstance(expression, Symbol):
-        return quantity(float(expression))
+        return constant(float(expression))
     if not expression.args:
         return name(expression.op)
     if expression.op == "*":
@@ -149,7 +155,7 @@ def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:
     if is_op(expression, "*"):
         first, *others = _factors(expression)
         return product([_minus(first, name), *(written(factor, name) for factor in others)])
-    return Minus(written(expression, name)) if isinstance(expression, Symbol) else quantity(-expression)
+    return Minus(written(expression, name)) if isinstance(expression, Symbol) else constant(-expression)
 
 
 def _factors(expression: Operand) -> list[Operand]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from ..backward import topological_order
 from ..value import Value
 from .derivation import Derivation, Line
 from .formula import Formula, Name, equals
-from .notation import Names, operation_formula, quantity
+from .notation import Names, computed_from, computed_on, constant, operation_formula, quantity, telling
+from .options import whole
 
 #: How many operations are written out; of the others the names are told.
 LIMIT = 40
@@ -27,9 +28,11 @@ class Nested:
     and what would be nested too deep.
     """
 
-    def __init__(self, root: Value, names: Names, limit: int = LIMIT, apart: Collection[Value] = ()) -> None:
+    def __init__(
+        self, order: Sequence[Value], names: Names, limit: int = LIMIT, apart: Collection[Value] = ()
+    ) -> None:
+        root = order[-1]
         self.root, self.names = root, names
-        order = topological_order(root)
         uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
         self.operations = sum(not node.is_leaf for node in order)
         self.told = _nearest(root, limit)
@@ -46,7 +49,7 @@ class Nested:
     # a method and no closure: a function that calls itself is a cycle, which would keep the graph alive
     def _part(self, leaf: Callable[[Value], Formula], operand: Value | float) -> Formula:
         if not isinstance(operand, Value):
-            return quantity(operand)
+            return constant(operand)
         if operand.is_leaf or operand in self._apart or operand not in self.told:
             return leaf(operand)
         return self.formula(operand, leaf)
@@ -54,8 +57,30 @@ class Nested:
     def in_symbols(self, value: Value) -> Formula:
         return self.formula(value, lambda x: Name(self.names[x]))
 
-    def in_numbers(self, value: Value) -> Formula:
-        return self.formula(value, lambda x: quantity(x.data, "data"))
+    def in_numbers(self, value: Value) -> Formula | None:
+        """With the numbers of the forward pass; None where a Value overwritten since leaves none that fit."""
+        numbers: dict[Value, float] = {}
+        within = [value]
+        for node in within:
+            _, then = computed_from(node)
+            if not then:
+                return None
+            for x, n in then.items():
+                if repr(numbers.setdefault(x, n)) != repr(n):
+                    return None
+                if not (x.is_leaf or x in self._apart or x not in self.told):
+                    if repr(computed_from(x)[0]) != repr(n):
+                        return None
+                    within.append(x)
+
+        def on(shown: Callable[[float], float]) -> float:
+            found = {x: shown(n) for x, n in numbers.items()}
+            for node in reversed(within):
+                found[node] = computed_on(node, found)
+            return found[value]
+
+        digits = telling(computed_from(value)[0], on)
+        return self.formula(value, lambda x: quantity(numbers[x], "data", digits))
 
     def equation(self) -> Formula:
         """The root and how it came about; of a leaf, its number."""
@@ -88,7 +113,7 @@ def _nearest(root: Value, limit: int) -> dict[Value, int]:
     return found
 
 
-def formula(root: Value, limit: int = LIMIT) -> Derivation:
+def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     """The graph below ``root`` as an expression; displayed as mathematics in a notebook.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
@@ -106,9 +131,8 @@ def formula(root: Value, limit: int = LIMIT) -> Derivation:
     """
     if not isinstance(root, Value):
         raise TypeError(f"formula() takes the Value to write out, not {type(root).__name__} {root!r}")
-    if limit < 1:
-        raise ValueError(f"at least one operation must be written out, not limit={limit}")
-    nested = Nested(root, Names(topological_order(root)), limit)
+    order = topological_order(root)
+    nested = Nested(order, Names(order), whole("limit", limit))
     lines = [Line(nested.equation())]
     for node in reversed(nested.named):
         definition = equals(Name(nested.names[node]), nested.in_symbols(node))

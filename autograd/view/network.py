@@ -10,7 +10,7 @@ from ..backward import cotangents, topological_order
 from ..value import Value
 from .graph import LIMIT, Card, Edge, Flow, Group, Picture, Summary, edge_of, picture_of
 from .neurons import Owner, find_instances, owner_of
-from .notation import Names, clean, is_exponent, number, operation, subscript
+from .notation import Names, clean, exact, is_exponent, number, operation, subscript
 from .wiring import Layer, Network, Neuron, common_label, layer_of, passed_back
 
 #: What ``draw(expand=…)`` takes: a layer, a neuron or a model, or several of them.
@@ -296,7 +296,7 @@ class _Sketch:
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
                         continue
-                    self.cards.append(Card(key, "constant", "", "", number(x), None))
+                    self.cards.append(Card(key, "constant", "", "", exact(float(x)), None))
                     columns[0].append(key)
                 elif x not in keys:
                     keys[x] = key

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ..backward import topological_order
+from ..backward import primals, regroup, topological_order
 from ..primitives import Primitive
 from ..value import Value
 from .formula import Formula, Name, Number
@@ -38,6 +38,19 @@ def number(x: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def exact(x: float) -> str:
+    """All the digits that tell the number from every other float, with a real minus sign.
+
+    A constant is part of what is computed: x^1.99999 is another function than x².
+
+    >>> exact(2.0), exact(-1.00001), exact(1e-07), exact(1e300)
+    ('2', '−1.00001', '1e−7', '1e300')
+    """
+    mantissa, _, exponent = repr(x).partition("e")
+    text = f"{mantissa}e{int(exponent)}" if exponent else mantissa.removesuffix(".0")
+    return text.replace("-", "−")
+
+
 def apart(a: float, b: float) -> tuple[str, str]:
     """Two numbers as :func:`number` writes them, with as many more digits as tell one from the other.
 
@@ -51,9 +64,35 @@ def apart(a: float, b: float) -> tuple[str, str]:
     return number(a, 17), number(b, 17)
 
 
-def quantity(x: float, role: str = "") -> Number:
-    """The number as a part of a formula."""
-    return Number(number(x), role)
+def rounded(x: float, digits: int = 4) -> float:
+    """The number that :func:`number` shows."""
+    return float(number(x, digits).replace("−", "-"))
+
+
+def quantity(x: float, role: str = "", digits: int = 4) -> Number:
+    """The number of a Value as a part of a formula: four digits, as everywhere, if no more are said."""
+    return Number(number(x, digits), role, rounded=rounded(x, digits) != x)
+
+
+def telling(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
+    """How many digits of the numbers that a result is computed of must be shown, four or more.
+
+    As many as give the result when ``compute`` is done on what is shown: with four,
+    ``1 − tanh(8.8)²`` would read ``1 − 1² = 9e−8``.
+
+    >>> telling(1e-6, lambda shown: shown(1.000001) - 1.0)
+    7
+    """
+    for digits in range(4, 17):
+        found = compute(partial(rounded, digits=digits))
+        if math.isclose(found, result, rel_tol=0.02) or (math.isnan(found) and math.isnan(result)):
+            return digits
+    return 17
+
+
+def constant(x: float) -> Number:
+    """A number that is itself part of the formula: all its digits, as :func:`exact` writes them."""
+    return Number(exact(float(x)))
 
 
 def factor(x: float) -> str:
@@ -143,7 +182,7 @@ class Names:
 
     def of(self, operand: Value | float) -> str:
         """The name of an operand; of a constant, its number."""
-        return self._names[operand] if isinstance(operand, Value) else number(operand)
+        return self._names[operand] if isinstance(operand, Value) else exact(operand)
 
 
 def names_of(root: Value) -> Names:
@@ -192,8 +231,30 @@ def operation(value: Value, names: Names) -> str:
 
 
 def named(names: Names, operand: Value | float) -> Formula:
-    """An operand by its name; a constant, by its number."""
-    return Name(names.of(operand)) if isinstance(operand, Value) else quantity(operand)
+    """An operand by its name; a constant, by its digits."""
+    return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
+
+
+def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
+    """The result of a computed Value and the numbers of its operands, as they were in the forward pass.
+
+    There are no numbers where they do not give the result: a Value was overwritten since, and ``+``
+    keeps no operands.
+    """
+    op = value.primitive
+    result, then = primals(value)
+    if op is None or repr(float(op.run(*(regroup(value, then) if op.nary else then)))) != repr(result):
+        return result, {}
+    return result, {x: n for x, n in zip(value.operands, then, strict=True) if isinstance(x, Value)}
+
+
+def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
+    """What the operation of a computed Value gives on other numbers."""
+    op = value.primitive
+    if op is None:
+        raise ValueError(f"{value!r} is a leaf: it was not computed")
+    given = [numbers[x] if isinstance(x, Value) else x for x in value.operands]
+    return float(op.run(*(regroup(value, given) if op.nary else given)))
 
 
 def operation_formula(

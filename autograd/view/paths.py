@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..backward import cotangents, topological_order
@@ -145,11 +145,11 @@ class Paths:
     [[1.0, 3.0], [1.0, 3.0]]
     """
 
-    def __init__(self, root: Value, wrt: Value) -> None:
+    def __init__(self, root: Value, wrt: Value, order: Sequence[Value] = ()) -> None:
         self.root, self.wrt = root, wrt
         above = {wrt}
         self.edges: dict[Value, list[Edge]] = {}
-        order = topological_order(root)
+        order = order or topological_order(root)
         for node in order:
             if node is not wrt and any(isinstance(x, Value) and x in above for x in node.operands):
                 above.add(node)

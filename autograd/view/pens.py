@@ -70,8 +70,9 @@ class Pen:
         return f"∂{top}/∂{bottom}"
 
     def power(self, base: str, exponent: Formula) -> str:
-        if isinstance(exponent, Number) and re.fullmatch(r"−?\d{1,3}", exponent.text):
-            return base + exponent.text.translate(_SUPERSCRIPTS)
+        exact = exponent.text if isinstance(exponent, Number) and not exponent.rounded else ""
+        if re.fullmatch(r"−?\d{1,3}", exact):
+            return base + exact.translate(_SUPERSCRIPTS)
         return f"{base}^{self.within(exponent, _above(exponent))}"
 
     def root(self, x: Formula) -> str:

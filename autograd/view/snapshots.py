@@ -8,8 +8,9 @@ from typing import NamedTuple
 from ..backward import topological_order
 from ..value import Value
 from .dot import Drawing
-from .graph import LIMIT, Picture, _reservations, picture_of
+from .graph import LIMIT, Picture, picture_of, reservations
 from .notation import Names, number, operation
+from .options import whole
 from .rendering import TIMEOUT
 from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
@@ -100,7 +101,7 @@ def grad_text(grad: float | None) -> str:
     return "·" if grad is None else number(grad)
 
 
-def snapshot(root: Value) -> Snapshot:
+def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
     """The numbers of the graph below ``root`` at this moment, to look at or :func:`compare` later.
 
     >>> w = Value(2.0, label="w")
@@ -112,10 +113,12 @@ def snapshot(root: Value) -> Snapshot:
 
     A mapping from the name of each Value to its record, operands before results; labels that several
     bear are numbered. It holds numbers and text alone: no Value is kept alive, later changes of the
-    graph do not reach it, and it can be pickled.
+    graph do not reach it, and it can be pickled. Its ``.draw()`` shows the ``limit`` Values nearest the
+    root; ``limit=None`` keeps a picture of all.
     """
     if not isinstance(root, Value):
         raise TypeError(f"snapshot() takes the Value to start from, not {type(root).__name__} {root!r}")
+    most = whole("limit", limit, unlimited="no limit")
     order = topological_order(root)
     names = Names(order)
     places = {value: i for i, value in enumerate(order)}
@@ -131,4 +134,6 @@ def snapshot(root: Value) -> Snapshot:
         )
         for value in order
     )
-    return Snapshot(nodes, tuple(_reservations(order, names)), picture_of(root, LIMIT))
+    return Snapshot(
+        nodes, tuple(reservations(order, names)), picture_of(root, most, by="snapshot(…, limit=None) keeps")
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..backward import contributions, topological_order
+from ..backward import gradients, topological_order
 from ..value import Value
-from .graph import LIMIT, _recomputed
+from .graph import LIMIT, recomputed
 from .notation import Names, apart, number
 from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
@@ -144,16 +144,14 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
         raise TypeError(f"compare_with_torch() takes a Value, not {type(root).__name__} {root!r}")
     order = topological_order(root)
     names = Names(order)
-    stale = next((v for v in order if repr(v.data) != _recomputed(v)), None)
+    stale = next((v for v in order if repr(v.data) != recomputed(v)), None)
     if stale is not None:
         raise RuntimeError(
             f"a Value under {names[stale]} was overwritten since the forward pass: compute "
             f"{names.root} again, then compare"
         )
     tensors = torch_graph(root)
-    grads = {root: 1.0}
-    for part in contributions(root):
-        grads[part.operand] = grads.get(part.operand, -0.0) + part.cotangent
+    grads = gradients(root)
     return TorchComparison(
         tuple(
             _row(names[value], value.data, tensors[value].item(), grads[value], tensors[value].grad.item())

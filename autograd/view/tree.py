@@ -9,8 +9,9 @@ from typing import NamedTuple, TextIO
 
 from ..backward import cotangents, topological_order
 from ..value import Value
-from .graph import LIMIT, _reservations
+from .graph import LIMIT, reservations
 from .notation import Names, number, operation
+from .options import whole
 from .tables import GAP, display_width, fit, pad, wrap
 from .terminal import BOLD, DATA, FAINT, GRADIENT, LOCAL, Colours, has_colours, terminal_width, write
 
@@ -70,13 +71,11 @@ def show(
     """
     if not isinstance(root, Value):
         raise TypeError(f"show() takes the Value to show, not {type(root).__name__} {root!r}")
-    if width is not None and width < NARROWEST:
-        raise ValueError(f"width must be {NARROWEST} or more, not {width}: a line would not fit")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for no limit, not {limit}")
-    columns = max(terminal_width(), NARROWEST) if width is None else width
+    given = whole("width", width, NARROWEST, unlimited="that of the terminal")
+    most = whole("limit", limit, unlimited="no limit")
+    columns = max(terminal_width(), NARROWEST) if given is None else given
     colours = Colours(has_colours(sys.stdout if file is None else file) if color is None else color)
-    write(tree_text(root, columns, limit, colours), file)
+    write(tree_text(root, columns, most, colours), file)
 
 
 def tree_text(root: Value, width: int, limit: int | None, colours: Colours) -> str:
@@ -84,7 +83,7 @@ def tree_text(root: Value, width: int, limit: int | None, colours: Colours) -> s
     order = topological_order(root)
     names = Names(order)
     lines = [*_lines(root, names, _nearest(root, limit), deepest=width // 9)]
-    notes = _reservations(order, names)
+    notes = reservations(order, names)
     if any(not line.name for line in lines):  # a line for what was left out
         notes.insert(0, f"the {limit} lines nearest {names.root}, of {len(order):,} Values: "
                         "show(…, limit=None) shows them all")  # fmt: skip

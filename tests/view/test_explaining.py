@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, dot, explain, logsumexp, maximum, topological_order
+from autograd import Value, dot, explain, logsumexp, maximum, steps, topological_order
 from autograd import sum as total_of
 from autograd.backward import cotangents
 from autograd.primitives import PRIMITIVES
@@ -234,6 +234,22 @@ def test_nothing_passes_a_rule_that_selects_not_even_infinity() -> None:
     assert told.gradient == 1.0
 
 
+def test_an_overwritten_leaf_is_shown_as_it_was() -> None:
+    w, x = Value(2.0, label="w"), Value(5.0, label="x")
+    h = w * x
+    s = w + x
+    out = h * h * s * s
+    h.label, s.label = "h", "s"
+    w.data = 7.0
+    told = repr(explain(out, w))
+    assert "h = w·x = 2·5 = 10" in told
+    assert "s = w + x = 7" in told  # + keeps no operands, and 7 + 5 is not 7
+    assert "7 + 5" not in told
+    forward = [str(step) for step in steps(out, forward=True)]
+    assert "h = w·x = 2 · 5 = 10" in forward
+    assert "s = w + x = 7" in forward
+
+
 def test_an_overwritten_value_is_noticed() -> None:
     w, *_, loss = example_()
     w.data = 100.0
@@ -260,7 +276,7 @@ def test_what_is_no_value_is_refused(what: object) -> None:
 
 
 def test_no_path_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="paths=0"):
+    with pytest.raises(ValueError, match="paths must be 1 or more, not 0"):
         explain(Value(1.0), Value(1.0), paths=0)
 
 
@@ -491,3 +507,11 @@ def test_a_large_graph_is_explained_in_seconds() -> None:
     repr(told)
     assert told.count == 2**10_000
     assert time.perf_counter() - start < 20.0
+
+
+def test_the_numbers_substituted_give_the_result() -> None:
+    x = Value(8.8, label="x")
+    assert repr(explain(x.tanh(), x)).endswith("∂out/∂x = 1 − out² = 1 − 0.999999955² = 9.088e−8")
+    a, b = Value(1.000001, label="a"), Value(1.0, label="b")
+    assert str(steps(a * 1.0 - b, forward=True)[1]).endswith("= 1.000001 − 1 = 1e−6")
+    assert "h₁ = a − b = 1.000001 − 1 = 1e−6" in repr(explain((a - b) ** 2, a))

@@ -2,13 +2,14 @@
 
 import math
 import time
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, dot, formula, topological_order
+from autograd import Value, dot, explain, formula, snapshot, steps, topological_order
 from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
@@ -273,7 +274,7 @@ def test_what_is_no_value_is_refused(what: object) -> None:
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="limit=0"):
+    with pytest.raises(ValueError, match="limit must be 1 or more, not 0"):
         formula(Value(1.0) + 1.0, limit=0)
 
 
@@ -315,3 +316,67 @@ def test_a_sign_never_follows_an_operator() -> None:
     assert text(Infix((Name("b"), minus), ("−",), 0)) == "b − (−a)"
     assert text(Power(minus, minus)) == "(−a)^(−a)"
     assert latex(Power(minus, minus)) == r"{\left( -a \right)}^{-a}"
+
+
+@pytest.mark.parametrize(
+    ("make", "written"),
+    [
+        (lambda x: x**1.99999, "x^1.99999"),
+        (lambda x: x**2.00000001, "x^2.00000001"),
+        (lambda x: x * 1.00001, "x·1.00001"),
+        (lambda x: x - 1 / 3, "x − 0.3333333333333333"),
+        (lambda x: x**-2.0, "x⁻²"),
+        (lambda x: x + 123456789.0, "x + 123456789"),
+        (lambda x: x * 1e300, "x·1e300"),
+    ],
+)
+def test_a_constant_is_written_with_all_its_digits(make: Callable[[Value], Value], written: str) -> None:
+    out = make(Value(3.0, label="x"))
+    assert repr(formula(out)) == f"out = {written}"
+    assert snapshot(out)["out"].expression == written
+    numbers = written.replace("x", "3").replace("·", " · ")
+    assert str(steps(out, forward=True)[0]).startswith(f"out = {written} = {numbers}")
+
+
+def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
+    x = Value(3.0, label="x")
+    assert "= 1.99999·x^0.9999899999999999 = 1.99999·3^0.9999899999999999 = 6" in repr(explain(x**1.99999, x))
+
+
+def test_only_a_whole_exponent_is_raised() -> None:
+    x, p = Value(3.0, label="x"), Value(1.99999, label="p")
+    assert str(steps(x**p, forward=True)[0]) == "out = x^p = 3^2 = 9"
+    assert str(steps(x ** Value(2.0, label="p"), forward=True)[0]) == "out = x^p = 3² = 9"
+
+
+@pytest.mark.parametrize(
+    ("label", "times", "minus", "over", "squared"),
+    [
+        ("a + b", "(a + b)·c", "c − (a + b)", "c / (a + b)", "(a + b)²"),
+        ("x - y", "(x - y)·c", "c − (x - y)", "c / (x - y)", "(x - y)²"),
+        ("-x", "(-x)·c", "c − (-x)", "c / (-x)", "(-x)²"),
+        ("a/b", "(a/b)·c", "c − a/b", "c / (a/b)", "(a/b)²"),
+        ("a*b", "a*b·c", "c − a*b", "c / (a*b)", "(a*b)²"),
+        ("a, b", "(a, b)·c", "c − (a, b)", "c / (a, b)", "(a, b)²"),
+        ("(a + b)", "(a + b)·c", "c − (a + b)", "c / (a + b)", "(a + b)²"),
+        ("f(a, b)", "f(a, b)·c", "c − f(a, b)", "c / f(a, b)", "(f(a, b))²"),
+        ("loss.mean", "loss.mean·c", "c − loss.mean", "c / loss.mean", "(loss.mean)²"),
+        ("h", "h·c", "c − h", "c / h", "h²"),
+    ],
+)
+def test_a_label_that_reads_as_a_formula_gets_brackets(
+    label: str, times: str, minus: str, over: str, squared: str
+) -> None:
+    x, c = Value(2.0, label=label), Value(3.0, label="c")
+    for out, wanted in [(x * c, times), (c - x, minus), (c / x, over), (x**2, squared)]:
+        assert repr(formula(out)) == f"out = {wanted}"
+
+
+def test_a_label_with_an_operator_gets_brackets_in_every_notation() -> None:
+    x, c = Value(2.0, label="a + b"), Value(3.0, label="c")
+    assert r"\left( \mathrm{a\ +\ b} \right) \cdot c" in formula(x * c)._repr_latex_()
+    shown = '<mrow><mo form="prefix">(</mo><mi>a + b</mi><mo form="postfix">)</mo></mrow>'
+    assert shown in formula(x * c)._repr_html_()
+    assert repr(explain(x * c, x)).endswith("∂out/∂(a + b) = c = 3")
+    assert r"{\partial \left( \mathrm{a\ +\ b} \right)}" in explain(x * c, x)._repr_latex_()
+    assert repr(formula(x * Value(1.0, label="a + b"))) == "out = (a + b)·(a + b₂)"

@@ -270,7 +270,7 @@ def test_a_stream_without_box_drawing_gets_question_marks() -> None:
 def test_what_cannot_be_shown_is_refused() -> None:
     with pytest.raises(TypeError, match=r"show\(\) takes the Value to show, not float 3.0"):
         show(3.0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="width must be 24 or more, not 23"):
+    with pytest.raises(ValueError, match=r"width must be 24 or more, .*not 23"):
         show(Value(1.0), width=23)
     with pytest.raises(ValueError, match="limit must be 1 or more, or None for no limit, not 0"):
         show(Value(1.0), limit=0)

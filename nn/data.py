@@ -130,13 +130,19 @@ def stratified_split(
                 f"of the {count} samples with the label {label!r}, {wanted[label]} would be held out: "
                 "both parts need at least one; change held_out, or leave the class out"
             )
-    parts: tuple[tuple[list[X], list[Y]], ...] = (([], []), ([], []))
-    for i in generator(seed).sample(range(len(labels)), len(labels)):
-        out = wanted[labels[i]] > 0
-        wanted[labels[i]] -= out
-        parts[out][0].append(samples[i])
-        parts[out][1].append(labels[i])
-    return parts[0], parts[1]
+    rng = generator(seed)
+    out = set()
+    for i in rng.sample(range(len(labels)), len(labels)):
+        if wanted[labels[i]]:
+            wanted[labels[i]] -= 1
+            out.add(i)
+    # in an order drawn anew: in that one the classes whose share is full come first among the others
+    order = rng.sample(range(len(labels)), len(labels))
+    training, rest = [i for i in order if i not in out], [i for i in order if i in out]
+    return (
+        ([samples[i] for i in training], [labels[i] for i in training]),
+        ([samples[i] for i in rest], [labels[i] for i in rest]),
+    )
 
 
 def standardize(

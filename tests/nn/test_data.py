@@ -208,6 +208,17 @@ def test_a_split_has_each_sample_once_with_its_label() -> None:
     assert [rest[1].count(label) for label in "abc"] == [10, 5, 1]
 
 
+def test_both_parts_of_a_split_are_well_mixed() -> None:
+    """The first samples of a part are a fair draw of it."""
+    labels = [0] * 100 + [1] * 100
+    heads = [stratified_split((labels, labels), 0.25, seed=seed) for seed in range(200)]
+    for part in (0, 1):
+        ones = sum(sum(found[part][1][:10]) for found in heads)
+        assert abs(ones - 1000) < 4 * 22.4, "2000 draws: 1000 expected, with deviation 22.4"
+        firsts = sum(fmean(found[part][1][:10]) in (0.0, 1.0) for found in heads)
+        assert firsts <= 3, "2 in 1024 are of one class by chance"
+
+
 def test_a_split_repeats_by_its_seed_and_leaves_the_data_alone() -> None:
     data = two_moons(40, seed=0)
     before = data[0][:], data[1][:]

@@ -41,12 +41,12 @@ class Task(NamedTuple):
 
 
 TASKS = {
-    "xor": Task(lambda: xor(200, 0.15, seed=0), [8, 1], 0.03, 300, 0.98, 0.6),
+    "xor": Task(lambda: xor(200, 0.15, seed=0), [8, 1], 0.03, 300, 0.95, 0.6),
     "moons": Task(lambda: two_moons(300, 0.15, seed=0), [16, 1], 0.03, 400, 0.95, 0.6),
-    "spirals": Task(lambda: spirals(400, seed=0), [16, 16, 1], 0.02, 1000, 0.95, 0.6),
+    "spirals": Task(lambda: spirals(400, seed=0), [16, 16, 1], 0.02, 1000, 0.9, 0.6),
     "iris": Task(iris, [8, 3], 0.02, 200, 0.95, 0.6),
     "breast cancer": Task(breast_cancer, [8, 1], 0.01, 100, 0.97, 0.85),
-    "digits": Task(digits, [32, 10], 0.005, 600, 0.95, 0.25),
+    "digits": Task(digits, [32, 10], 0.005, 300, 0.95, 0.25),
 }
 BATCH = 50
 

@@ -25,8 +25,8 @@ MACHINE_PATH = re.compile(
     r"/(?:home|Users|root|tmp|work|usr|opt|var)/|\b[A-Za-z]:\\\\?(?:Users|Windows)|site-packages"
 )
 
-#: What a lesson cannot do without and the plain test command does not install: 200 MB, for one lesson.
-NEEDS = {"07": "sklearn"}
+#: What a lesson cannot do without and the plain test command does not install: 200 MB.
+NEEDS = {"07": "sklearn", "10": "sklearn"}
 
 #: A lesson of more than about 15 seconds, by its number, and the source of a cell with smaller settings. By
 #: default the lesson runs with that cell put after the one tagged `parameters` (papermill's convention), and
@@ -209,10 +209,31 @@ def test_the_network_lesson_runs_without_torch_and_matplotlib_and_says_so(run, w
         assert varies(old) or text_of(new) == text_of(old)
 
 
-def test_the_generalising_lesson_names_the_extra_that_brings_its_data(run, without):
+@pytest.mark.parametrize("number", NEEDS)
+def test_a_lesson_on_real_data_names_the_extra_that_brings_it(number, run, without):
     without("sklearn")
     with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"pip install \"glassgrad\[train\]\""):
-        run(read(lesson("07")))
+        run(read(lesson(number)))
+
+
+@pytest.mark.slow
+def test_the_lesson_on_real_data_runs_without_matplotlib_and_names_the_misread_digits(run, without):
+    pytest.importorskip("sklearn")
+    without("matplotlib")
+    fresh = run(read(lesson("10")))
+    (text,) = (text for cell in code_cells(fresh) for _, text in text_of(cell) if "matplotlib" in text)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    assert re.search(r"\ba \d read as \d(, a \d read as \d)+$", text.strip())
+
+
+def test_what_the_lesson_on_real_data_measured():
+    text = "".join(text for cell in code_cells(read(lesson("10"))) for _, text in text_of(cell))
+    rows = re.findall(r"^(iris|breast cancer|digits|moons|spirals|XOR) +" + r" +(\S+)%" * 4 + "$", text, re.M)
+    assert [name for name, *_ in rows] == ["iris", "breast cancer", "digits", "moons", "spirals", "XOR"]
+    for name, *shares in rows:
+        untrained, ours, line, theirs = map(float, shares)
+        assert ours > max(90.0, untrained + 10.0, theirs - 3.0)
+        assert ours > line + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
 
 
 def test_the_generalising_lesson_runs_without_matplotlib_and_gives_the_losses_in_numbers(run, without):

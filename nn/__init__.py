@@ -21,6 +21,7 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
+from .measures import accuracy
 from .module import Module, Parameter, functional_call
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -57,6 +58,7 @@ __all__ = [
     "Schedule",
     "Sequential",
     "StepLR",
+    "accuracy",
     "binary_cross_entropy_with_logits",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -137,11 +137,19 @@ def _cross_entropy(logit: Value, target: Value | float) -> Value:
     return target * (-logit).softplus() + (1.0 - target) * logit.softplus()
 
 
-def cross_entropy(logits: Sequence[Sequence[Value | SupportsFloat]], targets: Sequence[int]) -> Value:
+def cross_entropy(
+    logits: Sequence[Sequence[Value | SupportsFloat]],
+    targets: Sequence[int] | Sequence[Sequence[Value | SupportsFloat]],
+) -> Value:
     """−mean(log softmax(logits)[target]): a row of logits for each sample, and the index of its class.
 
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 12)  # log 2
     0.69314718056
+    >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [[0.0, 1.0]]).data, 12)  # the same
+    0.69314718056
+
+    A target may also be a row of probabilities, one for each class, as in PyTorch: then each −log softmax
+    counts by its probability. (An index is a constant to ``autograd.compile``; probabilities may change.)
 
     Computed as logsumexp(logits − logit of the class), which overflows for no logits and, as only their
     differences enter, keeps its digits wherever they are.
@@ -157,10 +165,28 @@ def cross_entropy(logits: Sequence[Sequence[Value | SupportsFloat]], targets: Se
             raise ValueError(
                 f"sample {i} has {len(row)} logits and sample 0 has {width}; give as many to each"
             )
-        if not 0 <= _index(target, i) < width:
+        if _is_row(target):
+            _check_probabilities(target, i, width)
+        elif not 0 <= _index(target, i) < width:
             classes = f"the classes are 0 to {width - 1}" if width else "there are no classes"
             raise ValueError(f"the target of sample {i} is {target!r}, but {classes}")
-    return _mean([_surprise(row, row[operator.index(target)]) for row, target in zip(logits, targets)])
+    return _mean([_surprise(row, _chosen(row, target)) for row, target in zip(logits, targets)])
+
+
+def _chosen(row: Sequence[Any], target: Any) -> Any:
+    """The logit of the class, or the mean of all by their probabilities."""
+    return autograd.dot(target, row) if _is_row(target) else row[operator.index(target)]
+
+
+def _check_probabilities(target: Any, i: int, width: int) -> None:
+    """Comparisons of sums, which compile() can record."""
+    if len(target) != width:
+        raise ValueError(f"sample {i} has {width} logits and {len(target)} probabilities; give as many")
+    total: Value = autograd.sum([*target])
+    if not all(p >= 0.0 for p in target) or not 1.0 - 1e-6 <= total <= 1.0 + 1e-6:
+        raise ValueError(
+            f"the target of sample {i} is {target!r}: probabilities are 0 or more, and their sum is 1"
+        )
 
 
 def _surprise(row: Sequence[Any], chosen: Any) -> Value:

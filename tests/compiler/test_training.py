@@ -183,6 +183,16 @@ def test_a_loss_over_classes_that_are_closed_over() -> None:
     assert not step.fallbacks
 
 
+def test_a_loss_over_classes_that_change_from_batch_to_batch() -> None:
+    model = nn.MLP(3, [4, 3], seed=0)
+    step = compile(lambda xs, ys: nn.cross_entropy([model(x) for x in xs], ys))
+    for shift in range(5):
+        classes = [(k + shift) % 3 for k in range(len(XS))]
+        got = step(XS, [[float(c == k) for k in range(3)] for c in classes])
+        assert got == pytest.approx(nn.cross_entropy([model(x) for x in XS], classes).data, rel=1e-12)
+    assert not step.fallbacks
+
+
 def test_softmax_is_shifted_by_the_largest_logit_of_each_call() -> None:
     w = Value(1.0)
 

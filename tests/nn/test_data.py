@@ -1,4 +1,4 @@
-"""The data sets: how many, how alike, how noisy, and that no straight line separates them."""
+"""The data sets: how many, how alike, how noisy, that no straight line separates them; splits and units."""
 
 import math
 import random
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nn.data import DataSet, spirals, two_moons, xor
+from nn.data import DataSet, spirals, standardize, stratified_split, two_moons, xor
 
 each_set = pytest.mark.parametrize("make", [two_moons, spirals], ids=lambda f: f.__name__)
 Maker = Callable[..., DataSet]
@@ -31,6 +31,18 @@ def test_each_call_of_xor_gives_lists_of_its_own() -> None:
     samples.clear()
     labels.clear()
     assert len(xor()[0]) == len(xor()[1]) == 4
+
+
+def test_xor_of_many_samples_is_around_its_corners() -> None:
+    samples, labels = xor(400, noise=0.1, seed=0)
+    assert samples == xor(400, noise=0.1, seed=0)[0] != xor(400, noise=0.1, seed=1)[0]
+    assert labels.count(1) == labels.count(-1) == 200
+    away = [c - round(c) for x in samples for c in x]
+    assert stdev(away) == pytest.approx(0.1, rel=0.06)
+    wrong = sum((round(a) != round(b)) != (label == 1) for (a, b), label in zip(samples, labels, strict=True))
+    assert wrong == 0, "the noise is a fifth of the way to the next corner's half"
+    with pytest.raises(ValueError, match="number of samples must be an int of 2 or more, not 1"):
+        xor(1)
 
 
 @each_set
@@ -181,3 +193,78 @@ def test_noise_that_is_no_number_is_refused(make: Maker) -> None:
 def test_a_seed_of_another_kind_is_refused(make: Maker, wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"a seed is an int or a random\.Random"):
         make(10, seed=wrong)
+
+
+# Parts --------------------------------------------------------------------------------------------
+
+
+def test_a_split_has_each_sample_once_with_its_label() -> None:
+    labels = ["a"] * 40 + ["b"] * 20 + ["c"] * 4
+    training, rest = stratified_split((range(64), labels), 0.25, seed=0)
+    assert sorted([*training[0], *rest[0]]) == [*range(64)]
+    for samples, own in (training, rest):
+        assert [labels[i] for i in samples] == own
+        assert samples != sorted(samples)
+    assert [rest[1].count(label) for label in "abc"] == [10, 5, 1]
+
+
+def test_both_parts_of_a_split_are_well_mixed() -> None:
+    """The first samples of a part are a fair draw of it."""
+    labels = [0] * 100 + [1] * 100
+    heads = [stratified_split((labels, labels), 0.25, seed=seed) for seed in range(200)]
+    for part in (0, 1):
+        ones = sum(sum(found[part][1][:10]) for found in heads)
+        assert abs(ones - 1000) < 4 * 22.4, "2000 draws: 1000 expected, with deviation 22.4"
+        firsts = sum(fmean(found[part][1][:10]) in (0.0, 1.0) for found in heads)
+        assert firsts <= 3, "2 in 1024 are of one class by chance"
+
+
+def test_a_split_repeats_by_its_seed_and_leaves_the_data_alone() -> None:
+    data = two_moons(40, seed=0)
+    before = data[0][:], data[1][:]
+    assert stratified_split(data, seed=1) == stratified_split(data, seed=random.Random(1))
+    assert stratified_split(data, seed=1) != stratified_split(data, seed=2)
+    assert data == before
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.0, -0.1, 25, math.nan])
+def test_a_share_that_is_none_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match=f"between 0 and 1, not {wrong!r}"):
+        stratified_split(two_moons(8), wrong)
+
+
+def test_a_class_that_one_part_would_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="of the 1 samples with the label 7, 0 would be held out"):
+        stratified_split(([1, 2, 3, 4, 5], [0, 0, 0, 0, 7]), 0.25)
+    with pytest.raises(ValueError, match="there are 2 samples and 1 labels"):
+        stratified_split(([1, 2], [0]))
+
+
+def test_the_training_part_alone_decides_the_units() -> None:
+    training, rest = stratified_split(two_moons(80, seed=0), seed=0)
+    far = [(x + 1000.0, y) for x, y in rest[0]]
+    (seen, labels), (other, _), (moved, _) = standardize(training, rest, (far, rest[1]))
+    assert labels == training[1]
+    for j in (0, 1):
+        column = [x[j] for x in seen]
+        assert fmean(column) == pytest.approx(0.0, abs=1e-14)
+        assert fmean([x * x for x in column]) == pytest.approx(1.0, rel=1e-14)
+    spread = fmean([(x - fmean([x for x, _ in training[0]])) ** 2 for x, _ in training[0]]) ** 0.5
+    assert [b[0] - a[0] for a, b in zip(other, moved, strict=True)] == pytest.approx(
+        [1000.0 / spread] * len(far), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 5.0, -1e300])
+def test_a_constant_feature_becomes_zero(constant: float) -> None:
+    ((samples, _),) = standardize(([[constant, float(i)] for i in range(7)], [0] * 7))
+    assert [x for x, _ in samples] == [0.0] * 7
+
+
+def test_features_that_are_not_finite_or_are_not_as_many_are_refused() -> None:
+    with pytest.raises(ValueError, match="feature 1 of sample 0 is nan"):
+        standardize(([[1.0, math.nan], [2.0, 0.0]], [0, 1]))
+    with pytest.raises(ValueError, match="argument"):
+        standardize(([[1.0, 2.0], [2.0, 0.0]], [0, 1]), ([[1.0]], [1]))
+    with pytest.raises(ValueError, match="no sample"):
+        standardize(([], []))

@@ -324,10 +324,54 @@ def test_a_class_out_of_range_is_refused_with_its_sample(wrong: int) -> None:
         cross_entropy(rows, [2, wrong, 0])
 
 
-@pytest.mark.parametrize("wrong", [1.0, "1", None, Value(1.0), math.nan, [1]], ids=repr)
+@pytest.mark.parametrize("wrong", [1.0, "1", None, Value(1.0), math.nan], ids=repr)
 def test_a_class_is_an_int(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"the index of a class, an int, not .* as for sample 0"):
         cross_entropy([[Value(0.0)] * 3], [wrong])
+
+
+def test_probabilities_by_hand() -> None:
+    rows = [[Value(0.0), Value(math.log(3.0))], [Value(5.0), Value(5.0)]]
+    loss = cross_entropy(rows, [[0.25, 0.75], [1.0, 0.0]])  # softmax: ¼ ¾ and ½ ½
+    loss.backward()
+    entropy = 0.25 * math.log(4.0) + 0.75 * math.log(4 / 3)
+    assert loss.data == pytest.approx((entropy + math.log(2)) / 2, rel=1e-15)
+    assert [[x.grad for x in row] for row in rows] == [
+        pytest.approx([0.0, 0.0], abs=1e-16),
+        pytest.approx([-0.25, 0.25], rel=1e-15),
+    ]
+
+
+def test_all_probability_on_one_class_is_its_index() -> None:
+    rows = [[1e15, 1e15 + 1.0, 0.0], [0.3, -0.4, 2.0]]
+    assert cross_entropy(rows, [[0, 1, 0], [0, 0, 1]]).data == cross_entropy(rows, [1, 2]).data
+    assert cross_entropy(rows, [1, [0, 0, 1]]).data == cross_entropy(rows, [1, 2]).data
+
+
+@pytest.mark.torch
+def test_probabilities_are_those_of_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    rows, targets = [[0.3, -0.4, 2.0], [1.0, 2.0, -3.0]], [[0.2, 0.5, 0.3], [0.0, 0.9, 0.1]]
+    leaves = [[Value(x) for x in row] for row in rows]
+    loss = cross_entropy(leaves, targets)
+    loss.backward()
+    theirs = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(theirs, torch.tensor(targets, dtype=torch.float64))
+    expected.backward()
+    assert loss.data == pytest.approx(expected.item(), rel=1e-14)
+    for row, slopes in zip(leaves, theirs.grad.tolist(), strict=True):
+        assert [x.grad for x in row] == pytest.approx(slopes, rel=1e-13)
+
+
+@pytest.mark.parametrize("wrong", [[0.5, 0.4], [-0.5, 1.5], [math.nan, 1.0], [0.0, 0.0], [0, 2]], ids=repr)
+def test_what_are_no_probabilities_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"the target of sample 0 is .*: probabilities are 0 or more, and"):
+        cross_entropy([[Value(0.0)] * 2], [wrong])
+
+
+def test_a_probability_for_each_class() -> None:
+    with pytest.raises(ValueError, match="sample 0 has 2 logits and 3 probabilities"):
+        cross_entropy([[Value(0.0)] * 2], [[0.5, 0.25, 0.25]])
 
 
 def test_shapes_of_cross_entropy() -> None:

@@ -25,13 +25,13 @@ MACHINE_PATH = re.compile(
     r"/(?:home|Users|root|tmp|work|usr|opt|var)/|\b[A-Za-z]:\\\\?(?:Users|Windows)|site-packages"
 )
 
-#: What a lesson cannot do without and the plain test command does not install: 200 MB.
-NEEDS = {"07": "sklearn", "10": "sklearn"}
+#: What brings the data of a lesson, which it cannot do without and the plain test command does not install.
+NEEDS = {"07": "sklearn", "10": "sklearn", "14": "names"}
 
 #: A lesson of more than about 15 seconds, by its number, and the source of a cell with smaller settings. By
 #: default the lesson runs with that cell put after the one tagged `parameters` (papermill's convention), and
 #: its own assertions must hold; the run that compares the saved outputs is slow. pytest -m "" does both.
-SMALLER: dict[str, str] = {}
+SMALLER: dict[str, str] = {"14": "STEPS, HELD_OUT = 80, 300"}
 
 #: What the README lists under this name; the lessons show each where it answers a question.
 WAYS_OF_LOOKING = (
@@ -213,7 +213,7 @@ def test_the_network_lesson_runs_without_torch_and_matplotlib_and_says_so(run, w
 
 @pytest.mark.parametrize("number", NEEDS)
 def test_a_lesson_on_real_data_names_the_extra_that_brings_it(number, run, without):
-    without("sklearn")
+    without(NEEDS[number])
     with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"pip install \"glassgrad\[train\]\""):
         run(read(lesson(number)))
 
@@ -342,6 +342,27 @@ def test_the_lesson_on_moving_weights_runs_without_torch_and_matplotlib_and_says
     assert all(theirs == ours for theirs, ours in equal)
     for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_language_model_shows_its_loss_and_its_attention_without_matplotlib(run, without):
+    pytest.importorskip("names")
+    without("matplotlib")
+    fresh = run(with_settings(read(lesson("14")), SMALLER["14"]))
+    curve, looks = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(curve)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    losses = [float(loss) for loss in re.findall(r"^step +\d+   (\S+)  █", text, re.M)]
+    assert len(losses) >= 10
+    assert losses[0] > 3.2 > 2.5 > losses[-1]
+    ((_, text),) = text_of(looks)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    _, *heads = text.split("\nhead ")
+    assert len(heads) == 4
+    for head in heads:
+        _, letters, *rows = head.rstrip("\n").splitlines()
+        assert [row.split()[0] for row in rows] == letters.split()
+        assert [len(row) for row in rows] == [4 + 2 * i + 1 for i in range(len(rows))], "never ahead"
+        assert rows[0].endswith("█"), "all the weight is on the first, which sees nothing else"
 
 
 @notebooks

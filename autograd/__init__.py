@@ -20,7 +20,7 @@ if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
 
 from .backward import grad, topological_order
 from .checking import GradientError, check_grads
-from .composed import log_softmax, softmax
+from .composed import log_softmax, softmax, take
 from .functional import hessian, hvp, jacobian
 from .operations import FUNCTIONS, group
 from .value import Value, enable_grad, is_grad_enabled, no_grad
@@ -29,7 +29,7 @@ from .value import Value, enable_grad, is_grad_enabled, no_grad
 _functions = {
     name: function
     for name, function in FUNCTIONS.items()
-    if name not in {"add", "sub", "mul", "div", "neg", "pow", "abs"}
+    if name not in {"add", "sub", "mul", "div", "neg", "pow", "abs", "take"}
 }
 globals().update(_functions)
 
@@ -106,6 +106,7 @@ __all__ = [
     "snapshot",
     "softmax",
     "steps",
+    "take",
     "topological_order",
     "watch",
     *_functions,

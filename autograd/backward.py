@@ -377,8 +377,8 @@ def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> lis
         lanes = range(len(primal)) if not isinstance(primal, float) else [None]
         for lane in lanes:
             alive = live[len(result)]
-            at_lane = (x[lane] if lane is not None and isinstance(x, list) else x for x in groups)
-            result.append(rule(ON_VALUES, g, node, *at_lane) if alive else None)
+            seen = groups if lane is None else op.at_lane(groups, lane)
+            result.append(rule(ON_VALUES, g, node, *seen) if alive else None)
     return result
 
 

@@ -53,6 +53,9 @@ class Witness(Protocol):
     def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
         """``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it."""
 
+    def selects(self, index: Value) -> bool:
+        """Whether the Value stands for an int, by which something is about to be selected."""
+
 
 #: Threads that record a function (compiler/trace.py), with their witness. Empty, as nearly always, it
 #: costs one look wherever a number is read.
@@ -339,6 +342,13 @@ class Value(metaclass=_Made):
         if witnesses:
             tell(self, "bool()")
         return bool(self._datum)
+
+    def __eq__(self, other: object) -> bool:
+        if witnesses and self._op is not None and self is not other and number(other) is not None:
+            tell(self, "==")
+        return NotImplemented  # then it goes by identity
+
+    __hash__ = object.__hash__
 
     def __lt__(self, other: Value | SupportsFloat) -> bool:
         y = other._datum if isinstance(other, Value) else number(other)

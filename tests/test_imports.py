@@ -24,14 +24,15 @@ LAYERS = [
     ["value"],
     ["operations"],
     ["backward"],
-    ["functional", "checking", "composed", "expression", "view", "compiler"],
+    ["functional", "composed"],
+    ["checking", "expression", "view", "compiler"],
     ["__init__"],
     ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 #: Between modules of one line.
-SIDEWAYS = {("checking", "functional")}
+SIDEWAYS: set[tuple[str, str]] = set()
 
 #: Inside a function, where a method of Value is written in terms of what comes later.
 UPWARD = {("value", "backward")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from operator import index
 from typing import Any
 
 from ..value import Value, number, short
@@ -45,7 +46,7 @@ def flatten(argument: Any, numbers: list[float]) -> Any:
         return "array", argument.shape
     x = number(argument)
     if x is not None:
-        numbers.append(x)
+        numbers.append(index(argument) if hasattr(argument, "__index__") else x)
         return NUMBER
     if any(
         hasattr(argument, name) for name in ("__iter__", "__len__", "__float__", "__complex__", "__array__")
@@ -79,11 +80,11 @@ def _is_array(argument: Any) -> bool:
     )
 
 
-def rebuild(argument: Any, make: Callable[[float], Any]) -> Any:
+def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
     """The argument with ``make(x)`` in the place of each of its numbers, in the order of :func:`flatten`."""
     kind = type(argument)
     if kind in _PLAIN:
-        return make(float(argument))
+        return make(argument)
     if kind is list or kind is tuple:
         return kind([rebuild(item, make) for item in argument])
     if kind is dict:
@@ -94,10 +95,11 @@ def rebuild(argument: Any, make: Callable[[float], Any]) -> Any:
         return kind(*[rebuild(item, make) for item in argument])
     if _is_array(argument):
         array = argument.astype(object)
-        array.ravel()[:] = [make(float(x)) for x in argument.ravel().tolist()]
+        array.ravel()[:] = [make(x) for x in argument.ravel().tolist()]
         return array
-    x = number(argument)
-    return argument if x is None else make(x)
+    if number(argument) is None:
+        return argument
+    return make(index(argument) if hasattr(argument, "__index__") else argument)
 
 
 def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:

@@ -70,7 +70,7 @@ class Plan:
         ]
 
 
-def _transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
+def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
     """The graph as a tape, one instruction a node and one for each time a constant is used."""
     tape = Tape()
     code, in_lane = tape.code, tape.in_lane
@@ -110,12 +110,18 @@ def _transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, i
     return tape, places[recording.output], guards
 
 
-def plan(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool = True) -> Plan:
-    """Transcribe, batch, derive, update and simplify."""
+def plan(
+    recording: Recording,
+    leaves: Sequence[Value],
+    update: Update | None,
+    batch: bool = True,
+    slopes: bool = True,
+) -> Plan:
+    """Transcribe, batch, derive if ``slopes``, update and simplify."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
-    tape, output, guards = _transcribe(recording, place)
+    tape, output, guards = transcribe(recording, place)
     passes = [("trace", len(tape.code))]
     notes: list[str] = []
     lanes = None
@@ -127,7 +133,7 @@ def plan(recording: Recording, leaves: Sequence[Value], update: Update | None, b
         tape,
         order,
         output,
-        gradient(tape, output, sources),
+        gradient(tape, output, sources) if slopes else [],
         guards,
         lanes=lanes,
         passes=passes,
@@ -141,14 +147,19 @@ def plan(recording: Recording, leaves: Sequence[Value], update: Update | None, b
             notes.append(f"the rule of the optimiser can't be recorded: {error}")
             result.moved, result.kept = [], []
         passes.append(("update", len(tape.code)))
-    tape, at = rewritten(tape, result.results())
+    return simplified(result)
+
+
+def simplified(result: Plan) -> Plan:
+    """Primitives written out, equal instructions entered once, and nothing that is not needed."""
+    tape, at = rewritten(result.tape, result.results())
     result.tape = tape
     result.loss = at[result.loss]
     result.gradients = [at[i] for i in result.gradients]
     result.guards = [*{(at[i], answer): None for i, answer in result.guards}]
     result.moved = [(k, at[i]) for k, i in result.moved]
     result.kept = [(k, at[i]) for k, i in result.kept]
-    passes.append(("expand", len(tape.code)))
+    result.passes.append(("expand", len(tape.code)))
     return result
 
 

@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import Any, NoReturn, SupportsFloat
 
 from ..backward import topological_order
+from ..primitives import ADD, MUL, NEG, SUB
 from ..value import Value, number, short, witnesses
 from .arguments import rebuild
 
@@ -38,20 +39,42 @@ class Untraceable(Exception):
 class Input(Value):
     """A number of the arguments, while the function is recorded."""
 
-    __slots__ = ("position",)
+    __slots__ = ("position", "whole")
 
     position: int
+    whole: bool
 
     def __init__(self, data: SupportsFloat, position: int) -> None:
         super().__init__(data)
         self.position = position
+        self.whole = type(data) is int
 
     def __index__(self) -> NoReturn:
         raise TraceError(
             f"{_where()}: a number of the arguments is used as an index or a count while the function is "
-            "compiled, and would be the same at every later call. Let the function close over it, or pass "
-            "what it selects"
+            "compiled, and would be the same at every later call. Select by take(values, index), which "
+            "reads the index at each call, or let the function close over the number"
         )
+
+    def __eq__(self, other: object) -> Any:
+        """As that of the number it stands for."""
+        if self is other:
+            return True
+        y = other._datum if isinstance(other, Input) else number(other)
+        if y is None:
+            return NotImplemented
+        answer = self._datum == y
+        if (witness := witnesses.get(get_ident())) is not None:
+            witness.compared("eq", self, other if isinstance(other, Input) else y, answer)
+        return answer
+
+    def __hash__(self) -> int:
+        if get_ident() in witnesses and _called_by_the_user():
+            raise TraceError(
+                f"{_where()}: a number of the arguments is looked up in a dict or a set while the function "
+                "is compiled, and would not be found. Select by take(values, index)"
+            )
+        return object.__hash__(self)
 
 
 class Held(Value):
@@ -78,6 +101,7 @@ _REMEDIES = {
     "detach()": "compute outside the function what no gradient is to flow through",
     "no_grad()": "leave it away: only what the function returns is differentiated",
     "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
+    "==": "compare by <= and >=, which are recorded as guards (== between Values goes by identity)",
     "copying": "copy it outside the function",
     "a compiled step": "call the function that was compiled instead",
 }
@@ -89,6 +113,12 @@ def _where() -> str:
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _called_by_the_user() -> bool:
+    """Whether the function that calls this one was called from a line of the user's, not from a library."""
+    caller = os.path.abspath(sys._getframe(2).f_code.co_filename)
+    return not caller.startswith(_NOT_THE_USERS)
 
 
 class Guard:
@@ -104,6 +134,23 @@ class _Witness:
     def __init__(self) -> None:
         self.guards: list[Guard] = []
         self.holds: list[Held] = []
+        self.indices: set[int] = set()
+
+    def selects(self, index: Value) -> bool:
+        """Whether it is made of whole numbers of the arguments, by + − · alone; they are remembered."""
+        made = topological_order(index)
+        for value in made:
+            if isinstance(value, Input):
+                whole = value.whole
+            elif value.primitive is None:
+                whole = False
+            else:
+                numbers = [x for x in value.operands if not isinstance(x, Value)]
+                whole = value.primitive in (ADD, SUB, MUL, NEG) and all(x.is_integer() for x in numbers)
+            if not whole:
+                return False
+        self.indices |= {value.position for value in made if isinstance(value, Input)}
+        return True
 
     def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
         self.holds.append(Held(operation, operands, answer))
@@ -123,9 +170,11 @@ class _Witness:
 class Recording:
     """What one run of the function left: its result, the comparisons, its nodes in topological order."""
 
-    def __init__(self, output: Value, guards: list[Guard], holds: list[Held]) -> None:
+    def __init__(self, output: Value, witness: _Witness) -> None:
         self.output = output
-        self.guards = guards
+        self.guards, holds = witness.guards, witness.holds
+        #: The arguments that select something, which must be ints.
+        self.indices = witness.indices
         seen: dict[Value, None] = {}
         for held in holds:  # as they were made, each after what it was made from
             for source in held.sources:
@@ -133,7 +182,7 @@ class Recording:
                     seen.update(dict.fromkeys(topological_order(source)))
             seen[held] = None
         seen.update(dict.fromkeys(topological_order(output)))
-        for guard in guards:
+        for guard in self.guards:
             for value in (guard.a, guard.b):
                 if isinstance(value, Value) and value not in seen:
                     seen.update(dict.fromkeys(topological_order(value)))
@@ -145,7 +194,7 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     """Run the function on Inputs in the place of the numbers of its arguments."""
     positions = iter(range(sys.maxsize))
 
-    def make(x: float) -> Input:
+    def make(x: SupportsFloat) -> Input:
         return Input(x, next(positions))
 
     inputs = [rebuild(a, make) for a in args]
@@ -156,7 +205,7 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
         output = function(*inputs, **named)
     finally:
         del witnesses[me]
-    return Recording(as_value(output), witness.guards, witness.holds)
+    return Recording(as_value(output), witness)
 
 
 def as_value(output: Any) -> Value:

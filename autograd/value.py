@@ -53,6 +53,9 @@ class Witness(Protocol):
     def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
         """``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it."""
 
+    def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]:
+        """``slopes`` are ∂output/∂input as graphs (or None), to be handed on in their place."""
+
     def selects(self, index: Value) -> bool:
         """Whether the Value stands for an int, by which something is about to be selected."""
 

@@ -85,9 +85,28 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
     def place_of(x: Value | float) -> int:
         return places[x] if isinstance(x, Value) else constant(x)
 
+    derived: dict[tuple[Value, tuple[Value, ...]], list[int]] = {}
+
+    def slope(output: Value, inputs: tuple[Value, ...], i: int) -> int:
+        """The backward pass is emitted for all the inputs at once, but for those that were computed.
+
+        What is computed passes nothing on to an input below it, so it has a pass of its own.
+        """
+        if inputs[i].primitive is not None:
+            inputs, i = (inputs[i],), 0
+        else:
+            i = sum(x.primitive is None for x in inputs[:i])
+            inputs = tuple([x for x in inputs if x.primitive is None])
+        if (output, inputs) not in derived:
+            found = gradient(tape, places[output], [places[x] for x in inputs])
+            derived[output, inputs] = found
+        return derived[output, inputs][i]
+
     for node in recording.nodes:
         op = node.primitive
-        if op is not None:
+        if node in recording.slopes:
+            places[node] = slope(*recording.slopes[node])
+        elif op is not None:
             operands = tuple([place_of(x) for x in node.operands])
             code.append((op.name, operands))
             in_lane.append(False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import get_ident
 from typing import Any, NoReturn, SupportsFloat
 
@@ -102,6 +102,8 @@ _REMEDIES = {
     "no_grad()": "leave it away: only what the function returns is differentiated",
     "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
     "==": "compare by <= and >=, which are recorded as guards (== between Values goes by identity)",
+    "jacobian(), hessian() or hvp()": "take the slopes by grad(…, create_graph=True), or call the .hessian "
+    "and .hvp of what compile() gives",
     "copying": "copy it outside the function",
     "a compiled step": "call the function that was compiled instead",
 }
@@ -121,6 +123,10 @@ def _called_by_the_user() -> bool:
     return not caller.startswith(_NOT_THE_USERS)
 
 
+#: For each Value that is a derivative: of what, by what, and by which of these.
+Slopes = dict[Value, tuple[Value, tuple[Value, ...], int]]
+
+
 class Guard:
     """A comparison of two numbers, and the answer by which the function went on."""
 
@@ -135,6 +141,16 @@ class _Witness:
         self.guards: list[Guard] = []
         self.holds: list[Held] = []
         self.indices: set[int] = set()
+        self.slopes: Slopes = {}
+
+    def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]:
+        """Each slope as a Value of its own, of which it is known what it is the derivative of.
+
+        A program emits the backward pass there; the graph that the rules left holds for these numbers.
+        """
+        found = [None if slope is None else slope * 1.0 for slope in slopes]
+        self.slopes |= {x: (output, (*inputs,), i) for i, x in enumerate(found) if x is not None}
+        return found
 
     def selects(self, index: Value) -> bool:
         """Whether it is made of whole numbers of the arguments, by + − · alone; they are remembered."""
@@ -172,22 +188,43 @@ class Recording:
 
     def __init__(self, output: Value, witness: _Witness) -> None:
         self.output = output
-        self.guards, holds = witness.guards, witness.holds
+        self.guards = witness.guards
         #: The arguments that select something, which must be ints.
         self.indices = witness.indices
-        seen: dict[Value, None] = {}
-        for held in holds:  # as they were made, each after what it was made from
-            for source in held.sources:
-                if source not in seen:
-                    seen.update(dict.fromkeys(topological_order(source)))
-            seen[held] = None
-        seen.update(dict.fromkeys(topological_order(output)))
-        for guard in self.guards:
-            for value in (guard.a, guard.b):
-                if isinstance(value, Value) and value not in seen:
-                    seen.update(dict.fromkeys(topological_order(value)))
-        self.nodes = [*seen]
+        self.slopes = witness.slopes
+        compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
+        self.nodes = _in_order([*witness.holds, output, *compared], self.slopes)
         self.place = {node: i for i, node in enumerate(self.nodes)}
+
+
+def _in_order(roots: Sequence[Value], slopes: Slopes) -> list[Value]:
+    """What the roots are made from, operands before results: as topological_order(), for a recording."""
+    order: dict[Value, None] = {}
+    for root in roots:
+        if root in order:
+            continue
+        seen = {root}
+        stack = [(root, _made_from(root, slopes))]
+        while stack:
+            node, operands = stack[-1]
+            for operand in operands:
+                if operand not in seen and operand not in order:
+                    seen.add(operand)
+                    stack.append((operand, _made_from(operand, slopes)))
+                    break
+            else:
+                order[node] = None
+                stack.pop()
+    return [*order]
+
+
+def _made_from(node: Value, slopes: Slopes) -> Iterator[Value]:
+    if node in slopes:
+        output, inputs, _ = slopes[node]
+        return iter((output, *inputs))
+    if isinstance(node, Held):
+        return iter(node.sources)
+    return (operand for operand in node.operands if isinstance(operand, Value))
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
@@ -257,7 +294,11 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
 def _check_same(a: Value, b: Value, first: Recording, second: Recording) -> None:
     if a.primitive is not b.primitive or type(a) is not type(b):
         raise Untraceable("run twice on the same arguments it did different things")
-    if isinstance(a, Input) and isinstance(b, Input):
+    if a in first.slopes or b in second.slopes:
+        (u, us, i), (v, vs, j) = (r.slopes.get(x, (x, (), -1)) for r, x in ((first, a), (second, b)))
+        if i != j or not _same_operands((u, *us), (v, *vs), first, second):
+            raise Untraceable("run twice on the same arguments it took other gradients")
+    elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
             raise Untraceable("run twice on the same arguments it used them differently")
     elif isinstance(a, Held) and isinstance(b, Held):

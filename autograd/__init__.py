@@ -23,7 +23,7 @@ from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax, take
 from .functional import hessian, hvp, jacobian
 from .operations import FUNCTIONS, group
-from .value import Value, enable_grad, is_grad_enabled, no_grad
+from .value import Value, enable_grad, is_grad_enabled, no_grad, not_compiled
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {
@@ -102,6 +102,7 @@ __all__ = [
     "jacobian",
     "log_softmax",
     "no_grad",
+    "not_compiled",
     "show",
     "snapshot",
     "softmax",

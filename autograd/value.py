@@ -47,6 +47,9 @@ class Witness(Protocol):
     def left(self, value: Value | None, how: str) -> None:
         """A number is about to be read or written outside the graph, as by ``.data``."""
 
+    def refused(self, why: str) -> None:
+        """What comes next can't be recorded."""
+
     def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
         """``operation``, "lt" or "le", of the two numbers gave ``answer``, and may decide a branch."""
 
@@ -69,6 +72,16 @@ def tell(value: Value | None, how: str) -> None:
     """Tell the witness of this thread, if it has one, that a number leaves the graph."""
     if (witness := witnesses.get(get_ident())) is not None:
         witness.left(value, how)
+
+
+def not_compiled(why: str) -> None:
+    """Say that what comes next can't be recorded: a function that does it runs as it is, and is told why.
+
+    For a layer that draws random numbers or writes something down; it does nothing but inside a function
+    that :func:`compile` records. Call it before the first draw, so that no draw is lost.
+    """
+    if (witness := witnesses.get(get_ident())) is not None:
+        witness.refused(why)
 
 
 def _compared(operation: str, a: Value | float, b: Value | float, answer: bool) -> bool:
@@ -299,8 +312,8 @@ class Value(metaclass=_Made):
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows back."""
-        if witnesses:
-            tell(self, "detach()")
+        if witnesses and (witness := witnesses.get(get_ident())) is not None:
+            return witness.held("largest", [self], self._datum)  # the largest of one
         return Value(self._datum)
 
     def zero_grad(self) -> None:

@@ -10,6 +10,8 @@ from typing import Any, SupportsFloat
 import autograd
 from autograd import Value, take
 
+from .layers import real
+
 #: What is predicted or wanted: for each sample a number, or a row of them where there are several outputs.
 Numbers = Sequence[Value | SupportsFloat] | Sequence[Sequence[Value | SupportsFloat]]
 
@@ -49,9 +51,7 @@ def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
         if type(p) is not Value and _is_row(p) and _is_row(t):
             pairs += _pairs(p, t)
         else:
-            pairs.append(
-                (p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else Value(t).data)
-            )
+            pairs.append((p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else real(t)))
     return pairs
 
 

@@ -98,7 +98,6 @@ _REMEDIES = {
     "formatting": "print after the call, from what it returns",
     "writing .data": "write it outside the function",
     "backward()": "return the loss: the compiled step differentiates it",
-    "detach()": "compute outside the function what no gradient is to flow through",
     "no_grad()": "leave it away: only what the function returns is differentiated",
     "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
     "==": "compare by <= and >=, which are recorded as guards (== between Values goes by identity)",
@@ -178,6 +177,9 @@ class _Witness:
             f"{_where()}: {what} while the function is compiled would make a constant of a number that may "
             f"change from call to call: {_REMEDIES[how]}"
         )
+
+    def refused(self, why: str) -> None:
+        raise Untraceable(why)
 
     def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
         self.guards.append(Guard(operation, a, b, answer))

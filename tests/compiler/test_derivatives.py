@@ -72,7 +72,7 @@ def test_random_functions(block: int, backend: str) -> None:
             expected = function(*map(Value, at))
             flat = [x for row in hessian(function, at) for x in row]
             size = max((abs(x) for x in flat if math.isfinite(x)), default=0.0)
-            like = dict(rel=1e-7, abs=1e-9 * max(1.0, size), nan_ok=True)
+            like: Any = {"rel": 1e-7, "abs": 1e-9 * max(1.0, size), "nan_ok": True}
             assert f.value(*map(float, at)) == pytest.approx(expected.data, **like), seed
             assert value == pytest.approx(expected.data, **like), seed
             assert slopes == pytest.approx(jacobian(function, at), **like), seed
@@ -250,3 +250,14 @@ def test_against_pytorch(backend: str) -> None:
         value, ours_slopes = f.value_and_grad(at)
         assert value == pytest.approx(theirs(point).item(), rel=1e-12)
         assert ours_slopes == pytest.approx(slopes.tolist(), rel=1e-10)
+
+
+@each_backend
+def test_detach_cuts_the_way_back_and_the_number_goes_on(backend: str) -> None:
+    w = Value(2.0)
+    step = compile(lambda x: (w * x).detach() * w + w.detach() * 3.0, backend=backend)
+    for number, x in [(2.0, 5.0), (2.0, 1.0), (3.0, 4.0), (-1.0, 2.0), (0.5, 2.0)]:
+        w.data = number
+        assert step(x) == number * x * number + 3.0 * number
+        assert w.grad == number * x  # not 2·w·x
+    assert not step.fallbacks

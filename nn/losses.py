@@ -149,7 +149,7 @@ def cross_entropy(
     0.69314718056
 
     A target may also be a row of probabilities, one for each class, as in PyTorch: then each −log softmax
-    counts by its probability. (An index is a constant to ``autograd.compile``; probabilities may change.)
+    counts by its probability.
 
     Computed as logsumexp(logits − logit of the class), which overflows for no logits and, as only their
     differences enter, keeps its digits wherever they are.

@@ -32,9 +32,9 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 #: Between modules of one line.
-SIDEWAYS: set[tuple[str, str]] = set()
+SIDEWAYS = {("compiler", "view")}
 
-#: Inside a function, where a method of Value is written in terms of what comes later.
+#: Inside a function, where a method is written in terms of what comes later.
 UPWARD = {("value", "backward")}
 
 ROOT = Path(autograd.__file__).parent

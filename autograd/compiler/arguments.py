@@ -141,3 +141,26 @@ def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
 
 
 _STATIC = {float, int, bool, str}
+
+
+def described(shape: Any) -> str:
+    """A shape in words.
+
+    >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], [])), described(flatten([1.0], [])), described(NUMBER)
+    ('a list of 2 lists of 2', 'a list of 1', 'a number')
+    """
+    if shape == NUMBER:
+        return "a number"
+    if not isinstance(shape, tuple) or not shape:
+        return f"{shape!r}"
+    kind, *rest = shape
+    if kind == "array":
+        return f"an array of shape {rest[0]}"
+    if kind is list or kind is tuple:
+        if len(rest) == 3:
+            return f"a {kind.__name__} of {rest[0]} {rest[1].__name__}s of {rest[2]}"
+        return f"a {kind.__name__} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}"
+    if kind in (str, bool):
+        return repr(rest[0])
+    known = {dict: "a dict", Value: "another Value", object: "another object"}
+    return known.get(kind) or f"a {kind.__name__}"

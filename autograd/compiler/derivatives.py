@@ -13,6 +13,7 @@ from ..operations import FUNCTIONS
 from ..value import Value, enable_grad
 from .audit import Reference
 from .derive import gradient
+from .listing import stage
 from .plan import Plan, plan, simplified, transcribe
 from .python_backend import Outcome
 from .replay import Call, Replay
@@ -28,6 +29,7 @@ class Derivative(Replay):
     ) -> None:
         super().__init__(function, name, backend, told)
         self.kind = kind
+        self.what = f"the {kind}"
         self._width = 0
 
     def at(
@@ -55,10 +57,10 @@ class Derivative(Replay):
         if self.kind == "value":
             return plan(recording, leaves, None, batch=self.backend != "python", slopes=False)
         tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
-        passes = [("trace", len(tape.code))]
+        stages = [stage("trace", tape, leaves, {output: "out"})]
         inputs = [tape.source("input", i) for i in range(self._width)]
         found = gradient(tape, output, inputs)
-        passes.append(("backward", len(tape.code)))
+        stages.append(stage("backward", tape, leaves, {output: "out"}, stages[-1].size))
         if self.kind == "hessian":
             found = [place for slope in found for place in gradient(tape, slope, inputs)]
         elif self.kind == "hvp":
@@ -66,8 +68,8 @@ class Derivative(Replay):
             along = Meaning(tape, expand=False).apply("dot", [tape.handle(i) for i in found], v, 0.0)
             found = gradient(tape, along.place, inputs)
         if self.kind != "value_and_grad":
-            passes.append(("again", len(tape.code)))
-        return simplified(Plan(tape, leaves, output, found, guards, passes=passes))
+            stages.append(stage("again", tape, leaves, {output: "out"}, stages[-1].size))
+        return simplified(Plan(tape, leaves, output, found, guards, stages=stages))
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """The same by grad() on the function's graph."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..value import Value
 from .batch import Lanes, into_lanes
 from .derive import gradient
+from .listing import Stage, stage
 from .tape import Handle, Tape, needed, rewritten
 from .trace import Held, Input, Recording
 
@@ -55,9 +56,18 @@ class Plan:
     #: For each number of state that is kept: its number among all, and its new value.
     kept: list[tuple[int, int]] = field(default_factory=list)
     lanes: Lanes | None = None
-    #: What each pass left: its name and how many instructions.
-    passes: list[tuple[str, int]] = field(default_factory=list)
+    #: What each pass left.
+    stages: list[Stage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def passes(self) -> list[tuple[str, int]]:
+        """The passes and how many instructions each left."""
+        return [(stage.name, stage.size) for stage in self.stages]
+
+    def keep(self, name: str, since: int = 0) -> None:
+        """Keep what a pass has left, for people to read."""
+        self.stages.append(stage(name, self.tape, self.leaves, {self.loss: "out"}, since))
 
     def results(self) -> list[int]:
         """The instructions whose numbers are wanted."""
@@ -141,12 +151,13 @@ def plan(
     order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
     tape, output, guards = transcribe(recording, place)
-    passes = [("trace", len(tape.code))]
+    stages = [stage("trace", tape, order, {output: "out"})]
     notes: list[str] = []
     lanes = None
     if batch:
         tape, output, guards, lanes = into_lanes(tape, output, guards, notes)
-        passes.append(("batch", len(tape.code)))
+        if lanes is not None:
+            stages.append(stage("batch", tape, order, {output: "out"}))
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
@@ -155,17 +166,18 @@ def plan(
         gradient(tape, output, sources) if slopes else [],
         guards,
         lanes=lanes,
-        passes=passes,
+        stages=stages,
         notes=notes,
     )
-    passes.append(("backward", len(tape.code)))
+    if slopes:
+        result.keep("backward", since=stages[-1].size)
     if update is not None:
         try:
             _emit_update(result, update)
         except TypeError as error:  # a condition on a number of the program, or a function of floats alone
             notes.append(f"the rule of the optimiser can't be recorded: {error}")
             result.moved, result.kept = [], []
-        passes.append(("update", len(tape.code)))
+        result.keep("update", since=result.stages[-1].size)
     return simplified(result)
 
 
@@ -178,7 +190,7 @@ def simplified(result: Plan) -> Plan:
     result.guards = [*{(at[i], answer): None for i, answer in result.guards}]
     result.moved = [(k, at[i]) for k, i in result.moved]
     result.kept = [(k, at[i]) for k, i in result.kept]
-    result.passes.append(("expand", len(tape.code)))
+    result.keep("expand")
     return result
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsFloat
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
 from ..value import Value, enable_grad, short
 from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
+from .explaining import explained, picture
 from .plan import Optimizer, Plan, Update, plan
 from .python_backend import Numbers, Outcome
 from .replay import Call, CompileWarning, Program, Replay
 from .trace import Recording, as_value
+
+if TYPE_CHECKING:
+    from ..view.graph import Picture
 
 __all__ = ["CompileWarning", "CompiledStep", "compile"]
 
 
 class Step(Replay):
     """The loss, its gradients on the leaves, and the optimiser's update."""
+
+    what = "the step"
 
     def __init__(
         self,
@@ -196,23 +202,32 @@ class CompiledStep:
         """
         return self._other("hvp").at(at, v).gradients
 
-    def explain(self, lines: int = 24) -> str:
-        """What was recorded, what each pass left of it, its first instructions, and what fell back."""
-        programs = [p for r in self._replays() for variants in r.programs.values() for p in variants]
+    # What it is -----------------------------------------------------------------------------------
+
+    def explain(self, lines: int = 12) -> str:
+        """What each pass made of the function, and why: the first ``lines`` instructions of every pass.
+
+        And what was recorded anew, what runs as it is, and the cause of each.
+        """
         told: list[str] = []
-        for number_of, program in enumerate(programs, 1):
-            made = program.plan
-            runs = program.runner.name
-            why = self.why if runs == self.backend else f"{self.backend} is slower on a deep and narrow one"
-            told.append(f"program {number_of} of {self._name}, run by {runs} ({why})")
-            told += [f"  {note}" for note in made.notes]
-            told += [f"  {name:9}{count:9,} instructions" for name, count in made.passes]
-            told.append(f"  {len(made.guards)} guards, {len(made.leaves)} leaves, {program.calls} calls")
-            shown = range(min(lines, len(made.tape.code)))
-            told += [f"    {line}" for line in made.tape.lines(shown)]
-            if len(made.tape.code) > lines:
-                told.append(f"    … and {len(made.tape.code) - lines:,} more")
+        for replay in self._replays():
+            for number_of, (program, cause) in enumerate(replay.made, 1):
+                runs = program.runner.name
+                why = (
+                    self.why if runs == self.backend else f"{self.backend} is slower on a deep and narrow one"
+                )
+                told.append(
+                    f"{replay.what} of {self._name}, program {number_of} ({cause}), run by {runs} ({why})"
+                )
+                told += explained(program, lines)
         return "\n".join(told + self.fallbacks) or "nothing is recorded before the first call"
+
+    def picture(self, limit: int | None) -> Picture:
+        """The last program that was recorded, for :func:`draw`."""
+        made = [program for replay in self._replays() for program, _ in replay.made]
+        if not made:
+            raise ValueError(f"{self!r} has nothing to draw before its first call, which records it")
+        return picture(made[-1], limit)
 
 
 def compile(

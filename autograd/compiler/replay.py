@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -13,10 +14,11 @@ from typing import Any
 
 from ..backward import topological_order
 from ..value import Value, enable_grad, number, tell, witnesses
-from .arguments import flatten, surroundings
+from .arguments import described, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
 from .plan import Plan
+from .progress import Progress
 from .python_backend import Numbers, Outcome, Runner
 from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, record
 
@@ -26,6 +28,9 @@ MOST_VARIANTS = 4
 MANY_RECORDINGS = 32
 #: So many programs were dropped for disagreeing with eager, and no more are made.
 MOST_DROPPED = 3
+
+#: Tells at level INFO whenever a function is recorded anew, and why.
+LOG = logging.getLogger("autograd.compiler")
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -45,6 +50,7 @@ class Program:
         self.calls = 0
         self.read = read  # the leaves the result depends on, not only a guard
         self.indices = recording.indices  # the arguments that select something
+        self.key = call.key
         # What the shape knows by its identity must not be freed and another made there.
         self.kept = [call.args, call.kwargs]
 
@@ -72,12 +78,17 @@ class Replay(ABC):
     What is computed (a step, a Hessian) and what becomes of it a subclass says.
     """
 
+    #: What it is called.
+    what = ""
+
     def __init__(self, function: Callable[..., Any], name: str, backend: str, told: list[str]) -> None:
         self.function = function
         self.name = name
         self.backend = backend
         self.told = told
         self.programs: dict[Any, list[Program]] = {}
+        #: The programs there are, in order, and why each was made.
+        self.made: list[tuple[Program, str]] = []
         self._as_is: dict[Any, str] = {}
         self._dropped = 0
         self._recorded = 0
@@ -141,7 +152,7 @@ class Replay(ABC):
             calls = program.calls + 1
             audited = calls & (calls - 1) == 0  # call 1, 2, 4, 8, …
             numbers = self.numbers(program.plan, call)
-            outcome = program.runner.run(1 if audited else self.at_once(steps, program.plan), numbers)
+            outcome = self._run(1 if audited else self.at_once(steps, program.plan), program, numbers)
             if not outcome.losses:
                 continue
             program.calls = calls
@@ -155,13 +166,25 @@ class Replay(ABC):
             )
             return self._as_it_is(call)
         try:
-            variants.append(self._make(call))
+            cause = self._cause(call)
+            with Progress(self.name) as progress:
+                variants.append(self._make(call, progress))
+            self.made.append((variants[-1], cause))
+            if len(self.made) > 1:
+                LOG.info("compile(%s): recorded anew: %s", self.name, cause)
         except Untraceable as reason:
             outcome = self._as_it_is(call)  # first: what the function itself raises is the user's
             self._as_is[call.key] = str(reason)
             self.warn(f"runs as it is: {reason}")
             return outcome
         return self._advance(steps, call)
+
+    def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
+        if program.calls:
+            return program.runner.run(steps, numbers)
+        with Progress(self.name) as progress:  # numba may have to compile its interpreter
+            progress.at(f"{program.runner.name} gets ready")
+            return program.runner.run(steps, numbers)
 
     def _as_it_is(self, call: Call) -> Outcome:
         reference = self.eager(call, ())
@@ -175,6 +198,7 @@ class Replay(ABC):
             reference.check(outcome, program.read, "float64")
         except Disagreement as difference:
             self.programs.clear()  # what changed outside may be a constant of every program
+            self.made.clear()
             self._dropped += 1
             last = program.calls // 2
             since = f"; calls since number {last} may have been wrong" if last else ""
@@ -193,8 +217,9 @@ class Replay(ABC):
 
     # Making programs ------------------------------------------------------------------------------
 
-    def _make(self, call: Call) -> Program:
+    def _make(self, call: Call, progress: Progress) -> Program:
         def recording() -> Recording:
+            progress.at("recording")
             with enable_grad():
                 return record(self.function, call.args, call.kwargs)
 
@@ -205,6 +230,7 @@ class Replay(ABC):
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error
         leaves = live_leaves(first, second)
+        progress.at(f"{len(first.nodes):,} Values recorded, the backward pass is emitted")
         made = self.plan(first, leaves)
         self._recorded += 1
         if self._recorded == MANY_RECORDINGS:
@@ -214,8 +240,23 @@ class Replay(ABC):
             )
         live = set(leaves)
         read = {value for value in topological_order(first.output) if value in live}
+        progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
         runner = ready(made, self.backend, self.numbers(made, call))
         return Program(made, runner, read, first, call)
+
+    def _cause(self, call: Call) -> str:
+        """Why there is no program yet for such a call."""
+        if self._recorded == 0:
+            return "for the first call"
+        if not self.made:
+            return "for something outside changed"
+        if self.programs[call.key]:
+            return "for a comparison went the other way"
+        before = self.made[-1][0].key
+        for i, (now, then) in enumerate(zip(call.key, before)):
+            if now != then and i < len(call.args):
+                return f"for argument {i + 1} is {described(now)}, not {described(then)}"
+        return "for other arguments, or something outside changed"
 
     def warn(self, what: str) -> None:
         """Tell it once."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import marshal
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import index
+from struct import error, pack
 from typing import Any
 
 from ..value import Value, number, short
@@ -15,11 +18,40 @@ NUMBER = "number"
 _PLAIN = {float, int}
 
 
-def flatten(argument: Any, numbers: list[float]) -> Any:
+class Flat(list[float]):
+    """The numbers of the arguments; ``plain`` if all were Python's own, in its own lists."""
+
+    plain = True
+
+
+def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+    """Bytes that another call has only if its arguments are the same to the last bit and type.
+
+    That holds for what :class:`Flat` calls plain, of which ``marshal`` writes type, length and
+    number, in a fifth of the time it takes to look. None where it cannot.
+    """
+    try:
+        everything: Any = args, kwargs
+        return marshal.dumps(everything, 2)  # 3 and later write what is shared once, which differs
+    except ValueError:
+        return None
+
+
+def as_floats(numbers: Sequence[float]) -> array[float]:
+    """The numbers as float64, one after another."""
+    found = array("d")
+    try:
+        found.frombytes(pack(f"{len(numbers)}d", *numbers))
+    except error:  # an int beyond the floats, which is an infinity
+        found.extend([number(x) or 0.0 for x in numbers])
+    return found
+
+
+def flatten(argument: Any, numbers: Flat) -> Any:
     """Append the numbers of an argument to ``numbers``; the shape around them is returned.
 
-    >>> numbers = []
-    >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], [])
+    >>> numbers = Flat()
+    >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], Flat())
     True
     >>> numbers
     [1.0, 2, 3.0, 4.0]
@@ -40,7 +72,9 @@ def flatten(argument: Any, numbers: list[float]) -> Any:
     if argument is None or kind is str or kind is bool:
         return kind, argument
     if isinstance(argument, tuple) and hasattr(argument, "_fields"):
+        numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
+    numbers.plain = False
     if _is_array(argument):
         numbers.extend(argument.ravel().tolist())
         return "array", argument.shape
@@ -58,7 +92,7 @@ def flatten(argument: Any, numbers: list[float]) -> Any:
     return object, id(argument)
 
 
-def _flatten_sequence(kind: type, items: Any, numbers: list[float]) -> Any:
+def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
     kinds = {*map(type, items)}
     if kinds <= _PLAIN:
         numbers.extend(items)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
 
+from .arguments import as_floats
 from ..functional import _gradient, _leaves, _scalar
 from ..operations import FUNCTIONS
 from ..value import Value, enable_grad
@@ -44,7 +45,7 @@ class Derivative(Replay):
                 raise ValueError(
                     f"the vector has {len(along)} elements but the point has {len(at)}; give as many of each"
                 )
-            call.numbers.extend(along)
+            call.numbers = call.numbers + as_floats(along)  # those of the arguments are kept
         (outcome,) = self.take(1, call)
         return outcome
 

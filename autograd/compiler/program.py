@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
 from ..value import Value, enable_grad, short
+from .arguments import as_floats
 from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
@@ -73,7 +75,7 @@ class Step(Replay):
         if plan.moved and hasattr(optimizer, "lr"):
             found.settings.append(optimizer.lr)
         if plan.kept:
-            found.state.extend([x for row in optimizer.state for x in row])
+            found.state = as_floats([*chain.from_iterable(optimizer.state)])
         return found
 
     def at_once(self, steps: int, plan: Plan) -> int:
@@ -82,18 +84,20 @@ class Step(Replay):
 
     def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         """Write gradients and moved parameters back."""
-        leaves = program.plan.leaves
-        for leaf, g in zip(leaves, outcome.gradients):
-            leaf._grad = g
+        leaves, gradients = program.plan.leaves, outcome.gradients
         optimizer: Any = self.optimizer
-        if program.plan.moved:
-            moved = numbers.leaves.tolist()
-            for k, _ in program.plan.moved:
-                leaves[k]._datum = moved[k]
+        moving = len(program.plan.moved)  # the parameters, which are the first leaves
+        for leaf, x, g in zip(leaves, numbers.leaves[:moving].tolist(), gradients):
+            leaf._datum = x
+            leaf._grad = g
+        for leaf, g in zip(leaves[moving:], gradients[moving:]):
+            leaf._grad = g
+        if moving:
             if program.plan.kept:
-                state = iter(numbers.state)
-                for row in optimizer.state:
-                    row[:] = [next(state) for _ in row]
+                state = iter(numbers.state.tolist())
+                width = len(optimizer.state[0])
+                for row, new in zip(optimizer.state, zip(*[state] * width)):
+                    row[:] = new
         elif optimizer is not None:
             optimizer.step()
 

@@ -13,6 +13,7 @@ from typing import Any
 from .fuse import Fused, Sop, fuse, operands_of
 from .layout import Layout
 from .plan import Plan
+from .schedule import AFTER, BLOCKS, SETTLED, Schedule
 from .tape import SOURCES
 
 #: The first number of an instruction.
@@ -30,10 +31,6 @@ NUMBER_OF = {name: i for i, name in enumerate(FUNCTIONS)}
 BLOCK, VECTOR = 128, 16
 #: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
 FEW, SHALLOW = 4, 3
-#: Sections of a program: what depends on arguments alone, what changes from step to step, what is done
-#: for each block of lanes, and what comes after.
-SETTLED, BEFORE, BLOCKS, AFTER = range(4)
-
 #: Until all is laid out: addresses from here on are those of rows, of room for columns, and of inputs.
 _ROWS, _ROOM, _WHOLE = 1 << 40, 1 << 41, 1 << 42
 
@@ -47,9 +44,9 @@ class Machine:
         self.fused: Fused = fuse(plan)
         self.in_lane = plan.tape.in_lane
         self.lanes = plan.lanes.width if plan.lanes else 1
-        self.section: dict[int, int] = {}
-        self.level: dict[int, int] = {}
-        self.block = min(self.lanes, BLOCK) if self._sections() else self.lanes
+        schedule = Schedule(plan, self.fused)
+        self.section, self.level = schedule.section, schedule.level
+        self.block = min(self.lanes, BLOCK) if schedule.parted else self.lanes
         self.stride = -(-self.block // VECTOR) * VECTOR
         self.whole = -(-self.lanes // VECTOR) * VECTOR
         self.words = layout.outside
@@ -75,29 +72,6 @@ class Machine:
         self._lower()
 
     # What goes together ---------------------------------------------------------------------------
-
-    def _sections(self) -> bool:
-        """Where each instruction belongs, and whether that allows for lanes block by block."""
-        tape, sops = self.plan.tape, self.fused.sops
-        parted = True
-        for i in self.fused.order:
-            operation, _ = tape.code[i]
-            if operation in SOURCES:
-                self.level[i] = 0
-                self.section[i] = SETTLED if operation in ("const", "input") else BEFORE
-                continue
-            operands = operands_of(tape, sops, i)
-            self.level[i] = 1 + max((self.level[o] for o in operands), default=0)
-            if tape.in_lane[i] or any(tape.in_lane[o] for o in operands):
-                self.section[i] = BLOCKS
-                parted &= not any(self.section[o] == AFTER for o in operands)
-                parted &= all(tape.in_lane[o] or self.section[o] != BLOCKS for o in operands)
-            else:
-                after = max((self.section[o] for o in operands), default=SETTLED)
-                self.section[i] = AFTER if after == BLOCKS else after
-        if not parted:
-            self.section = {i: min(s, BEFORE) for i, s in self.section.items()}
-        return parted
 
     def _units(self) -> list[tuple[str, list[int], Any]]:
         """Like instructions of one level, in order: a kind, the members, and how they are alike."""

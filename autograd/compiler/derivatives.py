@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
 
-from .arguments import as_floats
 from ..functional import _gradient, _leaves, _scalar
 from ..operations import FUNCTIONS
 from ..value import Value, enable_grad
+from .arguments import as_floats
 from .audit import Reference
 from .derive import gradient
 from .listing import stage

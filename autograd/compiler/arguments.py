@@ -180,7 +180,7 @@ _STATIC = {float, int, bool, str}
 def described(shape: Any) -> str:
     """A shape in words.
 
-    >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], [])), described(flatten([1.0], [])), described(NUMBER)
+    >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], Flat())), described(flatten([1.0], Flat())), described(NUMBER)
     ('a list of 2 lists of 2', 'a list of 1', 'a number')
     """
     if shape == NUMBER:

@@ -83,9 +83,12 @@ class NumpyRunner:
         self.settled: list[tuple[Any, tuple[Any, ...]]] = []
         self.calls: list[tuple[Any, tuple[Any, ...]]] = []
         for settled, key, members in groups:
-            if not settled and not self.settled:
-                self.settled, self.calls = self.calls, []
-            self._emit(key, members)
+            if settled:
+                self._emit(key, members)
+        self.settled, self.calls = self.calls, []
+        for settled, key, members in groups:
+            if not settled:
+                self._emit(key, members)
         self.read: array[float] | None = None
         self._results()
 

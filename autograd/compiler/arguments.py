@@ -180,8 +180,8 @@ _STATIC = {float, int, bool, str}
 def described(shape: Any) -> str:
     """A shape in words.
 
-    >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], Flat())), described(flatten([1.0], Flat())), described(NUMBER)
-    ('a list of 2 lists of 2', 'a list of 1', 'a number')
+    >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], Flat())), described(flatten((1.0,), Flat()))
+    ('a list of 2 lists of 2', 'a tuple of 1')
     """
     if shape == NUMBER:
         return "a number"

@@ -26,9 +26,9 @@ class Derivative(Replay):
     """``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
 
     def __init__(
-        self, function: Callable[..., Any], name: str, backend: str, told: list[str], kind: str
+        self, function: Callable[..., Any], name: str, backend: str, dtype: str, told: list[str], kind: str
     ) -> None:
-        super().__init__(function, name, backend, told)
+        super().__init__(function, name, backend, dtype, told)
         self.kind = kind
         self.what = f"the {kind}"
         self._width = 0

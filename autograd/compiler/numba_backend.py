@@ -40,7 +40,7 @@ class NumbaRunner:
         self.lanes, self.block = machine.lanes, machine.block
         self.program = machine.program(np)
         self.sections = np.array(machine.sections, dtype=np.int64)
-        self.memory = np.zeros(machine.size)
+        self.memory = np.zeros(machine.size, layout.dtype)
         for place, x in machine.constants.values():
             self.memory[place] = x
         for row, place in machine.filled:
@@ -53,13 +53,13 @@ class NumbaRunner:
         targets = [(layout.word("leaf", k), word[i]) for k, i in plan.moved]
         targets += [(layout.word("state", k), word[i]) for k, i in plan.kept]
         self.moves = np.array([*_runs(targets)], dtype=np.int64).ravel()
-        self.buffer = np.zeros(len(targets))
+        self.buffer = np.zeros(len(targets), layout.dtype)
         slopes = enumerate(word[i] for i in plan.gradients)
         self.slopes = np.array([(start, n) for _, start, n in _runs(slopes)], dtype=np.int64).ravel()
         self.gradients = np.zeros(len(plan.gradients))
-        self.factors = np.zeros(machine.deepest)
+        self.factors = np.zeros(machine.deepest, layout.dtype)
         self.loss = word[plan.loss]
-        self.inputs = InputRows(plan, np, machine.whole)
+        self.inputs = InputRows(plan, np, layout.dtype, machine.whole)
         first = machine.inputs_at
         self.input_rows = self.memory[first : first + self.inputs.count * machine.whole]
         self.input_rows = self.input_rows.reshape(self.inputs.count, machine.whole)
@@ -68,18 +68,12 @@ class NumbaRunner:
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
         np, layout, memory = self.np, self.layout, self.memory
-        at = 0
-        for kind in (numbers.leaves, numbers.state, numbers.settings):
-            if kind:
-                memory[at : at + len(kind)] = np.frombuffer(kind)
-                at += len(kind)
         again = numbers.inputs is self.read  # the very array, which is there as it was read
-        if not again:
-            inputs = memory[at : at + layout.inputs]
-            if layout.inputs:
-                inputs[:] = np.frombuffer(numbers.inputs)
-            if self.inputs.count:
-                self.inputs.fill(self.input_rows, inputs)
+        if layout.dtype == "float64":
+            self._load(numbers, again)
+        else:
+            with np.errstate(over="ignore"):  # a number beyond float32 is an infinity
+                self._load(numbers, again)
         losses = np.empty(steps)
         taken = self.step(
             self.program, memory, self.sections, self.lanes, self.block, again, steps,
@@ -90,10 +84,24 @@ class NumbaRunner:
             raise RuntimeError("the program has an operation the interpreter does not know")
         self.read = numbers.inputs if taken else None  # a guard on arguments alone is asked again
         if taken and len(self.moves):
-            now = memory[: layout.leaves + layout.state].tobytes()
+            now = memory[: layout.leaves + layout.state].astype(float).tobytes()
             numbers.leaves = array("d", now[: 8 * layout.leaves])
             numbers.state = array("d", now[8 * layout.leaves :])
         return Outcome(losses[:taken].tolist(), self.gradients.tolist() if taken else [])
+
+    def _load(self, numbers: Numbers, again: bool) -> None:
+        np, layout, memory = self.np, self.layout, self.memory
+        at = 0
+        for kind in (numbers.leaves, numbers.state, numbers.settings):
+            if kind:
+                memory[at : at + len(kind)] = np.frombuffer(kind)
+                at += len(kind)
+        if not again:
+            inputs = memory[at : at + layout.inputs]
+            if layout.inputs:
+                inputs[:] = np.frombuffer(numbers.inputs)
+            if self.inputs.count:
+                self.inputs.fill(self.input_rows, inputs)
 
 
 def _runs(pairs: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:

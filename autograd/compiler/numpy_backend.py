@@ -56,7 +56,7 @@ class NumpyRunner:
         self.layout = layout
         self.fused: Fused = fuse(plan)
         self.lanes = plan.lanes.width if plan.lanes else 1
-        self.inputs = InputRows(plan, np)
+        self.inputs = InputRows(plan, np, layout.dtype)
         self.functions: dict[str, Any] = {
             name: getattr(np, name)
             for name in ("abs", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
@@ -66,7 +66,8 @@ class NumpyRunner:
         }  # fmt: skip
         self.place: dict[int, int] = {}
         groups, words, rows = self._groups()
-        self.words, self.rows = np.zeros(words), np.zeros((rows, self.lanes))
+        self.words, self.rows = np.zeros(words, layout.dtype), np.zeros((rows, self.lanes), layout.dtype)
+        self.bits = np.int32 if layout.dtype == "float32" else np.int64
         #: Conditions are kept apart, at the places that would be theirs.
         self.true_words, self.true_rows = np.zeros(words, bool), np.zeros((rows, self.lanes), bool)
         for i in self.fused.order:
@@ -75,7 +76,7 @@ class NumpyRunner:
         #: Of conditions that select between a number and 0: all bits set where the number is kept, by
         #: whether it is where the condition holds.
         self.masks = {
-            (answer, wide): np.zeros(shape, np.int64)
+            (answer, wide): np.zeros(shape, self.bits)
             for wide, shape in ((False, words), (True, (rows, self.lanes)))
             for answer in (True, False)
         }
@@ -215,7 +216,7 @@ class NumpyRunner:
             return np.lib.stride_tricks.as_strided(
                 self.words[origin:], places.shape, (down * size, along * size)
             )
-        found = np.empty(places.shape)
+        found = np.empty(places.shape, self.words.dtype)
         self.calls.append((np.take, (self.words, places, None, found, "clip")))
         return found
 
@@ -274,8 +275,8 @@ class NumpyRunner:
         if name == "where":
             condition, a, b = operands
             if masked is not None:
-                bits = (a if masked[0] else b).view(np.int64)
-                call((np.bitwise_and, (bits, masked[1], out.view(np.int64))))
+                bits = (a if masked[0] else b).view(self.bits)
+                call((np.bitwise_and, (bits, masked[1], out.view(self.bits))))
                 return
             call((np.copyto, (out, b)))
             call((np.copyto, (out, a, "same_kind", condition)))
@@ -299,17 +300,17 @@ class NumpyRunner:
         width = len(terms[0])
         if not in_lane and width > MANY and all(b >= 0 for row in terms for _, _, b in row):
             left, right = (self._matrix([[t[k] for t in row] for row in terms]) for k in (1, 2))
-            every = np.empty(left.shape)
+            every = np.empty(left.shape, self.words.dtype)
             call((np.multiply, (left, right, every)))
             if any(negative for negative, _, _ in terms[0]):
-                signs = np.array([-1.0 if negative else 1.0 for negative, _, _ in terms[0]])
+                signs = np.array([-1.0 if negative else 1.0 for negative, _, _ in terms[0]], out.dtype)
                 call((np.multiply, (every, signs, every)))
             call((np.add.reduce, (every, 1, None, out)))
             begun, terms, width = True, [], 0
         total = out if begun else None  # what is added up so far: it need not be copied to begin with
         bias = sops[0].bias
         waits = repr(bias) != _NO_BIAS  # the bias is the second of what is added up
-        between = np.empty(out.shape) if width else None
+        between = np.empty(out.shape, out.dtype) if width else None
         # Single numbers that are added come first, and last what is subtracted: the fewest calls.
         for t in sorted(range(width), key=lambda t: (terms[0][t][0], terms[0][t][2] >= 0)):
             column = [row[t] for row in terms]
@@ -346,7 +347,7 @@ class NumpyRunner:
             return
         rights = [sop.terms[0][2] for sop in sops]
         if not in_lane[a]:  # a uniform multiple of a row
-            total = np.empty(out.shape)
+            total = np.empty(out.shape, out.dtype)
             call((np.add.reduce, (self._view(rights, each=True), 1, None, total)))
             call((np.multiply, (self._view(lefts), total, out)))
             return
@@ -358,7 +359,7 @@ class NumpyRunner:
             left, right = self._view(lefts[::across], each=True), self._view(rights[:across], each=True)
             call((np.matmul, (left, right.T, out.reshape(down, across))))
             return
-        every = np.empty((len(members), self.lanes))
+        every = np.empty((len(members), self.lanes), out.dtype)
         call((np.multiply, (self._view(lefts), self._view(rights), every)))
         call((np.add.reduce, (every, 1, None, out)))
 
@@ -396,15 +397,20 @@ class NumpyRunner:
         at = 0
         again = numbers.inputs is self.read  # the very array, which is there as it was read
         self.read = numbers.inputs
-        for kind in (numbers.leaves, numbers.state, numbers.settings, *([] if again else [numbers.inputs])):
-            if kind:
-                words[at : at + len(kind)] = np.frombuffer(kind)
-                at += len(kind)
-        if self.inputs.count and not again:
-            self.inputs.fill(self.rows[: self.inputs.count], words[at - layout.inputs : at])
         losses: list[float] = []
         gradients = words[:0]
         with np.errstate(all="ignore"):  # inf and nan are answers
+            for kind in (
+                numbers.leaves,
+                numbers.state,
+                numbers.settings,
+                *([] if again else [numbers.inputs]),
+            ):
+                if kind:
+                    words[at : at + len(kind)] = np.frombuffer(kind)
+                    at += len(kind)
+            if self.inputs.count and not again:
+                self.inputs.fill(self.rows[: self.inputs.count], words[at - layout.inputs : at])
             if not again:
                 for function, operands in self.settled:
                     function(*operands)
@@ -418,7 +424,7 @@ class NumpyRunner:
                 if self.moves:
                     words[self.moved] = words[self.fresh]
         if losses and self.moves:
-            now = words[: layout.leaves + layout.state].tobytes()
+            now = words[: layout.leaves + layout.state].astype(float).tobytes()
             numbers.leaves = array("d", now[: 8 * layout.leaves])
             numbers.state = array("d", now[8 * layout.leaves :])
         return Outcome(losses, gradients.tolist())

@@ -32,6 +32,8 @@ MOST_DROPPED = 3
 #: Tells at level INFO whenever a function is recorded anew, and why.
 LOG = logging.getLogger("autograd.compiler")
 
+_WAY = {"float64": "sums in another order", "float32": "float32"}
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -94,10 +96,13 @@ class Replay(ABC):
     #: What it is called.
     what = ""
 
-    def __init__(self, function: Callable[..., Any], name: str, backend: str, told: list[str]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: str, backend: str, dtype: str, told: list[str]
+    ) -> None:
         self.function = function
         self.name = name
         self.backend = backend
+        self.dtype = dtype
         self.told = told
         self.programs: dict[Any, list[Program]] = {}
         #: The programs there are, in order, and why each was made.
@@ -212,7 +217,7 @@ class Replay(ABC):
         """Take a step that the program has worked out, if eager says the same; else eager's."""
         reference = self.eager(call, program.plan.leaves)
         try:
-            reference.check(outcome, program.read, "float64")
+            reference.check(outcome, program.read, self.dtype)
         except Disagreement as difference:
             self.programs.clear()  # what changed outside may be a constant of every program
             self.made.clear()
@@ -223,7 +228,7 @@ class Replay(ABC):
             then = "it is compiled anew" if again else "such calls run as they are from now on"
             self.warn(
                 f"in call {program.calls} {difference}: it depends on something outside that changed, "
-                f"or is too ill-conditioned for sums in another order{since}; {then}"
+                f"or is too ill-conditioned for {_WAY[self.dtype]}{since}; {then}"
             )
             if not again:
                 self._as_is[call.key] = str(difference)
@@ -258,7 +263,7 @@ class Replay(ABC):
         live = set(leaves)
         read = {value for value in topological_order(first.output) if value in live}
         progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
-        runner = ready(made, self.backend, self.numbers(made, call))
+        runner = ready(made, self.backend, self.numbers(made, call), self.dtype)
         return Program(made, runner, read, first, call)
 
     def _cause(self, call: Call) -> str:

@@ -24,16 +24,17 @@ LAYERS = [
     ["value"],
     ["operations"],
     ["backward"],
-    ["functional", "checking", "composed", "expression", "view", "compiler"],
+    ["functional", "composed"],
+    ["checking", "expression", "view", "compiler"],
     ["__init__"],
     ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 #: Between modules of one line.
-SIDEWAYS = {("checking", "functional")}
+SIDEWAYS = {("compiler", "view")}
 
-#: Inside a function, where a method of Value is written in terms of what comes later.
+#: Inside a function, where a method is written in terms of what comes later.
 UPWARD = {("value", "backward")}
 
 ROOT = Path(autograd.__file__).parent

@@ -254,6 +254,8 @@ class Meaning:
     def apply(self, name: str, *operands: Any) -> Handle:
         """A function of the rule language; a group is a list."""
         tape = self.tape
+        if name == "take" and self.expand:
+            return self._take(*operands)
         if name in PRIMITIVES and self.expand and name not in KERNELS and name not in INFIX and name != "neg":
             result = PRIMITIVES[name].value(self, *operands)
             return result if isinstance(result, Handle) else tape.handle(_place(tape, result))
@@ -264,6 +266,13 @@ class Meaning:
             else:
                 places.append(_place(tape, x))
         return Handle(tape, tape.apply(name, places))
+
+    def _take(self, values: Sequence[Any], index: Any) -> Handle:
+        """Selected one after another; of a take by the same index the comparisons are shared."""
+        taken: Any = math.nan
+        for k in reversed(range(len(values))):
+            taken = self.where(self.eq(index, float(k)), values[k], taken)
+        return taken if isinstance(taken, Handle) else self.tape.handle(_place(self.tape, taken))
 
     def __getattr__(self, name: str) -> Callable[..., Handle]:
         if name not in PRIMITIVES and name not in KERNELS and name not in {*CONDITIONS, "where"}:

@@ -33,8 +33,8 @@ def check_named(name: str, function: Any) -> None:
     if isinstance(function, FunctionType) and "<" in function.__qualname__:
         raise TypeError(
             f"compile({name}) can't be pickled, because a pickle finds a function by its name, and this one "
-            "is made inside another: compile a function of a module, or an object with __call__ that holds the "
-            "model"
+            "is made inside another: compile a function of a module, or an object with __call__ that holds "
+            "the model"
         )
 
 

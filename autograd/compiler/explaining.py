@@ -51,7 +51,7 @@ def explained(program: Program, lines: int) -> list[str]:
     plan = program.plan
     told = [f"  {note}" for note in plan.notes]
     stages = [*plan.stages]
-    if program.runner.name != "python":  # which runs it as it is
+    if program.runner is None or program.runner.name != "python":  # which runs it as it is
         stages.append(fused_stage(plan)[0])
     for name, count, kinds, shown in stages:
         told.append(f"  {name:9}{count:9,} instructions: {PASSES[name]}{kinds and f' ({kinds})'}")

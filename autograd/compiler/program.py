@@ -14,6 +14,7 @@ from .backends import chosen
 from .derivatives import Derivative
 from .explaining import explained, picture
 from .plan import Optimizer, Plan, Update, plan
+from .portable import check_named
 from .python_backend import Numbers, Outcome
 from .replay import Call, CompileWarning, Program, Replay
 from .trace import Recording, as_value
@@ -128,19 +129,18 @@ class CompiledStep:
         self,
         function: Callable[..., Any],
         optimizer: Optimizer | None,
-        backend: str,
-        why: str,
+        backend: str = "auto",
         dtype: str = "float64",
     ) -> None:
         self.function = function
         self.optimizer = optimizer
-        self.backend = backend
-        self.why = why
+        #: The backend as it was asked for, and as it was chosen.
+        self.asked_for, self.backend = backend, chosen(backend, dtype)
         self.dtype = dtype
         #: What was told about calls that run as they are, or are recorded anew.
         self.fallbacks: list[str] = []
         self._name = getattr(function, "__qualname__", None) or short(function)
-        self._step = Step(function, self._name, backend, dtype, self.fallbacks, optimizer)
+        self._step = Step(function, self._name, self.backend, dtype, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
 
     def __repr__(self) -> str:
@@ -156,6 +156,17 @@ class CompiledStep:
                 self.function, self._name, self.backend, self.dtype, self.fallbacks, kind
             )
         return self._others[kind]
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_named(self._name, self.function)
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The backend is chosen anew, for another machine may have other packages."""
+        self.__dict__.update(state)
+        self.backend = chosen(self.asked_for, self.dtype)
+        for replay in self._replays():
+            replay.move_to(self.backend)
 
     # A step ---------------------------------------------------------------------------------------
 
@@ -223,12 +234,11 @@ class CompiledStep:
         And what was recorded anew, what runs as it is, and the cause of each.
         """
         told: list[str] = []
+        asked = "the fastest that is installed" if self.asked_for == "auto" else "as asked for"
         for replay in self._replays():
             for number_of, (program, cause) in enumerate(replay.made, 1):
-                runs = program.runner.name
-                why = (
-                    self.why if runs == self.backend else f"{self.backend} is slower on a deep and narrow one"
-                )
+                runs = self.backend if program.runner is None else program.runner.name
+                why = asked if runs == self.backend else f"{self.backend} is slower on a deep and narrow one"
                 if self.dtype != "float64":
                     why += f", in {self.dtype}"
                 told.append(
@@ -272,11 +282,13 @@ def compile(
     ``.data``, ``float()`` and ``bool()`` of a Value inside the function raise :class:`TraceError`, and so
     does an argument used as an index: ``take(values, index)`` selects.
 
+    In a pickle it takes its programs along, if its function brings the Values it uses: one of a module that
+    is given the model, or an object with ``__call__`` that holds it. The first call afterwards is checked.
+
     ``backend`` is "numba", "numpy", "python", or "auto", the fastest there is. ``dtype="float32"`` reckons
     in half as many bits, with NumPy or numba: faster where there are many lanes, and right to 6 or 7 digits,
     as in PyTorch by default. The audits then allow for that, and Values stay float64.
     """
     if not callable(function):
         raise TypeError(f"compile() takes a function, not {type(function).__name__} {short(function)}")
-    why = "the fastest that is installed" if backend == "auto" else "as asked for"
-    return CompiledStep(function, optimizer, chosen(backend, dtype), why, dtype)
+    return CompiledStep(function, optimizer, backend, dtype)

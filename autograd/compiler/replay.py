@@ -18,6 +18,7 @@ from .arguments import Flat, as_floats, described, fingerprint, flatten, surroun
 from .audit import Disagreement, Reference
 from .backends import ready
 from .plan import Plan
+from .portable import FORMAT, by_identity, check_portable
 from .progress import Progress
 from .python_backend import Numbers, Outcome, Runner
 from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, record
@@ -48,13 +49,24 @@ class Program:
         self, plan: Plan, runner: Runner, read: set[Value], recording: Recording, call: Call
     ) -> None:
         self.plan = plan
-        self.runner = runner
+        self.runner: Runner | None = runner  # None where it was loaded and has not run yet
         self.calls = 0
         self.read = read  # the leaves the result depends on, not only a guard
         self.indices = recording.indices  # the arguments that select something
         self.key = call.key
         # What the shape knows by its identity must not be freed and another made there.
-        self.kept = [call.args, call.kwargs]
+        self.kept: Any = [call.args, call.kwargs]
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self.kept if by_identity(self.key) else None
+        return self.__dict__ | {"runner": None, "calls": 0, "kept": kept}  # the next call is an audit
+
+    def known_again(self) -> None:
+        """Where things have other identities: the key tells them by those they have now."""
+        if self.kept is not None:
+            args, kwargs = self.kept
+            shape = Arguments(args, kwargs, told=None).shape
+            self.key = (*shape, *self.key[len(shape) :])
 
     def takes(self, numbers: Sequence[float]) -> bool:
         """Whether what selects is an int."""
@@ -113,6 +125,30 @@ class Replay(ABC):
         self._outside = surroundings(function)
         self._lock = Lock()
         self._last: Arguments | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With its programs, which are lowered again where they are loaded; see portable.py."""
+        programs = [program for program, _ in self.made]
+        given = [program.kept for program in programs if by_identity(program.key)]
+        check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
+        left_behind = ("programs", "_as_is", "_outside", "_lock", "_last")
+        return {k: x for k, x in self.__dict__.items() if k not in left_behind} | {"format": FORMAT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        current = state.pop("format") == FORMAT
+        self.__dict__.update(state)
+        self.programs, self._as_is, self._lock, self._last = {}, {}, Lock(), None
+        self._outside = surroundings(self.function)
+        self.made = self.made if current else []
+        for program, _ in self.made:
+            program.known_again()
+
+    def move_to(self, backend: str) -> None:
+        """Run by this backend what it can run of the programs that were loaded."""
+        self.backend = backend
+        self.made = [(p, cause) for p, cause in self.made if p.plan.lanes is None or backend != "python"]
+        for program, _ in self.made:
+            self.programs.setdefault(program.key, []).append(program)
 
     # What a subclass says -------------------------------------------------------------------------
 
@@ -202,10 +238,12 @@ class Replay(ABC):
         return self._advance(steps, call)
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
-        if program.calls:
+        if program.calls and program.runner is not None:
             return program.runner.run(steps, numbers)
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
-            progress.at(f"{program.runner.name} gets ready")
+            progress.at(f"{self.backend} gets ready")
+            if program.runner is None:
+                program.runner = ready(program.plan, self.backend, numbers, self.dtype)
             return program.runner.run(steps, numbers)
 
     def _as_it_is(self, call: Call) -> Outcome:

@@ -53,6 +53,9 @@ class Tape:
         self.in_lane: list[bool] = []
         self.known: dict[Any, int] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"known": {}}  # a tape that is finished is not added to
+
     def source(self, kind: str, which: Any) -> int:
         key = (kind, struct.pack("<d", which) if kind == "const" else which)
         place = self.known.get(key)

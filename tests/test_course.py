@@ -26,6 +26,7 @@ QUESTIONS = {
     "learning rate": "diverges",
     "not going down": "no zero_grad",
     "in place": "w.data -=",
+    "make it fast": "do not leave the program",
     "vanish": "0.25 \\cdot 0.25",
     "explode": "nan",
 }

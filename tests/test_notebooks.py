@@ -306,6 +306,29 @@ def test_the_lesson_through_time_learns_what_its_gradient_reaches():
     assert "trained with truncate=10: 50 of 100 right" in text
 
 
+def test_the_second_gear_lesson_runs_without_numba_and_numpy_and_says_so(run, without):
+    without("numba", "numpy")
+    fresh = run(read(lesson("15")))
+    text = "".join(text for cell in code_cells(fresh) for _, text in text_of(cell))
+    for backend in ("numpy", "numba"):
+        assert f"{backend} is not installed here" in text
+    assert "run by python" in text
+    for said in (read(lesson("15")), fresh):  # the same numbers, whatever runs the program
+        printed = "".join(text for cell in code_cells(said) for _, text in text_of(cell))
+        assert "compiled:  4.0 -20.0" in printed
+        assert "elsewhere: 1.0 -2.0" in printed
+        assert "calls of loss in 101 steps: 9" in printed
+        assert "the loss of the first step: 0.905263, of the 30th: 0.298470" in printed
+        assert printed.count("right\n") == 3
+
+
+def test_the_second_gear_lesson_measured_how_far_from_c_it_is():
+    text = "".join(text for cell in code_cells(read(lesson("15"))) for _, text in text_of(cell))
+    measured = {name: float(ratio) for name, ratio in re.findall(r"^(.+?)  +[\d.,]+  +([\d.]+)$", text, re.M)}
+    assert measured["C, by hand"] == 1.0
+    assert measured["numba, many at a time"] < 3.0
+
+
 def test_the_growing_lesson_runs_without_any_framework_and_says_so(run, without):
     without("torch", "tensorflow", "jax")
     saved = read(lesson("09"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
+from importlib import import_module
 
 from .layout import Layout
 from .numba_backend import NumbaRunner
@@ -31,9 +30,11 @@ def chosen(backend: str, dtype: str = "float64") -> str:
 
 
 def _installed(package: str) -> bool:
-    if package in sys.modules:
-        return sys.modules[package] is not None
-    return find_spec(package) is not None
+    try:
+        import_module(package)
+    except ImportError:  # also of one that is there but does not suit another
+        return False
+    return True
 
 
 def ready(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:

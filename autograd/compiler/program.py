@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from ..backward import cotangents, topological_order
-from ..value import Value, enable_grad, number, short, tell, witnesses
+from ..value import Value, enable_grad, number, short, tell, watching, witnesses
 from .arguments import flatten, surroundings
 from .backends import chosen, ready
 from .plan import Optimizer, Plan, Update, plan
@@ -116,8 +116,9 @@ class CompiledStep:
             key = (*shape, None, *named, self._outside(), fixed)
             numbers = _as_floats(inputs)
             losses: list[float] = []
+            watched = watching() is not None  # whose numbers are to be looked at are those of Values
             while len(losses) < steps:
-                if key in self._as_is:
+                if key in self._as_is or watched:
                     losses.append(self._eager_step(args, kwargs))
                 else:
                     losses += self._advance(steps - len(losses), key, numbers, update, args, kwargs)

@@ -78,6 +78,7 @@ _REMEDIES = {
     "detach()": "compute outside the function what no gradient is to flow through",
     "no_grad()": "leave it away: only what the function returns is differentiated",
     "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
+    "detect_anomaly()": "enter it around the call of the compiled step, which then runs as it is",
     "copying": "copy it outside the function",
     "a compiled step": "call the function that was compiled instead",
 }

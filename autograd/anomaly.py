@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from threading import get_ident
 from types import CodeType
 from typing import Any
 
 from .backward import cotangents
 from .operations import GENERATED
 from .primitives import Primitive
-from .value import MANY, UNSET, Value, tell, watch_by, witnesses
+from .value import MANY, PLAIN, UNSET, Recorder, Value, record_by, recorders, tell, witnesses
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -222,8 +223,10 @@ def detect_anomaly(check_nan: bool = True, check_inf: bool = True) -> Iterator[N
     """
     if witnesses:
         tell(None, "detect_anomaly()")
-    before = watch_by(Anomalies(check_nan, check_inf))
+    me = get_ident()
+    before = recorders.get(me, PLAIN)
     try:
+        record_by(me, Recorder(before.depth, Anomalies(check_nan, check_inf)))
         yield
     finally:
-        watch_by(before)
+        record_by(me, Recorder(recorders.get(me, PLAIN).depth, before.watch))

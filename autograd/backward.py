@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from threading import get_ident
 from typing import Any, Literal, NamedTuple, overload
 
 from .operations import ON_VALUES
 from .primitives import ADD, MUL
-from .value import MANY, Value, Watch, enable_grad, recorders, tell, watch_by, watching, witnesses
+from .value import MANY, Recorder, Value, Watch, enable_grad, record_by, recorders, tell, watching, witnesses
 
 
 def topological_order(root: Value) -> list[Value]:
@@ -371,11 +372,12 @@ def _recording_rules(watch: Watch | None) -> Iterator[None]:
         if watch is None:
             yield
             return
-        watch_by(watch.silent())
+        me = get_ident()
         try:
+            record_by(me, Recorder(0, watch.silent()))
             yield
         finally:
-            watch_by(watch)
+            record_by(me, Recorder(0, watch))
 
 
 def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> list[Any]:

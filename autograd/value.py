@@ -531,8 +531,16 @@ MANY._op = SUM_OF
 _changing = RLock()  # signal handlers may come here too
 
 
-def _record_by(thread: int, recorder: Recorder) -> None:
-    """Let a thread record so. Wherever it is interrupted, nothing is recorded unasked."""
+def record_by(thread: int, recorder: Recorder) -> None:
+    """Let a thread record so. Interrupted, it is done all the same: else all that follows went unrecorded."""
+    try:
+        _change(thread, recorder)
+    except BaseException:
+        _change(thread, recorder)
+        raise
+
+
+def _change(thread: int, recorder: Recorder) -> None:
     global _recorded
     with _changing:
         _recorded = None
@@ -558,12 +566,12 @@ def no_grad() -> Iterator[None]:
         tell(None, "no_grad()")
     me = get_ident()
     before = recorders.get(me, PLAIN)
-    _record_by(me, before._replace(depth=before.depth + 1))
     try:
+        record_by(me, Recorder(before.depth + 1, before.watch))
         yield
     finally:  # counted, not restored: two of them may end in any order
         now = recorders.get(me, PLAIN)
-        _record_by(me, now._replace(depth=max(0, now.depth - 1)))
+        record_by(me, Recorder(max(0, now.depth - 1), now.watch))
 
 
 @contextmanager
@@ -578,13 +586,13 @@ def enable_grad() -> Iterator[None]:
     """
     me = get_ident()
     before = recorders.get(me, PLAIN)
-    if before.depth:
-        _record_by(me, before._replace(depth=0))
     try:
+        if before.depth:
+            record_by(me, Recorder(0, before.watch))
         yield
     finally:
         if before.depth:
-            _record_by(me, recorders.get(me, PLAIN)._replace(depth=before.depth))
+            record_by(me, Recorder(before.depth, recorders.get(me, PLAIN).watch))
 
 
 def is_grad_enabled() -> bool:
@@ -595,11 +603,3 @@ def is_grad_enabled() -> bool:
 def watching() -> Watch | None:
     """What watches this thread, if anything does."""
     return recorders.get(get_ident(), PLAIN).watch
-
-
-def watch_by(watch: Watch | None) -> Watch | None:
-    """Let this thread be watched, or no longer; gives what watched it before."""
-    me = get_ident()
-    before = recorders.get(me, PLAIN)
-    _record_by(me, before._replace(watch=watch))
-    return before.watch

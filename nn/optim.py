@@ -76,17 +76,24 @@ class Optimizer:
             parameter.zero_grad()
 
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Move each parameter that has a gradient; interrupted, or if the rule raises, none of them."""
         rule, hyperparameters = type(self).rule, self.hyperparameters
-        for parameter, state in zip(self.parameters, self.state):
-            if (gradient := parameter.grad) is not None:
-                numbers = parameter.data, gradient, *state
-                try:
-                    parameter.data, *state[:] = rule(*numbers, **hyperparameters)
-                except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
-                    with no_grad():
-                        moved = rule(*map(Value, numbers), **hyperparameters)
-                    parameter.data, *state[:] = map(float, moved)
+        moved = []
+        try:
+            for parameter, state in zip(self.parameters, self.state):
+                if (gradient := parameter.grad) is not None:
+                    numbers = parameter.data, gradient, *state
+                    moved.append((parameter, state, numbers))
+                    try:
+                        parameter.data, *state[:] = rule(*numbers, **hyperparameters)
+                    except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
+                        with no_grad():
+                            results = rule(*map(Value, numbers), **hyperparameters)
+                        parameter.data, *state[:] = map(float, results)
+        except BaseException:
+            for parameter, state, (datum, _, *kept) in moved:
+                parameter.data, state[:] = datum, kept
+            raise
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={x!r}" for name, x in self.hyperparameters.items())

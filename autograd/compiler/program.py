@@ -177,20 +177,28 @@ class CompiledStep:
         return Numbers(leaves, state, settings, inputs)
 
     def _commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
+        try:
+            self._write(outcome, numbers, program)
+        except BaseException:  # interrupted: a step is taken whole or not at all
+            self._write(outcome, numbers, program)
+            raise
+        if self.optimizer is not None and not program.plan.moved:
+            self.optimizer.step()
+
+    def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
+        """Gradients, parameters and the optimiser's state; twice is as good as once."""
         leaves = program.plan.leaves
         for leaf, g in zip(leaves, outcome.gradients):
             leaf._grad = g
-        optimizer: Any = self.optimizer
         if program.plan.moved:
             moved = numbers.leaves.tolist()
             for k, _ in program.plan.moved:
                 leaves[k]._datum = moved[k]
             if program.plan.kept:
+                optimizer: Any = self.optimizer
                 state = iter(numbers.state)
                 for row in optimizer.state:
                     row[:] = [next(state) for _ in row]
-        elif optimizer is not None:
-            optimizer.step()
 
     # Eager, and what is held against it -----------------------------------------------------------
 
@@ -270,7 +278,7 @@ class CompiledStep:
 
         try:
             first, second = (drawing_nothing(recording) for _ in range(2))
-        except (TraceError, Untraceable):
+        except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error

@@ -152,11 +152,12 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     inputs = [rebuild(a, make) for a in args]
     named = {name: rebuild(a, make) for name, a in kwargs.items()}
     me = get_ident()
-    witnesses[me] = witness = _Witness()
+    witness = _Witness()
     try:
+        witnesses[me] = witness
         output = function(*inputs, **named)
     finally:
-        del witnesses[me]
+        witnesses.pop(me, None)
     return Recording(as_value(output), witness.guards, witness.holds)
 
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +24,8 @@ from nn import MLP, SGD, Adam, Module, Optimizer, RMSprop, mse_loss, save
 
 from . import faults
 from .faults import lines_of, moments, stopped_at
+
+ROOT = Path(autograd.__file__).parents[1]
 
 #: So many moments of each are tried.
 MOST = 60
@@ -240,3 +251,252 @@ def test_interrupted_while_it_saves_the_old_file_or_the_new_one_is_there(tmp_pat
         assert path.read_bytes() in (old, new), faults.where
         assert [*tmp_path.iterdir()] == [path], faults.where
     assert path.read_bytes() in (old, new)
+
+
+#: Each writes the second file it is given over and over, in turn as two different ones.
+WRITING = {
+    "graph.dot": "a, b = draw(Value(2.0) * 3.0), draw(sum([Value(2.0) for _ in range(300)]))",
+    "steps.html": "a, b = steps(Value(2.0) * 3.0), steps(sum([Value(2.0) for _ in range(300)]))",
+}
+WRITES = """
+import itertools, sys
+from autograd import Value, draw, steps, sum
+{both}
+a.save(sys.argv[1]), b.save(sys.argv[2])
+print("saved", flush=True)
+for i in itertools.count():
+    (a, b)[i % 2].save(sys.argv[3])
+"""
+posix = pytest.mark.skipif(sys.platform == "win32", reason="as POSIX has it")
+
+
+@posix
+@pytest.mark.parametrize("name", WRITING)
+def test_killed_while_it_saves_a_whole_file_is_there(tmp_path: Path, name: str) -> None:
+    """As tests/nn/test_saving.py does with nn.save."""
+    rng = random.Random(name)
+    files = [tmp_path / f"{n}-{name}" for n in ("first", "second", "either")]
+    files[2].write_bytes(b"the old one")
+    for _ in range(6):
+        arguments = [sys.executable, "-c", WRITES.format(both=WRITING[name]), *files]
+        process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"saved\n"
+        time.sleep(rng.uniform(0.0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        first, second, either = (file.read_bytes() for file in files)
+        assert either in (first, second, b"the old one")
+        assert first != second
+        for other in {*tmp_path.iterdir()} - {*files}:
+            assert other.name.startswith(".glassgrad-")
+            other.unlink()
+
+
+# The machine says no ------------------------------------------------------------------------------
+
+#: Saves what the file's name says, where no file may have more than 100 bytes.
+ON_A_FULL_DISK = """
+import resource, sys
+from autograd import Value, draw, steps
+from nn import MLP, save
+path = sys.argv[1]
+what = draw(Value(2.0) * 3.0) if "graph" in path else steps(Value(2.0) * 3.0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    save(MLP(2, [8, 1]), path) if "model" in path else what.save(path)
+except OSError as error:
+    print(error)
+"""
+
+
+@posix
+@pytest.mark.parametrize("name", [*SAVING, "graph.png", "steps.gif"])
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("the old one")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_FULL_DISK, path], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("[Errno 27]")
+    assert path.read_text() == "the old one"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.fixture
+def locked() -> Iterator[Path]:
+    """A folder that everyone can reach, as pytest's are not, and nobody can write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        yield Path(folder)
+        os.chmod(folder, 0o755)
+
+
+#: Once as one is, so that everything is imported: nobody may not be allowed to read it.
+AS_NOBODY = """
+import contextlib, io, os, sys, tempfile
+from autograd import Value, draw, steps
+from autograd.__main__ import main
+with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    main(["x*x", "x=2", "--out", f"{folder}/g.dot"])
+    steps(Value(2.0)).save(f"{folder}/steps.html")
+if not os.geteuid():
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+"""
+IN_A_LOCKED_FOLDER = """
+for what, name in ((draw(Value(2.0)), "graph.dot"), (steps(Value(2.0)), "steps.html")):
+    try:
+        what.save(f"{sys.argv[1]}/{name}")
+    except PermissionError as error:
+        print(error)
+"""
+
+
+@posix
+def test_a_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY + IN_A_LOCKED_FOLDER, locked],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "".join(
+        f"[Errno 13] Permission denied: '{locked}/{name}'\n" for name in ("graph.dot", "steps.html")
+    )
+
+
+@posix
+def test_the_command_says_so_too(locked: Path) -> None:
+    script = AS_NOBODY + "sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "x*x", "x=2", "--out", locked / "g.dot"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "∂out/∂x" in done.stdout or "∂loss/∂x" in done.stdout
+    assert done.stderr == (
+        "\npython -m autograd: the picture could not be made: "
+        f"[Errno 13] Permission denied: '{locked}/g.dot'\n"
+    )
+
+
+full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+
+
+@full
+def test_what_is_no_plain_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    for name in SAVING:
+        (tmp_path / name).symlink_to("/dev/full")
+        with pytest.raises(OSError, match="No space left"):
+            SAVING[name](tmp_path / name)
+    assert Path("/dev/full").is_char_device()
+
+
+COMMANDS = {"autograd": ["autograd", "x*x", "x=2", "--out"], "nn": ["nn", "--steps", "1", "--out"]}
+each_command = pytest.mark.parametrize("module", COMMANDS)
+
+
+def shell(module: str, folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A line of shell, with the command in its place."""
+    out = folder / ("g.dot" if module == "autograd" else "moons.png")
+    command = shlex.join([sys.executable, "-m", *COMMANDS[module], str(out)])
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "dumb"}
+    return subprocess.run(
+        ["sh", "-c", line.format(command)],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+@full
+@each_command
+def test_an_output_that_is_full_is_told_in_a_line(tmp_path: Path, module: str) -> None:
+    done = shell(module, tmp_path, "{} > /dev/full")
+    assert done.returncode == 1
+    said = done.stderr.replace("\r", "\n").strip().split("\n")
+    assert said[-1] == (
+        f"python -m {module}: the output could not be written: [Errno 28] No space left on device"
+    )
+    assert "Traceback" not in done.stderr
+
+
+@posix
+@each_command
+def test_nobody_reads_on(tmp_path: Path, module: str) -> None:
+    done = shell(module, tmp_path, "{{ {} 2> said; echo $? > code; }} | head -n 1")
+    assert len(done.stdout.splitlines()) == 1
+    assert (tmp_path / "code").read_text() in (["0\n"] if module == "autograd" else ["0\n", "1\n"])
+    assert "Error" not in (tmp_path / "said").read_text()
+
+
+@posix
+@each_command
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, module: str, closed: str) -> None:
+    done = shell(module, tmp_path, f"{{}} {closed}")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == (0 if module == "autograd" else 1)  # one step is not enough to be right
+    if module == "autograd":
+        assert (tmp_path / "g.dot").read_text().startswith("digraph")
+
+
+@posix
+@each_command
+def test_ctrl_c_ends_the_command_quietly(tmp_path: Path, module: str) -> None:
+    slow = {
+        "autograd": "import time, autograd.__main__ as m; m.compute = lambda *_: time.sleep(60)",
+        "nn": "import nn.__main__ as m; m._right = lambda *_: 0",
+    }[module]
+    script = f"import sys; {slow}; print('begun', flush=True); sys.exit(m.command())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *(["--steps", "1000000"] if module == "nn" else [])],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+
+
+# Signals as they come -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer of POSIX")
+def test_real_interrupts_leave_whole_steps() -> None:
+    """Not before a line but wherever Python takes notice of a signal."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    gc.collect()  # so that no finaliser of another test is interrupted
+    rng = random.Random(0)
+    trainings = [Training("adam"), Training("adam", compiled=True)]
+    old = signal.signal(signal.SIGALRM, interrupt)
+    stopped = 0
+    try:
+        for number in range(200):
+            training = trainings[number % 2]
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-5, 2e-3))
+                for _ in range(100):
+                    training.step()
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+            except KeyboardInterrupt:
+                stopped += 1
+            assert nothing_is_left_on()
+            (taken,) = {row[0] for row in training.optimizer.state}  # the steps, by each parameter's count
+            assert taken == int(taken)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, old)
+    assert stopped > 20
+    for training in trainings:
+        reference = Training("adam", int(training.optimizer.state[0][0]))
+        assert close(training.numbers, reference.numbers)

@@ -29,6 +29,9 @@ ROOT = Path(autograd.__file__).parents[1]
 
 #: So many moments of each are tried.
 MOST = 60
+each_seed = pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 9))]
+)
 
 INPUTS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0]]
 TARGETS = [1.0, -1.0, 0.5]
@@ -89,12 +92,13 @@ COMPUTING: dict[str, Callable[[MLP], Any]] = {
 }
 
 
+@each_seed
 @pytest.mark.parametrize("what", COMPUTING)
-def test_interrupted_while_it_computes_it_is_made_good_by_zeroing(what: str, capsys: Any) -> None:
+def test_interrupted_while_it_computes_it_is_made_good_by_zeroing(what: str, seed: int) -> None:
     run, model = COMPUTING[what], MLP(2, [3, 1], "tanh", seed=0)
     before, expected = model.state_dict(), gradients(model)
     run(model)  # what is made when it is first needed is there
-    for number, error in moments(lines_of(lambda: run(model)), MOST, seed=0):
+    for number, error in moments(lines_of(lambda: run(model)), MOST, seed):
         assert stopped_at(number, lambda: run(model), error)
         assert nothing_is_left_on(), faults.where
         assert model.state_dict() == before
@@ -146,12 +150,13 @@ def close(a: list[float], b: list[float]) -> bool:
     return a == pytest.approx(b, rel=1e-9, abs=1e-12)
 
 
+@each_seed
 @each_optimizer
-def test_an_interrupted_step_is_taken_whole_or_not_at_all(name: str) -> None:
+def test_an_interrupted_step_is_taken_whole_or_not_at_all(name: str, seed: int) -> None:
     before, after, later = (Training(name, n).numbers for n in (2, 3, 4))
     total = lines_of(Training(name, 2).step)
     moved = 0
-    for number, error in moments(total, 2 * MOST, seed=1):
+    for number, error in moments(total, 2 * MOST, seed):
         training = Training(name, 2)
         assert stopped_at(number, training.step, error)
         assert nothing_is_left_on(), faults.where
@@ -178,14 +183,15 @@ def test_no_line_of_the_update_tears_it() -> None:
     assert number > 100
 
 
+@each_seed
 @each_optimizer
 @pytest.mark.parametrize("calls", [0, 1, 2])
-def test_an_interrupted_compiled_step_is_whole_too(name: str, calls: int) -> None:
+def test_an_interrupted_compiled_step_is_whole_too(name: str, calls: int, seed: int) -> None:
     """The first call is recorded, the second held against eager, the third replayed."""
     before, after, later = (Training(name, n).numbers for n in (calls, calls + 1, calls + 2))
     Training(name, calls, compiled=True).step()
     total = lines_of(Training(name, calls, compiled=True).step)
-    for number, error in moments(total, MOST // 2, seed=2):
+    for number, error in moments(total, MOST // 2, seed):
         training = Training(name, calls, compiled=True)
         assert stopped_at(number, training.step, error)
         assert nothing_is_left_on(), faults.where
@@ -195,7 +201,8 @@ def test_an_interrupted_compiled_step_is_whole_too(name: str, calls: int) -> Non
         assert close(training.numbers, later if whole else after), faults.where
 
 
-def test_many_compiled_steps_end_after_a_whole_one() -> None:
+@each_seed
+def test_many_compiled_steps_end_after_a_whole_one(seed: int) -> None:
     path = [Training("adam", n).numbers for n in range(9)]
 
     def run(training: Training) -> None:
@@ -204,7 +211,7 @@ def test_many_compiled_steps_end_after_a_whole_one() -> None:
 
     first = Training("adam", 2, compiled=True)
     total = lines_of(lambda: run(first))
-    for number, error in moments(total, MOST, seed=3):
+    for number, error in moments(total, MOST, seed):
         training = Training("adam", 2, compiled=True)
         assert stopped_at(number, lambda t=training: run(t), error)
         taken = [n for n, numbers in enumerate(path) if close(training.numbers, numbers)]
@@ -240,12 +247,15 @@ SAVING: dict[str, Callable[[Path], Any]] = {
 each_file = pytest.mark.parametrize("name", SAVING)
 
 
+@each_seed
 @each_file
-def test_interrupted_while_it_saves_the_old_file_or_the_new_one_is_there(tmp_path: Path, name: str) -> None:
+def test_interrupted_while_it_saves_the_old_file_or_the_new_one_is_there(
+    tmp_path: Path, name: str, seed: int
+) -> None:
     path = tmp_path / name
     SAVING[name](path)
     new, old = path.read_bytes(), b"what was there"
-    for number, error in moments(lines_of(lambda: SAVING[name](path)), MOST // 2, seed=4):
+    for number, error in moments(lines_of(lambda: SAVING[name](path)), MOST // 2, seed):
         path.write_bytes(old)
         assert stopped_at(number, lambda: SAVING[name](path), error)
         assert path.read_bytes() in (old, new), faults.where
@@ -287,8 +297,8 @@ def test_killed_while_it_saves_a_whole_file_is_there(tmp_path: Path, name: str) 
         process.wait()
         process.stdout.close()
         first, second, either = (file.read_bytes() for file in files)
-        assert either in (first, second, b"the old one")
-        assert first != second
+        assert either.endswith((first[-4:], b"the old one"))
+        assert abs(len(first) - len(second)) > 1000  # one written over the other would show
         for other in {*tmp_path.iterdir()} - {*files}:
             assert other.name.startswith(".glassgrad-")
             other.unlink()
@@ -475,7 +485,8 @@ def test_real_interrupts_leave_whole_steps() -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    gc.collect()  # so that no finaliser of another test is interrupted
+    gc.collect()
+    gc.disable()  # whose finalisers and callbacks would swallow the interrupt
     rng = random.Random(0)
     trainings = [Training("adam"), Training("adam", compiled=True)]
     old = signal.signal(signal.SIGALRM, interrupt)
@@ -496,6 +507,7 @@ def test_real_interrupts_leave_whole_steps() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, old)
+        gc.enable()
     assert stopped > 20
     for training in trainings:
         reference = Training("adam", int(training.optimizer.state[0][0]))

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from ..anomaly import place
-from ..backward import cotangents
+from ..backward import cotangents, topological_order
 from ..value import Value
 from .equations import computed_equation, step_equation
 from .nested import LANES, Nested, formula
@@ -35,12 +35,12 @@ def made(node: Value) -> str:
 
 def _expression(node: Value, names: Names) -> str:
     """In symbols, in numbers, and worked out but for the last operation; of a long one, the symbols."""
-    nested = Nested(node, names, OPERATIONS)
+    nested = Nested(topological_order(node), names, OPERATIONS)
     if nested.cut or nested.named:
-        return "\n".join([repr(formula(node, OPERATIONS)), *_operands(node, names)])
+        return "\n".join([repr(formula(node, limit=OPERATIONS)), *_operands(node, names)])
     last = operation_formula(node, lambda x: quantity(float(x)), LANES)
     sides = [nested.in_symbols(node), nested.in_numbers(node), last, quantity(node.data)]
-    rows = [*dict.fromkeys(map(text, sides))]
+    rows = [*dict.fromkeys(text(side) for side in sides if side is not None)]
     margin = " " * len(names[node])
     return "\n".join(f"{margin if i else names[node]} = {row}" for i, row in enumerate(rows))
 

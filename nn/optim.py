@@ -136,14 +136,21 @@ class SGD(Optimizer):
             )
 
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Move each parameter that has a gradient; interrupted, none of them."""
         if self.momentum or self.weight_decay:
             super().step()
             return
         lr = self._lr
-        for parameter in self.parameters:  # nothing to remember, and four times as fast
-            if (gradient := parameter.grad) is not None:
-                parameter.data = sgd_update(parameter.data, gradient, lr)
+        before: list[float] = []
+        try:
+            for parameter in self.parameters:  # nothing to remember, and four times as fast
+                if (gradient := parameter.grad) is not None:
+                    before.append(datum := parameter.data)
+                    parameter.data = sgd_update(datum, gradient, lr)
+        except BaseException:
+            for parameter, datum in zip((p for p in self.parameters if p.grad is not None), before):
+                parameter.data = datum
+            raise
 
 
 class RMSprop(Optimizer):

@@ -108,6 +108,7 @@ def test_interrupted_while_it_computes_it_is_made_good_by_zeroing(what: str, see
 # A step is taken whole or not at all --------------------------------------------------------------
 
 OPTIMIZERS: dict[str, Callable[[list[Any]], Optimizer]] = {
+    "sgd": lambda parameters: SGD(parameters, lr=0.1),
     "momentum": lambda parameters: SGD(parameters, lr=0.1, momentum=0.9),
     "adam": lambda parameters: Adam(parameters, lr=0.1),
     "rmsprop": lambda parameters: RMSprop(parameters, lr=0.1),

@@ -21,16 +21,16 @@ if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
 from .anomaly import AnomalyError, detect_anomaly
 from .backward import grad, topological_order
 from .checking import GradientError, check_grads
-from .composed import log_softmax, softmax
+from .composed import log_softmax, softmax, take
 from .functional import hessian, hvp, jacobian
 from .operations import FUNCTIONS, group
-from .value import Value, enable_grad, is_grad_enabled, no_grad
+from .value import Value, enable_grad, is_grad_enabled, no_grad, not_compiled
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {
     name: function
     for name, function in FUNCTIONS.items()
-    if name not in {"add", "sub", "mul", "div", "neg", "pow", "abs"}
+    if name not in {"add", "sub", "mul", "div", "neg", "pow", "abs", "take"}
 }
 globals().update(_functions)
 
@@ -105,10 +105,12 @@ __all__ = [
     "jacobian",
     "log_softmax",
     "no_grad",
+    "not_compiled",
     "show",
     "snapshot",
     "softmax",
     "steps",
+    "take",
     "topological_order",
     "watch",
     *_functions,

@@ -13,7 +13,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
-from itertools import compress
+from itertools import compress, count
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +42,10 @@ def _largest(values: Sequence[float]) -> float:
     return max(values, default=-math.inf)
 
 
+def _take(values: Sequence[float], index: float) -> float:
+    return values[int(index)] if 0.0 <= index < len(values) and index.is_integer() else math.nan
+
+
 def _each(group: Iterable[float], rule: Callable[[float], float]) -> list[float]:
     return [rule(x) for x in group]
 
@@ -63,8 +67,9 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "sum": _sum,
     "dot": _dot,
     "largest": _largest,
+    "take": _take,
 }
-_NEVER_RAISE = {"abs", "erf", "erfc", "tanh", "sum", "dot"}
+_NEVER_RAISE = {"abs", "erf", "erfc", "tanh", "sum", "dot", "take"}
 
 
 class Ieee(float):
@@ -157,6 +162,7 @@ def _careful_kernels() -> dict[str, Callable[..., Any]]:
         "sum": lambda values: Ieee(_sum(map(float, values))),
         "dot": lambda weights, inputs, bias: Ieee(_dot(map(float, weights), map(float, inputs), float(bias))),
         "largest": lambda values: Ieee(_largest(values)),
+        "take": lambda values, index: Ieee(_take(values, index)),
         "each": _each,
         "where": lambda condition, a, b: a if condition else b,
         "lt": operator.lt,
@@ -175,13 +181,15 @@ def _careful(rule: Rule, *operands: Any) -> float:
     )
 
 
-def _careful_lanes(rule: Rule, g: float, out: float, *operands: Any) -> list[float]:
-    width = max(len(o) for o in operands if isinstance(o, Sequence))
-    columns = [o if isinstance(o, Sequence) else [o] * width for o in operands]
-    return [_careful(rule, g, out, *lane) for lane in zip(*columns, strict=True)]
+def _careful_lanes(entry: Primitive, i: int, g: float, out: float, *operands: Any) -> list[float]:
+    groups = [[*o] if isinstance(o, Sequence) else o for o in operands]
+    lanes = range(max(len(o) for o in groups if isinstance(o, list)))
+    return [_careful(entry.vjps[i], g, out, *entry.at_lane(groups, lane)) for lane in lanes]
 
 
-_BARE: dict[str, Any] = {**KERNELS, "inf": math.inf, "nan": math.nan, "_RAISED": _RAISED}
+_BARE: dict[str, Any] = {
+    **KERNELS, "count": count, "inf": math.inf, "nan": math.nan, "_RAISED": _RAISED,
+}  # fmt: skip
 
 
 def _define(parameters: list[str], lines: list[str], rescue: Callable[..., Any]) -> Rule:
@@ -201,11 +209,14 @@ class _Lanes:
     def __init__(self, entry: Primitive, i: int) -> None:
         names = [operand.rstrip("*") for operand in entry.operands]
         groups = [operand.rstrip("*") for operand in entry.operands if operand.endswith("*")]
-        self.rule = entry.vjps[i]
+        self.entry, self.i = entry, i
         self.parameters = ["g", "out", *names]
         self.over_lanes = names[i] in groups
         symbols = [f"lane_{n}" if self.over_lanes and n in groups else n for n in self.parameters]
-        self.expression = self.rule(Symbols(), *map(Symbol, symbols))
+        numbered = self.over_lanes and entry.numbered
+        if numbered:
+            symbols.append("lane_number")
+        self.expression = entry.vjps[i](Symbols(), *map(Symbol, symbols))
         # Over lanes nothing is computed beforehand: it would be of one lane.
         self.assignments, self.cotangent = (
             ("", inline(self.expression)) if self.over_lanes else python_source(self.expression)
@@ -213,15 +224,18 @@ class _Lanes:
         used = [n for n in groups if f"lane_{n}" in self.cotangent] or [names[i]]
         self.lanes = ", ".join(f"lane_{n}" for n in used)
         self.groups = ", ".join(used)
+        if numbered:
+            self.lanes += ", lane_number"
+            self.groups += ", count()"
 
     def pull(self) -> Rule:
         """The cotangent as a function of (g, out, *operands): a number, of a group a list."""
         if not self.over_lanes:
             lines = [*self.assignments.splitlines(), f"return {self.cotangent}"]
-            return _define(self.parameters, lines, partial(_careful, self.rule))
+            return _define(self.parameters, lines, partial(_careful, self.entry.vjps[self.i]))
         source = self.groups if "," not in self.groups else f"zip({self.groups})"
         lines = [f"return [{self.cotangent} for {self.lanes} in {source}]"]
-        return _define(self.parameters, lines, partial(_careful_lanes, self.rule))
+        return _define(self.parameters, lines, partial(_careful_lanes, self.entry, self.i))
 
     def push(self, cells: str) -> str | None:
         """What adds each cotangent to its cell, as a line; None if making one might raise.
@@ -279,7 +293,7 @@ class _Pushes(dict[Any, Rule]):
                 if not lanes.over_lanes:
                     line = f"single._grad += {made}"
             lines.append(line)
-        namespace: dict[str, Any] = {"compress": compress, "entry": entry}
+        namespace: dict[str, Any] = {"compress": compress, "count": count, "entry": entry}
         call = f"groups, g, lives, single, {', '.join(parameters[1:])}"
         exec(f"def it({call}):\n " + "\n ".join(lines), namespace)
         it: Rule = namespace["it"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from threading import get_ident
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
-from .operations import FUNCTIONS
-from .value import Value, witnesses
+from .operations import FUNCTIONS, _items
+from .value import Value, short, witnesses
 
 
 def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
@@ -36,3 +37,55 @@ def softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
     [0.5, 0.5]
     """
     return [x.exp() for x in log_softmax(values)]
+
+
+def take(values: Iterable[Any], index: int) -> Any:
+    """The value at an index, as ``values[index]``, but that a compiled function may be given another.
+
+    >>> a, b, c = Value(3.0), Value(5.0), Value(7.0)
+    >>> taken = take([a, b, c], 1)
+    >>> taken.backward()
+    >>> taken.data, a.grad, b.grad, c.grad
+    (5.0, 0.0, 1.0, 0.0)
+    >>> [x.data for x in take([[1.0, 2.0], [a, b]], -1)]  # a row of a table, as of an embedding
+    [3.0, 5.0]
+
+    The gradient goes to the one that was taken; the others get 0, as in PyTorch's embedding. Inside a
+    compiled function the index may be one of its arguments, or what + − · make of them: another one
+    needs no new recording. TypeError for an index that is no int, such as a Value; IndexError for one
+    that is out of range.
+    """
+    items = values if isinstance(values, list | tuple) else _items("take", "values", values)
+    width = len(items)
+    place = at = _index(index)
+    if at < 0:
+        place = at + width
+        found = place >= 0
+    else:
+        found = at < width
+    if not found:
+        reach = f"they run from {-width} to {width - 1}" if width else "there are none"
+        raise IndexError(f"{short(index)} is none of the indices of {width} values: {reach}")
+    if not isinstance(items[0], list | tuple):
+        return FUNCTIONS["take"](items, place if isinstance(place, Value) else float(place))
+    if len(widths := {*map(len, items)}) > 1:
+        raise ValueError(
+            f"the rows of a table are of one length, not {' and '.join(map(str, sorted(widths)))}"
+        )
+    return [take(column, index) for column in zip(*items)]
+
+
+def _index(index: Any) -> Any:
+    """An int, or what stands for one while a function is recorded."""
+    if isinstance(index, Value):
+        witness = witnesses.get(get_ident())
+        if witness is not None and witness.selects(index):
+            return index
+        raise TypeError(
+            f"an index of take is an int, through which no gradient flows, not the Value {short(index)}: "
+            "pass int(….data) if it holds a whole number"
+        )
+    try:
+        return operator.index(index)
+    except TypeError:
+        raise TypeError(f"an index of take is an int, not {type(index).__name__} {short(index)}") from None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from .composed import take
 from .operations import FUNCTIONS
 from .primitives import PRIMITIVES
 from .value import Value
@@ -31,6 +32,7 @@ _CALLABLE: dict[str, Callable[..., Any]] = {
     **{name: f for name, f in FUNCTIONS.items() if name not in _BINARY.values()},
     "max": FUNCTIONS["maximum"],
     "min": FUNCTIONS["minimum"],
+    "take": take,
 }
 
 
@@ -208,8 +210,10 @@ class _Reader:
             else self.operand(argument)
             for argument in node.args
         ]
+        if name == "take" and isinstance(operands[1], float) and operands[1].is_integer():
+            operands[1] = int(operands[1])
         try:
             result: Value = _CALLABLE[name](*operands)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             raise self.error(str(error), node) from None
         return result.data if result.is_leaf else result  # of numbers alone, a number

@@ -10,10 +10,12 @@ from typing import Any, SupportsFloat
 
 from .backward import grad
 from .operations import FUNCTIONS
-from .value import Value, enable_grad
+from .value import Value, enable_grad, tell, witnesses
 
 
 def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:
+    if witnesses:
+        tell(None, "jacobian(), hessian() or hvp()")
     if isinstance(at, Value | str | Mapping | Set) or not hasattr(at, "__iter__"):
         raise TypeError(f"the point must be a sequence with one number for each argument, not {at!r}")
     return [Value(x.data if isinstance(x, Value) else x) for x in at]

@@ -18,7 +18,7 @@ No derivative is written anywhere else. The sources of the derivatives are the s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -36,7 +36,8 @@ class Primitive:
     every group. After the groups one single operand may come. ``defaults`` stand in for operands left
     out at the end. ``template`` prints the operation and ``binds`` says how tightly; an n-ary one
     prints ``lane`` for each lane, joined by ``separator``. ``operator`` marks what Python spells with
-    an operator or a builtin, not a name.
+    an operator or a builtin, not a name. The rules of a ``numbered`` one are given the number of their
+    lane as well, after the operands: they may depend on it.
 
     >>> MUL
     <primitive mul: a·b>
@@ -45,8 +46,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "binds", "defaults", "doc", "lane", "name", "nary", "operands", "operator", "pull", "pulls",
-        "pushes", "run", "separator", "template", "value", "vjps",
+        "binds", "defaults", "doc", "lane", "name", "nary", "numbered", "operands", "operator", "pull",
+        "pulls", "pushes", "run", "separator", "template", "value", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,7 @@ class Primitive:
         separator: str = " + ",
         binds: int = ATOM,
         operator: bool = False,
+        numbered: bool = False,
     ) -> None:
         self.name = name
         self.value = value
@@ -84,11 +86,21 @@ class Primitive:
         self.separator = separator
         self.binds = binds
         self.operator = operator
+        self.numbered = numbered
         #: The readings on floats, made from the rules when first needed (arithmetic.py).
         self.run: Rule = value
         self.pulls: tuple[Rule, ...] = ()
         self.pull: Rule | None = None
         self.pushes: Mapping[Any, Rule] = {}
+
+    def at_lane(self, groups: Sequence[Any], lane: int) -> list[Any]:
+        """What the rule of a lane is given of the operands: its element of each group, and its number.
+
+        >>> DOT.at_lane([[2.0, 3.0], [4.0, 5.0], 1.0], 1)
+        [3.0, 5.0, 1.0]
+        """
+        seen = [x[lane] if isinstance(x, list) else x for x in groups]
+        return [*seen, float(lane)] if self.numbered else seen
 
     @property
     def formula(self) -> str:
@@ -386,4 +398,13 @@ LOGSUMEXP = primitive(
     lambda m, g, out, x: g * m.exp(x - out),
     operands=("values*",), template="logsumexp({lanes})", lane="{values}", separator=", ",
     doc="log(Σ exp(x)), shifted by the largest value so that nothing overflows",
+)  # fmt: skip
+TAKE = primitive(
+    "take",
+    lambda m, values, index: m.take(values, index),
+    lambda m, g, out, x, index, lane: m.where(m.eq(index, lane), g, 0.0),
+    lambda m, g, out, values, index: 0.0,  # it moves in steps
+    operands=("values*", "index"), numbered=True,
+    template="take({lanes}, {index})", lane="{values}", separator=", ",
+    doc="the value at an index, counted from 0; nan where there is none",
 )  # fmt: skip

@@ -87,11 +87,20 @@ class Witness(Protocol):
     def left(self, value: Value | None, how: str) -> None:
         """A number is about to be read or written outside the graph, as by ``.data``."""
 
+    def refused(self, why: str) -> None:
+        """What comes next can't be recorded."""
+
     def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
         """``operation``, "lt" or "le", of the two numbers gave ``answer``, and may decide a branch."""
 
     def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
         """``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it."""
+
+    def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]:
+        """``slopes`` are ∂output/∂input as graphs (or None), to be handed on in their place."""
+
+    def selects(self, index: Value) -> bool:
+        """Whether the Value stands for an int, by which something is about to be selected."""
 
 
 #: Threads that record a function (compiler/trace.py), with their witness. Empty, as nearly always, it
@@ -103,6 +112,16 @@ def tell(value: Value | None, how: str) -> None:
     """Tell the witness of this thread, if it has one, that a number leaves the graph."""
     if (witness := witnesses.get(get_ident())) is not None:
         witness.left(value, how)
+
+
+def not_compiled(why: str) -> None:
+    """Say that what comes next can't be recorded: a function that does it runs as it is, and is told why.
+
+    For a layer that draws random numbers or writes something down; it does nothing but inside a function
+    that :func:`compile` records. Call it before the first draw, so that no draw is lost.
+    """
+    if (witness := witnesses.get(get_ident())) is not None:
+        witness.refused(why)
 
 
 def _compared(operation: str, a: Value | float, b: Value | float, answer: bool) -> bool:
@@ -333,8 +352,8 @@ class Value(metaclass=_Made):
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows back."""
-        if witnesses:
-            tell(self, "detach()")
+        if witnesses and (witness := witnesses.get(get_ident())) is not None:
+            return witness.held("largest", [self], self._datum)  # the largest of one
         return Value(self._datum)
 
     def zero_grad(self) -> None:
@@ -381,6 +400,13 @@ class Value(metaclass=_Made):
         if witnesses:
             tell(self, "bool()")
         return bool(self._datum)
+
+    def __eq__(self, other: object) -> bool:
+        if witnesses and self._op is not None and self is not other and number(other) is not None:
+            tell(self, "==")
+        return NotImplemented  # then it goes by identity
+
+    __hash__ = object.__hash__
 
     def __lt__(self, other: Value | SupportsFloat) -> bool:
         y = other._datum if isinstance(other, Value) else number(other)

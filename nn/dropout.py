@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from autograd import not_compiled
+
 from .init import generator
 from .layers import Inputs
 from .module import Module
@@ -37,6 +39,10 @@ class Dropout(Module):
         values = values_of(x, "Dropout")
         if not self.training:
             return values
+        not_compiled(
+            "dropout draws random numbers, which a program would repeat at every call: compile the model "
+            "after model.eval()"
+        )
         keep = 1.0 - self.p
         return [xi * (1.0 / keep if self._rng.random() < keep else 0.0) for xi in values]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence, Set
+from numbers import Real
 from typing import Any
 
 from autograd import Value, dot, group
@@ -35,6 +36,16 @@ def _activation(name: str) -> Callable[[Value], Value] | None:
         return None
     function: Callable[[Value], Value] = getattr(Value, name)
     return function
+
+
+def real(x: Any) -> float:
+    """The float nearest to a real number of any kind; TypeError for what is none."""
+    if isinstance(x, Real):
+        try:
+            return float(x)
+        except OverflowError:
+            pass
+    return Value(x).data
 
 
 def _sample(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any, SupportsFloat
 
 import autograd
-from autograd import Value
+from autograd import Value, take
+
+from .layers import real
 
 #: What is predicted or wanted: for each sample a number, or a row of them where there are several outputs.
 Numbers = Sequence[Value | SupportsFloat] | Sequence[Sequence[Value | SupportsFloat]]
@@ -49,9 +51,7 @@ def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
         if type(p) is not Value and _is_row(p) and _is_row(t):
             pairs += _pairs(p, t)
         else:
-            pairs.append(
-                (p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else Value(t).data)
-            )
+            pairs.append((p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else real(t)))
     return pairs
 
 
@@ -149,13 +149,14 @@ def cross_entropy(
     0.69314718056
 
     A target may also be a row of probabilities, one for each class, as in PyTorch: then each −log softmax
-    counts by its probability. (An index is a constant to ``autograd.compile``; probabilities may change.)
+    counts by its probability.
 
     Computed as logsumexp(logits − logit of the class), which overflows for no logits and, as only their
     differences enter, keeps its digits wherever they are.
     """
     _check_rows(logits, targets)
     width = len(logits[0]) if _is_row(logits[0]) else 0
+    surprises = []
     for i, (row, target) in enumerate(zip(logits, targets)):
         if not _is_row(row):
             raise TypeError(
@@ -167,15 +168,11 @@ def cross_entropy(
             )
         if _is_row(target):
             _check_probabilities(target, i, width)
-        elif not 0 <= _index(target, i) < width:
-            classes = f"the classes are 0 to {width - 1}" if width else "there are no classes"
-            raise ValueError(f"the target of sample {i} is {target!r}, but {classes}")
-    return _mean([_surprise(row, _chosen(row, target)) for row, target in zip(logits, targets)])
-
-
-def _chosen(row: Sequence[Any], target: Any) -> Any:
-    """The logit of the class, or the mean of all by their probabilities."""
-    return autograd.dot(target, row) if _is_row(target) else row[operator.index(target)]
+            chosen = autograd.dot(target, row)  # the mean of all by their probabilities
+        else:
+            chosen = _chosen(row, target, i)
+        surprises.append(autograd.logsumexp([logit - chosen for logit in row]))
+    return _mean(surprises)
 
 
 def _check_probabilities(target: Any, i: int, width: int) -> None:
@@ -189,15 +186,25 @@ def _check_probabilities(target: Any, i: int, width: int) -> None:
         )
 
 
-def _surprise(row: Sequence[Any], chosen: Any) -> Value:
-    surprise: Value = autograd.logsumexp([logit - chosen for logit in row])
-    return surprise
+def _chosen(row: Sequence[Any], target: Any, i: int) -> Any:
+    """The logit of the class of sample i."""
+    index: Any = target if isinstance(target, Value) else _index(target, i)
+    if not 0 <= index < len(row):
+        classes = f"the classes are 0 to {len(row) - 1}" if row else "there are no classes"
+        raise ValueError(f"the target of sample {i} is {target!r}, but {classes}")
+    if not isinstance(target, Value):
+        return row[index]
+    try:  # what stands for an int while compile() records selects when the program runs
+        return take(row, index)
+    except TypeError:
+        raise TypeError(_NO_CLASS.format(target, i)) from None
 
 
-def _index(target: Any, i: int) -> int:
+_NO_CLASS = "a target of cross_entropy is the index of a class, an int, not {!r} as for sample {}"
+
+
+def _index(target: Any, i: int) -> Any:
     try:
         return operator.index(target)
     except TypeError:
-        raise TypeError(
-            f"a target of cross_entropy is the index of a class, an int, not {target!r} as for sample {i}"
-        ) from None
+        raise TypeError(_NO_CLASS.format(target, i)) from None

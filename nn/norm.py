@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import autograd
-from autograd import Value, dot
+from autograd import Value, dot, not_compiled
 
 from .layers import Inputs, _positive, _sample
 from .module import Module, Parameter
@@ -150,6 +150,10 @@ class BatchNorm1d(_Norm):
         means = [_mean(feature) for feature in features]
         centred = [[x - mean for x in feature] for feature, mean in zip(features, means)]
         variances = [_mean_square(feature) for feature in centred]
+        not_compiled(
+            "a batch norm in training writes its running statistics at each call: compile the model after "
+            "model.eval(), or normalise by LayerNorm or RMSNorm"
+        )
         self._track([mean.data for mean in means], [v.data * count / (count - 1) for v in variances])
         spreads = [(variance + self.eps).sqrt() for variance in variances]
         return [[x / spread for x in feature] for feature, spread in zip(centred, spreads)]

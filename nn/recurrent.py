@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Value, dot, group
 
 from .init import generator
-from .layers import Inputs, _activation, _positive, _sample
+from .layers import Inputs, _activation, _positive, _sample, real
 from .module import Module, Parameter
 
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -140,7 +140,7 @@ def _state(numbers: Inputs | None, width: int, what: str) -> Inputs:
 
 
 def _number(x: Any) -> Value | float:
-    return x if isinstance(x, Value) else Value(x).data
+    return x if isinstance(x, Value) else real(x)
 
 
 def _pair(state: Any) -> tuple[Inputs, Inputs]:

@@ -35,9 +35,15 @@ def is_group(operand: str) -> bool:
     return operand.endswith("*")
 
 
-def shaped(entry: Primitive, draw: Callable[[], Any], width: int) -> list[Any]:
-    """Operands for a primitive, each number drawn; a group holds ``width`` of them."""
-    return [[draw() for _ in range(width)] if is_group(o) else draw() for o in entry.operands]
+def shaped(entry: Primitive, draw: Callable[[], Any], width: int, index: Any = None) -> list[Any]:
+    """Operands for a primitive, each number drawn; a group holds ``width`` of them.
+
+    What selects a lane is drawn too if ``index`` says how, else it is that of the last one.
+    """
+    operands = [[draw() for _ in range(width)] if is_group(o) else o for o in entry.operands]
+    if entry.numbered:
+        operands[-1] = index() if index else float(width - 1)
+    return [draw() if isinstance(o, str) else o for o in operands]
 
 
 def special_operands(entry: Primitive) -> list[Operands]:
@@ -45,7 +51,11 @@ def special_operands(entry: Primitive) -> list[Operands]:
     if not entry.nary:
         return [*product(SPECIAL, repeat=len(entry.operands))]
     rng = random.Random(entry.name)
-    return [shaped(entry, lambda: rng.choice(SPECIAL), width) for width in (0, 1, 2, 3) for _ in range(100)]
+
+    def draw() -> float:
+        return rng.choice(SPECIAL)
+
+    return [shaped(entry, draw, width, draw) for width in (0, 1, 2, 3) for _ in range(100)]
 
 
 def flat(operands: Operands) -> list[Any]:
@@ -79,8 +89,7 @@ def careful_cotangents(entry: Primitive, g: float, out: float, operands: Operand
             result.append(float(rule(CAREFUL, Ieee(g), Ieee(out), *careful)))
             continue
         for lane in range(len(operand)):
-            at_lane = [o[lane] if isinstance(o, list) else o for o in careful]
-            result.append(float(rule(CAREFUL, Ieee(g), Ieee(out), *at_lane)))
+            result.append(float(rule(CAREFUL, Ieee(g), Ieee(out), *entry.at_lane(careful, lane))))
     return result
 
 

@@ -63,7 +63,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
 }
 
 #: Entries mpmath has no counterpart of; they are held to finite differences alone.
-WITHOUT_REFERENCE: set[str] = set()
+WITHOUT_REFERENCE = {"take"}
 
 #: Where terms cancel: how large they are, in ulps of which the value may be wrong.
 VALUE_TERMS: dict[str, Callable[..., float]] = {

@@ -84,8 +84,8 @@ def test_every_function_of_the_table_can_be_called(entry) -> None:
         return
     names = iter("abcdefg")
     operands = shaped(entry, lambda: next(names), 2)
-    arguments = ", ".join(f"[{', '.join(o)}]" if isinstance(o, list) else o for o in operands)
-    numbers = {name: 0.25 + 0.1 * i for i, name in enumerate(flat(operands))}
+    arguments = ", ".join(f"[{', '.join(o)}]" if isinstance(o, list) else str(o) for o in operands)
+    numbers = {name: 0.25 + 0.1 * i for i, name in enumerate(o for o in flat(operands) if isinstance(o, str))}
     root = compute(f"{entry.name}({arguments})", inputs(**numbers))
     rest = iter(numbers.values())
     assert root.primitive is entry

@@ -24,15 +24,15 @@ LAYERS = [
     ["value"],
     ["operations"],
     ["backward"],
-    ["anomaly"],
-    ["functional", "checking", "composed", "expression", "view", "compiler"],
+    ["functional", "composed", "anomaly"],
+    ["checking", "expression", "view", "compiler"],
     ["__init__"],
     ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 #: Between modules of one line.
-SIDEWAYS = {("checking", "functional")}
+SIDEWAYS = {("compiler", "view")}
 
 #: Inside a function, where a method of Value, or an error, is written in terms of what comes later.
 UPWARD = {("value", "backward"), ("anomaly", "view")}

@@ -25,13 +25,13 @@ MACHINE_PATH = re.compile(
     r"/(?:home|Users|root|tmp|work|usr|opt|var)/|\b[A-Za-z]:\\\\?(?:Users|Windows)|site-packages"
 )
 
-#: What a lesson cannot do without and the plain test command does not install: 200 MB.
-NEEDS = {"07": "sklearn", "10": "sklearn"}
+#: What brings the data of a lesson, which it cannot do without and the plain test command does not install.
+NEEDS = {"07": "sklearn", "10": "sklearn", "14": "names"}
 
 #: A lesson of more than about 15 seconds, by its number, and the source of a cell with smaller settings. By
 #: default the lesson runs with that cell put after the one tagged `parameters` (papermill's convention), and
 #: its own assertions must hold; the run that compares the saved outputs is slow. pytest -m "" does both.
-SMALLER: dict[str, str] = {}
+SMALLER: dict[str, str] = {"12": "seeds = 0, 1\nupdates = 60", "14": "STEPS, HELD_OUT = 80, 300"}
 
 #: What the README lists under this name; the lessons show each where it answers a question.
 WAYS_OF_LOOKING = (
@@ -213,7 +213,7 @@ def test_the_network_lesson_runs_without_torch_and_matplotlib_and_says_so(run, w
 
 @pytest.mark.parametrize("number", NEEDS)
 def test_a_lesson_on_real_data_names_the_extra_that_brings_it(number, run, without):
-    without("sklearn")
+    without(NEEDS[number])
     with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"pip install \"glassgrad\[train\]\""):
         run(read(lesson(number)))
 
@@ -327,6 +327,55 @@ def test_in_the_growing_lesson_pytorch_goes_on_where_the_values_ended():
     assert "60 of 60 right" in there.splitlines()[-1]
 
 
+@pytest.mark.parametrize("number", ["11", "12", "13"])
+def test_the_lessons_of_the_outlook_run_without_matplotlib_and_say_so(number, run, without):
+    without("matplotlib")
+    smaller = SMALLER.get(number)
+    saved = read(lesson(number))
+    fresh = run(with_settings(read(lesson(number)), smaller) if smaller else read(lesson(number)))
+    (plot,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(plot)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True) if not smaller else ():
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_autoencoder_is_better_than_untrained_than_the_mean_and_than_a_straight_line():
+    text = "".join(text for cell in code_cells(read(lesson("11"))) for _, text in text_of(cell))
+    mean, straight = (
+        float(re.search(rf"{name} +held-out loss (\S+)", text)[1])
+        for name in ("the mean picture", "a straight line")
+    )
+    untrained, trained = (
+        float(re.search(rf"{name}held-out loss (\S+)", text)[1]) for name in ("untrained: ", "step 1500   ")
+    )
+    assert trained < 0.002 < straight / 20 < mean / 20 < untrained / 20
+    assert "in order, from end to end: True" in text
+
+
+def test_the_policy_gets_from_chance_to_nearly_the_best():
+    text = "".join(text for cell in code_cells(read(lesson("12"))) for _, text in text_of(cell))
+    best, chance = map(float, re.search(r"best (\S+), at random (\S+)", text).groups())
+    curves = re.findall(r"^(with|without) +\d   (.*)$", text, re.M)
+    with_, without = (
+        [[float(x) for x in row.split()] for name, row in curves if name == wanted]
+        for wanted in ("with", "without")
+    )
+    assert len(with_) == len(without) == 3
+    assert all(abs(row[0] - chance) < 0.1 and best - 0.1 < row[-1] <= best for row in with_)
+    assert sum(row[-1] < -1.0 for row in without) == 2, "what the lesson says of the baseline"
+
+
+def test_one_step_from_the_meta_learned_start_beats_both_others():
+    text = "".join(text for cell in code_cells(read(lesson("13"))) for _, text in text_of(cell))
+    rows = re.findall(r"^(untrained|joint|meta-learned) +(\S+) +(\S+) +(\S+) \(rate", text, re.M)
+    after = {name: (float(same), float(own)) for name, _, same, own in rows}
+    assert after["meta-learned"][1] < 0.2
+    for rival in ("untrained", "joint"):
+        assert after["meta-learned"][0] < after[rival][0] / 3
+        assert after["meta-learned"][1] < after[rival][1] / 2
+
+
 def test_the_lesson_on_moving_weights_runs_without_torch_and_matplotlib_and_says_so(run, without):
     without("torch", "matplotlib")
     saved = read(lesson("05"))
@@ -342,6 +391,27 @@ def test_the_lesson_on_moving_weights_runs_without_torch_and_matplotlib_and_says
     assert all(theirs == ours for theirs, ours in equal)
     for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_language_model_shows_its_loss_and_its_attention_without_matplotlib(run, without):
+    pytest.importorskip("names")
+    without("matplotlib")
+    fresh = run(with_settings(read(lesson("14")), SMALLER["14"]))
+    curve, looks = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(curve)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    losses = [float(loss) for loss in re.findall(r"^step +\d+   (\S+)  █", text, re.M)]
+    assert len(losses) >= 10
+    assert losses[0] > 3.2 > 2.5 > losses[-1]
+    ((_, text),) = text_of(looks)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    _, *heads = text.split("\nhead ")
+    assert len(heads) == 4
+    for head in heads:
+        _, letters, *rows = head.rstrip("\n").splitlines()
+        assert [row.split()[0] for row in rows] == letters.split()
+        assert [len(row) for row in rows] == [4 + 2 * i + 1 for i in range(len(rows))], "never ahead"
+        assert rows[0].endswith("█"), "all the weight is on the first, which sees nothing else"
 
 
 @notebooks

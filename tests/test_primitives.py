@@ -107,15 +107,16 @@ def _is_smooth(f: Callable[..., float], point: list[float]) -> bool:
 def check_finite_differences_agree(entry: Primitive) -> None:
     rng = random.Random(1)
     shape = shaped(entry, lambda: 0.0, 2)
+    index = [shape.pop()] if entry.numbered else []  # it selects, and is not moved
     checked = 0
     for _ in range(60):
         point = [rng.uniform(-2.5, 2.5) for _ in flat(shape)]
 
         def run(*numbers: float) -> float:
-            return entry.run(*like(shape, numbers))
+            return entry.run(*like(shape, numbers), *index)
 
         def f(*values: Value) -> Value:
-            return call(entry, like(shape, values))
+            return call(entry, [*like(shape, values), *index])
 
         if checked < 8 and _is_smooth(run, point):
             check_grads(f, point, order=2)
@@ -189,7 +190,8 @@ def test_entry(entry: Primitive, check: Callable[[Primitive], None]) -> None:
 @given(data=st.data())
 def test_any_operands(entry: Primitive, data: st.DataObject) -> None:
     width = data.draw(st.integers(1, 4))
-    operands = shaped(entry, lambda: data.draw(st.floats()), width)
+    index = st.integers(-1, width).map(float) | st.floats()
+    operands = shaped(entry, lambda: data.draw(st.floats()), width, lambda: data.draw(index))
     g = data.draw(st.floats())
     leaves = as_leaves(operands)
     node = call(entry, leaves)

@@ -9,5 +9,7 @@
     derive      the backward pass emitted as instructions, from the rules of the table
     fuse        sums of sums and products: one instruction each
     *_backend   the instructions run, by plain Python, NumPy or numba
-    program     when to record, replay, check against eager, or fall back to it
+    replay      when to record, replay, check against eager (audit), or fall back to it
+    program     compile(): what a step is; derivatives: values, gradients and Hessians by the arguments
+    explaining  a program as text and as a picture, by the names of a listing; portable: in a pickle
 """

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import marshal
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import index
+from struct import error, pack
 from typing import Any
 
 from ..value import Value, number, short
@@ -14,11 +18,40 @@ NUMBER = "number"
 _PLAIN = {float, int}
 
 
-def flatten(argument: Any, numbers: list[float]) -> Any:
+class Flat(list[float]):
+    """The numbers of the arguments; ``plain`` if all were Python's own, in its own lists."""
+
+    plain = True
+
+
+def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
+    """Bytes that another call has only if its arguments are the same to the last bit and type.
+
+    That holds for what :class:`Flat` calls plain, of which ``marshal`` writes type, length and
+    number, in a fifth of the time it takes to look. None where it cannot.
+    """
+    try:
+        everything: Any = args, kwargs
+        return marshal.dumps(everything, 2)  # 3 and later write what is shared once, which differs
+    except ValueError:
+        return None
+
+
+def as_floats(numbers: Sequence[float]) -> array[float]:
+    """The numbers as float64, one after another."""
+    found = array("d")
+    try:
+        found.frombytes(pack(f"{len(numbers)}d", *numbers))
+    except error:  # an int beyond the floats, which is an infinity
+        found.extend([number(x) or 0.0 for x in numbers])
+    return found
+
+
+def flatten(argument: Any, numbers: Flat) -> Any:
     """Append the numbers of an argument to ``numbers``; the shape around them is returned.
 
-    >>> numbers = []
-    >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], [])
+    >>> numbers = Flat()
+    >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], Flat())
     True
     >>> numbers
     [1.0, 2, 3.0, 4.0]
@@ -39,13 +72,15 @@ def flatten(argument: Any, numbers: list[float]) -> Any:
     if argument is None or kind is str or kind is bool:
         return kind, argument
     if isinstance(argument, tuple) and hasattr(argument, "_fields"):
+        numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
+    numbers.plain = False
     if _is_array(argument):
         numbers.extend(argument.ravel().tolist())
         return "array", argument.shape
     x = number(argument)
     if x is not None:
-        numbers.append(x)
+        numbers.append(index(argument) if hasattr(argument, "__index__") else x)
         return NUMBER
     if any(
         hasattr(argument, name) for name in ("__iter__", "__len__", "__float__", "__complex__", "__array__")
@@ -57,7 +92,7 @@ def flatten(argument: Any, numbers: list[float]) -> Any:
     return object, id(argument)
 
 
-def _flatten_sequence(kind: type, items: Any, numbers: list[float]) -> Any:
+def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
     kinds = {*map(type, items)}
     if kinds <= _PLAIN:
         numbers.extend(items)
@@ -79,11 +114,11 @@ def _is_array(argument: Any) -> bool:
     )
 
 
-def rebuild(argument: Any, make: Callable[[float], Any]) -> Any:
+def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
     """The argument with ``make(x)`` in the place of each of its numbers, in the order of :func:`flatten`."""
     kind = type(argument)
     if kind in _PLAIN:
-        return make(float(argument))
+        return make(argument)
     if kind is list or kind is tuple:
         return kind([rebuild(item, make) for item in argument])
     if kind is dict:
@@ -94,10 +129,11 @@ def rebuild(argument: Any, make: Callable[[float], Any]) -> Any:
         return kind(*[rebuild(item, make) for item in argument])
     if _is_array(argument):
         array = argument.astype(object)
-        array.ravel()[:] = [make(float(x)) for x in argument.ravel().tolist()]
+        array.ravel()[:] = [make(x) for x in argument.ravel().tolist()]
         return array
-    x = number(argument)
-    return argument if x is None else make(x)
+    if number(argument) is None:
+        return argument
+    return make(index(argument) if hasattr(argument, "__index__") else argument)
 
 
 def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
@@ -139,3 +175,26 @@ def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
 
 
 _STATIC = {float, int, bool, str}
+
+
+def described(shape: Any) -> str:
+    """A shape in words.
+
+    >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], Flat())), described(flatten((1.0,), Flat()))
+    ('a list of 2 lists of 2', 'a tuple of 1')
+    """
+    if shape == NUMBER:
+        return "a number"
+    if not isinstance(shape, tuple) or not shape:
+        return f"{shape!r}"
+    kind, *rest = shape
+    if kind == "array":
+        return f"an array of shape {rest[0]}"
+    if kind is list or kind is tuple:
+        if len(rest) == 3:
+            return f"a {kind.__name__} of {rest[0]} {rest[1].__name__}s of {rest[2]}"
+        return f"a {kind.__name__} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}"
+    if kind in (str, bool):
+        return repr(rest[0])
+    known = {dict: "a dict", Value: "another Value", object: "another object"}
+    return known.get(kind) or f"a {kind.__name__}"

@@ -15,12 +15,18 @@ from .python_backend import Numbers, PythonRunner, Runner
 BACKENDS = {"numba": "numba", "numpy": "numpy", "python": None}
 
 
-def chosen(backend: str) -> str:
-    """The backend by its name; for "auto" the fastest there is."""
-    if backend == "auto":
-        return next(name for name, package in BACKENDS.items() if package is None or _installed(package))
-    if backend not in BACKENDS:
+def chosen(backend: str, dtype: str = "float64") -> str:
+    """The backend by its name; for "auto" the fastest there is. ValueError if it has no such numbers."""
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"there is no dtype {dtype!r} for a program; choose 'float64' or 'float32'")
+    if backend != "auto" and backend not in BACKENDS:
         raise ValueError(f"there is no backend {backend!r}; choose one of {', '.join(('auto', *BACKENDS))}")
+    if backend == "auto":
+        backend = next(name for name, package in BACKENDS.items() if package is None or _installed(package))
+    if dtype == "float32" and backend == "python":
+        raise ValueError(
+            "Python's own floats are float64: float32 needs NumPy or numba, pip install 'glassgrad[compile]'"
+        )
     return backend
 
 
@@ -30,13 +36,20 @@ def _installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def ready(plan: Plan, backend: str, numbers: Numbers) -> Runner:
+def ready(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:
     """The plan made ready to run by a backend, on so many numbers."""
-    if backend == "numba":
-        return NumbaRunner(plan, Layout.of(plan, numbers))
-    if backend == "numpy":
-        runner = NumpyRunner(plan, Layout.of(plan, numbers))
-        # A call of NumPy takes about as long as a dozen instructions of Python.
-        deep = plan.lanes is None and len(runner.calls) * 12 > len(runner.fused.order)
-        return PythonRunner(plan) if deep else runner
-    return PythonRunner(plan)
+    if backend == "python":
+        return PythonRunner(plan)
+    try:
+        import numpy as np
+    except ImportError as error:
+        raise ImportError(
+            f"the {backend} backend needs numpy: pip install 'glassgrad[compile]', or backend='python'"
+        ) from error
+    with np.errstate(over="ignore"):  # a constant beyond float32 is an infinity
+        if backend == "numba":
+            return NumbaRunner(plan, Layout.of(plan, numbers, dtype))
+        runner = NumpyRunner(plan, Layout.of(plan, numbers, dtype))
+    # A call of NumPy takes about as long as a dozen instructions of Python.
+    deep = plan.lanes is None and len(runner.calls) * 12 > len(runner.fused.order)
+    return PythonRunner(plan) if deep and dtype == "float64" else runner

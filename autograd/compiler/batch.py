@@ -23,24 +23,54 @@ class Lanes:
     rows: list[list[tuple[str, Any]]]
 
 
+Guards = list[tuple[int, bool]]
+
+
+@dataclass
+class _Likeness:
+    """Terms of a sum that are the same for each lane: those of the first, and what each is in the others."""
+
+    place: int
+    templates: list[int]
+    maps: list[dict[int, int]]
+    others: list[int]  # terms that are not in lanes
+    guards: dict[int, bool]  # those of the first lane, with the answer
+    guarded: set[int]  # those of all lanes
+
+
 def into_lanes(
-    tape: Tape, output: int, guards: list[tuple[int, bool]], notes: list[str]
-) -> tuple[Tape, int, list[tuple[int, bool]], Lanes | None]:
+    tape: Tape, output: int, guards: Guards, notes: list[str]
+) -> tuple[Tape, int, Guards, Lanes | None]:
     """The tape with its largest sum of like terms in lanes, if there is one."""
-    best: tuple[int, int, int, list[dict[int, int]], list[int]] | None = None
+    best: _Likeness | None = None
+    most = 0
+    signatures = _signatures(tape.code)
     for place, terms in _long_sums(tape, output):
-        if (found := _alike(tape, terms)) is None:
-            continue
-        template, maps, others = found
-        work = len(maps[0]) * len(maps)
-        if template in _varying(tape.code, template, maps) and (best is None or work > best[0]):
-            best = work, place, template, maps, others
+        found = _alike(tape.code, signatures, place, terms, guards)
+        if found is not None and (work := len(found.maps[0]) * len(found.maps)) > most:
+            best, most = found, work
     if best is None:
         notes.append("no long sum of like terms: the program is flat")
         return tape, output, guards, None
-    _, place, template, maps, others = best
-    notes.append(f"a sum of {len(maps)} like terms: the term once, in {len(maps)} lanes")
-    return _rebuild(tape, output, guards, place, template, maps, others)
+    kinds = f" of {len(best.templates)} kinds" if len(best.templates) > 1 else ""
+    width = len(best.maps)
+    notes.append(f"a sum of {width} like terms{kinds}: the term once, in {width} lanes")
+    return _rebuild(tape, output, guards, best)
+
+
+def _signatures(code: list[tuple[str, Any]]) -> list[int]:
+    """A number for each instruction, the same for those that may be alike: arguments and constants are."""
+    known: dict[Any, int] = {}
+    found: list[int] = []
+    for operation, operands in code:
+        if operation in ("const", "input"):
+            key: Any = operation
+        elif operation in SOURCES:
+            key = operation, operands[0]
+        else:
+            key = operation, *[found[o] for o in operands]
+        found.append(known.setdefault(key, len(known)))
+    return found
 
 
 def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
@@ -71,34 +101,55 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
     return found
 
 
-def _alike(tape: Tape, terms: list[int]) -> tuple[int, list[dict[int, int]], list[int]] | None:
-    """Of the terms the most that are alike: their model, the map of each from it, and the other terms."""
-    rest = [t for t in terms if tape.code[t][0] not in SOURCES]
-    for _ in range(3):  # the first may be of another kind, as a term that regularises
-        if len(rest) < FEWEST:
+def _alike(
+    code: list[tuple[str, Any]], signatures: list[int], place: int, terms: list[int], guards: Guards
+) -> _Likeness | None:
+    """Of the terms the most that are alike, one of each kind for each lane."""
+    kinds: dict[int, list[int]] = {}
+    for term in terms:
+        if code[term][0] not in SOURCES:
+            kinds.setdefault(signatures[term], []).append(term)
+    sizes: dict[int, int] = {}
+    for like in kinds.values():
+        sizes[len(like)] = sizes.get(len(like), 0) + len(like)
+    lanes = max((n for n in sizes if n >= FEWEST), key=lambda n: sizes[n], default=0)
+    if not lanes:
+        return None
+    chosen = [like for like in kinds.values() if len(like) == lanes]
+    decided: dict[tuple[int, bool], list[int]] = {}
+    for guard, answer in dict.fromkeys(guards):
+        decided.setdefault((signatures[guard], answer), []).append(guard)
+    checks = {key: like for key, like in decided.items() if len(like) == lanes}
+    # With what the lanes decide by, or else without.
+    for along in (checks, {}) if checks else ({},):
+        roots = [*chosen, *along.values()]
+        maps = [_isomorphism(code, [(like[0], like[lane]) for like in roots]) for lane in range(lanes)]
+        if None in maps:
+            continue
+        found = [m for m in maps if m is not None]
+        varying = _varying(code, found)
+        chosen = [like for like in chosen if like[0] in varying]
+        if not chosen:
             return None
-        template = rest[0]
-        matched, maps, unlike = [], [], []
-        for term in rest:
-            mapping = _isomorphism(tape.code, template, term)
-            if mapping is None:
-                unlike.append(term)
-            else:
-                matched.append(term)
-                maps.append(mapping)
-        if len(matched) >= max(FEWEST, len(unlike)):
-            remaining = [*terms]
-            for term in matched:
-                remaining.remove(term)
-            return template, maps, remaining
-        rest = unlike
+        inside = {term for like in chosen for term in like}
+        return _Likeness(
+            place,
+            [like[0] for like in chosen],
+            found,
+            [t for t in terms if t not in inside],
+            {like[0]: answer for (_, answer), like in along.items() if like[0] in varying},
+            {g for like in along.values() if like[0] in varying for g in like},
+        )
     return None
 
 
-def _isomorphism(code: list[tuple[str, Any]], template: int, term: int) -> dict[int, int] | None:
-    """What in ``term`` stands for each instruction of ``template``, or None if they are not alike."""
-    mapping = {template: term}
-    waiting = [(template, term)]
+def _isomorphism(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
+    """What stands for each instruction of the first of the pairs in the second, or None if not alike."""
+    mapping: dict[int, int] = {}
+    for a, b in pairs:
+        if mapping.setdefault(a, b) != b:
+            return None
+    waiting = [*mapping.items()]
     while waiting:
         a, b = waiting.pop()
         operation, operands = code[a]
@@ -120,21 +171,14 @@ def _isomorphism(code: list[tuple[str, Any]], template: int, term: int) -> dict[
     return mapping
 
 
-def _rebuild(
-    tape: Tape,
-    output: int,
-    guards: list[tuple[int, bool]],
-    place: int,
-    template: int,
-    maps: list[dict[int, int]],
-    others: list[int],
-) -> tuple[Tape, int, list[tuple[int, bool]], Lanes]:
+def _rebuild(tape: Tape, output: int, guards: Guards, like: _Likeness) -> tuple[Tape, int, Guards, Lanes]:
+    place, maps, others = like.place, like.maps, like.others
     code = tape.code
     new = Tape(len(maps))
     lanes = Lanes(len(maps), [])
     flat: dict[int, int] = {}  # what is not in lanes, or is wanted outside of them as well
     laned: dict[int, int] = {}
-    varying = _varying(code, template, maps)
+    varying = _varying(code, maps)
 
     def move(i: int, lane: bool) -> int:
         """The new place of an instruction, as it is in the lanes or outside of them."""
@@ -173,11 +217,12 @@ def _rebuild(
         return (laned if lane else flat)[i]
 
     def _missing_sum() -> list[tuple[int, bool]]:
-        wanted = [(template, True)] + [(o, False) for o in others]
+        wanted = [(t, True) for t in like.templates] + [(o, False) for o in others]
         return [(o, here) for o, here in wanted if o not in (laned if here else flat)]
 
     def _sum_of_lanes() -> int:
-        term = laned[template]
+        terms = tuple([laned[t] for t in like.templates])
+        term = terms[0] if len(terms) == 1 else new.append("sum", terms, True)
         total = new.append("lanesum", (term,), False)
         return new.append("sum", (total, *[flat[o] for o in others]), False) if others else total
 
@@ -191,11 +236,13 @@ def _rebuild(
 
     # Only what the results need is moved: the flat twins of what went into lanes are left behind.
     result = move(output, False)
-    return new, result, [(move(g, False), answer) for g, answer in guards], lanes
+    moved = [(move(g, False), answer) for g, answer in guards if g not in like.guarded]
+    moved += [(move(g, True), answer) for g, answer in like.guards.items()]
+    return new, result, moved, lanes
 
 
-def _varying(code: list[tuple[str, Any]], template: int, maps: list[dict[int, int]]) -> set[int]:
-    """The instructions of the template that each lane has one of its own of, and constants that differ.
+def _varying(code: list[tuple[str, Any]], maps: list[dict[int, int]]) -> set[int]:
+    """The instructions of the first lane that each lane has one of its own of, and constants that differ.
 
     What each lane works out anew is in lanes even if it gives the same number in all, so that its
     gradient is that lane's.

@@ -83,8 +83,7 @@ def _cotangents(m: Meaning, tape: Tape, i: int, g: Handle, depends: bytearray) -
         if isinstance(group, list):
             for lane, operand in enumerate(group):
                 if depends[operand.place]:
-                    at_lane = [x[lane] if isinstance(x, list) else x for x in grouped]
-                    found.append((operand.place, rule(m, g, out, *at_lane)))
+                    found.append((operand.place, rule(m, g, out, *entry.at_lane(grouped, lane))))
         elif depends[group.place]:
             found.append((group.place, rule(m, g, out, *grouped)))
     return found

@@ -16,6 +16,7 @@ class Layout:
     state: int
     settings: int
     inputs: int
+    dtype: str = "float64"
 
     @property
     def outside(self) -> int:
@@ -31,25 +32,24 @@ class Layout:
         return starts[kind] + which
 
     @classmethod
-    def of(cls, plan: Plan, numbers: Any) -> Layout:
+    def of(cls, plan: Plan, numbers: Any, dtype: str) -> Layout:
         """The layout for a plan that is run on such numbers."""
-        return cls(len(numbers.leaves), len(numbers.state), len(numbers.settings), len(numbers.inputs))
+        return cls(len(numbers.leaves), len(numbers.state), len(numbers.settings), len(numbers.inputs), dtype)
 
 
 class InputRows:
     """Fills the rows that come from outside: each lane takes an argument, or a constant of its own."""
 
-    def __init__(self, plan: Plan, np: Any) -> None:
+    def __init__(self, plan: Plan, np: Any, dtype: str, padded: int = 0) -> None:
         rows = plan.lanes.rows if plan.lanes else []
         self.count = len(rows)
         constants = [x for row in rows for kind, x in row if kind == "const"]
         numbers = iter(range(len(constants)))
         # Arguments by their position, constants counted from the end backwards.
-        self.index = np.array(
-            [[x if kind == "input" else -1 - next(numbers) for kind, x in row] for row in rows],
-            dtype=np.int64,
-        )
-        self.constants = np.array(constants[::-1])
+        index = [[x if kind == "input" else -1 - next(numbers) for kind, x in row] for row in rows]
+        # A row that is padded repeats its last lane.
+        self.index = np.array([row + row[-1:] * (padded - len(row)) for row in index], dtype=np.int64)
+        self.constants = np.array(constants[::-1], dtype)
         self.np = np
 
     def fill(self, rows: Any, inputs: Any) -> None:

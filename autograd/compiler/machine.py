@@ -1,21 +1,25 @@
-"""The machine of the numba backend: a fused plan as numbers it can interpret.
+"""The machine of the numba backend: a fused plan as numbers for interpreter.py to go through.
 
-It has a word for each uniform number, and rows of lanes, which are used again once their number is no
-longer needed. An instruction is its operation, where the result goes, and operands.
+Like instructions of a level become one, on rows of lanes or on columns of words; words are laid out so
+that what is read together lies together. Rows are used again once their number is no longer needed, and
+many lanes are done block by block, so that the rows of a block stay in the nearest cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .fuse import Fused, fuse, operands_of
+from .fuse import Fused, Sop, fuse, operands_of
 from .layout import Layout
 from .plan import Plan
+from .schedule import AFTER, BLOCKS, SETTLED, Schedule
 from .tape import SOURCES
 
-#: The first word of an instruction.
-END, WORD_SOP, WORD_FUN, LANE_SOP, LANE_FUN, SPLAT, REDUCE = range(7)
+#: The first number of an instruction.
+(
+    WORD_SUM, FUNCTION, ROW_SUM, TILE, GRID, REDUCE, SPLAT, GATHER, SCATTER, PART, GUARD,
+) = range(1, 12)  # fmt: skip
 
 FUNCTIONS = (
     "abs", "cos", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh", "where",
@@ -23,55 +27,166 @@ FUNCTIONS = (
 )  # fmt: skip
 NUMBER_OF = {name: i for i, name in enumerate(FUNCTIONS)}
 
+#: Lanes of a block, and numbers that rows are padded to a multiple of: a vector of the longest kind.
+BLOCK, VECTOR = 128, 16
+#: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
+FEW, SHALLOW = 4, 3
+#: Until all is laid out: addresses from here on are those of rows, of room for columns, and of inputs.
+_ROWS, _ROOM, _WHOLE = 1 << 40, 1 << 41, 1 << 42
+
 
 class Machine:
-    """A plan lowered: ``program`` with its words and rows."""
+    """A plan lowered: ``program`` with its memory."""
 
     def __init__(self, plan: Plan, layout: Layout) -> None:
         self.plan = plan
         self.layout = layout
         self.fused: Fused = fuse(plan)
-        self.program: list[int] = []
+        self.in_lane = plan.tape.in_lane
+        self.lanes = plan.lanes.width if plan.lanes else 1
+        schedule = Schedule(plan, self.fused)
+        self.section, self.level = schedule.section, schedule.level
+        self.block = min(self.lanes, BLOCK) if schedule.parted else self.lanes
+        self.stride = -(-self.block // VECTOR) * VECTOR
+        self.whole = -(-self.lanes // VECTOR) * VECTOR
+        self.words = layout.outside
         #: Constants, and the word each is in.
         self.constants: dict[str, tuple[int, float]] = {}
-        self.words = layout.outside
+        self.one = self._constant(1.0)
+        self.nothing = self._constant(-0.0)
+        self.units = self._units()
         self.word: dict[int, int] = {}
+        self._assign()
+        self.trash = self._new_word()
         self.row: dict[int, int] = {}
+        self.rows = 0
+        self._free: list[int] = []
         #: Rows that are filled once: constants in every lane, by their word.
         self.filled: list[tuple[int, int]] = []
-        self.one = self._constant(1.0)
-        lanes = plan.lanes
-        self.rows = len(lanes.rows) if lanes else 0
         self._splats: dict[int, int] = {}
-        self._free: list[int] = []
-        #: Uniform numbers that depend on arguments alone, and are worked out once for a run of steps.
-        self.settled = self._settled()
-        self.order = [i for i in self.fused.order if i in self.settled]
-        first = len(self.order)
-        self.order += [i for i in self.fused.order if i not in self.settled]
-        #: Where in the program what changes from step to step begins.
-        self.body = 0
-        self._lower(first)
-        self.program.append(END)
+        self._ones: int | None = None
+        self._room = self._most_room = 0
+        self.deepest = 1
+        self.sections: list[int] = []
+        self.code: list[int] = []
+        self._lower()
 
-    def _settled(self) -> set[int]:
-        tape = self.plan.tape
-        settled: set[int] = set()
+    # What goes together ---------------------------------------------------------------------------
+
+    def _units(self) -> list[tuple[str, list[int], Any]]:
+        """Like instructions of one level, in order: a kind, the members, and how they are alike."""
+        tape, sops = self.plan.tape, self.fused.sops
+        groups: dict[Any, list[int]] = {}
         for i in self.fused.order:
-            operation, _ = tape.code[i]
-            if operation in SOURCES:
-                known = operation in ("const", "input")
+            if tape.code[i][0] not in SOURCES:
+                key = self.section[i], self.level[i], *self._kind(i, sops.get(i))
+                groups.setdefault(key, []).append(i)
+        units: list[tuple[str, list[int], Any]] = []
+        for (_, _, kind, how), members in sorted(groups.items(), key=lambda group: group[0][:2]):
+            if kind == "columns" and len(members) < FEW:
+                units += [("alone", [i], None) for i in members]
+            elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
+                units += self._grids({i: self._vectors(sops[i]) for i in members})
+            elif kind == "grid":
+                units += self._grids({i: sops[i].terms[0][1:] for i in members})
             else:
-                known = not tape.in_lane[i] and settled.issuperset(operands_of(tape, self.fused.sops, i))
-            if known:
-                settled.add(i)
-        return settled
+                units.append((kind, members, how))
+        return units
+
+    def _kind(self, i: int, sop: Sop | None) -> tuple[str, Any]:
+        operation, operands = self.plan.tape.code[i]
+        if sop is None:
+            return ("alone", i) if self.in_lane[i] else ("columns", (operation, len(operands)))
+        if sop.reduces:
+            negative, a, b = sop.terms[0]
+            plain = len(sop.terms) == 1 and not negative and self.in_lane[a]
+            return ("grid", ()) if plain and (b < 0 or self.in_lane[b]) else ("alone", i)
+        if not self.in_lane[i]:
+            sop.terms.sort(key=lambda term: (term[2] < 0, term[0]))
+            counts = [0, 0, 0, 0]
+            for negative, _, b in sop.terms:
+                counts[2 * (b < 0) + negative] += 1
+            return "columns", (repr(sop.bias), counts[0], counts[1], counts[2], counts[3])
+        products = self._products(sop)
+        return ("tile", tuple([b for _, b in products])) if len(products) >= SHALLOW else ("alone", i)
+
+    def _products(self, sop: Sop) -> list[tuple[int, int]]:
+        """The words and the rows they multiply, by the row."""
+        lane = self.in_lane
+        found = [
+            (b, a) if lane[a] else (a, b)
+            for negative, a, b in sop.terms
+            if not negative and b >= 0 and lane[a] != lane[b]
+        ]
+        return sorted(found, key=lambda pair: pair[1])
+
+    def _vectors(self, sop: Sop) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return tuple([a for _, a, _ in sop.terms]), tuple([b for _, _, b in sop.terms])
+
+    def _grids(self, products: dict[int, tuple[Any, Any]]) -> list[tuple[str, list[int], Any]]:
+        """Sums of products parted so that each part is every one of some with every one of others."""
+        at = {pair: i for i, pair in products.items()}
+        twins = [i for i, pair in products.items() if at[pair] != i]
+        rights: dict[Any, list[Any]] = {}
+        for a, b in at:
+            rights.setdefault(a, []).append(b)
+        parts: dict[tuple[Any, ...], list[Any]] = {}
+        for a, row in rights.items():
+            parts.setdefault(tuple(sorted(row)), []).append(a)
+        found: list[tuple[str, list[int], Any]] = [
+            ("grid", [at[a, b] for a in lefts for b in row], (lefts, [*row])) for row, lefts in parts.items()
+        ]
+        return found + [("alone", [i], None) for i in twins]
+
+    # Words ----------------------------------------------------------------------------------------
+
+    def _new_word(self) -> int:
+        self.words += 1
+        return self.words - 1
 
     def _constant(self, x: float) -> int:
         if repr(x) not in self.constants:
-            self.constants[repr(x)] = self.words, x
-            self.words += 1
+            self.constants[repr(x)] = self._new_word(), x
         return self.constants[repr(x)][0]
+
+    def _assign(self) -> None:
+        """A word for each uniform number: side by side what is a result, then what is read together."""
+        plan, code = self.plan, self.plan.tape.code
+        word = self.word
+        for i in self.fused.order:
+            operation, operands = code[i]
+            if operation == "const":
+                word[i] = self._constant(operands[0])
+            elif operation in SOURCES and operation != "lane":
+                word[i] = self.layout.word(operation, operands[0])
+
+        def place(every: Iterable[int]) -> None:
+            for i in every:
+                if i not in word and not self.in_lane[i]:
+                    word[i] = self._new_word()
+
+        place(plan.gradients)
+        place(i for _, i in plan.moved)
+        place(i for _, i in plan.kept)
+        for kind, members, how in reversed(self.units):
+            place(members)
+            if kind == "columns":
+                for column in self._columns(members):
+                    place(column)
+            elif kind == "grid" and isinstance(how[0][0], tuple):
+                for vector in (*how[1], *how[0]):
+                    place(vector)
+            else:
+                for i in members:
+                    place(operands_of(plan.tape, self.fused.sops, i))
+
+    def _columns(self, members: Sequence[int]) -> list[tuple[int, ...]]:
+        """The operands of like instructions, each in turn for all of them; −1 where there is none."""
+        sops = self.fused.sops
+        if members[0] not in sops:
+            return [*zip(*[self.plan.tape.code[i][1] for i in members])]
+        pairs = zip(*[[x for _, a, b in sops[i].terms for x in (a, b) if x >= 0] for i in members])
+        return [*pairs]
 
     # Rows -----------------------------------------------------------------------------------------
 
@@ -81,115 +196,273 @@ class Machine:
         self.rows += 1
         return self.rows - 1
 
-    def _last_uses(self) -> dict[int, int]:
-        last: dict[int, int] = {}
-        for at, i in enumerate(self.order):
-            for o in operands_of(self.plan.tape, self.fused.sops, i):
-                last[o] = at
-        for place in self.plan.results():
-            last[place] = len(self.order)
-        return last
-
-    # Instructions ---------------------------------------------------------------------------------
-
-    def _lower(self, first: int) -> None:
-        tape = self.plan.tape
-        last = self._last_uses()
-        for at, i in enumerate(self.order):
-            if at == first:
-                self.body = len(self.program)
-            operation, operands = tape.code[i]
-            if operation == "const":
-                self.word[i] = self._constant(operands[0])
-            elif operation == "lane":
-                self.row[i] = operands[0]
-            elif operation in ("leaf", "state", "setting", "input"):
-                self.word[i] = self.layout.word(operation, operands[0])
-            else:
-                used = operands_of(tape, self.fused.sops, i)
-                if tape.in_lane[i]:
-                    self._lane(i, operation, operands)
-                else:
-                    self._uniform(i, operation, operands)
-                for o in {*used}:
-                    if tape.in_lane[o] and tape.code[o][0] != "lane" and last[o] == at:
-                        self._free.append(self.row[o])
-
-    def _uniform(self, i: int, operation: str, operands: Iterable[int]) -> None:
-        sop = self.fused.sops.get(i)
-        out = self.word[i] = self.words
-        self.words += 1
-        if sop is not None and sop.reduces:
-            self._reduce(out, sop.terms)
-        elif sop is not None:
-            pairs: dict[bool, list[int]] = {False: [], True: []}
-            for negative, a, b in sop.terms:
-                pairs[negative] += [self.word[a], self.word[b] if b >= 0 else self.one]
-            plus, minus = pairs[False], pairs[True]
-            head = [WORD_SOP, out, self._constant(sop.bias), len(plus) // 2, len(minus) // 2]
-            self.program += head + plus + minus
-        else:
-            words = [self.word[o] for o in operands]
-            if operation == "largest":
-                self._fold(WORD_FUN, out, words)
-            else:
-                self.program += [WORD_FUN, NUMBER_OF[operation], out, *[*words, 0, 0][:3]]
-
-    def _fold(self, kind: int, out: int, places: list[int]) -> None:
-        """The largest of several, two by two."""
-        larger = NUMBER_OF["larger"]
-        before = places[0]
-        for place in places[1:] or [before]:
-            self.program += [kind, larger, out, before, place, 0]
-            before = out
-
-    def _reduce(self, out: int, terms: list[tuple[bool, int, int]]) -> None:
-        in_lane = self.plan.tape.in_lane
-        kinds: dict[Any, list[int]] = {key: [] for key in ("vv+", "vv-", "uv+", "uv-")}
-        for negative, a, b in terms:
-            sign = "-" if negative else "+"
-            if b >= 0 and in_lane[a] and in_lane[b]:
-                kinds["vv" + sign] += [self.row[a], self.row[b]]
-            else:
-                v, u = (a, b) if in_lane[a] else (b, a)
-                kinds["uv" + sign] += [self.word[u] if u >= 0 else self.one, self.row[v]]
-        self.program += [REDUCE, out, *[len(x) // 2 for x in kinds.values()]]
-        for x in kinds.values():
-            self.program += x
-
-    def _lane(self, i: int, operation: str, operands: Iterable[int]) -> None:
-        in_lane = self.plan.tape.in_lane
-        sop = self.fused.sops.get(i)
-        if sop is None:
-            rows = [self.row[o] if in_lane[o] else self._splat(o) for o in operands]
-            out = self.row[i] = self._new_row()
-            if operation == "largest":
-                self._fold(LANE_FUN, out, rows)
-            else:
-                self.program += [LANE_FUN, NUMBER_OF[operation], out, *[*rows, 0, 0][:3]]
-            return
-        kinds: dict[Any, list[int]] = {key: [] for key in ("uu+", "uu-", "vv+", "vv-", "uv+", "uv-")}
-        for negative, a, b in sop.terms:
-            sign = "-" if negative else "+"
-            if not in_lane[a] and not (b >= 0 and in_lane[b]):
-                kinds["uu" + sign] += [self.word[a], self.word[b] if b >= 0 else self.one]
-            elif b >= 0 and in_lane[a] and in_lane[b]:
-                kinds["vv" + sign] += [self.row[a], self.row[b]]
-            else:
-                v, u = (a, b) if in_lane[a] else (b, a)
-                kinds["uv" + sign] += [self.word[u] if u >= 0 else self.one, self.row[v]]
-        out = self.row[i] = self._new_row()
-        self.program += [LANE_SOP, out, self._constant(sop.bias), *[len(x) // 2 for x in kinds.values()]]
-        for x in kinds.values():
-            self.program += x
+    def _at(self, i: int) -> int:
+        """The address of a row."""
+        return _ROWS + self.row[i] * self.stride
 
     def _splat(self, i: int) -> int:
-        """A row with a uniform number in every lane, filled once where the number is a constant."""
+        """The address of a row with a word in every lane, filled once where it is a constant."""
         if i not in self._splats:
             self._splats[i] = self.rows
             self.rows += 1
             if self.plan.tape.code[i][0] == "const":
                 self.filled.append((self._splats[i], self.word[i]))
             else:
-                self.program += [SPLAT, self._splats[i], self.word[i]]
-        return self._splats[i]
+                self.code += [SPLAT, 0, _ROWS + self._splats[i] * self.stride, self.word[i]]
+        return _ROWS + self._splats[i] * self.stride
+
+    def _row_of_ones(self) -> int:
+        if self._ones is None:
+            self._ones = self.rows
+            self.rows += 1
+            self.filled.append((self._ones, self.one))
+        return _ROWS + self._ones * self.stride
+
+    # Instructions ---------------------------------------------------------------------------------
+
+    def _lower(self) -> None:
+        tape, sops = self.plan.tape, self.fused.sops
+        lane_rows = self.plan.lanes.rows if self.plan.lanes else []
+        inputs = [i for i in self.fused.order if tape.code[i][0] == "lane"]
+        for i in inputs:
+            self.row[i] = tape.code[i][1][0]
+        guards = {i: answer for i, answer in self.plan.guards if self.in_lane[i]}
+        answers: dict[int, list[bool]] = {}
+        for i, answer in self.plan.guards:
+            if i in guards:
+                answers.setdefault(i, []).append(answer)
+        last: dict[int, int] = {}
+        for at, (_, members, _) in enumerate(self.units):
+            for i in members:
+                last.setdefault(i, at)
+                for o in operands_of(tape, sops, i):
+                    last[o] = at
+        dying: dict[int, list[int]] = {}
+        for i, at in last.items():
+            if self.in_lane[i] and tape.code[i][0] != "lane":
+                dying.setdefault(at, []).append(i)
+        section = SETTLED
+        self.sections = [0]
+        self.loads = inputs if self.block < self.lanes else []
+        self.rows = 0 if self.loads else len(lane_rows)
+        for at, (kind, members, how) in enumerate(self.units):
+            while section < self.section[members[0]]:
+                self._begin(section := section + 1)
+            for i in members:
+                if self.in_lane[i]:
+                    self.row[i] = self._new_row()
+            self._room = 0
+            getattr(self, f"_emit_{kind}")(members, how)
+            for i in members:
+                for answer in answers.get(i, ()):
+                    self.code += [GUARD, self._at(i), answer]
+            self._free += [self.row[i] for i in dying.get(at, ())]
+        while section < AFTER:
+            self._begin(section := section + 1)
+        self.sections.append(len(self.code))
+
+    def _begin(self, section: int) -> None:
+        self.sections.append(len(self.code))
+        if section == BLOCKS:
+            for i in self.loads:  # all lanes of an input are kept beyond the rows
+                whole = _WHOLE + self.row[i] * self.whole
+                self.row[i] = self._new_row()
+                self.code += [PART, self._at(i), whole]
+
+    def _emit_alone(self, members: list[int], how: Any) -> None:
+        (i,) = members
+        sop = self.fused.sops.get(i)
+        operation, operands = self.plan.tape.code[i]
+        if sop is None:
+            if self.in_lane[i]:
+                places = [self._at(o) if self.in_lane[o] else self._splat(o) for o in operands]
+                self._function(operation, 0, self._at(i), places)
+            else:
+                self._function(operation, 1, self.word[i], [self.word[o] for o in operands])
+        elif sop.reduces:
+            self._reduce(self.word[i], sop)
+        elif self.in_lane[i]:
+            self._row_sum(self._at(i), sop.bias, sop.terms)
+        else:
+            self._word_sum(self.word[i], sop.bias, sop.terms)
+
+    def _word_sum(self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]]) -> None:
+        pairs: dict[bool, list[int]] = {False: [], True: []}
+        for negative, a, b in terms:
+            pairs[negative] += [self.word[a], self.word[b] if b >= 0 else self.one]
+        plus, minus = pairs[False], pairs[True]
+        self.code += [WORD_SUM, out, self._constant(bias), len(plus) // 2, len(minus) // 2, *plus, *minus]
+
+    def _function(self, operation: str, n: int, out: int, places: Sequence[int]) -> None:
+        if operation == "largest":  # two by two
+            before = places[0]
+            for place in places[1:] or [before]:
+                self.code += [FUNCTION, NUMBER_OF["larger"], n, out, before, place, 0]
+                before = out
+        else:
+            self.code += [FUNCTION, NUMBER_OF[operation], n, out, *[*places, 0, 0][:3]]
+
+    def _reduce(self, out: int, sop: Sop) -> None:
+        kinds: dict[Any, list[int]] = {key: [] for key in ("vv+", "vv-", "uv+", "uv-")}
+        for negative, a, b in sop.terms:
+            sign = "-" if negative else "+"
+            if b >= 0 and self.in_lane[a] and self.in_lane[b]:
+                kinds["vv" + sign] += [self._at(a), self._at(b)]
+            else:
+                v, u = (a, b) if self.in_lane[a] else (b, a)
+                kinds["uv" + sign] += [self.word[u] if u >= 0 else self.one, self._at(v)]
+        self.code += [REDUCE, out, *[len(x) // 2 for x in kinds.values()]]
+        for x in kinds.values():
+            self.code += x
+
+    def _row_sum(
+        self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]], and_itself: bool = False
+    ) -> None:
+        lane = self.in_lane
+        parts = []
+        for negative, a, b in terms:
+            if b >= 0 and lane[a] and lane[b]:
+                parts.append(("vv", negative, self._at(a), self._at(b)))
+            elif lane[a] or (b >= 0 and lane[b]):
+                v, u = (a, b) if lane[a] else (b, a)
+                parts.append(("uv", negative, self.word[u] if u >= 0 else self.one, self._at(v)))
+            else:
+                parts.append(("uu", negative, self.word[a], self.word[b] if b >= 0 else self.one))
+        if and_itself:
+            parts.append(("uv", False, self.one, out))
+        self._sum(0, out, bias, parts)
+
+    def _sum(self, n: int, out: int, bias: float, parts: list[tuple[str, bool, int, int]]) -> None:
+        kinds: dict[Any, list[int]] = {
+            (kind, negative): [] for kind in ("vv", "uv", "uu") for negative in (False, True)
+        }
+        for kind, negative, a, b in parts:
+            kinds[kind, negative] += [a, b]
+        count = {key: len(x) // 2 for key, x in kinds.items()}
+        uu = [count.pop(("uu", negative)) for negative in (False, True)]
+        self.code += [ROW_SUM, n, out, self._constant(bias), *uu, *count.values()]
+        for x in kinds.values():
+            self.code += x
+
+    def _emit_tile(self, members: list[int], rows: tuple[int, ...]) -> None:
+        """Rows that are sums of the same rows, four at a time."""
+        starts, more = [], []
+        for i in members:
+            sop = self.fused.sops[i]
+            rest = [t for t in sop.terms if t[0] or t[2] < 0 or self.in_lane[t[1]] == self.in_lane[t[2]]]
+            if any(self.in_lane[x] for _, a, b in rest for x in (a, b) if x >= 0):
+                starts.append(self.nothing)
+                more.append((i, sop.bias, rest))
+            elif not rest:
+                starts.append(self._constant(sop.bias))
+            elif len(rest) == 1 and rest[0][2] < 0 and not rest[0][0] and repr(sop.bias) == "-0.0":
+                starts.append(self.word[rest[0][1]])
+            else:
+                starts.append(self._new_word())
+                self._word_sum(starts[-1], sop.bias, rest)
+        factors = [[self.word[u] for u, _ in self._products(self.fused.sops[i])] for i in members]
+        at = 0
+        while at < len(members):
+            height = 4 if len(members) - at >= 4 else 1
+            part = slice(at, at + height)
+            outs = [self._at(i) for i in members[part]]
+            self.code += [TILE, height, len(rows), *outs, *starts[part], *[self._at(r) for r in rows]]
+            self.code += [f for column in zip(*factors[part]) for f in column]
+            self.deepest = max(self.deepest, height * len(rows))
+            at += height
+        for i, bias, rest in more:
+            self._row_sum(self._at(i), bias, rest, and_itself=True)
+
+    def _emit_grid(self, members: list[int], how: Any) -> None:
+        """Sums over lanes, or over the places of vectors of words, of each left one with each right one."""
+        lefts, rights = how
+        if isinstance(lefts[0], tuple):
+            n = len(lefts[0])
+            left, right = ([self._vector(v) for v in vectors] for vectors in (lefts, rights))
+        else:
+            n = 0
+            left, right = (
+                [self._at(v) if v >= 0 else self._row_of_ones() for v in rows] for rows in (lefts, rights)
+            )
+        words = [self.word[i] for i in members]
+        bias = self._constant(self.fused.sops[members[0]].bias)
+        for i in self._fours(len(left)):
+            for j in self._fours(len(right)):
+                outs = [
+                    words[max(a, 0) * len(right) + max(b, 0)] if a >= 0 and b >= 0 else self.trash
+                    for a in i
+                    for b in j
+                ]
+                rows = [left[max(a, 0)] for a in i] + [right[max(b, 0)] for b in j]
+                self.code += [GRID, n, len(i), len(j), bias, *rows, *outs]
+
+    def _fours(self, count: int) -> list[list[int]]:
+        """0, 1, … in fours; −1 fills up the last, but for one that is left alone."""
+        found = [[*range(k, min(k + 4, count))] for k in range(0, count, 4)]
+        if 1 < len(found[-1]) < 4:
+            found[-1] += [-1] * (4 - len(found[-1]))
+        return found
+
+    # Columns --------------------------------------------------------------------------------------
+
+    def _vector(self, ids: Sequence[int]) -> int:
+        """The address of words side by side, gathered if they are not."""
+        places = [self.word[i] for i in ids]
+        if places == [*range(places[0], places[0] + len(places))]:
+            return places[0]
+        room = self._more_room(len(ids))
+        self.code += [GATHER, len(ids), room, *places]
+        return room
+
+    def _more_room(self, n: int) -> int:
+        self._room += n
+        self._most_room = max(self._most_room, self._room)
+        return _ROOM + self._room - n
+
+    def _emit_columns(self, members: list[int], how: Any) -> None:
+        """Like instructions on words, as one on columns of them."""
+        members = sorted(members, key=self.word.__getitem__)
+        n = len(members)
+        places = [self.word[i] for i in members]
+        apart = places != [*range(places[0], places[0] + n)]
+        out = self._more_room(n) if apart else places[0]
+        sop = self.fused.sops.get(members[0])
+        columns = self._columns(members)
+        if sop is None:
+            operation = self.plan.tape.code[members[0]][0]
+            self._function(operation, n, out, [self._vector(c) for c in columns])
+        else:
+            parts = []
+            waiting = iter(columns)
+            for negative, _, b in sop.terms:
+                factors = [self._factor(next(waiting))]
+                factors.append(self._factor(next(waiting)) if b >= 0 else (False, self.one))
+                (wide_a, a), (wide_b, b) = sorted(factors, key=lambda factor: factor[0])
+                parts.append(("uv"[wide_a] + "uv"[wide_b], negative, a, b))
+            self._sum(n, out, sop.bias, parts)
+        if apart:
+            self.code += [SCATTER, n, out, *places]
+
+    def _factor(self, column: Sequence[int]) -> tuple[bool, int]:
+        """Whether a column has a word for each, and the address of it."""
+        if len({*column}) == 1:
+            return False, self.word[column[0]]
+        return True, self._vector(column)
+
+    # All laid out ---------------------------------------------------------------------------------
+
+    def program(self, np: Any) -> Any:
+        """The program, with the addresses as they are in the end."""
+        self.rows_at = -(-(self.words + self._most_room) // VECTOR) * VECTOR
+        #: All lanes of the inputs: the first rows, or rows of their own if there are several blocks.
+        self.inputs_at = self.rows_at + self.rows * self.stride * bool(self.loads)
+        inputs = len(self.plan.lanes.rows) if self.plan.lanes else 0
+        self.size = (
+            self.rows_at
+            + max(self.rows * self.stride, self.inputs_at - self.rows_at + inputs * self.whole)
+            + 4 * VECTOR
+        )  # what is read beyond the last row is not used
+        code = np.array(self.code, dtype=np.int64)
+        for tag, address in ((_WHOLE, self.inputs_at), (_ROOM, self.words), (_ROWS, self.rows_at)):
+            code[code >= tag] += address - tag
+        return code

@@ -17,6 +17,7 @@ from .fuse import Fused, Sop, Term, fuse, operands_of
 from .layout import InputRows, Layout
 from .plan import Plan
 from .python_backend import Numbers, Outcome
+from .schedule import SETTLED, Schedule
 from .tape import CONDITIONS, SOURCES
 
 #: Sums of more products than this are multiplied at once and then added.
@@ -55,7 +56,7 @@ class NumpyRunner:
         self.layout = layout
         self.fused: Fused = fuse(plan)
         self.lanes = plan.lanes.width if plan.lanes else 1
-        self.inputs = InputRows(plan, np)
+        self.inputs = InputRows(plan, np, layout.dtype)
         self.functions: dict[str, Any] = {
             name: getattr(np, name)
             for name in ("abs", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
@@ -64,17 +65,32 @@ class NumpyRunner:
             "erf": _by_number(math.erf), "erfc": _by_number(math.erfc),
         }  # fmt: skip
         self.place: dict[int, int] = {}
-        groups = self._groups()
-        words, rows = self._assign(groups)
-        self.words, self.rows = np.zeros(words), np.zeros((rows, self.lanes))
+        groups, words, rows = self._groups()
+        self.words, self.rows = np.zeros(words, layout.dtype), np.zeros((rows, self.lanes), layout.dtype)
+        self.bits = np.int32 if layout.dtype == "float32" else np.int64
         #: Conditions are kept apart, at the places that would be theirs.
         self.true_words, self.true_rows = np.zeros(words, bool), np.zeros((rows, self.lanes), bool)
         for i in self.fused.order:
             if plan.tape.code[i][0] == "const":
                 self.words[self.place[i]] = plan.tape.code[i][1][0]
+        #: Of conditions that select between a number and 0: all bits set where the number is kept, by
+        #: whether it is where the condition holds.
+        self.masks = {
+            (answer, wide): np.zeros(shape, self.bits)
+            for wide, shape in ((False, words), (True, (rows, self.lanes)))
+            for answer in (True, False)
+        }
+        #: What is called once for the same arguments, and what is called at each step.
+        self.settled: list[tuple[Any, tuple[Any, ...]]] = []
         self.calls: list[tuple[Any, tuple[Any, ...]]] = []
-        for key, members in groups:
-            self._emit(key, members)
+        for settled, key, members in groups:
+            if settled:
+                self._emit(key, members)
+        self.settled, self.calls = self.calls, []
+        for settled, key, members in groups:
+            if not settled:
+                self._emit(key, members)
+        self.read: array[float] | None = None
         self._results()
 
     def _larger(self, out: Any, x: Any) -> None:
@@ -82,31 +98,54 @@ class NumpyRunner:
 
     # Groups ---------------------------------------------------------------------------------------
 
-    def _groups(self) -> list[tuple[Any, list[int]]]:
-        """Like instructions of one level, by level."""
-        tape, sops = self.plan.tape, self.fused.sops
-        level: dict[int, int] = {}
+    def _groups(self) -> tuple[list[tuple[bool, Any, list[int]]], int, int]:
+        """Like instructions of one level, by level, and how many words and rows there are.
+
+        Those of a group have words or rows side by side, in the order of what they read, so that what
+        is read lies regularly as far as it can.
+        """
+        tape, sops, place = self.plan.tape, self.fused.sops, self.place
+        schedule = Schedule(self.plan, self.fused)
+        words, rows = self.layout.outside, self.inputs.count
         groups: dict[Any, list[int]] = {}
         for i in self.fused.order:
             operation, operands = tape.code[i]
-            if operation in SOURCES:
-                level[i] = 0
-                continue
-            level[i] = 1 + max((level[o] for o in operands_of(tape, sops, i)), default=0)
-            if (sop := sops.get(i)) is None:
-                kind: Any = (operation, tuple(tape.in_lane[o] for o in operands))
+            if operation == "const":
+                place[i] = words
+                words += 1
+            elif operation == "lane":
+                place[i] = operands[0]
+            elif operation in SOURCES:
+                place[i] = self.layout.word(operation, operands[0])
             else:
-                kind = self._kind(sop)
-            groups.setdefault((level[i], tape.in_lane[i], kind), []).append(i)
-        ordered = sorted(groups.items(), key=lambda group: group[0][0])
-        return [(key[1:], members) for key, members in ordered for members in self._grids(key, members)]
+                key = schedule.section[i] != SETTLED, schedule.level[i]
+                groups.setdefault(key, []).append(i)
+        ordered: list[tuple[bool, Any, list[int]]] = []
+        for (changes, _), level in sorted(groups.items()):
+            kinds: dict[Any, list[int]] = {}
+            for i in level:
+                operation, operands = tape.code[i]
+                if (sop := sops.get(i)) is None:
+                    kind: Any = (operation, tuple(tape.in_lane[o] for o in operands))
+                else:
+                    kind = self._kind(sop)
+                kinds.setdefault((tape.in_lane[i], kind), []).append(i)
+            for key, members in kinds.items():
+                members.sort(key=lambda i: [place[o] for o in operands_of(tape, sops, i)])
+                for part in self._grids(key, members):
+                    ordered.append((not changes, key, part))
+                    for i in part:
+                        place[i] = rows if key[0] else words
+                        rows += key[0]
+                        words += not key[0]
+        return ordered, words, rows
 
     def _kind(self, sop: Sop) -> Any:
         in_lane = self.plan.tape.in_lane
         for t, (negative, a, b) in enumerate(sop.terms):
             if b >= 0 and in_lane[a] and not in_lane[b]:  # the uniform factor comes first
                 sop.terms[t] = negative, b, a
-        sop.terms.sort(key=self._shape)
+        sop.terms.sort(key=lambda term: (*self._shape(term), [self.place[x] for x in term[:0:-1] if x >= 0]))
         shared = () if sop.reduces else tuple(b for _, _, b in self._products(sop))
         return "reduce" if sop.reduces else "sum", repr(sop.bias), tuple(map(self._shape, sop.terms)), shared
 
@@ -119,44 +158,27 @@ class NumpyRunner:
         """The uniform multiples of rows, if they are enough for a matrix product."""
         in_lane = self.plan.tape.in_lane
         found = [t for t in sop.terms if not t[0] and t[2] >= 0 and not in_lane[t[1]] and in_lane[t[2]]]
-        return found if len(found) > 2 else []
+        return found if len(found) > 1 else []
 
     def _grids(self, key: Any, members: list[int]) -> list[list[int]]:
         """Sums over lanes of products of two rows, parted so that each part is every row with every row."""
-        kind = key[2]
+        kind = key[1]
         if kind[0] != "reduce" or len(kind[2]) != 1 or kind[2][0][0] or not kind[2][0][1]:
             return [members]
         at = {self.fused.sops[i].terms[0][1:]: i for i in members}
+        twins = [i for i in members if at[self.fused.sops[i].terms[0][1:]] != i]
         rights: dict[int, list[int]] = {}
         for a, b in at:
             rights.setdefault(a, []).append(b)
         parts: dict[tuple[int, ...], list[int]] = {}
         for a, row in rights.items():
-            parts.setdefault(tuple(sorted(row)), []).append(a)
-        return [[at[a, b] for a in lefts for b in row] for row, lefts in parts.items()]
-
-    def _assign(self, groups: list[tuple[Any, list[int]]]) -> tuple[int, int]:
-        """A word or row for every instruction: those of a group side by side."""
-        words, rows = self.layout.outside, self.inputs.count
-        for i in self.fused.order:
-            operation, operands = self.plan.tape.code[i]
-            if operation == "const":
-                self.place[i] = words
-                words += 1
-            elif operation == "lane":
-                self.place[i] = operands[0]
-            elif operation in SOURCES:
-                self.place[i] = self.layout.word(operation, operands[0])
-        for (in_lane, _), members in groups:
-            for i in members:
-                self.place[i] = rows if in_lane else words
-                rows += in_lane
-                words += not in_lane
-        return words, rows
+            parts.setdefault(tuple(sorted(row, key=lambda b: self.place.get(b, -1))), []).append(a)
+        found = [[at[a, b] for a in lefts for b in row] for row, lefts in parts.items()]
+        return found + [[i] for i in twins]
 
     # Operands -------------------------------------------------------------------------------------
 
-    def _view(self, ids: Sequence[int], wide: bool = False, each: bool = False) -> Any:
+    def _view(self, ids: Sequence[int], wide: bool = False, each: bool = False, memory: Any = None) -> Any:
         """The numbers of some instructions as an array, one below the other.
 
         ``wide``: to go with rows. What is the same for all comes once, to be broadcast, unless ``each``.
@@ -164,7 +186,9 @@ class NumpyRunner:
         np, code = self.np, self.plan.tape.code
         in_lane = self.plan.tape.in_lane[ids[0]]
         condition = code[ids[0]][0] in CONDITIONS
-        if condition:
+        if memory is not None:
+            pass
+        elif condition:
             memory = self.true_rows if in_lane else self.true_words
         else:
             memory = self.rows if in_lane else self.words
@@ -192,9 +216,30 @@ class NumpyRunner:
             return np.lib.stride_tricks.as_strided(
                 self.words[origin:], places.shape, (down * size, along * size)
             )
-        found = np.empty(places.shape)
+        found = np.empty(places.shape, self.words.dtype)
         self.calls.append((np.take, (self.words, places, None, found, "clip")))
         return found
+
+    def _answer(self, columns: Sequence[Sequence[int]]) -> bool | None:
+        """For selections between a number and 0: what the condition says where the number is kept."""
+        code = self.plan.tape.code
+        for answer, zeros in ((True, columns[2]), (False, columns[1])):
+            if all(code[i][0] == "const" and repr(code[i][1][0]) == "0.0" for i in zeros):
+                return answer
+        return None
+
+    def _emit_masks(self, at: slice, in_lane: bool, members: Sequence[int]) -> None:
+        np, call, code = self.np, self.calls.append, self.plan.tape.code
+        wanted = {*members}
+        selections = [
+            code[i][1] for i in self.fused.order if code[i][0] == "where" and code[i][1][0] in wanted
+        ]
+        answers = {self._answer([[o] for o in operands]) for operands in selections}
+        memory = self.true_rows if in_lane else self.true_words
+        for answer in answers - {None}:
+            mask = self.masks[bool(answer), in_lane][at]
+            call((np.copyto, (mask, memory[at])))
+            call((np.negative, (mask, mask)) if answer else (np.subtract, (mask, 1, mask)))
 
     # Calls ----------------------------------------------------------------------------------------
 
@@ -212,13 +257,27 @@ class NumpyRunner:
         elif kind[0] == "reduce":
             self._emit_reduce(out, members)
         else:
-            operands = [self._view(column, in_lane) for column in zip(*[code[i][1] for i in members])]
-            self._emit_function(kind[0], operands, out)
+            columns = [*zip(*[code[i][1] for i in members])]
+            answer = self._answer(columns) if kind[0] == "where" else None
+            if answer is None:
+                self._emit_function(kind[0], [self._view(c, in_lane) for c in columns], out)
+            else:
+                mask = self._view(
+                    columns[0], in_lane, memory=self.masks[answer, self.plan.tape.in_lane[columns[0][0]]]
+                )
+                kept = self._view(columns[1 if answer else 2], in_lane)
+                self._emit_function("where", [None, kept, kept], out, (answer, mask))
+            if kind[0] in CONDITIONS:
+                self._emit_masks(slice(first, first + len(members)), in_lane, members)
 
-    def _emit_function(self, name: str, operands: list[Any], out: Any) -> None:
+    def _emit_function(self, name: str, operands: list[Any], out: Any, masked: Any = None) -> None:
         np, call = self.np, self.calls.append
         if name == "where":
             condition, a, b = operands
+            if masked is not None:
+                bits = (a if masked[0] else b).view(self.bits)
+                call((np.bitwise_and, (bits, masked[1], out.view(self.bits))))
+                return
             call((np.copyto, (out, b)))
             call((np.copyto, (out, a, "same_kind", condition)))
         elif name == "largest":
@@ -241,35 +300,41 @@ class NumpyRunner:
         width = len(terms[0])
         if not in_lane and width > MANY and all(b >= 0 for row in terms for _, _, b in row):
             left, right = (self._matrix([[t[k] for t in row] for row in terms]) for k in (1, 2))
-            every = np.empty(left.shape)
+            every = np.empty(left.shape, self.words.dtype)
             call((np.multiply, (left, right, every)))
             if any(negative for negative, _, _ in terms[0]):
-                signs = np.array([-1.0 if negative else 1.0 for negative, _, _ in terms[0]])
+                signs = np.array([-1.0 if negative else 1.0 for negative, _, _ in terms[0]], out.dtype)
                 call((np.multiply, (every, signs, every)))
             call((np.add.reduce, (every, 1, None, out)))
             begun, terms, width = True, [], 0
+        total = out if begun else None  # what is added up so far: it need not be copied to begin with
         bias = sops[0].bias
-        if repr(bias) != _NO_BIAS or not (width or begun):
-            call((np.add, (out, bias, out)) if begun else (np.copyto, (out, bias)))
-            begun = True
-        between = np.empty(out.shape) if width else None
-        for t in range(width):
+        waits = repr(bias) != _NO_BIAS  # the bias is the second of what is added up
+        between = np.empty(out.shape, out.dtype) if width else None
+        # Single numbers that are added come first, and last what is subtracted: the fewest calls.
+        for t in sorted(range(width), key=lambda t: (terms[0][t][0], terms[0][t][2] >= 0)):
             column = [row[t] for row in terms]
             negative = column[0][0]
-            a = self._view([x for _, x, _ in column], in_lane)
-            b = self._view([x for _, _, x in column], in_lane) if column[0][2] >= 0 else None
-            if begun:
-                if b is not None:
-                    call((np.multiply, (a, b, between)))
-                    a = between
-                call((np.subtract if negative else np.add, (out, a, out)))
-            elif b is not None:
-                call((np.multiply, (a, b, out)))
-                if negative:
-                    call((np.negative, (out, out)))
+            x = self._view([a for _, a, _ in column], in_lane)
+            if column[0][2] >= 0:
+                target = out if total is None else between
+                call((np.multiply, (x, self._view([b for _, _, b in column], in_lane), target)))
+                x = target
+            if total is not None:
+                call((np.subtract if negative else np.add, (total, x, out)))
+            elif waits:
+                call((np.subtract, (bias, x, out)) if negative else (np.add, (x, bias, out)))
+                waits = False
+            elif negative:
+                call((np.negative, (x, out)))
             else:
-                call((np.negative, (a, out)) if negative else (np.copyto, (out, a)))
-            begun = True
+                total = x
+                continue
+            total = out
+        if total is None or waits:
+            call((np.copyto, (out, bias)) if total is None else (np.add, (total, bias, out)))
+        elif total is not out:
+            call((np.copyto, (out, total)))
 
     def _emit_reduce(self, out: Any, members: list[int]) -> None:
         """Sums over the lanes: of rows, or of products of two rows."""
@@ -282,7 +347,7 @@ class NumpyRunner:
             return
         rights = [sop.terms[0][2] for sop in sops]
         if not in_lane[a]:  # a uniform multiple of a row
-            total = np.empty(out.shape)
+            total = np.empty(out.shape, out.dtype)
             call((np.add.reduce, (self._view(rights, each=True), 1, None, total)))
             call((np.multiply, (self._view(lefts), total, out)))
             return
@@ -294,7 +359,7 @@ class NumpyRunner:
             left, right = self._view(lefts[::across], each=True), self._view(rights[:across], each=True)
             call((np.matmul, (left, right.T, out.reshape(down, across))))
             return
-        every = np.empty((len(members), self.lanes))
+        every = np.empty((len(members), self.lanes), out.dtype)
         call((np.multiply, (self._view(lefts), self._view(rights), every)))
         call((np.add.reduce, (every, 1, None, out)))
 
@@ -314,34 +379,52 @@ class NumpyRunner:
         ]
         targets = [(self.layout.word("leaf", k), i) for k, i in plan.moved]
         targets += [(self.layout.word("state", k), i) for k, i in plan.kept]
-        self.moved = np.array([word for word, _ in targets], dtype=int)
-        self.fresh = np.array([self.place[i] for _, i in targets], dtype=int)
-        self.slopes = np.array([self.place[i] for i in plan.gradients], dtype=int)
+        self.moved = self._index([word for word, _ in targets])
+        self.fresh = self._index([self.place[i] for _, i in targets])
+        self.moves = bool(targets)
+        self.slopes = self._index([self.place[i] for i in plan.gradients])
         self.loss = self.place[plan.loss]
+
+    def _index(self, places: list[int]) -> Any:
+        """A slice where they are side by side."""
+        if places and places == [*range(places[0], places[0] + len(places))]:
+            return slice(places[0], places[0] + len(places))
+        return self.np.array(places, dtype=int)
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
         np, layout, words, calls = self.np, self.layout, self.words, self.calls
         at = 0
-        for kind in (numbers.leaves, numbers.state, numbers.settings, numbers.inputs):
-            if kind:
-                words[at : at + len(kind)] = np.frombuffer(kind)
-                at += len(kind)
-        if self.inputs.count:
-            self.inputs.fill(self.rows[: self.inputs.count], words[at - layout.inputs : at])
+        again = numbers.inputs is self.read  # the very array, which is there as it was read
+        self.read = numbers.inputs
         losses: list[float] = []
         gradients = words[:0]
         with np.errstate(all="ignore"):  # inf and nan are answers
+            for kind in (
+                numbers.leaves,
+                numbers.state,
+                numbers.settings,
+                *([] if again else [numbers.inputs]),
+            ):
+                if kind:
+                    words[at : at + len(kind)] = np.frombuffer(kind)
+                    at += len(kind)
+            if self.inputs.count and not again:
+                self.inputs.fill(self.rows[: self.inputs.count], words[at - layout.inputs : at])
+            if not again:
+                for function, operands in self.settled:
+                    function(*operands)
             for _ in repeat(None, steps):
                 for function, operands in calls:
                     function(*operands)
                 if any((memory[places] != answers).any() for memory, places, answers in self.guards):
                     break
                 losses.append(float(words[self.loss]))
-                gradients = words[self.slopes]
-                words[self.moved] = words[self.fresh]
-        if losses and len(self.moved):
-            now = words[: layout.leaves + layout.state].tobytes()
+                gradients = words[self.slopes].copy()
+                if self.moves:
+                    words[self.moved] = words[self.fresh]
+        if losses and self.moves:
+            now = words[: layout.leaves + layout.state].astype(float).tobytes()
             numbers.leaves = array("d", now[: 8 * layout.leaves])
             numbers.state = array("d", now[8 * layout.leaves :])
         return Outcome(losses, gradients.tolist())

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..value import Value
 from .batch import Lanes, into_lanes
 from .derive import gradient
+from .listing import Stage, stage
 from .tape import Handle, Tape, needed, rewritten
 from .trace import Held, Input, Recording
 
@@ -55,9 +56,18 @@ class Plan:
     #: For each number of state that is kept: its number among all, and its new value.
     kept: list[tuple[int, int]] = field(default_factory=list)
     lanes: Lanes | None = None
-    #: What each pass left: its name and how many instructions.
-    passes: list[tuple[str, int]] = field(default_factory=list)
+    #: What each pass left.
+    stages: list[Stage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def passes(self) -> list[tuple[str, int]]:
+        """The passes and how many instructions each left."""
+        return [(stage.name, stage.size) for stage in self.stages]
+
+    def keep(self, name: str, since: int = 0) -> None:
+        """Keep what a pass has left, for people to read."""
+        self.stages.append(stage(name, self.tape, self.leaves, {self.loss: "out"}, since))
 
     def results(self) -> list[int]:
         """The instructions whose numbers are wanted."""
@@ -70,7 +80,7 @@ class Plan:
         ]
 
 
-def _transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
+def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
     """The graph as a tape, one instruction a node and one for each time a constant is used."""
     tape = Tape()
     code, in_lane = tape.code, tape.in_lane
@@ -85,9 +95,28 @@ def _transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, i
     def place_of(x: Value | float) -> int:
         return places[x] if isinstance(x, Value) else constant(x)
 
+    derived: dict[tuple[Value, tuple[Value, ...]], list[int]] = {}
+
+    def slope(output: Value, inputs: tuple[Value, ...], i: int) -> int:
+        """The backward pass is emitted for all the inputs at once, but for those that were computed.
+
+        What is computed passes nothing on to an input below it, so it has a pass of its own.
+        """
+        if inputs[i].primitive is not None:
+            inputs, i = (inputs[i],), 0
+        else:
+            i = sum(x.primitive is None for x in inputs[:i])
+            inputs = tuple([x for x in inputs if x.primitive is None])
+        if (output, inputs) not in derived:
+            found = gradient(tape, places[output], [places[x] for x in inputs])
+            derived[output, inputs] = found
+        return derived[output, inputs][i]
+
     for node in recording.nodes:
         op = node.primitive
-        if op is not None:
+        if node in recording.slopes:
+            places[node] = slope(*recording.slopes[node])
+        elif op is not None:
             operands = tuple([place_of(x) for x in node.operands])
             code.append((op.name, operands))
             in_lane.append(False)
@@ -110,45 +139,58 @@ def _transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, i
     return tape, places[recording.output], guards
 
 
-def plan(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool = True) -> Plan:
-    """Transcribe, batch, derive, update and simplify."""
+def plan(
+    recording: Recording,
+    leaves: Sequence[Value],
+    update: Update | None,
+    batch: bool = True,
+    slopes: bool = True,
+) -> Plan:
+    """Transcribe, batch, derive if ``slopes``, update and simplify."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
-    tape, output, guards = _transcribe(recording, place)
-    passes = [("trace", len(tape.code))]
+    tape, output, guards = transcribe(recording, place)
+    stages = [stage("trace", tape, order, {output: "out"})]
     notes: list[str] = []
     lanes = None
     if batch:
         tape, output, guards, lanes = into_lanes(tape, output, guards, notes)
-        passes.append(("batch", len(tape.code)))
+        if lanes is not None:
+            stages.append(stage("batch", tape, order, {output: "out"}))
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
         order,
         output,
-        gradient(tape, output, sources),
+        gradient(tape, output, sources) if slopes else [],
         guards,
         lanes=lanes,
-        passes=passes,
+        stages=stages,
         notes=notes,
     )
-    passes.append(("backward", len(tape.code)))
+    if slopes:
+        result.keep("backward", since=stages[-1].size)
     if update is not None:
         try:
             _emit_update(result, update)
         except TypeError as error:  # a condition on a number of the program, or a function of floats alone
             notes.append(f"the rule of the optimiser can't be recorded: {error}")
             result.moved, result.kept = [], []
-        passes.append(("update", len(tape.code)))
-    tape, at = rewritten(tape, result.results())
+        result.keep("update", since=result.stages[-1].size)
+    return simplified(result)
+
+
+def simplified(result: Plan) -> Plan:
+    """Primitives written out, equal instructions entered once, and nothing that is not needed."""
+    tape, at = rewritten(result.tape, result.results())
     result.tape = tape
     result.loss = at[result.loss]
     result.gradients = [at[i] for i in result.gradients]
     result.guards = [*{(at[i], answer): None for i, answer in result.guards}]
     result.moved = [(k, at[i]) for k, i in result.moved]
     result.kept = [(k, at[i]) for k, i in result.kept]
-    passes.append(("expand", len(tape.code)))
+    result.keep("expand")
     return result
 
 

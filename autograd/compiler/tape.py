@@ -53,6 +53,9 @@ class Tape:
         self.in_lane: list[bool] = []
         self.known: dict[Any, int] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"known": {}}  # a tape that is finished is not added to
+
     def source(self, kind: str, which: Any) -> int:
         key = (kind, struct.pack("<d", which) if kind == "const" else which)
         place = self.known.get(key)
@@ -254,6 +257,8 @@ class Meaning:
     def apply(self, name: str, *operands: Any) -> Handle:
         """A function of the rule language; a group is a list."""
         tape = self.tape
+        if name == "take" and self.expand:
+            return self._take(*operands)
         if name in PRIMITIVES and self.expand and name not in KERNELS and name not in INFIX and name != "neg":
             result = PRIMITIVES[name].value(self, *operands)
             return result if isinstance(result, Handle) else tape.handle(_place(tape, result))
@@ -264,6 +269,13 @@ class Meaning:
             else:
                 places.append(_place(tape, x))
         return Handle(tape, tape.apply(name, places))
+
+    def _take(self, values: Sequence[Any], index: Any) -> Handle:
+        """Selected one after another; of a take by the same index the comparisons are shared."""
+        taken: Any = math.nan
+        for k in reversed(range(len(values))):
+            taken = self.where(self.eq(index, float(k)), values[k], taken)
+        return taken if isinstance(taken, Handle) else self.tape.handle(_place(self.tape, taken))
 
     def __getattr__(self, name: str) -> Callable[..., Handle]:
         if name not in PRIMITIVES and name not in KERNELS and name not in {*CONDITIONS, "where"}:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import get_ident
 from typing import Any, NoReturn, SupportsFloat
 
 from ..backward import topological_order
+from ..primitives import ADD, MUL, NEG, SUB
 from ..value import Value, number, short, witnesses
 from .arguments import rebuild
 
@@ -38,20 +39,42 @@ class Untraceable(Exception):
 class Input(Value):
     """A number of the arguments, while the function is recorded."""
 
-    __slots__ = ("position",)
+    __slots__ = ("position", "whole")
 
     position: int
+    whole: bool
 
     def __init__(self, data: SupportsFloat, position: int) -> None:
         super().__init__(data)
         self.position = position
+        self.whole = type(data) is int
 
     def __index__(self) -> NoReturn:
         raise TraceError(
             f"{_where()}: a number of the arguments is used as an index or a count while the function is "
-            "compiled, and would be the same at every later call. Let the function close over it, or pass "
-            "what it selects"
+            "compiled, and would be the same at every later call. Select by take(values, index), which "
+            "reads the index at each call, or let the function close over the number"
         )
+
+    def __eq__(self, other: object) -> Any:
+        """As that of the number it stands for."""
+        if self is other:
+            return True
+        y = other._datum if isinstance(other, Input) else number(other)
+        if y is None:
+            return NotImplemented
+        answer = self._datum == y
+        if (witness := witnesses.get(get_ident())) is not None:
+            witness.compared("eq", self, other if isinstance(other, Input) else y, answer)
+        return answer
+
+    def __hash__(self) -> int:
+        if get_ident() in witnesses and _called_by_the_user():
+            raise TraceError(
+                f"{_where()}: a number of the arguments is looked up in a dict or a set while the function "
+                "is compiled, and would not be found. Select by take(values, index)"
+            )
+        return object.__hash__(self)
 
 
 class Held(Value):
@@ -75,10 +98,12 @@ _REMEDIES = {
     "formatting": "print after the call, from what it returns",
     "writing .data": "write it outside the function",
     "backward()": "return the loss: the compiled step differentiates it",
-    "detach()": "compute outside the function what no gradient is to flow through",
     "no_grad()": "leave it away: only what the function returns is differentiated",
     "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
     "detect_anomaly()": "enter it around the call of the compiled step, which then runs as it is",
+    "==": "compare by <= and >=, which are recorded as guards (== between Values goes by identity)",
+    "jacobian(), hessian() or hvp()": "take the slopes by grad(…, create_graph=True), or call the .hessian "
+    "and .hvp of what compile() gives",
     "copying": "copy it outside the function",
     "a compiled step": "call the function that was compiled instead",
 }
@@ -90,6 +115,16 @@ def _where() -> str:
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _called_by_the_user() -> bool:
+    """Whether the function that calls this one was called from a line of the user's, not from a library."""
+    caller = os.path.abspath(sys._getframe(2).f_code.co_filename)
+    return not caller.startswith(_NOT_THE_USERS)
+
+
+#: For each Value that is a derivative: of what, by what, and by which of these.
+Slopes = dict[Value, tuple[Value, tuple[Value, ...], int]]
 
 
 class Guard:
@@ -105,6 +140,33 @@ class _Witness:
     def __init__(self) -> None:
         self.guards: list[Guard] = []
         self.holds: list[Held] = []
+        self.indices: set[int] = set()
+        self.slopes: Slopes = {}
+
+    def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]:
+        """Each slope as a Value of its own, of which it is known what it is the derivative of.
+
+        A program emits the backward pass there; the graph that the rules left holds for these numbers.
+        """
+        found = [None if slope is None else slope * 1.0 for slope in slopes]
+        self.slopes |= {x: (output, (*inputs,), i) for i, x in enumerate(found) if x is not None}
+        return found
+
+    def selects(self, index: Value) -> bool:
+        """Whether it is made of whole numbers of the arguments, by + − · alone; they are remembered."""
+        made = topological_order(index)
+        for value in made:
+            if isinstance(value, Input):
+                whole = value.whole
+            elif value.primitive is None:
+                whole = False
+            else:
+                numbers = [x for x in value.operands if not isinstance(x, Value)]
+                whole = value.primitive in (ADD, SUB, MUL, NEG) and all(x.is_integer() for x in numbers)
+            if not whole:
+                return False
+        self.indices |= {value.position for value in made if isinstance(value, Input)}
+        return True
 
     def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
         self.holds.append(Held(operation, operands, answer))
@@ -117,6 +179,9 @@ class _Witness:
             f"change from call to call: {_REMEDIES[how]}"
         )
 
+    def refused(self, why: str) -> None:
+        raise Untraceable(why)
+
     def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
         self.guards.append(Guard(operation, a, b, answer))
 
@@ -124,29 +189,52 @@ class _Witness:
 class Recording:
     """What one run of the function left: its result, the comparisons, its nodes in topological order."""
 
-    def __init__(self, output: Value, guards: list[Guard], holds: list[Held]) -> None:
+    def __init__(self, output: Value, witness: _Witness) -> None:
         self.output = output
-        self.guards = guards
-        seen: dict[Value, None] = {}
-        for held in holds:  # as they were made, each after what it was made from
-            for source in held.sources:
-                if source not in seen:
-                    seen.update(dict.fromkeys(topological_order(source)))
-            seen[held] = None
-        seen.update(dict.fromkeys(topological_order(output)))
-        for guard in guards:
-            for value in (guard.a, guard.b):
-                if isinstance(value, Value) and value not in seen:
-                    seen.update(dict.fromkeys(topological_order(value)))
-        self.nodes = [*seen]
+        self.guards = witness.guards
+        #: The arguments that select something, which must be ints.
+        self.indices = witness.indices
+        self.slopes = witness.slopes
+        compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
+        self.nodes = _in_order([*witness.holds, output, *compared], self.slopes)
         self.place = {node: i for i, node in enumerate(self.nodes)}
+
+
+def _in_order(roots: Sequence[Value], slopes: Slopes) -> list[Value]:
+    """What the roots are made from, operands before results: as topological_order(), for a recording."""
+    order: dict[Value, None] = {}
+    for root in roots:
+        if root in order:
+            continue
+        seen = {root}
+        stack = [(root, _made_from(root, slopes))]
+        while stack:
+            node, operands = stack[-1]
+            for operand in operands:
+                if operand not in seen and operand not in order:
+                    seen.add(operand)
+                    stack.append((operand, _made_from(operand, slopes)))
+                    break
+            else:
+                order[node] = None
+                stack.pop()
+    return [*order]
+
+
+def _made_from(node: Value, slopes: Slopes) -> Iterator[Value]:
+    if node in slopes:
+        output, inputs, _ = slopes[node]
+        return iter((output, *inputs))
+    if isinstance(node, Held):
+        return iter(node.sources)
+    return (operand for operand in node.operands if isinstance(operand, Value))
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
     """Run the function on Inputs in the place of the numbers of its arguments."""
     positions = iter(range(sys.maxsize))
 
-    def make(x: float) -> Input:
+    def make(x: SupportsFloat) -> Input:
         return Input(x, next(positions))
 
     inputs = [rebuild(a, make) for a in args]
@@ -158,7 +246,7 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
         output = function(*inputs, **named)
     finally:
         witnesses.pop(me, None)
-    return Recording(as_value(output), witness.guards, witness.holds)
+    return Recording(as_value(output), witness)
 
 
 def as_value(output: Any) -> Value:
@@ -210,7 +298,11 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
 def _check_same(a: Value, b: Value, first: Recording, second: Recording) -> None:
     if a.primitive is not b.primitive or type(a) is not type(b):
         raise Untraceable("run twice on the same arguments it did different things")
-    if isinstance(a, Input) and isinstance(b, Input):
+    if a in first.slopes or b in second.slopes:
+        (u, us, i), (v, vs, j) = (r.slopes.get(x, (x, (), -1)) for r, x in ((first, a), (second, b)))
+        if i != j or not _same_operands((u, *us), (v, *vs), first, second):
+            raise Untraceable("run twice on the same arguments it took other gradients")
+    elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
             raise Untraceable("run twice on the same arguments it used them differently")
     elif isinstance(a, Held) and isinstance(b, Held):

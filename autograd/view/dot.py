@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from html import escape, unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..value import Value
 from .files import write
@@ -294,6 +294,13 @@ def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
     return _CARD.sub(align, svg)
 
 
+class Drawable(Protocol):
+    """What has a picture of its own, as a compiled step has."""
+
+    def picture(self, limit: int | None) -> Picture:
+        """The cards and edges, no more than ``limit``."""
+
+
 class Drawing:
     """A graph drawn as it was when :func:`draw` was called: inline in a notebook, or saved."""
 
@@ -407,7 +414,7 @@ class Drawing:
 
 
 def draw(
-    root: Value,
+    root: Value | Drawable,
     *,
     theme: str = "light",
     limit: int | None = LIMIT,
@@ -431,9 +438,11 @@ def draw(
     a list of them, opens these neurons or layers, at the first sample; ValueError if the graph does
     not use them. Where no module is found, the picture is cut down to the Values nearest the root.
     It says so in either case, and ``limit=None`` draws all. A layout that takes longer than
-    ``timeout`` seconds is given up with RenderError.
+    ``timeout`` seconds is given up with RenderError. What :func:`compile` gives is drawn as the
+    instructions of its last program.
     """
-    if not isinstance(root, Value):
+    if not isinstance(root, Value) and not hasattr(root, "picture"):
         raise TypeError(f"draw() takes the Value to draw, not {type(root).__name__} {root!r}")
     most = whole("limit", limit, unlimited="no limit")
-    return Drawing(network_or_graph(root, most, expand), theme_named(theme), timeout)
+    picture = network_or_graph(root, most, expand) if isinstance(root, Value) else root.picture(most)
+    return Drawing(picture, theme_named(theme), timeout)

@@ -107,9 +107,7 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     if rule is None:
         groups = regroup(node, symbols)
         rule, lane = _rule_of_lane(op.vjps, groups, position)
-        seen = (
-            [group[lane] if isinstance(group, list) else group for group in groups] if lane >= 0 else groups
-        )
+        seen = op.at_lane(groups, lane) if lane >= 0 else groups
     said = rule(Symbols(), 1.0, Symbol(names[node]), *seen)
     if mentions(said, "each"):  # a sum over a whole group can't be written in a line
         return Local(cotangents(node, 1.0)[position], numbers, ())

@@ -215,7 +215,6 @@ ESCAPES: dict[str, Callable[[Any, Value], Any]] = {
     "bool()": lambda x, w: w * x if x else w,
     "of a result": lambda x, w: w * (x * w).data,
     "of a parameter": lambda x, w: x * w.data,
-    "detach": lambda x, w: (w * x).detach() * w,
     "writing": lambda x, w: (setattr(w, "data", 1.0), w * x)[1],
     "index": lambda x, w: [w, w * w][x],
     "count": lambda x, w: autograd.sum([w for _ in range(x)]),

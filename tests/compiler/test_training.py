@@ -224,5 +224,7 @@ def test_explain_tells_what_was_done_and_why() -> None:
     told = step.explain()
     assert "a sum of 12 like terms: the term once, in 12 lanes" in told
     assert "backward" in told
-    assert "= leaf " in told
+    for name in ("trace", "batch", "backward", "update", "expand", "fuse"):
+        assert f"\n  {name} " in told
+    assert "Σ (" in step.explain(lines=200)
     assert len(step.explain(lines=3).splitlines()) < len(told.splitlines())

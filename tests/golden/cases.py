@@ -78,6 +78,7 @@ def pytorch() -> SimpleNamespace:
         sum=lambda xs: torch.stack([*xs]).sum(),
         dot=lambda ws, xs, b=0.0: torch.stack([*ws]) @ torch.stack([*xs]) + b,
         logsumexp=lambda xs: torch.logsumexp(torch.stack([*xs]), 0),
+        take=lambda xs, index: torch.take(torch.stack([*xs]), torch.tensor(int(index))),
         softmax=each(torch.softmax),
         log_softmax=each(torch.log_softmax),
     )
@@ -240,6 +241,7 @@ EXPRESSIONS = [
     Case("logsumexp with nan", lambda m, *xs: m.logsumexp(xs), (NAN, 1.0)),
     Case("logsumexp with nan last", lambda m, *xs: m.logsumexp(xs), (1.0, NAN)),
     Case("logsumexp of one", lambda m, x: m.logsumexp([x]), (4.0,)),
+    Case("take", lambda m, *xs: m.take(xs, 1.0) ** 3 * m.take(xs, 0.0), (0.5, -1.5, 2.0), True),
     Case("softmax", _softmax_first, (0.3, -1.0, 2.0), True),
     Case("softmax of large logits", _softmax_first, (1000.0, 999.0, -1000.0)),
     Case("softmax of equal logits", _softmax_first, (1e6, 1e6)),

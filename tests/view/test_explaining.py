@@ -447,7 +447,7 @@ def check_a_primitive_is_explained(entry) -> None:
     rest = iter([0.5, 0.25, 0.75, 1.5, 0.125, 2.0, 1.25])
     operands = shaped(entry, lambda: Value(next(rest)), 3)
     result = call(entry, operands)
-    for i, operand in enumerate(flat(operands)):
+    for i, operand in enumerate(flat(operands[:-1] if entry.numbered else operands)):
         told = explain(result, operand)
         assert told.gradient == told.paths[0].product == cotangents(result, 1.0)[i]
         assert told._repr_mimebundle_()

@@ -212,7 +212,7 @@ def _labelled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value
     letters = iter(string.ascii_lowercase)
     rest = iter(numbers)
     operands = shaped(entry, lambda: Value(next(rest), label=next(letters)), 3)
-    return call(entry, operands), flat(operands)
+    return call(entry, operands), [x for x in flat(operands) if isinstance(x, Value)]
 
 
 def check_operation_names_each_operand_once(entry: Primitive) -> None:
@@ -248,6 +248,8 @@ def _python(text: str, entry: Primitive) -> str:
     text = re.sub("√(.*)", r"sqrt(\1)", text)
     if entry.nary and text.endswith(")") and text.startswith(entry.name):
         text = f"{entry.name}([{text[len(entry.name) + 1 : -1]}])"
+        if entry.numbered:  # the index comes after the group
+            text = "], ".join(text.replace("])", ")").rsplit(", ", 1))
     return text.replace("·", "*").replace("−", "-").replace("^", "**")
 
 
@@ -267,7 +269,7 @@ def test_what_is_written_computes_to_the_value(entry: Primitive) -> None:
 
 
 def _operand_count(entry: Primitive) -> int:
-    return sum(3 if is_group(o) else 1 for o in entry.operands)
+    return sum(3 if is_group(o) else 1 for o in entry.operands) - entry.numbered
 
 
 def _with_constant(entry: Primitive, constant: float, at: int) -> Value:

@@ -97,11 +97,12 @@ def test_every_primitive_with_constants_and_with_one_operand_shared(entry: Primi
     rng = random.Random(entry.name)
     numbers = shaped(entry, lambda: rng.uniform(0.1, 1.5), 3)
     a = Value(0.7, label="a")
+    index = [numbers.pop()] if entry.numbered else []
     shared = [[a] * 3 if isinstance(x, list) else a for x in numbers]
     mixed = [[a, *x[1:]] if isinstance(x, list) else x for x in numbers[:-1]]
     mixed.append([a, 0.3, a] if isinstance(numbers[-1], list) else a)
     for operands in (shared, mixed):
-        root = call(entry, operands) * a
+        root = call(entry, [*operands, *index]) * a
         row = next(row for row in compare_with_torch(root).rows if row.name == "a")
         assert math.isclose(row.grad, row.torch_grad, rel_tol=1e-11)
         assert same_number(row.grad, _reference(root)[a])

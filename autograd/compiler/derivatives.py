@@ -1,0 +1,88 @@
+"""What a compiled function gives besides steps: its value alone, and derivatives by its arguments.
+
+The Hessian is the reverse pass emitted twice: what was emitted is a tape like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat
+
+from ..functional import _gradient, _leaves, _scalar
+from ..operations import FUNCTIONS
+from ..value import Value, enable_grad
+from .arguments import as_floats
+from .audit import Reference
+from .derive import gradient
+from .listing import stage
+from .plan import Plan, plan, simplified, transcribe
+from .python_backend import Outcome
+from .replay import Call, Replay
+from .tape import Meaning
+from .trace import Recording, as_value
+
+
+class Derivative(Replay):
+    """``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
+
+    def __init__(
+        self, function: Callable[..., Any], name: str, backend: str, dtype: str, told: list[str], kind: str
+    ) -> None:
+        super().__init__(function, name, backend, dtype, told)
+        self.kind = kind
+        self.what = f"the {kind}"
+        self._width = 0
+
+    def at(
+        self, point: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat] | None = None
+    ) -> Outcome:
+        """The derivatives at a point, along ``v``."""
+        at = [x._datum for x in _leaves(point)]
+        call = self.called(at, {})
+        if v is not None:
+            along = [x._datum for x in _leaves(v)]
+            if len(along) != len(at):
+                raise ValueError(
+                    f"the vector has {len(along)} elements but the point has {len(at)}; give as many of each"
+                )
+            call.numbers = call.numbers + as_floats(along)  # those of the arguments are kept
+        (outcome,) = self.take(1, call)
+        return outcome
+
+    def settle(self, call: Call) -> None:
+        """As many directions as arguments."""
+        self._width = len(call.args)
+
+    def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
+        """The value, and the derivatives in a row."""
+        if self.kind == "value":
+            return plan(recording, leaves, None, batch=self.backend != "python", slopes=False)
+        tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
+        stages = [stage("trace", tape, leaves, {output: "out"})]
+        inputs = [tape.source("input", i) for i in range(self._width)]
+        found = gradient(tape, output, inputs)
+        stages.append(stage("backward", tape, leaves, {output: "out"}, stages[-1].size))
+        if self.kind == "hessian":
+            found = [place for slope in found for place in gradient(tape, slope, inputs)]
+        elif self.kind == "hvp":
+            v = [tape.handle(tape.source("input", self._width + i)) for i in range(self._width)]
+            along = Meaning(tape, expand=False).apply("dot", [tape.handle(i) for i in found], v, 0.0)
+            found = gradient(tape, along.place, inputs)
+        if self.kind != "value_and_grad":
+            stages.append(stage("again", tape, leaves, {output: "out"}, stages[-1].size))
+        return simplified(Plan(tape, leaves, output, found, guards, stages=stages))
+
+    def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
+        """The same by grad() on the function's graph."""
+        with enable_grad():
+            if self.kind == "value":
+                return Reference(as_value(self.function(*call.args, **call.kwargs)), (), (), ())
+            inputs = [Value(x) for x in call.args]
+            output = _scalar(self.function, inputs)
+            roots = [output]
+            if self.kind != "value_and_grad":
+                roots = _gradient(output, inputs, create_graph=True)
+            if self.kind == "hvp":
+                roots = [FUNCTIONS["dot"](roots, call.numbers[len(inputs) :])]
+            slopes = [g._datum for root in roots for g in _gradient(root, inputs)]
+        return Reference(output, roots, inputs, slopes)

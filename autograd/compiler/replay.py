@@ -1,0 +1,338 @@
+"""When to record, replay, check against eager, or fall back to it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from ..backward import topological_order
+from ..value import Value, enable_grad, tell, watching, witnesses
+from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
+from .audit import Disagreement, Reference
+from .backends import ready
+from .plan import Plan
+from .portable import FORMAT, by_identity, check_portable
+from .progress import Progress
+from .python_backend import Numbers, Outcome, Runner
+from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, record
+
+#: Programs of one shape of arguments, for the several ways its comparisons may go.
+MOST_VARIANTS = 4
+#: After so many recordings it is told that the arguments keep changing shape.
+MANY_RECORDINGS = 32
+#: So many programs were dropped for disagreeing with eager, and no more are made.
+MOST_DROPPED = 3
+
+#: Tells at level INFO whenever a function is recorded anew, and why.
+LOG = logging.getLogger("autograd.compiler")
+
+_WAY = {"float64": "sums in another order", "float32": "float32"}
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class CompileWarning(RuntimeWarning):
+    """A function that was to be compiled runs as it is, or is compiled anew, and why."""
+
+
+class Program:
+    """A plan, the runner of it, and how often it was called."""
+
+    def __init__(
+        self, plan: Plan, runner: Runner, read: set[Value], recording: Recording, call: Call
+    ) -> None:
+        self.plan = plan
+        self.runner: Runner | None = runner  # None where it was loaded and has not run yet
+        self.calls = 0
+        self.read = read  # the leaves the result depends on, not only a guard
+        self.indices = recording.indices  # the arguments that select something
+        self.key = call.key
+        # What the shape knows by its identity must not be freed and another made there.
+        self.kept: Any = [call.args, call.kwargs]
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self.kept if by_identity(self.key) else None
+        return self.__dict__ | {"runner": None, "calls": 0, "kept": kept}  # the next call is an audit
+
+    def known_again(self) -> None:
+        """Where things have other identities: the key tells them by those they have now."""
+        if self.kept is not None:
+            args, kwargs = self.kept
+            shape = Arguments(args, kwargs, told=None).shape
+            self.key = (*shape, *self.key[len(shape) :])
+
+    def takes(self, numbers: Sequence[float]) -> bool:
+        """Whether what selects is an int."""
+        return all(type(numbers[i]) is int for i in self.indices)
+
+
+class Arguments:
+    """The arguments of a call as numbers, and their shape; kept for the calls that have the same."""
+
+    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], told: bytes | None) -> None:
+        given = Flat()
+        shape = [flatten(a, given) for a in args]
+        named = [(name, flatten(a, given)) for name, a in kwargs.items()]
+        self.shape: tuple[Any, ...] = (*shape, None, *named)
+        self.given: list[float] = given
+        self.numbers = as_floats(given)
+        self.fingerprint = told if given.plain else None
+
+
+class Call:
+    """The arguments of a call, as they are and as numbers; ``key`` tells their programs apart."""
+
+    def __init__(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Arguments, around: tuple[Any, ...]
+    ) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.given = read.given
+        self.numbers = read.numbers
+        self.key: Any = (*read.shape, around)
+
+
+class Replay(ABC):
+    """A function, its programs for each shape of arguments, and why some run as they are.
+
+    What is computed (a step, a Hessian) and what becomes of it a subclass says.
+    """
+
+    #: What it is called.
+    what = ""
+
+    def __init__(
+        self, function: Callable[..., Any], name: str, backend: str, dtype: str, told: list[str]
+    ) -> None:
+        self.function = function
+        self.name = name
+        self.backend = backend
+        self.dtype = dtype
+        self.told = told
+        self.programs: dict[Any, list[Program]] = {}
+        #: The programs there are, in order, and why each was made.
+        self.made: list[tuple[Program, str]] = []
+        self._as_is: dict[Any, str] = {}
+        self._dropped = 0
+        self._recorded = 0
+        self._outside = surroundings(function)
+        self._lock = Lock()
+        self._last: Arguments | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With its programs, which are lowered again where they are loaded; see portable.py."""
+        programs = [program for program, _ in self.made]
+        given = [program.kept for program in programs if by_identity(program.key)]
+        check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
+        left_behind = ("programs", "_as_is", "_outside", "_lock", "_last")
+        return {k: x for k, x in self.__dict__.items() if k not in left_behind} | {"format": FORMAT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        current = state.pop("format") == FORMAT
+        self.__dict__.update(state)
+        self.programs, self._as_is, self._lock, self._last = {}, {}, Lock(), None
+        self._outside = surroundings(self.function)
+        self.made = self.made if current else []
+        for program, _ in self.made:
+            program.known_again()
+
+    def move_to(self, backend: str) -> None:
+        """Run by this backend what it can run of the programs that were loaded."""
+        self.backend = backend
+        self.made = [(p, cause) for p, cause in self.made if p.plan.lanes is None or backend != "python"]
+        for program, _ in self.made:
+            self.programs.setdefault(program.key, []).append(program)
+
+    # What a subclass says -------------------------------------------------------------------------
+
+    @abstractmethod
+    def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
+        """The recording as instructions for what is wanted."""
+
+    @abstractmethod
+    def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
+        """The same by the function itself, for such leaves of a program; nothing is moved."""
+
+    def settle(self, call: Call) -> None:  # noqa: B027
+        """What else tells programs apart is added to the key of the call."""
+
+    def numbers(self, plan: Plan, call: Call) -> Numbers:
+        """What the plan reads, now."""
+        leaves = as_floats([leaf._datum for leaf in plan.leaves])
+        return Numbers(leaves, array("d"), array("d"), call.numbers)
+
+    def at_once(self, steps: int, plan: Plan) -> int:
+        """How many steps the program may take without coming back."""
+        return steps
+
+    def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:  # noqa: B027
+        """What is to be done once a program has its numbers."""
+
+    def finish(self) -> None:  # noqa: B027
+        """What is to be done once the function itself was run."""
+
+    # One call -------------------------------------------------------------------------------------
+
+    def called(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+        """A call with these arguments."""
+        if witnesses:
+            tell(None, "a compiled step")
+        read, told = self._last, fingerprint(args, kwargs)
+        if read is None or told is None or told != read.fingerprint:
+            self._last = read = Arguments(args, kwargs, told)
+        return Call(args, kwargs, read, self._outside())
+
+    def take(self, steps: int, call: Call) -> list[Outcome]:
+        """Steps, in one or several goes."""
+        with self._lock:
+            self.settle(call)
+            outcomes: list[Outcome] = []
+            left = steps
+            watched = watching() is not None  # what detect_anomaly() looks at are the numbers of Values
+            while left > 0:
+                as_is = watched or call.key in self._as_is
+                go = self._as_it_is(call) if as_is else self._advance(left, call)
+                outcomes.append(go)
+                left -= len(go.losses)
+            return outcomes
+
+    def _advance(self, steps: int, call: Call) -> Outcome:
+        """At least one step, and at most ``steps``; fewer where a guard fails or an audit is due."""
+        variants = self.programs.setdefault(call.key, [])
+        for program in variants:
+            if not program.takes(call.given):
+                continue
+            calls = program.calls + 1
+            audited = calls & (calls - 1) == 0  # call 1, 2, 4, 8, …
+            numbers = self.numbers(program.plan, call)
+            outcome = self._run(1 if audited else self.at_once(steps, program.plan), program, numbers)
+            if not outcome.losses:
+                continue
+            program.calls = calls
+            if audited:
+                return self._audited(outcome, numbers, program, call)
+            self.commit(outcome, numbers, program)
+            return outcome
+        if len(variants) == MOST_VARIANTS:
+            self.warn(
+                f"its comparisons go other ways than in {MOST_VARIANTS} programs; such calls run as they are"
+            )
+            return self._as_it_is(call)
+        try:
+            cause = self._cause(call)
+            with Progress(self.name) as progress:
+                variants.append(self._make(call, progress))
+            self.made.append((variants[-1], cause))
+            if len(self.made) > 1:
+                LOG.info("compile(%s): recorded anew: %s", self.name, cause)
+        except Untraceable as reason:
+            outcome = self._as_it_is(call)  # first: what the function itself raises is the user's
+            self._as_is[call.key] = str(reason)
+            self.warn(f"runs as it is: {reason}")
+            return outcome
+        return self._advance(steps, call)
+
+    def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
+        if program.calls and program.runner is not None:
+            return program.runner.run(steps, numbers)
+        with Progress(self.name) as progress:  # numba may have to compile its interpreter
+            progress.at(f"{self.backend} gets ready")
+            if program.runner is None:
+                program.runner = ready(program.plan, self.backend, numbers, self.dtype)
+            return program.runner.run(steps, numbers)
+
+    def _as_it_is(self, call: Call) -> Outcome:
+        reference = self.eager(call, ())
+        self.finish()
+        return Outcome([reference.output._datum], [*reference.slopes])
+
+    def _audited(self, outcome: Outcome, numbers: Numbers, program: Program, call: Call) -> Outcome:
+        """Take a step that the program has worked out, if eager says the same; else eager's."""
+        reference = self.eager(call, program.plan.leaves)
+        try:
+            reference.check(outcome, program.read, self.dtype)
+        except Disagreement as difference:
+            self.programs.clear()  # what changed outside may be a constant of every program
+            self.made.clear()
+            self._dropped += 1
+            last = program.calls // 2
+            since = f"; calls since number {last} may have been wrong" if last else ""
+            again = self._dropped < MOST_DROPPED and program.calls > 1
+            then = "it is compiled anew" if again else "such calls run as they are from now on"
+            self.warn(
+                f"in call {program.calls} {difference}: it depends on something outside that changed, "
+                f"or is too ill-conditioned for {_WAY[self.dtype]}{since}; {then}"
+            )
+            if not again:
+                self._as_is[call.key] = str(difference)
+            self.finish()
+            return Outcome([reference.output._datum], [*reference.slopes])
+        self.commit(outcome, numbers, program)
+        return outcome
+
+    # Making programs ------------------------------------------------------------------------------
+
+    def _make(self, call: Call, progress: Progress) -> Program:
+        def recording() -> Recording:
+            progress.at("recording")
+            with enable_grad():
+                return record(self.function, call.args, call.kwargs)
+
+        try:
+            first, second = (drawing_nothing(recording) for _ in range(2))
+        except (TraceError, Untraceable, MemoryError):
+            raise
+        except Exception as error:
+            raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error
+        leaves = live_leaves(first, second)
+        progress.at(f"{len(first.nodes):,} Values recorded, the backward pass is emitted")
+        made = self.plan(first, leaves)
+        self._recorded += 1
+        if self._recorded == MANY_RECORDINGS:
+            self.warn(
+                f"it was recorded {MANY_RECORDINGS} times, because lengths of the arguments, the Values or "
+                "objects among them, or numbers outside of it keep changing; each time takes long"
+            )
+        live = set(leaves)
+        read = {value for value in topological_order(first.output) if value in live}
+        progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
+        runner = ready(made, self.backend, self.numbers(made, call), self.dtype)
+        return Program(made, runner, read, first, call)
+
+    def _cause(self, call: Call) -> str:
+        """Why there is no program yet for such a call."""
+        if self._recorded == 0:
+            return "for the first call"
+        if not self.made:
+            return "for something outside changed"
+        if self.programs[call.key]:
+            return "for a comparison went the other way"
+        before = self.made[-1][0].key
+        for i, (now, then) in enumerate(zip(call.key, before)):
+            if now != then and i < len(call.args):
+                return f"for argument {i + 1} is {described(now)}, not {described(then)}"
+        return "for other arguments, or something outside changed"
+
+    def warn(self, what: str) -> None:
+        """Tell it once."""
+        message = f"compile({self.name}): {what}"
+        if message not in self.told:
+            self.told.append(message)
+            warnings.warn(message, CompileWarning, stacklevel=_outside())
+
+
+def _outside() -> int:
+    """How many frames up, counted as warnings are, somebody called this package."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level

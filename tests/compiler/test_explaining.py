@@ -1,0 +1,171 @@
+"""What a compiled step tells of itself: explain(), draw(), why it was recorded anew, and progress."""
+
+import logging
+import random
+import re
+from typing import Any
+
+import pytest
+
+import autograd
+import nn
+from autograd import CompileWarning, Value, compile, draw
+from autograd.compiler import progress
+from autograd.compiler.listing import KEPT
+
+XS = [[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5], [1.0, 1.0], [0.0, -2.0]]
+
+
+def squared() -> Any:
+    w = Value(2.0, label="w")
+    step = compile(lambda x, y: (w * x - y) ** 2, backend="python")
+    step(5.0, 12.0)
+    return step
+
+
+def test_the_first_example_by_hand() -> None:
+    told = squared().explain()
+    lines = [line.strip() for line in told.splitlines()]
+    assert "v₂ = w·x₁" in lines
+    assert "v₄ = v₂ − x₂" in lines
+    assert "out = v₄·v₄" in lines  # after the passes: the power is a product
+    assert re.search(r"trace +7 instructions: .*\(1 mul, 1 sub, 1 pow\)", told)
+    assert re.search(r"backward +17 instructions", told)
+    assert re.search(r"expand +9 instructions: .*\(4 mul, 1 sub\)", told)
+    assert "0 guards, 1 leaf Value, 1 call" in told
+    assert "for the first call" in told
+    assert "run by python (as asked for)" in told
+
+
+def test_each_pass_shows_what_it_added() -> None:
+    told = squared().explain()
+    backward = told.split("backward")[1].split("expand")[0]
+    assert "w·x₁" not in backward  # which the trace has shown
+
+
+def test_only_so_many_lines_of_a_pass_are_shown() -> None:
+    w = Value(2.0)
+    step = compile(lambda xs: autograd.sum([(w * x).tanh() for x in xs]), backend="python")
+    step([1.0] * 300)
+    shown = [line for line in step.explain(lines=5).splitlines() if line.startswith("    ")]
+    assert [line.strip() == "…" for line in shown] == 3 * [False, False, False, False, False, True]
+    most = step.explain(lines=10**9).splitlines()
+    assert [line.startswith("    ") for line in most].count(True) <= 3 * KEPT
+
+
+@pytest.mark.parametrize("kind", ["value", "value_and_grad", "hessian", "hvp"])
+def test_derivatives_are_explained_and_drawn(kind: str) -> None:
+    f = compile(lambda x, y: x * x * y, backend="python")
+    arguments = {"value": (2.0, 5.0), "hvp": ([2.0, 5.0], [1.0, 1.0])}.get(kind, ([2.0, 5.0],))
+    getattr(f, kind)(*arguments)
+    assert f"the {kind} of " in f.explain()
+    assert ("again" in f.explain()) == (kind in ("hessian", "hvp"))
+    assert "= v₁·x₂" in str(draw(f))
+
+
+def test_a_new_recording_is_told_once_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    w = Value(2.0)
+    step = compile(lambda xs, k: autograd.sum([w * x if x > k else x * 1.0 for x in xs]), backend="python")
+    with caplog.at_level(logging.INFO, logger="autograd.compiler"):
+        for xs in ([1.0, 2.0], [3.0, 4.0], [1.0], [5.0], [-1.0], [-2.0], [2.0, 9.0]):
+            step(xs, 0.0)
+    causes = [record.message.split("anew: ")[1] for record in caplog.records]
+    assert causes == [
+        "for argument 1 is a list of 1, not a list of 2",
+        "for a comparison went the other way",
+    ]
+    for cause in ["for the first call", *causes]:
+        assert step.explain().count(cause) == 1
+
+
+def test_the_cause_of_a_program_that_was_dropped() -> None:
+    w, scale = Value(2.0), [1.0]
+    step = compile(lambda x: w * x * scale[0], backend="python")
+    step(1.0)
+    scale[0] = 3.0
+    with pytest.warns(CompileWarning, match="in call 2"):
+        step(1.0)
+    step(1.0)
+    assert "for something outside changed" in step.explain()
+    assert step.explain().count("it is compiled anew") == 1
+
+
+def test_a_fallback_is_told_with_its_cause() -> None:
+    step = compile(lambda x: x * Value(random.random()))
+    with pytest.warns(CompileWarning, match="random") as told:
+        step(1.0)
+    step(2.0), step(3.0)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    assert step.explain().startswith("compile(")
+    assert "draws random numbers" in step.explain()
+
+
+# Pictures -----------------------------------------------------------------------------------------
+
+
+def test_a_program_is_drawn() -> None:
+    step = squared()
+    drawing = draw(step)
+    assert "a program of 7 instructions" in str(drawing)
+    for line in ("w     leaf 1", "x₁    argument 1", "out   = v₄·v₄", "∂w "):
+        assert line in str(drawing)
+    assert "out" in drawing.alt
+
+
+def test_a_program_is_drawn_as_svg() -> None:
+    pytest.importorskip("graphviz")
+    svg = draw(squared(), theme="dark").svg
+    assert "v₄" in svg.replace("<", " <")
+    assert svg.count('class="edge"') == 7
+
+
+def test_of_a_large_program_what_is_nearest_the_result() -> None:
+    model = nn.MLP(2, [4, 4, 1], seed=0)
+    step = compile(
+        lambda xs: autograd.sum([model(x) ** 2 for x in xs]), nn.SGD(model.parameters()), backend="numpy"
+    )
+    pytest.importorskip("numpy")
+    step(XS)
+    small, whole = str(draw(step, limit=20)), str(draw(step, limit=None))
+    assert len(small.splitlines()) < 30 < len(whole.splitlines())
+    assert "nearest the result" in small
+    assert "nearest the result" not in whole
+    assert "have 5 lanes" in whole
+    assert "p₁′" in whole
+    assert "p₁′" not in small
+
+
+def test_nothing_is_drawn_before_the_first_call() -> None:
+    with pytest.raises(ValueError, match="nothing to draw before its first call"):
+        draw(compile(lambda x: x))
+    with pytest.raises(TypeError, match=r"draw\(\) takes the Value to draw, not int 3"):
+        draw(3)  # type: ignore[arg-type]
+
+
+# Progress -----------------------------------------------------------------------------------------
+
+
+def test_a_long_compile_says_what_it_is_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.001)
+    w = Value(1.0)
+
+    def slow(xs: Any) -> Value:
+        h = w * 1.0
+        for _ in range(20_000):
+            h = h * 0.999
+        return h * xs[0]
+
+    compile(slow, backend="python")([1.0])
+    told = capsys.readouterr().err
+    assert re.search(r"compile\(.*slow\): \d+\.\d s: recording … \(once for arguments of this shape\)", told)
+    assert "Values recorded, the backward pass is emitted" in told
+    assert "instructions are made ready for python" in told
+    assert told.rstrip().endswith("done")
+
+
+def test_a_short_one_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    squared()
+    assert capsys.readouterr().err == ""

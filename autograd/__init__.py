@@ -18,6 +18,7 @@ if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
         "Uninstall both (pip uninstall autograd glassgrad), then install glassgrad where the other is not"
     )
 
+from .anomaly import AnomalyError, detect_anomaly
 from .backward import grad, topological_order
 from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax, take
@@ -81,6 +82,7 @@ else:
 
 
 __all__ = [
+    "AnomalyError",
     "CompileWarning",
     "GradientError",
     "TraceError",
@@ -89,6 +91,7 @@ __all__ = [
     "compare",
     "compare_with_torch",
     "compile",
+    "detect_anomaly",
     "draw",
     "enable_grad",
     "explain",

@@ -12,6 +12,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,8 +35,10 @@ pole, where f is undefined, or where f changes much within h; the gradient is th
 #: How much of an expression is repeated.
 LONGEST = 200
 
-#: Exit codes: 0 all well, 1 the picture could not be made, 2 the command line is wrong.
-NO_PICTURE, USAGE = 1, 2
+#: Exit codes: 0 all well, 1 the picture or the output could not be written, 2 the command line is wrong,
+#: 130 interrupted, as shells have it.
+NO_PICTURE = NO_OUTPUT = 1
+USAGE, INTERRUPTED = 2, 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,11 +183,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> int:
+    """main() for a shell: whoever stops reading is no error, and output with no place is told in a line."""
     try:
         code = main()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # which it is where the shell closed it
+            sys.stdout.flush()
     except BrokenPipeError:  # | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    sys.exit(code)
+    except OSError as error:
+        with suppress(OSError):
+            print(f"python -m autograd: the output could not be written: {error}", file=sys.stderr)
+        code = NO_OUTPUT
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    else:
+        return code
+    if sys.stdout is not None:  # what is left in it goes nowhere, and Python does not complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -9,13 +9,13 @@ a graph in turn, or takes its numbers from ``contributions``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from threading import get_ident
 from typing import Any, Literal, NamedTuple, overload
 
 from .operations import ON_VALUES
 from .primitives import ADD, MUL
-from .value import MANY, Value, enable_grad, tell, witnesses
+from .value import MANY, Recorder, Value, Watch, enable_grad, record_by, recorders, tell, watching, witnesses
 
 
 def topological_order(root: Value) -> list[Value]:
@@ -133,15 +133,17 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                 return order
 
 
-def backpropagate(root: Value, gradient: float = 1.0) -> None:
+def backpropagate(root: Value, gradient: float = 1.0) -> list[Value]:
     """Add ∂root/∂leaf · ``gradient`` to every leaf, and set the gradient of every computed Value.
+
+    Gives the computed Values in the order of the pass, results before operands.
 
     Time is linear in the edges of the graph. ``+`` and ``*`` are written out (they are most of every
     graph; a test holds them to the table), all else asks the table.
     """
     if root._op is None:
         root._grad += gradient
-        return
+        return []
     order = _order_and_mark(root, float("-0.0"))
     root._grad = gradient
     order.reverse()
@@ -175,6 +177,7 @@ def backpropagate(root: Value, gradient: float = 1.0) -> None:
             b = node._b
             if b is not None:
                 b._grad += op.pulls[1](g, node._datum, node._pa, node._pb)
+    return order
 
 
 # The pass told, product by product ----------------------------------------------------------------
@@ -340,15 +343,19 @@ def _gradients(output: Value, wanted: list[Value], create_graph: bool, allow_unu
         if any(isinstance(operand, Value) and operand in above for operand in node.operands):
             above.add(node)
     totals: dict[Any, Any] = {output: 1.0}
+    watch = watching() if recorders else None
     for node in reversed(order):
         if node._op is None or node not in above or node not in totals:
             continue
         live = [isinstance(operand, Value) and operand in above for operand in node.operands]
         if not any(live):
             continue
-        with enable_grad() if create_graph else nullcontext():
+        with _recording_rules(watch) if create_graph else nullcontext():
             g = totals[node]
             products = _recorded_cotangents(node, g, live) if create_graph else cotangents(node, g)
+            if watch is not None:
+                asked = [None if x is None else float(x) for x in products]
+                watch.pulled(output, node, float(g), asked, totals)
             for operand, product, alive in zip(node.operands, products, live, strict=True):
                 if alive:
                     totals[operand] = totals[operand] + product if operand in totals else product
@@ -366,6 +373,21 @@ def _gradients(output: Value, wanted: list[Value], create_graph: bool, allow_unu
             total = totals[value]
             result.append(total if isinstance(total, Value) else Value(total))
     return result
+
+
+@contextmanager
+def _recording_rules(watch: Watch | None) -> Iterator[None]:
+    """Record what rules compute. What they choose from may be infinite; what they pass back is looked at."""
+    with enable_grad():
+        if watch is None:
+            yield
+            return
+        me = get_ident()
+        try:
+            record_by(me, Recorder(0, watch.silent()))
+            yield
+        finally:
+            record_by(me, Recorder(0, watch))
 
 
 def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> list[Any]:

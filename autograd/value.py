@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import repeat
 from numbers import Real
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Any, Protocol, SupportsFloat
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsFloat
 
 from .primitives import ADD, MUL, SUM_OF, Primitive
 
@@ -37,8 +37,48 @@ UNSET = float("-0.0")
 if UNSET is float("-0.0"):
     raise ImportError("glassgrad needs an interpreter whose floats have an identity, such as CPython")
 
-#: Threads inside no_grad(), with how deep. Empty, as nearly always, it costs one look per operation.
-paused: dict[int, int] = {}
+
+class Watch(Protocol):
+    """What looks at every number a thread computes, inside detect_anomaly()."""
+
+    def made(self, op: Primitive, datum: float, a: Value | None, b: Value | None, pa: Any, pb: Any) -> Value:
+        """The node of an operation, given what goes into its slots, or an error."""
+
+    def passed(self, root: Value, order: Sequence[Value]) -> None:
+        """A backward pass from ``root`` has visited ``order``, and left its gradients on the Values."""
+
+    def pulled(
+        self,
+        root: Value,
+        node: Value,
+        g: float,
+        products: Sequence[float | None],
+        gradients: Mapping[Value, float],
+    ) -> None:
+        """``node`` passes ``products`` back to its operands, None where nobody asked."""
+
+    def silent(self) -> Watch:
+        """One that raises nothing."""
+
+
+class Recorder(NamedTuple):
+    """How a thread records that does not simply record: inside no_grad(), or watched, or both."""
+
+    depth: int = 0  # of no_grad(); what is not recorded is not watched either
+    watch: Watch | None = None
+
+    def record(
+        self, op: Primitive, datum: float, a: Value | None, b: Value | None, pa: Any, pb: Any
+    ) -> Value:
+        if self.depth or self.watch is None:
+            return Value(datum)
+        return self.watch.made(op, datum, a, b, pa, pb)
+
+
+PLAIN = Recorder()
+
+#: Threads that do not simply record. Empty, as nearly always, it costs one look per operation.
+recorders: dict[int, Recorder] = {}
 
 
 class Witness(Protocol):
@@ -335,7 +375,9 @@ class Value(metaclass=_Made):
 
         if witnesses:
             tell(self, "backward()")
-        backpropagate(self, _number_or_raise(gradient, "the gradient to start from"))
+        order = backpropagate(self, _number_or_raise(gradient, "the gradient to start from"))
+        if recorders and (watch := watching()) is not None:
+            watch.passed(self, order)
 
     # Python's own protocols -----------------------------------------------------------------------
 
@@ -451,8 +493,8 @@ class Value(metaclass=_Made):
                     return NotImplemented
             y = other  # type: ignore[assignment]
             b = None
-        if paused and get_ident() in paused:
-            return Value(self._datum + y)
+        if recorders and (recorder := recorders.get(get_ident())) is not None:
+            return recorder.record(ADD, self._datum + y, self, b, None, None if b is not None else y)
         node = new_value()
         node._datum = self._datum + y
         node._grad = UNSET
@@ -485,8 +527,8 @@ class Value(metaclass=_Made):
                     return NotImplemented
             y = other  # type: ignore[assignment]
             b = None
-        if paused and get_ident() in paused:
-            return Value(self._datum * y)
+        if recorders and (recorder := recorders.get(get_ident())) is not None:
+            return recorder.record(MUL, self._datum * y, self, b, self._datum, y)
         node = new_value()
         node._pa = x = self._datum
         node._pb = y
@@ -498,7 +540,7 @@ class Value(metaclass=_Made):
         return node
 
 
-#: Value, or None while a thread is inside no_grad(): one look in ``+`` and ``*`` instead of two.
+#: Value, or None while some thread does not simply record: one look in ``+`` and ``*`` instead of two.
 _recorded: type[Value] | None = Value
 
 #: Makes an empty Value, for an operation to fill in.
@@ -512,19 +554,27 @@ MANY._op = SUM_OF
 # Recording ----------------------------------------------------------------------------------------
 
 
-_pausing = RLock()  # signal handlers may come here too
+_changing = RLock()  # signal handlers may come here too
 
 
-def _pause(thread: int, depth: int) -> None:
-    """Let a thread record (``depth`` 0) or not. Wherever it is interrupted, nothing is recorded unasked."""
+def record_by(thread: int, recorder: Recorder) -> None:
+    """Let a thread record so. Interrupted, it is done all the same: else all that follows went unrecorded."""
+    try:
+        _change(thread, recorder)
+    except BaseException:
+        _change(thread, recorder)
+        raise
+
+
+def _change(thread: int, recorder: Recorder) -> None:
     global _recorded
-    with _pausing:
+    with _changing:
         _recorded = None
-        if depth:
-            paused[thread] = depth
+        if recorder != PLAIN:
+            recorders[thread] = recorder
         else:
-            paused.pop(thread, None)
-        if not paused:
+            recorders.pop(thread, None)
+        if not recorders:
             _recorded = Value
 
 
@@ -541,11 +591,13 @@ def no_grad() -> Iterator[None]:
     if witnesses:
         tell(None, "no_grad()")
     me = get_ident()
-    _pause(me, paused.get(me, 0) + 1)
+    before = recorders.get(me, PLAIN)
     try:
+        record_by(me, Recorder(before.depth + 1, before.watch))
         yield
     finally:  # counted, not restored: two of them may end in any order
-        _pause(me, paused.get(me, 1) - 1)
+        now = recorders.get(me, PLAIN)
+        record_by(me, Recorder(max(0, now.depth - 1), now.watch))
 
 
 @contextmanager
@@ -559,15 +611,21 @@ def enable_grad() -> Iterator[None]:
     False
     """
     me = get_ident()
-    depth = paused.get(me, 0)
-    _pause(me, 0)
+    before = recorders.get(me, PLAIN)
     try:
+        if before.depth:
+            record_by(me, Recorder(0, before.watch))
         yield
     finally:
-        if depth:
-            _pause(me, depth)
+        if before.depth:
+            record_by(me, Recorder(before.depth, recorders.get(me, PLAIN).watch))
 
 
 def is_grad_enabled() -> bool:
     """Whether this thread records what it computes; False inside ``no_grad()``."""
-    return get_ident() not in paused
+    return not recorders.get(get_ident(), PLAIN).depth
+
+
+def watching() -> Watch | None:
+    """What watches this thread, if anything does."""
+    return recorders.get(get_ident(), PLAIN).watch

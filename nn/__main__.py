@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from autograd import Value, no_grad
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons
 from .progress import Progress
+from .saving import replace
 
 STEPS = 200
 
@@ -109,7 +112,9 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     axes.set(title="Two moons: the score of each point", xlabel="x₁", ylabel="x₂")
     axes.legend(loc="upper right")
     figure.colorbar(shades, ax=axes, label="score")
-    figure.savefig(path, dpi=150)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix[1:].lower(), dpi=150)
+    replace(path, picture.getvalue())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,5 +155,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if right == of else 1
 
 
+def command() -> int:
+    """main() for a shell: whoever stops reading is no error, and output with no place is told in a line."""
+    try:
+        code = main()
+        if sys.stdout is not None:  # which it is where the shell closed it
+            sys.stdout.flush()
+    except BrokenPipeError:  # | head
+        code = 0
+    except OSError as error:
+        with suppress(OSError):
+            print(f"python -m nn: the output could not be written: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    else:
+        return code
+    if sys.stdout is not None:  # what is left in it goes nowhere, and Python does not complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

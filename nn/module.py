@@ -158,13 +158,20 @@ class Module:
         what fits is taken over; in either case the names that do not fit are given back. Gradients stay.
         """
         new, mismatch = taken_over(state, self.state_dict(), strict, type(self).__name__)
-        for name, parameter in self.named_parameters():
-            if name in new:
-                parameter.data = new[name]
-        for name, container, key in self._buffer_places():
-            if name in new:
-                container[key] = new[name]
+        try:
+            self._write(new)
+        except BaseException:  # interrupted: it is done all the same
+            self._write(new)
+            raise
         return mismatch
+
+    def _write(self, state: Mapping[str, float]) -> None:
+        for name, parameter in self.named_parameters():
+            if name in state:
+                parameter.data = state[name]
+        for name, container, key in self._buffer_places():
+            if name in state:
+                container[key] = state[name]
 
     def zero_grad(self) -> None:
         """Set every gradient to 0.0, before the backward pass of the next step."""

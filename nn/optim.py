@@ -76,17 +76,24 @@ class Optimizer:
             parameter.zero_grad()
 
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Move each parameter that has a gradient; interrupted, or if the rule raises, none of them."""
         rule, hyperparameters = type(self).rule, self.hyperparameters
-        for parameter, state in zip(self.parameters, self.state):
-            if (gradient := parameter.grad) is not None:
-                numbers = parameter.data, gradient, *state
-                try:
-                    parameter.data, *state[:] = rule(*numbers, **hyperparameters)
-                except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
-                    with no_grad():
-                        moved = rule(*map(Value, numbers), **hyperparameters)
-                    parameter.data, *state[:] = map(float, moved)
+        moved = []
+        try:
+            for parameter, state in zip(self.parameters, self.state):
+                if (gradient := parameter.grad) is not None:
+                    numbers = parameter.data, gradient, *state
+                    moved.append((parameter, state, numbers))
+                    try:
+                        parameter.data, *state[:] = rule(*numbers, **hyperparameters)
+                    except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
+                        with no_grad():
+                            results = rule(*map(Value, numbers), **hyperparameters)
+                        parameter.data, *state[:] = map(float, results)
+        except BaseException:
+            for parameter, state, (datum, _, *kept) in moved:
+                parameter.data, state[:] = datum, kept
+            raise
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={x!r}" for name, x in self.hyperparameters.items())
@@ -129,14 +136,21 @@ class SGD(Optimizer):
             )
 
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Move each parameter that has a gradient; interrupted, none of them."""
         if self.momentum or self.weight_decay:
             super().step()
             return
         lr = self._lr
-        for parameter in self.parameters:  # nothing to remember, and four times as fast
-            if (gradient := parameter.grad) is not None:
-                parameter.data = sgd_update(parameter.data, gradient, lr)
+        before: list[float] = []
+        try:
+            for parameter in self.parameters:  # nothing to remember, and four times as fast
+                if (gradient := parameter.grad) is not None:
+                    before.append(datum := parameter.data)
+                    parameter.data = sgd_update(datum, gradient, lr)
+        except BaseException:
+            for parameter, datum in zip((p for p in self.parameters if p.grad is not None), before):
+                parameter.data = datum
+            raise
 
 
 class RMSprop(Optimizer):

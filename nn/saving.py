@@ -46,7 +46,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     write, _ = _format(path)
     content = content_of(model)
-    _replace(path, write(content, {"format": FORMAT, "sha256": content.checksum}))
+    replace(path, write(content, {"format": FORMAT, "sha256": content.checksum}))
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _from_safetensors(path: Path) -> tuple[Content, Marks]:
     return _content(arrays, json.loads(marks.get("lists", "[]")), json.loads(marks.get("more", "{}"))), marks
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
     """Put a file in its place in one step: written beside it, forced to the disk, then renamed."""
     path = Path(os.path.realpath(path))  # through a link, not in place of it
     folder = path.parent
@@ -153,6 +153,9 @@ def _replace(path: Path, content: bytes) -> None:
         )
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "this is a folder; save under another name", str(path))
+    if path.exists() and not path.is_file():  # a link to a device or a pipe, which a file is not to replace
+        path.write_bytes(content)
+        return
     temporary = folder / f".glassgrad-{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:

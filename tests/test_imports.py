@@ -24,7 +24,7 @@ LAYERS = [
     ["value"],
     ["operations"],
     ["backward"],
-    ["functional", "composed"],
+    ["functional", "composed", "anomaly"],
     ["checking", "expression", "view", "compiler"],
     ["__init__"],
     ["__main__"],
@@ -34,8 +34,8 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Between modules of one line.
 SIDEWAYS = {("compiler", "view")}
 
-#: Inside a function, where a method is written in terms of what comes later.
-UPWARD = {("value", "backward")}
+#: Inside a function, where a method of Value, or an error, is written in terms of what comes later.
+UPWARD = {("value", "backward"), ("anomaly", "view")}
 
 ROOT = Path(autograd.__file__).parent
 

@@ -85,7 +85,16 @@ class Step(Replay):
         return 1 if self.optimizer is not None and not plan.moved else steps
 
     def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
-        """Write gradients and moved parameters back."""
+        """Write gradients and moved parameters back; interrupted, it is done all the same."""
+        try:
+            self._write(outcome, numbers, program)
+        except BaseException:
+            self._write(outcome, numbers, program)
+            raise
+        if self.optimizer is not None and not program.plan.moved:
+            self.optimizer.step()
+
+    def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         leaves, gradients = program.plan.leaves, outcome.gradients
         optimizer: Any = self.optimizer
         moving = len(program.plan.moved)  # the parameters, which are the first leaves
@@ -94,14 +103,11 @@ class Step(Replay):
             leaf._grad = g
         for leaf, g in zip(leaves[moving:], gradients[moving:]):
             leaf._grad = g
-        if moving:
-            if program.plan.kept:
-                state = iter(numbers.state.tolist())
-                width = len(optimizer.state[0])
-                for row, new in zip(optimizer.state, zip(*[state] * width)):
-                    row[:] = new
-        elif optimizer is not None:
-            optimizer.step()
+        if moving and program.plan.kept:
+            state = iter(numbers.state.tolist())
+            width = len(optimizer.state[0])
+            for row, new in zip(optimizer.state, zip(*[state] * width)):
+                row[:] = new
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """The function and backward(), with the gradients left on the leaves."""

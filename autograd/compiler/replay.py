@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 from ..backward import topological_order
-from ..value import Value, enable_grad, tell, witnesses
+from ..value import Value, enable_grad, tell, watching, witnesses
 from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
@@ -195,8 +195,10 @@ class Replay(ABC):
             self.settle(call)
             outcomes: list[Outcome] = []
             left = steps
+            watched = watching() is not None  # what detect_anomaly() looks at are the numbers of Values
             while left > 0:
-                go = self._as_it_is(call) if call.key in self._as_is else self._advance(left, call)
+                as_is = watched or call.key in self._as_is
+                go = self._as_it_is(call) if as_is else self._advance(left, call)
                 outcomes.append(go)
                 left -= len(go.losses)
             return outcomes
@@ -285,7 +287,7 @@ class Replay(ABC):
 
         try:
             first, second = (drawing_nothing(recording) for _ in range(2))
-        except (TraceError, Untraceable):
+        except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error

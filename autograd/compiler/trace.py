@@ -100,6 +100,7 @@ _REMEDIES = {
     "backward()": "return the loss: the compiled step differentiates it",
     "no_grad()": "leave it away: only what the function returns is differentiated",
     "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
+    "detect_anomaly()": "enter it around the call of the compiled step, which then runs as it is",
     "==": "compare by <= and >=, which are recorded as guards (== between Values goes by identity)",
     "jacobian(), hessian() or hvp()": "take the slopes by grad(…, create_graph=True), or call the .hessian "
     "and .hvp of what compile() gives",
@@ -239,11 +240,12 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     inputs = [rebuild(a, make) for a in args]
     named = {name: rebuild(a, make) for name, a in kwargs.items()}
     me = get_ident()
-    witnesses[me] = witness = _Witness()
+    witness = _Witness()
     try:
+        witnesses[me] = witness
         output = function(*inputs, **named)
     finally:
-        del witnesses[me]
+        witnesses.pop(me, None)
     return Recording(as_value(output), witness)
 
 

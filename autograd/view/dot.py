@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..value import Value
+from .files import write
 from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph
@@ -368,7 +369,10 @@ class Drawing:
         return float(width) / 72 * 96, float(height) / 72 * 96
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to ``graph.svg``, ``.png`` or ``.dot``, by the ending of the name."""
+        """Write the picture to ``graph.svg``, ``.png`` or ``.dot``, by the ending of the name.
+
+        What was there before is replaced in one step, once the new file is whole.
+        """
         target = Path(path)
         forms = {
             ".svg": self._svg_file,
@@ -379,8 +383,7 @@ class Drawing:
         form = forms.get(target.suffix.lower())
         if form is None:
             raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .svg, .png or .dot")
-        target.write_bytes(form())
-        return target
+        return write(target, form())
 
     def _svg_file(self) -> bytes:
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{self.svg}'.encode()

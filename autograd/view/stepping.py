@@ -10,6 +10,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar, overload
 from ..backward import contributions, cotangents, topological_order
 from ..value import Value
 from .equations import computed_equation, computed_mathml, step_equation, step_mathml
+from .files import write
 from .notation import Names, number
 from .tables import text_table
 
@@ -141,6 +142,7 @@ class Steps(Sequence[S_co], Generic[S_co]):
         """Write ``steps.html``, a page that opens anywhere, or ``steps.gif``, an animation.
 
         The page follows the light or dark setting of who reads it; ``theme`` is that of the animation.
+        What was there before is replaced in one step, once the new file is whole.
         """
         from .animation import gif
         from .stepper import page
@@ -148,12 +150,10 @@ class Steps(Sequence[S_co], Generic[S_co]):
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix in (".html", ".htm"):
-            target.write_text(page(self[:SHOWN], self.left_out), encoding="utf-8")
-        elif suffix == ".gif":
-            target.write_bytes(gif(self, theme))
-        else:
-            raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .html or .gif")
-        return target
+            return write(target, page(self[:SHOWN], self.left_out).encode())
+        if suffix == ".gif":
+            return write(target, gif(self, theme))
+        raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .html or .gif")
 
 
 @overload

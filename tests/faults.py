@@ -1,0 +1,93 @@
+"""Raising an error in the middle of something: before any one of the lines of the two packages."""
+
+from __future__ import annotations
+
+import ast
+import random
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import autograd
+import nn
+
+ROOTS = tuple(f"{Path(package.__file__).parent}/" for package in (autograd, nn))
+
+#: What is raised: by Ctrl-C, and where memory runs out.
+ERRORS: list[type[BaseException]] = [KeyboardInterrupt, MemoryError]
+
+#: Where the last one was raised, for whoever looks into a failure.
+where = ""
+
+
+@cache
+def spared(filename: str) -> frozenset[int]:
+    """The lines of a file that are not interrupted: those of ``finally``, of ``with`` and of ``try``.
+
+    What is to be done in any case cannot be guarded against an error before it is done. The lines of
+    ``with`` and ``try`` do nothing where Python would notice a signal, and a trace function that raises
+    there is caught by no handler around them.
+    """
+    lines: set[int] = set()
+    for node in ast.walk(ast.parse(Path(filename).read_text())):
+        if isinstance(node, ast.Try):
+            lines.add(node.lineno)
+            for inner in node.finalbody:
+                lines.update(range(inner.lineno, (inner.end_lineno or inner.lineno) + 1))
+        elif isinstance(node, ast.With):
+            lines.update(range(node.lineno, node.body[0].lineno))
+    return frozenset(lines)
+
+
+def _ours(filename: str) -> bool:
+    return filename.startswith(ROOTS)
+
+
+def stopped_at(number: int, run: Callable[[], Any], error: type[BaseException]) -> bool:
+    """Run, with the error before the line of that number, counted from 1; whether there was such a line."""
+    return _traced(run, number, error) >= number
+
+
+def lines_of(run: Callable[[], Any]) -> int:
+    """How many lines that can be interrupted a run executes."""
+    return _traced(run, 0, KeyboardInterrupt)
+
+
+def _traced(run: Callable[[], Any], number: int, error: type[BaseException]) -> int:
+    count = 0
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        global where
+        nonlocal count
+        filename = frame.f_code.co_filename
+        if event == "call":
+            return trace if _ours(filename) else None
+        if event == "line" and frame.f_lineno not in spared(filename):
+            count += 1
+            if count == number:
+                sys.settrace(None)
+                where = f"{filename}:{frame.f_lineno}"
+                raise error
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    except error:
+        if count < number or not number:
+            raise
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def moments(lines: int, most: int, seed: int) -> Iterator[tuple[int, type[BaseException]]]:
+    """Line numbers with an error for each: all of them, or so many drawn at random."""
+    rng = random.Random(seed)
+    numbers = range(1, lines + 1) if lines <= most else sorted(rng.sample(range(1, lines + 1), most))
+    for number in numbers:
+        yield number, rng.choice(ERRORS)

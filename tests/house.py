@@ -88,9 +88,7 @@ def picture(theme: Theme) -> str:
         graph.edge(importer, imported, color=theme.muted)
     for importer, imported in sorted(UPWARD):
         graph.edge(importer, imported, color=theme.muted, style="dashed", constraint="false")
-    return re.sub(
-        r'width="(\d+)pt" height="(\d+)pt"', r'width="\1" height="\2"', render(graph.source, "svg").decode()
-    )
+    return render(graph.source, "svg").decode()
 
 
 def _kind(number: int, name: str) -> str:

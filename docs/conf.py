@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(DOCS), str(ROOT)]
 
 project = "glassgrad"
 author = "the glassgrad authors"
@@ -33,6 +33,7 @@ toc_object_entries_show_parents = "hide"
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+myst_heading_slug_func = "anchors.as_in_jupyter"
 
 # The pages.
 html_theme = "furo"

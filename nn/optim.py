@@ -39,7 +39,7 @@ class Optimizer:
     divides by 0 or overflows, the result is that of IEEE 754, as everywhere here.
     """
 
-    #: (parameter, gradient, *state, **hyperparameters) -> (parameter, *state)
+    #: ``(parameter, gradient, *state, **hyperparameters) -> (parameter, *state)``
     rule: ClassVar[Callable[..., tuple[Any, ...]]]
     state_names: ClassVar[tuple[str, ...]] = ()
     hyperparameter_names: ClassVar[tuple[str, ...]] = ("lr",)

@@ -64,7 +64,7 @@ def _imports(path: Path) -> Iterator[tuple[str, bool]]:
             yield name, id(node) in inner
 
 
-def _within() -> Iterator[tuple[str, str, bool]]:
+def imports_within() -> Iterator[tuple[str, str, bool]]:
     """Imports from one part of autograd to another: (importer, imported, inside a function)."""
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -79,7 +79,7 @@ def test_every_module_has_its_layer() -> None:
 
 
 def test_imports_go_one_way() -> None:
-    found = set(_within())
+    found = set(imports_within())
     assert ("value", "primitives", False) in found
     wrong = {
         (importer, imported)
@@ -92,7 +92,7 @@ def test_imports_go_one_way() -> None:
 
 
 def test_every_listed_exception_is_needed() -> None:
-    found = {(importer, imported): inside for importer, imported, inside in _within()}
+    found = {(importer, imported): inside for importer, imported, inside in imports_within()}
     assert found.keys() >= SIDEWAYS | UPWARD
     assert all(found[pair] for pair in UPWARD)
 

@@ -1,0 +1,113 @@
+"""Draws the house for CONTRIBUTING, from what its modules import: ``python -m tests.house``."""
+
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+from autograd.view.dot import new_graph
+from autograd.view.rendering import render
+from autograd.view.theme import THEMES, Theme
+
+from .test_imports import LAYERS, ROOT, SIDEWAYS, UPWARD, imports_within
+
+PICTURES = {name: ROOT.parent / "docs" / f"house-{name}.svg" for name in THEMES}
+
+#: What each module is for, in the words of its box.
+PURPOSES = {
+    "primitives": "every operation:\nits value, its rule",
+    "symbols": "rules read\non symbols",
+    "arithmetic": "rules read\non floats",
+    "value": "Value: a number and\nhow it was computed",
+    "operations": "methods and functions,\nrules read on Values",
+    "backward": "the backward pass,\ngrad()",
+    "functional": "jacobian,\nhessian, hvp",
+    "checking": "check_grads",
+    "composed": "softmax,\nlog_softmax",
+    "expression": "an expression\nfrom its text",
+    "view": "pictures, steps,\nexplanations",
+    "compiler": "recorded once,\nreplayed fast",
+    "__init__": "the public names",
+    "__main__": "the command line",
+    "nn": "networks and their training",
+}
+
+Arrow = tuple[str, str]
+
+
+def arrows() -> set[Arrow]:
+    """Who imports whom. What is also reached by way of another module is left out."""
+    direct = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD | {
+        ("nn", "__init__")
+    }
+    reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
+    for name in [*(name for names in LAYERS for name in sorted(names, key=_sideways)), "nn"]:
+        for importer, imported in direct:
+            if importer == name:
+                reached[name] |= reached[imported] | {imported}
+    return {
+        (a, b)
+        for a, b in direct
+        if not any(b in reached[other] for importer, other in direct if importer == a and other != b)
+    }
+
+
+def _sideways(name: str) -> bool:
+    return any(name == importer for importer, _ in SIDEWAYS)
+
+
+def shown(svg: str) -> tuple[set[str], set[Arrow]]:
+    """The modules and the arrows in a drawn picture."""
+    groups = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")
+    titles = {
+        (group.get("class"), group.findtext("{http://www.w3.org/2000/svg}title", "")) for group in groups
+    }
+    names = {title for kind, title in titles if kind == "node"}
+    return names, {(a, b) for kind, title in titles if kind == "edge" for a, b in [title.split("->")]}
+
+
+def picture(theme: Theme) -> str:
+    """The house as an SVG: what carries is below, and an arrow points to what is imported."""
+    graph = new_graph(theme, "house")
+    graph.attr(rankdir="TB", ranksep=".38", nodesep=".2")
+    floors = [*LAYERS[:-1], [*LAYERS[-1], "nn"]]
+    for number, names in enumerate(floors):
+        with graph.subgraph() as floor:
+            floor.attr(rank="same")
+            for name in names:
+                fill, border = theme.cards[_kind(number, name)]
+                floor.node(
+                    name,
+                    label=_label(name, theme),
+                    shape="box",
+                    style="rounded,filled",
+                    fillcolor=fill,
+                    color=border,
+                    fontcolor=theme.ink,
+                    margin="0.12,0.06",
+                )
+    for importer, imported in sorted(arrows()):
+        graph.edge(importer, imported, color=theme.muted)
+    for importer, imported in sorted(UPWARD):
+        graph.edge(importer, imported, color=theme.muted, style="dashed", constraint="false")
+    return render(graph.source, "svg").decode()
+
+
+def _kind(number: int, name: str) -> str:
+    if number == 0:
+        return "leaf"
+    return "output" if name in ("nn", "__init__", "__main__") else "operation"
+
+
+def _label(name: str, theme: Theme) -> str:
+    title = {"__init__": "autograd", "__main__": "python -m autograd"}.get(name, name)
+    purpose = PURPOSES[name].replace("\n", "<BR/>")
+    return f'<<B>{title}</B><BR/><FONT POINT-SIZE="10.5" COLOR="{theme.muted}">{purpose}</FONT>>'
+
+
+def main(themes: Iterable[str] = THEMES) -> None:
+    """Draw the house in every theme."""
+    for name in themes:
+        PICTURES[name].write_text(picture(THEMES[name]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The picture of the house in CONTRIBUTING shows what there is."""
+
+import pytest
+
+from .house import PICTURES, PURPOSES, arrows, shown
+from .test_imports import LEVEL, UPWARD
+
+
+def test_every_module_has_a_purpose() -> None:
+    assert set(PURPOSES) == {*LEVEL, "nn"}
+
+
+@pytest.mark.parametrize("theme", PICTURES)
+def test_the_picture_shows_who_imports_whom(theme: str) -> None:
+    names, drawn = shown(PICTURES[theme].read_text(encoding="utf-8"))
+    assert names == set(PURPOSES), "draw it again: python -m tests.house"
+    assert drawn == arrows() | UPWARD, "draw it again: python -m tests.house"
+
+
+def test_what_is_left_out_of_the_picture_is_reached_by_another_way() -> None:
+    assert ("view", "backward") in arrows()
+    assert ("view", "value") not in arrows()

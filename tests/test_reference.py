@@ -1,0 +1,75 @@
+"""The reference lists every public name, and the documentation shows every lesson."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import autograd
+import nn
+
+ROOT = Path(__file__).parent.parent
+DIRECTIVE = re.compile(r"^\.\. (currentmodule|auto[a-z]+):: (\S+)", re.MULTILINE)
+
+#: Of nn.init: what the layers and nn.data are made with.
+MADE_WITH = {"kaiming_uniform", "generator"}
+
+
+def _listed() -> list[str]:
+    """What the pages document, by its full name."""
+    names = []
+    for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
+        module = ""
+        for directive, name in re.findall(
+            r"^\.\. (currentmodule|autofunction|autoclass|autoexception):: (\S+)",
+            page.read_text(),
+            re.MULTILINE,
+        ):
+            if directive == "currentmodule":
+                module = name
+            else:
+                names.append(name if name.startswith("autograd.") else f"{module}.{name}")
+    return names
+
+
+def _functions(module: str) -> set[str]:
+    own = importlib.import_module(module)
+    return {
+        name
+        for name, x in vars(own).items()
+        if inspect.isfunction(x) and x.__module__ == module and not name.startswith("_")
+    }
+
+
+def test_nothing_is_listed_twice() -> None:
+    listed = _listed()
+    assert sorted(set(listed)) == sorted(listed)
+
+
+@pytest.mark.parametrize(
+    ("module", "public"),
+    [
+        ("autograd", set(autograd.__all__)),
+        ("nn", set(nn.__all__) - {"data", "init"}),
+        ("nn.data", _functions("nn.data")),
+        ("nn.init", _functions("nn.init") - MADE_WITH),
+    ],
+)
+def test_every_public_name_is_listed(module: str, public: set[str]) -> None:
+    listed = {name.rpartition(".")[2] for name in _listed() if name.rpartition(".")[0] == module}
+    assert listed == public
+
+
+def test_what_is_listed_exists() -> None:
+    for name in _listed():
+        module, _, own = name.rpartition(".")
+        assert inspect.getdoc(getattr(importlib.import_module(module), own)), name
+
+
+def test_every_page_can_be_reached() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert "lessons/*" in index
+    for page in (ROOT / "docs" / "reference").glob("*.rst"):
+        assert f"reference/{page.stem}\n" in index

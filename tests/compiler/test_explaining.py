@@ -3,6 +3,7 @@
 import logging
 import random
 import re
+from threading import Event
 from typing import Any
 
 import pytest
@@ -149,14 +150,20 @@ def test_nothing_is_drawn_before_the_first_call() -> None:
 def test_a_long_compile_says_what_it_is_at(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", 0.001)
+    monkeypatch.setattr(progress, "PATIENCE", 0.2)
+    told_at_once = Event()
+    speak = progress.Progress._speak
+
+    def speak_and_tell(self: progress.Progress) -> None:
+        speak(self)
+        told_at_once.set()
+
+    monkeypatch.setattr(progress.Progress, "_speak", speak_and_tell)
     w = Value(1.0)
 
     def slow(xs: Any) -> Value:
-        h = w * 1.0
-        for _ in range(20_000):
-            h = h * 0.999
-        return h * xs[0]
+        assert told_at_once.wait(60.0)
+        return w * xs[0]
 
     compile(slow, backend="python")([1.0])
     told = capsys.readouterr().err

@@ -47,7 +47,7 @@ def test_compiled_trains_as_eager_does() -> None:
 def test_they_train_as_pytorch_does(train: Callable[[int], Run], steps: int) -> None:
     pytest.importorskip("torch")
     ours = train(steps)
-    assert ours.losses[-1] < 0.1 < max(ours.losses)
+    assert ours.losses[-1] < 0.1
     assert apart(ours, in_torch(steps)) < APART
 
 

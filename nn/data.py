@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections import Counter
 from collections.abc import Sequence
-from statistics import mean, pstdev
 from typing import Any, TypeVar
 
 from .init import generator
@@ -163,8 +163,8 @@ def standardize(
         for i, x in enumerate(column):
             if not math.isfinite(x):
                 raise ValueError(f"feature {j} of sample {i} is {x!r}: leave the sample out, or fill it in")
-    means = [mean(column) for column in columns]  # exact, so that a constant has no deviation at all
-    divisors = [pstdev(column) or 1.0 for column in columns]
+    means = [statistics.mean(column) for column in columns]  # exact, so that a constant has no deviation at all
+    divisors = [statistics.pstdev(column) or 1.0 for column in columns]
     return [
         (
             [[(x - m) / d for x, m, d in zip(sample, means, divisors, strict=True)] for sample in samples],

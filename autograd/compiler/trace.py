@@ -15,7 +15,7 @@ from typing import Any, NoReturn, SupportsFloat
 
 from ..backward import topological_order
 from ..primitives import ADD, MUL, NEG, SUB
-from ..value import Value, number, short, witnesses
+from ..value import Value, number, short, tell, witnesses
 from .arguments import rebuild
 
 #: Whose lines are not the user's: this package, and the library (contextlib, copy) it may be called by.
@@ -67,6 +67,14 @@ class Input(Value):
         if (witness := witnesses.get(get_ident())) is not None:
             witness.compared("eq", self, other if isinstance(other, Input) else y, answer)
         return answer
+
+    def __format__(self, spec: str) -> str:
+        tell(self, "formatting")
+        return super().__format__(spec)
+
+    def __str__(self) -> str:
+        tell(self, "formatting")
+        return super().__str__()
 
     def __hash__(self) -> int:
         if get_ident() in witnesses and _called_by_the_user():

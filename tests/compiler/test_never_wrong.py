@@ -223,6 +223,11 @@ ESCAPES: dict[str, Callable[[Any, Value], Any]] = {
     "jacobian": lambda x, w: autograd.jacobian(lambda v: v * v, [x])[0] * w,
     "copy": lambda x, w: copy.copy(w) * x * w,
     "format": lambda x, w: w * float(f"{x * w:.3f}"),
+    "format as it is": lambda x, w: w if f"{x}" == "1" else w * 2.0,
+    "str()": lambda x, w: w if str(x) == "1" else w * 2.0,
+    "in a dict": lambda x, w: {1: w}.get(x, w * 2.0) * 1.0,
+    "computed and ==": lambda x, w: w if x + 1 == 2 else w * 2.0,
+    "hessian": lambda x, w: autograd.hessian(lambda v: v * v, [x])[0][0] * w,
 }
 
 

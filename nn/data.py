@@ -163,7 +163,7 @@ def standardize(
         for i, x in enumerate(column):
             if not math.isfinite(x):
                 raise ValueError(f"feature {j} of sample {i} is {x!r}: leave the sample out, or fill it in")
-    means = [statistics.mean(column) for column in columns]  # exact, so that a constant has no deviation at all
+    means = [statistics.mean(column) for column in columns]  # exact: a constant has no deviation
     divisors = [statistics.pstdev(column) or 1.0 for column in columns]
     return [
         (

@@ -147,6 +147,24 @@ def plan(
     slopes: bool = True,
 ) -> Plan:
     """Transcribe, batch, derive if ``slopes``, update and simplify."""
+    return completed(traced(recording, leaves, update, batch), update, slopes)
+
+
+@dataclass
+class Traced:
+    """A recording as a tape, in lanes if it has like terms."""
+
+    tape: Tape
+    output: int
+    guards: list[tuple[int, bool]]
+    lanes: Lanes | None
+    order: list[Value]
+    stages: list[Stage]
+    notes: list[str]
+
+
+def traced(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool) -> Traced:
+    """Transcribe, and batch if wanted."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
@@ -158,14 +176,20 @@ def plan(
         tape, output, guards, lanes = into_lanes(tape, output, guards, notes)
         if lanes is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
+    return Traced(tape, output, guards, lanes, order, stages, notes)
+
+
+def completed(found: Traced, update: Update | None, slopes: bool = True) -> Plan:
+    """Derive if ``slopes``, update and simplify."""
+    tape, order, output, stages, notes = found.tape, found.order, found.output, found.stages, found.notes
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
         order,
         output,
         gradient(tape, output, sources) if slopes else [],
-        guards,
-        lanes=lanes,
+        found.guards,
+        lanes=found.lanes,
         stages=stages,
         notes=notes,
     )

@@ -13,7 +13,7 @@ from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
 from .explaining import explained, picture
-from .plan import Optimizer, Plan, Update, plan
+from .plan import Optimizer, Plan, Traced, Update, completed, plan, traced
 from .portable import check_named
 from .python_backend import Numbers, Outcome
 from .replay import Call, CompileWarning, Program, Replay
@@ -69,6 +69,14 @@ class Step(Replay):
         if self._update is not None and not made.moved:
             self.warn(f"the optimiser takes its own steps: {made.notes[-1]}")
         return made
+
+    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+        """The loss alone, in lanes."""
+        return traced(recording, leaves, self._update, True) if self.backend != "python" else None
+
+    def completed(self, found: Traced) -> Plan:
+        """Its gradients and the update."""
+        return completed(found, self._update)
 
     def numbers(self, plan: Plan, call: Call) -> Numbers:
         """Those of the leaves, the optimiser and the arguments."""

@@ -210,7 +210,7 @@ class Recording:
     @property
     def reached(self) -> list[Value]:
         """What the result is made of, without what is only compared."""
-        return _in_order([self.output], self.slopes)
+        return topological_order(self.output)
 
 
 def _in_order(roots: Sequence[Value], slopes: Slopes) -> list[Value]:

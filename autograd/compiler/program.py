@@ -13,7 +13,7 @@ from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
 from .explaining import explained, picture
-from .plan import Optimizer, Plan, Traced, Update, completed, plan, traced
+from .plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
 from .portable import check_named
 from .python_backend import Numbers, Outcome
 from .replay import Call, CompileWarning, Program, Replay
@@ -43,11 +43,24 @@ class Step(Replay):
         self.optimizer = optimizer
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
+        #: By the hyperparameters, the numbers of state that may be shared by all parameters.
+        self._steady: dict[str, tuple[int, ...]] = {}
 
     def settle(self, call: Call) -> None:
         """The hyperparameters are constants of the program, but for the learning rate."""
-        self._update = self._read_update()
-        call.key = (*call.key, repr(sorted(self._update.fixed.items())) if self._update else "")
+        update = self._update = self._read_update()
+        if update is None:
+            call.key = (*call.key, "")
+            return
+        fixed = repr(sorted(update.fixed.items()))
+        if fixed not in self._steady:
+            self._steady[fixed] = steady(update)
+        if self._steady[fixed]:
+            optimizer: Any = self.optimizer
+            columns = [*zip(*optimizer.state)]
+            update.shared = tuple([j for j in self._steady[fixed] if _all_one(columns[j])])
+            fixed += repr(update.shared)
+        call.key = (*call.key, fixed)
 
     def _read_update(self) -> Update | None:
         optimizer: Any = self.optimizer
@@ -65,7 +78,9 @@ class Step(Replay):
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The loss, its gradients and the update."""
-        made = plan(recording, leaves, self._update, batch=self.backend != "python")
+        return self._told(plan(recording, leaves, self._update, batch=self.backend != "python"))
+
+    def _told(self, made: Plan) -> Plan:
         if self._update is not None and not made.moved:
             self.warn(f"the optimiser takes its own steps: {made.notes[-1]}")
         return made
@@ -76,7 +91,7 @@ class Step(Replay):
 
     def completed(self, found: Traced) -> Plan:
         """Its gradients and the update."""
-        return completed(found, self._update)
+        return self._told(completed(found, self._update))
 
     def numbers(self, plan: Plan, call: Call) -> Numbers:
         """Those of the leaves, the optimiser and the arguments."""
@@ -85,7 +100,7 @@ class Step(Replay):
         if plan.moved and hasattr(optimizer, "lr"):
             found.settings.append(optimizer.lr)
         if plan.kept:
-            found.state = as_floats([*chain.from_iterable(optimizer.state)])
+            found.state = as_floats([*chain.from_iterable(zip(*optimizer.state))])
         return found
 
     def at_once(self, steps: int, plan: Plan) -> int:
@@ -112,9 +127,11 @@ class Step(Replay):
         for leaf, g in zip(leaves[moving:], gradients[moving:]):
             leaf._grad = g
         if moving and program.plan.kept:
-            state = iter(numbers.state.tolist())
-            width = len(optimizer.state[0])
-            for row, new in zip(optimizer.state, zip(*[state] * width)):
+            state, count = numbers.state.tolist(), len(optimizer.state)
+            columns = [state[k : k + count] for k in range(0, len(state), count)]
+            for j in program.plan.shared:
+                columns[j] = columns[j][:1] * count
+            for row, new in zip(optimizer.state, zip(*columns)):
                 row[:] = new
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
@@ -134,6 +151,13 @@ class Step(Replay):
         """The step of the optimiser itself."""
         if self.optimizer is not None:
             self.optimizer.step()
+
+
+def _all_one(numbers: Sequence[float]) -> bool:
+    """Whether all are the same number, a zero of the same sign."""
+    return numbers.count(numbers[0]) == len(numbers) and (
+        numbers[0] != 0.0 or len({*map(repr, numbers)}) == 1
+    )
 
 
 class CompiledStep:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -97,11 +98,19 @@ class Step(Replay):
         """Those of the leaves, the optimiser and the arguments."""
         optimizer: Any = self.optimizer
         found = super().numbers(plan, call)
-        if plan.moved and hasattr(optimizer, "lr"):
-            found.settings.append(optimizer.lr)
+        found.settings = self.numbers_of_settings(plan)
         if plan.kept:
             found.state = as_floats([*chain.from_iterable(zip(*optimizer.state))])
         return found
+
+    def resides(self, plan: Plan) -> bool:
+        """Where the program moves the parameters."""
+        return bool(plan.moved)
+
+    def numbers_of_settings(self, plan: Plan) -> array[float]:
+        """The learning rate."""
+        optimizer: Any = self.optimizer
+        return array("d", [optimizer.lr] if plan.moved and hasattr(optimizer, "lr") else [])
 
     def at_once(self, steps: int, plan: Plan) -> int:
         """All, but for an optimiser that takes its own step after each."""
@@ -221,6 +230,21 @@ class CompiledStep:
             raise ValueError(f"the number of steps must be an int of 1 or more, not {steps!r}")
         outcomes = self._step.take(steps, self._step.called(args, kwargs))
         return [loss for outcome in outcomes for loss in outcome.losses]
+
+    def each(self, batches: Iterable[Sequence[Any]]) -> list[float]:
+        """Take a step on each of the batches, tuples of arguments, and return the losses.
+
+        >>> from nn import SGD
+        >>> w = Value(1.0)
+        >>> compile(lambda x, y: (w * x - y) ** 2, SGD([w], lr=0.5)).each([(1.0, 3.0), (1.0, 2.0)]), w.data
+        ([4.0, 1.0], 2.0)
+
+        Parameters stay in the program between steps, as by :meth:`run`: data, gradients and the state of
+        the optimiser are written back at the end, or where a batch of another shape follows. What makes
+        the batches may change the learning rate, but what it writes to a parameter is lost.
+        """
+        called = (self._step.called(tuple(batch), {}) for batch in batches)
+        return [outcome.losses[0] for outcome in self._step.take_each(called)]
 
     # The function itself, and its derivatives by its arguments ------------------------------------
 

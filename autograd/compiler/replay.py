@@ -8,7 +8,7 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -132,6 +132,8 @@ class Replay(ABC):
         self._outside = surroundings(function)
         self._lock = Lock()
         self._last: Arguments | None = None
+        #: The program that took the last step, with its numbers.
+        self._done: tuple[Program, Numbers] | None = None
         #: Tapes for any size of batch, by the shapes of the arguments but for that; None where there is none.
         self._general: dict[Any, General | None] = {}
 
@@ -186,6 +188,14 @@ class Replay(ABC):
         leaves = as_floats([leaf._datum for leaf in plan.leaves])
         return Numbers(leaves, array("d"), array("d"), call.numbers)
 
+    def resides(self, plan: Plan) -> bool:
+        """Whether the numbers may stay in the program from one call to the next."""
+        return False
+
+    def numbers_of_settings(self, plan: Plan) -> array[float]:
+        """The settings the plan reads, now."""
+        return array("d")
+
     def at_once(self, steps: int, plan: Plan) -> int:
         """How many steps the program may take without coming back."""
         return steps
@@ -221,6 +231,49 @@ class Replay(ABC):
                 left -= len(go.losses)
             return outcomes
 
+    def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
+        """A step for each call. What moves stays in a program as long as the next call is one of it."""
+        outcomes: list[Outcome] = []
+        resident: tuple[Program, Any, Outcome, Numbers] | None = None
+        with self._lock:
+            try:
+                for call in calls:
+                    shape, outcome = call.key, None
+                    if resident is not None:
+                        outcome = self._go_on(resident, call)
+                        if outcome is None:
+                            program, _, last, numbers = resident
+                            resident = None
+                            self.commit(last, numbers, program)
+                    if outcome is None or resident is None:
+                        self.settle(call)
+                        self._done = None
+                        outcome = self._as_it_is(call) if call.key in self._as_is else self._advance(1, call)
+                        if self._done is not None and self.resides(self._done[0].plan):
+                            program, numbers = self._done
+                            resident = program, shape, outcome, numbers
+                    else:
+                        resident = (*resident[:2], outcome, resident[3])
+                    outcomes.append(outcome)
+            finally:
+                if resident is not None:
+                    self.commit(resident[2], resident[3], resident[0])
+        return outcomes
+
+    def _go_on(self, resident: tuple[Program, Any, Outcome, Numbers], call: Call) -> Outcome | None:
+        """A step from where the last one left the numbers; None where that is not enough."""
+        program, shape, _, numbers = resident
+        calls = program.calls + 1
+        if call.key != shape or calls & (calls - 1) == 0 or not program.takes(call.given):
+            return None
+        numbers.inputs = call.numbers
+        numbers.settings = self.numbers_of_settings(program.plan)
+        outcome = program.runner.run(1, numbers)
+        if not outcome.losses:
+            return None
+        program.calls = calls
+        return outcome
+
     def _advance(self, steps: int, call: Call) -> Outcome:
         """At least one step, and at most ``steps``; fewer where a guard fails or an audit is due."""
         variants = self.programs.setdefault(call.key, [])
@@ -237,6 +290,7 @@ class Replay(ABC):
             if audited:
                 return self._audited(outcome, numbers, program, call)
             self.commit(outcome, numbers, program)
+            self._done = program, numbers
             return outcome
         if len(variants) == MOST_VARIANTS:
             self.warn(

@@ -58,8 +58,8 @@ class Step(Replay):
             self._steady[fixed] = steady(update)
         if self._steady[fixed]:
             optimizer: Any = self.optimizer
-            columns = [*zip(*optimizer.state)]
-            update.shared = tuple([j for j in self._steady[fixed] if _all_one(columns[j])])
+            state = optimizer.state
+            update.shared = tuple([j for j in self._steady[fixed] if _all_one([row[j] for row in state])])
             fixed += repr(update.shared)
         call.key = (*call.key, fixed)
 
@@ -100,7 +100,9 @@ class Step(Replay):
         found = super().numbers(plan, call)
         found.settings = self.numbers_of_settings(plan)
         if plan.kept:
-            found.state = as_floats([*chain.from_iterable(zip(*optimizer.state))])
+            rows = [*chain.from_iterable(optimizer.state)]
+            width = len(optimizer.state[0])
+            found.state = as_floats([*chain.from_iterable(rows[j::width] for j in range(width))])
         return found
 
     def resides(self, plan: Plan) -> bool:

@@ -149,7 +149,7 @@ class Replay(ABC):
         current = state.pop("format") == FORMAT
         self.__dict__.update(state)
         self.programs, self._as_is, self._lock, self._last = {}, {}, Lock(), None
-        self._general = {}
+        self._general, self._done = {}, None
         self._outside = surroundings(self.function)
         self.made = self.made if current else []
         for program, _ in self.made:
@@ -268,7 +268,7 @@ class Replay(ABC):
             return None
         numbers.inputs = call.numbers
         numbers.settings = self.numbers_of_settings(program.plan)
-        outcome = program.runner.run(1, numbers)
+        outcome = self._run(1, program, numbers)
         if not outcome.losses:
             return None
         program.calls = calls
@@ -409,14 +409,8 @@ class Replay(ABC):
         if self.backend != "python" and (program := self._for_any_size(call, progress)) is not None:
             return program
         try:
-@@CONFLICT
-<<<<<<< HEAD
-            first, second = (drawing_nothing(recording) for _ in range(2))
-        except (TraceError, Untraceable, MemoryError):
-=======
             first, leaves = self._recordings(call.args, call.kwargs, progress)
-        except (TraceError, Untraceable):
->>>>>>> 572075e (Another batch size needs no recording: two small batches tell what depends on the size)
+        except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error

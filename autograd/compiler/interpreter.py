@@ -382,7 +382,11 @@ def interpret(
                                 memory[o + k] = math.tanh(memory[a0 + k])
                         elif function == 13:
                             for k in range(n):
-                                memory[o + k] = memory[a0 + k] ** memory[a1 + k]
+                                x, y = memory[a0 + k], memory[a1 + k]
+                                if y == 0.5 and x > 0.0:  # as Adam has it: the root of a half is quicker
+                                    memory[o + k] = math.sqrt(x)
+                                else:
+                                    memory[o + k] = x**y
                         elif function == 16:
                             for k in range(n):
                                 memory[o + k] = 1.0 if memory[a0 + k] == memory[a1 + k] else 0.0

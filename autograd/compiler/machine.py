@@ -8,6 +8,7 @@ many lanes are done block by block, so that the rows of a block stay in the near
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from .fuse import Fused, Sop, fuse, operands_of
@@ -31,6 +32,8 @@ NUMBER_OF = {name: i for i, name in enumerate(FUNCTIONS)}
 BLOCK, VECTOR = 128, 16
 #: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
 FEW, SHALLOW = 4, 3
+#: Columns of words that lie apart are parted if the parts are so long on average, and else moved together.
+LONG = 16
 #: Until all is laid out: addresses from here on are those of rows, of room for columns, and of inputs.
 _ROWS, _ROOM, _WHOLE = 1 << 40, 1 << 41, 1 << 42
 
@@ -423,6 +426,11 @@ class Machine:
         """Like instructions on words, as one on columns of them."""
         members = sorted(members, key=self.word.__getitem__)
         n = len(members)
+        runs = [k for k in range(n) if k == 0 or self.word[members[k]] != self.word[members[k - 1]] + 1]
+        if 1 < len(runs) <= n // LONG:  # a few long ones: one after another
+            for first, end in pairwise([*runs, n]):
+                self._emit_columns(members[first:end], how)
+            return
         places = [self.word[i] for i in members]
         apart = places != [*range(places[0], places[0] + n)]
         out = self._more_room(n) if apart else places[0]

@@ -87,7 +87,7 @@ class NumbaRunner:
             now = memory[: layout.leaves + layout.state].astype(float).tobytes()
             numbers.leaves = array("d", now[: 8 * layout.leaves])
             numbers.state = array("d", now[8 * layout.leaves :])
-        return Outcome(losses[:taken].tolist(), self.gradients.tolist() if taken else [])
+        return Outcome(losses[:taken].tolist(), self.gradients.copy() if taken else [])
 
     def _load(self, numbers: Numbers, again: bool) -> None:
         np, layout, memory = self.np, self.layout, self.memory

@@ -80,6 +80,12 @@ class NumpyRunner:
             for wide, shape in ((False, words), (True, (rows, self.lanes)))
             for answer in (True, False)
         }
+        #: For each condition the operands of what it selects.
+        self.selections: dict[int, list[tuple[int, ...]]] = {}
+        for i in self.fused.order:
+            operation, operands = plan.tape.code[i]
+            if operation == "where":
+                self.selections.setdefault(operands[0], []).append(operands)
         #: What is called once for the same arguments, and what is called at each step.
         self.settled: list[tuple[Any, tuple[Any, ...]]] = []
         self.calls: list[tuple[Any, tuple[Any, ...]]] = []
@@ -229,11 +235,8 @@ class NumpyRunner:
         return None
 
     def _emit_masks(self, at: slice, in_lane: bool, members: Sequence[int]) -> None:
-        np, call, code = self.np, self.calls.append, self.plan.tape.code
-        wanted = {*members}
-        selections = [
-            code[i][1] for i in self.fused.order if code[i][0] == "where" and code[i][1][0] in wanted
-        ]
+        np, call = self.np, self.calls.append
+        selections = [operands for i in members for operands in self.selections.get(i, ())]
         answers = {self._answer([[o] for o in operands]) for operands in selections}
         memory = self.true_rows if in_lane else self.true_words
         for answer in answers - {None}:
@@ -398,7 +401,7 @@ class NumpyRunner:
         again = numbers.inputs is self.read  # the very array, which is there as it was read
         self.read = numbers.inputs
         losses: list[float] = []
-        gradients = words[:0]
+        gradients: Any = []
         with np.errstate(all="ignore"):  # inf and nan are answers
             for kind in (
                 numbers.leaves,
@@ -427,4 +430,4 @@ class NumpyRunner:
             now = words[: layout.leaves + layout.state].astype(float).tobytes()
             numbers.leaves = array("d", now[: 8 * layout.leaves])
             numbers.state = array("d", now[8 * layout.leaves :])
-        return Outcome(losses, gradients.tolist())
+        return Outcome(losses, gradients)

@@ -40,6 +40,12 @@ class Update:
     width: int  # how many numbers of state each parameter has
     lr: bool  # whether the learning rate is a setting, read anew at each call
     fixed: dict[str, Any]  # all other hyperparameters
+    #: The numbers of state that are one and the same for all parameters, as a count of steps.
+    shared: tuple[int, ...] = ()
+
+    def place_of_state(self, parameter: int, which: int) -> int:
+        """Where a number of state is among all: first the first of each parameter, then the second, …"""
+        return which * len(self.parameters) + (0 if which in self.shared else parameter)
 
 
 @dataclass
@@ -55,6 +61,8 @@ class Plan:
     moved: list[tuple[int, int]] = field(default_factory=list)
     #: For each number of state that is kept: its number among all, and its new value.
     kept: list[tuple[int, int]] = field(default_factory=list)
+    #: The numbers of state that one place holds for all parameters.
+    shared: tuple[int, ...] = ()
     lanes: Lanes | None = None
     #: What each pass left.
     stages: list[Stage] = field(default_factory=list)
@@ -147,6 +155,24 @@ def plan(
     slopes: bool = True,
 ) -> Plan:
     """Transcribe, batch, derive if ``slopes``, update and simplify."""
+    return completed(traced(recording, leaves, update, batch), update, slopes)
+
+
+@dataclass
+class Traced:
+    """A recording as a tape, in lanes if it has like terms."""
+
+    tape: Tape
+    output: int
+    guards: list[tuple[int, bool]]
+    lanes: Lanes | None
+    order: list[Value]
+    stages: list[Stage]
+    notes: list[str]
+
+
+def traced(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool) -> Traced:
+    """Transcribe, and batch if wanted."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
@@ -158,14 +184,20 @@ def plan(
         tape, output, guards, lanes = into_lanes(tape, output, guards, notes)
         if lanes is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
+    return Traced(tape, output, guards, lanes, order, stages, notes)
+
+
+def completed(found: Traced, update: Update | None, slopes: bool = True) -> Plan:
+    """Derive if ``slopes``, update and simplify."""
+    tape, order, output, stages, notes = found.tape, found.order, found.output, found.stages, found.notes
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
         order,
         output,
         gradient(tape, output, sources) if slopes else [],
-        guards,
-        lanes=lanes,
+        found.guards,
+        lanes=found.lanes,
         stages=stages,
         notes=notes,
     )
@@ -194,22 +226,51 @@ def simplified(result: Plan) -> Plan:
     return result
 
 
+def steady(update: Update) -> tuple[int, ...]:
+    """The numbers of state that depend on nothing of their parameter: once alike, they stay so."""
+    tape = Tape()
+    handle, source = tape.handle, tape.source
+    settings = {"lr": handle(source("setting", 0))} if update.lr else {}
+    states = [handle(source("state", j)) for j in range(update.width)]
+    try:
+        moved, *after = update.rule(
+            handle(source("leaf", 0)), handle(source("input", 0)), *states, **settings, **update.fixed
+        )
+    except TypeError:  # the plan says so
+        return ()
+
+    def reads(x: Any) -> set[tuple[str, Any]]:
+        made = (tape.code[i] for i in needed(tape, [_placed(tape, x)]))
+        return {(kind, which[0]) for kind, which in made if kind in ("leaf", "input", "state")}
+
+    if not any(kind == "state" for kind, _ in reads(moved)):
+        return ()
+    found = {*range(update.width)}
+    while alone := {j for j in found if not reads(after[j]) <= {("state", k) for k in found}}:
+        found -= alone
+    return tuple(sorted(found))
+
+
 def _emit_update(result: Plan, update: Update) -> None:
     """The optimiser's own rule, run on handles for each parameter."""
     tape = result.tape
     settings = {"lr": tape.handle(tape.source("setting", 0))} if update.lr else {}
-    states: list[tuple[int, int]] = []
+    states: dict[int, int] = {}
     for i in range(len(update.parameters)):
-        before = [tape.handle(tape.source("state", i * update.width + j)) for j in range(update.width)]
+        places = [update.place_of_state(i, j) for j in range(update.width)]
+        before = [tape.handle(tape.source("state", k)) for k in places]
         parameter = tape.handle(tape.source("leaf", i))
         slope = tape.handle(result.gradients[i])
         moved, *after = update.rule(parameter, slope, *before, **settings, **update.fixed)
         result.moved.append((i, _placed(tape, moved)))
-        states += [(i * update.width + j, _placed(tape, x)) for j, x in enumerate(after)]
+        states |= {k: _placed(tape, x) for k, x in zip(places, after)}
     # A state that moves no parameter is kept as it was, as by the optimisers that then skip it.
     reached = {tape.code[i] for i in needed(tape, [place for _, place in result.moved])}
-    if any(("state", (k,)) in reached for k, _ in states):
-        result.kept = [(k, place) for k, place in states if tape.code[place] != ("state", (k,))]
+    result.shared = update.shared
+    if any(("state", (k,)) in reached for k in states):
+        result.kept = [
+            (k, place) for k, place in sorted(states.items()) if tape.code[place] != ("state", (k,))
+        ]
 
 
 def _placed(tape: Tape, x: Any) -> int:

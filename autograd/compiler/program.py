@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -13,7 +14,7 @@ from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
 from .explaining import explained, picture
-from .plan import Optimizer, Plan, Update, plan
+from .plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
 from .portable import check_named
 from .python_backend import Numbers, Outcome
 from .replay import Call, CompileWarning, Program, Replay
@@ -43,11 +44,24 @@ class Step(Replay):
         self.optimizer = optimizer
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
+        #: By the hyperparameters, the numbers of state that may be shared by all parameters.
+        self._steady: dict[str, tuple[int, ...]] = {}
 
     def settle(self, call: Call) -> None:
         """The hyperparameters are constants of the program, but for the learning rate."""
-        self._update = self._read_update()
-        call.key = (*call.key, repr(sorted(self._update.fixed.items())) if self._update else "")
+        update = self._update = self._read_update()
+        if update is None:
+            call.key = (*call.key, "")
+            return
+        fixed = repr(sorted(update.fixed.items()))
+        if fixed not in self._steady:
+            self._steady[fixed] = steady(update)
+        if self._steady[fixed]:
+            optimizer: Any = self.optimizer
+            state = optimizer.state
+            update.shared = tuple([j for j in self._steady[fixed] if _all_one([row[j] for row in state])])
+            fixed += repr(update.shared)
+        call.key = (*call.key, fixed)
 
     def _read_update(self) -> Update | None:
         optimizer: Any = self.optimizer
@@ -65,20 +79,40 @@ class Step(Replay):
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The loss, its gradients and the update."""
-        made = plan(recording, leaves, self._update, batch=self.backend != "python")
+        return self._told(plan(recording, leaves, self._update, batch=self.backend != "python"))
+
+    def _told(self, made: Plan) -> Plan:
         if self._update is not None and not made.moved:
             self.warn(f"the optimiser takes its own steps: {made.notes[-1]}")
         return made
+
+    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+        """The loss alone, in lanes."""
+        return traced(recording, leaves, self._update, True) if self.backend != "python" else None
+
+    def completed(self, found: Traced) -> Plan:
+        """Its gradients and the update."""
+        return self._told(completed(found, self._update))
 
     def numbers(self, plan: Plan, call: Call) -> Numbers:
         """Those of the leaves, the optimiser and the arguments."""
         optimizer: Any = self.optimizer
         found = super().numbers(plan, call)
-        if plan.moved and hasattr(optimizer, "lr"):
-            found.settings.append(optimizer.lr)
+        found.settings = self.numbers_of_settings(plan)
         if plan.kept:
-            found.state = as_floats([*chain.from_iterable(optimizer.state)])
+            rows = [*chain.from_iterable(optimizer.state)]
+            width = len(optimizer.state[0])
+            found.state = as_floats([*chain.from_iterable(rows[j::width] for j in range(width))])
         return found
+
+    def resides(self, plan: Plan) -> bool:
+        """Where the program moves the parameters."""
+        return bool(plan.moved)
+
+    def numbers_of_settings(self, plan: Plan) -> array[float]:
+        """The learning rate."""
+        optimizer: Any = self.optimizer
+        return array("d", [optimizer.lr] if plan.moved and hasattr(optimizer, "lr") else [])
 
     def at_once(self, steps: int, plan: Plan) -> int:
         """All, but for an optimiser that takes its own step after each."""
@@ -104,9 +138,11 @@ class Step(Replay):
         for leaf, g in zip(leaves[moving:], gradients[moving:]):
             leaf._grad = g
         if moving and program.plan.kept:
-            state = iter(numbers.state.tolist())
-            width = len(optimizer.state[0])
-            for row, new in zip(optimizer.state, zip(*[state] * width)):
+            state, count = numbers.state.tolist(), len(optimizer.state)
+            columns = [state[k : k + count] for k in range(0, len(state), count)]
+            for j in program.plan.shared:
+                columns[j] = columns[j][:1] * count
+            for row, new in zip(optimizer.state, zip(*columns)):
                 row[:] = new
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
@@ -126,6 +162,13 @@ class Step(Replay):
         """The step of the optimiser itself."""
         if self.optimizer is not None:
             self.optimizer.step()
+
+
+def _all_one(numbers: Sequence[float]) -> bool:
+    """Whether all are the same number, a zero of the same sign."""
+    return numbers.count(numbers[0]) == len(numbers) and (
+        numbers[0] != 0.0 or len({*map(repr, numbers)}) == 1
+    )
 
 
 class CompiledStep:
@@ -189,6 +232,21 @@ class CompiledStep:
             raise ValueError(f"the number of steps must be an int of 1 or more, not {steps!r}")
         outcomes = self._step.take(steps, self._step.called(args, kwargs))
         return [loss for outcome in outcomes for loss in outcome.losses]
+
+    def each(self, batches: Iterable[Sequence[Any]]) -> list[float]:
+        """Take a step on each of the batches, tuples of arguments, and return the losses.
+
+        >>> from nn import SGD
+        >>> w = Value(1.0)
+        >>> compile(lambda x, y: (w * x - y) ** 2, SGD([w], lr=0.5)).each([(1.0, 3.0), (1.0, 2.0)]), w.data
+        ([4.0, 1.0], 2.0)
+
+        Parameters stay in the program between steps, as by :meth:`run`: data, gradients and the state of
+        the optimiser are written back at the end, or where a batch of another shape follows. What makes
+        the batches may change the learning rate, but what it writes to a parameter is lost.
+        """
+        called = (self._step.called(tuple(batch), {}) for batch in batches)
+        return [outcome.losses[0] for outcome in self._step.take_each(called)]
 
     # The function itself, and its derivatives by its arguments ------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from ..arithmetic import KERNELS
@@ -37,7 +38,12 @@ class Outcome:
     """
 
     losses: list[float]
-    gradients: list[float]
+    slopes: Any  # a list, or an array of NumPy's that is its own
+
+    @cached_property
+    def gradients(self) -> list[float]:
+        """The gradients; a list is made of them when somebody asks."""
+        return self.slopes if isinstance(self.slopes, list) else self.slopes.tolist()
 
 
 class Runner(Protocol):

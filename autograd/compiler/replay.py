@@ -8,19 +8,19 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from ..backward import topological_order
 from ..value import Value, enable_grad, tell, watching, witnesses
 from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
-from .plan import Plan
+from .plan import Plan, Traced
 from .portable import FORMAT, by_identity, check_portable
 from .progress import Progress
 from .python_backend import Numbers, Outcome, Runner
+from .sizes import SMALL, Batch, General, general, key_of
 from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, record
 
 #: Programs of one shape of arguments, for the several ways its comparisons may go.
@@ -46,13 +46,20 @@ class Program:
     """A plan, the runner of it, and how often it was called."""
 
     def __init__(
-        self, plan: Plan, runner: Runner, read: set[Value], recording: Recording, call: Call
+        self,
+        plan: Plan,
+        runner: Runner,
+        read: set[Value],
+        indices: set[int],
+        call: Call,
+        general: Any = None,
     ) -> None:
         self.plan = plan
         self.runner: Runner | None = runner  # None where it was loaded and has not run yet
         self.calls = 0
         self.read = read  # the leaves the result depends on, not only a guard
-        self.indices = recording.indices  # the arguments that select something
+        self.indices = indices  # the arguments that select something
+        self.general = general  # what any size of batch is known by, if it was made of that
         self.key = call.key
         # What the shape knows by its identity must not be freed and another made there.
         self.kept: Any = [call.args, call.kwargs]
@@ -125,19 +132,24 @@ class Replay(ABC):
         self._outside = surroundings(function)
         self._lock = Lock()
         self._last: Arguments | None = None
+        #: The program that took the last step, with its numbers.
+        self._done: tuple[Program, Numbers] | None = None
+        #: Tapes for any size of batch, by the shapes of the arguments but for that; None where there is none.
+        self._general: dict[Any, General | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """With its programs, which are lowered again where they are loaded; see portable.py."""
         programs = [program for program, _ in self.made]
         given = [program.kept for program in programs if by_identity(program.key)]
         check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
-        left_behind = ("programs", "_as_is", "_outside", "_lock", "_last")
+        left_behind = ("programs", "_as_is", "_outside", "_lock", "_last", "_general", "_done")
         return {k: x for k, x in self.__dict__.items() if k not in left_behind} | {"format": FORMAT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         current = state.pop("format") == FORMAT
         self.__dict__.update(state)
         self.programs, self._as_is, self._lock, self._last = {}, {}, Lock(), None
+        self._general, self._done = {}, None
         self._outside = surroundings(self.function)
         self.made = self.made if current else []
         for program, _ in self.made:
@@ -163,10 +175,26 @@ class Replay(ABC):
     def settle(self, call: Call) -> None:  # noqa: B027
         """What else tells programs apart is added to the key of the call."""
 
+    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+        """The recording as a tape of which any size of batch may be made, if that is wanted."""
+        return None
+
+    def completed(self, found: Traced) -> Plan:
+        """Such a tape as instructions for what is wanted."""
+        raise NotImplementedError
+
     def numbers(self, plan: Plan, call: Call) -> Numbers:
         """What the plan reads, now."""
         leaves = as_floats([leaf._datum for leaf in plan.leaves])
         return Numbers(leaves, array("d"), array("d"), call.numbers)
+
+    def resides(self, plan: Plan) -> bool:
+        """Whether the numbers may stay in the program from one call to the next."""
+        return False
+
+    def numbers_of_settings(self, plan: Plan) -> array[float]:
+        """The settings the plan reads, now."""
+        return array("d")
 
     def at_once(self, steps: int, plan: Plan) -> int:
         """How many steps the program may take without coming back."""
@@ -203,6 +231,49 @@ class Replay(ABC):
                 left -= len(go.losses)
             return outcomes
 
+    def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
+        """A step for each call. What moves stays in a program as long as the next call is one of it."""
+        outcomes: list[Outcome] = []
+        resident: tuple[Program, Any, Outcome, Numbers] | None = None
+        with self._lock:
+            try:
+                for call in calls:
+                    shape, outcome = call.key, None
+                    if resident is not None:
+                        outcome = self._go_on(resident, call)
+                        if outcome is None:
+                            program, _, last, numbers = resident
+                            resident = None
+                            self.commit(last, numbers, program)
+                    if outcome is None or resident is None:
+                        self.settle(call)
+                        self._done = None
+                        outcome = self._as_it_is(call) if call.key in self._as_is else self._advance(1, call)
+                        if self._done is not None and self.resides(self._done[0].plan):
+                            program, numbers = self._done
+                            resident = program, shape, outcome, numbers
+                    else:
+                        resident = (*resident[:2], outcome, resident[3])
+                    outcomes.append(outcome)
+            finally:
+                if resident is not None:
+                    self.commit(resident[2], resident[3], resident[0])
+        return outcomes
+
+    def _go_on(self, resident: tuple[Program, Any, Outcome, Numbers], call: Call) -> Outcome | None:
+        """A step from where the last one left the numbers; None where that is not enough."""
+        program, shape, _, numbers = resident
+        calls = program.calls + 1
+        if call.key != shape or calls & (calls - 1) == 0 or not program.takes(call.given):
+            return None
+        numbers.inputs = call.numbers
+        numbers.settings = self.numbers_of_settings(program.plan)
+        outcome = self._run(1, program, numbers)
+        if not outcome.losses:
+            return None
+        program.calls = calls
+        return outcome
+
     def _advance(self, steps: int, call: Call) -> Outcome:
         """At least one step, and at most ``steps``; fewer where a guard fails or an audit is due."""
         variants = self.programs.setdefault(call.key, [])
@@ -219,6 +290,7 @@ class Replay(ABC):
             if audited:
                 return self._audited(outcome, numbers, program, call)
             self.commit(outcome, numbers, program)
+            self._done = program, numbers
             return outcome
         if len(variants) == MOST_VARIANTS:
             self.warn(
@@ -259,6 +331,14 @@ class Replay(ABC):
         try:
             reference.check(outcome, program.read, self.dtype)
         except Disagreement as difference:
+            if program.general is not None and program.calls == 1:
+                # The samples are not alike after all: they are recorded as they are, the next time.
+                self._general[program.general] = None
+                self.programs[call.key].remove(program)
+                self.made = [pair for pair in self.made if pair[0] is not program]
+                self.finish()
+                return Outcome([reference.output._datum], [*reference.slopes])
+            self._general.clear()
             self.programs.clear()  # what changed outside may be a constant of every program
             self.made.clear()
             self._dropped += 1
@@ -279,19 +359,61 @@ class Replay(ABC):
 
     # Making programs ------------------------------------------------------------------------------
 
-    def _make(self, call: Call, progress: Progress) -> Program:
+    def _recordings(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], progress: Progress
+    ) -> tuple[Recording, list[Value]]:
+        """The function recorded twice, so that what is not the same is noticed, and the leaves it uses."""
+
         def recording() -> Recording:
             progress.at("recording")
             with enable_grad():
-                return record(self.function, call.args, call.kwargs)
+                return record(self.function, args, kwargs)
 
+        first, second = (drawing_nothing(recording) for _ in range(2))
+        return first, live_leaves(first, second)
+
+    def _for_any_size(self, call: Call, progress: Progress) -> Program | None:
+        """A program for a batch of this size, made of two small ones."""
+        arguments = [*call.args, *call.kwargs.values()]
+        batch = Batch.of(arguments)
+        if batch is None or self.programs[call.key]:
+            return None
+        split = len(call.args)
+        shapes = [*call.key[:split], *[shape for _, shape in call.key[split + 1 : len(arguments) + 1]]]
+        key = (*key_of(shapes, batch), None, *call.kwargs, *call.key[len(arguments) + 1 :])
+        if key not in self._general:
+            self._general[key] = self._generalised(batch, call, progress)
+        if (found := self._general[key]) is None:
+            return None
+        made = self.completed(found.traced_for(batch))
+        progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
+        runner = ready(made, self.backend, self.numbers(made, call), self.dtype)
+        return Program(made, runner, found.read, found.indices_for(batch), call, key)
+
+    def _generalised(self, batch: Batch, call: Call, progress: Progress) -> General | None:
+        recordings, traces = [], []
+        for size in SMALL:
+            few = batch.first(size)
+            named = dict(zip(call.kwargs, few[len(call.args) :]))
+            try:
+                recording, leaves = self._recordings(few[: len(call.args)], named, progress)
+            except Exception:  # whatever it is: with all samples it comes again, and is told then
+                return None
+            if (found := self.traced(recording, leaves)) is None:
+                return None
+            recordings.append(recording)
+            traces.append(found)
+        return general(batch, recordings, traces)
+
+    def _make(self, call: Call, progress: Progress) -> Program:
+        if self.backend != "python" and (program := self._for_any_size(call, progress)) is not None:
+            return program
         try:
-            first, second = (drawing_nothing(recording) for _ in range(2))
+            first, leaves = self._recordings(call.args, call.kwargs, progress)
         except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error
-        leaves = live_leaves(first, second)
         progress.at(f"{len(first.nodes):,} Values recorded, the backward pass is emitted")
         made = self.plan(first, leaves)
         self._recorded += 1
@@ -301,10 +423,10 @@ class Replay(ABC):
                 "objects among them, or numbers outside of it keep changing; each time takes long"
             )
         live = set(leaves)
-        read = {value for value in topological_order(first.output) if value in live}
+        read = {value for value in first.reached if value in live}
         progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
         runner = ready(made, self.backend, self.numbers(made, call), self.dtype)
-        return Program(made, runner, read, first, call)
+        return Program(made, runner, read, first.indices, call)
 
     def _cause(self, call: Call) -> str:
         """Why there is no program yet for such a call."""

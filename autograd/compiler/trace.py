@@ -207,6 +207,11 @@ class Recording:
         self.nodes = _in_order([*witness.holds, output, *compared], self.slopes)
         self.place = {node: i for i, node in enumerate(self.nodes)}
 
+    @property
+    def reached(self) -> list[Value]:
+        """What the result is made of, without what is only compared."""
+        return topological_order(self.output)
+
 
 def _in_order(roots: Sequence[Value], slopes: Slopes) -> list[Value]:
     """What the roots are made from, operands before results: as topological_order(), for a recording."""

@@ -7,7 +7,6 @@ enum { N = 100, LANES = 8, ROW = 104, IN = 2, H = 16 };
 typedef double row[ROW] __attribute__((aligned(64)));
 
 static row a0[IN], a1[H], a2[H], d1[H], d2[H], score, slope, target;
-static int samples = N;
 
 static void forward(const row *restrict x, int n, const double *restrict w, row *restrict out, int m, int relu)
 {
@@ -83,6 +82,5 @@ double train(int steps, double rate, double *restrict p, double *restrict g)
         backward(a0, IN, p + W1, d1, H, g + W1, NULL);
         for (int k = 0; k < P; k++) g[k] += 2e-4 * p[k], p[k] -= rate * g[k];
     }
-    (void)samples;
     return loss;
 }

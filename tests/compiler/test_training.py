@@ -228,3 +228,47 @@ def test_explain_tells_what_was_done_and_why() -> None:
         assert f"\n  {name} " in told
     assert "Σ (" in step.explain(lines=200)
     assert len(step.explain(lines=3).splitlines()) < len(told.splitlines())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("optimizer", ["SGD", "momentum", "Adam"])
+def test_a_step_on_each_batch(optimizer: str, backend: str) -> None:
+    model, moving, objective = training(optimizer, "hinge", "relu")
+    twin, compiled, same = training(optimizer, "hinge", "relu")
+    step = compile(same, compiled, backend=backend)
+    batches = [(XS[k : k + n], SIGNS[k : k + n]) for k in range(5) for n in (4, 4, 4, 6, 4)] * 2
+
+    def with_a_schedule() -> Any:
+        for k, batch in enumerate(batches):
+            compiled.lr = 0.05 / (1 + k)
+            yield batch
+
+    expected = []
+    for k, (xs, ys) in enumerate(batches):
+        moving.lr = 0.05 / (1 + k)
+        loss = objective(xs, ys)
+        moving.zero_grad()
+        loss.backward()
+        moving.step()
+        expected.append(loss.data)
+    assert step.each(with_a_schedule()) == pytest.approx(expected, rel=1e-8)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        assert (q.data, q.grad) == pytest.approx((p.data, p.grad), rel=1e-7, abs=1e-12)
+    assert [x for row in compiled.state for x in row] == pytest.approx(
+        [x for row in moving.state for x in row], rel=1e-7, abs=1e-12
+    )
+    assert not step.fallbacks
+
+
+def test_what_was_done_before_an_error_is_written_back() -> None:
+    w = Value(8.0)
+    step = compile(lambda x: w * w * x, nn.SGD([w], lr=0.25))
+
+    def batches() -> Any:
+        for _ in range(6):
+            yield (1.0,)
+        raise KeyError("the end")
+
+    with pytest.raises(KeyError, match="the end"):
+        step.each(batches())
+    assert (w.data, w.grad) == (0.125, 0.5)

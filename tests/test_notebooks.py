@@ -448,7 +448,7 @@ def test_saved_as_run_from_top_to_bottom(path):
     for cell in cells:
         assert not any(output.output_type == "error" for output in cell.outputs), cell.source
         assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
-        shows = re.search(rf"^(?:{'|'.join(WAYS_OF_LOOKING)}|display|print)\b", cell.source, re.M)
+        shows = re.search(rf"^(?:{'|'.join(WAYS_OF_LOOKING)}|display|print)\(", cell.source, re.M)
         assert cell.outputs or not shows, f"shows something, but no output is saved:\n{cell.source}"
 
 

@@ -20,6 +20,7 @@ PURPOSES = {
     "operations": "methods and functions,\nrules read on Values",
     "backward": "the backward pass,\ngrad()",
     "functional": "jacobian,\nhessian, hvp",
+    "anomaly": "the first\nnan or inf",
     "checking": "check_grads",
     "composed": "softmax,\nlog_softmax",
     "expression": "an expression\nfrom its text",

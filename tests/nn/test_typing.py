@@ -22,8 +22,10 @@ def _public() -> Iterator[tuple[str, Any]]:
         thing = getattr(nn, name)
         members = vars(thing) if inspect.ismodule(thing) or inspect.isclass(thing) else {"": thing}
         for member, function in members.items():
-            if inspect.isfunction(function) and (
-                not member.startswith("_") or member in ("__init__", "__call__")
+            if (
+                inspect.isfunction(function)
+                and function.__module__.startswith("nn.")
+                and (not member.startswith("_") or member in ("__init__", "__call__"))
             ):
                 yield f"{name}.{member}".rstrip("."), function
 

@@ -80,7 +80,7 @@ else:
         return sorted(__all__)
 
 
-__all__ = [
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]  (it cannot follow the table)
     "CompileWarning",
     "GradientError",
     "TraceError",

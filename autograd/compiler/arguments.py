@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..value import Value, number, short
 
@@ -71,7 +71,7 @@ def _flatten_sequence(kind: type, items: Any, numbers: list[float]) -> Any:
     return kind, tuple([flatten(item, numbers) for item in items])
 
 
-def _is_array(argument: Any) -> bool:
+def _is_array(argument: Any) -> TypeGuard[Any]:
     return (
         type(argument).__module__ == "numpy"
         and type(argument).__name__ == "ndarray"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from threading import get_ident
@@ -202,7 +202,7 @@ def _leaves(root: Value, order: Sequence[Value]) -> Iterator[Value]:
 
 
 @contextmanager
-def detect_anomaly(check_nan: bool = True, check_inf: bool = True) -> Iterator[None]:
+def detect_anomaly(check_nan: bool = True, check_inf: bool = True) -> Generator[None, None, None]:
     """Report the first nan or inf, of the forward or of the backward pass, and stop there.
 
     >>> x = Value(-2.0, label="x")

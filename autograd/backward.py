@@ -8,7 +8,7 @@ a graph in turn, or takes its numbers from ``contributions``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import get_ident
 from typing import Any, Literal, NamedTuple, overload
@@ -376,7 +376,7 @@ def _gradients(output: Value, wanted: list[Value], create_graph: bool, allow_unu
 
 
 @contextmanager
-def _recording_rules(watch: Watch | None) -> Iterator[None]:
+def _recording_rules(watch: Watch | None) -> Generator[None, None, None]:
     """Record what rules compute. What they choose from may be infinite; what they pass back is looked at."""
     with enable_grad():
         if watch is None:
@@ -392,9 +392,7 @@ def _recording_rules(watch: Watch | None) -> Iterator[None]:
 
 def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> list[Any]:
     """As :func:`cotangents`, by the rules run on Values, so that they are recorded; None where not live."""
-    op = node._op
-    if op is None:
-        return []
+    op: Any = node._op
     if not isinstance(g, Value):  # a rule that selects may give a plain 0.0
         g = Value(g)
     operands = node.operands
@@ -417,8 +415,7 @@ def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> lis
 
 def _refuse_overwritten(node: Value, operands: Sequence[Value | float]) -> None:
     """A rule run on Values reads them as they are now; refuse if that is not as they were."""
-    op = node._op
-    if op is None or op is ADD:
+    if node._op is ADD:
         return
     result, then = primals(node)
     for value, number in [*zip(operands, then, strict=True), (node, result)]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import index
 from struct import error, pack
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..value import Value, number, short
 
@@ -80,7 +80,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
         return "array", argument.shape
     x = number(argument)
     if x is not None:
-        numbers.append(index(argument) if hasattr(argument, "__index__") else x)
+        numbers.append(_int_or(x, argument))
         return NUMBER
     if any(
         hasattr(argument, name) for name in ("__iter__", "__len__", "__float__", "__complex__", "__array__")
@@ -106,7 +106,11 @@ def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
     return kind, tuple([flatten(item, numbers) for item in items])
 
 
-def _is_array(argument: Any) -> bool:
+def _int_or(other: Any, argument: Any) -> Any:
+    return index(argument) if hasattr(argument, "__index__") else other
+
+
+def _is_array(argument: Any) -> TypeGuard[Any]:
     return (
         type(argument).__module__ == "numpy"
         and type(argument).__name__ == "ndarray"
@@ -133,7 +137,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return array
     if number(argument) is None:
         return argument
-    return make(index(argument) if hasattr(argument, "__index__") else argument)
+    return make(_int_or(argument, argument))
 
 
 def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:

@@ -147,7 +147,7 @@ class Replay(ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         current = state.pop("format") == FORMAT
-        self.__dict__.update(state)
+        vars(self).update(state)
         self.programs, self._as_is, self._lock, self._last = {}, {}, Lock(), None
         self._general, self._done = {}, None
         self._outside = surroundings(self.function)
@@ -249,8 +249,9 @@ class Replay(ABC):
                         self.settle(call)
                         self._done = None
                         outcome = self._as_it_is(call) if call.key in self._as_is else self._advance(1, call)
-                        if self._done is not None and self.resides(self._done[0].plan):
-                            program, numbers = self._done
+                        done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
+                        if done is not None and self.resides(done[0].plan):
+                            program, numbers = done
                             resident = program, shape, outcome, numbers
                     else:
                         resident = (*resident[:2], outcome, resident[3])

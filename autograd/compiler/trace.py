@@ -170,7 +170,9 @@ class _Witness:
                 whole = False
             else:
                 numbers = [x for x in value.operands if not isinstance(x, Value)]
-                whole = value.primitive in (ADD, SUB, MUL, NEG) and all(x.is_integer() for x in numbers)
+                whole = value.primitive in (ADD, SUB, MUL, NEG) and all(
+                    float(x).is_integer() for x in numbers
+                )
             if not whole:
                 return False
         self.indices |= {value.position for value in made if isinstance(value, Input)}

@@ -81,7 +81,7 @@ else:
         return sorted(__all__)
 
 
-__all__ = [
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]  (it cannot follow the table)
     "AnomalyError",
     "CompileWarning",
     "GradientError",

@@ -8,7 +8,7 @@ from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
 
-from . import arithmetic  # noqa: F401  (reads the table on floats)
+from . import arithmetic as arithmetic  # which reads the table on floats
 from .primitives import PRIMITIVES, Primitive
 from .value import MANY, UNSET, Value, new_value, number, recorders, short
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import repeat
@@ -93,8 +93,8 @@ class Witness(Protocol):
     def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
         """``operation``, "lt" or "le", of the two numbers gave ``answer``, and may decide a branch."""
 
-    def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
-        """``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it."""
+    # ``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it.
+    def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value: ...
 
     def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]:
         """``slopes`` are ∂output/∂input as graphs (or None), to be handed on in their place."""
@@ -210,12 +210,14 @@ class _Made(type):
             return _Initial.__init__
         return super().__getattribute__(name)
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is not Value:
-            return super().__call__(*args, **kwargs)
-        leaf = new_value()
-        _Initial.__init__(leaf, *args, **kwargs)
-        return leaf
+    if not TYPE_CHECKING:  # a type checker would take its result, not Value, for what Value(2.0) is
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if cls is not Value:
+                return super().__call__(*args, **kwargs)
+            leaf = new_value()
+            _Initial.__init__(leaf, *args, **kwargs)
+            return leaf
 
     @property
     def __signature__(cls) -> Any:
@@ -477,7 +479,7 @@ class Value(metaclass=_Made):
         """a + b."""
         if type(other) is _recorded:  # most of every graph: worth 4 % of a step
             node = new_value()
-            node._datum = self._datum + other._datum
+            node._datum = self._datum + other._datum  # pyright: ignore[reportAttributeAccessIssue]
             node._grad = UNSET
             node._op = ADD
             node._a = self
@@ -487,11 +489,13 @@ class Value(metaclass=_Made):
             y = other._datum
             b: Value | None = other
         else:
-            if type(other) is not float:
-                other = number(other)  # type: ignore[assignment]
-                if other is None:
+            if type(other) is float:
+                y = other
+            else:
+                read = number(other)
+                if read is None:
                     return NotImplemented
-            y = other  # type: ignore[assignment]
+                y = read
             b = None
         if recorders and (recorder := recorders.get(get_ident())) is not None:
             return recorder.record(ADD, self._datum + y, self, b, None, None if b is not None else y)
@@ -510,7 +514,7 @@ class Value(metaclass=_Made):
         if type(other) is _recorded:
             node = new_value()
             node._pa = x = self._datum
-            node._pb = y = other._datum
+            node._pb = y = other._datum  # pyright: ignore[reportAttributeAccessIssue]
             node._datum = x * y
             node._grad = UNSET
             node._op = MUL
@@ -521,11 +525,13 @@ class Value(metaclass=_Made):
             y = other._datum
             b: Value | None = other
         else:
-            if type(other) is not float:
-                other = number(other)  # type: ignore[assignment]
-                if other is None:
+            if type(other) is float:
+                y = other
+            else:
+                read = number(other)
+                if read is None:
                     return NotImplemented
-            y = other  # type: ignore[assignment]
+                y = read
             b = None
         if recorders and (recorder := recorders.get(get_ident())) is not None:
             return recorder.record(MUL, self._datum * y, self, b, self._datum, y)
@@ -579,7 +585,7 @@ def _change(thread: int, recorder: Recorder) -> None:
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
+def no_grad() -> Generator[None, None, None]:
     """Compute without recording: results are leaves. Holds for the thread that enters it.
 
     >>> a = Value(3.0)
@@ -601,7 +607,7 @@ def no_grad() -> Iterator[None]:
 
 
 @contextmanager
-def enable_grad() -> Iterator[None]:
+def enable_grad() -> Generator[None, None, None]:
     """Record again, inside ``no_grad()``; for the thread that enters it.
 
     >>> a = Value(3.0)

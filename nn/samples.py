@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -69,7 +69,7 @@ def not_finite(x: Any) -> float | None:
     if hasattr(x, "__iter__") and not isinstance(x, str | Mapping | Set) and getattr(x, "ndim", 1) > 0:
         return next((bad for item in x if (bad := not_finite(item)) is not None), None)
     try:
-        return not_finite(float(x))
+        return not_finite(float(x))  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError, OverflowError):  # no number, or a huge int: not ours to judge
         return None
 
@@ -106,7 +106,7 @@ def _shape(x: Any) -> Any:
 
 
 @contextmanager
-def mode(model: Module, training: bool) -> Iterator[None]:
+def mode(model: Module, training: bool) -> Generator[None, None, None]:
     """A model switched to training or evaluation; afterwards each of its modules is as it was."""
     before = [(module, module.training) for module in model.modules()]
     model.train(training)

@@ -82,7 +82,8 @@ def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Pa
         case ".safetensors":
             _safetensors()
             return _to_safetensors, _from_safetensors
-    raise ValueError(f"end the name in .safetensors or .json, not {path.name!r}")
+        case _:
+            raise ValueError(f"end the name in .safetensors or .json, not {path.name!r}")
 
 
 def _to_json(content: Content, marks: Marks) -> bytes:
@@ -110,7 +111,7 @@ def _content(arrays: dict[str, Any], lists: Any, more: Any) -> Content:
 
 def _safetensors() -> Any:
     try:
-        import safetensors.numpy
+        import safetensors.numpy  # pyright: ignore[reportUnusedImport]  (it becomes an attribute)
     except ImportError:
         raise ImportError(
             'a .safetensors file needs safetensors: pip install "glassgrad[train]", or '

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import index
 from struct import error, pack
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..value import Value, number, short
 
@@ -106,7 +106,7 @@ def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
     return kind, tuple([flatten(item, numbers) for item in items])
 
 
-def _is_array(argument: Any) -> bool:
+def _is_array(argument: Any) -> TypeGuard[Any]:
     return (
         type(argument).__module__ == "numpy"
         and type(argument).__name__ == "ndarray"

@@ -127,7 +127,7 @@ def _lay_out(graph: graphviz.Digraph, picture: Picture, theme: Theme, prefix: st
     fill, border = theme.box
     for i, (group, box) in enumerate(zip(picture.groups, placed.groups, strict=True)):
         if group.label:
-            with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:
+            with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:  # pyright: ignore[reportOptionalContextManager]
                 cluster.attr(
                     bb=_corners(box), label=f"<{literal(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
                 )

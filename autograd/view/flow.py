@@ -165,7 +165,7 @@ class GradientFlow(Drawing):
 
     def _draw_chain(self, graph: graphviz.Digraph) -> Box:
         """The cards side by side on the line y = 0, joined by arrows; the box around them."""
-        left, previous = 0.0, None
+        left, right, previous = 0.0, 0.0, None
         for tile in self._tiles:
             right = left + self._draw_tile(graph, tile, left)
             if previous is not None:

@@ -198,7 +198,7 @@ def is_exponent(value: Value, operand: Value | float) -> bool:
         and op.name == "pow"
         and not isinstance(operand, Value)
         and operand is value.operands[1]
-        and operand.is_integer()
+        and float(operand).is_integer()
         and abs(operand) < 1000
     )
 

@@ -153,6 +153,6 @@ def _title(steps: Steps[Step | ForwardStep]) -> str:
 @cache
 def _own(name: str) -> str:
     """A file of this package, without its comments, which are for those who read it here."""
-    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    text = resources.files("autograd.view").joinpath(name).read_text(encoding="utf-8")
     text = re.sub(r"/\*[\s\S]*?\*/|^ *//.*$", "", text, flags=re.MULTILINE)
     return re.sub(r"^\s+", "", text, flags=re.MULTILINE).strip()

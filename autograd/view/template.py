@@ -48,7 +48,7 @@ class _Reader:
         return Infix(tuple(parts), tuple(operators), SUM) if operators else parts[0]
 
     def product(self) -> Formula:
-        factors = [self.factor()]
+        factors: list[Formula] = [self.factor()]
         while operator := self.next("·", "/"):
             if operator == "/":
                 factors = [Fraction(_product(factors), self.factor())]

@@ -1,0 +1,37 @@
+"""The file of API uses that the type checkers read is whole, and what it says runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import autograd
+import nn
+
+from . import typing_api
+
+
+@pytest.mark.parametrize("package", [autograd, nn], ids=lambda package: package.__name__)
+def test_every_public_name_is_used(package: object) -> None:
+    source = Path(typing_api.__file__).read_text(encoding="utf-8")
+    name = package.__name__  # type: ignore[attr-defined]
+    used = {*re.findall(rf"\b{name}\.(\w+)", source)}
+    for line in re.findall(rf"^from {name} import (.+)$", source, re.MULTILINE):
+        used |= {*line.split(", ")}
+    assert {*package.__all__} - used == set()  # type: ignore[attr-defined]
+
+
+def test_the_uses_run(tmp_path: Path) -> None:
+    typing_api.a_value()
+    typing_api.functions()
+    typing_api.derivatives()
+    typing_api.views(tmp_path)
+    typing_api.compiled()
+    typing_api.networks(tmp_path)
+    typing_api.losses()
+    typing_api.training()
+
+
+def test_the_uses_beside_torch_run() -> None:
+    pytest.importorskip("torch")
+    typing_api.beside_torch(nn.MLP(2, [2, 1]))

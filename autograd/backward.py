@@ -392,9 +392,7 @@ def _recording_rules(watch: Watch | None) -> Iterator[None]:
 
 def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> list[Any]:
     """As :func:`cotangents`, by the rules run on Values, so that they are recorded; None where not live."""
-    op = node._op
-    if op is None:
-        return []
+    op: Any = node._op
     if not isinstance(g, Value):  # a rule that selects may give a plain 0.0
         g = Value(g)
     operands = node.operands
@@ -417,8 +415,7 @@ def _recorded_cotangents(node: Value, g: Value | float, live: list[bool]) -> lis
 
 def _refuse_overwritten(node: Value, operands: Sequence[Value | float]) -> None:
     """A rule run on Values reads them as they are now; refuse if that is not as they were."""
-    op = node._op
-    if op is None or op is ADD:
+    if node._op is ADD:
         return
     result, then = primals(node)
     for value, number in [*zip(operands, then, strict=True), (node, result)]:

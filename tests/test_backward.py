@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, grad, topological_order
-from autograd.backward import contributions
+from autograd.backward import contributions, gradients, primals
 from autograd.primitives import PRIMITIVES
 
 from .table import all_bits, bits
@@ -385,6 +385,47 @@ def test_grad_takes_inner_values_and_the_output_itself() -> None:
     assert [g.data for g in grad(c, [c, b, a, b])] == [1.0, 12.0, 36.0, 12.0]
     assert [g.data for g in grad(c, [c, b, a, b], create_graph=True)] == [1.0, 12.0, 36.0, 12.0]
     assert [g.data for g in grad(a, a)] == [1.0]
+
+
+def test_grad_of_an_inner_value_does_not_look_below_it() -> None:
+    a = Value(2.0)
+    b = a * a
+    c = b * b
+    a.data = 5.0
+    assert [g.data for g in grad(c, b, create_graph=True)] == [8.0]
+
+
+def test_grad_walks_on_beside_an_inner_value() -> None:
+    x, z = Value(2.0), Value(5.0)
+    left, inner = x * 3.0, z * 7.0
+    assert [g.data for g in grad(left * inner, [inner, x])] == [6.0, 105.0]
+
+
+def test_grad_without_a_graph_is_told_to_whoever_records() -> None:
+    x = Value(3.0)
+    with pytest.raises(autograd.TraceError, match=r"grad\(\) without create_graph=True"):
+        autograd.compile(lambda: x * grad(x * x, x)[0])()
+
+
+def test_gradients_keep_the_sign_of_a_zero() -> None:
+    a = Value(2.0)
+    assert bits(gradients(a * -0.0)[a]) == bits(-0.0)
+    assert gradients(a * a)[a] == 4.0
+
+
+def test_primals_are_of_a_computed_value() -> None:
+    with pytest.raises(ValueError, match=r"Value\(2\.0\) is a leaf"):
+        primals(Value(2.0))
+
+
+def test_the_order_is_of_a_value() -> None:
+    with pytest.raises(TypeError, match=r"takes the Value to end in, not float 2\.0"):
+        topological_order(2.0)  # type: ignore[arg-type]
+
+
+def test_grad_takes_a_value_or_a_sequence_of_them() -> None:
+    with pytest.raises(TypeError, match=r"a Value or a sequence of them, not float 2\.0"):
+        grad(Value(1.0), 2.0)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("create_graph", [False, True])

@@ -171,6 +171,17 @@ def check_create_graph_refuses_an_overwritten_operand(entry: Primitive) -> None:
             grad(node, flat(leaves), create_graph=True)
 
 
+def check_rules_are_linear_in_the_cotangent(entry: Primitive) -> None:
+    rng = random.Random(3)
+    tied = [1.0, -1.0, 0.0, 0.0]
+    for i in range(20):
+        operands = shaped(entry, lambda i=i: tied[i] if i < len(tied) else rng.uniform(-2.0, 2.0), 2)
+        node = call(entry, as_leaves(operands))
+        for g in (2.0, 0.5):  # powers of two: to the last bit
+            expected = [g * slope for slope in cotangents(node, 1.0)]
+            assert all_bits(cotangents(node, g)) == all_bits(expected), operands
+
+
 CHECKS = [
     check for name, check in list(globals().items()) if name.startswith("check_") and name != "check_grads"
 ]
@@ -265,6 +276,57 @@ def test_a_single_operand_before_a_group_is_refused() -> None:
         ValueError, match=r"broken has the operands a, b\*; give groups, and after them one single"
     ):
         Primitive("broken", lambda m, a, b: a, lambda *x: x, lambda *x: x, operands=("a", "b*"), doc="")
+
+
+def test_several_groups_may_come_before_the_single_operand() -> None:
+    names = ("a*", "b*", "c")
+    entry = Primitive("three", lambda *x: x, lambda *x: x, lambda *x: x, lambda *x: x, operands=names, doc="")
+    assert entry.nary
+    names = ("a*", "b", "c*")
+    with pytest.raises(ValueError, match="give groups, and after them one single"):
+        Primitive("three", lambda *x: x, lambda *x: x, lambda *x: x, lambda *x: x, operands=names, doc="")
+
+
+def test_what_has_no_template_is_printed_as_a_call() -> None:
+    assert [PRIMITIVES[name].formula for name in ("exp", "pow", "dot")] == [
+        "exp(x)", "a^b", "weights·inputs + … + bias",
+    ]  # fmt: skip
+
+
+def test_python_operators_enter_their_primitives() -> None:
+    x = Value(-2.0)
+    made = [x + x, x - x, x * x, x / x, -x, x**x, abs(x)]
+    names = [node.primitive.name for node in made if node.primitive is not None]
+    assert names == [entry.name for entry in PRIMITIVES.values() if entry.operator]
+
+
+# Where a power is flat, and where it only looks so ------------------------------------------------
+
+
+@pytest.mark.parametrize("base", [0.5, 3.0])
+def test_the_slope_of_a_power_as_the_exponent_leaves_zero(base: float) -> None:
+    a, b = Value(base), Value(0.0)
+    (slope,) = grad(a**b, a, create_graph=True)
+    assert slope.data == 0.0
+    (bend,) = grad(slope, b, create_graph=True)  # ∂/∂b of b·a**(b − 1), which is 1/a at b = 0
+    assert bend.data == pytest.approx(1.0 / base, rel=1e-15)
+    (third,) = grad(bend, b)  # and 2·log(a)/a
+    assert third.data == pytest.approx(2.0 * math.log(base) / base, rel=1e-15)
+
+
+@pytest.mark.parametrize(("exponent", "slope"), [(2.0, 0.0), (0.0, 0.0), (-0.5, -math.inf)])
+def test_zero_to_a_power_is_flat_unless_the_power_is_negative(exponent: float, slope: float) -> None:
+    b = Value(exponent)
+    (Value(0.0) ** b).backward()
+    assert b.grad == slope
+
+
+@pytest.mark.parametrize("x", [0.1, 0.3, 0.55, 0.7, 0.9])
+def test_where_no_digit_is_lost_the_slope_is_the_textbook_form(x: float) -> None:
+    # To the last bit, as in PyTorch; the form for the tails differs there by an ulp or two.
+    tanh, sigmoid = Value(x).tanh(), Value(x).sigmoid()
+    assert cotangents(tanh, 1.0) == [1.0 - tanh.data * tanh.data]
+    assert cotangents(sigmoid, 1.0) == [sigmoid.data * (1.0 - sigmoid.data)]
 
 
 def test_a_primitive_pickles_to_itself() -> None:

@@ -186,7 +186,7 @@ class Handle:
         self.place = place
 
     def __repr__(self) -> str:
-        return f"<handle %{self.place}: {self.tape.lines([self.place])[0]}>"
+        return f"<handle {self.tape.lines([self.place])[0]}>"
 
     def __bool__(self) -> bool:
         raise TypeError("a condition on a handle is decided when the program runs: write where(c, a, b)")

@@ -30,16 +30,24 @@ class Content(NamedTuple):
 
     @property
     def state(self) -> dict[str, Any]:
-        """The state it was made of."""
-        nested: dict[str, Any] = {}
-        leaves = dict(self.more)
+        """The state it was made of; ValueError if two things in it are of one name."""
+        leaves = [*self.more.items()]
         for name, array in self.arrays.items():
-            leaves.update([(name, array)] if name in self.lists else numbers_of(name, array))
-        for name, leaf in leaves.items():
-            *parts, last = name.split(WITHIN)
+            leaves += [(name, array)] if name in self.lists else numbers_of(name, array)
+        nested: dict[str, Any] = {}
+        parts = {id(nested)}  # and not an empty dict that is kept as it is
+        for name, leaf in leaves:
+            *path, last = name.split(WITHIN)
             inside = nested
-            for part in parts:
-                inside = inside.setdefault(part, {})
+            for part in path:
+                if part not in inside:
+                    inside[part] = {}
+                    parts.add(id(inside[part]))
+                inside = inside[part]
+                if id(inside) not in parts:
+                    raise ValueError(f"{name!r} lies within what is no part of the state")
+            if last in inside:
+                raise ValueError(f"two things in it are named {name!r}")
             inside[last] = leaf
         return nested
 

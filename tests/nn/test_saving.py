@@ -25,7 +25,7 @@ import nn
 from autograd import Value
 from nn import MLP, Module, Neuron, Parameter, load, save
 from nn.arrays import arrays_of, numbers_of
-from nn.content import Content
+from nn.content import DEEPEST, Content
 from nn.saving import FORMAT, _to_json
 
 from .test_state import Holder, bits
@@ -306,6 +306,21 @@ def test_two_things_of_one_name_are_refused(tmp_path: Path, arrays: Any, more: A
     (tmp_path / "model.json").write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
     with pytest.raises(ValueError, match=r"model.json is damaged .*(no part|two things)"):
         load(tmp_path / "model.json")
+
+
+def test_parts_are_nested_as_deep_as_can_be_read_again_and_no_deeper(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    state: Any = {"a": 1.0}
+    for _ in range(DEEPEST):
+        state = {"in": state}
+    save(state, path)
+    assert load(path) == state
+    with pytest.raises(ValueError, match=f"at most {DEEPEST} deep, not as in/in/"):
+        save({"in": state}, path)
+    content = Content({"/".join("a" * 100_000): 1.0}, [], {})
+    path.write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
+    with pytest.raises(ValueError, match=f"nested more than {DEEPEST} deep"):
+        load(path)
 
 
 @needs_safetensors

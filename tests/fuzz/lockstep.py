@@ -18,7 +18,7 @@ Where PyTorch does otherwise on purpose, the reference follows what glassgrad pr
 - A gradient is not differentiated again at a kink: that of elu, and a**b where a or b is 0. There glassgrad
   has (∂²/∂a∂b) aᵇ = 1/a at b = 0; PyTorch takes ∂/∂a for a constant 0, and at a = 0 it has nan.
 - a / b for a tiny or a huge b: PyTorch's (a / b) / b overflows or vanishes before it meets a gradient that
-  would make up for it. And sigmoid(x) is 0 there for x < -709, here a subnormal number.
+  would make up for it; a subnormal quotient has few digits. And sigmoid(x) is 0 there for x < -709.
 - abs and the exponent of a power select, as relu does in both: what is behind |0|, |nan| or 0**b gets 0 of an
   infinite gradient too, where PyTorch multiplies by 0 and gives nan.
 """
@@ -102,10 +102,7 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
                         if node.primitive.name != "logsumexp"
                         else size * max(1.0, factor)
                     )
-                if (
-                    node.primitive.name == "div"
-                    and not 1.0 / LARGEST < abs(float(node.operands[1])) < LARGEST
-                ):
+                if node.primitive.name == "div" and not _ordinary(node):
                     size = math.nan
                 if size == 0.0 and node.primitive.name in ("abs", "pow") and not g < LARGEST:
                     size = math.nan
@@ -113,6 +110,12 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
                     size = max(size, g)
                 found[operand] = found.get(operand, 0.0) + size
     return found
+
+
+def _ordinary(quotient: Value) -> bool:
+    """Whether neither the divisor nor the result is so large or so small that digits are lost on the way."""
+    divisor, result = abs(float(quotient.operands[1])), abs(quotient.data)
+    return 1.0 / LARGEST < divisor < LARGEST and (result == 0.0 or result > 1.0 / LARGEST)
 
 
 def _at_a_kink(value: Value) -> bool:
@@ -246,7 +249,7 @@ class Lockstep:
         return self.new(mine, their, self.order_of(cells), sum(sizes, 1.0) * len(sizes))
 
     def taken(self, tensors: list[Any], index: Any) -> Any:
-        """The tensor at an index, or nan; that all of them and the index have a gradient of 0 is ours alone."""
+        """The tensor at an index, or nan. All others and the index have a gradient of 0, and not none."""
         tensor, nothing = self.theirs_of(index), self.torch.tensor(False)
         lane = tensor.item()
         there = lane.is_integer() and 0 <= lane < len(tensors)

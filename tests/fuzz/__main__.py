@@ -1,6 +1,6 @@
 """Random programs, as many as wanted: ``python -m tests.fuzz --programs 100000``.
 
-They run against PyTorch, and for every fortieth another one runs compiled against itself as it is. A program
+They run against PyTorch, and for every tenth another one runs compiled against itself as it is. A program
 that fails is printed as small as it gets.
 """
 
@@ -18,7 +18,7 @@ from .compiled import differences
 from .lockstep import compare
 from .programs import Program, program, pure, smaller
 
-COMPILED_EVERY = 40
+COMPILED_EVERY = 10
 
 
 def _error(check: Callable[[Program], object], program: Program) -> str:

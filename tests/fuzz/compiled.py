@@ -41,12 +41,8 @@ class Eager:
             weights, inputs, bias = given
             inputs = [*inputs] or [1.0]
             given = [weights, [inputs[i % len(inputs)] for i in range(len(weights))], bias]
-        if way == "method" and name in OPERATORS:
-            self.pool.append(
-                OPERATORS[name](*given) if any(isinstance(x, Value) for x in given) else Value(1.0)
-            )
-        else:
-            self.pool.append(FUNCTIONS[name](*given))
+        by_operator = way == "method" and name in OPERATORS and any(isinstance(x, Value) for x in given)
+        self.pool.append((OPERATORS if by_operator else FUNCTIONS)[name](*given))
 
     def branch(self, comparison: str, i: int, j: Any, yes: Statement, no: Statement) -> None:
         self.run(yes if COMPARE[comparison](self.operand(i), self.operand(j)) else no)
@@ -71,7 +67,7 @@ def as_case(program: Program, seed: int) -> Case:
     leaves = [Value(x) for x in program.leaves]
 
     def function(x: Any, y: Any) -> Value:
-        state = Eager([*leaves, x * 1.0, y * leaves[0]])
+        state = Eager([*leaves, FUNCTIONS["mul"](x, 1.0), y * leaves[0]])  # Values, whether recorded or not
         for statement in program.statements:
             state.run(statement)
         total: Value = FUNCTIONS["sum"](state.pool[-3:]) + 0.0 * leaves[0]

@@ -54,10 +54,7 @@ def test_compiled_programs_do_as_eager_ones(program: Program, seed: int) -> None
 
 @pytest.mark.slow
 def test_many_compiled_programs_do_as_eager_ones() -> None:
-    found = [d for seed in range(300) if (d := differences(pure(seed), seed))]
-    told = [d for d in found if d[0].startswith("told")]
-    assert found == told
-    assert len(told) < 30
+    assert not [d for seed in range(300) if (d := differences(pure(seed), seed))]
 
 
 def test_programs_have_every_primitive_and_every_kind_of_statement() -> None:

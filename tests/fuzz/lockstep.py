@@ -417,6 +417,8 @@ class Lockstep:
                 w = size[cell.value]
                 cell.slack += unit * w if w < most else math.nan
                 self.check(cell, cell.their_grad, cell.slack)
+            elif root.order and cell.their_grad != cell.their_grad:  # PyTorch's 0·nan
+                cell.slack = math.nan
         for cell in () if root.order else self.pool:
             if not cell.leaf and not cell.value.is_leaf and cell.value in size and cell.tensor.requires_grad:
                 w = size[cell.value]

@@ -83,6 +83,7 @@ def _inputs(pairs: Sequence[str]) -> dict[str, Value]:
 def _finite_difference(source: str, point: dict[str, float], name: str) -> float:
     """The slope by values alone: (f(x + h) − f(x − h)) / 2h."""
     h = min(1e-4, 1e-6 * abs(point[name])) or 1e-6
+    h = max(h, 1024 * math.ulp(point[name]))  # a smaller one is lost beside a large number
 
     def at(x: float) -> float:
         moved = {**point, name: x}

@@ -134,7 +134,7 @@ class _Reader:
             raise self.error(f"{target.id} is taken already: choose another name", target)
         value = self.value(statement.value)
         if value.label:  # p = w: a second name for the same Value
-            value = value + 0.0
+            value = value * 1.0  # exact for every number, where + 0.0 makes 0.0 of -0.0
         value.label = target.id
         self.names[target.id] = value
         return value

@@ -13,6 +13,8 @@ from .state import number_like
 
 #: Between the name of a part and the names in it.
 WITHIN = "/"
+#: Parts within parts are refused beyond this depth, on the way out and on the way in.
+DEEPEST = 100
 
 
 class Content(NamedTuple):
@@ -30,16 +32,27 @@ class Content(NamedTuple):
 
     @property
     def state(self) -> dict[str, Any]:
-        """The state it was made of."""
-        nested: dict[str, Any] = {}
-        leaves = dict(self.more)
+        """The state it was made of; ValueError if two things in it are of one name, or it is too deep."""
+        leaves = [*self.more.items()]
+        lists = {name for name in self.lists if isinstance(name, str)}  # one with many would take long
         for name, array in self.arrays.items():
-            leaves.update([(name, array)] if name in self.lists else numbers_of(name, array))
-        for name, leaf in leaves.items():
-            *parts, last = name.split(WITHIN)
+            leaves += [(name, array)] if name in lists else numbers_of(name, array)
+        nested: dict[str, Any] = {}
+        parts = {id(nested)}  # and not an empty dict that is kept as it is
+        for name, leaf in leaves:
+            *path, last = name.split(WITHIN)
+            if len(path) > DEEPEST:
+                raise ValueError(f"its parts are nested more than {DEEPEST} deep")
             inside = nested
-            for part in parts:
-                inside = inside.setdefault(part, {})
+            for part in path:
+                if part not in inside:
+                    inside[part] = {}
+                    parts.add(id(inside[part]))
+                inside = inside[part]
+                if id(inside) not in parts:
+                    raise ValueError(f"{name!r} lies within what is no part of the state")
+            if last in inside:
+                raise ValueError(f"two things in it are named {name!r}")
             inside[last] = leaf
         return nested
 
@@ -70,6 +83,8 @@ def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
     if isinstance(what, Mapping) and (what or name is None):
         if not what:
             raise ValueError("there are no numbers to save")
+        if name is not None and name.count(WITHIN) >= DEEPEST:
+            raise ValueError(f"the parts of a state are nested at most {DEEPEST} deep, not as {name[:40]}…")
         for key, item in what.items():
             if not isinstance(key, str) or WITHIN in key:
                 raise ValueError(f"a name in a state is a string without {WITHIN!r}, and not {key!r}")

@@ -67,11 +67,11 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise ValueError("it was not written by nn.save")
         if marks.get("sha256") != content.checksum:
             raise ValueError("its numbers are not those that were saved, by their checksum")
+        return content.state
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged or not a file of glassgrad, and was not read: {error}"
         ) from error
-    return content.state
 
 
 def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Path], tuple[Content, Marks]]]:

@@ -501,3 +501,13 @@ def test_a_finite_difference_beside_a_kink_is_remarked_upon(
     assert "The finite difference" in capsys.readouterr().out
     assert main(["relu(x)*3", "x=1", "--out", str(tmp_path / "loss.svg")]) == 0
     assert "The finite difference" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("x", [1e13, 1e308, -1e308, 1.7976931348623157e308, 5e-324, math.inf, math.nan])
+def test_a_finite_difference_takes_a_step_that_is_one(run, x: float) -> None:
+    result = run("x / 2", f"x={x}", "--out", "half.dot")
+    assert result.code == 0
+    _, gradient, difference = result.section("Gradients")[0]
+    assert gradient == "0.5"
+    if 5e-324 < abs(x) < 1.7e308:
+        assert difference == "0.5"

@@ -136,6 +136,10 @@ def test_a_second_name_is_a_value_of_its_own() -> None:
     assert given["w"].grad == 4.0
 
 
+def test_a_second_name_has_the_very_number() -> None:
+    assert value_of("p = w; q = p; 1 / q", w=-0.0) == -math.inf
+
+
 def test_a_name_may_be_that_of_a_function() -> None:
     assert value_of("exp = 3; exp * exp(0)") == 3.0
 

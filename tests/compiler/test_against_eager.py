@@ -43,7 +43,11 @@ def apart(a: float, b: float, largest: float) -> bool:
 
 def differences(seed: int, backend: str) -> list[str]:
     """What differs between eager and a program that was recorded on other numbers."""
-    made = case(seed)
+    return differences_in(case(seed), seed, backend)
+
+
+def differences_in(made: Case, seed: int, backend: str) -> list[str]:
+    """The same of a case made elsewhere; the seed says how its leaves are moved between the calls."""
     step = compile(made.function, backend=backend)
     rng = random.Random(seed)
     found = []

@@ -25,6 +25,8 @@ import nn
 from autograd import Value
 from nn import MLP, Module, Neuron, Parameter, load, save
 from nn.arrays import arrays_of, numbers_of
+from nn.content import DEEPEST, Content
+from nn.saving import FORMAT, _to_json
 
 from .test_state import Holder, bits
 
@@ -285,6 +287,40 @@ FOREIGN = {
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_file_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     assert damaged(tmp_path / f"model{suffix}", content, {})
+
+
+@pytest.mark.parametrize(
+    ("arrays", "more"),
+    [
+        ({"a": 1.0, "a/b": 2.0}, {}),
+        ({"a": [1.0], "a.0": 2.0}, {}),
+        ({"a": 1.0}, {"a": None}),
+        ({"a/b": 1.0}, {"a": {}}),
+        ({"a/b": 1.0}, {"a": {"b": 2}}),
+        ({"a/b/c": 1.0}, {"a": "text"}),
+    ],
+)
+def test_two_things_of_one_name_are_refused(tmp_path: Path, arrays: Any, more: Any) -> None:
+    """Under the right checksum: what no save has written, a fuzzer does."""
+    content = Content(arrays, [], more)
+    (tmp_path / "model.json").write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
+    with pytest.raises(ValueError, match=r"model.json is damaged .*(no part|two things)"):
+        load(tmp_path / "model.json")
+
+
+def test_parts_are_nested_as_deep_as_can_be_read_again_and_no_deeper(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    state: Any = {"a": 1.0}
+    for _ in range(DEEPEST):
+        state = {"in": state}
+    save(state, path)
+    assert load(path) == state
+    with pytest.raises(ValueError, match=f"at most {DEEPEST} deep, not as in/in/"):
+        save({"in": state}, path)
+    content = Content({"/".join("a" * 100_000): 1.0}, [], {})
+    path.write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
+    with pytest.raises(ValueError, match=f"nested more than {DEEPEST} deep"):
+        load(path)
 
 
 @needs_safetensors

@@ -1,0 +1,85 @@
+"""Random programs, as many as wanted: ``python -m tests.fuzz --programs 100000``.
+
+They run against PyTorch, and for every tenth another one runs compiled against itself as it is. A program
+that fails is printed as small as it gets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from .compiled import differences
+from .lockstep import compare
+from .programs import Program, program, pure, smaller
+
+COMPILED_EVERY = 10
+
+
+def _error(check: Callable[[Program], object], program: Program) -> str:
+    """The kind of error and how its message begins; empty if there is none."""
+    try:
+        check(program)
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:12]}"
+    return ""
+
+
+def _fails_alike(check: Callable[[Program], object], error: str, program: Program) -> bool:
+    return _error(check, program) == error
+
+
+def _compiled(seed: int, counts: Counter[str]) -> Callable[[Program], None]:
+    def check(program: Program) -> None:
+        found = differences(program, seed)
+        told = bool(found) and found[0].startswith("told")
+        counts["compiled" if not told else "compiled, and told that they run as they are"] += 1
+        if found and not told:
+            raise AssertionError(f"compiled: {found}")
+
+    return check
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--programs", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where the seeds begin")
+    given = parser.parse_args()
+    warnings.simplefilter("error")
+    counts: Counter[str] = Counter()
+    start, failures = time.perf_counter(), 0
+    for seed in range(given.first, given.first + given.programs):
+        checks = [(program, lambda p: compare(p, counts))]
+        if seed % COMPILED_EVERY == 0:
+            checks.append((pure, _compiled(seed, counts)))
+        for make, check in checks:
+            before = Counter(counts)
+            if error := _error(check, make(seed)):
+                failures += 1
+                small = smaller(make(seed), partial(_fails_alike, check, error))
+                print(f"seed {seed}: {error}…\n  {small}", flush=True)
+                _tell(check, small)
+                counts.clear()  # the search for a small one is not counted
+                counts.update(before)
+        if (seed + 1) % 10_000 == 0:
+            print(f"{seed + 1 - given.first:,} programs, {failures} failures", flush=True)
+    print(f"{time.perf_counter() - start:.0f} s, {failures} failures")
+    for what, count in sorted(counts.items()):
+        print(f"{count:12,} {what}")
+    return min(failures, 1)
+
+
+def _tell(check: Callable[[Program], object], program: Program) -> None:
+    try:
+        check(program)
+    except Exception as error:
+        print(f"  {error}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

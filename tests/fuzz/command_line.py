@@ -1,0 +1,139 @@
+"""Any text as the command line ``python -m autograd …``: explained, or refused in the command's own words.
+
+:func:`check` takes the text, an argument a line, and raises AssertionError where that is broken.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from autograd import Value
+from autograd.__main__ import _inputs, _is_option, _parser, main
+from autograd.arithmetic import KERNELS
+from autograd.expression import _CALLABLE, ExpressionError, compute
+
+from ..table import bits
+
+#: What reading an expression has no business with, by the names of Python's audit events.
+FORBIDDEN = (
+    "exec",
+    "open",
+    "os.",
+    "subprocess.",
+    "socket.",
+    "shutil.",
+    "object.__getattr__",
+    "import",
+    "code.",
+)
+
+SEEDS = (
+    "p = w*x; (p - y)**2\nw=2\nx=5\ny=12",
+    "tanh(x)**2 / (1 + exp(-x))\nx=-0.5",
+    "max(x, y) - min(x, y)\nx=1e3\ny=-inf",
+    "dot([x, 2.0], [y, x], 1) + sum([x, y, x])\nx=0.1\ny=nan",
+    "logsumexp([x, 1_000, 0x10]) ** -y\nx=0\ny=-0.0",
+    "a = relu(x); b = leaky_relu(a); gelu(b)*silu(b)\nx=1",
+    "-x/0\nx=1e308",
+    "é = ω; ﬁ = é*2; ﬁ\nω=2",
+    "eval('1')",
+    "x.__class__\nx=1",
+    "[x for x in y]\ny=1",
+    "((((((x))))))\nx=1",
+    "lambda: 1",
+    "x if x else y\nx=1\ny=2",
+    "f'{x}'\nx=1",
+    "x # no\nx=1",
+)
+
+TOKENS = (
+    *_CALLABLE, *KERNELS, "**", "*", "/", "+", "-", "(", ")", "[", "]", ",", ";", "=", "x", "y", "w", "1e308",
+    "inf", "nan", "0x", "1j", "1_0", "lambda", "eval", "__import__", "\n", "x=1", "y=-0.0", "#", ":=", "if",
+    "else", "for", "in", "not", "@", "//", "%", "{", "}", "'", '"', "\\", "b'", "f'", "...", "None", "True",
+)  # fmt: skip
+
+
+class _Watch:
+    """Notices, while it is on, what reading an expression must never do; an audit hook, there for good."""
+
+    on = False
+    installed = False
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.on and event.startswith(FORBIDDEN):
+            self.on = False
+            raise AssertionError(f"{event} {args} by an expression")
+
+    def compute(self, source: str, inputs: dict[str, Value]) -> Value:
+        if not self.installed:
+            sys.addaudithook(self)
+            self.installed = True
+        self.on = True
+        try:
+            return compute(source, inputs)
+        finally:
+            self.on = False
+
+
+_watch = _Watch()
+
+
+class _Floats(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.copy_location(ast.Constant(Value(node.value).data), node)
+
+
+def by_python(tree: ast.Module, inputs: dict[str, Value]) -> float | None:
+    """What Python makes of an expression that was accepted; None where its own floats raise."""
+    tree = _Floats().visit(tree)
+    last = tree.body[-1]
+    tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_result", ast.Store())], last.value), last)
+    names: dict[str, Any] = {"__builtins__": {}, **_CALLABLE, **inputs}
+    try:
+        exec(compile(ast.fix_missing_locations(tree), "<fuzz>", "exec"), names)
+    except (ArithmeticError, TypeError):  # 1/0, and 2**0.5 below 0, which is complex
+        return None
+    result = names["_result"]
+    return None if isinstance(result, complex) else float(result)
+
+
+def check(text: str, folder: Path) -> bool:
+    """Run the command on the text, an argument a line; whether it computed. DOT needs no graphviz."""
+    parser = _parser()
+    arguments = [a for a in text.split("\n") if not (a.startswith("-") and _is_option(parser, a))]
+    if not arguments:
+        return False
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code: Any = main([*arguments, "--out", str(folder / "it.dot"), "--color", "never"])
+    except SystemExit as exit:
+        code = exit.code
+    assert code in (0, 2), f"exit code {code}: {err.getvalue()}"
+    assert bool(err.getvalue()) == (code == 2), err.getvalue()
+    assert "Traceback" not in err.getvalue()
+    if code == 2:
+        with contextlib.suppress(ExpressionError):
+            _watch.compute(arguments[0], {})
+        return False
+    inputs = _inputs(arguments[1:])
+    ours = _watch.compute(arguments[0], inputs).data
+    tree = _tree(arguments[0])
+    assigned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and _stored(node)}
+    if not _CALLABLE.keys() & (assigned | inputs.keys()):  # Python would call the number of that name
+        theirs = by_python(tree, inputs)
+        assert theirs is None or bits(ours) == bits(theirs), (ours, theirs)
+    return True
+
+
+def _tree(source: str) -> ast.Module:
+    return ast.parse(" ".join(source.splitlines()).strip())
+
+
+def _stored(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)

@@ -1,0 +1,524 @@
+"""A program run on glassgrad and on PyTorch at once, statement by statement, and compared all the way.
+
+After each operation the two numbers are compared and PyTorch's is then made ours, so that rounding does
+not add up: whatever differs, differs in that operation. So both backward passes run on the same numbers,
+and a gradient may differ by 1e-12 of the terms it is the sum of (:func:`weights`), by no more.
+
+Where PyTorch does otherwise on purpose, the reference follows what glassgrad promises:
+
+- A leaf that is written is a new tensor from then on, and its gradient the sum over them: what was
+  computed before keeps the numbers of its forward pass, where PyTorch would mix old and new.
+- :data:`LESS_EXACT` names the derivatives of which PyTorch loses digits, and how many.
+- softplus is PyTorch's logaddexp(x, 0), since F.softplus is x above 20.
+- sum is a chain of ``+``: after ``torch.stack(…).sum()`` the gradients of the leaves share their memory, and
+  the next pass adds to it once for each of them (torch 2.13).
+- Of a gradient that was differentiated only the leaves are compared: exp'(x) is exp(x) or the result, as
+  one likes, and so what flows to the result of exp is a matter of taste. A leaf that nothing depends on,
+  since a rule selected a constant, has no gradient (None) where PyTorch's is 0, or nan.
+- A gradient is not differentiated again at a kink: that of elu, and a**b where a or b is 0. There glassgrad
+  has (∂²/∂a∂b) aᵇ = 1/a at b = 0; PyTorch takes ∂/∂a for a constant 0, and at a = 0 it has nan.
+- a / b for a tiny or a huge b: PyTorch's (a / b) / b overflows or vanishes before it meets a gradient that
+  would make up for it; a subnormal quotient has few digits. And sigmoid(x) is 0 there for x < -709.
+- abs and the exponent of a power select, as relu does in both: what is behind |0|, |nan| or 0**b gets 0 of an
+  infinite gradient too, where PyTorch multiplies by 0 and gives nan.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from collections import Counter
+from contextlib import nullcontext
+from typing import Any
+
+from autograd import Value, enable_grad, grad, group, log_softmax, no_grad, softmax, topological_order
+from autograd.backward import cotangents
+from autograd.operations import FUNCTIONS
+from autograd.primitives import PRIMITIVES
+from nn import MLP
+
+from ..golden.cases import pytorch
+from .programs import COMPARE, OPERATORS, Program, Statement
+
+#: By how much PyTorch's local derivative may be off, in units of 1e-12, and why.
+LESS_EXACT = {
+    "tanh": lambda x, out: 1.0,  # 1 − tanh², which has no digits in the tails
+    "sigmoid": lambda x, out: 1.0,  # s·(1 − s)
+    "expm1": lambda x, out: 1.0,  # out + 1
+    "gelu": lambda x, out: 1.0 + abs(x),  # (1 + erf)/2
+    "silu": lambda x, out: 1.0 + abs(x),  # 1 − s
+    "logsumexp": lambda x, out: (abs(x) + abs(out)) / 1000.0,  # exp(x − out), where x − out is rounded
+}
+
+#: Numbers beyond these are where one of the two may overflow on the way; there nothing is compared.
+LARGEST = 1e150
+#: Differences this small are no differences.
+SUBNORMAL = 3e-308
+#: A program goes on with numbers up to here, unless it is to meet special ones.
+TAME = 1e4
+
+
+class Difference(AssertionError):
+    """The two disagree."""
+
+
+class Cell:
+    """A value of the program on both sides; of a leaf also the tensors it was before it was written."""
+
+    __slots__ = ("before", "leaf", "order", "slack", "tensor", "value", "zeroed")
+
+    def __init__(self, value: Value, tensor: Any, order: int = 0, leaf: bool = False) -> None:
+        self.value, self.tensor, self.order, self.leaf = value, tensor, order, leaf
+        self.before: list[Any] = []
+        self.slack = 0.0  # by how much the gradient may be off; nan where nothing can be said
+        self.zeroed = False
+
+    @property
+    def tensors(self) -> list[Any]:
+        return [*self.before, self.tensor]
+
+    @property
+    def their_grad(self) -> float | None:
+        found = [t.grad.item() for t in self.tensors if t.grad is not None]
+        return sum(found) if found else 0.0 if self.zeroed else None
+
+
+def weights(root: Value, start: float, order: int) -> dict[Value, float]:
+    """For each Value the sum over all paths of the sizes of their products: what its gradient is a sum of."""
+    found = {root: abs(start)}
+    for node in reversed(topological_order(root)):
+        if node.primitive is None:
+            continue
+        g = found[node]
+        less_exact = LESS_EXACT.get(node.primitive.name)
+        for operand, cotangent in zip(node.operands, cotangents(node, g)):
+            if isinstance(operand, Value):
+                size = abs(cotangent)
+                if less_exact is not None:
+                    factor = less_exact(operand.data, node.data)
+                    size = (
+                        max(size, g * factor)
+                        if node.primitive.name != "logsumexp"
+                        else size * max(1.0, factor)
+                    )
+                if node.primitive.name == "div" and not _ordinary(node):
+                    size = math.nan
+                if size == 0.0 and node.primitive.name in ("abs", "pow") and not g < LARGEST:
+                    size = math.nan
+                if order:  # PyTorch's own graph of the gradient is rounded otherwise than ours
+                    size = max(size, g)
+                found[operand] = found.get(operand, 0.0) + size
+    return found
+
+
+def _ordinary(quotient: Value) -> bool:
+    """Whether neither the divisor nor the result is so large or so small that digits are lost on the way."""
+    divisor, result = abs(float(quotient.operands[1])), abs(quotient.data)
+    return 1.0 / LARGEST < divisor < LARGEST and (result == 0.0 or result > 1.0 / LARGEST)
+
+
+def _at_a_kink(value: Value) -> bool:
+    name = value.primitive.name if value.primitive else ""
+    return (name == "elu" and value.data == 0.0) or (name == "pow" and 0.0 in map(float, value.operands))
+
+
+class Lockstep:
+    """The state of both sides; ``counts`` says how much was compared."""
+
+    def __init__(self, program: Program, counts: Counter[str]) -> None:
+        import torch
+
+        self.torch = torch
+        self.theirs = vars(pytorch())
+        self.counts = counts
+        self.tame = all(abs(x) <= TAME for x in program.leaves)
+        self.pool: list[Cell] = []
+        self.leaves: list[Cell] = []
+        self.groups: list[tuple[Any, list[Any], list[Any] | None]] = []
+        self.models: list[tuple[MLP, list[Cell]]] = []
+        self.written = False
+        self.differentiated = False  # whether a gradient has become part of the program
+        for x in program.leaves:
+            self.leaf(Value(x))
+        for statement in program.statements:
+            self.run(statement)
+        self.check_leaves()
+
+    def run(self, statement: Statement) -> None:
+        getattr(self, statement[0])(*statement[1:])
+
+    # Values ---------------------------------------------------------------------------------------
+
+    def tensor(self, x: float, requires_grad: bool = False) -> Any:
+        return self.torch.tensor(x, dtype=self.torch.float64, requires_grad=requires_grad)
+
+    def leaf(self, value: Value, in_pool: bool = True) -> Cell:
+        cell = Cell(value, self.tensor(value.data, True), leaf=True)
+        self.leaves.append(cell)
+        if in_pool:
+            self.pool.append(cell)
+        return cell
+
+    def cell(self, operand: int | float) -> Cell | float:
+        return operand if isinstance(operand, float) else self.pool[operand % len(self.pool)]
+
+    def ours_of(self, x: Any) -> Any:
+        return x.value if isinstance(x, Cell) else x
+
+    def theirs_of(self, x: Any) -> Any:
+        return x.tensor if isinstance(x, Cell) else self.tensor(x)
+
+    def group_of(self, operand: Any) -> tuple[Any, list[Any], list[Any]]:
+        """A group as glassgrad takes it, its cells and constants, its tensors."""
+        if isinstance(operand, list):
+            cells = [self.cell(x) for x in operand]
+            return [*map(self.ours_of, cells)], cells, [*map(self.theirs_of, cells)]
+        if not self.groups:
+            return [], [], []
+        ours, cells, tensors = self.groups[operand[1] % len(self.groups)]
+        return ours, cells, [*map(self.theirs_of, cells)] if tensors is None else tensors
+
+    def new(self, ours: Value, theirs: Any, order: int, scale: float) -> Cell | None:
+        """The result of an operation: compared, made the same, and put into the pool."""
+        self.counts["values"] += 1
+        x, y = ours.data, theirs.item()
+        if x != y and not (math.isnan(x) and math.isnan(y)):
+            compared = max(abs(x), abs(y), scale) < LARGEST or not (math.isfinite(x) or math.isfinite(y))
+            if compared and not abs(x - y) <= 1e-14 * max(abs(x), scale) + SUBNORMAL:
+                raise Difference(f"value {x!r}, PyTorch {y!r}")
+            theirs.data.fill_(x)
+        if self.tame and not abs(x) <= TAME:
+            return None
+        if theirs.requires_grad and not theirs.is_leaf:
+            theirs.retain_grad()
+        cell = Cell(ours, theirs, order)
+        self.pool.append(cell)
+        return cell
+
+    # Computing ------------------------------------------------------------------------------------
+
+    def op(self, name: str, way: str, operands: list[Any]) -> Cell | None:
+        entry = PRIMITIVES[name]
+        if entry.nary:
+            return self.nary(name, operands)
+        cells = [self.cell(x) for x in operands]
+        ours, theirs = [*map(self.ours_of, cells)], [*map(self.theirs_of, cells)]
+        some = any(isinstance(cell, Cell) for cell in cells)
+        if some and way == "method" and name in OPERATORS:
+            mine = OPERATORS[name](*ours)
+            their = OPERATORS[name](*(c.tensor if isinstance(c, Cell) else c for c in cells))
+        elif isinstance(cells[0], Cell) and way == "method" and len(cells) == 1:
+            mine, their = getattr(ours[0], name)(), self.theirs[name](*theirs)
+        else:
+            mine, their = FUNCTIONS[name](*ours), self.theirs[name](*theirs)
+        scale = abs(float(ours[0])) if name in ("gelu", "silu") else 0.0
+        return self.new(mine, their, self.order_of(cells), scale)
+
+    def nary(self, name: str, operands: list[Any]) -> Cell | None:
+        first, cells, tensors = self.group_of(operands[0])
+        if name == "dot":
+            # As many weights as inputs, however many were asked for.
+            width = len(cells)
+            _, found, theirs = self.group_of(operands[1])
+            if isinstance(operands[0], tuple) and operands[0] == operands[1]:
+                second = first
+            else:
+                found = [found[i % len(found)] if found else 1.0 for i in range(width)]
+                theirs = [theirs[i % len(theirs)] if theirs else self.tensor(1.0) for i in range(width)]
+                second = self.ours_list(found, theirs)
+            bias = self.cell(operands[2])
+            mine = FUNCTIONS["dot"](first, second, self.ours_of(bias))
+            their = self.theirs_of(bias).clone()
+            terms = [abs(their.item())]
+            for w, x in zip(tensors, theirs):
+                product = w * x
+                terms.append(abs(product.item()))
+                their = their + product
+            return self.new(mine, their, self.order_of([*cells, *found, bias]), sum(terms) * len(terms))
+        if name == "take":
+            index = self.cell(operands[1])
+            mine = FUNCTIONS[name](first, self.ours_of(index))
+            return self.new(mine, self.taken(tensors, index), self.order_of([*cells, index]), 0.0)
+        mine = FUNCTIONS[name](first)
+        sizes = [abs(t.item()) for t in tensors]
+        if not tensors:
+            their = self.tensor(0.0 if name == "sum" else -math.inf)
+        else:
+            their = sum(tensors[1:], tensors[0] + 0.0) if name == "sum" else self.theirs[name](tensors)
+        return self.new(mine, their, self.order_of(cells), sum(sizes, 1.0) * len(sizes))
+
+    def taken(self, tensors: list[Any], index: Any) -> Any:
+        """The tensor at an index, or nan. All others and the index have a gradient of 0, and not none."""
+        tensor, nothing = self.theirs_of(index), self.torch.tensor(False)
+        lane = tensor.item()
+        there = lane.is_integer() and 0 <= lane < len(tensors)
+        theirs = tensors[int(lane)].clone() if there else self.tensor(math.nan)
+        for other in (*tensors, tensor):
+            theirs = self.torch.where(nothing, other, theirs)
+        return theirs
+
+    def ours_list(self, cells: list[Any], tensors: list[Any]) -> list[Any]:
+        """A list of operands. Of a group that was read before a leaf was written: the leaf as it is now."""
+        for i, cell in enumerate(cells):
+            if isinstance(cell, Cell):
+                tensors[i] = cell.tensor
+        return [*map(self.ours_of, cells)]
+
+    def order_of(self, cells: list[Any]) -> int:
+        return max((cell.order for cell in cells if isinstance(cell, Cell)), default=0)
+
+    def branch(self, comparison: str, i: int, j: Any, yes: Statement, no: Statement) -> None:
+        a, b = self.cell(i), self.cell(j)
+        answer = COMPARE[comparison](self.ours_of(a), self.ours_of(b))
+        if answer != bool(COMPARE[comparison](self.theirs_of(a), self.theirs_of(b))):
+            raise Difference(f"{self.ours_of(a)!r} {comparison} {self.ours_of(b)!r} is {answer}")
+        self.run(yes if answer else no)
+
+    def loop(self, times: int, name: str, i: int, j: Any) -> None:
+        self.pool.append(self.pool[i % len(self.pool)])
+        at = len(self.pool) - 1
+        for _ in range(times):
+            if self.op(name, "method", [at, j]) is None:
+                return
+            at = len(self.pool) - 1
+
+    def share(self, kind: str, operands: list[Any]) -> None:
+        cells = [self.cell(x) for x in operands]
+        ours = tuple(map(self.ours_of, cells))
+        if kind == "tuple":
+            self.groups.append((ours, cells, None))
+        else:  # whose numbers are those of now
+            self.groups.append((group(ours), cells, [*map(self.theirs_of, cells)]))
+
+    def softmax(self, name: str, operands: list[Any]) -> None:
+        cells = [self.cell(x) for x in operands]
+        ours = (softmax if name == "softmax" else log_softmax)([*map(self.ours_of, cells)])
+        tensors = [*map(self.theirs_of, cells)]
+        scale = 10.0 + 10.0 * max(abs(t.item()) for t in tensors)
+        for mine, their in zip(ours, self.theirs[name](tensors), strict=True):
+            self.new(mine, their, self.order_of(cells), scale)
+
+    def detach(self, i: int) -> None:
+        cell = self.pool[i % len(self.pool)]
+        self.pool.append(Cell(cell.value.detach(), cell.tensor.detach()))
+
+    def constant(self, i: int, j: int) -> None:
+        a, b = self.pool[i % len(self.pool)], self.pool[j % len(self.pool)]
+        self.new(a.value * b.value.data, a.tensor * b.tensor.item(), a.order, 0.0)
+
+    def no_grad(self, again: bool, statement: Statement) -> None:
+        enabled = enable_grad() if again else nullcontext()
+        with no_grad(), self.torch.no_grad(), enabled, self.torch.set_grad_enabled(again):
+            cell = self.op(*statement[1:])
+        # What is computed from constants alone glassgrad records like anything else.
+        if cell is not None and (cell.tensor.requires_grad if cell.value.is_leaf else not again):
+            raise Difference(f"{cell.value!r} is a leaf: {cell.value.is_leaf}; with grad enabled: {again}")
+
+    # Leaves ---------------------------------------------------------------------------------------
+
+    def write(self, i: int, number: float) -> None:
+        cell = self.leaves[i % len(self.leaves)]
+        cell.before.append(cell.tensor)
+        cell.tensor = self.tensor(number, True)
+        cell.value.data = number
+        self.written = True
+
+    def zero(self, i: int | None) -> None:
+        for cell in self.leaves if i is None else [self.leaves[i % len(self.leaves)]]:
+            cell.value.zero_grad()
+            cell.zeroed, cell.slack = True, 0.0
+            for tensor in cell.tensors:
+                tensor.grad = None
+
+    def copy(self, way: str, leaves: list[int], other: int) -> None:
+        originals = [self.leaves[i % len(self.leaves)] for i in leaves]
+        nested = {"some": [cell.value for cell in originals], "again": originals[0].value}
+        copied = {"copy": copy.deepcopy, "deepcopy": copy.deepcopy, "pickle": _pickled}[way](nested)
+        if copied["again"] is not copied["some"][0]:
+            raise Difference("what was one leaf are two in the copy")
+        value = copy.copy(originals[0].value) if way == "copy" else copied["again"]
+        self.copied(originals[0], value)
+        computed = self.pool[other % len(self.pool)].value
+        if not computed.is_leaf:
+            try:
+                _COPIES[way](computed)
+            except TypeError:
+                return
+            raise Difference(f"{computed!r}, which was computed, was copied by {way}")
+
+    def copied(self, original: Cell, value: Value, in_pool: bool = True) -> None:
+        if value is original.value or repr(value) != repr(original.value):
+            raise Difference(f"the copy of {original.value!r} is {value!r}")
+        cell = self.leaf(value, in_pool)
+        theirs = original.their_grad
+        cell.tensor.grad = None if theirs is None else self.tensor(theirs)
+        cell.slack = original.slack
+
+    # Networks -------------------------------------------------------------------------------------
+
+    def model(self, seed: int, activation: str, fused: bool) -> None:
+        model = MLP(2, [2, 1], activation=activation, fused=fused, seed=seed)
+        self.models.append((model, [self.leaf(p, in_pool=False) for p in model.parameters()]))
+
+    def copy_model(self, way: str, i: int) -> None:
+        if self.models:
+            model, cells = self.models[i % len(self.models)]
+            twin = _COPIES[way](model)
+            start = len(self.leaves)
+            for cell, parameter in zip(cells, twin.parameters(), strict=True):
+                self.copied(cell, parameter, in_pool=False)
+            self.models.append((twin, self.leaves[start:]))
+
+    def call(self, i: int, a: Any, b: Any) -> None:
+        if not self.models:
+            return
+        model, cells = self.models[i % len(self.models)]
+        inputs = [self.cell(a), self.cell(b)]
+        numbers = [self.ours_of(x) for x in inputs] + [cell.value for cell in cells]
+        if not all(
+            abs(float(x)) <= 100.0 for x in numbers
+        ):  # what is within is not compared number by number
+            return
+        tensors = iter([cell.tensor for cell in cells])
+        flowing = [self.theirs_of(x) for x in inputs]
+        for layer in model.layers:
+            found = []
+            for neuron in layer.neurons:
+                ws = [next(tensors) for _ in neuron.weights]
+                total = next(tensors)
+                for w, x in zip(ws, flowing):
+                    total = total + w * x
+                found.append(
+                    total if neuron.activation == "linear" else self.theirs[neuron.activation](total)
+                )
+            flowing = found
+        self.new(model([*map(self.ours_of, inputs)]), flowing[0], self.order_of(inputs), 1e6)
+
+    # Gradients ------------------------------------------------------------------------------------
+
+    def backward(self, i: int, gradient: float) -> None:
+        root = self.pool[i % len(self.pool)]
+        if root.order and not abs(gradient) < LARGEST:  # PyTorch's masks make nan of it
+            return
+        root.value.backward(gradient)
+        if not root.tensor.requires_grad:  # to PyTorch a constant
+            return
+        for cell in self.pool:
+            if not cell.leaf:
+                cell.tensor.grad = None
+        self._make_writable()
+        root.tensor.backward(self.tensor(gradient), retain_graph=True)
+        size = weights(root.value, gradient, root.order)
+        unit = 1e-10 if root.order else 1e-12
+        most = 1e7 if root.order else LARGEST
+        for cell in self.leaves:
+            if cell.value in size:
+                w = size[cell.value]
+                cell.slack += unit * w if w < most else math.nan
+                self.check(cell, cell.their_grad, cell.slack)
+            elif root.order and cell.their_grad != cell.their_grad:  # PyTorch's 0·nan
+                cell.slack = math.nan
+        for cell in () if root.order else self.pool:
+            if not cell.leaf and not cell.value.is_leaf and cell.value in size and cell.tensor.requires_grad:
+                w = size[cell.value]
+                theirs = cell.tensor.grad
+                slack = unit * w if w < most else math.nan
+                self.check(cell, 0.0 if theirs is None else theirs.item(), slack)
+
+    def _make_writable(self) -> None:
+        """PyTorch may leave a gradient of 0 to which it then can't add ("ZeroTensors are immutable")."""
+        if self.differentiated:
+            for tensor in (t for cell in self.leaves for t in cell.tensors):
+                if tensor.grad is not None and tensor.grad._is_zerotensor():
+                    tensor.grad = tensor.grad.clone()
+
+    def check(self, cell: Cell, theirs: float | None, slack: float) -> None:
+        ours = cell.value.grad
+        if ours is None or theirs is None:
+            if ours is not theirs and not (
+                self.differentiated and ours is None and not theirs > 0 and not theirs < 0
+            ):
+                raise Difference(f"the gradient of {cell.value!r} is {ours!r}, PyTorch {theirs!r}")
+        elif math.isnan(slack):
+            self.counts["gradients beyond the range"] += 1
+        else:
+            self.counts["gradients"] += 1
+            self.close("the gradient of", cell, ours, theirs, slack)
+
+    def close(self, what: str, cell: Cell, ours: float, theirs: float, slack: float) -> None:
+        if not abs(ours - theirs) <= slack + SUBNORMAL:
+            raise Difference(
+                f"{what} {cell.value!r} is {ours!r}, PyTorch {theirs!r}, may differ by {slack:.2g}"
+            )
+
+    def check_leaves(self) -> None:
+        for cell in self.leaves:
+            self.check(cell, cell.their_grad, cell.slack)
+
+    def grad(self, i: int, inputs: list[int], create_graph: bool) -> None:
+        root = self.pool[i % len(self.pool)]
+        chosen = dict.fromkeys(self.pool[k % len(self.pool)] for k in inputs)
+        cells = [cell for cell in chosen if cell.tensor.requires_grad and (cell.leaf or not root.order)]
+        if not root.tensor.requires_grad or not cells or (create_graph and root.order > 1):
+            return
+        before = [cell.value.grad for cell in self.leaves]
+        try:
+            mine = grad(root.value, [c.value for c in cells], create_graph=create_graph, allow_unused=True)
+        except RuntimeError as error:
+            if not create_graph or not self.written or "overwritten" not in str(error):
+                raise
+            return
+        kink = any(map(_at_a_kink, topological_order(root.value)))
+        size = weights(root.value, 1.0, root.order)
+        every = [t for c in cells for t in c.tensors]
+        found = iter(
+            self.torch.autograd.grad(
+                root.tensor, every, retain_graph=True, create_graph=create_graph, allow_unused=True
+            )
+        )
+        for cell, ours in zip(cells, mine):
+            theirs = [t for t in (next(found) for _ in cell.tensors) if t is not None]
+            if ours is None or not theirs:
+                # Where a rule selects a constant, glassgrad knows that nothing depends on it.
+                agree = (ours is None) == (not theirs)
+                if not agree and (not root.order or ours or any(t.item() for t in theirs if t == t)):
+                    raise Difference(f"grad() of {cell.value!r} is {ours!r}, PyTorch {theirs!r}")
+                continue
+            total = theirs[0]
+            for more in theirs[1:]:
+                total = total + more
+            w = size[cell.value]
+            if not w < (1e7 if root.order else LARGEST):
+                self.counts["gradients beyond the range"] += 1
+                continue
+            self.counts["gradients"] += 1
+            slack = (1e-10 if root.order else 1e-12) * w
+            self.close("grad() of", cell, ours.data, total.item(), slack)
+            if create_graph and total.requires_grad and w < 1e7 and abs(ours.data) <= TAME and not kink:
+                self.differentiated = True
+                total = total * 1.0  # a tensor of its own: theirs may be one that is in the pool
+                total.data.fill_(ours.data)
+                total.retain_grad()
+                self.counts["gradients that go on"] += 1
+                self.pool.append(Cell(ours, total, root.order + 1))
+        if before != [cell.value.grad for cell in self.leaves] and not any(b != b for b in before):
+            raise Difference("grad() wrote a gradient")
+
+
+def _pickled(x: Any) -> Any:
+    return pickle.loads(pickle.dumps(x))
+
+
+_COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": _pickled}
+
+
+def compare(program: Program, counts: Counter[str] | None = None) -> None:
+    """Run a program on both sides; raises Difference where they disagree."""
+    import torch
+
+    torch.set_num_threads(1)
+    counts = Counter() if counts is None else counts
+    counts["programs"] += 1
+    counts["statements"] += len(program.statements)
+    Lockstep(program, counts)

@@ -1,0 +1,154 @@
+"""A few random programs, command lines and files at every run; the commands beside this file make many."""
+
+import random
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograd import Value
+from autograd.primitives import PRIMITIVES
+
+from . import command_line, files, lockstep
+from .compiled import differences
+from .programs import KINDS, Program, program, programs, pure, pure_programs, smaller
+
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+each_suffix = pytest.mark.parametrize("suffix", files.SUFFIXES)
+
+
+# Whole programs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.torch
+@needs_torch
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(programs)
+def test_programs_do_as_in_pytorch(program: Program) -> None:
+    lockstep.compare(program)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@needs_torch
+def test_many_programs_do_as_in_pytorch() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(5000):
+        lockstep.compare(program(seed), counts)
+    # It is compared nearly everywhere, and much of it.
+    assert counts["gradients"] > 20_000
+    assert counts["gradients beyond the range"] < counts["gradients"] / 20
+    assert counts["gradients that go on"] > 300
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(pure_programs, st.integers(0, 99))
+def test_compiled_programs_do_as_eager_ones(program: Program, seed: int) -> None:
+    found = differences(program, seed)
+    assert not found or found[0].startswith("told")
+
+
+@pytest.mark.slow
+def test_many_compiled_programs_do_as_eager_ones() -> None:
+    assert not [d for seed in range(300) if (d := differences(pure(seed), seed))]
+
+
+def test_programs_have_every_primitive_and_every_kind_of_statement() -> None:
+    made = [program(seed) for seed in range(400)]
+    statements = [statement for one in made for statement in one.statements]
+    assert {statement[0] for statement in statements} == {*KINDS}
+    assert {statement[1] for statement in statements if statement[0] == "op"} == {*PRIMITIVES}
+
+
+def test_a_failing_program_is_made_small() -> None:
+    big = Program((1.0, 2.0), (("a",), ("b",), ("c",), ("b",)))
+    assert smaller(big, lambda p: ("b",) in p.statements) == Program((1.0,), (("b",),))
+
+
+SLIPS: dict[str, tuple[Any, str, Any]] = {
+    "a gradient that is not zeroed": (Value, "zero_grad", lambda self: None),
+    "a gradient that is not accumulated": (
+        Value,
+        "backward",
+        lambda self, gradient=1.0, old=Value.backward: (self.zero_grad(), old(self, gradient)),
+    ),
+    "a detached Value that is not a new one": (Value, "detach", lambda self: self),
+    "an operator with its operands exchanged": (Value, "__rsub__", lambda self, other: self + -other),
+}
+
+
+@pytest.mark.torch
+@needs_torch
+@pytest.mark.parametrize("slip", SLIPS.values(), ids=SLIPS)
+def test_a_slip_is_noticed(slip: tuple[Any, str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*slip)
+    with pytest.raises(lockstep.Difference):  # noqa: PT012
+        for seed in range(500):
+            lockstep.compare(program(seed))
+
+
+# The command line ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", command_line.SEEDS)
+def test_a_command_line(text: str, tmp_path: Path) -> None:
+    command_line.check(text, tmp_path)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    tokens=st.lists(st.sampled_from(command_line.TOKENS), max_size=12),
+    seed=st.sampled_from(command_line.SEEDS),
+)
+def test_any_command_line_computes_or_is_refused(tokens: list[str], seed: str, tmp_path: Path) -> None:
+    command_line.check("".join(tokens), tmp_path)
+    expression, *inputs = seed.split("\n")
+    at = len(tokens) % (len(expression) + 1)
+    command_line.check("\n".join([expression[:at] + " ".join(tokens) + expression[at:], *inputs]), tmp_path)
+
+
+def test_the_watch_notices_what_reads_or_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command_line, "compute", lambda source, inputs: Value(eval(source)))
+    with pytest.raises(AssertionError, match="exec"):
+        command_line.check("1 + 1", tmp_path)
+
+
+# Weight files -------------------------------------------------------------------------------------
+
+
+@each_suffix
+def test_files_that_were_saved_are_read_also_when_signed_again(suffix: str, tmp_path: Path) -> None:
+    for content in files.seeds(suffix, tmp_path):
+        signed = files.signed(content, suffix, tmp_path)
+        assert signed is not None
+        assert files.check(content, suffix, tmp_path)
+        assert files.check(signed, suffix, tmp_path)
+
+
+@each_suffix
+def test_files_with_anything_changed_are_read_whole_or_refused(suffix: str, tmp_path: Path) -> None:
+    """Under the checksum that is right for what they have become."""
+    rng = random.Random(0)
+    seeds = files.seeds(suffix, tmp_path)
+    words = [
+        word.encode() for word in ("null", "[", "]", "{}", "/", ".0", "1e999", '"a"', ":", ",", "-", "0")
+    ]
+    read = 0
+    for _ in range(400):
+        content = bytearray(rng.choice(seeds))
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(content))
+            new = rng.choice([b"", bytes([rng.randrange(256)]), rng.choice(words)])
+            content[at : at + rng.randint(0, 3)] = new
+        signed = files.signed(bytes(content), suffix, tmp_path)
+        files.check(bytes(content), suffix, tmp_path)
+        read += signed is not None and files.check(signed, suffix, tmp_path)
+    assert read > 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from autograd import Value, no_grad
@@ -94,6 +94,46 @@ class Optimizer:
             for parameter, state, (datum, _, *kept) in moved:
                 parameter.data, state[:] = datum, kept
             raise
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers of each parameter, and its hyperparameters; for :func:`nn.save`.
+
+        >>> Adam([Value(2.0)], lr=0.1).state_dict()["state"]
+        {'step': [0.0], 'exp_avg': [0.0], 'exp_avg_sq': [0.0]}
+        """
+        columns = zip(*self.state) if self.state_names else ()
+        state = {name: [*column] for name, column in zip(self.state_names, columns)}
+        return {"state": state, "hyperparameters": self.hyperparameters}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the ``state_dict()`` of an optimiser of the same kind, of as many parameters.
+
+        Raises ValueError or TypeError for what does not fit; then nothing has changed.
+        """
+        if not isinstance(state_dict, Mapping) or {*state_dict} != {"state", "hyperparameters"}:
+            raise ValueError(
+                f"an optimiser's has 'state' and 'hyperparameters', not {type(state_dict).__name__}"
+                + (f" with {', '.join(map(repr, state_dict))}" if isinstance(state_dict, Mapping) else "")
+            )
+        state, settings = state_dict["state"], state_dict["hyperparameters"]
+        for what, names, own in (
+            ("state", {*state}, {*self.state_names}),
+            ("hyperparameters", {*settings}, {*self.hyperparameter_names}),
+        ):
+            if names != own:
+                raise ValueError(
+                    f"the {what} of {type(self).__name__} consists of {', '.join(sorted(own)) or 'nothing'}, "
+                    f"not of {', '.join(sorted(names)) or 'nothing'}: was it another kind of optimiser?"
+                )
+        for name, column in state.items():
+            if len(column) != len(self.parameters):
+                raise ValueError(f"{name} is of {len(column)} parameters, here are {len(self.parameters)}")
+        rows = [
+            [Value(state[name][i]).data for name in self.state_names] for i in range(len(self.parameters))
+        ]
+        made = type(self)(self.parameters, **settings)
+        made.state = rows
+        vars(self).update(vars(made))
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={x!r}" for name, x in self.hyperparameters.items())

@@ -1,12 +1,26 @@
 """Optimisers: their updates as numbers and as graphs, what they move, what they refuse."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograd import Value, check_grads, grad
-from nn import MLP, SGD, Adam, AdamW, Module, Optimizer, Parameter, RMSprop, functional_call, mse_loss
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    Module,
+    Optimizer,
+    Parameter,
+    RMSprop,
+    functional_call,
+    load,
+    mse_loss,
+    save,
+)
 from nn.updates import sgd_update
 
 KINDS = [SGD, RMSprop, Adam, AdamW]
@@ -357,3 +371,61 @@ def test_an_optimiser_tells_its_settings() -> None:
     assert repr(SGD([Parameter(1.0)], 0.5)) == (
         "SGD(1 parameters, lr=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False)"
     )
+
+
+# The state, kept and taken over -------------------------------------------------------------------
+
+SETTINGS: dict[Any, dict[str, Any]] = {
+    SGD: {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
+    RMSprop: {"lr": 0.02, "momentum": 0.5},
+    Adam: {"lr": 0.05, "betas": (0.8, 0.99)},
+    AdamW: {"lr": 0.05, "weight_decay": 0.1},
+}
+
+
+def _steps(model: Any, optimizer: Optimizer, n: int) -> list[float]:
+    for i in range(n):
+        optimizer.zero_grad()
+        mse_loss([model([0.5, -1.0 + i])], [1.0]).backward()
+        optimizer.step()
+    return [p.data for p in model.parameters()]
+
+
+@each_kind
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+def test_training_goes_on_from_a_file_to_the_same_bits(kind: Any, suffix: str, tmp_path: Path) -> None:
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+        pytest.importorskip("numpy")
+    model = MLP(2, [3, 1], seed=0)
+    optimizer = kind(model.parameters(), **SETTINGS[kind])
+    _steps(model, optimizer, 3)
+    path = tmp_path / f"run{suffix}"
+    save({"model": model, "optimizer": optimizer}, path)
+    expected = _steps(model, optimizer, 4)
+
+    other = MLP(2, [3, 1], seed=1)
+    resumed = kind(other.parameters(), lr=9.0)
+    found = load(path)
+    other.load_state_dict(found["model"])
+    resumed.load_state_dict(found["optimizer"])
+    assert repr(resumed) == repr(optimizer)
+    assert _steps(other, resumed, 4) == expected
+
+
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing() -> None:
+    adam = Adam([Value(2.0), Value(3.0)], lr=0.1)
+    right, before = adam.state_dict(), repr(adam)
+    columns = right["state"]
+    for wrong, error, words in (
+        (SGD([Value(2.0)]).state_dict(), ValueError, "another kind of optimiser"),
+        (Adam([Value(2.0)]).state_dict(), ValueError, "1 parameters, here are 2"),
+        ({}, ValueError, "not dict"),
+        (None, ValueError, "not NoneType"),
+        (right | {"state": columns | {"step": [1.0, "2"]}}, TypeError, "'2'"),
+        (right | {"hyperparameters": right["hyperparameters"] | {"lr": -1.0}}, ValueError, "learning rate"),
+    ):
+        with pytest.raises(error, match=words):
+            adam.load_state_dict(wrong)
+        assert repr(adam) == before
+        assert adam.state_dict() == right

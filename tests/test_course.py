@@ -36,12 +36,6 @@ QUESTIONS = {
     "attention": "query",
 }
 
-#: Lessons whose exercises stand alone, unsolved, with solutions to open. Those of any later lesson
-#: are saved solved: running the lesson checks them.
-STANDING_ALONE = LESSONS[:14]
-
-standing_alone = pytest.mark.parametrize("path", STANDING_ALONE, ids=lambda path: path.stem)
-
 
 def headings(path):
     """Each heading of a notebook, as Jupyter writes it into a link, with the text that stands under it."""
@@ -126,7 +120,7 @@ def test_a_lesson_ends_with_exercises_that_were_checked(path):
     assert len(re.findall(r"\bright\b|\byour turn\b|\bnot yet\b", said)) >= len(tasks)
 
 
-@standing_alone
+@lessons
 def test_exercises_that_stand_alone_have_checks_that_run(path):
     check, found = exercises(path)
     for answer, checking, solution, saved in found:
@@ -136,7 +130,7 @@ def test_exercises_that_stand_alone_have_checks_that_run(path):
         assert said(check, solution, checking).startswith("right"), solution
 
 
-@standing_alone
+@lessons
 def test_a_check_refuses_a_wrong_number(path):
     check, found = exercises(path)
     numbers = 0
@@ -148,7 +142,7 @@ def test_a_check_refuses_a_wrong_number(path):
 
 
 def test_exercises_that_stand_alone_check_in_the_same_way():
-    assert len({exercises(path)[0].split("\n\n\n")[-1] for path in STANDING_ALONE}) == 1
+    assert len({exercises(path)[0].split("\n\n\n")[-1] for path in LESSONS}) == 1
 
 
 def test_the_first_page_lists_every_lesson_in_order():

@@ -470,6 +470,40 @@ def test_a_recorded_gradient_can_be_part_of_a_loss() -> None:
     assert x.grad == 2 * 27.0 * 18.0
 
 
+def test_create_graph_refuses_a_zero_that_has_changed_its_sign() -> None:
+    a = Value(0.0)
+    y = a * a
+    a.data = -0.0
+    with pytest.raises(RuntimeError, match="overwritten"):
+        grad(y, [a], create_graph=True)
+
+
+def test_create_graph_records_also_inside_no_grad() -> None:
+    a = Value(3.0)
+    y = a * a * a
+    with autograd.no_grad():
+        (slope,) = grad(y, [a], create_graph=True)
+    assert slope.data == 27.0
+    assert grad(slope, [a])[0].data == 18.0
+
+
+def test_the_gradient_of_the_root_by_itself_is_one() -> None:
+    a = Value(3.0)
+    y = a * a
+    assert gradients(y) == {y: 1.0, a: 6.0}
+
+
+def test_a_later_pass_visits_what_an_earlier_one_left_gradients_on() -> None:
+    a, b = Value(2.0), Value(3.0)
+    inner = b * 5.0
+    for product in (lambda: inner * a, lambda: a * inner):  # looked at as what is below a second operand
+        total = a + product()
+        for pass_ in range(1, 4):
+            a.grad = b.grad = 0.0
+            total.backward(float(pass_))
+            assert (a.grad, b.grad) == (pass_ * 16.0, pass_ * 10.0)
+
+
 def test_create_graph_refuses_overwritten_numbers() -> None:
     a, b = Value(2.0), Value(3.0)
     c = a * b

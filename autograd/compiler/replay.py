@@ -16,7 +16,7 @@ from ..value import Value, enable_grad, tell, watching, witnesses
 from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
-from .plan import Plan, Traced
+from .plan import Plan, Traced, completed
 from .portable import FORMAT, by_identity, check_portable
 from .progress import Progress
 from .python_backend import Numbers, Outcome, Runner
@@ -181,7 +181,7 @@ class Replay(ABC):
 
     def completed(self, found: Traced) -> Plan:
         """Such a tape as instructions for what is wanted."""
-        raise NotImplementedError
+        return completed(found, None)
 
     def numbers(self, plan: Plan, call: Call) -> Numbers:
         """What the plan reads, now."""

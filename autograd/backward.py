@@ -8,7 +8,7 @@ a graph in turn, or takes its numbers from ``contributions``.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import get_ident
 from typing import Any, Literal, NamedTuple, overload
@@ -30,24 +30,42 @@ def topological_order(root: Value) -> list[Value]:
     """
     if not isinstance(root, Value):
         raise TypeError(f"topological_order() takes the Value to end in, not {type(root).__name__} {root!r}")
+    return in_order([root], operands_of)
+
+
+def in_order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Value]]) -> list[Value]:
+    """What the roots are made from, operands before results, by what each is said to be made from."""
     order: list[Value] = []
-    seen = {root}
-    stack = [(root, _operands_of(root))]
+    seen: set[Value] = set()
+    # A Value goes back on the stack below its operands, under a None that says these are done.
+    stack: list[Value | None] = [*reversed(roots)]
+    push, pop = stack.append, stack.pop
     while stack:
-        node, operands = stack[-1]
-        for operand in operands:
-            if operand not in seen:
-                seen.add(operand)
-                stack.append((operand, _operands_of(operand)))
-                break
-        else:
-            order.append(node)
-            stack.pop()
+        node = pop()
+        if node is None:
+            order.append(pop())  # type: ignore[arg-type]
+        elif node not in seen:
+            seen.add(node)
+            operands = operands_of(node)
+            if operands:
+                push(node)
+                push(None)
+                stack += operands[::-1]
+            else:
+                order.append(node)
     return order
 
 
-def _operands_of(node: Value) -> Iterator[Value]:
-    return (operand for operand in node.operands if isinstance(operand, Value))
+def operands_of(node: Value) -> Sequence[Value]:
+    """The operands that are Values, from the slots themselves."""
+    a, b = node._a, node._b
+    if b is MANY:
+        single = node._pa[1]
+        operands = [x for group in node._pb for x in group]
+        return operands if single is None else [*operands, single]
+    if b is None:
+        return () if a is None else (a,)
+    return (b,) if a is None else (a, b)
 
 
 # The engine ---------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
-"""The backward pass as instructions: each rule of the table is read on handles of the tape."""
+"""The backward pass as instructions: each rule of the table is entered where an instruction has it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ..primitives import PRIMITIVES
-from .tape import SOURCES, WITHOUT_SLOPE, Handle, Meaning, Tape, groups_of
+from .pattern import slope_of
+from .tape import SOURCES, WITHOUT_SLOPE, Tape, groups_of
 
 
 def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
@@ -17,73 +17,78 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
     >>> (slope,) = gradient(tape, (x * x * x).place, [x.place])
     >>> (bend,) = gradient(tape, slope, [x.place])  # what was emitted can be differentiated again
     """
-    m = Meaning(tape, expand=False)
-    code = tape.code
-    depends = bytearray(len(code))
-    for i in inputs:
-        depends[i] = 1
-    for i in range(output + 1):
-        operation, operands = code[i]
-        if not depends[i] and operation not in SOURCES and operation not in WITHOUT_SLOPE:
-            depends[i] = any(depends[o] for o in operands)
-    totals: dict[int, list[Any]] = {output: [1.0]}
+    code, in_lane = tape.code, tape.in_lane
+    depends = _dependents(tape, output, inputs)
+    totals: dict[int, list[int]] = {output: [tape.source("const", 1.0)]}
     wanted = set(inputs)
     for i in range(output, -1, -1):
-        if not depends[i] or i not in totals or code[i][0] in SOURCES or i in wanted:
+        if i not in totals or not depends[i] or code[i][0] in SOURCES or i in wanted:
             continue
-        g = _total(m, tape, totals.pop(i))
-        for operand, cotangent in _cotangents(m, tape, i, g, depends):
-            if tape.in_lane[i] and not tape.in_lane[operand]:
+        g = _total(tape, totals.pop(i))
+        for operand, cotangent in _cotangents(tape, i, g, depends):
+            if in_lane[i] and not in_lane[operand]:
                 cotangent = _over_lanes(tape, cotangent)
-            totals.setdefault(operand, []).append(cotangent)
-    return [_total(m, tape, totals.get(i, [0.0])).place for i in inputs]
+            if operand in totals:
+                totals[operand].append(cotangent)
+            else:
+                totals[operand] = [cotangent]
+    return [_total(tape, totals[i]) if i in totals else tape.source("const", 0.0) for i in inputs]
 
 
-def _total(m: Meaning, tape: Tape, cotangents: list[Any]) -> Handle:
-    handles = [
-        c if isinstance(c, Handle) else tape.handle(tape.source("const", float(c))) for c in cotangents
-    ]
-    if len(handles) == 1:
-        return handles[0]
-    if len(handles) == 2:
-        return handles[0] + handles[1]
-    return m.apply("sum", handles)
+def _dependents(tape: Tape, output: int, inputs: Sequence[int]) -> bytearray:
+    """Which instructions up to the output have a slope by one of the inputs."""
+    depends = bytearray(len(tape.code))
+    for i in inputs:
+        depends[i] = 1
+    for i, (operation, operands) in enumerate(tape.code[: output + 1]):
+        if operation not in SOURCES and operation not in WITHOUT_SLOPE:
+            for o in operands:
+                if depends[o]:
+                    depends[i] = 1
+                    break
+    return depends
 
 
-def _over_lanes(tape: Tape, cotangent: Any) -> Any:
+def _total(tape: Tape, cotangents: list[int]) -> int:
+    if len(cotangents) == 1:
+        return cotangents[0]
+    return tape.apply("add" if len(cotangents) == 2 else "sum", tuple(cotangents))
+
+
+def _over_lanes(tape: Tape, cotangent: int) -> int:
     """What all lanes pass back to an operand they share."""
-    if isinstance(cotangent, Handle) and tape.in_lane[cotangent.place]:
-        return tape.handle(tape.emit("lanesum", (cotangent.place,)))
-    return cotangent * float(tape.lanes)
+    if tape.in_lane[cotangent]:
+        return tape.emit("lanesum", (cotangent,))
+    return tape.apply("mul", (cotangent, tape.source("const", float(tape.lanes))))
 
 
-def _cotangents(m: Meaning, tape: Tape, i: int, g: Handle, depends: bytearray) -> list[tuple[int, Any]]:
+def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, int]]:
     """What instruction i passes back to each of its operands that depends on an input."""
     operation, operands = tape.code[i]
     if operation == "where":  # what is selected is passed back, conditions have no slope
-        condition = tape.handle(operands[0])
-        found = []
-        if depends[operands[1]]:
-            found.append((operands[1], m.where(condition, g, 0.0)))
-        if depends[operands[2]]:
-            found.append((operands[2], m.where(condition, 0.0, g)))
-        return found
-    if operation == "lanesum":
-        return [(operands[0], g)]
-    entry = PRIMITIVES[operation]
-    out = tape.handle(i)
-    handles = [tape.handle(o) for o in operands]
-    if not entry.nary:
-        return [
-            (o, rule(m, g, out, *handles)) for o, rule in zip(operands, entry.vjps, strict=True) if depends[o]
-        ]
-    found = []
-    grouped = groups_of(entry, handles)
-    for rule, group in zip(entry.vjps, grouped, strict=True):
-        if isinstance(group, list):
-            for lane, operand in enumerate(group):
-                if depends[operand.place]:
-                    found.append((operand.place, rule(m, g, out, *entry.at_lane(grouped, lane))))
-        elif depends[group.place]:
-            found.append((group.place, rule(m, g, out, *grouped)))
-    return found
+        condition, a, b = operands
+        nothing = tape.source("const", 0.0)
+        if depends[a]:
+            yield a, tape.apply("where", (condition, g, nothing))
+        if depends[b]:
+            yield b, tape.apply("where", (condition, nothing, g))
+    elif operation == "lanesum":
+        yield operands[0], g
+    else:
+        entry = PRIMITIVES[operation]
+        if not entry.nary:
+            for k, o in enumerate(operands):
+                if depends[o]:
+                    yield o, slope_of(entry, k, len(operands)).enter(tape, (g, i, *operands))[0]
+            return
+        groups = groups_of(entry, operands)
+        for k, group in enumerate(groups):
+            if isinstance(group, list):
+                for lane, o in enumerate(group):
+                    if depends[o]:
+                        seen = entry.at_lane(groups, lane)
+                        if entry.numbered:  # by the lane's own number, a constant
+                            seen[-1] = tape.source("const", seen[-1])
+                        yield o, slope_of(entry, k, len(seen)).enter(tape, (g, i, *seen))[0]
+            elif depends[group]:
+                yield group, slope_of(entry, k, len(operands), whole=True).enter(tape, (g, i, *operands))[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from .fuse import Fused, fuse, operands_of
+from .fuse import Fused, fuse
 from .listing import KEPT, Listing, Stage, name_of
 from .plan import Plan
 from .replay import Program
@@ -80,7 +80,7 @@ def picture(program: Program, limit: int | None) -> Picture:
         kind = "leaf" if code[i][0] in SOURCES else "output" if i in results else "operation"
         text = listing.text(i) if kind == "leaf" else f"= {listing.text(i)}"
         cards.append(Summary(f"i{i}", kind, listing.name(i), text, "", None))
-        for o in dict.fromkeys(operands_of(plan.tape, fused.sops, i)):
+        for o in dict.fromkeys(fused.reads[i]):
             if o in shown and code[o][0] != "const":
                 edges.append(Edge(f"i{o}", f"i{i}", "", None, 0.8, False))
     notes = [f"a program of {len([i for i in fused.order if code[i][0] != 'const']):,} instructions"]
@@ -99,5 +99,5 @@ def _nearest(plan: Plan, fused: Fused, limit: int | None) -> set[int]:
             i = queue.popleft()
             if i not in found:
                 found[i] = None
-                queue.extend(operands_of(plan.tape, fused.sops, i))
+                queue.extend(fused.reads[i])
     return {*found}

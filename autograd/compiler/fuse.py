@@ -7,6 +7,7 @@ the way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .plan import Plan
@@ -33,6 +34,8 @@ class Fused:
 
     order: list[int]
     sops: dict[int, Sop]
+    #: What each instruction reads, by its place.
+    reads: list[Sequence[int]]
 
 
 def fuse(plan: Plan) -> Fused:
@@ -49,10 +52,22 @@ def fuse(plan: Plan) -> Fused:
     sops: dict[int, Sop] = {}
     absorbed = bytearray(len(code))
     for i in range(len(code) - 1, -1, -1):
-        if code[i][0] in _LINEAR and not absorbed[i]:
-            sops[i] = _sum_of_products(tape, i, uses, absorbed)
-    order = _reachable(plan, sops)
-    return Fused(order, sops)
+        operation, operands = code[i]
+        if operation in _LINEAR and not absorbed[i]:
+            if operation == "mul":
+                sops[i] = Sop(-0.0, [(False, *operands)])
+            else:
+                sops[i] = _sum_of_products(tape, i, uses, absorbed)
+    reads: list[Sequence[int]] = [()] * len(code)
+    used = bytearray(len(code))
+    for place in plan.results():
+        used[place] = 1
+    for i in range(len(code) - 1, -1, -1):
+        if used[i]:
+            reads[i] = operands_of(tape, sops, i)
+            for o in reads[i]:
+                used[o] = 1
+    return Fused([i for i, there in enumerate(used) if there], sops, reads)
 
 
 def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -> Sop:
@@ -68,15 +83,15 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -
             return sop
         absorbed[top] = 1
     lane = in_lane[top]
-
-    def take(place: int, negative: bool, first: bool) -> None:
-        """Add ± an operand, or what it is the sum of if nothing else uses it."""
+    # ± an operand, or what it is the sum of if nothing else uses it
+    waiting = [(top, False)]
+    while waiting:
+        place, negative = waiting.pop()
         operation, operands = code[place]
-        if not first:
+        if place != top:
             if operation == "const" and not sop.reduces:
-                number = -operands[0] if negative else operands[0]
-                sop.bias = sop.bias + number
-                return
+                sop.bias += -operands[0] if negative else operands[0]
+                continue
             if (
                 uses[place] > 1
                 or operation not in _LINEAR
@@ -84,26 +99,22 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -
                 or operation == "lanesum"
             ):
                 sop.terms.append((negative, place, -1))
-                return
+                continue
             absorbed[place] = 1
         if operation == "mul":
-            sop.terms.append((negative, operands[0], operands[1]))
+            sop.terms.append((negative, *operands))
         elif operation == "dot":
             half = len(operands) // 2
-            for a, b in zip(operands[:half], operands[half:-1]):
-                sop.terms.append((negative, a, b))
+            sop.terms += [(negative, a, b) for a, b in zip(operands[:half], operands[half:-1])]
             waiting.append((operands[-1], negative))
+        elif operation == "sub":
+            waiting += [(operands[1], not negative), (operands[0], negative)]
+        elif operation == "neg":
+            waiting.append((operands[0], not negative))
         else:
-            signs = [negative ^ (operation == "neg" or (operation == "sub" and k == 1)) for k in (0, 1)]
-            waiting.extend((o, signs[k > 0]) for k, o in reversed([*enumerate(operands)]))
+            waiting += [(o, negative) for o in reversed(operands)]
             if operation == "sum":
-                sop.bias = sop.bias + (-0.0 if negative else 0.0)
-
-    waiting: list[tuple[int, bool]] = []
-    take(top, False, True)
-    while waiting:
-        place, negative = waiting.pop()
-        take(place, negative, False)
+                sop.bias += -0.0 if negative else 0.0
     return sop
 
 
@@ -113,22 +124,9 @@ def _purely_in_lanes(tape: Tape, place: int) -> bool:
     return operation == "mul" and any(tape.in_lane[o] for o in operands)
 
 
-def _reachable(plan: Plan, sops: dict[int, Sop]) -> list[int]:
-    code = plan.tape.code
-    used = bytearray(len(code))
-    for place in plan.results():
-        used[place] = 1
-    for i in range(len(code) - 1, -1, -1):
-        if not used[i]:
-            continue
-        for o in operands_of(plan.tape, sops, i):
-            used[o] = 1
-    return [i for i, there in enumerate(used) if there]
-
-
-def operands_of(tape: Tape, sops: dict[int, Sop], i: int) -> list[int]:
+def operands_of(tape: Tape, sops: dict[int, Sop], i: int) -> Sequence[int]:
     """What an instruction reads, after fusing."""
     if (sop := sops.get(i)) is not None:
         return [x for _, a, b in sop.terms for x in (a, b) if x >= 0]
     operation, operands = tape.code[i]
-    return [] if operation in SOURCES else list(operands)
+    return () if operation in SOURCES else operands

@@ -224,7 +224,7 @@ class Machine:
     # Instructions ---------------------------------------------------------------------------------
 
     def _lower(self) -> None:
-        tape, sops = self.plan.tape, self.fused.sops
+        tape = self.plan.tape
         lane_rows = self.plan.lanes.rows if self.plan.lanes else []
         inputs = [i for i in self.fused.order if tape.code[i][0] == "lane"]
         for i in inputs:
@@ -234,16 +234,7 @@ class Machine:
         for i, answer in self.plan.guards:
             if i in guards:
                 answers.setdefault(i, []).append(answer)
-        last: dict[int, int] = {}
-        for at, (_, members, _) in enumerate(self.units):
-            for i in members:
-                last.setdefault(i, at)
-                for o in operands_of(tape, sops, i):
-                    last[o] = at
-        dying: dict[int, list[int]] = {}
-        for i, at in last.items():
-            if self.in_lane[i] and tape.code[i][0] != "lane":
-                dying.setdefault(at, []).append(i)
+        dying = self._dying() if tape.lanes else {}
         section = SETTLED
         self.sections = [0]
         self.loads = inputs if self.block < self.lanes else []
@@ -263,6 +254,20 @@ class Machine:
         while section < AFTER:
             self._begin(section := section + 1)
         self.sections.append(len(self.code))
+
+    def _dying(self) -> dict[int, list[int]]:
+        """By the unit the rows that nothing after it reads."""
+        last: dict[int, int] = {}
+        for at, (_, members, _) in enumerate(self.units):
+            for i in members:
+                last.setdefault(i, at)
+                for o in self.fused.reads[i]:
+                    last[o] = at
+        found: dict[int, list[int]] = {}
+        for i, at in last.items():
+            if self.in_lane[i] and self.plan.tape.code[i][0] != "lane":
+                found.setdefault(at, []).append(i)
+        return found
 
     def _begin(self, section: int) -> None:
         self.sections.append(len(self.code))

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 from ..value import Value
 from .batch import Lanes, into_lanes
 from .derive import gradient
+from .expand import rewritten
 from .listing import Stage, stage
-from .tape import Handle, Tape, needed, rewritten
+from .pattern import Pattern
+from .tape import Handle, Meaning, Tape, needed
 from .trace import Held, Input, Recording
 
 
@@ -91,17 +93,11 @@ class Plan:
 def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
     """The graph as a tape, one instruction a node and one for each time a constant is used."""
     tape = Tape()
-    code, in_lane = tape.code, tape.in_lane
-
-    def constant(x: float) -> int:
-        code.append(("const", (x,)))
-        in_lane.append(False)
-        return len(code) - 1
-
+    append = tape.append
     places: dict[Value, int] = {}
 
     def place_of(x: Value | float) -> int:
-        return places[x] if isinstance(x, Value) else constant(x)
+        return places[x] if isinstance(x, Value) else append("const", (x,))
 
     derived: dict[tuple[Value, tuple[Value, ...]], list[int]] = {}
 
@@ -125,25 +121,19 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
         if node in recording.slopes:
             places[node] = slope(*recording.slopes[node])
         elif op is not None:
-            operands = tuple([place_of(x) for x in node.operands])
-            code.append((op.name, operands))
-            in_lane.append(False)
-            places[node] = len(code) - 1
+            places[node] = append(op.name, tuple([place_of(x) for x in node.operands]))
         elif node in leaves:
             places[node] = tape.source("leaf", leaves[node])
         elif isinstance(node, Held):
-            code.append((node.operation, tuple([places[x] for x in node.sources])))
-            in_lane.append(False)
-            places[node] = len(code) - 1
+            places[node] = append(node.operation, tuple([places[x] for x in node.sources]))
         elif isinstance(node, Input):
             places[node] = tape.source("input", node.position)
         else:
-            places[node] = constant(node._datum)
+            places[node] = append("const", (node._datum,))
     guards = []
     for guard in recording.guards:
-        code.append((guard.operation, (place_of(guard.a), place_of(guard.b))))
-        in_lane.append(False)
-        guards.append((len(code) - 1, guard.answer))
+        place = append(guard.operation, (place_of(guard.a), place_of(guard.b)))
+        guards.append((place, guard.answer))
     return tape, places[recording.output], guards
 
 
@@ -226,21 +216,35 @@ def simplified(result: Plan) -> Plan:
     return result
 
 
+def _rule_of(update: Update) -> Pattern:
+    """The optimiser's rule, of a parameter, its gradient, its numbers of state and the learning rate.
+
+    TypeError if it has a condition on one of these, or a function of floats alone.
+    """
+
+    def rule(m: Meaning, parameter: Handle, slope: Handle, *others: Handle) -> Sequence[Any]:
+        state = others[: update.width]
+        settings = {"lr": others[-1]} if update.lr else {}
+        made: Sequence[Any] = update.rule(parameter, slope, *state, **settings, **update.fixed)
+        return made
+
+    return Pattern(rule, 2 + update.width + update.lr)
+
+
 def steady(update: Update) -> tuple[int, ...]:
     """The numbers of state that depend on nothing of their parameter: once alike, they stay so."""
-    tape = Tape()
-    handle, source = tape.handle, tape.source
-    settings = {"lr": handle(source("setting", 0))} if update.lr else {}
-    states = [handle(source("state", j)) for j in range(update.width)]
     try:
-        moved, *after = update.rule(
-            handle(source("leaf", 0)), handle(source("input", 0)), *states, **settings, **update.fixed
-        )
+        rule = _rule_of(update)
     except TypeError:  # the plan says so
         return ()
+    tape = Tape()
+    given = [tape.source("leaf", 0), tape.source("input", 0)]
+    given += [tape.source("state", j) for j in range(update.width)]
+    given += [tape.source("setting", 0)] if update.lr else []
+    moved, *after = rule.enter(tape, given)
 
-    def reads(x: Any) -> set[tuple[str, Any]]:
-        made = (tape.code[i] for i in needed(tape, [_placed(tape, x)]))
+    def reads(place: int) -> set[tuple[str, Any]]:
+        made = (tape.code[i] for i in needed(tape, [place]))
         return {(kind, which[0]) for kind, which in made if kind in ("leaf", "input", "state")}
 
     if not any(kind == "state" for kind, _ in reads(moved)):
@@ -252,18 +256,17 @@ def steady(update: Update) -> tuple[int, ...]:
 
 
 def _emit_update(result: Plan, update: Update) -> None:
-    """The optimiser's own rule, run on handles for each parameter."""
+    """The optimiser's own rule for each parameter."""
     tape = result.tape
-    settings = {"lr": tape.handle(tape.source("setting", 0))} if update.lr else {}
+    rule = _rule_of(update)
+    settings = [tape.source("setting", 0)] if update.lr else []
     states: dict[int, int] = {}
-    for i in range(len(update.parameters)):
+    for i, slope in enumerate(result.gradients[: len(update.parameters)]):
         places = [update.place_of_state(i, j) for j in range(update.width)]
-        before = [tape.handle(tape.source("state", k)) for k in places]
-        parameter = tape.handle(tape.source("leaf", i))
-        slope = tape.handle(result.gradients[i])
-        moved, *after = update.rule(parameter, slope, *before, **settings, **update.fixed)
-        result.moved.append((i, _placed(tape, moved)))
-        states |= {k: _placed(tape, x) for k, x in zip(places, after)}
+        before = [tape.source("state", k) for k in places]
+        moved, *after = rule.enter(tape, [tape.source("leaf", i), slope, *before, *settings])
+        result.moved.append((i, moved))
+        states.update(zip(places, after))
     # A state that moves no parameter is kept as it was, as by the optimisers that then skip it.
     reached = {tape.code[i] for i in needed(tape, [place for _, place in result.moved])}
     result.shared = update.shared
@@ -271,7 +274,3 @@ def _emit_update(result: Plan, update: Update) -> None:
         result.kept = [
             (k, place) for k, place in sorted(states.items()) if tape.code[place] != ("state", (k,))
         ]
-
-
-def _placed(tape: Tape, x: Any) -> int:
-    return x.place if isinstance(x, Handle) else tape.source("const", float(x))

@@ -16,6 +16,7 @@ from ..value import Value, enable_grad, tell, watching, witnesses
 from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
+from .collector import uncollected
 from .plan import Plan, Traced, completed
 from .portable import FORMAT, by_identity, check_portable
 from .progress import Progress
@@ -300,7 +301,7 @@ class Replay(ABC):
             return self._as_it_is(call)
         try:
             cause = self._cause(call)
-            with Progress(self.name) as progress:
+            with Progress(self.name) as progress, uncollected():
                 variants.append(self._make(call, progress))
             self.made.append((variants[-1], cause))
             if len(self.made) > 1:

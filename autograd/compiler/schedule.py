@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fuse import Fused, operands_of
+from .fuse import Fused
 from .plan import Plan
 from .tape import SOURCES
 
@@ -19,32 +19,42 @@ class Schedule:
     """
 
     def __init__(self, plan: Plan, fused: Fused) -> None:
-        self.section: dict[int, int] = {}
-        self.level: dict[int, int] = {}
+        code, lanes, in_lane, reads = plan.tape.code, plan.tape.lanes, plan.tape.in_lane, fused.reads
+        self.section = section = [SETTLED] * len(code)
+        self.level = level = [0] * len(code)
         #: Whether lanes can be done block by block: none of them waits for a sum over all.
         self.parted = True
-        tape = plan.tape
-        operands = {i: operands_of(tape, fused.sops, i) for i in fused.order}
+        deepest = 0
         for i in fused.order:
-            operation, _ = tape.code[i]
+            operation, _ = code[i]
             if operation in SOURCES:
-                self.level[i] = 0
-                self.section[i] = SETTLED if operation in ("const", "input") else BEFORE
+                if operation != "const" and operation != "input":
+                    section[i] = BEFORE
                 continue
-            self.level[i] = 1 + max((self.level[o] for o in operands[i]), default=0)
-            if tape.in_lane[i] or any(tape.in_lane[o] for o in operands[i]):
-                self.section[i] = BLOCKS
-                late = (self.section[o] > BEFORE and not tape.in_lane[o] for o in operands[i])
-                self.parted &= not any(late)
+            height, after = 0, SETTLED
+            for o in reads[i]:
+                if level[o] > height:
+                    height = level[o]
+                if section[o] > after:
+                    after = section[o]
+            level[i] = height + 1
+            if height >= deepest:
+                deepest = height + 1
+            if lanes and (in_lane[i] or True in [in_lane[o] for o in reads[i]]):
+                section[i] = BLOCKS
+                if True in [section[o] > BEFORE and not in_lane[o] for o in reads[i]]:
+                    self.parted = False
             else:
-                after = max((self.section[o] for o in operands[i]), default=SETTLED)
-                self.section[i] = AFTER if after == BLOCKS else after
+                section[i] = AFTER if after == BLOCKS else after
         if not self.parted:
-            self.section = {i: min(s, BEFORE) for i, s in self.section.items()}
-        latest = dict.fromkeys(fused.order, max(self.level.values(), default=0))
+            self.section = section = [min(s, BEFORE) for s in section]
+        latest = [deepest] * len(code)
         for i in reversed(fused.order):
-            reduces = any(tape.in_lane[o] for o in operands[i])
-            if operands[i] and not tape.in_lane[i] and not reduces and self.section[i] != SETTLED:
-                self.level[i] = latest[i]
-            for o in operands[i]:
-                latest[o] = min(latest[o], self.level[i] - 1)
+            operands = reads[i]
+            reduces = lanes and True in [in_lane[o] for o in operands]
+            if operands and not in_lane[i] and not reduces and section[i] != SETTLED:
+                level[i] = latest[i]
+            before = level[i] - 1
+            for o in operands:
+                if before < latest[o]:
+                    latest[o] = before

@@ -114,13 +114,12 @@ class General:
         """The tape for such a batch."""
         then = self.traced
         tape = Tape(batch.size)
-        tape.in_lane = [*then.tape.in_lane]
         for i, (operation, operands) in enumerate(then.tape.code):
             if i in self.constants:
                 operands = (self.constants[i](batch.size),)
             elif i in self.inputs:
                 operands = (batch.position(*self.inputs[i]),)
-            tape.code.append((operation, operands))
+            tape.append(operation, operands, then.tape.in_lane[i])
             if operation in SOURCES:
                 which = pack("<d", operands[0]) if operation == "const" else operands[0]
                 tape.known.setdefault((operation, which), i)

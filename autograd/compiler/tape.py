@@ -19,6 +19,8 @@ from ..primitives import PRIMITIVES, Primitive
 #: its states, or the row of a lane. The second item of such an instruction is no operand.
 SOURCES = {"const", "leaf", "input", "setting", "state", "lane"}
 CONDITIONS = {"lt", "le", "eq"}
+#: What may be simpler than it looks without a constant among its operands.
+_LOOKED_INTO = {"where", "neg"}
 #: What has no rule, for no gradient flows back through it.
 WITHOUT_SLOPE = CONDITIONS | {"largest"}
 #: What an instruction can do once primitives are expanded.
@@ -29,6 +31,8 @@ INFIX: dict[str, Callable[[Any, Any], Any]] = {
     "div": lambda a, b: a / b,
     "pow": lambda a, b: a**b,
 }
+#: What is an instruction still once primitives are written out in others.
+SIMPLE = {*INFIX, *KERNELS, *CONDITIONS, "neg", "where", "lanesum"} - {"take"}
 
 
 class Tape:
@@ -52,6 +56,8 @@ class Tape:
         self.code: list[tuple[str, tuple[Any, ...]]] = []
         self.in_lane: list[bool] = []
         self.known: dict[Any, int] = {}
+        #: The places of the constants.
+        self.constants: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"known": {}}  # a tape that is finished is not added to
@@ -60,9 +66,7 @@ class Tape:
         key = (kind, struct.pack("<d", which) if kind == "const" else which)
         place = self.known.get(key)
         if place is None:
-            place = self.known[key] = len(self.code)
-            self.code.append((kind, (which,)))
-            self.in_lane.append(kind == "lane")
+            place = self.known[key] = self.append(kind, (which,), kind == "lane")
         return place
 
     def emit(self, operation: str, operands: tuple[int, ...]) -> int:
@@ -73,26 +77,33 @@ class Tape:
             place = self.known[key] = len(self.code)
             self.code.append(key)
             in_lane = self.in_lane
-            in_lane.append(operation != "lanesum" and any(in_lane[i] for i in operands))
+            in_lane.append(
+                self.lanes > 0 and operation != "lanesum" and True in [in_lane[i] for i in operands]
+            )
         return place
 
-    def append(self, operation: str, operands: tuple[int, ...], in_lane: bool) -> int:
+    def append(self, operation: str, operands: tuple[Any, ...], in_lane: bool = False) -> int:
         """An instruction of its own, even if there is an equal one."""
+        if operation == "const":
+            self.constants.add(len(self.code))
         self.code.append((operation, operands))
         self.in_lane.append(in_lane)
         return len(self.code) - 1
 
-    def apply(self, operation: str, operands: Sequence[int]) -> int:
+    def apply(self, operation: str, operands: tuple[int, ...]) -> int:
         """As :meth:`emit`, with constants folded and what changes nothing left out."""
-        simpler = self._simpler(operation, operands)
-        return self.emit(operation, tuple(operands)) if simpler is None else simpler
+        if not operands or operation in _LOOKED_INTO or not self.constants.isdisjoint(operands):
+            simpler = self._simpler(operation, operands)
+            if simpler is not None:
+                return simpler
+        return self.emit(operation, operands)
 
     def constant(self, place: int) -> float | None:
         """The number, if the instruction is a constant."""
         operation, operands = self.code[place]
         return operands[0] if operation == "const" else None
 
-    def _simpler(self, operation: str, operands: Sequence[int]) -> int | None:
+    def _simpler(self, operation: str, operands: tuple[int, ...]) -> int | None:
         code = self.code
         if operation == "where":
             condition, a, b = operands
@@ -108,7 +119,7 @@ class Tape:
             return self.source("const", evaluate(operation, constants))
         if operation == "mul":
             a, b = constants
-            return int(operands[1]) if a == 1.0 else operands[0] if b == 1.0 else None
+            return operands[1] if a == 1.0 else operands[0] if b == 1.0 else None
         if operation in ("add", "sub") and constants[1] == 0.0:
             # x − 0 and x + −0 are x to the sign of a zero; x + 0 and x − −0 are not.
             negative = math.copysign(1.0, constants[1]) < 0.0
@@ -193,11 +204,11 @@ class Handle:
 
     def _with(self, operation: str, other: Any) -> Handle:
         tape = self.tape
-        return Handle(tape, tape.apply(operation, (self.place, _place(tape, other))))
+        return Handle(tape, tape.apply(operation, (self.place, placed(tape, other))))
 
     def _from(self, operation: str, other: Any) -> Handle:
         tape = self.tape
-        return Handle(tape, tape.apply(operation, (_place(tape, other), self.place)))
+        return Handle(tape, tape.apply(operation, (placed(tape, other), self.place)))
 
     def __add__(self, other: Any) -> Handle:
         return self._with("add", other)
@@ -236,7 +247,8 @@ class Handle:
         return Handle(self.tape, self.tape.apply("abs", (self.place,)))
 
 
-def _place(tape: Tape, x: Any) -> int:
+def placed(tape: Tape, x: Any) -> int:
+    """The place of a handle, or of a number as a constant."""
     return x.place if isinstance(x, Handle) else tape.source("const", float(x))
 
 
@@ -257,25 +269,23 @@ class Meaning:
     def apply(self, name: str, *operands: Any) -> Handle:
         """A function of the rule language; a group is a list."""
         tape = self.tape
-        if name == "take" and self.expand:
-            return self._take(*operands)
-        if name in PRIMITIVES and self.expand and name not in KERNELS and name not in INFIX and name != "neg":
-            result = PRIMITIVES[name].value(self, *operands)
-            return result if isinstance(result, Handle) else tape.handle(_place(tape, result))
+        if self.expand and name not in SIMPLE:
+            made = self._take(*operands) if name == "take" else PRIMITIVES[name].value(self, *operands)
+            return tape.handle(placed(tape, made))
         places: list[int] = []
         for x in operands:
             if isinstance(x, list):
-                places += [_place(tape, y) for y in x]
+                places += [placed(tape, y) for y in x]
             else:
-                places.append(_place(tape, x))
-        return Handle(tape, tape.apply(name, places))
+                places.append(placed(tape, x))
+        return Handle(tape, tape.apply(name, tuple(places)))
 
-    def _take(self, values: Sequence[Any], index: Any) -> Handle:
+    def _take(self, values: Sequence[Any], index: Any) -> Any:
         """Selected one after another; of a take by the same index the comparisons are shared."""
         taken: Any = math.nan
         for k in reversed(range(len(values))):
             taken = self.where(self.eq(index, float(k)), values[k], taken)
-        return taken if isinstance(taken, Handle) else self.tape.handle(_place(self.tape, taken))
+        return taken
 
     def __getattr__(self, name: str) -> Callable[..., Handle]:
         if name not in PRIMITIVES and name not in KERNELS and name not in {*CONDITIONS, "where"}:
@@ -286,31 +296,6 @@ class Meaning:
 
         setattr(self, name, function)
         return function
-
-
-def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, dict[int, int]]:
-    """A new tape with what ``keep`` needs of the old one, and where each instruction went.
-
-    Primitives made of others are written out in them, equal instructions are entered once, and what is
-    the same in all lanes leaves them. All this is done after the backward pass was emitted: nodes merged
-    before it would add up their gradients in another order, which may make inf of a nan.
-    """
-    new = Tape(old.lanes)
-    m = Meaning(new, expand=True)
-    moved: dict[int, int] = {}
-    for i in needed(old, keep):
-        operation, operands = old.code[i]
-        if operation in SOURCES:
-            moved[i] = new.source(operation, operands[0])
-        elif operation in PRIMITIVES:
-            handles = [new.handle(moved[o]) for o in operands]
-            entry = PRIMITIVES[operation]
-            moved[i] = m.apply(operation, *(groups_of(entry, handles) if entry.nary else handles)).place
-        elif operation == "lanesum" and not new.in_lane[moved[operands[0]]]:
-            moved[i] = new.apply("mul", [moved[operands[0]], new.source("const", float(new.lanes))])
-        else:
-            moved[i] = new.apply(operation, [moved[o] for o in operands])
-    return new, moved
 
 
 def needed(tape: Tape, keep: Sequence[int]) -> list[int]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import get_ident
 from typing import Any, NoReturn, SupportsFloat
 
-from ..backward import topological_order
+from ..backward import in_order, operands_of, topological_order
 from ..primitives import ADD, MUL, NEG, SUB
 from ..value import Value, number, short, tell, witnesses
 from .arguments import rebuild
@@ -206,7 +206,9 @@ class Recording:
         self.indices = witness.indices
         self.slopes = witness.slopes
         compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
-        self.nodes = _in_order([*witness.holds, output, *compared], self.slopes)
+        roots = [*witness.holds, output, *compared]
+        plain = not (self.slopes or witness.holds)
+        self.nodes = in_order(roots, operands_of if plain else _made_from(self.slopes))
         self.place = {node: i for i, node in enumerate(self.nodes)}
 
     @property
@@ -215,34 +217,16 @@ class Recording:
         return topological_order(self.output)
 
 
-def _in_order(roots: Sequence[Value], slopes: Slopes) -> list[Value]:
-    """What the roots are made from, operands before results: as topological_order(), for a recording."""
-    order: dict[Value, None] = {}
-    for root in roots:
-        if root in order:
-            continue
-        seen = {root}
-        stack = [(root, _made_from(root, slopes))]
-        while stack:
-            node, operands = stack[-1]
-            for operand in operands:
-                if operand not in seen and operand not in order:
-                    seen.add(operand)
-                    stack.append((operand, _made_from(operand, slopes)))
-                    break
-            else:
-                order[node] = None
-                stack.pop()
-    return [*order]
+def _made_from(slopes: Slopes) -> Callable[[Value], Sequence[Value]]:
+    """The operands of a Value, what a number was worked out from, or what a derivative is of and by."""
 
+    def made_from(node: Value) -> Sequence[Value]:
+        if node in slopes:
+            output, inputs, _ = slopes[node]
+            return (output, *inputs)
+        return node.sources if isinstance(node, Held) else operands_of(node)
 
-def _made_from(node: Value, slopes: Slopes) -> Iterator[Value]:
-    if node in slopes:
-        output, inputs, _ = slopes[node]
-        return iter((output, *inputs))
-    if isinstance(node, Held):
-        return iter(node.sources)
-    return (operand for operand in node.operands if isinstance(operand, Value))
+    return made_from
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:

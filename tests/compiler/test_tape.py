@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from autograd.compiler.tape import Handle, Meaning, Tape, evaluate, needed, rewritten
+from autograd.compiler.expand import rewritten
+from autograd.compiler.tape import Handle, Meaning, Tape, evaluate, needed
 
 from ..table import bits
 
@@ -79,7 +80,7 @@ def test_an_instruction_is_folded_as_the_table_says(
 ) -> None:
     assert bits(evaluate(operation, numbers)) == bits(expected)
     tape = Tape()
-    place = tape.apply(operation, [tape.source("const", x) for x in numbers])
+    place = tape.apply(operation, tuple([tape.source("const", x) for x in numbers]))
     found = tape.constant(place)
     assert found is not None
     assert bits(found) == bits(expected)
@@ -94,7 +95,7 @@ def test_equal_instructions_are_entered_once_unless_appended() -> None:
     assert tape.emit("mul", (x, x)) == once
     again = tape.append("mul", (x, x), in_lane=True)
     assert again == len(tape.code) - 1 != once
-    total = tape.apply("lanesum", [again])
+    total = tape.apply("lanesum", (again,))
     assert [tape.in_lane[i] for i in (once, again, total)] == [True, True, False]
     assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = lanesum %{again}"]
     assert needed(tape, [total]) == [x, again, total]

@@ -63,10 +63,10 @@ def _signatures(code: list[tuple[str, Any]]) -> list[int]:
     known: dict[Any, int] = {}
     found: list[int] = []
     for operation, operands in code:
-        if operation in ("const", "input"):
-            key: Any = operation
-        elif operation in SOURCES:
-            key = operation, operands[0]
+        if operation in SOURCES:
+            key: Any = operation if operation in ("const", "input") else (operation, operands[0])
+        elif len(operands) == 2:
+            key = operation, found[operands[0]], found[operands[1]]
         else:
             key = operation, *[found[o] for o in operands]
         found.append(known.setdefault(key, len(known)))
@@ -174,7 +174,7 @@ def _isomorphism(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> d
 def _rebuild(tape: Tape, output: int, guards: Guards, like: _Likeness) -> tuple[Tape, int, Guards, Lanes]:
     place, maps, others = like.place, like.maps, like.others
     code = tape.code
-    new = Tape(len(maps))
+    new = Tape(len(maps), merges=False)
     lanes = Lanes(len(maps), [])
     flat: dict[int, int] = {}  # what is not in lanes, or is wanted outside of them as well
     laned: dict[int, int] = {}

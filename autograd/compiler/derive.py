@@ -58,7 +58,7 @@ def _total(tape: Tape, cotangents: list[int]) -> int:
 def _over_lanes(tape: Tape, cotangent: int) -> int:
     """What all lanes pass back to an operand they share."""
     if tape.in_lane[cotangent]:
-        return tape.emit("lanesum", (cotangent,))
+        return tape.apply("lanesum", (cotangent,))
     return tape.apply("mul", (cotangent, tape.source("const", float(tape.lanes))))
 
 
@@ -77,18 +77,20 @@ def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tupl
     else:
         entry = PRIMITIVES[operation]
         if not entry.nary:
+            seen = (g, i, *operands)
             for k, o in enumerate(operands):
                 if depends[o]:
-                    yield o, slope_of(entry, k, len(operands)).enter(tape, (g, i, *operands))[0]
+                    yield o, slope_of(entry, k, len(operands)).result(tape, seen)
             return
         groups = groups_of(entry, operands)
         for k, group in enumerate(groups):
             if isinstance(group, list):
+                rule = slope_of(entry, k, len(groups) + entry.numbered)
                 for lane, o in enumerate(group):
                     if depends[o]:
-                        seen = entry.at_lane(groups, lane)
+                        some = entry.at_lane(groups, lane)
                         if entry.numbered:  # by the lane's own number, a constant
-                            seen[-1] = tape.source("const", seen[-1])
-                        yield o, slope_of(entry, k, len(seen)).enter(tape, (g, i, *seen))[0]
+                            some[-1] = tape.source("const", some[-1])
+                        yield o, rule.result(tape, (g, i, *some))
             elif depends[group]:
-                yield group, slope_of(entry, k, len(operands), whole=True).enter(tape, (g, i, *operands))[0]
+                yield group, slope_of(entry, k, len(operands), whole=True).result(tape, (g, i, *operands))

@@ -9,7 +9,7 @@ from .pattern import value_of
 from .tape import SIMPLE, SOURCES, Tape, needed
 
 
-def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, dict[int, int]]:
+def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
     """A new tape with what ``keep`` needs of the old one, and where each instruction went.
 
     What is the same in all lanes leaves them as well. All this is done after the backward pass was
@@ -18,15 +18,18 @@ def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, dict[int, int]]:
     """
     new = Tape(old.lanes)
     code, apply = old.code, new.apply
-    moved: dict[int, int] = {}
+    moved = [-1] * len(code)
     for i in needed(old, keep):
         operation, operands = code[i]
         if operation in SOURCES:
             moved[i] = new.source(operation, operands[0])
             continue
-        places = tuple([moved[o] for o in operands])
+        if len(operands) == 2:
+            places: tuple[int, ...] = (moved[operands[0]], moved[operands[1]])
+        else:
+            places = tuple([moved[o] for o in operands])
         if operation not in SIMPLE:
-            (moved[i],) = value_of(PRIMITIVES[operation], len(places)).enter(new, places)
+            moved[i] = value_of(PRIMITIVES[operation], len(places)).result(new, places)
         elif operation == "lanesum" and not new.in_lane[places[0]]:
             moved[i] = apply("mul", (places[0], new.source("const", float(new.lanes))))
         else:

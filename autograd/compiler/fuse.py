@@ -19,7 +19,7 @@ Term = tuple[bool, int, int]
 _LINEAR = {"add", "sub", "neg", "mul", "sum", "dot", "lanesum"}
 
 
-@dataclass
+@dataclass(slots=True)
 class Sop:
     """bias ± a·b ± …; over lanes too if ``reduces``."""
 
@@ -47,30 +47,28 @@ def fuse(plan: Plan) -> Fused:
         if operation not in SOURCES:
             for o in operands:
                 uses[o] += 1
-    for place in plan.results():
-        uses[place] += 2
-    sops: dict[int, Sop] = {}
-    absorbed = bytearray(len(code))
-    for i in range(len(code) - 1, -1, -1):
-        operation, operands = code[i]
-        if operation in _LINEAR and not absorbed[i]:
-            if operation == "mul":
-                sops[i] = Sop(-0.0, [(False, *operands)])
-            else:
-                sops[i] = _sum_of_products(tape, i, uses, absorbed)
-    reads: list[Sequence[int]] = [()] * len(code)
     used = bytearray(len(code))
     for place in plan.results():
+        uses[place] += 2
         used[place] = 1
+    sops: dict[int, Sop] = {}
+    reads: list[Sequence[int]] = [()] * len(code)
     for i in range(len(code) - 1, -1, -1):
-        if used[i]:
-            reads[i] = operands_of(tape, sops, i)
+        if used[i]:  # what a sum has taken in is read by nobody
+            operation, operands = code[i]
+            if operation == "mul":
+                sops[i] = Sop(-0.0, [(False, *operands)])
+                reads[i] = operands
+            elif operation not in SOURCES:
+                if operation in _LINEAR:
+                    sops[i] = _sum_of_products(tape, i, uses)
+                reads[i] = operands_of(tape, sops, i)
             for o in reads[i]:
                 used[o] = 1
     return Fused([i for i, there in enumerate(used) if there], sops, reads)
 
 
-def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -> Sop:
+def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> Sop:
     code, in_lane = tape.code, tape.in_lane
     sop = Sop(-0.0)
     top = i
@@ -81,7 +79,6 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -
         if uses[top] > 1 or code[top][0] not in _LINEAR or not _purely_in_lanes(tape, top):
             sop.terms.append((False, top, -1))
             return sop
-        absorbed[top] = 1
     lane = in_lane[top]
     # ± an operand, or what it is the sum of if nothing else uses it
     waiting = [(top, False)]
@@ -100,7 +97,6 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int], absorbed: bytearray) -
             ):
                 sop.terms.append((negative, place, -1))
                 continue
-            absorbed[place] = 1
         if operation == "mul":
             sop.terms.append((negative, *operands))
         elif operation == "dot":
@@ -127,6 +123,9 @@ def _purely_in_lanes(tape: Tape, place: int) -> bool:
 def operands_of(tape: Tape, sops: dict[int, Sop], i: int) -> Sequence[int]:
     """What an instruction reads, after fusing."""
     if (sop := sops.get(i)) is not None:
+        if len(sop.terms) == 1:
+            ((_, a, b),) = sop.terms
+            return (a, b) if b >= 0 else (a,)
         return [x for _, a, b in sop.terms for x in (a, b) if x >= 0]
     operation, operands = tape.code[i]
     return () if operation in SOURCES else operands

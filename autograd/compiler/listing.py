@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..value import Value
@@ -53,8 +54,9 @@ def stage(
 
 def kinds(tape: Tape, since: int = 0) -> str:
     """How many instructions there are of the commonest kinds."""
-    found = Counter(operation for operation, _ in islice(tape.code, since, None) if operation not in SOURCES)
-    return ", ".join(f"{count:,} {operation}" for operation, count in found.most_common(5))
+    found = Counter(map(itemgetter(0), islice(tape.code, since, None)))
+    computed = [(count, operation) for operation, count in found.most_common() if operation not in SOURCES]
+    return ", ".join(f"{count:,} {operation}" for count, operation in computed[:5])
 
 
 class Listing:

@@ -79,21 +79,27 @@ class Machine:
     def _units(self) -> list[tuple[str, list[int], Any]]:
         """Like instructions of one level, in order: a kind, the members, and how they are alike."""
         tape, sops = self.plan.tape, self.fused.sops
-        groups: dict[Any, list[int]] = {}
+        levels: dict[tuple[int, int], list[int]] = {}
         for i in self.fused.order:
             if tape.code[i][0] not in SOURCES:
-                key = self.section[i], self.level[i], *self._kind(i, sops.get(i))
-                groups.setdefault(key, []).append(i)
+                levels.setdefault((self.section[i], self.level[i]), []).append(i)
         units: list[tuple[str, list[int], Any]] = []
-        for (_, _, kind, how), members in sorted(groups.items(), key=lambda group: group[0][:2]):
-            if kind == "columns" and len(members) < FEW:
-                units += [("alone", [i], None) for i in members]
-            elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
-                units += self._grids({i: self._vectors(sops[i]) for i in members})
-            elif kind == "grid":
-                units += self._grids({i: sops[i].terms[0][1:] for i in members})
-            else:
-                units.append((kind, members, how))
+        for _, level in sorted(levels.items()):
+            if len(level) < FEW and not tape.lanes:
+                units += [("alone", [i], None) for i in level]
+                continue
+            groups: dict[Any, list[int]] = {}
+            for i in level:
+                groups.setdefault(self._kind(i, sops.get(i)), []).append(i)
+            for (kind, how), members in groups.items():
+                if kind == "columns" and len(members) < FEW:
+                    units += [("alone", [i], None) for i in members]
+                elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
+                    units += self._grids({i: self._vectors(sops[i]) for i in members})
+                elif kind == "grid":
+                    units += self._grids({i: sops[i].terms[0][1:] for i in members})
+                else:
+                    units.append((kind, members, how))
         return units
 
     def _kind(self, i: int, sop: Sop | None) -> tuple[str, Any]:
@@ -148,9 +154,10 @@ class Machine:
         return self.words - 1
 
     def _constant(self, x: float) -> int:
-        if repr(x) not in self.constants:
-            self.constants[repr(x)] = self._new_word(), x
-        return self.constants[repr(x)][0]
+        key = repr(x)
+        if key not in self.constants:
+            self.constants[key] = self._new_word(), x
+        return self.constants[key][0]
 
     def _assign(self) -> None:
         """A word for each uniform number: side by side what is a result, then what is read together."""
@@ -163,10 +170,13 @@ class Machine:
             elif operation in SOURCES and operation != "lane":
                 word[i] = self.layout.word(operation, operands[0])
 
+        in_lane, reads = self.in_lane, self.fused.reads
+
         def place(every: Iterable[int]) -> None:
             for i in every:
-                if i not in word and not self.in_lane[i]:
-                    word[i] = self._new_word()
+                if i not in word and not in_lane[i]:
+                    word[i] = self.words
+                    self.words += 1
 
         place(plan.gradients)
         place(i for _, i in plan.moved)
@@ -179,6 +189,8 @@ class Machine:
             elif kind == "grid" and isinstance(how[0][0], tuple):
                 for vector in (*how[1], *how[0]):
                     place(vector)
+            elif kind == "alone":
+                place(reads[members[0]])
             else:
                 for i in members:
                     place(operands_of(plan.tape, self.fused.sops, i))
@@ -229,12 +241,12 @@ class Machine:
         inputs = [i for i in self.fused.order if tape.code[i][0] == "lane"]
         for i in inputs:
             self.row[i] = tape.code[i][1][0]
-        guards = {i: answer for i, answer in self.plan.guards if self.in_lane[i]}
         answers: dict[int, list[bool]] = {}
         for i, answer in self.plan.guards:
-            if i in guards:
+            if self.in_lane[i]:
                 answers.setdefault(i, []).append(answer)
         dying = self._dying() if tape.lanes else {}
+        emit = {kind: getattr(self, f"_emit_{kind}") for kind in ("alone", "columns", "grid", "tile")}
         section = SETTLED
         self.sections = [0]
         self.loads = inputs if self.block < self.lanes else []
@@ -242,15 +254,17 @@ class Machine:
         for at, (kind, members, how) in enumerate(self.units):
             while section < self.section[members[0]]:
                 self._begin(section := section + 1)
-            for i in members:
-                if self.in_lane[i]:
+            if self.in_lane[members[0]]:
+                for i in members:
                     self.row[i] = self._new_row()
             self._room = 0
-            getattr(self, f"_emit_{kind}")(members, how)
-            for i in members:
-                for answer in answers.get(i, ()):
-                    self.code += [GUARD, self._at(i), answer]
-            self._free += [self.row[i] for i in dying.get(at, ())]
+            emit[kind](members, how)
+            if answers:
+                for i in members:
+                    for answer in answers.get(i, ()):
+                        self.code += [GUARD, self._at(i), answer]
+            if at in dying:
+                self._free += [self.row[i] for i in dying[at]]
         while section < AFTER:
             self._begin(section := section + 1)
         self.sections.append(len(self.code))
@@ -295,10 +309,11 @@ class Machine:
             self._word_sum(self.word[i], sop.bias, sop.terms)
 
     def _word_sum(self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]]) -> None:
-        pairs: dict[bool, list[int]] = {False: [], True: []}
+        plus: list[int] = []
+        minus: list[int] = []
         for negative, a, b in terms:
-            pairs[negative] += [self.word[a], self.word[b] if b >= 0 else self.one]
-        plus, minus = pairs[False], pairs[True]
+            pairs = minus if negative else plus
+            pairs += (self.word[a], self.word[b] if b >= 0 else self.one)
         self.code += [WORD_SUM, out, self._constant(bias), len(plus) // 2, len(minus) // 2, *plus, *minus]
 
     def _function(self, operation: str, n: int, out: int, places: Sequence[int]) -> None:

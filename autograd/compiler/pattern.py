@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..primitives import Primitive
-from .tape import Handle, Meaning, Tape, groups_of, placed
+from .tape import Handle, Meaning, Tape, groups_of, needed, placed
 
 
 class Pattern:
@@ -24,7 +24,14 @@ class Pattern:
         tape = Tape()
         given = [tape.handle(tape.source("input", i)) for i in range(count)]
         self.results = [placed(tape, x) for x in rule(Meaning(tape, expand), *given)]
+        self.tape, self.count = tape, count
         self.code = tape.code[count:]
+        #: Of a rule that gives one of its operands the number of it, and of one that takes one step the step.
+        self.operand = self.results[0] if not self.code else None
+        self.step: Any = None
+        if len(self.code) == 1 and len(self.code[0][1]) == 2:
+            operation, (a, b) = self.code[0]
+            self.step = operation, a, b
 
     def enter(self, tape: Tape, operands: Sequence[int]) -> list[int]:
         """Enter the instructions for some operands, folded as any others, and return the results' places."""
@@ -38,6 +45,19 @@ class Pattern:
             else:
                 at.append(apply(operation, tuple([at[i] for i in of])))
         return [at[i] for i in self.results]
+
+    def result(self, tape: Tape, operands: Sequence[int]) -> int:
+        """The place of the only result; most rules are a product, or pass on what they are given."""
+        if self.operand is not None:
+            return operands[self.operand]
+        if self.step is not None:
+            operation, a, b = self.step
+            return tape.apply(operation, (operands[a], operands[b]))
+        return self.enter(tape, operands)[0]
+
+    def reads(self, which: int) -> set[int]:
+        """The numbers of the operands that a result depends on."""
+        return {i for i in needed(self.tape, [self.results[which]]) if i < self.count}
 
 
 @lru_cache(1000)

@@ -12,7 +12,7 @@ from .derive import gradient
 from .expand import rewritten
 from .listing import Stage, stage
 from .pattern import Pattern
-from .tape import Handle, Meaning, Tape, needed
+from .tape import Handle, Meaning, Tape
 from .trace import Held, Input, Recording
 
 
@@ -92,9 +92,10 @@ class Plan:
 
 def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
     """The graph as a tape, one instruction a node and one for each time a constant is used."""
-    tape = Tape()
+    tape = Tape(merges=False)
     append = tape.append
     places: dict[Value, int] = {}
+    slopes = recording.slopes
 
     def place_of(x: Value | float) -> int:
         return places[x] if isinstance(x, Value) else append("const", (x,))
@@ -117,11 +118,12 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
         return derived[output, inputs][i]
 
     for node in recording.nodes:
-        op = node.primitive
-        if node in recording.slopes:
-            places[node] = slope(*recording.slopes[node])
+        op = node._op
+        if slopes and node in slopes:
+            places[node] = slope(*slopes[node])
         elif op is not None:
-            places[node] = append(op.name, tuple([place_of(x) for x in node.operands]))
+            operands = tuple([place_of(x) for x in node.operands])
+            places[node] = append(op.name, operands)
         elif node in leaves:
             places[node] = tape.source("leaf", leaves[node])
         elif isinstance(node, Held):
@@ -237,22 +239,15 @@ def steady(update: Update) -> tuple[int, ...]:
         rule = _rule_of(update)
     except TypeError:  # the plan says so
         return ()
-    tape = Tape()
-    given = [tape.source("leaf", 0), tape.source("input", 0)]
-    given += [tape.source("state", j) for j in range(update.width)]
-    given += [tape.source("setting", 0)] if update.lr else []
-    moved, *after = rule.enter(tape, given)
-
-    def reads(place: int) -> set[tuple[str, Any]]:
-        made = (tape.code[i] for i in needed(tape, [place]))
-        return {(kind, which[0]) for kind, which in made if kind in ("leaf", "input", "state")}
-
-    if not any(kind == "state" for kind, _ in reads(moved)):
+    state = range(2, 2 + update.width)
+    if rule.reads(0).isdisjoint(state):
         return ()
-    found = {*range(update.width)}
-    while alone := {j for j in found if not reads(after[j]) <= {("state", k) for k in found}}:
+    found = {*state}
+    while alone := {
+        j for j in found if not rule.reads(j - 1) <= {*found, state.stop}
+    }:  # the rate may be read
         found -= alone
-    return tuple(sorted(found))
+    return tuple(sorted(j - 2 for j in found))
 
 
 def _emit_update(result: Plan, update: Update) -> None:
@@ -260,17 +255,15 @@ def _emit_update(result: Plan, update: Update) -> None:
     tape = result.tape
     rule = _rule_of(update)
     settings = [tape.source("setting", 0)] if update.lr else []
+    # A state that moves no parameter is kept as it was, as by the optimisers that then skip it.
+    moves = not rule.reads(0).isdisjoint(range(2, 2 + update.width))
     states: dict[int, int] = {}
     for i, slope in enumerate(result.gradients[: len(update.parameters)]):
         places = [update.place_of_state(i, j) for j in range(update.width)]
         before = [tape.source("state", k) for k in places]
         moved, *after = rule.enter(tape, [tape.source("leaf", i), slope, *before, *settings])
         result.moved.append((i, moved))
-        states.update(zip(places, after))
-    # A state that moves no parameter is kept as it was, as by the optimisers that then skip it.
-    reached = {tape.code[i] for i in needed(tape, [place for _, place in result.moved])}
+        if moves:
+            states.update(zip(places, after))
     result.shared = update.shared
-    if any(("state", (k,)) in reached for k in states):
-        result.kept = [
-            (k, place) for k, place in sorted(states.items()) if tape.code[place] != ("state", (k,))
-        ]
+    result.kept = [(k, place) for k, place in sorted(states.items()) if tape.code[place] != ("state", (k,))]

@@ -113,7 +113,7 @@ class General:
     def traced_for(self, batch: Batch) -> Traced:
         """The tape for such a batch."""
         then = self.traced
-        tape = Tape(batch.size)
+        tape = Tape(batch.size, merges=False)
         for i, (operation, operands) in enumerate(then.tape.code):
             if i in self.constants:
                 operands = (self.constants[i](batch.size),)

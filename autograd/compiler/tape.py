@@ -1,4 +1,4 @@
-"""The tape: a list of instructions, each known by its place in it; equal ones are entered once.
+"""The tape: a list of instructions, each known by its place in it.
 
 The rules of the table are read on :class:`Handle`: an operator, or a function of the rule language,
 emits an instruction. Constants are folded with the careful floats of arithmetic.py, and of the rest
@@ -48,11 +48,14 @@ class Tape:
     %3 = mul %2 %1
     %4 = add %1 %3
 
-    ``in_lane[i]`` says whether instruction i has a number for each of the ``lanes`` rather than one.
+    ``in_lane[i]`` says whether instruction i has a number for each of the ``lanes`` rather than one. Equal
+    instructions are entered once if the tape ``merges`` them: not while gradients are still to be added up,
+    in the order of eager.
     """
 
-    def __init__(self, lanes: int = 0) -> None:
+    def __init__(self, lanes: int = 0, merges: bool = True) -> None:
         self.lanes = lanes
+        self.merges = merges
         self.code: list[tuple[str, tuple[Any, ...]]] = []
         self.in_lane: list[bool] = []
         self.known: dict[Any, int] = {}
@@ -69,19 +72,6 @@ class Tape:
             place = self.known[key] = self.append(kind, (which,), kind == "lane")
         return place
 
-    def emit(self, operation: str, operands: tuple[int, ...]) -> int:
-        """The place of an instruction, entered unless it is there already; not folded."""
-        key = (operation, operands)
-        place = self.known.get(key)
-        if place is None:
-            place = self.known[key] = len(self.code)
-            self.code.append(key)
-            in_lane = self.in_lane
-            in_lane.append(
-                self.lanes > 0 and operation != "lanesum" and True in [in_lane[i] for i in operands]
-            )
-        return place
-
     def append(self, operation: str, operands: tuple[Any, ...], in_lane: bool = False) -> int:
         """An instruction of its own, even if there is an equal one."""
         if operation == "const":
@@ -91,12 +81,22 @@ class Tape:
         return len(self.code) - 1
 
     def apply(self, operation: str, operands: tuple[int, ...]) -> int:
-        """As :meth:`emit`, with constants folded and what changes nothing left out."""
+        """The place of an instruction, which is entered unless it is there already.
+
+        Constants are folded, and what changes nothing is left out.
+        """
         if not operands or operation in _LOOKED_INTO or not self.constants.isdisjoint(operands):
             simpler = self._simpler(operation, operands)
             if simpler is not None:
                 return simpler
-        return self.emit(operation, operands)
+        key = (operation, operands)
+        in_lane = self.in_lane
+        place = len(in_lane)
+        if self.merges and (known := self.known.setdefault(key, place)) != place:
+            return known
+        self.code.append(key)
+        in_lane.append(self.lanes > 0 and operation != "lanesum" and True in [in_lane[i] for i in operands])
+        return place
 
     def constant(self, place: int) -> float | None:
         """The number, if the instruction is a constant."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import get_ident
 from typing import Any, NoReturn, SupportsFloat
 
@@ -209,7 +209,6 @@ class Recording:
         roots = [*witness.holds, output, *compared]
         plain = not (self.slopes or witness.holds)
         self.nodes = in_order(roots, operands_of if plain else _made_from(self.slopes))
-        self.place = {node: i for i, node in enumerate(self.nodes)}
 
     @property
     def reached(self) -> list[Value]:
@@ -280,56 +279,56 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
     if len(first.nodes) != len(second.nodes) or len(first.guards) != len(second.guards):
         raise Untraceable("run twice on the same arguments it did different things")
     leaves = []
-    for a, b in zip(first.nodes, second.nodes):
+    twins = dict(zip(first.nodes, second.nodes))
+    slopes = (first.slopes, second.slopes)
+    for a, b in twins.items():
         if a is b:
             if not a.is_leaf:
                 raise Untraceable(f"it uses {short(a)}, computed outside of it: compute it inside")
             leaves.append(a)
         else:
-            _check_same(a, b, first, second)
+            _check_same(a, b, slopes, twins)
     for g, h in zip(first.guards, second.guards):
         same = (g.operation, g.answer) == (h.operation, h.answer)
-        if not (same and _same_operands((g.a, g.b), (h.a, h.b), first, second)):
+        if not (same and _same_operands((g.a, g.b), (h.a, h.b), twins)):
             raise Untraceable("run twice on the same arguments it decided differently")
     return leaves
 
 
-def _check_same(a: Value, b: Value, first: Recording, second: Recording) -> None:
-    if a.primitive is not b.primitive or type(a) is not type(b):
+def _check_same(a: Value, b: Value, slopes: tuple[Slopes, Slopes], twins: Mapping[Value, Value]) -> None:
+    if a._op is not b._op or type(a) is not type(b):
         raise Untraceable("run twice on the same arguments it did different things")
-    if a in first.slopes or b in second.slopes:
-        (u, us, i), (v, vs, j) = (r.slopes.get(x, (x, (), -1)) for r, x in ((first, a), (second, b)))
-        if i != j or not _same_operands((u, *us), (v, *vs), first, second):
+    if a in slopes[0] or b in slopes[1]:
+        (u, us, i), (v, vs, j) = (known.get(x, (x, (), -1)) for known, x in zip(slopes, (a, b)))
+        if i != j or not _same_operands((u, *us), (v, *vs), twins):
             raise Untraceable("run twice on the same arguments it took other gradients")
+    elif a._op is not None:
+        if not _same_operands(a.operands, b.operands, twins):
+            raise Untraceable(
+                "run twice on the same arguments it did different things or used different constants: "
+                "it depends on random numbers or on something that it changes"
+            )
     elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
             raise Untraceable("run twice on the same arguments it used them differently")
     elif isinstance(a, Held) and isinstance(b, Held):
-        if not _same_operands(a.sources, b.sources, first, second):
+        if not _same_operands(a.sources, b.sources, twins):
             raise Untraceable("run twice on the same arguments it did different things")
-    elif a.is_leaf:
-        if repr(a._datum) != repr(b._datum):
-            raise Untraceable(
-                f"run twice on the same arguments it made a constant {a._datum!r} and then {b._datum!r}: "
-                "it depends on random numbers or on something that it changes"
-            )
-    elif not _same_operands(a.operands, b.operands, first, second):
+    elif repr(a._datum) != repr(b._datum):
         raise Untraceable(
-            "run twice on the same arguments it did different things or used different constants: "
+            f"run twice on the same arguments it made a constant {a._datum!r} and then {b._datum!r}: "
             "it depends on random numbers or on something that it changes"
         )
 
 
-def _same_operands(us: Iterable[Any], vs: Iterable[Any], first: Recording, second: Recording) -> bool:
-    us, vs = [*us], [*vs]
+def _same_operands(us: Sequence[Any], vs: Sequence[Any], twins: Mapping[Value, Value]) -> bool:
+    """Whether they are the same constants, and Values that stand for each other."""
     if len(us) != len(vs):
         return False
     for u, v in zip(us, vs):
-        if isinstance(u, Value) != isinstance(v, Value):
-            return False
         if isinstance(u, Value):
-            if first.place[u] != second.place[v]:
+            if twins.get(u) is not v:
                 return False
-        elif repr(u) != repr(v):
+        elif u is not v and repr(u) != repr(v):
             return False
     return True

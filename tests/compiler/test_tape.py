@@ -91,8 +91,8 @@ def test_equal_instructions_are_entered_once_unless_appended() -> None:
     x = tape.source("lane", 0)
     assert tape.constant(x) is None
     assert tape.source("const", 0.0) != tape.source("const", -0.0)
-    once = tape.emit("mul", (x, x))
-    assert tape.emit("mul", (x, x)) == once
+    once = tape.apply("mul", (x, x))
+    assert tape.apply("mul", (x, x)) == once
     again = tape.append("mul", (x, x), in_lane=True)
     assert again == len(tape.code) - 1 != once
     total = tape.apply("lanesum", (again,))
@@ -104,9 +104,9 @@ def test_equal_instructions_are_entered_once_unless_appended() -> None:
 def test_a_sum_over_lanes_of_what_is_the_same_in_all_is_a_product() -> None:
     old = Tape(lanes=3)
     x, lane = old.source("leaf", 0), old.source("lane", 0)
-    shared, own = old.emit("lanesum", (x,)), old.emit("lanesum", (lane,))
-    log = old.emit("logsumexp", (x, shared))
-    softplus = old.emit("softplus", (x,))
+    shared, own = old.apply("lanesum", (x,)), old.apply("lanesum", (lane,))
+    log = old.apply("logsumexp", (x, shared))
+    softplus = old.apply("softplus", (x,))
     new, moved = rewritten(old, [shared, own, log, softplus])
     assert new.lines([moved[shared]])[0].partition(" = ")[2] == f"mul %{moved[x]} %{new.source('const', 3.0)}"
     assert new.code[moved[own]] == ("lanesum", (moved[lane],))

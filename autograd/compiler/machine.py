@@ -16,6 +16,7 @@ from .layout import Layout
 from .plan import Plan
 from .schedule import AFTER, BLOCKS, SETTLED, Schedule
 from .tape import SOURCES
+from .units import products, units_of
 
 #: The first number of an instruction.
 (
@@ -30,8 +31,6 @@ NUMBER_OF = {name: i for i, name in enumerate(FUNCTIONS)}
 
 #: Lanes of a block, and numbers that rows are padded to a multiple of: a vector of the longest kind.
 BLOCK, VECTOR = 128, 16
-#: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
-FEW, SHALLOW = 4, 3
 #: Columns of words that lie apart are parted if the parts are so long on average, and else moved together.
 LONG = 16
 #: Until all is laid out: addresses from here on are those of rows, of room for columns, and of inputs.
@@ -48,7 +47,7 @@ class Machine:
         self.in_lane = plan.tape.in_lane
         self.lanes = plan.lanes.width if plan.lanes else 1
         schedule = Schedule(plan, self.fused)
-        self.section, self.level = schedule.section, schedule.level
+        self.section = schedule.section
         self.block = min(self.lanes, BLOCK) if schedule.parted else self.lanes
         self.stride = -(-self.block // VECTOR) * VECTOR
         self.whole = -(-self.lanes // VECTOR) * VECTOR
@@ -57,7 +56,7 @@ class Machine:
         self.constants: dict[str, tuple[int, float]] = {}
         self.one = self._constant(1.0)
         self.nothing = self._constant(-0.0)
-        self.units = self._units()
+        self.units = units_of(plan, self.fused, schedule)
         self.word: dict[int, int] = {}
         self._assign()
         self.trash = self._new_word()
@@ -73,79 +72,6 @@ class Machine:
         self.sections: list[int] = []
         self.code: list[int] = []
         self._lower()
-
-    # What goes together ---------------------------------------------------------------------------
-
-    def _units(self) -> list[tuple[str, list[int], Any]]:
-        """Like instructions of one level, in order: a kind, the members, and how they are alike."""
-        tape, sops = self.plan.tape, self.fused.sops
-        levels: dict[tuple[int, int], list[int]] = {}
-        for i in self.fused.order:
-            if tape.code[i][0] not in SOURCES:
-                levels.setdefault((self.section[i], self.level[i]), []).append(i)
-        units: list[tuple[str, list[int], Any]] = []
-        for _, level in sorted(levels.items()):
-            if len(level) < FEW and not tape.lanes:
-                units += [("alone", [i], None) for i in level]
-                continue
-            groups: dict[Any, list[int]] = {}
-            for i in level:
-                groups.setdefault(self._kind(i, sops.get(i)), []).append(i)
-            for (kind, how), members in groups.items():
-                if kind == "columns" and len(members) < FEW:
-                    units += [("alone", [i], None) for i in members]
-                elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
-                    units += self._grids({i: self._vectors(sops[i]) for i in members})
-                elif kind == "grid":
-                    units += self._grids({i: sops[i].terms[0][1:] for i in members})
-                else:
-                    units.append((kind, members, how))
-        return units
-
-    def _kind(self, i: int, sop: Sop | None) -> tuple[str, Any]:
-        operation, operands = self.plan.tape.code[i]
-        if sop is None:
-            return ("alone", i) if self.in_lane[i] else ("columns", (operation, len(operands)))
-        if sop.reduces:
-            negative, a, b = sop.terms[0]
-            plain = len(sop.terms) == 1 and not negative and self.in_lane[a]
-            return ("grid", ()) if plain and (b < 0 or self.in_lane[b]) else ("alone", i)
-        if not self.in_lane[i]:
-            sop.terms.sort(key=lambda term: (term[2] < 0, term[0]))
-            counts = [0, 0, 0, 0]
-            for negative, _, b in sop.terms:
-                counts[2 * (b < 0) + negative] += 1
-            return "columns", (repr(sop.bias), counts[0], counts[1], counts[2], counts[3])
-        products = self._products(sop)
-        return ("tile", tuple([b for _, b in products])) if len(products) >= SHALLOW else ("alone", i)
-
-    def _products(self, sop: Sop) -> list[tuple[int, int]]:
-        """The words and the rows they multiply, by the row."""
-        lane = self.in_lane
-        found = [
-            (b, a) if lane[a] else (a, b)
-            for negative, a, b in sop.terms
-            if not negative and b >= 0 and lane[a] != lane[b]
-        ]
-        return sorted(found, key=lambda pair: pair[1])
-
-    def _vectors(self, sop: Sop) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return tuple([a for _, a, _ in sop.terms]), tuple([b for _, _, b in sop.terms])
-
-    def _grids(self, products: dict[int, tuple[Any, Any]]) -> list[tuple[str, list[int], Any]]:
-        """Sums of products parted so that each part is every one of some with every one of others."""
-        at = {pair: i for i, pair in products.items()}
-        twins = [i for i, pair in products.items() if at[pair] != i]
-        rights: dict[Any, list[Any]] = {}
-        for a, b in at:
-            rights.setdefault(a, []).append(b)
-        parts: dict[tuple[Any, ...], list[Any]] = {}
-        for a, row in rights.items():
-            parts.setdefault(tuple(sorted(row)), []).append(a)
-        found: list[tuple[str, list[int], Any]] = [
-            ("grid", [at[a, b] for a in lefts for b in row], (lefts, [*row])) for row, lefts in parts.items()
-        ]
-        return found + [("alone", [i], None) for i in twins]
 
     # Words ----------------------------------------------------------------------------------------
 
@@ -383,7 +309,7 @@ class Machine:
             else:
                 starts.append(self._new_word())
                 self._word_sum(starts[-1], sop.bias, rest)
-        factors = [[self.word[u] for u, _ in self._products(self.fused.sops[i])] for i in members]
+        factors = [[self.word[u] for u, _ in products(self.fused.sops[i], self.in_lane)] for i in members]
         at = 0
         while at < len(members):
             height = 4 if len(members) - at >= 4 else 1

@@ -1,0 +1,101 @@
+"""Units: like instructions of a fused plan that the machine does as one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .fuse import Fused, Sop
+from .plan import Plan
+from .schedule import Schedule
+from .tape import SOURCES
+
+#: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
+FEW, SHALLOW = 4, 3
+
+
+class Unit(NamedTuple):
+    """Instructions that do not depend on one another, and how they are alike.
+
+    ``kind`` is "alone"; "columns" of words; "tile", rows that are sums of the same rows; or "grid", sums
+    of products of every one of some rows, or vectors of words, with every one of others.
+    """
+
+    kind: str
+    members: list[int]
+    how: Any = None
+
+
+def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
+    """The units of a plan, section by section and level by level."""
+    tape, sops = plan.tape, fused.sops
+    levels: dict[tuple[int, int], list[int]] = {}
+    for i in fused.order:
+        if tape.code[i][0] not in SOURCES:
+            levels.setdefault((schedule.section[i], schedule.level[i]), []).append(i)
+    units: list[Unit] = []
+    for _, level in sorted(levels.items()):
+        if len(level) < FEW and not tape.lanes:
+            units += [Unit("alone", [i]) for i in level]
+            continue
+        groups: dict[Any, list[int]] = {}
+        for i in level:
+            groups.setdefault(_kind(plan, i, sops.get(i)), []).append(i)
+        for (kind, how), members in groups.items():
+            if kind == "columns" and len(members) < FEW:
+                units += [Unit("alone", [i]) for i in members]
+            elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
+                units += _grids({i: _vectors(sops[i]) for i in members})
+            elif kind == "grid":
+                units += _grids({i: sops[i].terms[0][1:] for i in members})
+            else:
+                units.append(Unit(kind, members, how))
+    return units
+
+
+def _kind(plan: Plan, i: int, sop: Sop | None) -> tuple[str, Any]:
+    in_lane = plan.tape.in_lane
+    operation, operands = plan.tape.code[i]
+    if sop is None:
+        return ("alone", i) if in_lane[i] else ("columns", (operation, len(operands)))
+    if sop.reduces:
+        negative, a, b = sop.terms[0]
+        plain = len(sop.terms) == 1 and not negative and in_lane[a]
+        return ("grid", ()) if plain and (b < 0 or in_lane[b]) else ("alone", i)
+    if not in_lane[i]:
+        sop.terms.sort(key=lambda term: (term[2] < 0, term[0]))
+        counts = [0, 0, 0, 0]
+        for negative, _, b in sop.terms:
+            counts[2 * (b < 0) + negative] += 1
+        return "columns", (repr(sop.bias), counts[0], counts[1], counts[2], counts[3])
+    rows = tuple([row for _, row in products(sop, in_lane)])
+    return ("tile", rows) if len(rows) >= SHALLOW else ("alone", i)
+
+
+def products(sop: Sop, in_lane: list[bool]) -> list[tuple[int, int]]:
+    """The words of a sum and the rows they multiply, by the row."""
+    found = [
+        (b, a) if in_lane[a] else (a, b)
+        for negative, a, b in sop.terms
+        if not negative and b >= 0 and in_lane[a] != in_lane[b]
+    ]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _vectors(sop: Sop) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tuple([a for _, a, _ in sop.terms]), tuple([b for _, _, b in sop.terms])
+
+
+def _grids(pairs: dict[int, tuple[Any, Any]]) -> list[Unit]:
+    """Sums of products parted so that each part is every one of some with every one of others."""
+    at = {pair: i for i, pair in pairs.items()}
+    twins = [i for i, pair in pairs.items() if at[pair] != i]
+    rights: dict[Any, list[Any]] = {}
+    for a, b in at:
+        rights.setdefault(a, []).append(b)
+    parts: dict[tuple[Any, ...], list[Any]] = {}
+    for a, row in rights.items():
+        parts.setdefault(tuple(sorted(row)), []).append(a)
+    found = [
+        Unit("grid", [at[a, b] for a in lefts for b in row], (lefts, [*row])) for row, lefts in parts.items()
+    ]
+    return found + [Unit("alone", [i]) for i in twins]

@@ -8,6 +8,9 @@ from ..primitives import PRIMITIVES
 from .pattern import slope_of
 from .tape import SOURCES, WITHOUT_SLOPE, Tape, groups_of
 
+#: What an instruction passes back to an operand: the place of it, or of the two it is the product of.
+Part = int | tuple[int, int]
+
 
 def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
     """Emit ∂output/∂input for each input, an instruction of the tape, and return their places.
@@ -19,7 +22,7 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
     """
     code, in_lane = tape.code, tape.in_lane
     depends = _dependents(tape, output, inputs)
-    totals: dict[int, list[int]] = {output: [tape.source("const", 1.0)]}
+    totals: dict[int, list[Part]] = {output: [tape.source("const", 1.0)]}
     wanted = set(inputs)
     for i in range(output, -1, -1):
         if i not in totals or not depends[i] or code[i][0] in SOURCES or i in wanted:
@@ -27,7 +30,7 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
         g = _total(tape, totals.pop(i))
         for operand, cotangent in _cotangents(tape, i, g, depends):
             if in_lane[i] and not in_lane[operand]:
-                cotangent = _over_lanes(tape, cotangent)
+                cotangent = _over_lanes(tape, _placed(tape, cotangent))
             if operand in totals:
                 totals[operand].append(cotangent)
             else:
@@ -49,10 +52,19 @@ def _dependents(tape: Tape, output: int, inputs: Sequence[int]) -> bytearray:
     return depends
 
 
-def _total(tape: Tape, cotangents: list[int]) -> int:
-    if len(cotangents) == 1:
-        return cotangents[0]
-    return tape.apply("add" if len(cotangents) == 2 else "sum", tuple(cotangents))
+def _total(tape: Tape, parts: list[Part]) -> int:
+    """What was passed back, added in the order it came: of products alone, one sum of products."""
+    if len(parts) == 1:
+        return _placed(tape, parts[0])
+    products = [part for part in parts if isinstance(part, tuple)]
+    if len(products) < len(parts):
+        return tape.apply("add" if len(parts) == 2 else "sum", tuple([_placed(tape, x) for x in parts]))
+    lefts, rights = zip(*products)
+    return tape.apply("dot", (*lefts, *rights, tape.source("const", -0.0)))
+
+
+def _placed(tape: Tape, part: Part) -> int:
+    return tape.apply("mul", part) if isinstance(part, tuple) else part
 
 
 def _over_lanes(tape: Tape, cotangent: int) -> int:
@@ -62,7 +74,7 @@ def _over_lanes(tape: Tape, cotangent: int) -> int:
     return tape.apply("mul", (cotangent, tape.source("const", float(tape.lanes))))
 
 
-def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, int]]:
+def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, Part]]:
     """What instruction i passes back to each of its operands that depends on an input."""
     operation, operands = tape.code[i]
     if operation == "where":  # what is selected is passed back, conditions have no slope
@@ -80,7 +92,7 @@ def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tupl
             seen = (g, i, *operands)
             for k, o in enumerate(operands):
                 if depends[o]:
-                    yield o, slope_of(entry, k, len(operands)).result(tape, seen)
+                    yield o, slope_of(entry, k, len(operands)).product(tape, seen)
             return
         groups = groups_of(entry, operands)
         for k, group in enumerate(groups):
@@ -91,6 +103,6 @@ def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tupl
                         some = entry.at_lane(groups, lane)
                         if entry.numbered:  # by the lane's own number, a constant
                             some[-1] = tape.source("const", some[-1])
-                        yield o, rule.result(tape, (g, i, *some))
+                        yield o, rule.product(tape, (g, i, *some))
             elif depends[group]:
-                yield group, slope_of(entry, k, len(operands), whole=True).result(tape, (g, i, *operands))
+                yield group, slope_of(entry, k, len(operands), whole=True).product(tape, (g, i, *operands))

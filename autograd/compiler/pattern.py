@@ -55,6 +55,15 @@ class Pattern:
             return tape.apply(operation, (operands[a], operands[b]))
         return self.enter(tape, operands)[0]
 
+    def product(self, tape: Tape, operands: Sequence[int]) -> int | tuple[int, int]:
+        """As :meth:`result`, but of a product that can't be folded the factors, to be summed with others."""
+        if self.step is not None:
+            operation, i, j = self.step
+            a, b = operands[i], operands[j]
+            if operation == "mul" and a not in tape.constants and b not in tape.constants:
+                return a, b
+        return self.result(tape, operands)
+
     def reads(self, which: int) -> set[int]:
         """The numbers of the operands that a result depends on."""
         return {i for i in needed(self.tape, [self.results[which]]) if i < self.count}

@@ -114,9 +114,11 @@ class Tape:
             return None
         if operation == "lanesum":
             return None
-        constants: list[Any] = [code[i][1][0] if code[i][0] == "const" else None for i in operands]
-        if None not in constants:
-            return self.source("const", evaluate(operation, constants))
+        if self.constants.issuperset(operands):
+            return self.source("const", evaluate(operation, [code[i][1][0] for i in operands]))
+        if len(operands) > 2:
+            return None
+        constants: list[Any] = [code[i][1][0] if i in self.constants else None for i in operands]
         if operation == "mul":
             a, b = constants
             return operands[1] if a == 1.0 else operands[0] if b == 1.0 else None

@@ -151,7 +151,7 @@ def _order_and_mark(root: Value, zero: float) -> list[Value]:
                 return order
 
 
-def backpropagate(root: Value, gradient: float = 1.0) -> list[Value]:
+def backpropagate(root: Value, gradient: float) -> list[Value]:
     """Add ∂root/∂leaf · ``gradient`` to every leaf, and set the gradient of every computed Value.
 
     Gives the computed Values in the order of the pass, results before operands.
@@ -363,10 +363,8 @@ def _gradients(output: Value, wanted: list[Value], create_graph: bool, allow_unu
     totals: dict[Any, Any] = {output: 1.0}
     watch = watching() if recorders else None
     for node in reversed(order):
-        if node._op is None or node not in above or node not in totals:
-            continue
         live = [isinstance(operand, Value) and operand in above for operand in node.operands]
-        if not any(live):
+        if not any(live):  # a leaf, or not above an input
             continue
         with _recording_rules(watch) if create_graph else nullcontext():
             g = totals[node]

@@ -1,4 +1,7 @@
-"""What all tests share: ``--no-skips``, for CI, where a skipped test is a failed run."""
+"""What all tests share: ``--no-skips``, for CI, where a skipped test is a failed run, and Ctrl-C."""
+
+import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,3 +16,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--no-skips") and skipped:
         reporter.write_line(f"{len(skipped)} tests were skipped, and --no-skips was given", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises, here and in what is started, also where a shell runs the tests in its background.
+
+    Such a shell has it ignored, and what is ignored stays so in every process below.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

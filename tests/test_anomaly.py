@@ -256,6 +256,13 @@ def test_grad_is_looked_at_as_backward_is() -> None:
             grad(x.sqrt() * 2.0 + other, other, create_graph=create_graph)  # what is not asked for
 
 
+def test_a_gradient_is_recorded_as_ever() -> None:
+    x = Value(4.0)
+    with detect_anomaly():
+        (slope,) = grad(x**3, x, create_graph=True)
+        assert [slope.data, grad(slope, x)[0].data] == [48.0, 24.0]
+
+
 def test_what_a_rule_only_chooses_from_is_no_anomaly() -> None:
     x = Value(0.0)
     with detect_anomaly():

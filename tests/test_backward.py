@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, grad, topological_order
-from autograd.backward import contributions, gradients, primals
+from autograd.backward import contributions, gradients, primals, regroup
 from autograd.primitives import PRIMITIVES
 
 from .table import all_bits, bits
@@ -423,6 +424,14 @@ def test_the_order_is_of_a_value() -> None:
         topological_order(2.0)  # type: ignore[arg-type]
 
 
+def test_the_options_of_grad_are_named() -> None:
+    x = Value(3.0)
+    y = x * x
+    with pytest.raises(TypeError, match="positional"):
+        grad(y, x, True)  # type: ignore[call-overload]
+    assert grad(output=y, inputs=x)[0].data == 6.0
+
+
 def test_grad_takes_a_value_or_a_sequence_of_them() -> None:
     with pytest.raises(TypeError, match=r"a Value or a sequence of them, not float 2\.0"):
         grad(Value(1.0), 2.0)  # type: ignore[call-overload]
@@ -476,6 +485,26 @@ def test_create_graph_refuses_a_zero_that_has_changed_its_sign() -> None:
     a.data = -0.0
     with pytest.raises(RuntimeError, match="overwritten"):
         grad(y, [a], create_graph=True)
+
+
+def test_create_graph_does_not_look_at_what_the_inputs_have_no_part_in() -> None:
+    a, b = Value(3.0), Value(2.0)
+    y = a * a + (b * b) * b
+    b.data = 5.0
+    assert grad(y, [a], create_graph=True)[0].data == 6.0
+    with pytest.raises(RuntimeError, match="overwritten"):
+        grad(y, [b], create_graph=True)
+
+
+def test_a_gradient_of_negative_zero_stays_one_on_its_way() -> None:
+    a = Value(2.0)
+    last = [*contributions((a * 3.0) * -0.0)][-1]
+    assert (bits(last.upstream), bits(last.cotangent)) == (bits(-0.0), bits(-0.0))
+
+
+def test_operands_come_in_their_groups_also_after_a_single_one() -> None:
+    kept: Any = SimpleNamespace(_pa=(0, 0, 0.0, 1.0, (2.0, 3.0), 4.0, (5.0,)))
+    assert regroup(kept, "abcde") == ["a", ["b", "c"], "d", ["e"]]
 
 
 def test_create_graph_records_also_inside_no_grad() -> None:

@@ -455,6 +455,7 @@ def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, module: str, closed
 
 
 @posix
+@pytest.mark.usefixtures("interruptible")
 @each_command
 def test_ctrl_c_ends_the_command_quietly(tmp_path: Path, module: str) -> None:
     slow = {
@@ -462,16 +463,19 @@ def test_ctrl_c_ends_the_command_quietly(tmp_path: Path, module: str) -> None:
         "nn": "import nn.__main__ as m; m._right = lambda *_: 0",
     }[module]
     script = f"import sys; {slow}; print('begun', flush=True); sys.exit(m.command())"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script, *(["--steps", "1000000"] if module == "nn" else [])],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Traceback" not in said
 

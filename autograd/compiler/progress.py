@@ -29,7 +29,11 @@ class Progress:
         self._began = perf_counter()
         self._timer = Timer(PATIENCE, self._speak)
         self._timer.daemon = True
-        self._timer.start()
+        try:
+            self._timer.start()
+        except BaseException:  # Ctrl-C while the thread starts: no __exit__ follows
+            self._timer.cancel()
+            raise
         return self
 
     def at(self, stage: str) -> None:

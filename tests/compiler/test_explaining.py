@@ -3,7 +3,7 @@
 import logging
 import random
 import re
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -175,4 +175,23 @@ def test_a_long_compile_says_what_it_is_at(
 
 def test_a_short_one_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     squared()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_compile_that_was_stopped_as_it_began_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timers = []
+
+    class Stopped(Timer):
+        def start(self) -> None:
+            super().start()
+            timers.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    monkeypatch.setattr(progress, "Timer", Stopped)
+    with pytest.raises(KeyboardInterrupt):
+        compile(lambda x: x * 2.0)(1.0)
+    timers[0].join()
     assert capsys.readouterr().err == ""

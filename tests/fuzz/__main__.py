@@ -1,7 +1,8 @@
 """Random programs, as many as wanted: ``python -m tests.fuzz --programs 100000``.
 
-They run against PyTorch, and for every tenth another one runs compiled against itself as it is. A program
-that fails is printed as small as it gets.
+They run against PyTorch, and for every tenth another one runs compiled against itself as it is; with
+``--backend`` every one of them does, on that backend. A program that fails is printed as small as it gets.
+With ``--threads`` they run in so many threads at once, and must come to the same bits as alone.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from functools import partial
 from .compiled import differences
 from .lockstep import compare
 from .programs import Program, program, pure, smaller
+from .threads import differing
 
 COMPILED_EVERY = 10
+#: So many programs the threads share at a time.
+AT_ONCE = 100
 
 
 def _error(check: Callable[[Program], object], program: Program) -> str:
@@ -34,9 +38,9 @@ def _fails_alike(check: Callable[[Program], object], error: str, program: Progra
     return _error(check, program) == error
 
 
-def _compiled(seed: int, counts: Counter[str]) -> Callable[[Program], None]:
+def _compiled(seed: int, counts: Counter[str], backend: str = "python") -> Callable[[Program], None]:
     def check(program: Program) -> None:
-        found = differences(program, seed)
+        found = differences(program, seed, backend)
         told = bool(found) and found[0].startswith("told")
         counts["compiled" if not told else "compiled, and told that they run as they are"] += 1
         if found and not told:
@@ -49,13 +53,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where the seeds begin")
+    parser.add_argument("--backend", help="run compiled programs alone, on this backend")
+    parser.add_argument("--threads", type=int, default=0, help="run the programs in so many threads at once")
     given = parser.parse_args()
     warnings.simplefilter("error")
+    if given.threads:
+        return _in_threads(range(given.first, given.first + given.programs), given.threads, given.backend)
     counts: Counter[str] = Counter()
     start, failures = time.perf_counter(), 0
     for seed in range(given.first, given.first + given.programs):
         checks = [(program, lambda p: compare(p, counts))]
-        if seed % COMPILED_EVERY == 0:
+        if given.backend:
+            checks = [(pure, _compiled(seed, counts, given.backend))]
+        elif seed % COMPILED_EVERY == 0:
             checks.append((pure, _compiled(seed, counts)))
         for make, check in checks:
             before = Counter(counts)
@@ -71,6 +81,18 @@ def main() -> int:
     print(f"{time.perf_counter() - start:.0f} s, {failures} failures")
     for what, count in sorted(counts.items()):
         print(f"{count:12,} {what}")
+    return min(failures, 1)
+
+
+def _in_threads(seeds: range, threads: int, backend: str | None) -> int:
+    start, failures = time.perf_counter(), 0
+    for at in range(0, len(seeds), AT_ONCE):
+        block = seeds[at : at + AT_ONCE]
+        for seed in differing(block, threads, backend or "python"):
+            failures += 1
+            print(f"seed {seed} differs among {block.start}…{block.stop - 1}", flush=True)
+    took = time.perf_counter() - start
+    print(f"{took:.0f} s, {len(seeds):,} programs in {threads} threads, {failures} failures")
     return min(failures, 1)
 
 

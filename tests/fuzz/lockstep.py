@@ -342,7 +342,7 @@ class Lockstep:
         computed = self.pool[other % len(self.pool)].value
         if not computed.is_leaf:
             try:
-                _COPIES[way](computed)
+                COPIES[way](computed)
             except TypeError:
                 return
             raise Difference(f"{computed!r}, which was computed, was copied by {way}")
@@ -364,7 +364,7 @@ class Lockstep:
     def copy_model(self, way: str, i: int) -> None:
         if self.models:
             model, cells = self.models[i % len(self.models)]
-            twin = _COPIES[way](model)
+            twin = COPIES[way](model)
             start = len(self.leaves)
             for cell, parameter in zip(cells, twin.parameters(), strict=True):
                 self.copied(cell, parameter, in_pool=False)
@@ -510,7 +510,7 @@ def _pickled(x: Any) -> Any:
     return pickle.loads(pickle.dumps(x))
 
 
-_COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": _pickled}
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": _pickled}
 
 
 def compare(program: Program, counts: Counter[str] | None = None) -> None:

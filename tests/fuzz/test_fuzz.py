@@ -10,12 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import autograd.value
 from autograd import Value
 from autograd.primitives import PRIMITIVES
 
+from ..compiler.test_against_eager import BACKENDS
 from . import command_line, files, lockstep
 from .compiled import differences
 from .programs import KINDS, Program, program, programs, pure, pure_programs, smaller
+from .threads import differing
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 each_suffix = pytest.mark.parametrize("suffix", files.SUFFIXES)
@@ -53,8 +56,26 @@ def test_compiled_programs_do_as_eager_ones(program: Program, seed: int) -> None
 
 
 @pytest.mark.slow
-def test_many_compiled_programs_do_as_eager_ones() -> None:
-    assert not [d for seed in range(300) if (d := differences(pure(seed), seed))]
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_many_compiled_programs_do_as_eager_ones(backend: str) -> None:
+    assert not [d for seed in range(300) if (d := differences(pure(seed), seed, backend))]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_programs_in_threads_come_to_the_same_bits_as_alone(backend: str) -> None:
+    assert not differing(range(60), 4, backend)
+
+
+def test_what_threads_share_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were no_grad() that of the process, the one thread would switch off what the other records."""
+    monkeypatch.setattr(autograd.value, "get_ident", lambda: 0)
+    try:
+        with pytest.raises((AssertionError, KeyError, RuntimeError)):  # noqa: PT012
+            for first in range(0, 3000, 60):
+                assert not differing(range(first, first + 60), 8)
+    finally:
+        autograd.value.recorders.clear()
+        autograd.value.witnesses.clear()
 
 
 def test_programs_have_every_primitive_and_every_kind_of_statement() -> None:

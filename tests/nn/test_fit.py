@@ -4,10 +4,9 @@ import _thread
 import json
 import math
 import random
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -449,14 +448,6 @@ def test_a_finished_run_resumed_is_finished() -> None:
     history = setting.fit()
     before = setting.everything(history)
     assert setting.everything(setting.fit(history)) == before
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C raises, also where the tests run in the background of a shell, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")

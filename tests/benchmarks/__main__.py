@@ -1,142 +1,118 @@
 """Measure glassgrad beside its peers and print Markdown tables: ``python tests/benchmarks``.
 
-The first run makes an environment with the peers under ``.benchmarks/``. Times on a shared machine
-wander, so the engines take turns within every round and what to quote is the ratio.
+The first gear, with micrograd and the peers on PyPI, runs in an environment that the first run makes
+under ``.benchmarks/``. The second gear runs by the Python that was asked, with what is installed there:
+``pip install torch jax casadi`` and the extra ``compile``, a C and a C++ compiler. Whoever is missing is
+left out, which the table says. ``--save`` writes RESULTS.md and the README's plot as well (the extra
+``train``). Times on a shared machine wander, so contenders take turns and what to quote is the ratio.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import shlex
+import subprocess
 import sys
-import time
-from pathlib import Path
-from statistics import median
-from typing import Any
+from collections.abc import Iterator
+from importlib.util import find_spec
 
-import report
+import first_gear
+import machine
+import second_gear
 from engines import BASELINE, ENGINES
-from environment import CHECKOUT, HERE, Environment
-from workloads import TIMED
+from environment import CHECKOUT, HERE, Environment, surroundings
 
-TITLES = {
-    "moons": "Moons: MLP of 2, 16, 16, 1, 100 samples, hinge loss + L2, one step of forward, backward, SGD",
-    "gpt": (
-        "GPT: a training step of a scalar GPT (1 layer, 16 wide, 4 heads) on a name of 7 letters, "
-        "forward, backward, Adam"
-    ),
-    "chain": "Chain: 10,000 links of tanh(x·w + b), forward and backward",
-}
-TOLERANCE = 1e-9
-
-
-def measure(environment: Environment, engine: str, workload: str, collector: str, steps: int) -> Any:
-    """One worker process: its answer."""
-    worker = str(HERE / "worker.py")
-    return json.loads(environment.run(worker, engine, workload, collector, str(steps)))
-
-
-def check_same(workload: str, engine: str, results: Any, expected: Any) -> None:
-    """Stop if an engine computed something else than the baseline: then its time means nothing."""
-    for step, (ours, theirs) in enumerate(zip(results, expected, strict=True)):
-        for x, y in zip(ours, theirs, strict=True):
-            if not math.isclose(x, y, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-                raise SystemExit(
-                    f"{engine} disagrees with {BASELINE} on {workload}, step {step}: "
-                    f"{ours} instead of {theirs}"
-                )
-
-
-def timed(environment: Environment, engines: list[str], workload: str, rounds: int, steps: int) -> str:
-    """The table of one timed workload, its engines by turns in every round."""
-    engines = [e for e in engines if ENGINES[e].takes_part(workload)]
-    seconds: dict[tuple[str, str], list[float]] = {(gc, e): [] for gc in ("on", "off") for e in engines}
-    expected: Any = None
-    for turn in range(rounds):
-        for (collector, engine), times in seconds.items():
-            answer = measure(environment, engine, workload, collector, steps)
-            expected = expected or answer["results"]
-            check_same(workload, engine, answer["results"], expected)
-            times.append(answer["seconds"])
-        print(f"{workload}: round {turn + 1} of {rounds}", file=sys.stderr)
-    return report.timing_table(workload, seconds)
-
-
-def memory(environment: Environment, engines: list[str]) -> str:
-    """The table of bytes a node."""
-    answers = {
-        e: measure(environment, e, "bytes", "off", 1) for e in engines if ENGINES[e].takes_part("bytes")
-    }
-    return report.memory_table({e: (a["forward"], a["backward"]) for e, a in answers.items()})
-
-
-def a_million(environment: Environment) -> tuple[str, str, str, bool]:
-    answer = measure(environment, "glassgrad explicit", "million", "on", 1)
-    mebibytes = answer["peak"] / 2**20
-    return (
-        "a chain of 10**6 nodes, forward and backward: peak resident size of the process",
-        f"{mebibytes:.0f} MiB ({answer['seconds']:.1f} s)",
-        "< 1024 MiB",
-        answer["peak"] < report.PEAK_OF_A_MILLION,
-    )
-
-
-def import_time(environment: Environment, processes: int) -> tuple[str, str, str, bool]:
-    """``import autograd`` in a fresh process less a bare start, by turns; its .pyc are there already."""
-    environment.run("-c", "import autograd")
-    extra = []
-    for _ in range(processes):
-        spent = []
-        for code in ("pass", "import autograd"):
-            start = time.perf_counter()
-            environment.run("-c", code)
-            spent.append(time.perf_counter() - start)
-        extra.append(spent[1] - spent[0])
-    return (
-        f"`import autograd` less a bare start, median of {processes} processes",
-        f"{median(extra) * 1e3:.1f} ms ({min(extra) * 1e3:.1f}–{max(extra) * 1e3:.1f})",
-        f"< {report.IMPORT_SECONDS * 1e3:.0f} ms",
-        median(extra) < report.IMPORT_SECONDS,
-    )
+RESULTS = HERE / "RESULTS.md"
+COMPILED = {f"compiled-{workload}": workload for workload in second_gear.TITLES}
+GROUPS = {"engines": [*first_gear.TABLES], "compiled": [*COMPILED, "growth"]}
+#: Seconds that a round gives a contender of the second gear, or a step if that takes longer.
+SPELL = 0.05
+LEFT_OUT = (
+    "Peers written in C, C++ and Rust were tried and left out: minigrad 0.0.6 crashes, micrograd-rust 0.1.0 "
+    "and oxigrad 0.3.2 have no wheel for Linux and need crates from elsewhere to build, micrograd-cpp-engine "
+    "0.1.1 does not install as it is."
+)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of every timed workload (9)")
-    parser.add_argument("--steps", type=int, default=5, help="steps timed in one process (5)")
-    parser.add_argument("--only", nargs="+", choices=[*TIMED, "memory", "import"], help="measure only these")
+    parser = argparse.ArgumentParser(
+        prog="python tests/benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tables = [*GROUPS, *(name for names in GROUPS.values() for name in names)]
+    parser.add_argument("--only", nargs="+", choices=tables, metavar="TABLE", help=", ".join(tables))
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="of the engines; the compiled have 4 times as many (5)"
+    )
+    parser.add_argument("--steps", type=int, default=2, help="steps of an engine timed in one process (2)")
     parser.add_argument("--engines", nargs="+", choices=[*ENGINES], help=f"only these, and {BASELINE}")
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 2 steps: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 step: does it run at all?")
+    parser.add_argument("--save", action="store_true", help="write RESULTS.md and docs/speed-*.svg too")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.steps = 3, 2
+        options.rounds, options.steps = 2, 1
+    if options.save and (options.only or options.engines):
+        parser.error("--save keeps the whole of it: leave out --only and --engines")
+    if options.save and not find_spec("matplotlib"):
+        parser.error("--save draws the plot with matplotlib: pip install 'glassgrad[train]'")
+    chosen = options.only or [*GROUPS]
+    options.tables = [t for group, names in GROUPS.items() for t in names if t in chosen or group in chosen]
     return options
+
+
+def sections(options: argparse.Namespace) -> Iterator[str]:
+    """The report, piece by piece as it is measured."""
+    command = shlex.join(["python", HERE.relative_to(CHECKOUT).as_posix(), *sys.argv[1:]])
+    yield f"# Results\n\nMade by `{command}` on {machine.described()}. Quote the ratios, not the times."
+    environment = Environment()
+    engines = environment.prepare()
+    if any(t in first_gear.TABLES for t in options.tables):
+        if options.engines:
+            engines = [e for e in engines if e == BASELINE or e in options.engines]
+        yield "## The first gear"
+        yield from first_gear.sections(environment, engines, options.tables, options.rounds, options.steps)
+        yield LEFT_OUT
+    if any(t not in first_gear.TABLES for t in options.tables):
+        yield "## The second gear"
+        yield from compiled(environment, options)
+
+
+def compiled(environment: Environment, options: argparse.Namespace) -> Iterator[str]:
+    rounds = 4 * options.rounds
+    contests = {}
+    for name, workload in COMPILED.items():
+        if name in options.tables:
+            if not contests:
+                yield second_gear.HOW.format(rounds=rounds)
+            contests[workload], left_out = second_gear.contest(workload, environment.python, rounds, SPELL)
+            yield second_gear.section(workload, contests[workload], left_out)
+    if contests:
+        yield from second_gear.summary(contests)
+    if options.save:
+        program("plot.py", json.dumps(second_gear.bars(contests["moons"])))
+    if "growth" in options.tables:
+        yield f"How the cost grows\n\n{program('growth.py').strip()}"
+
+
+def program(name: str, given: str = "") -> str:
+    """What a program beside this one prints; it finds this checkout."""
+    command = [sys.executable, str(HERE / name)]
+    done = subprocess.run(
+        command, input=given, env=surroundings(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
 
 
 def main() -> None:
     options = arguments()
-    environment = Environment()
-    engines = environment.prepare()
-    if options.engines:
-        engines = [e for e in engines if e == BASELINE or e in options.engines]
-    chosen = options.only or [*TIMED, "memory", "import"]
-    command = shlex.join(["python", Path(HERE).relative_to(CHECKOUT).as_posix(), *sys.argv[1:]])
-    print(report.heading(command, options.rounds, options.steps), flush=True)
-    for workload in TIMED:
-        if workload in chosen:
-            rows = timed(environment, engines, workload, options.rounds, options.steps)
-            print(f"\n{TITLES[workload]}\n\n{rows}", flush=True)
-    singles = []
-    if "memory" in chosen:
-        print(f"\nMemory, by tracemalloc\n\n{memory(environment, engines)}", flush=True)
-        singles.append(a_million(environment))
-    if "import" in chosen:
-        singles.append(import_time(environment, 7 if options.quick else 21))
-    if singles:
-        print(f"\nMemory and import\n\n{report.single_table(singles)}")
-    print(f"\nThe engines\n\n{report.notes(engines)}")
+    pieces = []
+    for piece in sections(options):
+        pieces.append(piece)
+        print(piece, end="\n\n", flush=True)
+    if options.save:
+        RESULTS.write_text("\n\n".join(pieces) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

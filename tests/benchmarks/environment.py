@@ -15,6 +15,13 @@ CHECKOUT = HERE.parent.parent
 FOLDER = CHECKOUT / ".benchmarks"
 
 
+def surroundings() -> dict[str, str]:
+    """What a measured process finds around it: of code this checkout and only this, and one thread."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+    return kept | threads | {"PYTHONPATH": str(CHECKOUT)}
+
+
 class Environment:
     """A virtual environment of this Python, under ``.benchmarks/venv``."""
 
@@ -49,10 +56,8 @@ class Environment:
 
     def run(self, *arguments: str) -> str:
         """What Python prints there when given these arguments; it finds this checkout, and only this."""
-        surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        surroundings["PYTHONPATH"] = str(CHECKOUT)
         done = subprocess.run(
-            [str(self.python), *arguments], env=surroundings, cwd=HERE, capture_output=True, text=True
+            [str(self.python), *arguments], env=surroundings(), cwd=HERE, capture_output=True, text=True
         )
         if done.returncode != 0:
             raise SystemExit(f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")

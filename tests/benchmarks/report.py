@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Sequence
 from statistics import median
 
@@ -39,8 +38,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int)
 
 
 def significant(x: float) -> str:
-    """Three digits, and never an exponent: 1070, 54.6, 0.676."""
-    return f"{x:.0f}" if x >= 100 else f"{x:.3g}"
+    """Three digits or all before the point, and never an exponent: 1,070, 54.6, 0.676."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
 def verdict(reached: bool) -> str:
@@ -91,14 +90,6 @@ def single_table(rows: Iterable[tuple[str, str, str, bool]]) -> str:
     """What is measured of glassgrad alone: what, measured, target, whether it is met."""
     head = ["glassgrad", "measured", "target", ""]
     return table(head, [(*texts, verdict(reached)) for *texts, reached in rows], 1)
-
-
-def heading(command: str, rounds: int, steps: int) -> str:
-    return (
-        f"Made by `{command}` with {platform.python_implementation()} {platform.python_version()}: "
-        f"{rounds} rounds, in each one process for each engine and collector setting by turns, "
-        f"{steps} steps a process after one to warm up. Ratios are medians of the rounds' ratios."
-    )
 
 
 def notes(engines: Iterable[str]) -> str:

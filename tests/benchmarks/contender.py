@@ -1,0 +1,70 @@
+"""One contender in a process of its own: ``contender.py WORKLOAD ROW SPELL`` answers in JSON.
+
+At first it takes a few steps one by one, for its numbers to be compared, and finds out how many fill
+SPELL seconds; then for each line it reads it takes so many and says how many seconds one took.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import os
+import sys
+import time
+from importlib.metadata import version
+
+#: A worker's numbers are for its parent; what a library prints goes where errors go.
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+STEPS_COMPARED = 4
+
+
+def answer(**items: object) -> None:
+    print(json.dumps(items), file=ANSWERS, flush=True)
+
+
+def main() -> None:
+    workload, row, spell = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    from contenders import CONTENDERS, UnavailableError
+
+    contender = CONTENDERS[workload][row]
+    numbers = []
+    first = 0.0
+    try:
+        program = contender.program(workload)
+        start, train = program.parameters(), program.train
+        for _ in range(STEPS_COMPARED):
+            loss = train(1)
+            first = first or time.time()
+            numbers.append((loss, math.dist(start, program.parameters())))
+    except (ImportError, UnavailableError) as reason:
+        answer(left_out=str(reason))
+        return
+    if not contender.collector:
+        gc.disable()
+
+    def seconds(n: int) -> float:
+        begin = time.perf_counter()
+        train(n)
+        spent = time.perf_counter() - begin
+        if not contender.collector:
+            gc.collect()
+        return spent
+
+    n = 1
+    while (spent := min(seconds(n) for _ in range(3))) < spell / 4:  # of three in a row one has no audit
+        n *= 4
+    n = max(1, round(n * spell / spent))
+    train(n)  # a jit over n steps compiles for n
+    used = version(contender.package) if contender.package else ""
+    answer(numbers=numbers, first=first, version=used)
+    for _ in sys.stdin:
+        answer(seconds=seconds(n) / n)
+
+
+if __name__ == "__main__":
+    main()

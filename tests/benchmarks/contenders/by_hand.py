@@ -1,0 +1,75 @@
+"""The forward and the backward pass written out by hand: in C (moons.c), and in NumPy."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from problems import RATE, Problem
+
+from . import Program, UnavailableError
+
+SOURCE = Path(__file__).parent.parent / "moons.c"
+
+
+def in_c(problem: Problem) -> Program:
+    if shutil.which("cc") is None:
+        raise UnavailableError("needs a C compiler: cc, of Debian's gcc")
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/moons.so"
+        flags = ["-O3", "-march=native", "-shared", "-fPIC"]
+        subprocess.run(["cc", *flags, "-o", library, str(SOURCE)], check=True)
+        code = ctypes.CDLL(library)
+    code.train.restype = ctypes.c_double
+    start = [number for rows in problem.start for row in rows for number in row]
+    parameters, gradients = _doubles(start), _doubles([0.0] * len(start))
+    code.prepare(_doubles(x for row in problem.inputs for x in row), _doubles(problem.targets))
+    rate = ctypes.c_double(RATE)
+    return Program(lambda n: code.train(n, rate, parameters, gradients), lambda: list(parameters))
+
+
+def _doubles(numbers: Iterable[Any]) -> Any:
+    held = array("d", numbers)
+    return (ctypes.c_double * len(held)).from_buffer(held)
+
+
+def in_numpy(problem: Problem) -> Program:
+    import numpy as np
+
+    x, targets = np.array(problem.inputs), np.array(problem.targets)
+    layers = [(rows[:, :-1].T.copy(), rows[:, -1].copy()) for rows in map(np.array, problem.start)]
+    parameters = [p for layer in layers for p in layer]
+
+    def judged(scores: Any) -> tuple[float, Any]:
+        """The loss, and how it changes with the scores."""
+        if problem.hinge:
+            margins = 1.0 - targets * scores[:, 0]
+            decay = problem.decay * sum(float(np.vdot(p, p)) for p in parameters)
+            slopes = np.where(margins > 0.0, -targets, 0.0) / len(targets)
+            return np.maximum(margins, 0.0).mean() + decay, slopes[:, None]
+        errors = scores - targets
+        return np.vdot(errors, errors) / errors.size, errors * (2.0 / errors.size)
+
+    def train(n: int) -> float:
+        for _ in range(n):
+            seen = [x]
+            for w, b in layers[:-1]:
+                seen.append(np.maximum(seen[-1] @ w + b, 0.0))
+            w, b = layers[-1]
+            loss, slopes = judged(seen[-1] @ w + b)
+            for (w, b), below in zip(reversed(layers), reversed(seen)):
+                dw = below.T @ slopes + 2.0 * problem.decay * w
+                db = slopes.sum(0) + 2.0 * problem.decay * b
+                if below is not x:
+                    slopes = slopes @ w.T * (below > 0.0)
+                w -= RATE * dw
+                b -= RATE * db
+        return float(loss)
+
+    return Program(train, lambda: np.concatenate([p.ravel() for p in parameters]).tolist())

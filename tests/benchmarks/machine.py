@@ -1,0 +1,27 @@
+"""The machine a measurement was made on, in a line."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def described() -> str:
+    """Processor, cores, memory, system, Python; and how busy it was, where the system says."""
+    parts = [processor(), f"{os.cpu_count()} cores"]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")
+    parts += [platform.system(), f"{platform.python_implementation()} {platform.python_version()}"]
+    if hasattr(os, "getloadavg"):
+        parts.append(f"load {os.getloadavg()[0]:.1f} when the run began")
+    return ", ".join(parts)
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

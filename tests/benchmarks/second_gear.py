@@ -55,24 +55,25 @@ PEERS = {
 
 
 class Target(NamedTuple):
-    """What is promised: ours as many times as fast as a peer, each by its name and kind of floats."""
+    """What is promised: ours so many times as fast as a peer, each by its name and kind of floats."""
 
     workload: str
-    ours: str
+    ours: tuple[str, str]
     peer: tuple[str, str]
     times: float
 
 
 TARGETS = [
-    Target("moons", RUN, (PYTORCH, "float32"), 20),
-    Target("moons", RUN, (LEANEST, "float32"), 9),
-    Target("moons", RUN, (JAX, "float32"), 3),
-    Target("moons", RUN, (C, "float64"), 1 / 2.5),
-    Target("moons", STEP, (PYTORCH, "float32"), 9),
-    Target("moons", NUMPY_RUN, (PYTORCH, "float32"), 5),
-    Target("gpt", EACH, (PYTORCH, "float32"), 4),
-    Target("gpt", EACH, (JAX, "float32"), 1),
-    Target("wide", NUMPY_RUN, (PYTORCH, "float32"), 1),
+    Target("moons", (RUN, "float64"), (PYTORCH, "float32"), 20),
+    Target("moons", (RUN, "float64"), (LEANEST, "float32"), 9),
+    Target("moons", (RUN, "float64"), (JAX, "float32"), 3),
+    Target("moons", (RUN, "float64"), (C, "float64"), 1 / 2.5),
+    Target("moons", (STEP, "float64"), (PYTORCH, "float32"), 9),
+    Target("moons", (NUMPY_RUN, "float64"), (PYTORCH, "float32"), 5),
+    Target("gpt", (EACH, "float64"), (PYTORCH, "float32"), 4),
+    Target("gpt", (EACH, "float64"), (JAX, "float32"), 1),
+    Target("wide", (NUMPY_RUN, "float64"), (PYTORCH, "float64"), 1),
+    Target("wide", (NUMPY_RUN, "float32"), (PYTORCH, "float32"), 1),
 ]
 
 
@@ -201,18 +202,18 @@ def relation(row: Row, peer: Row) -> str:
 def verdicts(contests: dict[str, list[Row]]) -> list[tuple[str, str, str, bool]]:
     """What is promised beside what was measured."""
     found = []
-    for target in TARGETS:
-        by_key = {row.key: row for row in contests.get(target.workload, [])}
-        ours, peer = by_key.get((target.ours, "float64")), by_key.get(target.peer)
-        if ours is None or peer is None:
+    for workload, *keys, sought in TARGETS:
+        by_key = {row.key: row for row in contests.get(workload, [])}
+        if not all(key in by_key for key in keys):
             continue
-        times, what = ratio(ours, peer), f"{target.workload}: {target.ours}"
-        reached = times >= target.times
+        ours, peer = (by_key[key] for key in keys)
+        times, what = ratio(ours, peer), f"{workload}: {' '.join(ours.key)}"
+        reached = times >= sought
         if peer.contender.name == C:
-            found.append((f"{what}, time with C = 1", f"{1 / times:.2f}", f"≤ {1 / target.times:g}", reached))
+            found.append((f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", reached))
         else:
-            sought = "ahead" if target.times == 1 else f"{target.times:g}x"
-            found.append((f"{what}, beside {peer.key[0]}", f"{times:.2f}x", sought, reached))
+            told = "ahead" if sought == 1 else f"{sought:g}×"
+            found.append((f"{what} beside {' '.join(peer.key)}", f"{times:.2f}×", told, reached))
     return found
 
 

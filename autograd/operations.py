@@ -103,7 +103,7 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
 Read = tuple[Sequence[float], Any, tuple[Value, ...]]
 
 
-def _items(name: str, what: str, group: Any) -> list[Any]:
+def items_of(name: str, what: str, group: Any) -> list[Any]:
     """A group given as something else than a list: a generator, a numpy row, ..."""
     if isinstance(group, Value | str | Mapping | Set) or not hasattr(group, "__iter__"):
         raise TypeError(
@@ -144,7 +144,7 @@ def group(operands: Iterable[Any]) -> Group:
     """
     if type(operands) is Group:
         return operands
-    items = operands if type(operands) is tuple else (*_items("group", "operands", operands),)
+    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)
     if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
         return Group(items, ([v._datum for v in items], True, items))
     return Group(items, _read("group", items))
@@ -170,11 +170,11 @@ def _widths_differ(entry: Primitive, widths: dict[str, int]) -> ValueError:
     return ValueError(f"{entry.name} pairs its operands, but there are {counts}; give as many of each")
 
 
-# One function for each n-ary primitive, with the names of its operands for a signature. Written as
-# text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
-#: How the name of their file begins, in a traceback.
+#: How the file of a function that is made from text is called, in a traceback.
 GENERATED = "<autograd function"
 
+# One function for each n-ary primitive, with the names of its operands for a signature. Written as
+# text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
 _READ_MANY = """
     if type({x}) is Group:
         primals_{x}, live_{x}, {x} = {x}.read
@@ -238,7 +238,7 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     )
     namespace: dict[str, Any] = {
         "Group": Group, "MANY": MANY, "UNSET": UNSET, "Value": Value, "entry": entry, "get_ident": get_ident,
-        "items": _items, "new_value": new_value, "read": _read, "recorders": recorders,
+        "items": items_of, "new_value": new_value, "read": _read, "recorders": recorders,
         "run": entry.run, "widths_differ": _widths_differ,
     }  # fmt: skip
     code = compile(source, f"{GENERATED} {entry.name}>", "exec")
@@ -300,9 +300,7 @@ def make_callable(entry: Primitive) -> None:
 def _named(function: Callable[..., Value], name: str, doc: str, owner: str = "") -> Callable[..., Value]:
     function.__name__ = name
     function.__qualname__ = owner + name
-    function.__module__ = (
-        Value.__module__ if owner else "autograd"
-    )  # where it is found, so that it can be pickled
+    function.__module__ = Value.__module__ if owner else "autograd"  # where pickle looks for it
     function.__doc__ = doc
     return function
 

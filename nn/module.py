@@ -219,6 +219,13 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     computed, so that a gradient flows through an update of the parameters. The parameters are
     exchanged for the time of the call, so not for several threads on one module.
     """
+    if not isinstance(module, Module):
+        raise TypeError(f"functional_call() takes a Module, not {type(module).__name__} {module!r}")
+    if not isinstance(parameters, Mapping):
+        raise TypeError(
+            "parameters map names to Values, as dict(model.named_parameters()) does, not "
+            f"{type(parameters).__name__}"
+        )
     own = dict(module.named_parameters())
     unknown = [name for name in parameters if name not in own]
     if unknown:
@@ -233,7 +240,8 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
                 if (other := _replaced(attribute, replaced)) is not attribute:
                     kept.append((inner.__dict__, name, attribute))
                     inner.__dict__[name] = other
-        return module(*inputs)
+        call: Any = module
+        return call(*inputs)
     finally:
         for attributes, name, attribute in kept:
             attributes[name] = attribute

@@ -34,14 +34,20 @@ class Samples(NamedTuple):
     targets: list[Any]
 
 
-def checked(data: Any, what: str) -> Samples:
-    """The data, if it is inputs and as many targets, at least one of each, and all numbers are finite."""
+def pair(data: Any, what: str) -> Data:
+    """The inputs and the targets, if there are both; TypeError for what is no such pair."""
     if isinstance(data, str | Mapping | Set) or not hasattr(data, "__len__") or len(data) != 2:
         raise TypeError(f"{what} must be a pair of inputs and targets, not {type(data).__name__}")
     for part, name in zip(data, ("inputs", "targets")):
         if isinstance(part, str | Mapping | Set) or not hasattr(part, "__len__"):
             raise TypeError(f"the {name} of {what} must be a sequence, not {type(part).__name__}")
     inputs, targets = data
+    return inputs, targets
+
+
+def checked(data: Any, what: str) -> Samples:
+    """The data, if it is inputs and as many targets, at least one of each, and all numbers are finite."""
+    inputs, targets = pair(data, what)
     if len(inputs) != len(targets):
         raise ValueError(f"{what} has {len(inputs)} inputs and {len(targets)} targets; give as many of each")
     if not len(inputs):

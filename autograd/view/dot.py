@@ -14,8 +14,8 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ..files import write
 from ..value import Value
-from .files import write
 from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph

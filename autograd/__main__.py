@@ -119,13 +119,11 @@ def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
     if inputs:
         print()
         print(colours.title("Gradients"))
-        print(_gradient_table(source, inputs, root, names, colours))
+        print(_gradient_table(source, inputs, names, colours))
     return root
 
 
-def _gradient_table(
-    source: str, inputs: dict[str, Value], root: Value, names: Names, colours: Colours
-) -> str:
+def _gradient_table(source: str, inputs: dict[str, Value], names: Names, colours: Colours) -> str:
     point = {name: value.data for name, value in inputs.items()}
     theirs = _torch_gradients(source, point)
     header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]

@@ -10,9 +10,9 @@ from ..value import Value
 from .dot import Drawing
 from .graph import LIMIT, Card, Changed, Picture
 from .matching import computed_alike, match
-from .notation import LANES, apart, number
+from .notation import LANES, apart, known, number
 from .rendering import TIMEOUT
-from .snapshots import Node, Snapshot, grad_text, snapshot
+from .snapshots import Node, Snapshot, snapshot
 from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
 from .theme import theme_named
@@ -202,7 +202,7 @@ def _cells(row: Difference) -> list[str]:
     if not before or not after:
         node: Node = before or after  # type: ignore[assignment]  # one of them is there
         numbers = [["", ""], ["", ""]]
-        for cells, shown in zip(numbers, (number(node.data), grad_text(node.grad))):
+        for cells, shown in zip(numbers, (number(node.data), known(node.grad))):
             cells[0 if before else 1] = shown
         return [row.mark, row.name, node.expression, *numbers[0], "", *numbers[1], ""]
     how = after.expression
@@ -211,7 +211,7 @@ def _cells(row: Difference) -> list[str]:
     data = [number(after.data), "", ""]
     if row.data_differs:
         data = [*apart(before.data, after.data), _change(before.data, after.data)]
-    grad = [grad_text(after.grad), "", ""]
+    grad = [known(after.grad), "", ""]
     if row.grad_differs:
         grad = [*_grads(before.grad, after.grad), _change(before.grad, after.grad)]
     return [row.mark, row.name, how, *data, *grad]
@@ -219,7 +219,7 @@ def _cells(row: Difference) -> list[str]:
 
 def _grads(before: float | None, after: float | None) -> tuple[str, str]:
     if before is None or after is None:
-        return grad_text(before), grad_text(after)
+        return known(before), known(after)
     return apart(before, after)
 
 

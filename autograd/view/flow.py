@@ -14,7 +14,7 @@ from .findings import Finding, Measure, Thresholds, findings_of
 from .graph import Card, Picture
 from .layers import LayerFlow, Model, named_parameters_of, read_layers
 from .layout import Box, text_width
-from .notation import LABEL_LENGTH, clean, number
+from .notation import LABEL_LENGTH, UNKNOWN, clean, known, number
 from .rendering import TIMEOUT
 from .tables import Table
 from .theme import Theme, theme_named
@@ -55,10 +55,6 @@ def _strength(size: float | None, largest: float, smallest: float) -> float | No
     return max(0.0, 1.0 - (math.log(size) - math.log(largest)) / math.log(smallest))
 
 
-def _or_dot(x: float | None) -> str:
-    return "·" if x is None else number(x)
-
-
 def _remark(layer: LayerFlow) -> str:
     of = f" of {layer.units}" if layer.units else ""
     both = ((layer.dead, "dead"), (layer.saturated, "saturated"))
@@ -79,10 +75,10 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
             key=f"l{i}",
             name=layer.name if len(layer.name) <= LABEL_LENGTH else f"…{layer.name[1 - LABEL_LENGTH :]}",
             function=layer.function,
-            gradient=_or_dot(size),
+            gradient=known(size),
             strength=_strength(size, largest, limits.vanishing),
             dashed=size == 0.0 or (ratio is not None and ratio < limits.vanishing),
-            activation="" if layer.units is None else _or_dot(layer.activation),
+            activation="" if layer.units is None else known(layer.activation),
             remark=_remark(layer),
             onward=f"×{number(size / following)}" if compared and size is not None and following else "",
         )
@@ -238,7 +234,9 @@ class GradientFlow(Drawing):
         for tile in self._tiles:
             told = [tile.function, tile.activation and f"activation {tile.activation}"]
             if tile.gradient:
-                told.append("gradient not computed" if tile.gradient == "·" else f"gradient {tile.gradient}")
+                told.append(
+                    "gradient not computed" if tile.gradient == UNKNOWN else f"gradient {tile.gradient}"
+                )
             told += ["dashed" if tile.dashed else "", tile.remark]
             parts.append(f"{tile.name}: {', '.join(x for x in told if x)}".removesuffix(": "))
         if self._loss is not None:
@@ -259,13 +257,13 @@ class GradientFlow(Drawing):
         rows = []
         for layer in self.layers:
             row = [layer.name, layer.function, f"{layer.parameters:,}"]
-            row += [number(layer.parameter), _or_dot(layer.parameter_gradient)]
+            row += [number(layer.parameter), known(layer.parameter_gradient)]
             if closer and layer.units is not None:
                 closed = f"{layer.closed or 0.0:.0%}"
                 row[2:2] = [
                     f"{layer.units:,}",
-                    _or_dot(layer.activation),
-                    _or_dot(layer.activation_gradient),
+                    known(layer.activation),
+                    known(layer.activation_gradient),
                     closed,
                 ]
             elif closer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,8 @@ from .layout import Box
 from .notation import number
 from .options import seconds
 from .rendering import RenderError
+from .tables import fit
+from .terminal import encodable, terminal_width
 from .theme import Theme, theme_named
 
 if TYPE_CHECKING:
@@ -210,10 +211,7 @@ class _Terminal:
         self._stream = stream
 
     def show(self, picture: Progress, final: bool) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        line = picture.line if len(picture.line) <= width else picture.line[: width - 1] + "…"
-        encoding = self._stream.encoding or "utf-8"
-        line = line.encode(encoding, "replace").decode(encoding)
+        line = encodable(fit(picture.line, terminal_width() - 1), self._stream)
         self._stream.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
         self._stream.flush()
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from ..backward import topological_order
 from ..value import Value
-from .graph import CONSTANTS, LIMIT, UNKNOWN, Picture, cut_key, keys_of, picture_from
+from .graph import CONSTANTS, LIMIT, Picture, cut_key, keys_of, picture_from
 from .layout import text_width
-from .notation import number, visible_constants
+from .notation import UNKNOWN, number, visible_constants
 from .stepping import ForwardStep, Step, Steps
 
 #: With more arrows than this a picture is cut down further: its layout would take seconds.

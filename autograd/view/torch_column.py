@@ -62,7 +62,7 @@ def torch_graph(root: Value) -> dict[Value, Any]:
                 tensors[value] = leaf(value.data, requires_grad=True)
             else:
                 operands = [tensor_of(x) for x in value.operands]
-                tensors[value] = torch_function(op)(*(regroup(value, operands) if op.nary else operands))
+                tensors[value] = torch_function(op)(*regroup(value, operands))
                 tensors[value].retain_grad()
         tensors[root].backward()
     return tensors

@@ -127,7 +127,7 @@ def _gradient_table(source: str, inputs: dict[str, Value], names: Names, colours
     point = {name: value.data for name, value in inputs.items()}
     theirs = _torch_gradients(source, point)
     header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]
-    rows = []
+    rows: list[list[str]] = []
     doubtful = False
     for name, value in inputs.items():
         if value.grad is None:

@@ -54,7 +54,7 @@ def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
         return [g.data for g in _gradient(outputs, inputs)]
     if not hasattr(outputs, "__iter__"):
         raise TypeError(f"the function must return Values, not {type(outputs).__name__} {outputs!r}")
-    rows = []
+    rows: list[list[float]] = []
     for output in outputs:
         if not isinstance(output, Value):
             raise TypeError(f"the function must return Values, not {type(output).__name__} {output!r}")

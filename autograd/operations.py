@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import compress
 from threading import get_ident
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, SupportsFloat
 
 from . import arithmetic as arithmetic  # which reads the table on floats
 from .primitives import PRIMITIVES, Primitive
@@ -103,9 +103,13 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
 Read = tuple[Sequence[float], Any, tuple[Value, ...]]
 
 
+def _is_listed(x: Any) -> bool:
+    return hasattr(x, "__iter__") and not isinstance(x, Value | str | Mapping | Set)
+
+
 def items_of(name: str, what: str, group: Any) -> list[Any]:
     """A group given as something else than a list: a generator, a numpy row, ..."""
-    if isinstance(group, Value | str | Mapping | Set) or not hasattr(group, "__iter__"):
+    if not _is_listed(group):
         raise TypeError(
             f"the {what} of {name} must be a sequence of Values or numbers, not "
             f"{type(group).__name__} {short(group)}"
@@ -144,7 +148,8 @@ def group(operands: Iterable[Any]) -> Group:
     """
     if type(operands) is Group:
         return operands
-    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)
+    items: tuple[Any, ...]
+    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)  # pyright: ignore
     if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
         return Group(items, ([v._datum for v in items], True, items))
     return Group(items, _read("group", items))
@@ -153,7 +158,7 @@ def group(operands: Iterable[Any]) -> Group:
 def _read(name: str, items: tuple[Any, ...]) -> Read:
     if {*map(type, items)} == {float}:
         return items, False, ()
-    primals = []
+    primals: list[float] = []
     for item in items:
         x = item._datum if isinstance(item, Value) else number(item)
         if x is None:
@@ -247,14 +252,25 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     return function
 
 
+def _where(condition: bool, a: Any, b: Any) -> Any:
+    return a if condition else b
+
+
+def _lt(a: SupportsFloat, b: SupportsFloat) -> bool:
+    return float(a) < float(b)
+
+
+def _le(a: SupportsFloat, b: SupportsFloat) -> bool:
+    return float(a) <= float(b)
+
+
+def _eq(a: SupportsFloat, b: SupportsFloat) -> bool:
+    return float(a) == float(b)
+
+
 #: The rule language on Values: arithmetic is recorded, conditions look at the numbers alone; every
 #: primitive is added by its name.
-ON_VALUES = SimpleNamespace(
-    where=lambda condition, a, b: a if condition else b,
-    lt=lambda a, b: float(a) < float(b),
-    le=lambda a, b: float(a) <= float(b),
-    eq=lambda a, b: float(a) == float(b),
-)
+ON_VALUES = SimpleNamespace(where=_where, lt=_lt, le=_le, eq=_eq)
 
 
 def _on_values(entry: Primitive) -> Callable[..., Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 #: Exit codes: 0 all well, 1 the picture or the output could not be written, 2 the command line is wrong,
 #: 130 interrupted, as shells have it.
@@ -15,8 +15,9 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 def write_any_letter() -> None:
     """Let a standard output that has no ∂ get a ?, not an error."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    reconfigure: Any = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
 
 
 def run(main: Callable[[], int], name: str) -> int:

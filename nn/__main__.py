@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import autograd
 from autograd import Value, no_grad
@@ -95,7 +96,7 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     up = [low_y + (high_y - low_y) * i / 60 for i in range(61)]
     with no_grad():
         scores = [[_score(model, (x, y)).data for x in across] for y in up]
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    figure: Any = Figure(figsize=(6, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     reach = max(abs(score) for row in scores for score in row)

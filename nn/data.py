@@ -133,7 +133,7 @@ def stratified_split(
                 "both parts need at least one; change held_out, or leave the class out"
             )
     rng = generator(seed)
-    out = set()
+    out: set[int] = set()
     for i in rng.sample(range(len(labels)), len(labels)):
         if wanted[labels[i]]:
             wanted[labels[i]] -= 1

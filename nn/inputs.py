@@ -8,6 +8,8 @@ from typing import Any
 
 from autograd import Value
 
+from .kinds import is_tuple
+
 #: The inputs of one sample: floats, ints, Values, a row of an array.
 Inputs = Sequence[Any]
 
@@ -38,7 +40,7 @@ def sample_of(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
     """The inputs as a sequence of the right length; a single number is refused."""
     if not is_listed(x):
         raise TypeError(f"{what} takes a sequence of {width} {of}, not {type(x).__name__} {x!r}")
-    inputs = x if type(x) is tuple else (*x,)
+    inputs = x if is_tuple(x) else (*x,)
     if len(inputs) != width:
         raise ValueError(f"{what} takes {width} {of}, but was given {len(inputs)}")
     return inputs

@@ -159,7 +159,7 @@ def cross_entropy(
     """
     check_rows(logits, targets)
     width = len(logits[0]) if is_row(logits[0]) else 0
-    surprises = []
+    surprises: list[Value] = []
     for i, (row, target) in enumerate(zip(logits, targets)):
         if not is_row(row):
             raise TypeError(

@@ -72,7 +72,7 @@ class Optimizer:
     def step(self) -> None:
         """Move each parameter that has a gradient; interrupted, or if the rule raises, none of them."""
         rule, hyperparameters = type(self).rule, self.hyperparameters
-        moved = []
+        moved: list[tuple[Value, list[float], tuple[float, ...]]] = []
         try:
             for parameter, state in zip(self.parameters, self.state):
                 if (gradient := parameter.grad) is not None:

@@ -12,8 +12,9 @@ from autograd import Value, dot, group
 from .checks import whole
 from .init import generator
 from .inputs import Inputs, is_listed, real, sample_of
+from .kinds import is_sequence, is_tuple
 from .layers import activation_named
-from .module import Module, Parameter
+from .module import Module, Parameter, rebuilt
 
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -146,9 +147,9 @@ def _number(x: Any) -> Value | float:
 
 
 def _pair(state: Any) -> tuple[Inputs, Inputs]:
-    if not isinstance(state, tuple | list) or len(state) != 2:
-        raise TypeError(f"the state of an LSTM is a pair (h, c), not {type(state).__name__} {state!r}")
-    return state[0], state[1]
+    if is_sequence(state) and len(state) == 2:
+        return state[0], state[1]
+    raise TypeError(f"the state of an LSTM is a pair (h, c), not {type(state).__name__} {state!r}")
 
 
 def unroll(
@@ -177,10 +178,10 @@ def unroll(
         raise TypeError(f"unroll() takes a cell, such as an RNNCell, not {type(cell).__name__} {cell!r}")
     if not is_listed(sequence):
         raise TypeError(f"the sequence must list the inputs of each step, not {type(sequence).__name__}")
-    outputs = []
+    outputs: list[list[Value]] = []
     for t, x in enumerate(sequence):
         state = cell(x, detached(state) if k is not None and t > 0 and t % k == 0 else state)
-        outputs.append(state[0] if isinstance(state, tuple) else state)
+        outputs.append(state[0] if is_tuple(state) else state)
     if not outputs:
         raise ValueError("the sequence is empty: give at least one step, a row of inputs")
     return outputs, state
@@ -195,9 +196,8 @@ def detached(state: Any) -> Any:
 
     None, the state before the first piece, stays None. Raises TypeError for what holds no numbers.
     """
-    if isinstance(state, list | tuple):
-        parts = map(detached, state)
-        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    if is_sequence(state):
+        return rebuilt(state, map(detached, state))
     if isinstance(state, Value):
         return state.detach()
     return None if state is None else _number(state)

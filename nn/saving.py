@@ -11,6 +11,7 @@ from typing import Any
 from autograd.files import write
 
 from .content import Content, content_of, loose, strict
+from .kinds import is_dict
 
 #: Written into every file. One without it is not ours.
 FORMAT = "glassgrad state 1"
@@ -97,7 +98,7 @@ def _to_json(content: Content, marks: Marks) -> bytes:
 
 def _from_json(path: Path) -> tuple[Content, Marks]:
     document = json.loads(path.read_bytes())
-    if not isinstance(document, dict) or not isinstance(document.get("state"), dict):
+    if not is_dict(document) or not isinstance(document.get("state"), dict):
         raise ValueError("it has no state in it")
     return _content(document["state"], document.get("lists", []), document.get("more", {})), document
 
@@ -135,7 +136,7 @@ def _from_safetensors(path: Path) -> tuple[Content, Marks]:
     library = _safetensors()
     try:
         with library.safe_open(path, framework="numpy") as file:
-            marks = file.metadata() or {}
+            marks: dict[str, Any] = file.metadata() or {}
             names = file.keys() if marks.get("format") == FORMAT else ()  # others have types NumPy lacks
             arrays = {name: file.get_tensor(name).tolist() for name in names}
     except library.SafetensorError as error:

@@ -82,7 +82,7 @@ class Comparison:
     @property
     def notes(self) -> list[str]:
         """What to keep in mind: a matching that was guessed, numbers that do not add up."""
-        notes = []
+        notes: list[str] = []
         if self._guessed:
             leaves = "1 leaf was" if self._guessed == 1 else f"{self._guessed:,} leaves were"
             notes.append(
@@ -158,8 +158,16 @@ def _differing(row: Difference) -> set[int]:
     """The columns of what differs."""
     if not row.before or not row.after:
         return {1, 2}
-    found = {2} if row.how_differs else set()
-    return found | ({4, 5} if row.data_differs else set()) | ({7, 8} if row.grad_differs else set())
+    return {
+        column
+        for columns, differs in (
+            ((2,), row.how_differs),
+            ((4, 5), row.data_differs),
+            ((7, 8), row.grad_differs),
+        )
+        if differs
+        for column in columns
+    }
 
 
 def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> Iterator[Difference]:
@@ -256,7 +264,7 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
     counts the leaves that only their place tells; what nothing tells is not matched. ``.draw()`` shows
     it as a picture, ``.changed`` gives the rows that differ.
     """
-    moments = []
+    moments: list[Snapshot] = []
     for x in (before, after):
         if not isinstance(x, Value | Snapshot):
             raise TypeError(f"compare() takes Values or snapshots, not {type(x).__name__} {x!r}")

@@ -6,10 +6,10 @@ import math
 import textwrap
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..value import Value
-from .dot import Drawing, lettering, new_graph
+from .dot import Digraph, Drawing, lettering, new_graph
 from .findings import Finding, Measure, Thresholds, findings_of
 from .graph import Card, Picture
 from .layers import LayerFlow, Model, named_parameters_of, read_layers
@@ -121,15 +121,15 @@ class GradientFlow(Drawing):
     @cached_property
     def graph(self) -> graphviz.Digraph:
         """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
-        graph = new_graph(self._theme, self.prefix)
+        graph: Any = new_graph(self._theme, self.prefix)
         self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
         return graph
 
-    def _draw_above(self, graph: graphviz.Digraph, around: Box) -> Box:
+    def _draw_above(self, graph: Digraph, around: Box) -> Box:
         """Room for more above what is drawn so far; the box around all of it."""
         return around
 
-    def _finish(self, graph: graphviz.Digraph, around: Box) -> None:
+    def _finish(self, graph: Digraph, around: Box) -> None:
         """What is said below, and how far all of it reaches."""
         theme = self._theme
         larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is shown smaller than it is
@@ -159,7 +159,7 @@ class GradientFlow(Drawing):
             words += "; blue: the activation"
         return f"{words}; all as root mean squares"
 
-    def _draw_chain(self, graph: graphviz.Digraph) -> Box:
+    def _draw_chain(self, graph: Digraph) -> Box:
         """The cards side by side on the line y = 0, joined by arrows; the box around them."""
         left, right, previous = 0.0, 0.0, None
         for tile in self._tiles:
@@ -174,7 +174,7 @@ class GradientFlow(Drawing):
         bottom = -HEIGHT / 2 - 17.0 * lines
         return Box(right / 2, (HEIGHT / 2 + bottom) / 2, right, HEIGHT / 2 - bottom)
 
-    def _draw_tile(self, graph: graphviz.Digraph, tile: Tile, left: float) -> float:
+    def _draw_tile(self, graph: Digraph, tile: Tile, left: float) -> float:
         """One card, its left side there; how wide it is."""
         theme = self._theme
         under = text_width(f"{tile.function} {tile.activation}", 11.0)
@@ -204,7 +204,7 @@ class GradientFlow(Drawing):
             )  # fmt: skip
         return width
 
-    def _join(self, graph: graphviz.Digraph, tile: Tile, to: str, start: float, label: str) -> None:
+    def _join(self, graph: Digraph, tile: Tile, to: str, start: float, label: str) -> None:
         graph.edge(f"{tile.key}:e", f"{to}:w", color=self._theme.forward, id=f"{self.prefix}-{tile.key}-on")
         if label:
             graph.node(
@@ -212,7 +212,7 @@ class GradientFlow(Drawing):
                 pos=f"{start + GAP / 2:.2f},10", shape="plaintext", fixedsize="true", width=".8", height=".2",
             )  # fmt: skip
 
-    def _draw_loss(self, graph: graphviz.Digraph, card: Card, left: float) -> float:
+    def _draw_loss(self, graph: Digraph, card: Card, left: float) -> float:
         theme = self._theme
         width = max(text_width(card.name, 12.5), text_width(card.data, 12.0), 42.0) + 20.0
         fill, border = theme.cards["output"]
@@ -230,7 +230,7 @@ class GradientFlow(Drawing):
     @property
     def alt(self) -> str:
         """The picture in words: every activation and gradient it shows, and what is wrong."""
-        parts = []
+        parts: list[str] = []
         for tile in self._tiles:
             told = [tile.function, tile.activation and f"activation {tile.activation}"]
             if tile.gradient:
@@ -254,7 +254,7 @@ class GradientFlow(Drawing):
         header = ["layer", "function", "parameters", "size", "∂parameter"]
         if closer:
             header[2:2] = ["units", "activation", "∂activation", "closed"]
-        rows = []
+        rows: list[list[str]] = []
         for layer in self.layers:
             row = [layer.name, layer.function, f"{layer.parameters:,}"]
             row += [number(layer.parameter), known(layer.parameter_gradient)]

@@ -259,7 +259,7 @@ def edge_of(operand: str, result: str, local: float, contribution: float | None)
 def describe(picture: Picture) -> str:
     """The picture in words, its alternative text: every value and gradient it shows."""
     label_of = picture.label_of()
-    parts = []
+    parts: list[str] = []
     for card in picture.cards:
         if card.kind in ("cut", "numbers"):
             continue

@@ -66,7 +66,7 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     for step in steps.whole:
         if isinstance(step, Step):
             totals[step.operand] = step.gradient
-    notes = []
+    notes: list[str] = []
     if len(shown) < len(order):
         notes.append(
             f"the picture has the {len(shown):,} of {len(order):,} Values that these steps reach first; "
@@ -74,7 +74,8 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
         )
     picture = picture_from(order, names, set(shown), totals.get, notes)
 
-    arrows = defaultdict(list)  # between two cards, in the order of the operands
+    # Between two cards, in the order of the operands.
+    arrows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for i, edge in enumerate(picture.edges):
         arrows[edge.operand, edge.result].append(i)
     for same in arrows.values():

@@ -41,7 +41,8 @@ class _Reader:
             raise _Unreadable
 
     def sum(self) -> Formula:
-        parts, operators = [self.product()], []
+        parts = [self.product()]
+        operators: list[str] = []
         while operator := self.next("+", "−"):
             operators.append(operator)
             parts.append(self.product())

@@ -1,5 +1,9 @@
 """The same graph in PyTorch: each operation by torch's own function of that name."""
 
+# What these lambdas are given are tensors, whose types nobody needs installed who checks ours.
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

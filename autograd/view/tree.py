@@ -165,7 +165,7 @@ def _operands(here: _Waiting, node: Value, count: int) -> list[_Waiting]:
     edges = [(x, f"×{number(locals_of[i])}") for i, x in enumerate(node.operands) if isinstance(x, Value)]
     hidden = len(edges) - count
     items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
-    result = []
+    result: list[_Waiting] = []
     for i, (what, local) in enumerate(items, start=1):
         rail, below = ("└─ ", "   ") if i == len(items) else ("├─ ", "│  ")
         result.append(_Waiting(what, here.below + rail, here.below + below, here.depth + 1, local))

@@ -24,13 +24,14 @@ from .checking import GradientError, check_grads
 from .composed import log_softmax, softmax, take
 from .functional import hessian, hvp, jacobian
 from .operations import FUNCTIONS, group
+from .primitives import PRIMITIVES
 from .value import Value, enable_grad, is_grad_enabled, no_grad, not_compiled
 
 #: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
 _functions = {
     name: function
     for name, function in FUNCTIONS.items()
-    if name not in {"add", "sub", "mul", "div", "neg", "pow", "abs", "take"}
+    if not PRIMITIVES[name].operator and name != "take"  # that of composed.py, which takes an int
 }
 globals().update(_functions)
 

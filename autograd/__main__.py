@@ -6,18 +6,16 @@ python -m autograd "p = w*x; (p - y)**2" w=2 x=5 y=12
 from __future__ import annotations
 
 import argparse
-import io
 import math
-import os
 import sys
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from .backward import topological_order
 from .expression import ExpressionError, compute
+from .shell import FAILED, USAGE, run, write_any_letter
 from .value import Value
 from .view.dot import draw
 from .view.notation import Names, number, operation
@@ -26,6 +24,7 @@ from .view.stepping import steps
 from .view.tables import text_table
 from .view.terminal import DATA, GRADIENT, Colours, has_colours
 
+COMMAND = "python -m autograd"
 EXAMPLE = ("p = w*x; (p - y)**2", ["w=2", "x=5", "y=12"])
 
 #: Said where a finite difference is far from the gradient.
@@ -35,15 +34,10 @@ pole, where f is undefined, or where f changes much within h; the gradient is th
 #: How much of an expression is repeated.
 LONGEST = 200
 
-#: Exit codes: 0 all well, 1 the picture or the output could not be written, 2 the command line is wrong,
-#: 130 interrupted, as shells have it.
-NO_PICTURE = NO_OUTPUT = 1
-USAGE, INTERRUPTED = 2, 130
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m autograd",
+        prog=COMMAND,
         description="Explain an expression: values, each step of the backward pass, gradients, a picture.",
         epilog="example: python -m autograd 'p = w*x; (p - y)**2' w=2 x=5 y=12",
     )
@@ -125,17 +119,15 @@ def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
     if inputs:
         print()
         print(colours.title("Gradients"))
-        print(_gradient_table(source, inputs, root, names, colours))
+        print(_gradient_table(source, inputs, names, colours))
     return root
 
 
-def _gradient_table(
-    source: str, inputs: dict[str, Value], root: Value, names: Names, colours: Colours
-) -> str:
+def _gradient_table(source: str, inputs: dict[str, Value], names: Names, colours: Colours) -> str:
     point = {name: value.data for name, value in inputs.items()}
     theirs = _torch_gradients(source, point)
     header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]
-    rows = []
+    rows: list[list[str]] = []
     doubtful = False
     for name, value in inputs.items():
         if value.grad is None:
@@ -162,8 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         [a if not a.startswith("-") or _is_option(parser, a) else f" {a}" for a in given]
     )
     source, pairs = (options.expression, options.inputs) if options.expression is not None else EXAMPLE
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a stream that has no ∂ gets a ?, not an error
+    write_any_letter()
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
         parser.error(f"--out {options.out}: end the name in .svg, .png or .dot")
     colours = Colours(options.color == "always" or (options.color == "auto" and has_colours(sys.stdout)))
@@ -171,38 +162,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inputs = _inputs(pairs)
         root = explain(source, inputs, colours)
     except ExpressionError as error:
-        print(f"python -m autograd: {error}", file=sys.stderr)
+        print(f"{COMMAND}: {error}", file=sys.stderr)
         return USAGE
     except ValueError as error:
         parser.error(str(error))
     try:
         path = draw(root, theme=options.theme).save(options.out)
     except (RenderError, ImportError, OSError) as error:
-        print(f"\npython -m autograd: the picture could not be made: {error}", file=sys.stderr)
-        return NO_PICTURE
+        print(f"\n{COMMAND}: the picture could not be made: {error}", file=sys.stderr)
+        return FAILED
     print(f"\nThe graph is drawn in {path}")
     return 0
 
 
 def command() -> int:
-    """main() for a shell: whoever stops reading is no error, and output with no place is told in a line."""
-    try:
-        code = main()
-        if sys.stdout is not None:  # which it is where the shell closed it
-            sys.stdout.flush()
-    except BrokenPipeError:  # | head
-        code = 0
-    except OSError as error:
-        with suppress(OSError):
-            print(f"python -m autograd: the output could not be written: {error}", file=sys.stderr)
-        code = NO_OUTPUT
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    else:
-        return code
-    if sys.stdout is not None:  # what is left in it goes nowhere, and Python does not complain again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    """main() for a shell."""
+    return run(main, COMMAND)
 
 
 if __name__ == "__main__":

@@ -154,17 +154,33 @@ def _careful_kernels() -> dict[str, Callable[..., Any]]:
         "log": lambda x: -math.inf if x == 0.0 else math.nan,
         "log1p": lambda x: -math.inf if x == -1.0 else math.nan,
     }
+
+    def total(values: Iterable[float]) -> Ieee:
+        return Ieee(_sum(map(float, values)))
+
+    def dot(weights: Iterable[float], inputs: Iterable[float], bias: float) -> Ieee:
+        return Ieee(_dot(map(float, weights), map(float, inputs), float(bias)))
+
+    def largest(values: Sequence[float]) -> Ieee:
+        return Ieee(_largest(values))
+
+    def take(values: Sequence[float], index: float) -> Ieee:
+        return Ieee(_take(values, index))
+
+    def where(condition: bool, a: float, b: float) -> float:
+        return a if condition else b
+
     kernels: dict[str, Callable[..., Any]] = {
         name: guarded(kernel, answers.get(name, nan)) for name, kernel in KERNELS.items()
     }
     return kernels | {
         "pow": _pow,
-        "sum": lambda values: Ieee(_sum(map(float, values))),
-        "dot": lambda weights, inputs, bias: Ieee(_dot(map(float, weights), map(float, inputs), float(bias))),
-        "largest": lambda values: Ieee(_largest(values)),
-        "take": lambda values, index: Ieee(_take(values, index)),
+        "sum": total,
+        "dot": dot,
+        "largest": largest,
+        "take": take,
         "each": _each,
-        "where": lambda condition, a, b: a if condition else b,
+        "where": where,
         "lt": operator.lt,
         "le": operator.le,
         "eq": operator.eq,
@@ -182,8 +198,8 @@ def _careful(rule: Rule, *operands: Any) -> float:
 
 
 def _careful_lanes(entry: Primitive, i: int, g: float, out: float, *operands: Any) -> list[float]:
-    groups = [[*o] if isinstance(o, Sequence) else o for o in operands]
-    lanes = range(max(len(o) for o in groups if isinstance(o, list)))
+    groups: list[Any] = [[*o] if isinstance(o, Sequence) else o for o in operands]
+    lanes = range(max(len(o) for o in groups if not isinstance(o, float)))
     return [_careful(entry.vjps[i], g, out, *entry.at_lane(groups, lane)) for lane in lanes]
 
 
@@ -279,7 +295,7 @@ class _Pushes(dict[Any, Rule]):
     def _print(self, lives: Any) -> Rule:
         entry = self.entry
         parameters = ["g", "out", *(operand.rstrip("*") for operand in entry.operands)]
-        lines = []
+        lines: list[str] = []
         for i, live in enumerate(lives or [True] * len(entry.operands)):
             lanes = _Lanes(entry, i)
             if live is False:

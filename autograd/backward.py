@@ -254,7 +254,10 @@ def primals(node: Value) -> tuple[float, list[float]]:
 
 
 def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
-    """The operands of an n-ary node, or something for each of them, as the groups they came in."""
+    """The operands of a node, or something for each of them, as its primitive takes them: those of an
+    n-ary one in the groups they came in."""
+    if node._op is None or not node._op.nary:
+        return [*flat]
     groups: list[Any] = []
     at = 0
     for primal in node._pa[3:]:
@@ -265,6 +268,19 @@ def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
             groups.append(flat[at])
             at += 1
     return groups
+
+
+def rerun(node: Value, operands: Sequence[Any]) -> float:
+    """What the operation of a computed node gives on other numbers.
+
+    >>> a = Value(2.0)
+    >>> rerun(a * 5.0, [3.0, 5.0])
+    15.0
+    """
+    op = node._op
+    if op is None:
+        raise ValueError(f"{node!r} is a leaf: it was not computed")
+    return float(op.run(*regroup(node, operands)))
 
 
 def _two_primals(node: Value) -> tuple[float, float]:

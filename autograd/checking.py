@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import SupportsFloat
 
-from .backward import cotangents, regroup, topological_order
+from .backward import cotangents, rerun, topological_order
 from .functional import _gradient, _leaves, _scalar
 from .operations import FUNCTIONS
 from .value import Value, enable_grad
@@ -135,8 +135,4 @@ def _culprit(output: Value, tolerance: float) -> str:
 
 def _moved(node: Value, numbers: list[float], i: int, t: float) -> float:
     """The node's operation with ``t`` added to operand ``i``."""
-    op = node.primitive
-    if op is None:
-        return node.data
-    moved = [x + t if j == i else x for j, x in enumerate(numbers)]
-    return float(op.run(*(regroup(node, moved) if op.nary else moved)))
+    return rerun(node, [x + t if j == i else x for j, x in enumerate(numbers)])

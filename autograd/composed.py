@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from threading import get_ident
 from typing import Any, SupportsFloat
 
-from .operations import FUNCTIONS, _items
+from .operations import FUNCTIONS, items_of
 from .value import Value, short, witnesses
 
 
@@ -17,7 +17,20 @@ def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
     >>> [v.data for v in log_softmax([Value(1000.0), Value(1000.0)])]  # log ½ each
     [-0.6931471805599453, -0.6931471805599453]
     """
-    logits = [x if isinstance(x, Value) else Value(x) for x in values]
+    return _log_softmax("log_softmax", values)
+
+
+def softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
+    """exp(xᵢ) / Σ exp(xⱼ) for each value: positive numbers that sum to 1.
+
+    >>> [v.data for v in softmax([Value(0.0), Value(0.0)])]
+    [0.5, 0.5]
+    """
+    return [x.exp() for x in _log_softmax("softmax", values)]
+
+
+def _log_softmax(name: str, values: Iterable[Value | SupportsFloat]) -> list[Value]:
+    logits = [x if isinstance(x, Value) else Value(x) for x in items_of(name, "values", values)]
     top = _largest(logits)  # a constant: the result does not depend on it
     shifted = [x - top for x in logits]
     total = FUNCTIONS["logsumexp"](shifted)
@@ -28,15 +41,6 @@ def _largest(logits: list[Value]) -> Value | float:
     if witnesses and logits and (witness := witnesses.get(get_ident())) is not None:
         return witness.held("largest", logits, max(x._datum for x in logits))
     return max((x.data for x in logits), default=0.0)
-
-
-def softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
-    """exp(xᵢ) / Σ exp(xⱼ) for each value: positive numbers that sum to 1.
-
-    >>> [v.data for v in softmax([Value(0.0), Value(0.0)])]
-    [0.5, 0.5]
-    """
-    return [x.exp() for x in log_softmax(values)]
 
 
 def take(values: Iterable[Any], index: int) -> Any:
@@ -55,7 +59,7 @@ def take(values: Iterable[Any], index: int) -> Any:
     needs no new recording. TypeError for an index that is no int, such as a Value; IndexError for one
     that is out of range.
     """
-    items = values if isinstance(values, list | tuple) else _items("take", "values", values)
+    items = values if isinstance(values, list | tuple) else items_of("take", "values", values)
     width = len(items)
     place = at = _index(index)
     if at < 0:

@@ -64,8 +64,8 @@ def compute(source: str, inputs: Mapping[str, Value]) -> Value:
 
 
 def _parse(source: str) -> ast.Module:
-    if deep := _deepest_bracket(source):
-        raise ExpressionError(f"brackets are nested more than {DEEPEST} deep", source, deep)
+    if (column := _too_deep(source)) is not None:
+        raise ExpressionError(f"brackets are nested more than {DEEPEST} deep", source, column)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's advice on what is refused below anyway
@@ -81,7 +81,8 @@ def _parse(source: str) -> ast.Module:
         raise ExpressionError(f"this is not an expression: {error}", source, 0) from None
 
 
-def _deepest_bracket(source: str) -> int | None:
+def _too_deep(source: str) -> int | None:
+    """The column of the first bracket that is nested too deep, if one is."""
     depth = 0
     for column, letter in enumerate(source):
         depth += (letter in "([{") - (letter in ")]}")
@@ -90,7 +91,7 @@ def _deepest_bracket(source: str) -> int | None:
     return None
 
 
-def _nearest(name: str) -> str:
+def _did_you_mean(name: str) -> str:
     close = get_close_matches(name, _CALLABLE, 1)
     return f"did you mean {close[0]}? " if close else ""
 
@@ -194,7 +195,7 @@ class _Reader:
         if name not in _CALLABLE:
             called = ast.get_source_segment(self.source.strip(), node.func) or ""
             raise self.error(
-                f"there is no function {called[:40]!r}; {_nearest(called)}"
+                f"there is no function {called[:40]!r}; {_did_you_mean(called)}"
                 f"there are {', '.join(sorted(_CALLABLE))}",
                 node.func,
             )

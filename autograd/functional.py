@@ -21,8 +21,14 @@ def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:
     return [Value(x.data if isinstance(x, Value) else x) for x in at]
 
 
+def _outputs(f: Callable[..., Any], inputs: list[Value]) -> Any:
+    if not callable(f):
+        raise TypeError(f"what is differentiated is a function of Values, not {type(f).__name__} {f!r}")
+    return f(*inputs)
+
+
 def _scalar(f: Callable[..., Value], inputs: list[Value]) -> Value:
-    output = f(*inputs)
+    output = _outputs(f, inputs)
     if not isinstance(output, Value):
         raise TypeError(f"the function must return one Value, not {type(output).__name__} {output!r}")
     return output
@@ -43,12 +49,12 @@ def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
     [5.0, 2.0]
     """
     inputs = _leaves(at)
-    outputs = f(*inputs)
+    outputs = _outputs(f, inputs)
     if isinstance(outputs, Value):
         return [g.data for g in _gradient(outputs, inputs)]
     if not hasattr(outputs, "__iter__"):
         raise TypeError(f"the function must return Values, not {type(outputs).__name__} {outputs!r}")
-    rows = []
+    rows: list[list[float]] = []
     for output in outputs:
         if not isinstance(output, Value):
             raise TypeError(f"the function must return Values, not {type(output).__name__} {output!r}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import compress
 from threading import get_ident
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, SupportsFloat
 
 from . import arithmetic as arithmetic  # which reads the table on floats
 from .primitives import PRIMITIVES, Primitive
@@ -103,9 +103,13 @@ def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
 Read = tuple[Sequence[float], Any, tuple[Value, ...]]
 
 
-def _items(name: str, what: str, group: Any) -> list[Any]:
+def _is_listed(x: Any) -> bool:
+    return hasattr(x, "__iter__") and not isinstance(x, Value | str | Mapping | Set)
+
+
+def items_of(name: str, what: str, group: Any) -> list[Any]:
     """A group given as something else than a list: a generator, a numpy row, ..."""
-    if isinstance(group, Value | str | Mapping | Set) or not hasattr(group, "__iter__"):
+    if not _is_listed(group):
         raise TypeError(
             f"the {what} of {name} must be a sequence of Values or numbers, not "
             f"{type(group).__name__} {short(group)}"
@@ -144,7 +148,8 @@ def group(operands: Iterable[Any]) -> Group:
     """
     if type(operands) is Group:
         return operands
-    items = operands if type(operands) is tuple else (*_items("group", "operands", operands),)
+    items: tuple[Any, ...]
+    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)  # pyright: ignore
     if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
         return Group(items, ([v._datum for v in items], True, items))
     return Group(items, _read("group", items))
@@ -153,7 +158,7 @@ def group(operands: Iterable[Any]) -> Group:
 def _read(name: str, items: tuple[Any, ...]) -> Read:
     if {*map(type, items)} == {float}:
         return items, False, ()
-    primals = []
+    primals: list[float] = []
     for item in items:
         x = item._datum if isinstance(item, Value) else number(item)
         if x is None:
@@ -170,11 +175,11 @@ def _widths_differ(entry: Primitive, widths: dict[str, int]) -> ValueError:
     return ValueError(f"{entry.name} pairs its operands, but there are {counts}; give as many of each")
 
 
-# One function for each n-ary primitive, with the names of its operands for a signature. Written as
-# text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
-#: How the name of their file begins, in a traceback.
+#: How the file of a function that is made from text is called, in a traceback.
 GENERATED = "<autograd function"
 
+# One function for each n-ary primitive, with the names of its operands for a signature. Written as
+# text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
 _READ_MANY = """
     if type({x}) is Group:
         primals_{x}, live_{x}, {x} = {x}.read
@@ -238,7 +243,7 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     )
     namespace: dict[str, Any] = {
         "Group": Group, "MANY": MANY, "UNSET": UNSET, "Value": Value, "entry": entry, "get_ident": get_ident,
-        "items": _items, "new_value": new_value, "read": _read, "recorders": recorders,
+        "items": items_of, "new_value": new_value, "read": _read, "recorders": recorders,
         "run": entry.run, "widths_differ": _widths_differ,
     }  # fmt: skip
     code = compile(source, f"{GENERATED} {entry.name}>", "exec")
@@ -247,14 +252,25 @@ def _function_of_many(entry: Primitive) -> Callable[..., Value]:
     return function
 
 
+def _where(condition: bool, a: Any, b: Any) -> Any:
+    return a if condition else b
+
+
+def _lt(a: SupportsFloat, b: SupportsFloat) -> bool:
+    return float(a) < float(b)
+
+
+def _le(a: SupportsFloat, b: SupportsFloat) -> bool:
+    return float(a) <= float(b)
+
+
+def _eq(a: SupportsFloat, b: SupportsFloat) -> bool:
+    return float(a) == float(b)
+
+
 #: The rule language on Values: arithmetic is recorded, conditions look at the numbers alone; every
 #: primitive is added by its name.
-ON_VALUES = SimpleNamespace(
-    where=lambda condition, a, b: a if condition else b,
-    lt=lambda a, b: float(a) < float(b),
-    le=lambda a, b: float(a) <= float(b),
-    eq=lambda a, b: float(a) == float(b),
-)
+ON_VALUES = SimpleNamespace(where=_where, lt=_lt, le=_le, eq=_eq)
 
 
 def _on_values(entry: Primitive) -> Callable[..., Any]:
@@ -300,9 +316,7 @@ def make_callable(entry: Primitive) -> None:
 def _named(function: Callable[..., Value], name: str, doc: str, owner: str = "") -> Callable[..., Value]:
     function.__name__ = name
     function.__qualname__ = owner + name
-    function.__module__ = (
-        Value.__module__ if owner else "autograd"
-    )  # where it is found, so that it can be pickled
+    function.__module__ = Value.__module__ if owner else "autograd"  # where pickle looks for it
     function.__doc__ = doc
     return function
 

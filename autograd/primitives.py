@@ -15,6 +15,10 @@ No derivative is written anywhere else. The sources of the derivatives are the s
 (Abramowitz & Stegun, chapters 4 and 7); where a form was chosen for its accuracy the entry says so.
 """
 
+# A rule is read on floats, Values and symbols alike: the operands of its lambda are of no one type.
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import math

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 #: An operand of a symbolic expression: another expression, or a number.
 Operand = Any
+
+
+def is_group(x: Operand) -> TypeGuard[list[Operand]]:
+    """Whether it is a group of operands, as n-ary operations have."""
+    return isinstance(x, list)
 
 
 class Symbol:
@@ -125,7 +130,7 @@ def python_source(root: Operand) -> tuple[str, str]:
 
     count(root)
     names: dict[Symbol, str] = {}
-    lines = []
+    lines: list[str] = []
     for node in order:
         if uses[node] > 1 and not node.bound:
             source = inline(node, names)

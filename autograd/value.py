@@ -27,7 +27,7 @@ from decimal import Decimal
 from itertools import repeat
 from numbers import Real
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsFloat
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsFloat, TypeGuard
 
 from .primitives import ADD, MUL, SUM_OF, Primitive
 
@@ -176,6 +176,10 @@ def _remedy(x: object) -> str:
 def short(x: object) -> str:
     text = repr(x)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _is_pair(x: object) -> TypeGuard[tuple[Any, Any]]:
+    return isinstance(x, tuple)
 
 
 class _Initial:
@@ -471,8 +475,9 @@ class Value(metaclass=_Made):
         if type(self) is Value:
             return {}
         found: Any = object.__getstate__(self)
-        attributes, slots = found if isinstance(found, tuple) else (found, {})
-        return (attributes or {}) | {name: x for name, x in slots.items() if name not in Value.__slots__}
+        attributes, slots = found if _is_pair(found) else (found, dict[str, Any]())
+        own: dict[str, Any] = attributes or {}
+        return own | {name: x for name, x in slots.items() if name not in Value.__slots__}
 
     # Arithmetic. + and * are written out, the rest comes from the table: written out, a training
     # step is 20 % faster, and writing out more than these two gains nothing. -------------------------
@@ -481,7 +486,7 @@ class Value(metaclass=_Made):
         """a + b."""
         if type(other) is _recorded:  # most of every graph: worth 4 % of a step
             node = new_value()
-            node._datum = self._datum + other._datum  # pyright: ignore[reportAttributeAccessIssue]
+            node._datum = self._datum + other._datum  # pyright: ignore
             node._grad = UNSET
             node._op = ADD
             node._a = self
@@ -516,7 +521,7 @@ class Value(metaclass=_Made):
         if type(other) is _recorded:
             node = new_value()
             node._pa = x = self._datum
-            node._pb = y = other._datum  # pyright: ignore[reportAttributeAccessIssue]
+            node._pb = y = other._datum  # pyright: ignore
             node._datum = x * y
             node._grad = UNSET
             node._op = MUL

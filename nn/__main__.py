@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import autograd
 from autograd import Value, no_grad
+from autograd.files import write
+from autograd.shell import FAILED, run, write_any_letter
 
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons
 from .progress import Progress
-from .saving import replace
 
+COMMAND = "python -m nn"
 STEPS = 200
 
 
@@ -95,7 +96,7 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     up = [low_y + (high_y - low_y) * i / 60 for i in range(61)]
     with no_grad():
         scores = [[_score(model, (x, y)).data for x in across] for y in up]
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    figure: Any = Figure(figsize=(6, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     reach = max(abs(score) for row in scores for score in row)
@@ -114,21 +115,20 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     figure.colorbar(shades, ax=axes, label="score")
     picture = io.BytesIO()
     figure.savefig(picture, format=path.suffix[1:].lower(), dpi=150)
-    replace(path, picture.getvalue())
+    write(path, picture.getvalue())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit code: 0 if every sample is right in the end."""
     parser = argparse.ArgumentParser(
-        prog="python -m nn",
+        prog=COMMAND,
         description="Train MLP(2, [16, 16, 1]) on two moons and draw its decision boundary.",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the data and the weights (0)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"at the most ({STEPS})")
     parser.add_argument("--out", type=Path, default=Path("moons.png"), help="the picture (moons.png)")
     options = parser.parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a stream that has no ∂ gets a ?, not an error
+    write_any_letter()
     if options.out.suffix.lower() not in (".png", ".svg", ".pdf"):
         parser.error(f"--out {options.out}: end the name in .png, .svg or .pdf")
     if options.steps < 1:
@@ -149,31 +149,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             save_boundary(model, samples, options.out)
         except (OSError, ValueError) as error:
-            print(f"python -m nn: the picture could not be saved: {error}", file=sys.stderr)
-            return 1
+            print(f"{COMMAND}: the picture could not be saved: {error}", file=sys.stderr)
+            return FAILED
         print(f"The decision boundary is drawn in {options.out}")
-    return 0 if right == of else 1
+    return 0 if right == of else FAILED
 
 
 def command() -> int:
-    """main() for a shell: whoever stops reading is no error, and output with no place is told in a line."""
-    try:
-        code = main()
-        if sys.stdout is not None:  # which it is where the shell closed it
-            sys.stdout.flush()
-    except BrokenPipeError:  # | head
-        code = 0
-    except OSError as error:
-        with suppress(OSError):
-            print(f"python -m nn: the output could not be written: {error}", file=sys.stderr)
-        code = 1
-    except KeyboardInterrupt:
-        code = 130
-    else:
-        return code
-    if sys.stdout is not None:  # what is left in it goes nowhere, and Python does not complain again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    """main() for a shell."""
+    return run(main, COMMAND)
 
 
 if __name__ == "__main__":

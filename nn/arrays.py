@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from .kinds import is_list
+
 Array: TypeAlias = "float | list[Array]"
 
 
@@ -16,7 +18,7 @@ def shape_of(x: Any) -> tuple[int, ...] | None:
     """
     if isinstance(x, float):
         return ()
-    if not isinstance(x, list) or not x:
+    if not is_list(x) or not x:
         return None
     shapes = {shape_of(item) for item in x}
     shape = shapes.pop()

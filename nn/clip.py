@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from autograd import Value
 
+from .checks import number, parameters_in
+
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
     """Move each gradient beyond ±``clip_value`` to the limit.
@@ -47,7 +49,7 @@ def clip_grad_norm_(
     either raises RuntimeError, and nothing is changed.
     """
     limit = _limit(max_norm, "max_norm")
-    if not norm_type > 0.0:
+    if not number("norm_type", norm_type) > 0.0:
         raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, not {norm_type!r}")
     pairs = _gradients(parameters)
     norm = _norm([gradient for _, gradient in pairs], norm_type)
@@ -76,14 +78,15 @@ def _norm(numbers: list[float], order: float) -> float:
 
 
 def _limit(limit: float, name: str) -> float:
-    if not limit >= 0.0:
+    size = number(name, limit)
+    if not size >= 0.0:
         raise ValueError(f"{name} must be 0 or more, not {limit!r}")
-    return float(limit)
+    return size
 
 
 def _gradients(parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]:
     """Each parameter that has a gradient, with it; nothing that is no Value, and none twice."""
-    given = [parameters] if isinstance(parameters, Value) else [*parameters]
+    given = [parameters] if isinstance(parameters, Value) else parameters_in(parameters, "clipping")
     for parameter in given:
         if not isinstance(parameter, Value):
             raise TypeError(f"what is clipped are the gradients of Values, not of {parameter!r}")

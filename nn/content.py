@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .arrays import Array, arrays_of, numbers_of, shape_of
+from .kinds import is_list, is_mapping, is_sequence
 from .state import number_like
 
 #: Between the name of a part and the names in it.
@@ -80,7 +81,7 @@ def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
     """All that is no mapping, with its name; that of a part in front."""
     if callable(getattr(what, "state_dict", None)) and not isinstance(what, type):
         what = what.state_dict()
-    if isinstance(what, Mapping) and (what or name is None):
+    if is_mapping(what) and (what or name is None):
         if not what:
             raise ValueError("there are no numbers to save")
         if name is not None and name.count(WITHIN) >= DEEPEST:
@@ -99,9 +100,9 @@ def _plain(x: Any, name: str) -> Any:
     """As JSON has it; any number that is no int is a float."""
     if x is None or isinstance(x, bool | int | str):
         return x
-    if isinstance(x, list | tuple):
+    if is_sequence(x):
         return [_plain(item, name) for item in x]
-    if isinstance(x, Mapping):
+    if is_mapping(x):
         if wrong := [key for key in x if not isinstance(key, str)]:
             raise ValueError(f"a name in a state is a string, and in {name} not {wrong[0]!r}")
         return {key: _plain(item, name) for key, item in x.items()}
@@ -110,16 +111,16 @@ def _plain(x: Any, name: str) -> Any:
 
 def strict(x: Any) -> Any:
     """Floats that JSON has no word for as strings."""
-    if isinstance(x, Mapping):
+    if is_mapping(x):
         return {name: strict(item) for name, item in x.items()}
-    if isinstance(x, list):
+    if is_list(x):
         return [strict(item) for item in x]
     return x if math.isfinite(x) else repr(x)
 
 
 def loose(x: Any) -> Array:
     """The array that was made strict; ValueError if it is none."""
-    if isinstance(x, list):
+    if is_list(x):
         return [loose(item) for item in x]
     if isinstance(x, float) or x in ("nan", "inf", "-inf"):
         return float(x)

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from .checks import number, whole
 from .init import generator
+from .inputs import is_listed
 
 Sample = tuple[float, float]
 DataSet = tuple[list[Sample], list[int]]
@@ -117,10 +119,10 @@ def stratified_split(
     Both parts are shuffled. The share of a class is rounded to whole samples; a class of which one part
     would get none is refused.
     """
-    samples, labels = data
+    samples, labels = _pair(data)
     if len(samples) != len(labels):
         raise ValueError(f"there are {len(samples)} samples and {len(labels)} labels; give as many of each")
-    if not 0.0 < held_out < 1.0:
+    if not 0.0 < number("held_out", held_out) < 1.0:
         raise ValueError(f"held_out is a share of the samples between 0 and 1, not {held_out!r}")
     counts = Counter(labels)
     wanted = {label: round(held_out * count) for label, count in counts.items()}
@@ -131,7 +133,7 @@ def stratified_split(
                 "both parts need at least one; change held_out, or leave the class out"
             )
     rng = generator(seed)
-    out = set()
+    out: set[int] = set()
     for i in rng.sample(range(len(labels)), len(labels)):
         if wanted[labels[i]]:
             wanted[labels[i]] -= 1
@@ -156,9 +158,10 @@ def standardize(
     What is measured with must not be looked at before, not even for its mean. A feature that is the
     same in all training samples has no deviation; it is divided by 1, as in scikit-learn.
     """
-    if not len(training[0]):
+    parts = [_pair(part) for part in (training, *others)]
+    if not len(parts[0][0]):
         raise ValueError("there is no sample to train on, so there is no mean to subtract")
-    columns = [[*map(float, column)] for column in zip(*training[0], strict=True)]
+    columns = [[*map(float, column)] for column in zip(*parts[0][0], strict=True)]
     for j, column in enumerate(columns):
         for i, x in enumerate(column):
             if not math.isfinite(x):
@@ -170,13 +173,19 @@ def standardize(
             [[(x - m) / d for x, m, d in zip(sample, means, divisors, strict=True)] for sample in samples],
             labels,
         )
-        for samples, labels in (training, *others)
+        for samples, labels in parts
     ]
 
 
+def _pair(data: tuple[X, Y]) -> tuple[X, Y]:
+    """Data as everything here takes it: the samples and their labels."""
+    if not is_listed(data) or len(data) != 2 or not all(map(is_listed, data)):
+        raise TypeError(f"data are a pair of samples and labels, not {type(data).__name__}")
+    return data
+
+
 def _checked(n: int, noise: float, seed: int | random.Random | None) -> random.Random:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 2:
-        raise ValueError(f"the number of samples must be an int of 2 or more, not {n!r}")
-    if not 0.0 <= noise < math.inf:
+    whole("the number of samples", n, least=2)
+    if not 0.0 <= number("the noise", noise) < math.inf:
         raise ValueError(f"the noise must be 0 or more, not {noise!r}")
     return generator(seed)

@@ -7,10 +7,10 @@ from typing import Any
 
 from autograd import not_compiled
 
+from .checks import number
 from .init import generator
-from .layers import Inputs
+from .inputs import Batch, Inputs, is_batch, values_of
 from .module import Module
-from .sequential import Batch, is_batch, values_of
 
 
 class Dropout(Module):
@@ -28,9 +28,9 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, seed: int | random.Random | None = None) -> None:
-        if not 0.0 <= p <= 1.0:
+        self.p = number("p", p)
+        if not 0.0 <= self.p <= 1.0:
             raise ValueError(f"p is the probability of leaving a number out, between 0 and 1, not {p!r}")
-        self.p = float(p)
         self._rng = generator(seed)
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:

@@ -43,11 +43,11 @@ class History:
     """
 
     #: The mean over the samples, of each epoch: while training, and on the validation data after it.
-    loss: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list[float])
+    val_loss: list[float] = field(default_factory=list[float])
     #: Of each step: the loss of its batch, and the learning rate.
-    step_loss: list[float] = field(default_factory=list)
-    lr: list[float] = field(default_factory=list)
+    step_loss: list[float] = field(default_factory=list[float])
+    lr: list[float] = field(default_factory=list[float])
     #: Why it ended before the last epoch, such as "interrupted" or "early stopping"; empty if it did not.
     stopped: str = ""
     checkpoint: Checkpoint | None = None
@@ -94,7 +94,7 @@ def _count(n: int, what: str) -> str:
 
 def read_buffers(modules: Sequence[Module]) -> dict[str, Any]:
     """The numbers, lists of numbers and ``random.Random``\\ s among the attributes of modules, copied."""
-    found = {}
+    found: dict[str, Any] = {}
     for i, module in enumerate(modules):
         for name, attribute in vars(module).items():
             if (copy := _plain(attribute)) is not None:
@@ -120,5 +120,6 @@ def _plain(x: Any) -> Any:
     if type(x) is float or type(x) is int:
         return x
     if type(x) is list or type(x) is tuple:
-        return [*x] if all(type(item) is float or type(item) is int for item in x) else None
+        items: list[Any] = [*x]
+        return items if all(type(item) is float or type(item) is int for item in items) else None
     return x.getstate() if isinstance(x, random.Random) else None

@@ -27,7 +27,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = _number(0.01 if param is None else param, "the slope of leaky_relu")
         return math.sqrt(2.0 / (1.0 + slope * slope))
-    if nonlinearity not in GAINS:
+    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
         known = ", ".join([*GAINS, "leaky_relu"])
         raise ValueError(f"there is no gain for {nonlinearity!r}, but for {known}; give the gain as a number")
     return GAINS[nonlinearity]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence, Set
-from numbers import Real
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Value, dot, group
 
+from .checks import whole
 from .init import generator, kaiming_uniform
+from .inputs import Inputs, bare, is_listed, sample_of
 from .module import Module, Parameter
-
-#: The inputs of one sample: floats, ints, Values, a row of an array.
-Inputs = Sequence[Any]
 
 #: The activations by name; "linear" is none.
 ACTIVATIONS = (
@@ -21,41 +19,14 @@ ACTIVATIONS = (
 )  # fmt: skip
 
 
-def _positive(width: object, what: str) -> int:
-    if isinstance(width, bool) or not isinstance(width, int):
-        raise TypeError(f"{what} must be an int, not {type(width).__name__} {width!r}")
-    if width < 1:
-        raise ValueError(f"{what} must be 1 or more, not {width}")
-    return width
-
-
-def _activation(name: str) -> Callable[[Value], Value] | None:
+def activation_named(name: str) -> Callable[[Value], Value] | None:
+    """The function of that name; None for "linear", ValueError for a name of none."""
     if name not in ACTIVATIONS:
         raise ValueError(f"there is no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
     if name == "linear":
         return None
     function: Callable[[Value], Value] = getattr(Value, name)
     return function
-
-
-def real(x: Any) -> float:
-    """The float nearest to a real number of any kind; TypeError for what is none."""
-    if isinstance(x, Real):
-        try:
-            return float(x)
-        except OverflowError:
-            pass
-    return Value(x).data
-
-
-def _sample(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
-    """The inputs as a sequence of the right length; a single number is refused."""
-    if isinstance(x, Value | str | Mapping | Set) or not hasattr(x, "__iter__"):
-        raise TypeError(f"{what} takes a sequence of {width} {of}, not {type(x).__name__} {x!r}")
-    inputs = x if type(x) is tuple else (*x,)
-    if len(inputs) != width:
-        raise ValueError(f"{what} takes {width} {of}, but was given {len(inputs)}")
-    return inputs
 
 
 class Neuron(Module):
@@ -79,15 +50,15 @@ class Neuron(Module):
         fused: bool = True,
         seed: int | random.Random | None = None,
     ) -> None:
-        fan_in = _positive(nin, "the number of inputs")
-        self._function = _activation(activation)
+        fan_in = whole("the number of inputs", nin)
+        self._function = activation_named(activation)
         self.activation = activation
         self.fused = fused
         self.weights = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
         self.bias = Parameter(0.0)
 
     def __call__(self, x: Inputs) -> Value:
-        return self._output(_sample(x, len(self.weights), "the neuron"))
+        return self._output(sample_of(x, len(self.weights), "the neuron"))
 
     def _output(self, x: Any) -> Value:
         total: Value
@@ -116,12 +87,12 @@ class Layer(Module):
         seed: int | random.Random | None = None,
     ) -> None:
         rng = generator(seed)
-        self.nin = _positive(nin, "the number of inputs")
-        width = _positive(nout, "the number of outputs")
+        self.nin = whole("the number of inputs", nin)
+        width = whole("the number of outputs", nout)
         self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
 
     def __call__(self, x: Inputs) -> Any:
-        return _bare(self._outputs(_sample(x, self.nin, "the layer")))
+        return bare(self._outputs(sample_of(x, self.nin, "the layer")))
 
     def _outputs(self, x: Inputs) -> tuple[Value, ...]:
         shared = group(x)  # read once for all the neurons
@@ -153,23 +124,22 @@ class MLP(Module):
         fused: bool = True,
         seed: int | random.Random | None = None,
     ) -> None:
-        if isinstance(nouts, int) or not len(nouts):
-            raise ValueError(f"nouts must list the width of each layer, such as [16, 16, 1], not {nouts!r}")
-        _activation(activation)  # a network of one layer has no use for it, but a typo is one all the same
+        widths = [nin, *nouts] if is_listed(nouts) else []
+        if len(widths) < 2:
+            kind = ValueError if widths else TypeError
+            raise kind(f"nouts must list the width of each layer, such as [16, 16, 1], not {nouts!r}")
+        activation_named(
+            activation
+        )  # a network of one layer has no use for it, but a typo is one all the same
         rng = generator(seed)
-        widths = [nin, *nouts]
-        last = len(nouts) - 1
+        last = len(widths) - 2
         self.layers = [
             Layer(widths[i], widths[i + 1], "linear" if i == last else activation, fused=fused, seed=rng)
-            for i in range(len(nouts))
+            for i in range(last + 1)
         ]
 
     def __call__(self, x: Inputs) -> Any:
-        outputs: Inputs = _sample(x, self.layers[0].nin, "the network")
+        outputs: Inputs = sample_of(x, self.layers[0].nin, "the network")
         for layer in self.layers:
             outputs = layer._outputs(outputs)
-        return _bare(outputs)
-
-
-def _bare(outputs: Inputs) -> Value | list[Value]:
-    return outputs[0] if len(outputs) == 1 else [*outputs]
+        return bare(outputs)

@@ -10,7 +10,8 @@ from typing import Any, SupportsFloat
 import autograd
 from autograd import Value, take
 
-from .layers import real
+from .checks import number
+from .inputs import real
 
 #: What is predicted or wanted: for each sample a number, or a row of them where there are several outputs.
 Numbers = Sequence[Value | SupportsFloat] | Sequence[Sequence[Value | SupportsFloat]]
@@ -21,16 +22,17 @@ def _mean(terms: list[Value]) -> Value:
     return total / len(terms)
 
 
-def _is_row(x: object) -> bool:
+def is_row(x: object) -> bool:
+    """Whether it is a row of numbers, as of several outputs, and no single one."""
     return (
         hasattr(x, "__len__") and not isinstance(x, Value | str | Mapping | Set) and getattr(x, "ndim", 1) > 0
     )
 
 
-def _check_rows(predictions: Any, targets: Any) -> None:
+def check_rows(predictions: Any, targets: Any) -> None:
     """As many of each, and not none, or ValueError."""
     for given in (predictions, targets):
-        if not _is_row(given):
+        if not is_row(given):
             raise TypeError(
                 "a loss takes a sequence of predictions and one of targets, "
                 f"not a single {type(given).__name__} {given!r}"
@@ -45,10 +47,10 @@ def _check_rows(predictions: Any, targets: Any) -> None:
 
 def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
     """Each prediction with its target, sample by sample and output by output."""
-    _check_rows(predictions, targets)
+    check_rows(predictions, targets)
     pairs: list[tuple[Value, Any]] = []
     for p, t in zip(predictions, targets):
-        if type(p) is not Value and _is_row(p) and _is_row(t):
+        if type(p) is not Value and is_row(p) and is_row(t):
             pairs += _pairs(p, t)
         else:
             pairs.append((p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else real(t)))
@@ -95,7 +97,8 @@ def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Va
     Squared near 0 and straight further out, so that a few wild targets do not decide everything
     (Huber, 1964). Both pieces are q·(|e| − ½·q) with q = min(|e|, delta).
     """
-    if not 0.0 < delta < math.inf:
+    bound = delta if isinstance(delta, Value) else number("delta", delta)  # compile() records a Value
+    if not 0.0 < bound < math.inf:
         raise ValueError(f"delta must be above 0 and finite, not {delta!r}")
     sizes = [abs(error) for error in _errors(predictions, targets)]
     bent = [size.minimum(delta) for size in sizes]
@@ -154,11 +157,11 @@ def cross_entropy(
     Computed as logsumexp(logits − logit of the class), which overflows for no logits and, as only their
     differences enter, keeps its digits wherever they are.
     """
-    _check_rows(logits, targets)
-    width = len(logits[0]) if _is_row(logits[0]) else 0
-    surprises = []
+    check_rows(logits, targets)
+    width = len(logits[0]) if is_row(logits[0]) else 0
+    surprises: list[Value] = []
     for i, (row, target) in enumerate(zip(logits, targets)):
-        if not _is_row(row):
+        if not is_row(row):
             raise TypeError(
                 f"cross_entropy takes a row of logits for each sample, not {row!r} for sample {i}"
             )
@@ -166,7 +169,7 @@ def cross_entropy(
             raise ValueError(
                 f"sample {i} has {len(row)} logits and sample 0 has {width}; give as many to each"
             )
-        if _is_row(target):
+        if is_row(target):
             _check_probabilities(target, i, width)
             chosen = autograd.dot(target, row)  # the mean of all by their probabilities
         else:

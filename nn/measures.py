@@ -8,7 +8,8 @@ from typing import Any
 
 from autograd import Value
 
-from .losses import _check_rows, _is_row
+from .inputs import real
+from .losses import check_rows, is_row
 
 
 def accuracy(predictions: Any, targets: Any) -> float:
@@ -24,13 +25,16 @@ def accuracy(predictions: Any, targets: Any) -> float:
     Where two logits are the largest, the first counts. A score or logit that is nan names no class and
     is refused.
     """
-    _check_rows(predictions, targets)
+    check_rows(predictions, targets)
     right = 0
     for i, (prediction, target) in enumerate(zip(predictions, targets)):
-        given = [float(x) for x in (prediction if _is_row(prediction) else [prediction])]
+        given = [
+            x.data if isinstance(x, Value) else real(x)
+            for x in (prediction if is_row(prediction) else [prediction])
+        ]
         if any(map(math.isnan, given)):
             raise ValueError(f"the prediction of sample {i} is {prediction!r}: nan is of no class")
-        if _is_row(prediction):
+        if is_row(prediction):
             if len(given) < 2:
                 raise ValueError(
                     f"the prediction of sample {i} is a row of {len(given)}: give the bare score"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, ClassVar, Self, SupportsFloat
 
 from autograd import Value
 
+from .kinds import is_dict, is_mapping, is_sequence
 from .state import Mismatch, places, taken_over
 
 
@@ -40,17 +41,22 @@ class Parameter(Value):
         self._owner = None  # until the module that is copied along claims it
 
 
+def rebuilt(container: Any, items: Iterable[Any]) -> Any:
+    """A list or tuple of the same kind, a namedtuple too, with other items."""
+    return type(container)(*items) if hasattr(container, "_fields") else type(container)(items)
+
+
 def _items(prefix: str, attribute: Any) -> Iterator[tuple[str, Any]]:
     """The parameters and modules in an attribute, also within lists, tuples and dicts, with their names."""
     if isinstance(attribute, (Parameter, Module)):  # half the time of a union
         yield prefix, attribute
-    elif isinstance(attribute, list | tuple):
+    elif is_sequence(attribute):
         for i, item in enumerate(attribute):
             if type(item) is Parameter:
                 yield f"{prefix}.{i}", item
             else:
                 yield from _items(f"{prefix}.{i}", item)
-    elif isinstance(attribute, dict):
+    elif is_dict(attribute):
         for key, item in attribute.items():
             yield from _items(f"{prefix}.{key}", item)
 
@@ -193,7 +199,7 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = []
+        lines: list[str] = []
         for name, attribute in self.__dict__.items():
             for item_name, item in _items(name, attribute):
                 if isinstance(item, Module):
@@ -219,6 +225,13 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     computed, so that a gradient flows through an update of the parameters. The parameters are
     exchanged for the time of the call, so not for several threads on one module.
     """
+    if not isinstance(module, Module):
+        raise TypeError(f"functional_call() takes a Module, not {type(module).__name__} {module!r}")
+    if not is_mapping(parameters):
+        raise TypeError(
+            "parameters map names to Values, as dict(model.named_parameters()) does, not "
+            f"{type(parameters).__name__}"
+        )
     own = dict(module.named_parameters())
     unknown = [name for name in parameters if name not in own]
     if unknown:
@@ -233,7 +246,8 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
                 if (other := _replaced(attribute, replaced)) is not attribute:
                     kept.append((inner.__dict__, name, attribute))
                     inner.__dict__[name] = other
-        return module(*inputs)
+        call: Any = module
+        return call(*inputs)
     finally:
         for attributes, name, attribute in kept:
             attributes[name] = attribute
@@ -243,12 +257,11 @@ def _replaced(attribute: Any, replaced: dict[Any, Value]) -> Any:
     """The attribute with other parameters; what holds none, and every module, stays the object it is."""
     if isinstance(attribute, Parameter):
         return replaced.get(attribute, attribute)
-    if isinstance(attribute, list | tuple):
+    if is_sequence(attribute):
         items = [_replaced(item, replaced) for item in attribute]
-        if all(item is kept for item, kept in zip(items, attribute)):
-            return attribute
-        return type(attribute)(*items) if hasattr(attribute, "_fields") else type(attribute)(items)
-    if isinstance(attribute, dict):
+        same = all(item is kept for item, kept in zip(items, attribute))
+        return attribute if same else rebuilt(attribute, items)
+    if is_dict(attribute):
         values = {key: _replaced(item, replaced) for key, item in attribute.items()}
         return attribute if all(values[key] is item for key, item in attribute.items()) else values
     return attribute

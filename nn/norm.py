@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import autograd
 from autograd import Value, dot, not_compiled
 
-from .layers import Inputs, _positive, _sample
+from .checks import number, whole, within
+from .inputs import Batch, Inputs, is_batch, sample_of, samples_of, values_of
 from .module import Module, Parameter
-from .sequential import Batch, is_batch, samples_of, values_of
 
 
 def _mean(values: Sequence[Value]) -> Value:
@@ -28,16 +28,14 @@ class _Norm(Module):
     """What the norms share: for each feature a factor (``weight``) and an offset (``bias``) to be learned."""
 
     def __init__(self, width: int, eps: float, weight: bool, bias: bool) -> None:
-        self.width = _positive(width, "the number of features")
-        if not 0.0 <= eps < math.inf:
-            raise ValueError(f"eps must be 0 or more, and finite, not {eps!r}")
-        self.eps = float(eps)
+        self.width = whole("the number of features", width)
+        self.eps = within("eps", eps)
         self.weight = [Parameter(1.0) for _ in range(width)] if weight else None
         self.bias = [Parameter(0.0) for _ in range(width)] if bias else None
 
     def _read(self, sample: Any) -> list[Value]:
         name = type(self).__name__
-        return values_of(_sample(sample, self.width, name), name)
+        return values_of(sample_of(sample, self.width, name), name)
 
     def _scaled(self, sample: Sequence[Value]) -> list[Value]:
         scaled = [*sample] if self.weight is None else [x * w for x, w in zip(sample, self.weight)]
@@ -122,7 +120,7 @@ class BatchNorm1d(_Norm):
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True
     ) -> None:
         super().__init__(num_features, eps, affine, affine)
-        if momentum is not None and not 0.0 <= momentum <= 1.0:
+        if momentum is not None and not 0.0 <= number("momentum", momentum) <= 1.0:
             raise ValueError(f"momentum must be between 0 and 1, or None, not {momentum!r}")
         self.momentum = momentum
         self.running_mean = [0.0] * num_features

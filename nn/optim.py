@@ -8,15 +8,9 @@ from typing import Any, ClassVar
 
 from autograd import Value, no_grad
 
+from .checks import parameters_in, within
+from .inputs import is_listed
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
-
-
-def _within(what: str, x: float, low: float = 0.0, high: float = math.inf) -> float:
-    """The number, if low ≤ x < high; else ValueError."""
-    if not low <= x < high:
-        allowed = f"{low:g} or more, and " + ("finite" if high == math.inf else f"less than {high:g}")
-        raise ValueError(f"{what} must be {allowed}, not {x!r}")
-    return float(x)
 
 
 class Optimizer:
@@ -45,7 +39,7 @@ class Optimizer:
     hyperparameter_names: ClassVar[tuple[str, ...]] = ("lr",)
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
-        self.parameters = list(parameters)
+        self.parameters = parameters_in(parameters, "an optimiser")
         if not self.parameters:
             raise ValueError("there are no parameters to move: pass model.parameters()")
         for parameter in self.parameters:
@@ -63,7 +57,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        self._lr = _within("the learning rate", lr)
+        self._lr = within("the learning rate", lr)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -78,7 +72,7 @@ class Optimizer:
     def step(self) -> None:
         """Move each parameter that has a gradient; interrupted, or if the rule raises, none of them."""
         rule, hyperparameters = type(self).rule, self.hyperparameters
-        moved = []
+        moved: list[tuple[Value, list[float], tuple[float, ...]]] = []
         try:
             for parameter, state in zip(self.parameters, self.state):
                 if (gradient := parameter.grad) is not None:
@@ -165,9 +159,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr)
-        self.momentum = _within("momentum", momentum)
-        self.dampening = _within("dampening", dampening, -math.inf)
-        self.weight_decay = _within("weight_decay", weight_decay)
+        self.momentum = within("momentum", momentum)
+        self.dampening = within("dampening", dampening, -math.inf)
+        self.weight_decay = within("weight_decay", weight_decay)
         self.nesterov = bool(nesterov)
         if nesterov and (not momentum or dampening):
             raise ValueError(
@@ -218,10 +212,10 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
-        self.alpha = _within("alpha", alpha, high=1.0)
-        self.eps = _within("eps", eps)
-        self.weight_decay = _within("weight_decay", weight_decay)
-        self.momentum = _within("momentum", momentum)
+        self.alpha = within("alpha", alpha, high=1.0)
+        self.eps = within("eps", eps)
+        self.weight_decay = within("weight_decay", weight_decay)
+        self.momentum = within("momentum", momentum)
 
 
 class Adam(Optimizer):
@@ -248,11 +242,12 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
-        if len(betas) != 2:
-            raise ValueError(f"betas are two numbers, of the mean and of the mean square, not {betas!r}")
-        self.betas = (_within("betas[0]", betas[0], high=1.0), _within("betas[1]", betas[1], high=1.0))
-        self.eps = _within("eps", eps)
-        self.weight_decay = _within("weight_decay", weight_decay)
+        if not is_listed(betas) or len(betas) != 2:
+            kind = ValueError if is_listed(betas) else TypeError
+            raise kind(f"betas are two numbers, of the mean and of the mean square, not {betas!r}")
+        self.betas = (within("betas[0]", betas[0], high=1.0), within("betas[1]", betas[1], high=1.0))
+        self.eps = within("eps", eps)
+        self.weight_decay = within("weight_decay", weight_decay)
 
 
 class AdamW(Adam):

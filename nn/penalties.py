@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import autograd
 from autograd import Value, dot
 
+from .checks import parameters_in
+
 
 def l1_penalty(parameters: Iterable[Value]) -> Value:
     """The sum of |p|: its gradient, the sign of p, pulls all alike and makes the useless ones zero.
@@ -14,7 +16,7 @@ def l1_penalty(parameters: Iterable[Value]) -> Value:
     >>> l1_penalty([Value(3.0), Value(-4.0)]).data
     7.0
     """
-    total: Value = autograd.sum([abs(p) for p in parameters])
+    total: Value = autograd.sum([abs(p) for p in parameters_in(parameters, "a penalty")])
     return total
 
 
@@ -26,5 +28,5 @@ def l2_penalty(parameters: Iterable[Value]) -> Value:
 
     λ/2 times this in the loss of SGD is what is called weight decay λ: each step takes lr · λ · p off p.
     """
-    values = [*parameters]
+    values = parameters_in(parameters, "a penalty")
     return dot(values, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 
 class Progress:
@@ -17,7 +18,7 @@ class Progress:
     """
 
     def __init__(self, total: int, description: str, unit: str, *, done: int = 0, show: bool = True) -> None:
-        self.bar = None
+        self.bar: Any = None
         self._lines = show
         self._numbers: dict[str, str] = {}
         if show and find_spec("tqdm") is not None:

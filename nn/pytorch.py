@@ -132,20 +132,21 @@ def _computes_as(module: Module, kind: type[Module]) -> bool:
 def _parts(module: Module) -> Iterator[Any]:
     """PyTorch's modules for one of ours, in order."""
     torch = _pytorch()
+    ours: Any = module  # of the kind that it computes as
     if any(_computes_as(module, kind) for kind in (MLP, Sequential)):
-        for layer in module.layers:  # type: ignore[attr-defined]
+        for layer in ours.layers:
             yield from _parts(layer)
         return
     if _computes_as(module, Layer):
-        parts = _linear(module.neurons)  # type: ignore[attr-defined]
+        parts = _linear(ours.neurons)
     elif _computes_as(module, Neuron):
-        parts = _linear([module])  # type: ignore[list-item]
+        parts = _linear([ours])
     elif _computes_as(module, Activation):
-        parts = _activation(module.activation)  # type: ignore[attr-defined]
+        parts = _activation(ours.activation)
     elif _computes_as(module, Dropout):
-        parts = [torch.nn.Dropout(module.p)]  # type: ignore[attr-defined]
+        parts = [torch.nn.Dropout(ours.p)]
     elif any(_computes_as(module, kind) for kind in NORMS.values()):
-        parts = [norm_to_torch(module, torch)]  # type: ignore[arg-type]
+        parts = [norm_to_torch(ours, torch)]
     else:
         raise TypeError(
             f"to_torch() takes MLP, Layer, Neuron, Sequential, Activation, {', '.join(NORMS)} and Dropout, "

@@ -9,9 +9,12 @@ from typing import Any
 
 from autograd import Value, dot, group
 
+from .checks import whole
 from .init import generator
-from .layers import Inputs, _activation, _positive, _sample, real
-from .module import Module, Parameter
+from .inputs import Inputs, is_listed, real, sample_of
+from .kinds import is_sequence, is_tuple
+from .layers import activation_named
+from .module import Module, Parameter, rebuilt
 
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -24,7 +27,7 @@ class RecurrentNeuron(Module):
     """
 
     def __init__(self, nin: int, nhidden: int, activation: str, rng: random.Random, label: str = "") -> None:
-        self._function = _activation(activation)
+        self._function = activation_named(activation)
         self.activation = activation
         self.label = label
         bound = 1.0 / math.sqrt(nhidden)
@@ -70,8 +73,8 @@ class RNNCell(Module):
         seed: int | random.Random | None = None,
     ) -> None:
         rng = generator(seed)
-        self.nin = _positive(nin, "the number of inputs")
-        self.nhidden = _positive(nhidden, "the width of the state")
+        self.nin = whole("the number of inputs", nin)
+        self.nhidden = whole("the width of the state", nhidden)
         self.neurons = [RecurrentNeuron(nin, nhidden, activation, rng) for _ in range(nhidden)]
 
     def __call__(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
@@ -105,8 +108,8 @@ class LSTMCell(Module):
 
     def __init__(self, nin: int, nhidden: int, *, seed: int | random.Random | None = None) -> None:
         rng = generator(seed)
-        self.nin = _positive(nin, "the number of inputs")
-        self.nhidden = _positive(nhidden, "the width of the state")
+        self.nin = whole("the number of inputs", nin)
+        self.nhidden = whole("the width of the state", nhidden)
 
         def gate(letter: str, activation: str) -> list[RecurrentNeuron]:
             labels = [letter + str(j).translate(LOWERED) for j in range(1, nhidden + 1)]
@@ -132,11 +135,11 @@ class LSTMCell(Module):
 
 def _x_and_h(cell: RNNCell | LSTMCell, x: Inputs, h: Inputs | None) -> Any:
     """What all the neurons see, read once for all of them."""
-    return group((*_sample(x, cell.nin, "the cell"), *_state(h, cell.nhidden, "the state h")))
+    return group((*sample_of(x, cell.nin, "the cell"), *_state(h, cell.nhidden, "the state h")))
 
 
 def _state(numbers: Inputs | None, width: int, what: str) -> Inputs:
-    return (0.0,) * width if numbers is None else _sample(numbers, width, what, "numbers")
+    return (0.0,) * width if numbers is None else sample_of(numbers, width, what, "numbers")
 
 
 def _number(x: Any) -> Value | float:
@@ -144,9 +147,9 @@ def _number(x: Any) -> Value | float:
 
 
 def _pair(state: Any) -> tuple[Inputs, Inputs]:
-    if not isinstance(state, tuple | list) or len(state) != 2:
-        raise TypeError(f"the state of an LSTM is a pair (h, c), not {type(state).__name__} {state!r}")
-    return state[0], state[1]
+    if is_sequence(state) and len(state) == 2:
+        return state[0], state[1]
+    raise TypeError(f"the state of an LSTM is a pair (h, c), not {type(state).__name__} {state!r}")
 
 
 def unroll(
@@ -170,11 +173,15 @@ def unroll(
     A cell is anything called as ``cell(x, state)``; where its state is a tuple, the first is the
     output. Raises ValueError for an empty sequence or ``truncate`` below 1.
     """
-    k = None if truncate is None else _positive(truncate, "truncate, the steps a gradient may go back,")
-    outputs = []
+    k = None if truncate is None else whole("truncate, the steps a gradient may go back,", truncate)
+    if not callable(cell):
+        raise TypeError(f"unroll() takes a cell, such as an RNNCell, not {type(cell).__name__} {cell!r}")
+    if not is_listed(sequence):
+        raise TypeError(f"the sequence must list the inputs of each step, not {type(sequence).__name__}")
+    outputs: list[list[Value]] = []
     for t, x in enumerate(sequence):
         state = cell(x, detached(state) if k is not None and t > 0 and t % k == 0 else state)
-        outputs.append(state[0] if isinstance(state, tuple) else state)
+        outputs.append(state[0] if is_tuple(state) else state)
     if not outputs:
         raise ValueError("the sequence is empty: give at least one step, a row of inputs")
     return outputs, state
@@ -189,9 +196,8 @@ def detached(state: Any) -> Any:
 
     None, the state before the first piece, stays None. Raises TypeError for what holds no numbers.
     """
-    if isinstance(state, list | tuple):
-        parts = map(detached, state)
-        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    if is_sequence(state):
+        return rebuilt(state, map(detached, state))
     if isinstance(state, Value):
         return state.detach()
     return None if state is None else _number(state)

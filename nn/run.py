@@ -8,6 +8,7 @@ from typing import Any
 
 from autograd import Value
 
+from .checks import whole
 from .history import Checkpoint, History, read_buffers, write_buffers
 from .module import Module
 from .optim import Optimizer
@@ -54,8 +55,8 @@ class Run:
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             unset = value is None and name != "epochs"
-            if not unset and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be an int of 1 or more, not {value!r}")
+            if not unset:
+                whole(name, value)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | None):
             raise TypeError(
                 f"seed must be an int, or None to keep the order of the samples, not {self.seed!r}"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd import Value, no_grad
 
+from .kinds import is_sequence
 from .module import Module
 
 #: Inputs and targets, as many of each.
@@ -34,14 +35,24 @@ class Samples(NamedTuple):
     targets: list[Any]
 
 
-def checked(data: Any, what: str) -> Samples:
-    """The data, if it is inputs and as many targets, at least one of each, and all numbers are finite."""
-    if isinstance(data, str | Mapping | Set) or not hasattr(data, "__len__") or len(data) != 2:
+def pair(data: Any, what: str) -> Data:
+    """The inputs and the targets, if there are both; TypeError for what is no such pair."""
+    if not _has_length(data) or len(data) != 2:
         raise TypeError(f"{what} must be a pair of inputs and targets, not {type(data).__name__}")
     for part, name in zip(data, ("inputs", "targets")):
-        if isinstance(part, str | Mapping | Set) or not hasattr(part, "__len__"):
+        if not _has_length(part):
             raise TypeError(f"the {name} of {what} must be a sequence, not {type(part).__name__}")
     inputs, targets = data
+    return inputs, targets
+
+
+def _has_length(x: Any) -> bool:
+    return hasattr(x, "__len__") and not isinstance(x, str | Mapping | Set)
+
+
+def checked(data: Any, what: str) -> Samples:
+    """The data, if it is inputs and as many targets, at least one of each, and all numbers are finite."""
+    inputs, targets = pair(data, what)
     if len(inputs) != len(targets):
         raise ValueError(f"{what} has {len(inputs)} inputs and {len(targets)} targets; give as many of each")
     if not len(inputs):
@@ -100,7 +111,7 @@ def rehearse(
 
 
 def _shape(x: Any) -> Any:
-    if type(x) is tuple or type(x) is list:
+    if is_sequence(x):
         return (*map(_shape, x),)
     return getattr(x, "shape", None)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from autograd.files import write
+
 from .content import Content, content_of, loose, strict
+from .kinds import is_dict
 
 #: Written into every file. One without it is not ours.
 FORMAT = "glassgrad state 1"
@@ -44,9 +44,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     cannot be written to.
     """
     path = Path(path)
-    write, _ = _format(path)
+    to_bytes, _ = _format(path)
     content = content_of(model)
-    replace(path, write(content, {"format": FORMAT, "sha256": content.checksum}))
+    write(path, to_bytes(content, {"format": FORMAT, "sha256": content.checksum}))
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _to_json(content: Content, marks: Marks) -> bytes:
 
 def _from_json(path: Path) -> tuple[Content, Marks]:
     document = json.loads(path.read_bytes())
-    if not isinstance(document, dict) or not isinstance(document.get("state"), dict):
+    if not is_dict(document) or not isinstance(document.get("state"), dict):
         raise ValueError("it has no state in it")
     return _content(document["state"], document.get("lists", []), document.get("more", {})), document
 
@@ -136,47 +136,9 @@ def _from_safetensors(path: Path) -> tuple[Content, Marks]:
     library = _safetensors()
     try:
         with library.safe_open(path, framework="numpy") as file:
-            marks = file.metadata() or {}
+            marks: dict[str, Any] = file.metadata() or {}
             names = file.keys() if marks.get("format") == FORMAT else ()  # others have types NumPy lacks
             arrays = {name: file.get_tensor(name).tolist() for name in names}
     except library.SafetensorError as error:
         raise ValueError(str(error)) from error
     return _content(arrays, json.loads(marks.get("lists", "[]")), json.loads(marks.get("more", "{}"))), marks
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Put a file in its place in one step: written beside it, forced to the disk, then renamed."""
-    path = Path(os.path.realpath(path))  # through a link, not in place of it
-    folder = path.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            errno.ENOENT, "there is no such folder to save in; create it first", str(folder)
-        )
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "this is a folder; save under another name", str(path))
-    if path.exists() and not path.is_file():  # a link to a device or a pipe, which a file is not to replace
-        path.write_bytes(content)
-        return
-    temporary = folder / f".glassgrad-{secrets.token_hex(8)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    except PermissionError as error:
-        temporary.unlink(missing_ok=True)
-        raise PermissionError(
-            error.errno, "this folder cannot be written to; save elsewhere", str(folder)
-        ) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # the new name is to survive a loss of power too
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

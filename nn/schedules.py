@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from .checks import number, whole
 from .optim import Optimizer
 
 
@@ -50,6 +51,12 @@ class Schedule:
     """
 
     def __init__(self, optimizer: Optimizer, lr_at: Callable[[int, float], float]) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"a schedule takes an optimiser of nn, such as SGD, not {type(optimizer).__name__}"
+            )
+        if not callable(lr_at):
+            raise TypeError(f"a schedule takes a function of the step, not {type(lr_at).__name__} {lr_at!r}")
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
         self.last_epoch = 0
@@ -97,6 +104,10 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
+        if not callable(lr_lambda):
+            raise TypeError(
+                f"lr_lambda is a function of the step, not {type(lr_lambda).__name__} {lr_lambda!r}"
+            )
         super().__init__(optimizer, lambda step, base_lr: base_lr * lr_lambda(step))
 
 
@@ -104,7 +115,8 @@ class StepLR(Schedule):
     """:func:`step_lr`: times ``gamma`` once every ``step_size`` steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        _count("step_size", step_size)
+        whole("step_size", step_size)
+        number("gamma", gamma)
         super().__init__(optimizer, lambda step, base_lr: step_lr(step, base_lr, step_size, gamma))
 
 
@@ -112,7 +124,8 @@ class CosineAnnealingLR(Schedule):
     """:func:`cosine_annealing_lr`: half a cosine down to ``eta_min`` in ``T_max`` steps."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        _count("T_max", T_max)
+        whole("T_max", T_max)
+        number("eta_min", eta_min)
         super().__init__(optimizer, lambda step, base_lr: cosine_annealing_lr(step, base_lr, T_max, eta_min))
 
 
@@ -126,17 +139,12 @@ class LinearLR(Schedule):
         end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:
-        _count("total_iters", total_iters)
-        if not 0.0 < start_factor <= 1.0:
+        whole("total_iters", total_iters)
+        if not 0.0 < number("start_factor", start_factor) <= 1.0:
             raise ValueError(f"start_factor must be above 0 and at most 1, not {start_factor!r}")
-        if not 0.0 <= end_factor <= 1.0:
+        if not 0.0 <= number("end_factor", end_factor) <= 1.0:
             raise ValueError(f"end_factor must be between 0 and 1, not {end_factor!r}")
         super().__init__(
             optimizer,
             lambda step, base_lr: linear_lr(step, base_lr, start_factor, end_factor, total_iters),
         )
-
-
-def _count(what: str, x: object) -> None:
-    if isinstance(x, bool) or not isinstance(x, int) or x < 1:
-        raise ValueError(f"{what} must be an int of 1 or more, not {x!r}")

@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from autograd import Value
 
-from .layers import Inputs, _activation, _bare
+from .inputs import Batch, Inputs, bare, is_batch, samples_of, values_of
+from .layers import activation_named
 from .module import Module
-
-#: What a network is given at once: a list of samples, the rows of an array.
-Batch = Sequence[Inputs]
-
-
-def is_batch(x: Any) -> bool:
-    """Whether it is a list of samples, and not a sample itself."""
-    if isinstance(x, str | Mapping) or not hasattr(x, "__getitem__"):
-        return False
-    return len(x) > 0 and hasattr(x[0], "__iter__")
-
-
-def values_of(x: Any, what: str) -> list[Value]:
-    """The numbers of a sample, as Values; a single number is refused."""
-    if isinstance(x, Value | str | Mapping | Set) or not hasattr(x, "__iter__"):
-        raise TypeError(f"{what} takes a sample, a list of numbers, not {type(x).__name__} {x!r}")
-    return [xi if isinstance(xi, Value) else Value(xi) for xi in x]
-
-
-def samples_of(batch: Any, what: str) -> list[Inputs]:
-    """The samples of a batch; none at all, or a single sample in place of a batch, is refused."""
-    if isinstance(batch, Value | str | Mapping | Set) or not hasattr(batch, "__iter__"):
-        raise TypeError(f"{what} takes a batch, a list of samples, not {type(batch).__name__} {batch!r}")
-    samples: list[Inputs] = [*batch]
-    if not samples:
-        raise ValueError(f"{what} was given an empty batch: give it at least one sample")
-    for sample in samples:
-        if isinstance(sample, Value | str) or not hasattr(sample, "__iter__"):
-            raise TypeError(
-                f"{what} takes a batch, a list of samples, but {sample!r} is no sample; "
-                "of a single sample x make the batch [x]"
-            )
-    return samples
 
 
 class Sequential(Module):
@@ -74,7 +41,7 @@ class Sequential(Module):
             call: Any = layer
             outputs = call(samples) if getattr(layer, "takes_batch", False) else [*map(call, samples)]
             samples = [[out] if isinstance(out, Value) else out for out in outputs]
-        return [*map(_bare, samples)]
+        return [*map(bare, samples)]
 
 
 class Activation(Module):
@@ -87,7 +54,7 @@ class Activation(Module):
     """
 
     def __init__(self, activation: str) -> None:
-        self._function = _activation(activation)
+        self._function = activation_named(activation)
         self.activation = activation
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:

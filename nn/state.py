@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from autograd import Value
 
+from .kinds import is_list, is_mapping
+
 
 class Mismatch(NamedTuple):
     """The names of the model that a state lacks, and those of the state that the model lacks."""
@@ -18,7 +20,7 @@ class Mismatch(NamedTuple):
 def places(name: str, container: Any, key: Any) -> Iterator[tuple[str, Any, Any]]:
     """Where a buffer keeps its numbers, also within lists: each with its name, as container and key."""
     buffer = container[key]
-    if isinstance(buffer, list):
+    if is_list(buffer):
         for i in range(len(buffer)):
             yield from places(f"{name}.{i}", buffer, i)
     elif buffer is not None:
@@ -42,7 +44,7 @@ def taken_over(
     state: Any, own: Mapping[str, float], strict: bool, whose: str
 ) -> tuple[dict[str, float], Mismatch]:
     """The numbers of a state for the names that are one's own, and the names that do not fit."""
-    if not isinstance(state, Mapping):
+    if not is_mapping(state):
         raise TypeError(f"a state maps names to numbers, which {type(state).__name__} does not")
     mismatch = Mismatch([name for name in own if name not in state], [n for n in state if n not in own])
     if strict and any(mismatch):

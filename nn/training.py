@@ -13,7 +13,7 @@ from .module import Module
 from .optim import Optimizer
 from .progress import Progress
 from .run import Loss, Run
-from .samples import Data, Forward, batches_of, checked, each, mode
+from .samples import Data, Forward, batches_of, checked, each, mode, pair
 from .schedules import Schedule
 
 #: At most so many lines of progress where there is no bar.
@@ -27,8 +27,15 @@ def evaluate(model: Module, data: Data, loss: Callable[[Any, Any], Any], forward
     >>> round(evaluate(MLP(1, [1], seed=0), ([[0.0], [0.0]], [1.0, 3.0]), mse_loss), 6)
     5.0
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"evaluate takes a Module, not {type(model).__name__} {model!r}")
+    if not callable(loss):
+        raise TypeError(
+            f"a loss is a function of predictions and targets, not {type(loss).__name__} {loss!r}"
+        )
+    inputs, targets = pair(data, "data")
     with mode(model, training=False), no_grad():
-        return float(loss(forward(model, data[0]), data[1]))
+        return float(loss(forward(model, inputs), targets))
 
 
 def fit(

@@ -7,12 +7,14 @@ from autograd.view.dot import new_graph
 from autograd.view.rendering import render
 from autograd.view.theme import THEMES, Theme
 
-from .test_imports import LAYERS, ROOT, SIDEWAYS, UPWARD, imports_within
+from .test_imports import LAYERS, ROOT, SHARED, SIDEWAYS, UPWARD, imports_within
 
 PICTURES = {name: ROOT.parent / "docs" / f"house-{name}.svg" for name in THEMES}
 
 #: What each module is for, in the words of its box.
 PURPOSES = {
+    "files": "written whole\nor not at all",
+    "shell": "a command as\na shell knows it",
     "primitives": "every operation:\nits value, its rule",
     "symbols": "rules read\non symbols",
     "arithmetic": "rules read\non floats",
@@ -36,9 +38,8 @@ Arrow = tuple[str, str]
 
 def arrows() -> set[Arrow]:
     """Who imports whom. What is also reached by way of another module is left out."""
-    direct = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD | {
-        ("nn", "__init__")
-    }
+    direct = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD
+    direct |= {("nn", name) for name in ("__init__", *(name.partition(".")[2] for name in SHARED))}
     reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
     for name in [*(name for names in LAYERS for name in sorted(names, key=_sideways)), "nn"]:
         for importer, imported in direct:

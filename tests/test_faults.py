@@ -376,7 +376,8 @@ def test_a_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
     )
     assert done.stderr == ""
     assert done.stdout == "".join(
-        f"[Errno 13] Permission denied: '{locked}/{name}'\n" for name in ("graph.dot", "steps.html")
+        f"[Errno 13] this folder cannot be written to; save elsewhere: '{locked}/{name}'\n"
+        for name in ("graph.dot", "steps.html")
     )
 
 
@@ -391,7 +392,7 @@ def test_the_command_says_so_too(locked: Path) -> None:
     assert "∂out/∂x" in done.stdout or "∂loss/∂x" in done.stdout
     assert done.stderr == (
         "\npython -m autograd: the picture could not be made: "
-        f"[Errno 13] Permission denied: '{locked}/g.dot'\n"
+        f"[Errno 13] this folder cannot be written to; save elsewhere: '{locked}/g.dot'\n"
     )
 
 

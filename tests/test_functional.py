@@ -154,3 +154,17 @@ def test_a_second_derivative_raises_for_no_number() -> None:
     (slope,) = grad((x / 0.0).relu(), x, create_graph=True)
     assert math.isnan(slope.data)
     assert hessian(lambda a: (a / 0.0).relu(), [-1.0]) == [[0.0]]
+
+
+@pytest.mark.parametrize("function", [autograd.softmax, autograd.log_softmax], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("wrong", [5, None, "5", autograd.Value(5.0)], ids=repr)
+def test_what_is_no_list_of_logits_is_refused(function: Any, wrong: Any) -> None:
+    message = f"the values of {function.__name__} must be a sequence of Values or numbers, not "
+    with pytest.raises(TypeError, match=f"^{message}{type(wrong).__name__} "):
+        function(wrong)
+
+
+def test_what_is_differentiated_is_a_function() -> None:
+    for derive in (jacobian, hessian):
+        with pytest.raises(TypeError, match=r"^what is differentiated is a function of Values, not int 5$"):
+            derive(5, [1.0])  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..arithmetic import CAREFUL, Ieee
-from ..symbols import Operand, Symbol
+from ..symbols import Operand, Symbol, is_group
 
 #: What each name stands for.
 Numbers = Mapping[str, float]
@@ -17,7 +17,7 @@ _MEANING: dict[str, Callable[..., Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": operator.truediv,
+    "/": Ieee.__truediv__,
     "neg": operator.neg,
 }
 #: What is computed where all operands are numbers; functions stand: log(2) says more than 0.6931.
@@ -42,7 +42,7 @@ def evaluate(expression: Operand, numbers: Numbers) -> Any:
 
 
 def _evaluate(expression: Operand, numbers: Numbers) -> Any:
-    if isinstance(expression, list):
+    if is_group(expression):
         return [_evaluate(item, numbers) for item in expression]
     if not isinstance(expression, Symbol):
         return Ieee(expression)

@@ -138,8 +138,7 @@ def _frame(
     faint = {key for key, since in scene.appears.items() if since > at}
     graph = digraph(picture, theme, _PREFIX, Staging(scene.room, faint, marks))
     graph.attr(**marks[""])
-    source: str = graph.source
-    return source
+    return graph.source
 
 
 def _line(text: str, theme: Theme) -> str:

@@ -108,7 +108,7 @@ def _operands(node: Value, names: Names) -> list[str]:
 def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, float]) -> list[str]:
     """The shortest way from the root to a Value, a line for each operation."""
     way = _way(root, value)
-    rows = []
+    rows: list[list[str]] = []
     for node in way:
         found = place(node)
         g = gradients.get(node)

@@ -10,9 +10,9 @@ from ..value import Value
 from .dot import Drawing
 from .graph import LIMIT, Card, Changed, Picture
 from .matching import computed_alike, match
-from .notation import LANES, apart, number
+from .notation import LANES, apart, known, number
 from .rendering import TIMEOUT
-from .snapshots import Node, Snapshot, grad_text, snapshot
+from .snapshots import Node, Snapshot, snapshot
 from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
 from .theme import theme_named
@@ -82,7 +82,7 @@ class Comparison:
     @property
     def notes(self) -> list[str]:
         """What to keep in mind: a matching that was guessed, numbers that do not add up."""
-        notes = []
+        notes: list[str] = []
         if self._guessed:
             leaves = "1 leaf was" if self._guessed == 1 else f"{self._guessed:,} leaves were"
             notes.append(
@@ -158,8 +158,16 @@ def _differing(row: Difference) -> set[int]:
     """The columns of what differs."""
     if not row.before or not row.after:
         return {1, 2}
-    found = {2} if row.how_differs else set()
-    return found | ({4, 5} if row.data_differs else set()) | ({7, 8} if row.grad_differs else set())
+    return {
+        column
+        for columns, differs in (
+            ((2,), row.how_differs),
+            ((4, 5), row.data_differs),
+            ((7, 8), row.grad_differs),
+        )
+        if differs
+        for column in columns
+    }
 
 
 def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> Iterator[Difference]:
@@ -202,7 +210,7 @@ def _cells(row: Difference) -> list[str]:
     if not before or not after:
         node: Node = before or after  # type: ignore[assignment]  # one of them is there
         numbers = [["", ""], ["", ""]]
-        for cells, shown in zip(numbers, (number(node.data), grad_text(node.grad))):
+        for cells, shown in zip(numbers, (number(node.data), known(node.grad))):
             cells[0 if before else 1] = shown
         return [row.mark, row.name, node.expression, *numbers[0], "", *numbers[1], ""]
     how = after.expression
@@ -211,7 +219,7 @@ def _cells(row: Difference) -> list[str]:
     data = [number(after.data), "", ""]
     if row.data_differs:
         data = [*apart(before.data, after.data), _change(before.data, after.data)]
-    grad = [grad_text(after.grad), "", ""]
+    grad = [known(after.grad), "", ""]
     if row.grad_differs:
         grad = [*_grads(before.grad, after.grad), _change(before.grad, after.grad)]
     return [row.mark, row.name, how, *data, *grad]
@@ -219,7 +227,7 @@ def _cells(row: Difference) -> list[str]:
 
 def _grads(before: float | None, after: float | None) -> tuple[str, str]:
     if before is None or after is None:
-        return grad_text(before), grad_text(after)
+        return known(before), known(after)
     return apart(before, after)
 
 
@@ -256,7 +264,7 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
     counts the leaves that only their place tells; what nothing tells is not matched. ``.draw()`` shows
     it as a picture, ``.changed`` gives the rows that differ.
     """
-    moments = []
+    moments: list[Snapshot] = []
     for x in (before, after):
         if not isinstance(x, Value | Snapshot):
             raise TypeError(f"compare() takes Values or snapshots, not {type(x).__name__} {x!r}")

@@ -80,7 +80,7 @@ def _as_html(line: Line) -> str:
 def style(scope: str) -> str:
     """A style sheet that colours the formulas below ``scope``: by the theme of JupyterLab, of VS Code,
     or by the color-scheme of the page."""
-    rules = []
+    rules: list[str] = []
     for role in ("data", "gradient", "local"):
         where = f"{scope} .{CLASSES[role]}"
         light, dark = getattr(LIGHT, role), getattr(DARK, role)

@@ -9,13 +9,14 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ..files import write
 from ..value import Value
-from .files import write
 from .graph import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from .layout import COLUMN_GAP, Box, Placed, place, text_width
 from .network import Modules, network_or_graph
@@ -54,7 +55,18 @@ class Staging(NamedTuple):
 STILL = Staging()
 
 
-def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
+class Digraph(Protocol):
+    """What is drawn with of a ``graphviz.Digraph``, which brings no complete types."""
+
+    source: str
+
+    def attr(self, kw: str | None = None, **attributes: str) -> None: ...
+    def node(self, name: str, label: str | None = None, **attributes: str) -> None: ...
+    def edge(self, tail: str, head: str, /, label: str | None = None, **attributes: str) -> None: ...
+    def subgraph(self, *, name: str | None = None) -> AbstractContextManager[Digraph]: ...
+
+
+def new_graph(theme: Theme, prefix: str, note: str = "") -> Digraph:
     """A graph to fill, in the look of all pictures, with a note below."""
     try:
         import graphviz
@@ -64,7 +76,7 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
             'pip install -e ".[viz]"'
         ) from None
     font = {"fontname": "Helvetica"}
-    graph = graphviz.Digraph(
+    graph: Any = graphviz.Digraph(
         graph_attr={
             **font, "rankdir": "LR", "bgcolor": theme.paper, "pad": ".25", "nodesep": ".32",
             "ranksep": ".75", "id": prefix, "fontsize": "11", "fontcolor": theme.muted,
@@ -74,10 +86,11 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> graphviz.Digraph:
     )  # fmt: skip
     if note:
         graph.attr(label=f"<{'<BR/>'.join(map(literal, note.splitlines()))}>", labelloc="b")
-    return graph
+    drawn: Digraph = graph
+    return drawn
 
 
-def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STILL) -> graphviz.Digraph:
+def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STILL) -> Digraph:
     """The picture as a graphviz graph, in which every id begins with ``prefix``."""
     graph = new_graph(theme, prefix, picture.note)
     tight = measures_bytes()
@@ -117,7 +130,7 @@ def lettering(text: str, colour: str, size: float, bold: bool = False) -> str:
     return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour}">{shown}</FONT>'
 
 
-def _lay_out(graph: graphviz.Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
+def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
     """Say where every card stands, so that no program chooses; arrows run straight, below the cards."""
     placed = place(picture)
     graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
@@ -127,7 +140,7 @@ def _lay_out(graph: graphviz.Digraph, picture: Picture, theme: Theme, prefix: st
     fill, border = theme.box
     for i, (group, box) in enumerate(zip(picture.groups, placed.groups, strict=True)):
         if group.label:
-            with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:  # pyright: ignore[reportOptionalContextManager]
+            with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:
                 cluster.attr(
                     bb=_corners(box), label=f"<{literal(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
                 )
@@ -161,7 +174,7 @@ def _ends(operand: str, result: str, placed: Placed) -> tuple[str, str]:
     return (f"{operand}:e", f"{result}:w") if onward else (operand, result)
 
 
-def _add_flow(graph: graphviz.Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
+def _add_flow(graph: Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
     colour, width = theme.forward, 0.8
     if flow.strength is not None and not flow.vanished:
         colour = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
@@ -179,9 +192,7 @@ def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -
     return label
 
 
-def _add_straight(
-    graph: graphviz.Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, onward: bool
-) -> None:
+def _add_straight(graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, onward: bool) -> None:
     """One arrow with both numbers, since two straight ones would lie on one another."""
     graph.edge(
         *_ends(edge.operand, edge.result, placed), id=key, penwidth=f"{edge.width:g}",
@@ -244,9 +255,7 @@ def _row(what: str, number: str, colour: str, theme: Theme, bold: bool = False, 
     )
 
 
-def _add_edge(
-    graph: graphviz.Digraph, edge: Edge, theme: Theme, prefix: str, key: str, staging: Staging
-) -> None:
+def _add_edge(graph: Digraph, edge: Edge, theme: Theme, prefix: str, key: str, staging: Staging) -> None:
     def drawn(which: str, colour: str, of_label: str, **attributes: str) -> dict[str, str]:
         ends = FAINT if which in staging.faint else ""
         given = {"id": f"{prefix}-{which}", "color": colour + ends, "fontcolor": of_label + ends}
@@ -320,7 +329,8 @@ class Drawing:
     @cached_property
     def graph(self) -> graphviz.Digraph:
         """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
-        return digraph(self._picture, self._theme, self.prefix, self._staging)
+        graph: Any = digraph(self._picture, self._theme, self.prefix, self._staging)
+        return graph
 
     @property
     def alt(self) -> str:

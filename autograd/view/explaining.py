@@ -85,8 +85,8 @@ class Explanation(Derivation):
                 lines.append(Line(steps, indent=True))
         if whole.cut or len(told) < len(nested.named) or len(on_paths) > DEFINED:
             lines.append(Line("(not every result is told here: formula(…) tells how they came about)"))
-        if overwritten := stale(order, self.names):
-            lines.append(Line(f"({overwritten})"))
+        if warning := stale(order, self.names):
+            lines.append(Line(f"({warning})"))
         return lines
 
     def _derivation(self) -> list[Line]:

@@ -6,15 +6,15 @@ import math
 import textwrap
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..value import Value
-from .dot import Drawing, lettering, new_graph
+from .dot import Digraph, Drawing, lettering, new_graph
 from .findings import Finding, Measure, Thresholds, findings_of
 from .graph import Card, Picture
 from .layers import LayerFlow, Model, named_parameters_of, read_layers
 from .layout import Box, text_width
-from .notation import LABEL_LENGTH, clean, number
+from .notation import LABEL_LENGTH, UNKNOWN, clean, known, number
 from .rendering import TIMEOUT
 from .tables import Table
 from .theme import Theme, theme_named
@@ -55,10 +55,6 @@ def _strength(size: float | None, largest: float, smallest: float) -> float | No
     return max(0.0, 1.0 - (math.log(size) - math.log(largest)) / math.log(smallest))
 
 
-def _or_dot(x: float | None) -> str:
-    return "·" if x is None else number(x)
-
-
 def _remark(layer: LayerFlow) -> str:
     of = f" of {layer.units}" if layer.units else ""
     both = ((layer.dead, "dead"), (layer.saturated, "saturated"))
@@ -79,10 +75,10 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
             key=f"l{i}",
             name=layer.name if len(layer.name) <= LABEL_LENGTH else f"…{layer.name[1 - LABEL_LENGTH :]}",
             function=layer.function,
-            gradient=_or_dot(size),
+            gradient=known(size),
             strength=_strength(size, largest, limits.vanishing),
             dashed=size == 0.0 or (ratio is not None and ratio < limits.vanishing),
-            activation="" if layer.units is None else _or_dot(layer.activation),
+            activation="" if layer.units is None else known(layer.activation),
             remark=_remark(layer),
             onward=f"×{number(size / following)}" if compared and size is not None and following else "",
         )
@@ -125,15 +121,15 @@ class GradientFlow(Drawing):
     @cached_property
     def graph(self) -> graphviz.Digraph:
         """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
-        graph = new_graph(self._theme, self.prefix)
+        graph: Any = new_graph(self._theme, self.prefix)
         self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
         return graph
 
-    def _draw_above(self, graph: graphviz.Digraph, around: Box) -> Box:
+    def _draw_above(self, graph: Digraph, around: Box) -> Box:
         """Room for more above what is drawn so far; the box around all of it."""
         return around
 
-    def _finish(self, graph: graphviz.Digraph, around: Box) -> None:
+    def _finish(self, graph: Digraph, around: Box) -> None:
         """What is said below, and how far all of it reaches."""
         theme = self._theme
         larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is shown smaller than it is
@@ -163,7 +159,7 @@ class GradientFlow(Drawing):
             words += "; blue: the activation"
         return f"{words}; all as root mean squares"
 
-    def _draw_chain(self, graph: graphviz.Digraph) -> Box:
+    def _draw_chain(self, graph: Digraph) -> Box:
         """The cards side by side on the line y = 0, joined by arrows; the box around them."""
         left, right, previous = 0.0, 0.0, None
         for tile in self._tiles:
@@ -178,7 +174,7 @@ class GradientFlow(Drawing):
         bottom = -HEIGHT / 2 - 17.0 * lines
         return Box(right / 2, (HEIGHT / 2 + bottom) / 2, right, HEIGHT / 2 - bottom)
 
-    def _draw_tile(self, graph: graphviz.Digraph, tile: Tile, left: float) -> float:
+    def _draw_tile(self, graph: Digraph, tile: Tile, left: float) -> float:
         """One card, its left side there; how wide it is."""
         theme = self._theme
         under = text_width(f"{tile.function} {tile.activation}", 11.0)
@@ -208,7 +204,7 @@ class GradientFlow(Drawing):
             )  # fmt: skip
         return width
 
-    def _join(self, graph: graphviz.Digraph, tile: Tile, to: str, start: float, label: str) -> None:
+    def _join(self, graph: Digraph, tile: Tile, to: str, start: float, label: str) -> None:
         graph.edge(f"{tile.key}:e", f"{to}:w", color=self._theme.forward, id=f"{self.prefix}-{tile.key}-on")
         if label:
             graph.node(
@@ -216,7 +212,7 @@ class GradientFlow(Drawing):
                 pos=f"{start + GAP / 2:.2f},10", shape="plaintext", fixedsize="true", width=".8", height=".2",
             )  # fmt: skip
 
-    def _draw_loss(self, graph: graphviz.Digraph, card: Card, left: float) -> float:
+    def _draw_loss(self, graph: Digraph, card: Card, left: float) -> float:
         theme = self._theme
         width = max(text_width(card.name, 12.5), text_width(card.data, 12.0), 42.0) + 20.0
         fill, border = theme.cards["output"]
@@ -234,11 +230,13 @@ class GradientFlow(Drawing):
     @property
     def alt(self) -> str:
         """The picture in words: every activation and gradient it shows, and what is wrong."""
-        parts = []
+        parts: list[str] = []
         for tile in self._tiles:
             told = [tile.function, tile.activation and f"activation {tile.activation}"]
             if tile.gradient:
-                told.append("gradient not computed" if tile.gradient == "·" else f"gradient {tile.gradient}")
+                told.append(
+                    "gradient not computed" if tile.gradient == UNKNOWN else f"gradient {tile.gradient}"
+                )
             told += ["dashed" if tile.dashed else "", tile.remark]
             parts.append(f"{tile.name}: {', '.join(x for x in told if x)}".removesuffix(": "))
         if self._loss is not None:
@@ -256,16 +254,16 @@ class GradientFlow(Drawing):
         header = ["layer", "function", "parameters", "size", "∂parameter"]
         if closer:
             header[2:2] = ["units", "activation", "∂activation", "closed"]
-        rows = []
+        rows: list[list[str]] = []
         for layer in self.layers:
             row = [layer.name, layer.function, f"{layer.parameters:,}"]
-            row += [number(layer.parameter), _or_dot(layer.parameter_gradient)]
+            row += [number(layer.parameter), known(layer.parameter_gradient)]
             if closer and layer.units is not None:
                 closed = f"{layer.closed or 0.0:.0%}"
                 row[2:2] = [
                     f"{layer.units:,}",
-                    _or_dot(layer.activation),
-                    _or_dot(layer.activation_gradient),
+                    known(layer.activation),
+                    known(layer.activation_gradient),
                     closed,
                 ]
             elif closer:

@@ -69,7 +69,7 @@ class Name(Formula):
 
     @property
     def binds(self) -> int:
-        if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*|\([^()]*\)", self.text):
+        if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*|\([^()]*\)[₀₁₂₃₄₅₆₇₈₉]*", self.text):
             return ATOM
         outside = _outside_brackets(self.text)
         return next((level for signs, level in _LOOSE if any(c in outside for c in signs)), SIGN)
@@ -155,12 +155,12 @@ class Infix(Formula):
     def write(self, pen: Pen) -> str:
         pieces: list[str] = []
         factor = self.binds == PRODUCT
-        loose = self.wide or self.binds == RELATION
+        unordered = self.wide or self.binds == RELATION
         for i, part in enumerate(self.parts):
             if i:
                 operator = self.operators[i - 1]
                 pieces.append(pen.operator(operator, self.wide or operator != "·"))
-            level = self.binds if i == 0 or loose else self.binds + 1
+            level = self.binds if i == 0 or unordered else self.binds + 1
             sign = self.binds == RELATION or (i == 0 and not self.wide)
             pieces.append(pen.within(part, level, sign, factor))
         return pen.row(pieces)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from ..backward import cotangents, regroup, topological_order
+from ..backward import cotangents, rerun, topological_order
 from ..value import Value
-from .notation import Names, exact, number, operation, visible_constants
+from .nearest import by_distance
+from .notation import UNKNOWN, Names, exact, known, number, operation, visible_constants
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
@@ -19,9 +20,6 @@ LABELLED = 60
 
 #: More constants than this in one operation are told by their number.
 CONSTANTS = 60
-
-#: What stands for a gradient that no backward pass has computed: never 0.
-UNKNOWN = "·"
 
 #: What tells the gradient of a Value, or None.
 Gradient = Callable[[Value], float | None]
@@ -129,7 +127,8 @@ def picture_of(root: Value, limit: int | None = LIMIT, by: str = "draw(…, limi
     if limit is None or len(order) <= limit:
         return picture_from(order, names, set(order))
     note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: {by} them all"
-    return picture_from(order, names, _nearest(root, limit), notes=[note])
+    nearest = {value for value, _ in islice(by_distance(root), limit)}
+    return picture_from(order, names, nearest, notes=[note])
 
 
 def picture_from(
@@ -169,8 +168,8 @@ def cut_key(key: str) -> str:
 
 def reservations(order: list[Value], names: Names, gradient: Gradient = stored) -> list[str]:
     """Where the numbers shown do not add up, and why: overwritten data, gradients of earlier passes."""
-    if overwritten := stale(order, names):
-        return [overwritten]
+    if warning := stale(order, names):
+        return [warning]
     received: dict[Value, list[float]] = {}
     for value in order:
         if value.primitive is not None and (upstream := gradient(value)) is not None:
@@ -190,43 +189,27 @@ def reservations(order: list[Value], names: Names, gradient: Gradient = stored) 
 
 def stale(order: list[Value], names: Names) -> str:
     """What to say where a result is not that of its operands as they are now; empty if all are."""
-    overwritten = next((v for v in order if repr(v.data) != recomputed(v)), None)
-    if overwritten is None:
+    off = overwritten(order)
+    if off is None:
         return ""
     return (
-        f"a Value under {names[overwritten]} was overwritten after the forward pass: results and local "
+        f"a Value under {names[off]} was overwritten after the forward pass: results and local "
         "derivatives are those of before; compute again for new ones"
     )
 
 
-def recomputed(value: Value) -> str:
-    """What the operation gives on its operands as they are now."""
-    op = value.primitive
-    if op is None:
-        return repr(value.data)
-    numbers = [float(x) for x in value.operands]
-    return repr(float(op.run(*(regroup(value, numbers) if op.nary else numbers))))
-
-
-def _nearest(root: Value, limit: int) -> set[Value]:
-    """The first ``limit`` Values by their distance from the root."""
-    shown = {root}
-    queue = deque([root])
-    while queue:
-        for operand in queue.popleft().operands:
-            if isinstance(operand, Value) and operand not in shown:
-                if len(shown) >= limit:
-                    return shown
-                shown.add(operand)
-                queue.append(operand)
-    return shown
+def overwritten(order: Sequence[Value]) -> Value | None:
+    """The first computed Value that its operands, as they are now, would not give again."""
+    for value in order:
+        if not value.is_leaf and repr(rerun(value, [float(x) for x in value.operands])) != repr(value.data):
+            return value
+    return None
 
 
 def _card(value: Value, key: str, root: Value, names: Names, gradient: Gradient) -> Card:
     kind = "output" if value is root else "leaf" if value.is_leaf else "operation"
-    grad = gradient(value)
-    shown = UNKNOWN if grad is None else number(grad)
-    return Card(key, kind, names[value], operation(value, names), number(value.data), shown)
+    grad = known(gradient(value))
+    return Card(key, kind, names[value], operation(value, names), number(value.data), grad)
 
 
 def _add_operands(
@@ -276,7 +259,7 @@ def edge_of(operand: str, result: str, local: float, contribution: float | None)
 def describe(picture: Picture) -> str:
     """The picture in words, its alternative text: every value and gradient it shows."""
     label_of = picture.label_of()
-    parts = []
+    parts: list[str] = []
     for card in picture.cards:
         if card.kind in ("cut", "numbers"):
             continue

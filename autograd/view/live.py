@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, SupportsFloat, TextIO
+from typing import Any, NamedTuple, Self, SupportsFloat, TextIO
 
 from ..value import Value
-from .dot import lettering
+from .dot import Digraph, lettering
 from .findings import Finding, Thresholds
 from .flow import GradientFlow
 from .layers import LayerFlow, Model, named_parameters_of, read_layers
@@ -21,10 +20,9 @@ from .layout import Box
 from .notation import number
 from .options import seconds
 from .rendering import RenderError
+from .tables import fit
+from .terminal import encodable, terminal_width
 from .theme import Theme, theme_named
-
-if TYPE_CHECKING:
-    import graphviz
 
 #: At most these shares of the time go into drawing, and into reading graphs.
 DRAWING, READING = 0.05, 0.1
@@ -51,7 +49,7 @@ def curve_of(losses: Sequence[float], most: int) -> list[Point]:
     [Point(step=2, loss=3.0), Point(step=4, loss=1.0)]
     """
     width = max(1, math.ceil(len(losses) / most))
-    points = []
+    points: list[Point] = []
     for start in range(0, len(losses), width):
         finite = [x for x in losses[start : start + width] if math.isfinite(x)]
         if finite:
@@ -97,7 +95,7 @@ class Progress(GradientFlow):
             self._title += f" (layers: step {step:,})"
         super().__init__(layers, limits, None, theme, found=_about_loss(losses))
 
-    def _draw_above(self, graph: graphviz.Digraph, around: Box) -> Box:
+    def _draw_above(self, graph: Digraph, around: Box) -> Box:
         theme = self._theme
         width, bottom = max(around.width, CURVE_WIDTH), around.y + around.height / 2 + CURVE_GAP
         low = min((point.loss for point in self._points), default=0.0)
@@ -159,13 +157,13 @@ def _about_loss(losses: Sequence[float]) -> list[Finding]:
     return [Finding("not finite", ("loss",), text)]
 
 
-def _place(graph: graphviz.Digraph, key: str, x: float, y: float) -> str:
+def _place(graph: Digraph, key: str, x: float, y: float) -> str:
     """A point to draw a line to."""
     graph.node(key, label="", shape="point", style="invis", width=".01", pos=f"{x:.2f},{y:.2f}")
     return key
 
 
-def _write(graph: graphviz.Digraph, key: str, x: float, y: float, width: float, words: str) -> None:
+def _write(graph: Digraph, key: str, x: float, y: float, width: float, words: str) -> None:
     """Some words, at the left of a box of that width, whose centre is given."""
     cell = f'<TR><TD ALIGN="LEFT" WIDTH="{width:.0f}">{words}</TD></TR>'
     table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cell}</TABLE>'
@@ -210,10 +208,7 @@ class _Terminal:
         self._stream = stream
 
     def show(self, picture: Progress, final: bool) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        line = picture.line if len(picture.line) <= width else picture.line[: width - 1] + "…"
-        encoding = self._stream.encoding or "utf-8"
-        line = line.encode(encoding, "replace").decode(encoding)
+        line = encodable(fit(picture.line, terminal_width() - 1), self._stream)
         self._stream.write(f"\r\x1b[K{line}" + ("\n" if final else ""))
         self._stream.flush()
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..backward import cotangents, primals, regroup
 from ..primitives import ADD, DIV, POW, PRIMITIVES, SUB
-from ..symbols import Operand, Symbol, Symbols
+from ..symbols import Operand, Symbol, Symbols, is_group
 from ..value import Value
 from .algebra import Condition, Numbers, Simplifier, evaluate, is_op, mentions, same
 from .formula import RELATION, Call, Formula, Fraction, Infix, Minus, Name, Row, Words, product
@@ -119,9 +119,9 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
 def _rule_of_lane(vjps: Any, groups: list[Any], position: int) -> tuple[Any, int]:
     """The rule for an operand of an n-ary operation, and its lane; −1 for one in no group."""
     for rule, group in zip(vjps, groups, strict=True):
-        width = len(group) if isinstance(group, list) else 1
+        width = len(group) if is_group(group) else 1
         if position < width:
-            return rule, position if isinstance(group, list) else -1
+            return rule, position if is_group(group) else -1
         position -= width
     raise IndexError(position)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from itertools import islice
 
 from ..backward import topological_order
 from ..value import Value
 from .derivation import Derivation, Line
 from .formula import Formula, Name, equals
+from .nearest import by_distance
 from .notation import Names, computed_from, computed_on, constant, operation_formula, quantity, telling
 from .options import whole
 
@@ -35,7 +37,9 @@ class Nested:
         self.root, self.names = root, names
         uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
         self.operations = sum(not node.is_leaf for node in order)
-        self.told = _nearest(root, limit)
+        computed = ((node, depth) for node, depth in by_distance(root) if not node.is_leaf)
+        #: The first operations by their distance from the root, with that distance.
+        self.told = dict(islice(computed, limit))
         named = {node for node, depth in self.told.items() if uses[node] > 1 or depth % DEEPEST == 0}
         named |= {*apart}
         #: What has a line of its own, besides the root: operands before results.
@@ -96,21 +100,6 @@ class Nested:
         if told == self.operations:
             return ""
         return f"of {self.operations:,} operations the {told:,} nearest {self.names.root} are written out"
-
-
-def _nearest(root: Value, limit: int) -> dict[Value, int]:
-    """The first ``limit`` operations by their distance from the root, with that distance."""
-    found = {} if root.is_leaf else {root: 0}
-    queue = deque(found)
-    while queue:
-        node = queue.popleft()
-        for operand in node.operands:
-            if isinstance(operand, Value) and not operand.is_leaf and operand not in found:
-                if len(found) >= limit:
-                    return found
-                found[operand] = found[node] + 1
-                queue.append(operand)
-    return found
 
 
 def formula(root: Value, *, limit: int = LIMIT) -> Derivation:

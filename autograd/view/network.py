@@ -10,7 +10,7 @@ from ..backward import cotangents, topological_order
 from ..value import Value
 from .graph import LIMIT, Card, Edge, Flow, Group, Picture, Summary, edge_of, picture_of
 from .neurons import Owner, find_instances, owner_of
-from .notation import Names, clean, exact, is_exponent, number, operation, subscript
+from .notation import UNKNOWN, Names, clean, exact, is_exponent, number, operation, subscript
 from .wiring import Layer, Network, Neuron, common_label, layer_of, passed_back
 
 #: What ``draw(expand=…)`` takes: a layer, a neuron or a model, or several of them.
@@ -75,7 +75,7 @@ def _data_and_grad(values: Sequence[Value | float]) -> tuple[str, str | None]:
     known = [g for g in grads if g is not None]
     sizes = known if len(values) == 1 else [abs(g) for g in known]
     mean = sum(data) / len(data)
-    return number(mean), number(sum(sizes) / len(sizes)) if sizes else "·" if grads else None
+    return number(mean), number(sum(sizes) / len(sizes)) if sizes else UNKNOWN if grads else None
 
 
 def _operations(count: int) -> str:

@@ -195,7 +195,7 @@ def _opposites(node: Value, count: int) -> list[tuple[int, int]]:
     """
     op = node.primitive
     if op is not None and op.nary:
-        groups = [group for group in regroup(node, range(count)) if isinstance(group, list)]
+        groups: list[list[int]] = [group for group in regroup(node, range(count)) if isinstance(group, list)]
         return [pair for a, b in permutations(groups, 2) for pair in zip(a, b, strict=True)]
     if count != 2 or (op is not MUL and not all(isinstance(x, Value) for x in node.operands)):
         return []
@@ -205,4 +205,4 @@ def _opposites(node: Value, count: int) -> list[tuple[int, int]]:
 def _disjoint(sets: Sequence[set[Value]]) -> bool:
     if len(sets) == 2:  # the usual case, and far quicker where one of them is long
         return sets[0].isdisjoint(sets[1])
-    return len(set().union(*sets)) == sum(map(len, sets))
+    return len(set[Value]().union(*sets)) == sum(map(len, sets))

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ..backward import primals, regroup, topological_order
-from ..primitives import Primitive
+from ..backward import primals, rerun, topological_order
+from ..primitives import SIGN, Primitive
 from ..value import Value
 from .formula import Formula, Name, Number
 from .pens import text
@@ -36,6 +36,19 @@ def number(x: float, digits: int = 4) -> str:
         mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
         text = f"{float(mantissa):.{digits}g}e{int(exponent)}"
     return text.replace("-", "−")
+
+
+#: What stands for a gradient that no backward pass has computed: never 0.
+UNKNOWN = "·"
+
+
+def known(x: float | None) -> str:
+    """A number that there may not be, such as a gradient.
+
+    >>> known(-20.0), known(None)
+    ('−20', '·')
+    """
+    return UNKNOWN if x is None else number(x)
 
 
 def exact(x: float) -> str:
@@ -142,7 +155,7 @@ class Names:
     ['w', 'h₁', 'out']
 
     Unlabelled leaves become x₁, x₂, …, results h₁, h₂, … and the last one ``out``; a label that
-    another Value bears too gets a number.
+    another Value bears too gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
     """
 
     def __init__(self, order: list[Value]) -> None:
@@ -171,9 +184,10 @@ class Names:
     def _free(self, name: str, taken: set[str]) -> str:
         """The name if no other has it, else with the next number."""
         unique = name
+        stem = f"({name})" if Name(name).binds < SIGN else name
         while unique in taken:
             self._next[name] = self._next.get(name, 1) + 1
-            unique = name + subscript(self._next[name])
+            unique = stem + subscript(self._next[name])
         taken.add(unique)
         return unique
 
@@ -241,20 +255,15 @@ def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
     There are no numbers where they do not give the result: a Value was overwritten since, and ``+``
     keeps no operands.
     """
-    op = value.primitive
     result, then = primals(value)
-    if op is None or repr(float(op.run(*(regroup(value, then) if op.nary else then)))) != repr(result):
+    if repr(rerun(value, then)) != repr(result):
         return result, {}
     return result, {x: n for x, n in zip(value.operands, then, strict=True) if isinstance(x, Value)}
 
 
 def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
     """What the operation of a computed Value gives on other numbers."""
-    op = value.primitive
-    if op is None:
-        raise ValueError(f"{value!r} is a leaf: it was not computed")
-    given = [numbers[x] if isinstance(x, Value) else x for x in value.operands]
-    return float(op.run(*(regroup(value, given) if op.nary else given)))
+    return rerun(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
 
 
 def operation_formula(

@@ -127,7 +127,7 @@ def _smallness(found: _Set) -> tuple[float, ...]:
 
 
 def _unrolled(chain: _Chain | None) -> list[Edge]:
-    edges = []
+    edges: list[Edge] = []
     while chain is not None:
         edges.append(chain.edge)
         chain = chain.before

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from ..backward import topological_order
 from ..value import Value
-from .graph import CONSTANTS, LIMIT, UNKNOWN, Picture, cut_key, keys_of, picture_from
+from .graph import CONSTANTS, LIMIT, Picture, cut_key, keys_of, picture_from
 from .layout import text_width
-from .notation import number, visible_constants
+from .notation import UNKNOWN, number, visible_constants
 from .stepping import ForwardStep, Step, Steps
 
 #: With more arrows than this a picture is cut down further: its layout would take seconds.
@@ -66,7 +66,7 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     for step in steps.whole:
         if isinstance(step, Step):
             totals[step.operand] = step.gradient
-    notes = []
+    notes: list[str] = []
     if len(shown) < len(order):
         notes.append(
             f"the picture has the {len(shown):,} of {len(order):,} Values that these steps reach first; "
@@ -74,7 +74,8 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
         )
     picture = picture_from(order, names, set(shown), totals.get, notes)
 
-    arrows = defaultdict(list)  # between two cards, in the order of the operands
+    # Between two cards, in the order of the operands.
+    arrows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for i, edge in enumerate(picture.edges):
         arrows[edge.operand, edge.result].append(i)
     for same in arrows.values():

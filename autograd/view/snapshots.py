@@ -9,7 +9,7 @@ from ..backward import topological_order
 from ..value import Value
 from .dot import Drawing
 from .graph import LIMIT, Picture, picture_of, reservations
-from .notation import Names, number, operation
+from .notation import Names, known, number, operation
 from .options import whole
 from .rendering import TIMEOUT
 from .tables import html_table, html_with_notes, text_table, with_notes
@@ -77,8 +77,7 @@ class Snapshot(Mapping[str, Node]):
 
     def _rows(self) -> tuple[list[list[str]], list[str]]:
         rows = [
-            [node.name, node.expression, number(node.data), grad_text(node.grad)]
-            for node in self._nodes[-LIMIT:]
+            [node.name, node.expression, number(node.data), known(node.grad)] for node in self._nodes[-LIMIT:]
         ]
         notes = [*self._notes]
         if len(rows) < len(self):
@@ -94,11 +93,6 @@ class Snapshot(Mapping[str, Node]):
         rows, notes = self._rows()
         html = html_with_notes(html_table(self.HEADER, rows, self.RIGHT), notes)
         return {"text/html": html, "text/plain": repr(self)}
-
-
-def grad_text(grad: float | None) -> str:
-    """A gradient as every view writes it; ``·`` if it was not computed."""
-    return "·" if grad is None else number(grad)
 
 
 def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from ..backward import contributions, cotangents, topological_order
+from ..files import write
 from ..value import Value
 from .equations import computed_equation, computed_mathml, step_equation, step_mathml
-from .files import write
 from .notation import Names, number
 from .tables import text_table
 

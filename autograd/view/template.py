@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..primitives import PRODUCT, SUM, Primitive
-from .formula import Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root
+from ..primitives import SUM, Primitive
+from .formula import Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root, product
 
 _TOKEN = re.compile(r"\s*(\{\w+\}|[^\W\d]\w*|\d+\.?\d*|\S)")
 
@@ -41,7 +41,8 @@ class _Reader:
             raise _Unreadable
 
     def sum(self) -> Formula:
-        parts, operators = [self.product()], []
+        parts = [self.product()]
+        operators: list[str] = []
         while operator := self.next("+", "−"):
             operators.append(operator)
             parts.append(self.product())
@@ -51,10 +52,10 @@ class _Reader:
         factors: list[Formula] = [self.factor()]
         while operator := self.next("·", "/"):
             if operator == "/":
-                factors = [Fraction(_product(factors), self.factor())]
+                factors = [Fraction(product(factors), self.factor())]
             else:
                 factors.append(self.factor())
-        return _product(factors)
+        return product(factors)
 
     def factor(self) -> Formula:
         if self.next("−"):
@@ -89,10 +90,6 @@ class _Reader:
             operands.append(self.sum())
         self.expect(")")
         return Call(token, tuple(operands))
-
-
-def _product(factors: list[Formula]) -> Formula:
-    return Infix(tuple(factors), ("·",) * (len(factors) - 1), PRODUCT) if len(factors) > 1 else factors[0]
 
 
 def _read(op: Primitive, template: str, places: Mapping[str, Formula]) -> Formula:

@@ -47,8 +47,13 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def write(text: str, stream: TextIO | None) -> None:
-    """Print a text; a stream that has no ∂ gets a ?, not an error."""
-    stream = sys.stdout if stream is None else stream
+def encodable(text: str, stream: TextIO | None) -> str:
+    """The text as a stream can write it: one that has no ∂ gets a ?, not an error."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=stream)
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def write(text: str, stream: TextIO | None) -> None:
+    """Print a text, to a stream or to the standard output."""
+    stream = sys.stdout if stream is None else stream
+    print(encodable(text, stream), file=stream)

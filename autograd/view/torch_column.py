@@ -1,5 +1,9 @@
 """The same graph in PyTorch: each operation by torch's own function of that name."""
 
+# What these lambdas are given are tensors, whose types nobody needs installed who checks ours.
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -62,7 +66,7 @@ def torch_graph(root: Value) -> dict[Value, Any]:
                 tensors[value] = leaf(value.data, requires_grad=True)
             else:
                 operands = [tensor_of(x) for x in value.operands]
-                tensors[value] = torch_function(op)(*(regroup(value, operands) if op.nary else operands))
+                tensors[value] = torch_function(op)(*regroup(value, operands))
                 tensors[value].retain_grad()
         tensors[root].backward()
     return tensors

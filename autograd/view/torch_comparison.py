@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..backward import gradients, topological_order
 from ..value import Value
-from .graph import LIMIT, recomputed
+from .graph import LIMIT, overwritten
 from .notation import Names, apart, number
 from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
@@ -144,10 +144,9 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
         raise TypeError(f"compare_with_torch() takes a Value, not {type(root).__name__} {root!r}")
     order = topological_order(root)
     names = Names(order)
-    stale = next((v for v in order if repr(v.data) != recomputed(v)), None)
-    if stale is not None:
+    if (off := overwritten(order)) is not None:
         raise RuntimeError(
-            f"a Value under {names[stale]} was overwritten since the forward pass: compute "
+            f"a Value under {names[off]} was overwritten since the forward pass: compute "
             f"{names.root} again, then compare"
         )
     tensors = torch_graph(root)

@@ -10,7 +10,7 @@ from typing import NamedTuple, TextIO
 from ..backward import cotangents, topological_order
 from ..value import Value
 from .graph import LIMIT, reservations
-from .notation import Names, number, operation
+from .notation import Names, known, number, operation
 from .options import whole
 from .tables import GAP, display_width, fit, pad, wrap
 from .terminal import BOLD, DATA, FAINT, GRADIENT, LOCAL, Colours, has_colours, terminal_width, write
@@ -82,7 +82,7 @@ def tree_text(root: Value, width: int, limit: int | None, colours: Colours) -> s
     """What :func:`show` prints."""
     order = topological_order(root)
     names = Names(order)
-    lines = [*_lines(root, names, _nearest(root, limit), deepest=width // 9)]
+    lines = [*_lines(root, names, _operands_shown(root, limit), deepest=width // 9)]
     notes = reservations(order, names)
     if any(not line.name for line in lines):  # a line for what was left out
         notes.insert(0, f"the {limit} lines nearest {names.root}, of {len(order):,} Values: "
@@ -97,7 +97,7 @@ def tree_text(root: Value, width: int, limit: int | None, colours: Colours) -> s
 # What to show -------------------------------------------------------------------------------------
 
 
-def _nearest(root: Value, limit: int | None) -> dict[Value, int]:
+def _operands_shown(root: Value, limit: int | None) -> dict[Value, int]:
     """How many of its operands each Value shows, in ``limit`` lines, those nearest the root."""
     shown = {root: 0}
     lines = 1
@@ -153,9 +153,10 @@ def _lines(root: Value, names: Names, shown: dict[Value, int], deepest: int) -> 
 
 def _told(node: Value, here: _Waiting, names: Names) -> Line:
     how = operation(node, names)
-    grad = "·" if node.grad is None else number(node.grad)
     under = here.below + ("  " if node.is_leaf else "│ ")
-    return Line(here.rails, under, names[node], how and f" = {how}", (number(node.data), grad, here.local))
+    return Line(
+        here.rails, under, names[node], how and f" = {how}", (number(node.data), known(node.grad), here.local)
+    )
 
 
 def _operands(here: _Waiting, node: Value, count: int) -> list[_Waiting]:
@@ -164,7 +165,7 @@ def _operands(here: _Waiting, node: Value, count: int) -> list[_Waiting]:
     edges = [(x, f"×{number(locals_of[i])}") for i, x in enumerate(node.operands) if isinstance(x, Value)]
     hidden = len(edges) - count
     items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
-    result = []
+    result: list[_Waiting] = []
     for i, (what, local) in enumerate(items, start=1):
         rail, below = ("└─ ", "   ") if i == len(items) else ("├─ ", "│  ")
         result.append(_Waiting(what, here.below + rail, here.below + below, here.depth + 1, local))

@@ -78,7 +78,7 @@ def _layer(index: int, letter: str, neurons: list[list[Instance]], whole: bool) 
         owner = owner_of(parameter)
         siblings.setdefault(id(owner), len(siblings) + 1)
     neurons.sort(key=lambda instances: siblings.get(id(instances[0].owner), 0))
-    members = []
+    members: list[Neuron] = []
     for i, instances in enumerate(neurons, start=1):
         owner = instances[0].owner
         n = siblings.get(id(owner), i) if whole else i
@@ -211,7 +211,7 @@ class Network:
 
     def _place_between(self, node: Value, layer: int) -> None:
         """What an operand came through on its way from neurons: one alone takes it in, several do not."""
-        trail = []
+        trail: list[Value] = []
         behind = [node]
         while len(behind) == 1 and behind[0] not in self.place:
             trail.append(behind[0])

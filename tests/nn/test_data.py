@@ -41,7 +41,7 @@ def test_xor_of_many_samples_is_around_its_corners() -> None:
     assert stdev(away) == pytest.approx(0.1, rel=0.06)
     wrong = sum((round(a) != round(b)) != (label == 1) for (a, b), label in zip(samples, labels, strict=True))
     assert wrong == 0, "the noise is a fifth of the way to the next corner's half"
-    with pytest.raises(ValueError, match="number of samples must be an int of 2 or more, not 1"):
+    with pytest.raises(ValueError, match="number of samples must be 2 or more, not 1"):
         xor(1)
 
 
@@ -170,7 +170,7 @@ def test_no_straight_line_separates_them(data: DataSet) -> None:
 @each_set
 @pytest.mark.parametrize("wrong", [1, 0, -5, 2.0, "10", None, True], ids=repr)
 def test_a_number_of_samples_below_two_or_no_int_is_refused(make: Maker, wrong: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="number of samples must be an int of 2 or more, not "):
+    with pytest.raises((TypeError, ValueError), match=r"number of samples must be (an int|2 or more), not "):
         make(wrong)
 
 

@@ -596,16 +596,17 @@ def test_data_that_are_none(data: Any, error: Any, message: str) -> None:
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3"], ids=repr)
 def test_counts_are_ints_of_1_or_more(name: str, wrong: Any) -> None:
-    _refused(
-        ValueError,
-        f"{name} must be an int of 1 or more, not {wrong!r}",
-        validation=VALIDATION,
-        **{name: wrong},
+    kind = type(wrong).__name__
+    error, wanted = (
+        (ValueError, f"1 or more, not {wrong}")
+        if kind == "int"
+        else (TypeError, f"an int, not {kind} {wrong!r}")
     )
+    _refused(error, f"{name} must be {wanted}", validation=VALIDATION, **{name: wrong})
 
 
 def test_arguments_of_another_kind() -> None:
-    _refused(ValueError, "epochs must be an int of 1 or more, not None", epochs=None)
+    _refused(TypeError, "epochs must be an int, not NoneType None", epochs=None)
     _refused(TypeError, "seed must be an int, or None", seed=random.Random(0))
     _refused(ValueError, "patience waits for the validation loss to fall: give validation data", patience=2)
     _refused(ValueError, 'schedule_every must be "epoch" or "step", not \'batch\'', schedule_every="batch")

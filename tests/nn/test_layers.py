@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -311,9 +312,11 @@ def test_a_width_that_is_no_int_is_refused(wrong: Any) -> None:
             make(wrong)
 
 
-@pytest.mark.parametrize("wrong", [[], (), 16, 0], ids=repr)
+@pytest.mark.parametrize("wrong", [[], (), 16, 0, None, "16", {16}, Value(1.0)], ids=repr)
 def test_a_network_without_layers_is_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"nouts must list the width of each layer, such as \[16, 16, 1\]"):
+    error = ValueError if isinstance(wrong, list | tuple) else TypeError
+    message = f"nouts must list the width of each layer, such as [16, 16, 1], not {wrong!r}"
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
         MLP(2, wrong)
 
 

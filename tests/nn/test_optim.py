@@ -1,6 +1,7 @@
 """Optimisers: their updates as numbers and as graphs, what they move, what they refuse."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,15 @@ def test_what_is_no_leaf_value_is_refused(wrong: Any) -> None:
 
 
 def test_a_model_is_not_its_parameters() -> None:
-    for wrong in (MLP(1, [1]), Parameter(1.0)):
-        with pytest.raises(TypeError):
+    for wrong, message in (
+        (MLP(1, [1]), r"^an optimiser takes a list of parameters, not MLP: pass model\.parameters\(\)$"),
+        (
+            Parameter(1.0),
+            r"^an optimiser takes a list of parameters, not Parameter Parameter\(1\.0\): pass a list",
+        ),
+        (None, "^an optimiser takes a list of parameters, not NoneType None: pass a list of Values$"),
+    ):
+        with pytest.raises(TypeError, match=message):
             SGD(wrong, lr=0.1)  # type: ignore[arg-type]
 
 
@@ -147,7 +155,8 @@ def test_a_learning_rate_is_finite_and_not_negative(wrong: float) -> None:
 
 @pytest.mark.parametrize("wrong", ["0.1", None, [0.1]], ids=repr)
 def test_a_learning_rate_is_a_number(wrong: Any) -> None:
-    with pytest.raises(TypeError):
+    message = f"the learning rate must be a number, not {type(wrong).__name__} {wrong!r}"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         SGD([Parameter(1.0)], lr=wrong)
 
 

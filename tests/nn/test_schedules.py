@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from autograd import Value
-from nn import SGD, CosineAnnealingLR, LambdaLR, LinearLR, StepLR
+from nn import SGD, CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
 
 
 def _rates(kind: Any, steps: int, *args: Any, lr: float = 8.0, **options: Any) -> list[float]:
@@ -82,26 +82,40 @@ def test_of_two_schedules_the_first_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "message"),
+    ("kind", "options", "error", "message"),
     [
-        (StepLR, {"step_size": 0}, "step_size must be an int of 1 or more, not 0"),
-        (StepLR, {"step_size": 2.0}, "step_size must be an int of 1 or more, not 2.0"),
-        (CosineAnnealingLR, {"T_max": -3}, "T_max must be an int of 1 or more, not -3"),
-        (LinearLR, {"total_iters": True}, "total_iters must be an int of 1 or more, not True"),
-        (LinearLR, {"start_factor": 0.0}, "start_factor must be above 0 and at most 1, not 0.0"),
-        (LinearLR, {"end_factor": 1.5}, "end_factor must be between 0 and 1, not 1.5"),
-        (LambdaLR, {"lr_lambda": lambda step: -1.0}, "the learning rate must be 0 or more"),
-        (CosineAnnealingLR, {"T_max": 3, "eta_min": math.nan}, "the learning rate must be 0 or more"),
+        (StepLR, {"step_size": 0}, ValueError, "step_size must be 1 or more, not 0"),
+        (StepLR, {"step_size": 2.0}, TypeError, "step_size must be an int, not float 2.0"),
+        (CosineAnnealingLR, {"T_max": -3}, ValueError, "T_max must be 1 or more, not -3"),
+        (LinearLR, {"total_iters": True}, TypeError, "total_iters must be an int, not bool True"),
+        (LinearLR, {"start_factor": 0.0}, ValueError, "start_factor must be above 0 and at most 1, not 0.0"),
+        (LinearLR, {"end_factor": 1.5}, ValueError, "end_factor must be between 0 and 1, not 1.5"),
+        (StepLR, {"step_size": 2, "gamma": "a"}, TypeError, "gamma must be a number, not str 'a'"),
+        (LambdaLR, {"lr_lambda": 0.5}, TypeError, "lr_lambda is a function of the step, not float 0.5"),
+        (LambdaLR, {"lr_lambda": lambda step: -1.0}, ValueError, "the learning rate must be 0 or more"),
+        (
+            CosineAnnealingLR,
+            {"T_max": 3, "eta_min": math.nan},
+            ValueError,
+            "the learning rate must be 0 or more",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_and_the_rate_left_alone(
-    kind: Any, options: dict[str, Any], message: str
+    kind: Any, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     optimizer = SGD([Value(0.0)], lr=8.0)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(error, match=message):
         kind(optimizer, **options)
     assert optimizer.lr == 8.0
 
 
 def test_a_schedule_tells_where_it_is() -> None:
     assert repr(StepLR(SGD([Value(0.0)], 0.5), 2)) == "StepLR(base_lr=0.5, last_epoch=0)"
+
+
+def test_a_schedule_is_that_of_an_optimiser() -> None:
+    with pytest.raises(TypeError, match=r"^a schedule takes an optimiser of nn, such as SGD, not float$"):
+        StepLR(0.1, 2)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^a schedule takes a function of the step, not float 0\.5$"):
+        Schedule(SGD([Value(0.0)]), 0.5)  # type: ignore[arg-type]

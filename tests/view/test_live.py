@@ -16,6 +16,7 @@ import pytest
 from autograd import Value, watch
 from autograd.view import live as live_module
 from autograd.view.live import Live, Progress, curve_of, sparkline
+from autograd.view.tables import display_width
 from autograd.view.theme import THEMES
 from nn import MLP, SGD, mse_loss
 
@@ -376,6 +377,21 @@ def test_a_terminal_gets_one_line_in_place(monkeypatch: pytest.MonkeyPatch, cloc
     lines = written.rstrip("\n").split("\r\x1b[K")
     assert [line[:6] for line in lines] == ["", "step 1", "step 2", "step 3", "step 3"]
     assert all(len(line) <= 59 for line in lines)
+
+
+def test_wide_letters_count_twice_in_the_line_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    stream = Stream()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("COLUMNS", "60")
+    weight = Value(2.0)
+    model = types.SimpleNamespace(named_parameters=lambda: [("重み" * 20, weight)])
+    with watch(model) as live:
+        live((weight * 5.0 - 12.0) ** 2)
+    line = stream.getvalue().rstrip("\n").split("\r\x1b[K")[-1]
+    assert line.endswith("…")
+    assert display_width(line) in (58, 59)
 
 
 def test_a_terminal_that_knows_few_letters(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:

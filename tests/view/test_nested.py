@@ -379,4 +379,4 @@ def test_a_label_with_an_operator_gets_brackets_in_every_notation() -> None:
     assert shown in formula(x * c)._repr_html_()
     assert repr(explain(x * c, x)).endswith("∂out/∂(a + b) = c = 3")
     assert r"{\partial \left( \mathrm{a\ +\ b} \right)}" in explain(x * c, x)._repr_latex_()
-    assert repr(formula(x * Value(1.0, label="a + b"))) == "out = (a + b)·(a + b₂)"
+    assert repr(formula(x * Value(1.0, label="a + b"))) == "out = (a + b)·(a + b)₂"

@@ -167,6 +167,21 @@ def test_duplicate_labels_are_told_apart() -> None:
     assert len({names[v] for v in topological_order(root)}) == 23
 
 
+@pytest.mark.parametrize(
+    ("label", "second"),
+    [
+        ("a + b", "(a + b)₂"),
+        ("x<y", "(x<y)₂"),
+        ("−w", "(−w)₂"),
+        ("f(a)", "f(a)₂"),
+        ("first weight", "first weight₂"),
+    ],
+)
+def test_the_number_of_a_label_is_that_of_all_of_it(label: str, second: str) -> None:
+    a, b = Value(2.0, label=label), Value(3.0, label=label)
+    assert names_of(a * b)[b] == second
+
+
 @pytest.mark.parametrize("label", ["x₁", "h₁", "out", "x₂", "h₂", "out₂"])
 def test_a_label_never_collides_with_a_generated_name(label: str) -> None:
     a, b = Value(1.0), Value(2.0, label=label)

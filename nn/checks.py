@@ -1,0 +1,63 @@
+"""What a network is told besides its inputs, checked: counts, numbers, lists of parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from autograd import Value
+
+from .inputs import real
+
+
+def whole(what: str, x: object, least: int = 1) -> int:
+    """An int of ``least`` or more.
+
+    >>> whole("the number of inputs", 0)
+    Traceback (most recent call last):
+    ValueError: the number of inputs must be 1 or more, not 0
+    """
+    if isinstance(x, bool) or not isinstance(x, int):
+        raise TypeError(f"{what} must be an int, not {type(x).__name__} {x!r}")
+    if x < least:
+        raise ValueError(f"{what} must be {least} or more, not {x}")
+    return x
+
+
+def number(what: str, x: Any) -> float:
+    """A real number of any kind, a Value too, as a float.
+
+    >>> number("the learning rate", "0.1")
+    Traceback (most recent call last):
+    TypeError: the learning rate must be a number, not str '0.1'
+    """
+    if isinstance(x, Value):
+        return x.data
+    try:
+        return real(x)
+    except TypeError:
+        raise TypeError(f"{what} must be a number, not {type(x).__name__} {x!r}") from None
+
+
+def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float:
+    """A number that is ``low`` or more and less than ``high``.
+
+    >>> within("the learning rate", -0.1)
+    Traceback (most recent call last):
+    ValueError: the learning rate must be 0 or more, and finite, not -0.1
+    """
+    real = number(what, x)
+    if not low <= real < high:
+        allowed = f"{low:g} or more, and " + ("finite" if high == math.inf else f"less than {high:g}")
+        raise ValueError(f"{what} must be {allowed}, not {x!r}")
+    return real
+
+
+def parameters_in(given: Any, what: str) -> list[Any]:
+    """The parameters that were passed, as a list; a model in their place is refused with what to write."""
+    if isinstance(given, str | Value) or not isinstance(given, Iterable):
+        shown = f"{type(given).__name__} {given!r}" if given is None or isinstance(given, str | Value) else ""
+        remedy = "pass model.parameters()" if hasattr(given, "parameters") else "pass a list of Values"
+        raise TypeError(f"{what} takes a list of parameters, not {shown or type(given).__name__}: {remedy}")
+    return [*given]

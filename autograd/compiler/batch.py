@@ -82,13 +82,13 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
             for o in operands:
                 uses[o] += 1
     inside = bytearray(len(code))  # additions that are part of a longer chain
-    found = []
+    found: list[tuple[int, list[int]]] = []
     for place in range(output, -1, -1):
         operation, operands = code[place]
         if inside[place] or operation not in ("add", "sum"):
             continue
         terms: list[int] = []
-        waiting = [*reversed(operands)]
+        waiting: list[int] = [*reversed(operands)]
         while waiting:
             term = waiting.pop()
             if code[term][0] in ("add", "sum") and uses[term] == 1:

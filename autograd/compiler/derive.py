@@ -96,7 +96,7 @@ def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tupl
             return
         groups = groups_of(entry, operands)
         for k, group in enumerate(groups):
-            if isinstance(group, list):
+            if entry.operands[k].endswith("*"):
                 rule = slope_of(entry, k, len(groups) + entry.numbered)
                 for lane, o in enumerate(group):
                     if depends[o]:

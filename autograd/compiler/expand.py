@@ -24,10 +24,8 @@ def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
         if operation in SOURCES:
             moved[i] = new.source(operation, operands[0])
             continue
-        if len(operands) == 2:
-            places: tuple[int, ...] = (moved[operands[0]], moved[operands[1]])
-        else:
-            places = tuple([moved[o] for o in operands])
+        read: tuple[int, ...] = operands
+        places = tuple([moved[o] for o in read])
         if operation not in SIMPLE:
             moved[i] = value_of(PRIMITIVES[operation], len(places)).result(new, places)
         elif operation == "lanesum" and not new.in_lane[places[0]]:

@@ -24,7 +24,7 @@ class Sop:
     """bias ± a·b ± …; over lanes too if ``reduces``."""
 
     bias: float
-    terms: list[Term] = field(default_factory=list)
+    terms: list[Term] = field(default_factory=list[Term])
     reduces: bool = False
 
 
@@ -116,7 +116,8 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> Sop:
 
 def _purely_in_lanes(tape: Tape, place: int) -> bool:
     """Whether the sum of it over lanes is the sum of its terms over lanes, each of which has lanes."""
-    operation, operands = tape.code[place]
+    operation = tape.code[place][0]
+    operands: tuple[int, ...] = tape.code[place][1]
     return operation == "mul" and any(tape.in_lane[o] for o in operands)
 
 

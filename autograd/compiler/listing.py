@@ -97,7 +97,8 @@ class Listing:
         if operation == "setting":
             return "lr"
         if operation == "leaf":
-            return name_of(self.leaves[operands[0]], operands[0], self._labels)
+            which: int = operands[0]
+            return name_of(self.leaves[which], which, self._labels)
         if operation in SOURCES:
             return _LETTERS[operation] + lowered(operands[0] + 1) + lane
         return "v" + lowered(i) + lane

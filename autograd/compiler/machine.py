@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .fuse import Fused, Sop, fuse, operands_of
+from .fuse import Fused, Sop, Term, fuse, operands_of
 from .layout import Layout
 from .plan import Plan
 from .schedule import AFTER, BLOCKS, SETTLED, Schedule
@@ -268,7 +268,7 @@ class Machine:
         self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]], and_itself: bool = False
     ) -> None:
         lane = self.in_lane
-        parts = []
+        parts: list[tuple[str, bool, int, int]] = []
         for negative, a, b in terms:
             if b >= 0 and lane[a] and lane[b]:
                 parts.append(("vv", negative, self._at(a), self._at(b)))
@@ -295,7 +295,8 @@ class Machine:
 
     def _emit_tile(self, members: list[int], rows: tuple[int, ...]) -> None:
         """Rows that are sums of the same rows, four at a time."""
-        starts, more = [], []
+        starts: list[int] = []
+        more: list[tuple[int, float, list[Term]]] = []
         for i in members:
             sop = self.fused.sops[i]
             rest = [t for t in sop.terms if t[0] or t[2] < 0 or self.in_lane[t[1]] == self.in_lane[t[2]]]
@@ -386,7 +387,7 @@ class Machine:
             operation = self.plan.tape.code[members[0]][0]
             self._function(operation, n, out, [self._vector(c) for c in columns])
         else:
-            parts = []
+            parts: list[tuple[str, bool, int, int]] = []
             waiting = iter(columns)
             for negative, _, b in sop.terms:
                 factors = [self._factor(next(waiting))]

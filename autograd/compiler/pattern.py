@@ -28,7 +28,7 @@ class Pattern:
         self.code = tape.code[count:]
         #: Of a rule that gives one of its operands the number of it, and of one that takes one step the step.
         self.operand = self.results[0] if not self.code else None
-        self.step: Any = None
+        self.step: tuple[str, int, int] | None = None
         if len(self.code) == 1 and len(self.code[0][1]) == 2:
             operation, (a, b) = self.code[0]
             self.step = operation, a, b
@@ -37,13 +37,12 @@ class Pattern:
         """Enter the instructions for some operands, folded as any others, and return the results' places."""
         at = [*operands]
         apply = tape.apply
-        for operation, of in self.code:
+        for operation, operands in self.code:
             if operation == "const":
-                at.append(tape.source("const", of[0]))
-            elif len(of) == 2:
-                at.append(apply(operation, (at[of[0]], at[of[1]])))
+                at.append(tape.source("const", operands[0]))
             else:
-                at.append(apply(operation, tuple([at[i] for i in of])))
+                read: tuple[int, ...] = operands
+                at.append(apply(operation, tuple([at[i] for i in read])))
         return [at[i] for i in self.results]
 
     def result(self, tape: Tape, operands: Sequence[int]) -> int:

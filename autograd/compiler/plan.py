@@ -60,15 +60,15 @@ class Plan:
     gradients: list[int]
     guards: list[tuple[int, bool]]
     #: For each parameter that moves: its number among the leaves, and its new value.
-    moved: list[tuple[int, int]] = field(default_factory=list)
+    moved: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     #: For each number of state that is kept: its number among all, and its new value.
-    kept: list[tuple[int, int]] = field(default_factory=list)
+    kept: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     #: The numbers of state that one place holds for all parameters.
     shared: tuple[int, ...] = ()
     lanes: Lanes | None = None
     #: What each pass left.
-    stages: list[Stage] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list[Stage])
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def passes(self) -> list[tuple[str, int]]:
@@ -132,7 +132,7 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
             places[node] = tape.source("input", node.position)
         else:
             places[node] = append("const", (node._datum,))
-    guards = []
+    guards: list[tuple[int, bool]] = []
     for guard in recording.guards:
         place = append(guard.operation, (place_of(guard.a), place_of(guard.b)))
         guards.append((place, guard.answer))

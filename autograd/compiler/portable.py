@@ -6,7 +6,7 @@ import io
 import pickle
 from collections.abc import Iterable
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from ..value import Value, short
 
@@ -55,6 +55,7 @@ def by_identity(shape: Any) -> bool:
     """Whether a shape knows something by its identity, which is another one in another process."""
     if not isinstance(shape, tuple):
         return False
-    if len(shape) == 2 and shape[0] in (Value, object):
+    parts = cast(tuple[Any, ...], shape)
+    if len(parts) == 2 and parts[0] in (Value, object):
         return True
-    return any(map(by_identity, shape))
+    return any(map(by_identity, parts))

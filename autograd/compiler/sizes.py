@@ -172,7 +172,7 @@ def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Trac
             return None
     rows: list[tuple[int, int]] = []
     for row, longer in zip(first.lanes.rows, second.lanes.rows, strict=True):
-        places = set()
+        places: set[tuple[int, int]] = set()
         for size, sources in zip(SMALL, (row, longer)):
             for lane, (kind, position) in enumerate(sources):
                 if kind != "input":

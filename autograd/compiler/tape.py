@@ -116,7 +116,7 @@ class Tape:
             return None
         if self.constants.issuperset(operands):
             return self.source("const", evaluate(operation, [code[i][1][0] for i in operands]))
-        if len(operands) > 2:
+        if operands[2:]:
             return None
         constants: list[Any] = [code[i][1][0] if i in self.constants else None for i in operands]
         if operation == "mul":
@@ -149,7 +149,7 @@ class Tape:
 
     def lines(self, shown: Sequence[int] | None = None) -> list[str]:
         """Each instruction as text; lane instructions are marked with ``[]``."""
-        lines = []
+        lines: list[str] = []
         for i in range(len(self.code)) if shown is None else shown:
             operation, operands = self.code[i]
             mark = "[]" if self.in_lane[i] else ""
@@ -268,7 +268,7 @@ class Meaning:
     def each(self, group: Sequence[Any], rule: Callable[[Any], Any]) -> list[Any]:
         return [rule(x) for x in group]
 
-    def apply(self, name: str, *operands: Any) -> Handle:
+    def apply(self, name: str, *operands: Handle | float | list[Any]) -> Handle:
         """A function of the rule language; a group is a list."""
         tape = self.tape
         if self.expand and name not in SIMPLE:

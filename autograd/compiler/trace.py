@@ -278,7 +278,7 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
     """
     if len(first.nodes) != len(second.nodes) or len(first.guards) != len(second.guards):
         raise Untraceable("run twice on the same arguments it did different things")
-    leaves = []
+    leaves: list[Value] = []
     twins = dict(zip(first.nodes, second.nodes))
     slopes = (first.slopes, second.slopes)
     for a, b in twins.items():

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from .interpreter import compiled
-from .layout import InputRows, Layout
+from .layout import InputRows, Layout, Outside
 from .machine import Machine
 from .plan import Plan
 from .python_backend import Numbers, Outcome
@@ -59,6 +59,7 @@ class NumbaRunner:
         self.gradients = np.zeros(len(plan.gradients))
         self.factors = np.zeros(machine.deepest, layout.dtype)
         self.loss = word[plan.loss]
+        self.outside = Outside(layout, self.memory, np)
         self.inputs = InputRows(plan, np, layout.dtype, machine.whole)
         first = machine.inputs_at
         self.input_rows = self.memory[first : first + self.inputs.count * machine.whole]
@@ -67,16 +68,13 @@ class NumbaRunner:
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
-        np, layout, memory = self.np, self.layout, self.memory
         again = numbers.inputs is self.read  # the very array, which is there as it was read
-        if layout.dtype == "float64":
-            self._load(numbers, again)
-        else:
-            with np.errstate(over="ignore"):  # a number beyond float32 is an infinity
-                self._load(numbers, again)
-        losses = np.empty(steps)
+        self.outside.load(numbers, again)
+        if self.inputs.count and not again:
+            self.inputs.fill(self.input_rows, self.outside.inputs)
+        losses = self.np.empty(steps)
         taken = self.step(
-            self.program, memory, self.sections, self.lanes, self.block, again, steps,
+            self.program, self.memory, self.sections, self.lanes, self.block, again, steps,
             self.guards, self.fixed, self.moves, self.buffer, self.slopes, self.gradients,
             losses, self.loss, self.factors,
         )  # fmt: skip
@@ -84,24 +82,9 @@ class NumbaRunner:
             raise RuntimeError("the program has an operation the interpreter does not know")
         self.read = numbers.inputs if taken else None  # a guard on arguments alone is asked again
         if taken and len(self.moves):
-            now = memory[: layout.leaves + layout.state].astype(float).tobytes()
-            numbers.leaves = array("d", now[: 8 * layout.leaves])
-            numbers.state = array("d", now[8 * layout.leaves :])
-        return Outcome(losses[:taken].tolist(), self.gradients.copy() if taken else [])
-
-    def _load(self, numbers: Numbers, again: bool) -> None:
-        np, layout, memory = self.np, self.layout, self.memory
-        at = 0
-        for kind in (numbers.leaves, numbers.state, numbers.settings):
-            if kind:
-                memory[at : at + len(kind)] = np.frombuffer(kind)
-                at += len(kind)
-        if not again:
-            inputs = memory[at : at + layout.inputs]
-            if layout.inputs:
-                inputs[:] = np.frombuffer(numbers.inputs)
-            if self.inputs.count:
-                self.inputs.fill(self.input_rows, inputs)
+            self.outside.moved(numbers)
+        slopes: Any = self.gradients.copy()
+        return Outcome(losses[:taken].tolist(), memoryview(slopes) if taken else [])
 
 
 def _runs(pairs: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Iterable
 from functools import cache
@@ -13,15 +14,35 @@ from .machine import Machine
 from .plan import Plan
 from .python_backend import Numbers, Outcome
 
+LOG = logging.getLogger("autograd.compiler")
+
 
 @cache
 def _compiled() -> Any:
     try:
-        return compiled()
+        return compiled(cached=True)
     except ImportError as error:
         raise ImportError(
             "the numba backend needs numba: pip install 'glassgrad[compile]', or backend='numpy'"
         ) from error
+    except RuntimeError as error:
+        return _without_cache(error)
+
+
+@cache
+def _uncached() -> Any:
+    return compiled(cached=False)
+
+
+def _without_cache(why: Exception) -> Any:
+    if not _uncached.cache_info().currsize:
+        LOG.warning(
+            "numba can't keep what it compiles, and takes some seconds for it in each process (%s: %s); let "
+            "the environment variable NUMBA_CACHE_DIR name a folder of your own",
+            type(why).__name__,
+            why,
+        )
+    return _uncached()
 
 
 class NumbaRunner:
@@ -73,11 +94,16 @@ class NumbaRunner:
         if self.inputs.count and not again:
             self.inputs.fill(self.input_rows, self.outside.inputs)
         losses = self.np.empty(steps)
-        taken = self.step(
+        arguments = (
             self.program, self.memory, self.sections, self.lanes, self.block, again, steps,
             self.guards, self.fixed, self.moves, self.buffer, self.slopes, self.gradients,
             losses, self.loss, self.factors,
         )  # fmt: skip
+        try:
+            taken = self.step(*arguments)
+        except Exception as error:  # its cache is cut off, or another user's; whatever else comes again
+            self.step = _without_cache(error)
+            taken = self.step(*arguments)
         if taken < 0:
             raise RuntimeError("the program has an operation the interpreter does not know")
         self.read = numbers.inputs if taken else None  # a guard on arguments alone is asked again

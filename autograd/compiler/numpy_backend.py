@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any
 
 from .fuse import Fused, Sop, Term, fuse, operands_of
@@ -395,6 +395,10 @@ class NumpyRunner:
             return slice(places[0], places[0] + len(places))
         return self.np.array(places, dtype=int)
 
+    def _copied(self, places: Any) -> Any:
+        words = self.words
+        return words[places].copy() if isinstance(places, slice) else words.take(places, mode="clip")
+
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
         np, words, calls = self.np, self.words, self.calls
@@ -409,15 +413,16 @@ class NumpyRunner:
             if not again:
                 for function, operands in self.settled:
                     function(*operands)
-            for _ in repeat(None, steps):
+            for left in reversed(range(steps)):
                 for function, operands in calls:
                     function(*operands)
                 if any((memory[places] != answers).any() for memory, places, answers in self.guards):
                     break
                 losses.append(float(words[self.loss]))
-                gradients = words[self.slopes].copy()
+                if self.guards or not left:  # the next step may end before it has its own
+                    gradients = self._copied(self.slopes)
                 if self.moves:
-                    words[self.moved] = words[self.fresh]
+                    words[self.moved] = self._copied(self.fresh)
         if losses and self.moves:
             self.outside.moved(numbers)
         return Outcome(losses, memoryview(gradients) if losses else [])

@@ -110,6 +110,11 @@ class Witness(Protocol):
 witnesses: dict[int, Witness] = {}
 
 
+#: Compiled steps (compiler/program.py) that have the numbers of their leaves elsewhere as well, and need not
+#: read them again while they are in here. Whoever writes the number of a leaf empties it afterwards.
+up_to_date: set[object] = set()
+
+
 def tell(value: Value | None, how: str) -> None:
     """Tell the witness of this thread, if it has one, that a number leaves the graph."""
     if (witness := witnesses.get(get_ident())) is not None:
@@ -191,6 +196,8 @@ class _Initial:
         self._datum = data if type(data) is float else _number_or_raise(data, "the data of a Value")
         self._grad = UNSET
         self._op = self._a = self._b = self._pa = self._pb = None
+        if up_to_date:  # it may have been there before
+            up_to_date.clear()
         if label != "":
             self.label = label
 
@@ -293,6 +300,8 @@ class Value(metaclass=_Made):
         if witnesses:
             tell(self, "writing .data")
         self._datum = _number_or_raise(data, "the data of a Value")
+        if up_to_date:
+            up_to_date.clear()
 
     @property
     def grad(self) -> float | None:

@@ -484,8 +484,11 @@ def interpret(
     return steps
 
 
-def compiled() -> Any:
-    """The interpreter, compiled when it is first called, or read from numba's cache."""
+def compiled(cached: bool) -> Any:
+    """The interpreter, compiled when it is first called, or read from numba's cache.
+
+    Raises RuntimeError where it is to be ``cached`` and there is no folder for that.
+    """
     import numba.core.cgutils
     import numba.extending
     from llvmlite import ir
@@ -499,7 +502,4 @@ def compiled() -> Any:
             globals()[f"grid{height}{across}"] = _spelled(intrinsic, 3, _write_grid(height, across))
     # Sums may be reordered and products fused into them; nan and inf are never assumed away.
     how: Any = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
-    try:
-        return numba.njit(cache=True, **how)(interpret)
-    except RuntimeError:  # there is no folder that may be written
-        return numba.njit(**how)(interpret)
+    return numba.njit(cache=cached, **how)(interpret)

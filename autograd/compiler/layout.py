@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .plan import Plan
+from .python_backend import Numbers
 
 
 @dataclass
@@ -35,6 +37,40 @@ class Layout:
     def of(cls, plan: Plan, numbers: Any, dtype: str) -> Layout:
         """The layout for a plan that is run on such numbers."""
         return cls(len(numbers.leaves), len(numbers.state), len(numbers.settings), len(numbers.inputs), dtype)
+
+
+class Outside:
+    """The words from outside, at the beginning of a runner's memory: loaded, and left there as they move."""
+
+    def __init__(self, layout: Layout, memory: Any, np: Any) -> None:
+        sizes = layout.leaves, layout.state, layout.settings, layout.inputs
+        parts = np.split(memory[: layout.outside], np.cumsum(sizes[:-1]))
+        self.inputs = parts[3]
+        #: Seen without NumPy: its elements are Python's floats.
+        self.leaves: Any = memoryview(parts[0])
+        self.state: Any = memoryview(parts[1])
+        self._converts = layout.dtype != "float64"
+        # What is of the same type can be copied without NumPy as well, which is quicker.
+        self._parts: list[Any] = parts if self._converts else [memoryview(part) for part in parts]
+        self._np = np
+
+    def load(self, numbers: Numbers, again: bool) -> None:
+        """Write them; ``again`` if the inputs are there."""
+        kinds = (numbers.leaves, numbers.state, numbers.settings, () if again else numbers.inputs)
+        if not self._converts:
+            self._copy(kinds)
+        else:
+            with self._np.errstate(over="ignore"):  # a number beyond float32 is an infinity
+                self._copy(kinds)
+
+    def _copy(self, kinds: Iterable[Any]) -> None:
+        for part, kind in zip(self._parts, kinds):
+            if kind:
+                part[:] = kind
+
+    def moved(self, numbers: Numbers) -> None:
+        """What has moved from here on is where the program left it."""
+        numbers.leaves, numbers.state = self.leaves, self.state
 
 
 class InputRows:

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from .interpreter import compiled
-from .layout import InputRows, Layout
+from .layout import InputRows, Layout, Outside
 from .machine import Machine
 from .plan import Plan
 from .python_backend import Numbers, Outcome
+
+LOG = logging.getLogger("autograd.compiler")
 
 
 @cache
 def _compiled() -> Any:
     try:
-        return compiled()
+        return compiled(cached=True)
     except ImportError as error:
         raise ImportError(
             "the numba backend needs numba: pip install 'glassgrad[compile]', or backend='numpy'"
         ) from error
+    except RuntimeError as error:
+        return _without_cache(error)
+
+
+@cache
+def _uncached() -> Any:
+    return compiled(cached=False)
+
+
+def _without_cache(why: Exception) -> Any:
+    if not _uncached.cache_info().currsize:
+        LOG.warning(
+            "numba can't keep what it compiles, and takes some seconds for it in each process (%s: %s); let "
+            "the environment variable NUMBA_CACHE_DIR name a folder of your own",
+            type(why).__name__,
+            why,
+        )
+    return _uncached()
 
 
 class NumbaRunner:
@@ -59,6 +80,7 @@ class NumbaRunner:
         self.gradients = np.zeros(len(plan.gradients))
         self.factors = np.zeros(machine.deepest, layout.dtype)
         self.loss = word[plan.loss]
+        self.outside = Outside(layout, self.memory, np)
         self.inputs = InputRows(plan, np, layout.dtype, machine.whole)
         first = machine.inputs_at
         self.input_rows = self.memory[first : first + self.inputs.count * machine.whole]
@@ -67,41 +89,28 @@ class NumbaRunner:
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
-        np, layout, memory = self.np, self.layout, self.memory
         again = numbers.inputs is self.read  # the very array, which is there as it was read
-        if layout.dtype == "float64":
-            self._load(numbers, again)
-        else:
-            with np.errstate(over="ignore"):  # a number beyond float32 is an infinity
-                self._load(numbers, again)
-        losses = np.empty(steps)
-        taken = self.step(
-            self.program, memory, self.sections, self.lanes, self.block, again, steps,
+        self.outside.load(numbers, again)
+        if self.inputs.count and not again:
+            self.inputs.fill(self.input_rows, self.outside.inputs)
+        losses = self.np.empty(steps)
+        arguments = (
+            self.program, self.memory, self.sections, self.lanes, self.block, again, steps,
             self.guards, self.fixed, self.moves, self.buffer, self.slopes, self.gradients,
             losses, self.loss, self.factors,
         )  # fmt: skip
+        try:
+            taken = self.step(*arguments)
+        except Exception as error:  # its cache is cut off, or another user's; whatever else comes again
+            self.step = _without_cache(error)
+            taken = self.step(*arguments)
         if taken < 0:
             raise RuntimeError("the program has an operation the interpreter does not know")
         self.read = numbers.inputs if taken else None  # a guard on arguments alone is asked again
         if taken and len(self.moves):
-            now = memory[: layout.leaves + layout.state].astype(float).tobytes()
-            numbers.leaves = array("d", now[: 8 * layout.leaves])
-            numbers.state = array("d", now[8 * layout.leaves :])
-        return Outcome(losses[:taken].tolist(), self.gradients.copy() if taken else [])
-
-    def _load(self, numbers: Numbers, again: bool) -> None:
-        np, layout, memory = self.np, self.layout, self.memory
-        at = 0
-        for kind in (numbers.leaves, numbers.state, numbers.settings):
-            if kind:
-                memory[at : at + len(kind)] = np.frombuffer(kind)
-                at += len(kind)
-        if not again:
-            inputs = memory[at : at + layout.inputs]
-            if layout.inputs:
-                inputs[:] = np.frombuffer(numbers.inputs)
-            if self.inputs.count:
-                self.inputs.fill(self.input_rows, inputs)
+            self.outside.moved(numbers)
+        slopes: Any = self.gradients.copy()
+        return Outcome(losses[:taken].tolist(), memoryview(slopes) if taken else [])
 
 
 def _runs(pairs: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any
 
 from .fuse import Fused, Sop, Term, fuse, operands_of
-from .layout import InputRows, Layout
+from .layout import InputRows, Layout, Outside
 from .plan import Plan
 from .python_backend import Numbers, Outcome
 from .schedule import SETTLED, Schedule
@@ -67,6 +67,7 @@ class NumpyRunner:
         self.place: dict[int, int] = {}
         groups, words, rows = self._groups()
         self.words, self.rows = np.zeros(words, layout.dtype), np.zeros((rows, self.lanes), layout.dtype)
+        self.outside = Outside(layout, self.words, np)
         self.bits = np.int32 if layout.dtype == "float32" else np.int64
         #: Conditions are kept apart, at the places that would be theirs.
         self.true_words, self.true_rows = np.zeros(words, bool), np.zeros((rows, self.lanes), bool)
@@ -394,40 +395,34 @@ class NumpyRunner:
             return slice(places[0], places[0] + len(places))
         return self.np.array(places, dtype=int)
 
+    def _copied(self, places: Any) -> Any:
+        words = self.words
+        return words[places].copy() if isinstance(places, slice) else words.take(places, mode="clip")
+
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
-        np, layout, words, calls = self.np, self.layout, self.words, self.calls
-        at = 0
+        np, words, calls = self.np, self.words, self.calls
         again = numbers.inputs is self.read  # the very array, which is there as it was read
         self.read = numbers.inputs
         losses: list[float] = []
         gradients: Any = []
         with np.errstate(all="ignore"):  # inf and nan are answers
-            for kind in (
-                numbers.leaves,
-                numbers.state,
-                numbers.settings,
-                *([] if again else [numbers.inputs]),
-            ):
-                if kind:
-                    words[at : at + len(kind)] = np.frombuffer(kind)
-                    at += len(kind)
+            self.outside.load(numbers, again)
             if self.inputs.count and not again:
-                self.inputs.fill(self.rows[: self.inputs.count], words[at - layout.inputs : at])
+                self.inputs.fill(self.rows[: self.inputs.count], self.outside.inputs)
             if not again:
                 for function, operands in self.settled:
                     function(*operands)
-            for _ in repeat(None, steps):
+            for left in reversed(range(steps)):
                 for function, operands in calls:
                     function(*operands)
                 if any((memory[places] != answers).any() for memory, places, answers in self.guards):
                     break
                 losses.append(float(words[self.loss]))
-                gradients = words[self.slopes].copy()
+                if self.guards or not left:  # the next step may end before it has its own
+                    gradients = self._copied(self.slopes)
                 if self.moves:
-                    words[self.moved] = words[self.fresh]
+                    words[self.moved] = self._copied(self.fresh)
         if losses and self.moves:
-            now = words[: layout.leaves + layout.state].astype(float).tobytes()
-            numbers.leaves = array("d", now[: 8 * layout.leaves])
-            numbers.state = array("d", now[8 * layout.leaves :])
-        return Outcome(losses, gradients)
+            self.outside.moved(numbers)
+        return Outcome(losses, memoryview(gradients) if losses else [])

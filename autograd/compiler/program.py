@@ -8,15 +8,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
-from ..value import Value, enable_grad, short
-from .arguments import as_floats
+from ..value import Value, enable_grad, short, up_to_date
+from .arguments import as_floats, fingerprint
 from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
 from .explaining import explained, picture
 from .plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
 from .portable import check_named
-from .python_backend import Numbers, Outcome
+from .python_backend import Numbers, Outcome, Row
 from .replay import Call, CompileWarning, Program, Replay
 from .trace import Recording, as_value
 
@@ -45,7 +45,7 @@ class Step(Replay):
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
         #: By the hyperparameters, the numbers of state that may be shared by all parameters.
-        self._steady: dict[str, tuple[int, ...]] = {}
+        self._steady: dict[bytes | str, tuple[int, ...]] = {}
 
     def settle(self, call: Call) -> None:
         """The hyperparameters are constants of the program, but for the learning rate."""
@@ -53,15 +53,14 @@ class Step(Replay):
         if update is None:
             call.key = (*call.key, "")
             return
-        fixed = repr(sorted(update.fixed.items()))
+        fixed: bytes | str = fingerprint((), update.fixed) or repr(sorted(update.fixed.items()))
         if fixed not in self._steady:
             self._steady[fixed] = steady(update)
         if self._steady[fixed]:
             optimizer: Any = self.optimizer
             state = optimizer.state
             update.shared = tuple([j for j in self._steady[fixed] if _all_one([row[j] for row in state])])
-            fixed += repr(update.shared)
-        call.key = (*call.key, fixed)
+        call.key = (*call.key, fixed, update.shared)
 
     def _read_update(self) -> Update | None:
         optimizer: Any = self.optimizer
@@ -70,12 +69,13 @@ class Step(Replay):
         if optimizer.parameters != self._parameters:
             self.programs.clear()
             self._parameters = [*optimizer.parameters]
-        if not all(hasattr(optimizer, name) for name in ("rule", "state", "hyperparameters")):
+        rule, state = getattr(type(optimizer), "rule", None), getattr(optimizer, "state", None)
+        hyperparameters = getattr(optimizer, "hyperparameters", None)
+        if rule is None or state is None or hyperparameters is None:
             return None
-        fixed = dict(optimizer.hyperparameters)
+        fixed = {**hyperparameters}
         lr = fixed.pop("lr", None) is not None
-        width = len(optimizer.state[0])
-        return Update(self._parameters, type(optimizer).rule, width, lr, fixed)
+        return Update(self._parameters, rule, len(state[0]), lr, fixed)
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The loss, its gradients and the update."""
@@ -94,10 +94,10 @@ class Step(Replay):
         """Its gradients and the update."""
         return self._told(completed(found, self._update))
 
-    def numbers(self, plan: Plan, call: Call) -> Numbers:
+    def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Those of the leaves, the optimiser and the arguments."""
         optimizer: Any = self.optimizer
-        found = super().numbers(plan, call)
+        found = super().numbers(plan, call, leaves)
         found.settings = self.numbers_of_settings(plan)
         if plan.kept:
             rows = [*chain.from_iterable(optimizer.state)]
@@ -129,15 +129,21 @@ class Step(Replay):
             self.optimizer.step()
 
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
-        leaves, gradients = program.plan.leaves, outcome.gradients
+        leaves, gradients = program.plan.leaves, outcome.slopes
         optimizer: Any = self.optimizer
         moving = len(program.plan.moved)  # the parameters, which are the first leaves
-        for leaf, x, g in zip(leaves, numbers.leaves[:moving].tolist(), gradients):
-            leaf._datum = x
-            leaf._grad = g
         for leaf, g in zip(leaves[moving:], gradients[moving:]):
             leaf._grad = g
-        if moving and program.plan.kept:
+        if not moving:
+            return
+        # Before the leaves are written, so that who writes one as well takes it out.
+        up_to_date.add(token := object())
+        for leaf, x, g in zip(leaves, numbers.leaves[:moving], gradients):
+            leaf._datum = x
+            leaf._grad = g
+        up_to_date.intersection_update((token,))  # and after: another step may have had these leaves
+        program.left = numbers.leaves, token
+        if program.plan.kept:
             state, count = numbers.state.tolist(), len(optimizer.state)
             columns = [state[k : k + count] for k in range(0, len(state), count)]
             for j in program.plan.shared:

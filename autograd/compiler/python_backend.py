@@ -8,8 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..arithmetic import KERNELS
 from .plan import Plan
@@ -20,12 +19,19 @@ _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=",
 _PLACES = {"leaf": "leaves", "state": "state", "setting": "settings", "input": "inputs"}
 
 
+#: Numbers one after another; those of a memoryview are made floats when somebody asks.
+Row: TypeAlias = "array[float] | memoryview[float]"
+
+
 @dataclass
 class Numbers:
-    """What a program reads and writes, resident from step to step: float64, one after another."""
+    """What a program reads and writes, resident from step to step.
 
-    leaves: array[float]
-    state: array[float]
+    Where a runner has moved the leaves and the state, they are those of its memory, until it runs again.
+    """
+
+    leaves: Row
+    state: Row
     settings: array[float]
     inputs: array[float]
 
@@ -38,12 +44,12 @@ class Outcome:
     """
 
     losses: list[float]
-    slopes: Any  # a list, or an array of NumPy's that is its own
+    slopes: list[float] | memoryview[float]  # its own
 
-    @cached_property
+    @property
     def gradients(self) -> list[float]:
-        """The gradients; a list is made of them when somebody asks."""
-        return self.slopes if isinstance(self.slopes, list) else self.slopes.tolist()
+        """The gradients, as a list."""
+        return [*self.slopes]
 
 
 class Runner(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from ..value import Value, enable_grad, tell, watching, witnesses
+from ..value import Value, enable_grad, tell, up_to_date, watching, witnesses
 from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
@@ -20,7 +20,7 @@ from .collector import uncollected
 from .plan import Plan, Traced, completed
 from .portable import FORMAT, by_identity, check_portable
 from .progress import Progress
-from .python_backend import Numbers, Outcome, Runner
+from .python_backend import Numbers, Outcome, Row, Runner
 from .sizes import SMALL, Batch, General, general, key_of
 from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, record
 
@@ -33,6 +33,8 @@ MOST_DROPPED = 3
 
 #: Tells at level INFO whenever a function is recorded anew, and why.
 LOG = logging.getLogger("autograd.compiler")
+
+NONE = array("d")
 
 _WAY = {"float64": "sums in another order", "float32": "float32"}
 
@@ -64,10 +66,12 @@ class Program:
         self.key = call.key
         # What the shape knows by its identity must not be freed and another made there.
         self.kept: Any = [call.args, call.kwargs]
+        #: What the last step left of the leaves, and what is in ``up_to_date`` while that is what they are.
+        self.left: tuple[Row, object] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = self.kept if by_identity(self.key) else None
-        return self.__dict__ | {"runner": None, "calls": 0, "kept": kept}  # the next call is an audit
+        kept = self.kept if by_identity(self.key) else None  # and the next call is an audit
+        return self.__dict__ | {"runner": None, "calls": 0, "kept": kept, "left": None}
 
     def known_again(self) -> None:
         """Where things have other identities: the key tells them by those they have now."""
@@ -78,7 +82,18 @@ class Program:
 
     def takes(self, numbers: Sequence[float]) -> bool:
         """Whether what selects is an int."""
-        return all(type(numbers[i]) is int for i in self.indices)
+        return not self.indices or all(type(numbers[i]) is int for i in self.indices)
+
+    def leaves(self) -> Row:
+        """Their numbers, now: read anew if somebody else may have written one since the last step."""
+        if self.left is not None and self.left[1] in up_to_date:
+            return self.left[0]
+        return numbers_of(self.plan.leaves)
+
+
+def numbers_of(leaves: Iterable[Value]) -> array[float]:
+    """The numbers of leaves, now."""
+    return as_floats([leaf._datum for leaf in leaves])
 
 
 class Arguments:
@@ -184,10 +199,9 @@ class Replay(ABC):
         """Such a tape as instructions for what is wanted."""
         return completed(found, None)
 
-    def numbers(self, plan: Plan, call: Call) -> Numbers:
-        """What the plan reads, now."""
-        leaves = as_floats([leaf._datum for leaf in plan.leaves])
-        return Numbers(leaves, array("d"), array("d"), call.numbers)
+    def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
+        """What the plan reads, now, with those of its leaves."""
+        return Numbers(leaves, NONE, NONE, call.numbers)
 
     def resides(self, plan: Plan) -> bool:
         """Whether the numbers may stay in the program from one call to the next."""
@@ -195,7 +209,7 @@ class Replay(ABC):
 
     def numbers_of_settings(self, plan: Plan) -> array[float]:
         """The settings the plan reads, now."""
-        return array("d")
+        return NONE
 
     def at_once(self, steps: int, plan: Plan) -> int:
         """How many steps the program may take without coming back."""
@@ -284,7 +298,7 @@ class Replay(ABC):
                 continue
             calls = program.calls + 1
             audited = calls & (calls - 1) == 0  # call 1, 2, 4, 8, …
-            numbers = self.numbers(program.plan, call)
+            numbers = self.numbers(program.plan, call, program.leaves())
             outcome = self._run(1 if audited else self.at_once(steps, program.plan), program, numbers)
             if not outcome.losses:
                 continue
@@ -314,6 +328,7 @@ class Replay(ABC):
         return self._advance(steps, call)
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
+        program.left = None  # until what it moves is written
         if program.calls and program.runner is not None:
             return program.runner.run(steps, numbers)
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
@@ -389,7 +404,7 @@ class Replay(ABC):
             return None
         made = self.completed(found.traced_for(batch))
         progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
-        runner = ready(made, self.backend, self.numbers(made, call), self.dtype)
+        runner = ready(made, self.backend, self.numbers(made, call, numbers_of(made.leaves)), self.dtype)
         return Program(made, runner, found.read, found.indices_for(batch), call, key)
 
     def _generalised(self, batch: Batch, call: Call, progress: Progress) -> General | None:
@@ -427,7 +442,7 @@ class Replay(ABC):
         live = set(leaves)
         read = {value for value in first.reached if value in live}
         progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.backend}")
-        runner = ready(made, self.backend, self.numbers(made, call), self.dtype)
+        runner = ready(made, self.backend, self.numbers(made, call, numbers_of(made.leaves)), self.dtype)
         return Program(made, runner, read, first.indices, call)
 
     def _cause(self, call: Call) -> str:

@@ -1,12 +1,23 @@
 """Which backend runs, and what is said where its package is missing."""
 
+import pickle
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import autograd
 from autograd import Value, compile
-from autograd.compiler import backends, numba_backend
+from autograd.compiler import backends, interpreter, numba_backend
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """The interpreter is made, or read, as if for the first time; and so it is afterwards."""
+    numba_backend._compiled.cache_clear(), numba_backend._uncached.cache_clear()
+    yield
+    numba_backend._compiled.cache_clear(), numba_backend._uncached.cache_clear()
 
 
 @pytest.mark.parametrize(("backend", "package"), [("numba", "numba"), ("numpy", "numpy")])
@@ -45,3 +56,36 @@ def test_numpy_leaves_a_chain_to_python() -> None:
     deep(1.0), wide([1.0] * 8)
     assert "run by python" in deep.explain()
     assert "run by numpy" in wide.explain()
+
+
+@pytest.mark.parametrize(
+    ("error", "when"),
+    [
+        (RuntimeError("cannot cache function 'interpret': no locator available"), "made"),
+        (PermissionError(13, "Permission denied"), "called"),
+        (pickle.UnpicklingError("pickle data was truncated"), "called"),
+    ],
+)
+def test_a_numba_cache_that_cannot_be_used(
+    error: Exception, when: str, anew: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """numba finds no folder when the interpreter is made, and reads and writes when it is first called."""
+    pytest.importorskip("numba")
+    good = interpreter.compiled(cached=True)
+
+    def broken(*_: Any) -> int:
+        raise error
+
+    def compiled(cached: bool) -> Any:
+        if not cached:
+            return good
+        return broken() if when == "made" else broken
+
+    monkeypatch.setattr(numba_backend, "compiled", compiled)
+    w = Value(2.0)
+    for _ in range(2):
+        step = compile(lambda x, y: (w * x - y) ** 2, backend="numba")
+        assert [(step(5.0, 12.0), w.grad) for _ in range(3)] == [(4.0, -20.0)] * 3
+    assert str(error) in caplog.text
+    assert "NUMBA_CACHE_DIR" in caplog.text
+    assert len(caplog.records) == 1  # it is told once

@@ -47,7 +47,13 @@ def arguments() -> argparse.Namespace:
         "--rounds", type=int, default=5, help="of the engines; the compiled have 4 times as many (5)"
     )
     parser.add_argument("--steps", type=int, default=2, help="steps of an engine timed in one process (2)")
-    parser.add_argument("--engines", nargs="+", choices=[*ENGINES], help=f"only these, and {BASELINE}")
+    parser.add_argument(
+        "--engines",
+        nargs="+",
+        choices=[*ENGINES],
+        metavar="ENGINE",
+        help=f"only these of {', '.join(ENGINES)}",
+    )
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 step: does it run at all?")
     parser.add_argument("--save", action="store_true", help="write RESULTS.md and docs/speed-*.svg too")
     options = parser.parse_args()

@@ -14,6 +14,8 @@ import autograd
 import nn
 from autograd import CompileWarning, TraceError, Value, compile, no_grad
 
+from .test_against_eager import BACKENDS
+
 
 def fresh(function: Callable[..., Value], *leaves: Value) -> Callable[..., tuple[float, list[float | None]]]:
     """Eager, as what is to be expected: the loss and the gradients of the leaves."""
@@ -180,19 +182,22 @@ def test_more_branches_than_programs_are_eager_and_told() -> None:
     assert [step(k + 0.5) for k in range(8)] == [2.0 * (k + 1) for k in range(8)]
 
 
-def test_a_guard_that_fails_within_a_run_of_steps() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_guard_that_fails_within_a_run_of_steps(backend: str) -> None:
+    xs = [0.125] * 8
+
     def train(compiled: bool) -> tuple[float, list[float]]:
         w = Value(4.0)
         optimizer = nn.SGD([w], lr=0.2)
 
-        def loss(x: Any) -> Value:
-            return w * w * x if w > 1.0 else 2.0 * w * x
+        def loss(xs: Any) -> Value:
+            return autograd.sum([w * w * x if w > 1.0 else 2.0 * w * x for x in xs])
 
         if compiled:
-            return w.data, [*compile(loss, optimizer).run(9, 1.0), w.data]
+            return w.data, [*compile(loss, optimizer, backend=backend).run(9, xs), w.data]
         losses = []
         for _ in range(9):
-            value = loss(1.0)
+            value = loss(xs)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

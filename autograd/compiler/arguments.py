@@ -59,7 +59,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     Numbers are what may change from call to call. All else is part of the shape: strings, bools and
     None by what they are, Values and objects such as models by their identity.
     """
-    kind = type(argument)
+    kind = kind_of(argument)
     if kind in _PLAIN:
         numbers.append(argument)
         return NUMBER
@@ -71,7 +71,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
         return Value, id(argument)
     if argument is None or kind is str or kind is bool:
         return kind, argument
-    if isinstance(argument, tuple) and hasattr(argument, "_fields"):
+    if is_tuple(argument) and hasattr(argument, "_fields"):
         numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
     numbers.plain = False
@@ -106,6 +106,16 @@ def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
     return kind, tuple([flatten(item, numbers) for item in items])
 
 
+def kind_of(x: object) -> Any:
+    """The type of something, of which no more is known."""
+    return type(x)
+
+
+def is_tuple(x: Any) -> TypeGuard[tuple[Any, ...]]:
+    """Whether it is a tuple, of whatever."""
+    return isinstance(x, tuple)
+
+
 def _int_or(other: Any, argument: Any) -> Any:
     return index(argument) if hasattr(argument, "__index__") else other
 
@@ -120,7 +130,7 @@ def _is_array(argument: Any) -> TypeGuard[Any]:
 
 def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
     """The argument with ``make(x)`` in the place of each of its numbers, in the order of :func:`flatten`."""
-    kind = type(argument)
+    kind = kind_of(argument)
     if kind in _PLAIN:
         return make(argument)
     if kind is list or kind is tuple:
@@ -129,7 +139,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return {key: rebuild(item, make) for key, item in argument.items()}
     if isinstance(argument, Value) or argument is None or kind is str or kind is bool:
         return argument
-    if isinstance(argument, tuple) and hasattr(argument, "_fields"):
+    if is_tuple(argument) and hasattr(argument, "_fields"):
         return kind(*[rebuild(item, make) for item in argument])
     if _is_array(argument):
         array = argument.astype(object)
@@ -171,7 +181,8 @@ def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
             if type(value := plain.__globals__.get(name)) in _STATIC:
                 yield name
                 yield repr(value)
-        for value in (*(plain.__defaults__ or ()), *(plain.__kwdefaults__ or {}).values()):
+        defaults: list[Any] = [*(plain.__defaults__ or ()), *(plain.__kwdefaults__ or {}).values()]
+        for value in defaults:
             if type(value) in _STATIC:
                 yield repr(value)
 
@@ -189,7 +200,7 @@ def described(shape: Any) -> str:
     """
     if shape == NUMBER:
         return "a number"
-    if not isinstance(shape, tuple) or not shape:
+    if not is_tuple(shape) or not shape:
         return f"{shape!r}"
     kind, *rest = shape
     if kind == "array":

@@ -133,7 +133,8 @@ class NumpyRunner:
             for i in level:
                 operation, operands = tape.code[i]
                 if (sop := sops.get(i)) is None:
-                    kind: Any = (operation, tuple(tape.in_lane[o] for o in operands))
+                    read: tuple[int, ...] = operands
+                    kind: Any = (operation, tuple(tape.in_lane[o] for o in read))
                 else:
                     kind = self._kind(sop)
                 kinds.setdefault((tape.in_lane[i], kind), []).append(i)

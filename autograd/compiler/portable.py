@@ -6,9 +6,10 @@ import io
 import pickle
 from collections.abc import Iterable
 from types import FunctionType
-from typing import Any, cast
+from typing import Any
 
 from ..value import Value, short
+from .arguments import is_tuple
 
 #: Of what is pickled; programs of another format are left behind, and recorded again.
 FORMAT = 1
@@ -53,9 +54,8 @@ def check_portable(name: str, function: Any, given: Iterable[Any], leaves: Itera
 
 def by_identity(shape: Any) -> bool:
     """Whether a shape knows something by its identity, which is another one in another process."""
-    if not isinstance(shape, tuple):
+    if not is_tuple(shape):
         return False
-    parts = cast(tuple[Any, ...], shape)
-    if len(parts) == 2 and parts[0] in (Value, object):
+    if len(shape) == 2 and shape[0] in (Value, object):
         return True
-    return any(map(by_identity, parts))
+    return any(map(by_identity, shape))

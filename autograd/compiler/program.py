@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
 from ..value import Value, enable_grad, short, up_to_date
-from .arguments import as_floats, fingerprint
+from .arguments import as_floats, fingerprint, kind_of
 from .audit import Reference
 from .backends import chosen
 from .derivatives import Derivative
@@ -69,7 +69,7 @@ class Step(Replay):
         if optimizer.parameters != self._parameters:
             self.programs.clear()
             self._parameters = [*optimizer.parameters]
-        rule, state = getattr(type(optimizer), "rule", None), getattr(optimizer, "state", None)
+        rule, state = getattr(kind_of(optimizer), "rule", None), getattr(optimizer, "state", None)
         hyperparameters = getattr(optimizer, "hyperparameters", None)
         if rule is None or state is None or hyperparameters is None:
             return None

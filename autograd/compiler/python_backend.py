@@ -74,7 +74,7 @@ class PythonRunner:
 
     def _function(self) -> Any:
         code = self.plan.tape.code
-        lines = []
+        lines: list[str] = []
         for i, (operation, operands) in enumerate(code):
             if operation == "const":
                 lines.append(f"v{i} = float({str(operands[0])!r})" if operands[0] - operands[0] != 0.0
@@ -83,14 +83,11 @@ class PythonRunner:
                 lines.append(f"v{i} = {_PLACES[operation]}[{operands[0]}]")
             else:
                 lines.append(f"v{i} = {_expression(operation, [f'v{o}' for o in operands])}")
-        lines.append(f"return {self._tuple(lambda i: f'v{i}')}")
+        lines.append(f"return ({''.join(f'v{i}, ' for i in self.plan.results())})")
         source = "def step(leaves, state, settings, inputs):\n " + "\n ".join(lines)
         namespace: dict[str, Any] = dict(KERNELS)
         exec(source, namespace)  # our own instructions, printed: no text from outside reaches this
         return namespace["step"]
-
-    def _tuple(self, name: Any) -> str:
-        return f"({''.join(name(i) + ', ' for i in self.plan.results())})"
 
     def _careful(self, leaves: Any, state: Any, settings: Any, inputs: Any) -> tuple[float, ...]:
         places = {"leaf": leaves, "state": state, "setting": settings, "input": inputs}
@@ -101,7 +98,8 @@ class PythonRunner:
             elif operation in SOURCES:
                 numbers.append(places[operation][operands[0]])
             else:
-                numbers.append(evaluate(operation, [numbers[o] for o in operands]))
+                read: tuple[int, ...] = operands
+                numbers.append(evaluate(operation, [numbers[o] for o in read]))
         return tuple([numbers[i] for i in self.plan.results()])
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:

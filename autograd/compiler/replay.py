@@ -408,7 +408,8 @@ class Replay(ABC):
         return Program(made, runner, found.read, found.indices_for(batch), call, key)
 
     def _generalised(self, batch: Batch, call: Call, progress: Progress) -> General | None:
-        recordings, traces = [], []
+        recordings: list[Recording] = []
+        traces: list[Traced] = []
         for size in SMALL:
             few = batch.first(size)
             named = dict(zip(call.kwargs, few[len(call.args) :]))

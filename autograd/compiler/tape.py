@@ -282,7 +282,7 @@ class Meaning:
                 places.append(placed(tape, x))
         return Handle(tape, tape.apply(name, tuple(places)))
 
-    def _take(self, values: Sequence[Any], index: Any) -> Any:
+    def _take(self, values: Any, index: Any) -> Any:
         """Selected one after another; of a take by the same index the comparisons are shared."""
         taken: Any = math.nan
         for k in reversed(range(len(values))):

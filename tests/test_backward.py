@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Value, grad, topological_order
-from autograd.backward import contributions, gradients, primals, regroup
+from autograd.backward import contributions, gradients, primals, regroup, rerun
 from autograd.primitives import PRIMITIVES
 
 from .table import all_bits, bits
@@ -503,8 +503,16 @@ def test_a_gradient_of_negative_zero_stays_one_on_its_way() -> None:
 
 
 def test_operands_come_in_their_groups_also_after_a_single_one() -> None:
-    kept: Any = SimpleNamespace(_pa=(0, 0, 0.0, 1.0, (2.0, 3.0), 4.0, (5.0,)))
+    kept: Any = SimpleNamespace(_op=PRIMITIVES["dot"], _pa=(0, 0, 0.0, 1.0, (2.0, 3.0), 4.0, (5.0,)))
     assert regroup(kept, "abcde") == ["a", ["b", "c"], "d", ["e"]]
+
+
+def test_an_operation_is_run_again_on_other_numbers() -> None:
+    a, b = Value(2.0), Value(3.0)
+    assert rerun(a * b, [4.0, 5.0]) == 20.0
+    assert rerun(autograd.dot([a, b], [b, 1.0], a), [1.0, 2.0, 3.0, 4.0, 5.0]) == 16.0
+    with pytest.raises(ValueError, match="is a leaf: it was not computed"):
+        rerun(a, [])
 
 
 def test_create_graph_records_also_inside_no_grad() -> None:

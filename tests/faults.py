@@ -14,7 +14,9 @@ from typing import Any
 import autograd
 import nn
 
-ROOTS = tuple(f"{Path(package.__file__).parent}/" for package in (autograd, nn))
+#: Whose lines are meant: those of both packages, or of nn alone.
+NN = (f"{Path(nn.__file__).parent}/",)
+BOTH = (f"{Path(autograd.__file__).parent}/", *NN)
 
 #: What is raised: by Ctrl-C, and where memory runs out.
 ERRORS: list[type[BaseException]] = [KeyboardInterrupt, MemoryError]
@@ -42,21 +44,19 @@ def spared(filename: str) -> frozenset[int]:
     return frozenset(lines)
 
 
-def _ours(filename: str) -> bool:
-    return filename.startswith(ROOTS)
-
-
-def stopped_at(number: int, run: Callable[[], Any], error: type[BaseException]) -> bool:
+def stopped_at(
+    number: int, run: Callable[[], Any], error: type[BaseException], within: tuple[str, ...] = BOTH
+) -> bool:
     """Run, with the error before the line of that number, counted from 1; whether there was such a line."""
-    return _traced(run, number, error) >= number
+    return _traced(run, number, error, within) >= number
 
 
-def lines_of(run: Callable[[], Any]) -> int:
+def lines_of(run: Callable[[], Any], within: tuple[str, ...] = BOTH) -> int:
     """How many lines that can be interrupted a run executes."""
-    return _traced(run, 0, KeyboardInterrupt)
+    return _traced(run, 0, KeyboardInterrupt, within)
 
 
-def _traced(run: Callable[[], Any], number: int, error: type[BaseException]) -> int:
+def _traced(run: Callable[[], Any], number: int, error: type[BaseException], within: tuple[str, ...]) -> int:
     count = 0
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
@@ -64,7 +64,7 @@ def _traced(run: Callable[[], Any], number: int, error: type[BaseException]) -> 
         nonlocal count
         filename = frame.f_code.co_filename
         if event == "call":
-            return trace if _ours(filename) else None
+            return trace if filename.startswith(within) else None
         if event == "line" and frame.f_lineno not in spared(filename):
             count += 1
             if count == number:

@@ -135,7 +135,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return make(argument)
     if kind is list or kind is tuple:
         items: list[Any] = [rebuild(item, make) for item in argument]
-        return kind(items)
+        return items if kind is list else tuple(items)
     if kind is dict:
         return {key: rebuild(item, make) for key, item in argument.items()}
     if isinstance(argument, Value) or argument is None or kind is str or kind is bool:

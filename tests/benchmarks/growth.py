@@ -1,20 +1,95 @@
-"""How the cost of a compiled program grows with its nodes and with its lanes, over three decades.
+"""What it costs to make a program, and how it and a step grow with nodes and lanes, over three decades.
 
-``growth.py`` prints the two tables, and runs in a process of its own.
+``growth.py`` prints the tables, and runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import time
 from importlib.util import find_spec
+from statistics import median
 from typing import Any
 
+import problems
+from contenders.ours import scalar_gpt
 from report import table
 from workloads import two_moons
 
 import autograd
-from autograd import Value, compile
+from autograd import Value, compile, topological_order
+from autograd.compiler import replay
 from nn import MLP, SGD, hinge_loss
+
+
+def explicit(parameters: list[list[list[Value]]]) -> Any:
+    """The loss of micrograd's demo with a node for each product and each sum."""
+
+    def loss(xs: Any, ys: Any) -> Value:
+        total: Any = 0.0
+        for x, y in zip(xs, ys):
+            h = x
+            for k, layer in enumerate(parameters):
+                sums = []
+                for *weights, bias in layer:
+                    a = bias
+                    for w, u in zip(weights, h):
+                        a = a + w * u
+                    sums.append(a.relu() if k < len(parameters) - 1 else a)
+                h = sums
+            total = total + (1.0 - y * h[0]).relu()
+        return total * (1.0 / len(xs))
+
+    return loss
+
+
+def by_functions() -> str:
+    """Recording a function twice and all passes, without the check of the first call by eager."""
+    sizes = ((2, 16), (16, 16), (16, 1))
+    weights = [[[Value(0.1 * (i + j)) for i in range(n + 1)] for j in range(m)] for n, m in sizes]
+    model = MLP(2, [16, 16, 1])
+    gpt, letters = scalar_gpt(problems.gpt())
+    functions: dict[str, tuple[Any, list[Value], tuple[Any, ...]]] = {
+        "moons, a node a product": (
+            explicit(weights),
+            [w for layer in weights for row in layer for w in row],
+            two_moons(100),
+        ),
+        "moons, nn.MLP": (
+            lambda xs, ys: hinge_loss([model(x) for x in xs], ys),
+            model.parameters(),
+            two_moons(100),
+        ),
+        "GPT, a name of 7 letters": (gpt, letters, ([0, 5, 13, 13, 1, 2, 7, 0],)),
+    }
+    make = replay.Replay._make
+    rows = []
+    for name, (function, parameters, arguments) in functions.items():
+        seconds: list[float] = []
+
+        def timed(*given: Any, seconds: list[float] = seconds) -> Any:
+            start = time.process_time()
+            made = make(*given)
+            seconds.append(time.process_time() - start)
+            return made
+
+        replay.Replay._make = timed  # type: ignore[method-assign]
+        for _ in range(5):
+            compile(function, SGD(parameters, lr=0.0), backend="numba")(*arguments)
+        replay.Replay._make = make  # type: ignore[method-assign]
+        nodes = [v for v in topological_order(function(*arguments)) if not v.is_leaf]
+        operands = sum(len(v.operands) for v in nodes)
+        made = median(seconds)
+        rows.append(
+            [
+                name,
+                f"{len(nodes):,}",
+                f"{operands:,}",
+                f"{made * 1e3:.0f}",
+                f"{made / len(nodes) * 1e6:.1f}",
+                f"{made / operands * 1e6:.1f}",
+            ]
+        )
+    return table(["a program of", "nodes", "operands", "made in, ms", "µs a node", "µs an operand"], rows, 1)
 
 
 def by_nodes() -> str:
@@ -65,6 +140,6 @@ def first_call_and_step(step: Any, *arguments: Any, steps: int = 30) -> tuple[fl
 
 if __name__ == "__main__":
     if find_spec("numba"):
-        print(by_nodes(), by_lanes(), sep="\n\n")
+        print(by_functions(), by_nodes(), by_lanes(), sep="\n\n")
     else:
         print("Left out: it is measured with numba (pip install numba)")

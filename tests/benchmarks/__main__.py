@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=5, help="of the engines; the compiled have 4 times as many (5)"
     )
-    parser.add_argument("--steps", type=int, default=2, help="steps of an engine timed in one process (2)")
+    parser.add_argument("--steps", type=int, default=5, help="steps of an engine timed in one process (5)")
     parser.add_argument(
         "--engines",
         nargs="+",

@@ -119,9 +119,18 @@ def _alike(
     decided: dict[tuple[int, bool], list[int]] = {}
     for guard, answer in dict.fromkeys(guards):
         decided.setdefault((signatures[guard], answer), []).append(guard)
-    checks = {key: like for key, like in decided.items() if len(like) == lanes}
-    # With what the lanes decide by, or else without.
-    for along in (checks, {}) if checks else ({},):
+
+    def checks(times: int) -> dict[tuple[bool, int], list[int]]:
+        """What each lane decides by, up to so many times alike: one after another, lane by lane."""
+        return {
+            (answer, first): like[k :: len(like) // lanes]
+            for (_, answer), like in decided.items()
+            if len(like) % lanes == 0 and len(like) <= times * lanes
+            for k, first in enumerate(like[: len(like) // lanes])
+        }
+
+    # With all that the lanes decide by, with what each decides by once, or else without.
+    for along in (checks(len(guards)), checks(1), {}) if guards else ({},):
         roots = [*chosen, *along.values()]
         maps = [_isomorphism(code, [(like[0], like[lane]) for like in roots]) for lane in range(lanes)]
         if None in maps:
@@ -137,7 +146,7 @@ def _alike(
             [like[0] for like in chosen],
             found,
             [t for t in terms if t not in inside],
-            {like[0]: answer for (_, answer), like in along.items() if like[0] in varying},
+            {like[0]: answer for (answer, _), like in along.items() if like[0] in varying},
             {g for like in along.values() if like[0] in varying for g in like},
         )
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -248,6 +249,12 @@ SAVING: dict[str, Callable[[Path], Any]] = {
 each_file = pytest.mark.parametrize("name", SAVING)
 
 
+def content(path: Path) -> bytes:
+    """What is in a file, but for the number that tells each drawing's ids from those of the one before."""
+    dash = rb"(?:-|&#45;)"  # as Graphviz writes it
+    return re.sub(rb"(glassgrad%b[0-9a-f]{8})%b[0-9]+" % (dash, dash), rb"\1", path.read_bytes())
+
+
 @each_seed
 @each_file
 def test_interrupted_while_it_saves_the_old_file_or_the_new_one_is_there(
@@ -255,13 +262,13 @@ def test_interrupted_while_it_saves_the_old_file_or_the_new_one_is_there(
 ) -> None:
     path = tmp_path / name
     SAVING[name](path)
-    new, old = path.read_bytes(), b"what was there"
+    new, old = content(path), b"what was there"
     for number, error in moments(lines_of(lambda: SAVING[name](path)), MOST // 2, seed):
         path.write_bytes(old)
         assert stopped_at(number, lambda: SAVING[name](path), error)
-        assert path.read_bytes() in (old, new), faults.where
+        assert content(path) in (old, new), faults.where
         assert [*tmp_path.iterdir()] == [path], faults.where
-    assert path.read_bytes() in (old, new)
+    assert content(path) in (old, new)
 
 
 #: Each writes the second file it is given over and over, in turn as two different ones.

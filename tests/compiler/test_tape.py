@@ -115,6 +115,16 @@ def test_a_sum_over_lanes_of_what_is_the_same_in_all_is_a_product() -> None:
     assert {"largest", "exp", "log", "log1p"} <= names
 
 
+def test_a_sum_over_lanes_of_a_constant_is_entered() -> None:
+    """By how many lanes there are it is multiplied where tapes are rewritten."""
+    tape = Tape(lanes=3)
+    one = tape.source("const", 1.0)
+    total = tape.apply("lanesum", (one,))
+    assert tape.code[total] == ("lanesum", (one,))
+    new, moved = rewritten(tape, [total])
+    assert new.constant(moved[total]) == 3.0
+
+
 def test_a_value_that_is_a_number_becomes_a_constant() -> None:
     tape = Tape()
     assert tape.constant(Meaning(tape, expand=True).apply("logsumexp", []).place) == -math.inf

@@ -7,6 +7,7 @@ call of each size is checked against eager as every program is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import pack
@@ -195,6 +196,10 @@ def _of_the_size(x: float, y: float) -> Constant | None:
     for k in (x * m, float(round(x * m)) if abs(x) < 1e15 else x, y * n):
         if k / m == x and k / n == y:
             return lambda size: k / size
+    if x != 0.0 and math.isfinite(1.0 / x):
+        each = round(1.0 / x / m)  # as the mean of several outputs a sample, 1 / (outputs · samples)
+        if each and 1.0 / (each * m) == x and 1.0 / (each * n) == y:
+            return lambda size: 1.0 / (each * size)
     for k in (x / m, float(round(x / m)) if abs(x) < 1e15 else x):
         if k * m == x and k * n == y:
             return lambda size: k * size

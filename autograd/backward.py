@@ -373,15 +373,15 @@ def grad(
 def _gradients(output: Value, wanted: list[Value], create_graph: bool, allow_unused: bool) -> list[Any]:
     order = topological_order(output)
     above: set[Value] = set(wanted)  # what depends on an input: all else need not be walked
+    passing: dict[Value, list[bool]] = {}  # to which of its operands each of these passes a gradient
     for node in order:
-        if any(isinstance(operand, Value) and operand in above for operand in node.operands):
+        live = [isinstance(operand, Value) and operand in above for operand in node.operands]
+        if any(live):
             above.add(node)
+            passing[node] = live
     totals: dict[Any, Any] = {output: 1.0}
     watch = watching() if recorders else None
-    for node in reversed(order):
-        live = [isinstance(operand, Value) and operand in above for operand in node.operands]
-        if not any(live):  # a leaf, or not above an input
-            continue
+    for node, live in reversed(passing.items()):
         with _recording_rules(watch) if create_graph else nullcontext():
             g = totals[node]
             products = _recorded_cotangents(node, g, live) if create_graph else cotangents(node, g)

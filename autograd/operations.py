@@ -149,7 +149,7 @@ def group(operands: Iterable[Any]) -> Group:
     if type(operands) is Group:
         return operands
     items: tuple[Any, ...]
-    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)  # pyright: ignore
+    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)  # pyright: ignore[reportUnknownVariableType]
     if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
         return Group(items, ([v._datum for v in items], True, items))
     return Group(items, _read("group", items))

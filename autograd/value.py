@@ -495,7 +495,7 @@ class Value(metaclass=_Made):
         """a + b."""
         if type(other) is _recorded:  # most of every graph: worth 4 % of a step
             node = new_value()
-            node._datum = self._datum + other._datum  # pyright: ignore
+            node._datum = self._datum + other._datum  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             node._grad = UNSET
             node._op = ADD
             node._a = self
@@ -530,7 +530,7 @@ class Value(metaclass=_Made):
         if type(other) is _recorded:
             node = new_value()
             node._pa = x = self._datum
-            node._pb = y = other._datum  # pyright: ignore
+            node._pb = y = other._datum  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
             node._datum = x * y
             node._grad = UNSET
             node._op = MUL

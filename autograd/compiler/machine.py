@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .fuse import Fused, Sop, Term, fuse, operands_of
+from .fuse import Fused, Sop, Term, fuse
 from .layout import Layout
 from .plan import Plan
 from .schedule import AFTER, BLOCKS, SETTLED, Schedule
@@ -115,11 +115,9 @@ class Machine:
             elif kind == "grid" and isinstance(how[0][0], tuple):
                 for vector in (*how[1], *how[0]):
                     place(vector)
-            elif kind == "alone":
-                place(reads[members[0]])
             else:
                 for i in members:
-                    place(operands_of(plan.tape, self.fused.sops, i))
+                    place(reads[i])
 
     def _columns(self, members: Sequence[int]) -> list[tuple[int, ...]]:
         """The operands of like instructions, each in turn for all of them; −1 where there is none."""

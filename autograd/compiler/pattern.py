@@ -37,11 +37,11 @@ class Pattern:
         """Enter the instructions for some operands, folded as any others, and return the results' places."""
         at = [*operands]
         apply = tape.apply
-        for operation, operands in self.code:
+        for operation, of in self.code:
             if operation == "const":
-                at.append(tape.source("const", operands[0]))
+                at.append(tape.source("const", of[0]))
             else:
-                read: tuple[int, ...] = operands
+                read: tuple[int, ...] = of
                 at.append(apply(operation, tuple([at[i] for i in read])))
         return [at[i] for i in self.results]
 

@@ -1,10 +1,11 @@
 """Measure glassgrad beside its peers and print Markdown tables: ``python tests/benchmarks``.
 
-The first gear, with micrograd and the peers on PyPI, runs in an environment that the first run makes
-under ``.benchmarks/``. The second gear runs by the Python that was asked, with what is installed there:
-``pip install torch jax casadi`` and the extra ``compile``, a C and a C++ compiler. Whoever is missing is
-left out, which the table says. ``--save`` writes RESULTS.md and the README's plot as well (the extra
-``train``). Times on a shared machine wander, so contenders take turns and what to quote is the ratio.
+Eager mode is measured beside micrograd, a peer in the style of microgpt and the peers on PyPI, in an
+environment that the first run makes under ``.benchmarks/``. Compiled mode uses the Python that runs this
+command and the packages installed there: ``pip install torch jax casadi``, the extra ``compile``, a C and
+a C++ compiler. Libraries that are not installed are skipped, and the table says so. ``--save`` also writes
+RESULTS.md and the README's plot (the extra ``train``). Times vary on a shared machine, so the contenders
+take turns; quote the ratios.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-import first_gear
+import compiled
+import eager
 import machine
-import second_gear
 from engines import BASELINE, ENGINES
 from environment import CHECKOUT, HERE, Environment, surroundings
 
 RESULTS = HERE / "RESULTS.md"
-COMPILED = {f"compiled-{workload}": workload for workload in second_gear.TITLES}
-GROUPS = {"engines": [*first_gear.TABLES], "compiled": [*COMPILED, "growth"]}
-#: Seconds that a round gives a contender of the second gear, or a step if that takes longer.
+COMPILED = {f"compiled-{workload}": workload for workload in compiled.TITLES}
+GROUPS = {"engines": [*eager.TABLES], "compiled": [*COMPILED, "growth"]}
+#: Seconds that a round gives a contender of compiled mode, or a step if that takes longer.
 SPELL = 0.05
 LEFT_OUT = (
     "Peers written in C, C++ and Rust were tried and left out: minigrad 0.0.6 crashes, micrograd-rust 0.1.0 "
@@ -74,30 +75,30 @@ def sections(options: argparse.Namespace) -> Iterator[str]:
     yield f"# Results\n\nMade by `{command}` on {machine.described()}. Quote the ratios, not the times."
     environment = Environment()
     engines = environment.prepare()
-    if any(t in first_gear.TABLES for t in options.tables):
+    if any(t in eager.TABLES for t in options.tables):
         if options.engines:
             engines = [e for e in engines if e == BASELINE or e in options.engines]
-        yield "## The first gear"
-        yield from first_gear.sections(environment, engines, options.tables, options.rounds, options.steps)
+        yield "## Eager mode"
+        yield from eager.sections(environment, engines, options.tables, options.rounds, options.steps)
         yield LEFT_OUT
-    if any(t not in first_gear.TABLES for t in options.tables):
-        yield "## The second gear"
-        yield from compiled(environment, options)
+    if any(t not in eager.TABLES for t in options.tables):
+        yield "## Compiled mode"
+        yield from compiled_sections(environment, options)
 
 
-def compiled(environment: Environment, options: argparse.Namespace) -> Iterator[str]:
+def compiled_sections(environment: Environment, options: argparse.Namespace) -> Iterator[str]:
     rounds = 4 * options.rounds
     contests = {}
     for name, workload in COMPILED.items():
         if name in options.tables:
             if not contests:
-                yield second_gear.HOW.format(rounds=rounds)
-            contests[workload], left_out = second_gear.contest(workload, environment.python, rounds, SPELL)
-            yield second_gear.section(workload, contests[workload], left_out)
+                yield compiled.HOW.format(rounds=rounds)
+            contests[workload], left_out = compiled.contest(workload, environment.python, rounds, SPELL)
+            yield compiled.section(workload, contests[workload], left_out)
     if contests:
-        yield from second_gear.summary(contests)
+        yield from compiled.summary(contests)
     if options.save:
-        program("plot.py", json.dumps(second_gear.bars(contests["moons"])))
+        program("plot.py", json.dumps(compiled.bars(contests["moons"])))
     if "growth" in options.tables:
         yield f"How the cost grows\n\n{program('growth.py').strip()}"
 

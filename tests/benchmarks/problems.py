@@ -1,4 +1,4 @@
-"""What the second gear trains: the numbers that every contender begins with, as plain lists."""
+"""The networks that compiled mode trains: the initial numbers of every contender, as plain lists."""
 
 from __future__ import annotations
 

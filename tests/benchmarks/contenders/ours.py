@@ -1,4 +1,4 @@
-"""glassgrad's second gear: scalar code, compiled."""
+"""glassgrad in compiled mode: a loss over scalars, compiled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second gear, programs that were compiled: glassgrad beside PyTorch, JAX, CasADi, NumPy and C.
+"""Compiled mode: glassgrad beside PyTorch, JAX, CasADi, NumPy and C.
 
 Every contender has a process of its own, on one and the same core, that lives through the rounds and
 is asked by turns. Before it is timed it must have taken the same first steps as all the others.

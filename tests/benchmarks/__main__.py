@@ -21,7 +21,7 @@ from importlib.util import find_spec
 import compiled
 import eager
 import machine
-from engines import BASELINE, ENGINES
+from engines import ENGINES, PEERS
 from environment import CHECKOUT, HERE, Environment, surroundings
 
 RESULTS = HERE / "RESULTS.md"
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
         nargs="+",
         choices=[*ENGINES],
         metavar="ENGINE",
-        help=f"only these of {', '.join(ENGINES)}",
+        help=f"{' and '.join(PEERS)}, and only these of {', '.join(ENGINES)}",
     )
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 step: does it run at all?")
     parser.add_argument("--save", action="store_true", help="write RESULTS.md and docs/speed-*.svg too")
@@ -77,7 +77,7 @@ def sections(options: argparse.Namespace) -> Iterator[str]:
     engines = environment.prepare()
     if any(t in eager.TABLES for t in options.tables):
         if options.engines:
-            engines = [e for e in engines if e == BASELINE or e in options.engines]
+            engines = [e for e in engines if e in PEERS or e in options.engines]
         yield "## Eager mode"
         yield from eager.sections(environment, engines, options.tables, options.rounds, options.steps)
         yield LEFT_OUT

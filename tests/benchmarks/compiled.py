@@ -30,7 +30,7 @@ from contenders import (
     Contender,
 )
 from environment import HERE, surroundings
-from report import significant, single_table, table
+from report import Measurement, significant, single_table, table
 
 TITLES = {
     "moons": "Moons: MLP of 2, 16, 16, 1, 100 samples, hinge loss + L2, SGD",
@@ -199,7 +199,7 @@ def relation(row: Row, peer: Row) -> str:
     return f"{significant(times)}×" if times > 0.1 else f"1/{significant(1 / times)}"
 
 
-def verdicts(contests: dict[str, list[Row]]) -> list[tuple[str, str, str, bool]]:
+def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
     """What is promised beside what was measured."""
     found = []
     for workload, *keys, sought in TARGETS:
@@ -210,10 +210,12 @@ def verdicts(contests: dict[str, list[Row]]) -> list[tuple[str, str, str, bool]]
         times, what = ratio(ours, peer), f"{workload}: {' '.join(ours.key)}"
         reached = times >= sought
         if peer.contender.name == C:
-            found.append((f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", reached))
+            found.append(
+                Measurement(f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", reached)
+            )
         else:
             told = "ahead" if sought == 1 else f"{sought:g}×"
-            found.append((f"{what} beside {' '.join(peer.key)}", f"{times:.2f}×", told, reached))
+            found.append(Measurement(f"{what} beside {' '.join(peer.key)}", f"{times:.2f}×", told, reached))
     return found
 
 

@@ -90,6 +90,16 @@ def _micrograd() -> Adapter:
     return _completed(Value, ("tanh", "exp", "log"))
 
 
+def _microgpt_style() -> Adapter:
+    from microgpt_style import Value
+
+    def tanh(x: Value) -> Value:
+        t = math.tanh(x.data)
+        return Value(t, (x,), (1 - t * t,))
+
+    return Adapter(Value, tanh, Value.exp, Value.log)
+
+
 def _femtograd() -> Adapter:
     from femtograd.femtograd import value
 
@@ -138,8 +148,9 @@ def _completed(value: Any, missing: Sequence[str]) -> Adapter:
     return Adapter(value, **functions)
 
 
-#: What every ratio is a ratio to.
-BASELINE = "micrograd"
+#: The engines that all others are compared with, a column each. The baseline has to install.
+BASELINE, MICROGPT = "micrograd", "microgpt-style"
+PEERS = (BASELINE, MICROGPT)
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine
@@ -149,6 +160,13 @@ ENGINES: dict[str, Engine] = {
             _micrograd,
             "micrograd==0.1.0",
             "has no tanh, exp and log: given them, closures in its own style",
+        ),
+        Engine(
+            MICROGPT,
+            _microgpt_style,
+            note="microgpt_style.py, written after the design of the Value in Karpathy's microgpt: four "
+            "slots, local derivatives stored in the forward pass, a recursive sort; has no tanh: given one "
+            "in the same style",
         ),
         Engine("glassgrad explicit", _glassgrad_explicit, note="a node a product, a node a sum"),
         Engine(
@@ -163,7 +181,7 @@ ENGINES: dict[str, Engine] = {
             note="`nn.MLP(2, [16, 16, 1])`, `nn.hinge_loss`, `nn.SGD`",
             only=("moons",),
         ),
-        Engine("femtograd", _femtograd, "femtograd==0.0.5", "has no exp and log: given them likewise"),
+        Engine("femtograd", _femtograd, "femtograd==0.0.5", "has no exp and log: given them as micrograd is"),
         Engine("propgrad", _propgrad, "propgrad==0.1.1"),
     )
 }

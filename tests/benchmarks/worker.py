@@ -12,13 +12,16 @@ import sys
 import threading
 import time
 import tracemalloc
+from contextlib import nullcontext
 from typing import Any
 
 from engines import ENGINES
-from workloads import products, products_and_sums, timed
+from workloads import operations_alone, products, products_and_sums, timed
 
 STACK = 512 * 2**20
 DEPTH = 10**6
+#: Of a pass over the operations inside ``no_grad()``.
+OPERATIONS = 20_000
 
 
 def seconds_a_step(engine: str, workload: str, collector: bool, steps: int) -> dict[str, Any]:
@@ -87,6 +90,22 @@ def million(engine: str, nodes: int = DEPTH) -> dict[str, Any]:
     return {"seconds": spent, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
 
+def seconds_an_operation(engine: str, steps: int) -> dict[str, float]:
+    """The mean time of an operation inside ``no_grad()``, and of the same one when it is recorded."""
+    from autograd import no_grad
+
+    adapter = ENGINES[engine].load()
+    answer = {}
+    for name, mode in (("no_grad", no_grad), ("recorded", nullcontext)):
+        with mode():
+            operations_alone(adapter, OPERATIONS)
+            start = time.perf_counter()
+            for _ in range(steps):
+                operations_alone(adapter, OPERATIONS)
+            answer[name] = (time.perf_counter() - start) / (steps * OPERATIONS)
+    return answer
+
+
 def main() -> None:
     engine, workload, collector, steps = sys.argv[1:]
     answer: dict[str, Any] = {}
@@ -96,6 +115,8 @@ def main() -> None:
             answer.update(bytes_a_node(engine))
         elif workload == "million":
             answer.update(million(engine))
+        elif workload == "no_grad":
+            answer.update(seconds_an_operation(engine, int(steps)))
         else:
             answer.update(seconds_a_step(engine, workload, collector == "on", int(steps)))
 

@@ -115,7 +115,8 @@ NAMES = ("camilla", "abigail", "matthew", "jocelyn", "raymond", "melissa", "zach
 def gpt(engine: Adapter) -> Step:
     """One layer of causal self-attention and an MLP, on one name a step: cross-entropy and Adam.
 
-    The architecture is GPT-2's with RMSNorm for LayerNorm, relu for GeLU and no biases.
+    The architecture is GPT-2's with RMSNorm for LayerNorm, relu for GeLU and no biases. With an adapter
+    of products and sums it is a script in the style of microgpt in which only the Value is replaced.
     """
     value, dot, total = engine.value, engine.dot, engine.total
     softmax, cross_entropy = engine.softmax, engine.cross_entropy
@@ -221,6 +222,13 @@ TIMED: dict[str, Callable[[Adapter], Step]] = {"moons": moons, "gpt": gpt, "chai
 def timed(workload: str, engine: str) -> Callable[[Adapter], Step]:
     """What makes the step of a workload for an engine: its own spelling for the row of ``nn.MLP``."""
     return moons_by_nn if (workload, engine) == ("moons", "glassgrad nn.MLP") else TIMED[workload]
+
+
+def operations_alone(engine: Adapter, operations: int) -> None:
+    """Compute x·w + b, two operations each time, and drop the result at once."""
+    w, b, x = engine.value(0.9), engine.value(0.1), engine.value(0.5)
+    for _ in range(operations // 2):
+        x * w + b
 
 
 def products_and_sums(engine: Adapter, nodes: int) -> Any:

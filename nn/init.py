@@ -54,7 +54,7 @@ def xavier_uniform_(module: M, gain: float = 1.0, *, seed: int | random.Random |
 
     >>> from nn import Layer
     >>> layer = xavier_uniform_(Layer(3, 3, "tanh"), gain=calculate_gain("tanh"), seed=0)
-    >>> all(abs(w.data) <= 5 / 3 for neuron in layer.neurons for w in neuron.weights)
+    >>> all(abs(w.data) <= 5 / 3 for neuron in layer.neurons for w in neuron.w)
     True
 
     A compromise between keeping the signal, which asks for the inputs of a layer, and keeping its
@@ -83,7 +83,7 @@ def kaiming_uniform_(
 
     >>> from nn import Layer
     >>> layer = kaiming_uniform_(Layer(6, 4), seed=0)  # gain √2, so b = √2 · √(3/6) = 1
-    >>> all(abs(w.data) <= 1 for neuron in layer.neurons for w in neuron.weights)
+    >>> all(abs(w.data) <= 1 for neuron in layer.neurons for w in neuron.w)
     True
 
     Keeps the size of a signal on its way forward, or of its gradient on the way back with
@@ -149,9 +149,9 @@ def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, floa
     if not neurons:
         raise ValueError(f"{type(module).__name__} has no neurons whose weights could be drawn")
     return [
-        (weight, deviation(len(neuron.weights), fan_out.get(id(neuron), 1)))
+        (weight, deviation(len(neuron.w), fan_out.get(id(neuron), 1)))
         for neuron in neurons
-        for weight in neuron.weights
+        for weight in neuron.w
     ]
 
 

@@ -54,24 +54,24 @@ class Neuron(Module):
         self._function = activation_named(activation)
         self.activation = activation
         self.fused = fused
-        self.weights = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
-        self.bias = Parameter(0.0)
+        self.w = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
+        self.b = Parameter(0.0)
 
     def __call__(self, x: Inputs) -> Value:
-        return self._output(sample_of(x, len(self.weights), "the neuron"))
+        return self._output(sample_of(x, len(self.w), "the neuron"))
 
     def _output(self, x: Any) -> Value:
         total: Value
         if self.fused:
-            total = dot(self.weights, x, self.bias)
+            total = dot(self.w, x, self.b)
         else:
-            total = self.bias
-            for w, xi in zip(self.weights, x, strict=True):
+            total = self.b
+            for w, xi in zip(self.w, x, strict=True):
                 total = total + w * xi
         return total if self._function is None else self._function(total)
 
     def extra_repr(self) -> str:
-        return f"{len(self.weights)}, {self.activation!r}{'' if self.fused else ', fused=False'}"
+        return f"{len(self.w)}, {self.activation!r}{'' if self.fused else ', fused=False'}"
 
 
 class Layer(Module):

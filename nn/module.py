@@ -116,7 +116,7 @@ class Module:
                     yield from item._named_modules(f"{item_name}.", seen)
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its name, such as ``layers.0.neurons.2.bias``; each once, in order."""
+        """Every parameter with its name, such as ``layers.0.neurons.2.b``; each once, in order."""
         seen: set[Parameter] = set()
         for module_name, module in self._named_modules(f"{prefix}." if prefix else "", set()):
             for name, attribute in module.__dict__.items():
@@ -144,7 +144,7 @@ class Module:
 
         >>> from nn import Neuron
         >>> sorted(Neuron(2).state_dict())
-        ['bias', 'weights.0', 'weights.1']
+        ['b', 'w.0', 'w.1']
 
         They are copies: the training that goes on does not change them. What it is built of (the widths,
         the activation) is code, and not among them.

@@ -169,13 +169,13 @@ def _linear(neurons: Sequence[Neuron]) -> list[Any]:
             f"the neurons of a layer must have one activation, not {', '.join(sorted(activations))}"
         )
     (activation,) = activations
-    weights = [[w.data for w in neuron.weights] for neuron in neurons]
+    weights = [[w.data for w in neuron.w] for neuron in neurons]
     linear = torch.nn.utils.skip_init(  # the weights are not to be drawn, which would move torch's generator
         torch.nn.Linear, len(weights[0]), len(weights), device="cpu", dtype=torch.float64
     )
     with torch.no_grad():
         linear.weight.copy_(torch.tensor(weights, dtype=torch.float64, device="cpu"))
-        linear.bias.copy_(torch.tensor([n.bias.data for n in neurons], dtype=torch.float64, device="cpu"))
+        linear.bias.copy_(torch.tensor([n.b.data for n in neurons], dtype=torch.float64, device="cpu"))
     return [linear, *_activation(activation)]
 
 

@@ -167,7 +167,7 @@ def test_a_value_made_outside_has_no_line() -> None:
 
 def test_the_line_is_the_user_s_in_a_network_too() -> None:
     model = MLP(2, [3, 1], seed=0)
-    model.layers[0].neurons[0].weights[0].data = 1e308
+    model.layers[0].neurons[0].w[0].data = 1e308
 
     def run() -> None:
         mse_loss([model([1e10, 2.0])], [1.0])

@@ -106,7 +106,7 @@ class _Group(NamedTuple):
 
 
 def _stem(name: str) -> str:
-    """A name without the numbers it ends in: ``weights.0`` is one of ``weights``."""
+    """A name without the numbers it ends in: ``w.0`` is one of ``w``."""
     parts = name.split(".")
     while len(parts) > 1 and parts[-1].isdigit():
         parts.pop()

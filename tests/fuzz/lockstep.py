@@ -385,7 +385,7 @@ class Lockstep:
         for layer in model.layers:
             found = []
             for neuron in layer.neurons:
-                ws = [next(tensors) for _ in neuron.weights]
+                ws = [next(tensors) for _ in neuron.w]
                 total = next(tensors)
                 for w, x in zip(ws, flowing):
                     total = total + w * x

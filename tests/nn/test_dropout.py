@@ -84,7 +84,7 @@ def test_each_sample_of_a_batch_has_draws_of_its_own() -> None:
 
 def test_in_a_network() -> None:
     model = Sequential(Layer(3, 30, seed=0), Dropout(0.5, seed=0), Layer(30, 1, "linear", seed=1))
-    assert [name for name, _ in model.named_parameters()][-1] == "layers.2.neurons.0.bias"
+    assert [name for name, _ in model.named_parameters()][-1] == "layers.2.neurons.0.b"
     rows = [[1.0, 2.0, 3.0]]
     assert model(rows)[0].data != model(rows)[0].data
     model.eval()

@@ -197,15 +197,15 @@ def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["nope", "layers", "layers.0.neurons.0", "layers.0.neurons.0.weights.9", "", "Slope"]
+    "name", ["nope", "layers", "layers.0.neurons.0", "layers.0.neurons.0.w.9", "", "Slope"]
 )
 def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
     model = MLP(2, [1], seed=0)
     before = _inside(model)
     with pytest.raises(KeyError) as error:
-        functional_call(model, {"layers.0.neurons.0.bias": 1.0, name: 1.0}, [1.0, 2.0])
+        functional_call(model, {"layers.0.neurons.0.b": 1.0, name: 1.0}, [1.0, 2.0])
     message = error.value.args[0]
-    assert message.startswith(f"MLP has no parameter {name!r}; it has layers.0.neurons.0.weights.0, ")
+    assert message.startswith(f"MLP has no parameter {name!r}; it has layers.0.neurons.0.w.0, ")
     assert _inside(model) == before
 
 

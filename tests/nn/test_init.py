@@ -57,18 +57,18 @@ def test_the_gains_are_those_of_pytorch() -> None:
 def test_a_neuron_draws_its_weights_so_and_its_bias_is_zero() -> None:
     for activation in ACTIVATIONS:
         neuron = Neuron(5, activation, seed=3)
-        assert [w.data for w in neuron.weights] == kaiming_uniform(5, activation, random.Random(3))
-        assert neuron.bias.data == 0.0
+        assert [w.data for w in neuron.w] == kaiming_uniform(5, activation, random.Random(3))
+        assert neuron.b.data == 0.0
 
 
 def test_no_two_neurons_start_alike() -> None:
-    weights = [w.data for layer in MLP(4, [8, 8, 2], seed=0).layers for n in layer.neurons for w in n.weights]
+    weights = [w.data for layer in MLP(4, [8, 8, 2], seed=0).layers for n in layer.neurons for w in n.w]
     assert len(set(weights)) == len(weights) == 4 * 8 + 8 * 8 + 8 * 2
 
 
 def test_the_last_layer_is_drawn_for_a_linear_output() -> None:
     model = MLP(100, [100, 100], "relu", seed=0)
-    spread = [fmean(w.data**2 for n in layer.neurons for w in n.weights) * 100 for layer in model.layers]
+    spread = [fmean(w.data**2 for n in layer.neurons for w in n.w) * 100 for layer in model.layers]
     assert spread == [pytest.approx(2.0, rel=0.05), pytest.approx(1.0, rel=0.05)]
 
 
@@ -85,7 +85,7 @@ def _signals(activation: str, seed: int) -> list[float]:
         for layer in model.layers[:-1]:
             sums = Layer(WIDTH, WIDTH, "linear", seed=0)
             for neuron, plain in zip(layer.neurons, sums.neurons, strict=True):
-                plain.weights = neuron.weights
+                plain.w = neuron.w
             signals.append(fmean(z.data**2 for row in rows for z in sums(row)))
             rows = [[out.data for out in layer(row)] for row in rows]
     return signals
@@ -156,7 +156,7 @@ FANS = [(3, 5), (7, 1), (1, 2)]
 
 
 def _drawn(module: Module) -> list[list[float]]:
-    return [[w.data for w in m.weights] for m in module.modules() if isinstance(m, Neuron)]
+    return [[w.data for w in m.w] for m in module.modules() if isinstance(m, Neuron)]
 
 
 @pytest.mark.parametrize(("nin", "nout"), FANS)
@@ -214,12 +214,12 @@ def test_a_network_is_drawn_layer_by_layer_and_biases_stay(way: Any) -> None:
         parameter.grad = 1.0
     for layer in model.layers:
         for neuron in layer.neurons:
-            neuron.bias.data = 7.0
+            neuron.b.data = 7.0
     before = _drawn(model)
     assert way(model, seed=Bounds()) is model
     assert [len({*row}) for row in _drawn(model)] == [1] * 6
     assert len({row[0] for row in _drawn(model)}) == 2, "each layer by its own widths"
-    assert [layer.neurons[0].bias.data for layer in model.layers] == [7.0, 7.0]
+    assert [layer.neurons[0].b.data for layer in model.layers] == [7.0, 7.0]
     assert _drawn(model) != before
     assert all(p.grad == 1.0 for p in model.parameters())
     assert _drawn(way(Neuron(3), seed=Bounds())) == _drawn(way(Layer(3, 1), seed=Bounds()))

@@ -158,13 +158,13 @@ def test_parameters_are_those_with_a_name_in_the_same_order() -> None:
 
 def test_the_names_of_a_network() -> None:
     assert [name for name, _ in MLP(1, [2, 1], seed=0).named_parameters()] == [
-        "layers.0.neurons.0.weights.0",
-        "layers.0.neurons.0.bias",
-        "layers.0.neurons.1.weights.0",
-        "layers.0.neurons.1.bias",
-        "layers.1.neurons.0.weights.0",
-        "layers.1.neurons.0.weights.1",
-        "layers.1.neurons.0.bias",
+        "layers.0.neurons.0.w.0",
+        "layers.0.neurons.0.b",
+        "layers.0.neurons.1.w.0",
+        "layers.0.neurons.1.b",
+        "layers.1.neurons.0.w.0",
+        "layers.1.neurons.0.w.1",
+        "layers.1.neurons.0.b",
     ]
 
 
@@ -358,11 +358,11 @@ def test_a_shallow_copy_shares_the_parts_and_leaves_them_to_the_original() -> No
     assert all(layer.owner is model for layer in model.layers)
     neuron = model.layers[0].neurons[0]
     copied = copy.copy(neuron)
-    assert copied.bias is neuron.bias
-    assert (neuron.bias.owner, neuron.owner, copied.owner) == (neuron, model.layers[0], None)
+    assert copied.b is neuron.b
+    assert (neuron.b.owner, neuron.owner, copied.owner) == (neuron, model.layers[0], None)
     del twin, copied
     assert all(layer.owner is model for layer in model.layers)
-    assert neuron.bias.owner is neuron
+    assert neuron.b.owner is neuron
 
 
 def test_a_model_that_holds_a_computed_value_is_refused_by_name() -> None:
@@ -402,7 +402,7 @@ def _trained(model: Any) -> None:
         repr,
         lambda model: [p.owner for p in model.parameters()],
         lambda model: model.eval().modules(),
-        lambda model: functional_call(model, {"layers.0.neurons.0.bias": 1.0}, [1.0, 2.0]),
+        lambda model: functional_call(model, {"layers.0.neurons.0.b": 1.0}, [1.0, 2.0]),
         lambda model: grad(model([1.0, 2.0]), model.parameters(), create_graph=True),
         copy.deepcopy,
         copy.copy,

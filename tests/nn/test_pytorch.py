@@ -76,7 +76,7 @@ def test_every_activation_gives_the_same_there_and_back(activation: str) -> None
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_is_the_same_far_out(activation: str) -> None:
     neuron = Neuron(1, activation, seed=0)
-    neuron.weights[0].data = 1.0
+    neuron.w[0].data = 1.0
     special = [0.0, -0.0, 19.9, 20.1, 39.9, 40.1, 800.0, -800.0, 1e300, -1e300, math.inf, math.nan]
     inputs = [[i / 7] for i in range(-350, 350)] + [[x] for x in special]
     assert_equal_outputs(neuron, to_torch(neuron), inputs)

@@ -181,14 +181,14 @@ def test_a_buffer_is_kept_too(tmp_path: Path, suffix: str) -> None:
 
 
 def test_numbers_of_one_list_are_one_array() -> None:
-    assert arrays_of(Neuron(2, seed=0).state_dict()).keys() == {"weights", "bias"}
+    assert arrays_of(Neuron(2, seed=0).state_dict()).keys() == {"w", "b"}
     ragged = {"rows.0.0": 1.0, "rows.1.0": 2.0, "rows.1.1": 3.0, "gap.1": 4.0}
     assert arrays_of(ragged) == {"rows.0": [1.0], "rows.1": [2.0, 3.0], "gap.1": 4.0}
 
 
 def test_the_json_is_strict_and_can_be_read(tmp_path: Path) -> None:
     neuron = Neuron(2, seed=0)
-    neuron.load_state_dict({"weights.0": 2.0, "weights.1": -math.inf, "bias": math.nan})
+    neuron.load_state_dict({"w.0": 2.0, "w.1": -math.inf, "b": math.nan})
     save(neuron, tmp_path / "neuron.json")
 
     def refuse(constant: str) -> None:
@@ -196,7 +196,7 @@ def test_the_json_is_strict_and_can_be_read(tmp_path: Path) -> None:
 
     document = json.loads((tmp_path / "neuron.json").read_text(), parse_constant=refuse)
     assert document["format"] == "glassgrad state 1"
-    assert document["state"] == {"weights": [2.0, "-inf"], "bias": "nan"}
+    assert document["state"] == {"w": [2.0, "-inf"], "b": "nan"}
 
 
 @needs_safetensors
@@ -208,10 +208,10 @@ def test_the_safetensors_are_float64_arrays_with_the_names_of_the_model(tmp_path
     tensors = load_file(tmp_path / "model.safetensors")
     assert len(tensors) == 2 * 4
     for neuron in (0, 1, 2):
-        weights = tensors[f"layers.0.neurons.{neuron}.weights"]
+        weights = tensors[f"layers.0.neurons.{neuron}.w"]
         assert (weights.dtype, weights.shape) == ("float64", (2,))
-        assert weights.tolist() == [w.data for w in model.layers[0].neurons[neuron].weights]
-    assert tensors["layers.1.neurons.0.bias"].shape == ()
+        assert weights.tolist() == [w.data for w in model.layers[0].neurons[neuron].w]
+    assert tensors["layers.1.neurons.0.b"].shape == ()
 
 
 # Files that are refused ------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def damaged(path: Path, content: bytes, whole: dict[str, float]) -> bool:
 def test_a_change_of_any_byte_is_refused_or_means_nothing(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"neuron{suffix}"
     neuron = Neuron(2, seed=0)
-    neuron.load_state_dict({"weights.0": 0.1, "weights.1": -math.inf, "bias": -0.0})
+    neuron.load_state_dict({"w.0": 0.1, "w.1": -math.inf, "b": -0.0})
     save(neuron.state_dict() | {"epoch": 3}, path)
     content, whole, rng = path.read_bytes(), neuron.state_dict() | {"epoch": 3}, random.Random(0)
     refused = 0
@@ -265,17 +265,17 @@ FOREIGN = {
     "nothing": b"",
     "zeros": bytes(64),
     "a picture": b"\x89PNG\r\n\x1a\n" + bytes(100),
-    "text": b"weights, bias\n1.0, 2.0\n",
+    "text": b"w, b\n1.0, 2.0\n",
     "a pickle": b"\x80\x04\x95\x0f\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x04bias\x94G@\x00s.",
     "a list": b"[1.0, 2.0]",
-    "other JSON": b'{"state": {"bias": 1.0}}',
+    "other JSON": b'{"state": {"b": 1.0}}',
     "a state that is none": b'{"format": "glassgrad state 1", "sha256": "", "state": [1.0]}',
-    "no numbers": b'{"format": "glassgrad state 1", "sha256": "", "state": {"bias": {"x": [null]}}}',
+    "no numbers": b'{"format": "glassgrad state 1", "sha256": "", "state": {"b": {"x": [null]}}}',
     "a whole number": b'{"format": "glassgrad state 1", "sha256": "", "state": {"b": 1' + b"0" * 400 + b"}}",
-    "no checksum": b'{"format": "glassgrad state 1", "state": {"bias": 1.0}}',
+    "no checksum": b'{"format": "glassgrad state 1", "state": {"b": 1.0}}',
     "deep": b"[" * 100_000,
     "UTF-16": '{"format": 1}'.encode("utf-16"),
-    "safetensors of another": header(b'{"bias":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}', bytes(8)),
+    "safetensors of another": header(b'{"b":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}', bytes(8)),
     "of a type without a name": header(b'{"b":{"dtype":"BF16","shape":[],"data_offsets":[0,2]}}', bytes(2)),
     "lists that are none": b'{"format": "glassgrad state 1", "sha256": "", "state": {}, "lists": 1}',
     "more that is none": b'{"format": "glassgrad state 1", "sha256": "", "state": {}, "more": [1]}',

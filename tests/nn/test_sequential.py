@@ -29,7 +29,7 @@ def test_an_activation_of_its_own(activation: str) -> None:
     inside = Layer(2, 3, activation, seed=0)
     outside = Sequential(Layer(2, 3, "linear", seed=0), Activation(activation))
     for inner, outer in zip(inside.neurons, outside.layers[0].neurons, strict=True):
-        outer.weights = inner.weights
+        outer.w = inner.w
     assert _numbers(outside(ROWS)) == _numbers([inside(x) for x in ROWS])
     assert repr(outside.layers[1]) == f"Activation({activation!r})"
     assert _numbers(Activation(activation)(ROWS)) == [_numbers(Activation(activation)(x)) for x in ROWS]

@@ -42,7 +42,7 @@ def test_the_names_are_those_of_the_parameters() -> None:
     state = model.state_dict()
     assert state == {name: p.data for name, p in model.named_parameters()}
     assert list(state)[:3] == [
-        "layers.0.neurons.0.weights.0", "layers.0.neurons.0.weights.1", "layers.0.neurons.0.bias",
+        "layers.0.neurons.0.w.0", "layers.0.neurons.0.w.1", "layers.0.neurons.0.b",
     ]  # fmt: skip
     assert functional_call(MLP(2, [3, 1], seed=1), state, [0.5, 1.0]).data == model([0.5, 1.0]).data
 
@@ -50,10 +50,10 @@ def test_the_names_are_those_of_the_parameters() -> None:
 def test_a_state_is_a_copy() -> None:
     neuron = Neuron(1, seed=0)
     state = neuron.state_dict()
-    neuron.bias.data = 5.0
-    assert state["bias"] == 0.0
-    state["bias"] = 9.0
-    assert neuron.bias.data == 5.0
+    neuron.b.data = 5.0
+    assert state["b"] == 0.0
+    state["b"] = 9.0
+    assert neuron.b.data == 5.0
 
 
 def test_buffers_follow_the_parameters() -> None:
@@ -86,14 +86,14 @@ def test_what_is_loaded_is_what_was_given(make: Any) -> None:
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308])
 def test_every_float_comes_through(number: float) -> None:
     neuron = Neuron(1, seed=0)
-    neuron.load_state_dict({"weights.0": number, "bias": -number})
-    assert bits(neuron.state_dict()) == bits({"weights.0": number, "bias": -number})
+    neuron.load_state_dict({"w.0": number, "b": -number})
+    assert bits(neuron.state_dict()) == bits({"w.0": number, "b": -number})
 
 
 def test_any_real_number_is_taken_as_a_float() -> None:
     neuron = Neuron(1, seed=0)
-    neuron.load_state_dict({"weights.0": Fraction(1, 2), "bias": 3})
-    assert bits(neuron.state_dict()) == {"weights.0": "0.5", "bias": "3.0"}
+    neuron.load_state_dict({"w.0": Fraction(1, 2), "b": 3})
+    assert bits(neuron.state_dict()) == {"w.0": "0.5", "b": "3.0"}
 
 
 def test_a_count_stays_an_int() -> None:
@@ -145,11 +145,11 @@ def test_of_many_names_three_are_told() -> None:
 
 def test_not_strict_takes_over_what_fits_and_tells_the_rest() -> None:
     neuron = Neuron(1, seed=0)
-    weight = neuron.weights[0].data
-    mismatch = neuron.load_state_dict({"bias": 2.0, "x": 1.0}, strict=False)
-    assert mismatch.missing_keys == ["weights.0"]
+    weight = neuron.w[0].data
+    mismatch = neuron.load_state_dict({"b": 2.0, "x": 1.0}, strict=False)
+    assert mismatch.missing_keys == ["w.0"]
     assert mismatch.unexpected_keys == ["x"]
-    assert (neuron.weights[0].data, neuron.bias.data) == (weight, 2.0)
+    assert (neuron.w[0].data, neuron.b.data) == (weight, 2.0)
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -157,8 +157,8 @@ def test_not_strict_takes_over_what_fits_and_tells_the_rest() -> None:
 def test_what_is_no_number_is_refused_by_name_and_nothing_changes(wrong: Any, strict: bool) -> None:
     neuron = Neuron(1, seed=0)
     before = neuron.state_dict()
-    with pytest.raises(TypeError, match=rf"bias of the state: .*{type(wrong).__name__}"):
-        neuron.load_state_dict({"weights.0": 4.0, "bias": wrong}, strict)
+    with pytest.raises(TypeError, match=rf"^b of the state: .*{type(wrong).__name__}"):
+        neuron.load_state_dict({"w.0": 4.0, "b": wrong}, strict)
     assert neuron.state_dict() == before
 
 
@@ -171,7 +171,7 @@ def test_a_count_that_is_no_whole_number_is_refused(wrong: float) -> None:
     assert running.state_dict() == Running().state_dict()
 
 
-@pytest.mark.parametrize("wrong", [Neuron(1), [("bias", 1.0)], "state.json", None])
+@pytest.mark.parametrize("wrong", [Neuron(1), [("b", 1.0)], "state.json", None])
 def test_a_state_is_a_mapping(wrong: Any) -> None:
     with pytest.raises(TypeError, match=type(wrong).__name__):
         Neuron(1).load_state_dict(wrong)

@@ -68,7 +68,7 @@ loss: Value = mse_loss([neuron(x) for x in samples], labels)
 loss.backward()
 SGD(neuron.parameters(), lr=0.1).step()
 names: dict[str, Parameter] = dict(MLP(2, (4, 1)).named_parameters())
-owner: Module | None = neuron.bias.owner
+owner: Module | None = neuron.b.owner
 slope: float = functional_call(Line(), {"slope": 3}, 2.0).data
 """
 MISTAKES = """

@@ -33,7 +33,7 @@ def chain(depth: int, weight: float, activation: str = "tanh", bias: float = 0.0
     """Neurons one after another, each with the same weight."""
     model = MLP(1, [1] * depth, activation, seed=0)
     for name, parameter in model.named_parameters():
-        parameter.data = bias if name.endswith("bias") else weight
+        parameter.data = bias if name.endswith(".b") else weight
     loss = mse_loss([model([0.5])], [1.0])
     loss.backward()
     return model, loss
@@ -313,7 +313,7 @@ def test_thresholds_are_arguments() -> None:
     grown, big = chain(8, 6.0, "linear")
     assert "exploding" not in kinds(gradient_flow(grown, big, exploding=1e12))
     neuron = Neuron(1, "tanh", seed=0)
-    neuron.weights[0].data = 1.0
+    neuron.w[0].data = 1.0
     out = neuron([1.0])
     out.backward()
     assert kinds(gradient_flow(neuron, out)) == []
@@ -337,7 +337,7 @@ def test_dead_units(fused: bool) -> None:
 
 def test_alive_on_one_sample_is_not_dead() -> None:
     neuron = Neuron(1, "relu", seed=0)
-    neuron.weights[0].data = 1.0
+    neuron.w[0].data = 1.0
     loss = neuron([-1.0]) + neuron([-2.0]) + neuron([3.0])
     loss.backward()
     (row,) = gradient_flow(neuron, loss).layers
@@ -349,7 +349,7 @@ def test_alive_on_one_sample_is_not_dead() -> None:
 def test_saturated_beyond_a_local_derivative_of_one_in_twenty(activation: str, edge: float) -> None:
     for x, wanted in ((edge - 0.05, []), (edge + 0.05, ["saturated"])):
         neuron = Neuron(1, activation, seed=0)
-        neuron.weights[0].data = 1.0
+        neuron.w[0].data = 1.0
         loss = neuron([x]) + neuron([-x])
         loss.backward()
         assert kinds(gradient_flow(neuron, loss)) == wanted

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from autograd import Value, dot, group
 
@@ -41,6 +41,8 @@ class Neuron(Module):
     The weighted sum is one ``dot`` node. With ``fused=False`` every product and sum is a node of its
     own, for a lesson; the numbers are the same.
     """
+
+    _renamed: ClassVar[Mapping[str, str]] = {"weights": "w", "bias": "b"}
 
     def __init__(
         self,

@@ -78,6 +78,8 @@ class Module:
     training: bool = True
     #: Attributes that belong to the state but are not learned, such as a running mean: numbers, or lists.
     _buffers: ClassVar[tuple[str, ...]] = ()
+    #: Former names of attributes and the names that replace them. A state with a former name is rejected.
+    _renamed: ClassVar[Mapping[str, str]] = {}
     _owner: weakref.ref[Module] | None = None
 
     @property
@@ -163,13 +165,22 @@ class Module:
         Raises RuntimeError, as PyTorch does, if names are missing or unexpected. With ``strict=False``
         what fits is taken over; in either case the names that do not fit are given back. Gradients stay.
         """
-        new, mismatch = taken_over(state, self.state_dict(), strict, type(self).__name__)
+        own, renamed = self.state_dict(), self._renamed_attributes()
+        new, mismatch = taken_over(state, own, strict, type(self).__name__, renamed)
         try:
             self._write(new)
         except BaseException:  # interrupted: it is done all the same
             self._write(new)
             raise
         return mismatch
+
+    def _renamed_attributes(self) -> dict[str, str]:
+        """Return the former names of attributes, with their paths from this module, and the names now."""
+        return {
+            prefix + former: prefix + now
+            for prefix, module in self._named_modules("", set())
+            for former, now in module._renamed.items()
+        }
 
     def _write(self, state: Mapping[str, float]) -> None:
         for name, parameter in self.named_parameters():

@@ -41,15 +41,39 @@ def number_like(old: float, new: Any, name: str) -> float:
 
 
 def taken_over(
-    state: Any, own: Mapping[str, float], strict: bool, whose: str
+    state: Any, own: Mapping[str, float], strict: bool, whose: str, renamed: Mapping[str, str]
 ) -> tuple[dict[str, float], Mismatch]:
-    """The numbers of a state for the names that are one's own, and the names that do not fit."""
+    """Return the numbers of a state that belong to a model, and the names that do not fit.
+
+    ``renamed`` maps the former names of attributes to the names they have now. A state with a former
+    name is rejected, also if ``strict`` is False.
+    """
     if not is_mapping(state):
         raise TypeError(f"a state maps names to numbers, which {type(state).__name__} does not")
     mismatch = Mismatch([name for name in own if name not in state], [n for n in state if n not in own])
+    for name in mismatch.unexpected_keys:
+        if (new_name := _new_name(name, renamed)) is not None:
+            raise RuntimeError(_former_name(name, new_name, whose))
     if strict and any(mismatch):
         raise RuntimeError(_difference(mismatch, whose))
     return {name: number_like(old, state[name], name) for name, old in own.items() if name in state}, mismatch
+
+
+def _new_name(name: Any, renamed: Mapping[str, str]) -> str | None:
+    """Return the name that replaces a former one; None for a name that was never in use."""
+    if name in renamed:
+        return renamed[name]
+    attribute, _, index = str(name).rpartition(".")
+    return f"{renamed[attribute]}.{index}" if attribute in renamed else None
+
+
+def _former_name(name: str, new_name: str, whose: str) -> str:
+    """Return the error message for a state that was saved under former names."""
+    return (
+        f"load_state_dict() expected the names of this {whose}, got {name!r}, which is now {new_name!r}. "
+        "The weights and the bias of a Neuron are named w and b. Rename the keys of the state, or train "
+        "the model and save it again. Nothing was changed."
+    )
 
 
 def _difference(mismatch: Mismatch, whose: str) -> str:

@@ -28,7 +28,7 @@ from nn.arrays import arrays_of, numbers_of
 from nn.content import DEEPEST, Content
 from nn.saving import FORMAT, _to_json
 
-from .test_state import Holder, bits
+from .test_state import Holder, bits, with_former_names
 
 ROOT = Path(nn.__file__).parent.parent
 
@@ -65,6 +65,18 @@ def test_a_model_comes_back_to_the_last_bit(tmp_path: Path, suffix: str, make: A
     other.load_state_dict(dict.fromkeys(other.state_dict(), 1.0))
     other.load_state_dict(state)
     assert bits(other.state_dict()) == bits(model.state_dict())
+
+
+@each_format
+def test_file_with_the_former_names_of_a_neuron_is_rejected(tmp_path: Path, suffix: str) -> None:
+    model = MLP(2, [3, 1], seed=0)
+    save({"model": with_former_names(model.state_dict()), "epoch": 3}, tmp_path / f"old{suffix}")
+    other = MLP(2, [3, 1], seed=1)
+    before = other.state_dict()
+    state = load(tmp_path / f"old{suffix}")["model"]
+    with pytest.raises(RuntimeError, match=r"is now '[\w.]+\.[wb]\b.* The weights .* are named w and b\. "):
+        other.load_state_dict(state)
+    assert other.state_dict() == before
 
 
 #: Names that look alike, that end in indices, that no one would choose.

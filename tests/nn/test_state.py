@@ -3,13 +3,14 @@
 import copy
 import math
 import random
+import re
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from autograd import Value
-from nn import MLP, Module, Neuron, Parameter, functional_call
+from nn import MLP, LayerNorm, Module, Neuron, Parameter, functional_call
 
 from .test_module import Tied, Tree
 
@@ -150,6 +151,38 @@ def test_not_strict_takes_over_what_fits_and_tells_the_rest() -> None:
     assert mismatch.missing_keys == ["w.0"]
     assert mismatch.unexpected_keys == ["x"]
     assert (neuron.w[0].data, neuron.b.data) == (weight, 2.0)
+
+
+def with_former_names(state: dict[str, float]) -> dict[str, float]:
+    """The state as it was saved while a neuron had weights and bias."""
+    return {re.sub(r"\bb$", "bias", re.sub(r"\bw\.", "weights.", name)): x for name, x in state.items()}
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("make", [lambda: Neuron(2, seed=0), lambda: MLP(2, [3, 1], seed=0)])
+def test_state_with_the_former_names_of_a_neuron_raises_runtime_error(make: Any, strict: bool) -> None:
+    model = make()
+    before, (name, *_) = model.state_dict(), model.state_dict()
+    state = with_former_names(dict.fromkeys(before, 4.0))
+    former = name.replace("w.0", "weights.0")
+    message = rf"got '{former}', which is now '{name}'\. .* Neuron are named w and b\. "
+    with pytest.raises(RuntimeError, match=message):
+        model.load_state_dict(state, strict)
+    assert model.state_dict() == before
+
+
+def test_state_with_the_former_name_of_a_bias_alone_raises_runtime_error() -> None:
+    neuron = Neuron(1, seed=0)
+    with pytest.raises(RuntimeError, match="got 'bias', which is now 'b'"):
+        neuron.load_state_dict({"w.0": 1.0, "bias": 2.0}, strict=False)
+
+
+def test_former_names_of_a_neuron_are_ordinary_names_elsewhere() -> None:
+    norm = LayerNorm(1)
+    assert norm.load_state_dict({"weight.0": 2.0, "bias.0": 3.0}) == ([], [])
+    mismatch = norm.load_state_dict({"weights.0": 2.0, "weight.0": 4.0}, strict=False)
+    assert mismatch == (["bias.0"], ["weights.0"])
+    assert norm.state_dict() == {"weight.0": 4.0, "bias.0": 3.0}
 
 
 @pytest.mark.parametrize("strict", [True, False])

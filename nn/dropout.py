@@ -13,7 +13,7 @@ from .inputs import Batch, Inputs, is_batch, values_of
 from .module import Module
 
 
-class Dropout(Module):
+class Dropout(Module, fixed_attributes=True):
     """In training, each number times 0 with probability p, else times 1 / (1 − p); in evaluation as it is.
 
     >>> dropout = Dropout(0.5, seed=0)
@@ -26,6 +26,10 @@ class Dropout(Module):
     in evaluation (Srivastava et al., 2014). Takes a sample, or a list of samples; every call draws anew
     from ``seed``, an int or a ``random.Random``. ValueError if p is no probability.
     """
+
+    #: The probability of leaving a number out.
+    p: float
+    _rng: random.Random
 
     def __init__(self, p: float = 0.5, *, seed: int | random.Random | None = None) -> None:
         self.p = number("p", p)

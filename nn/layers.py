@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, Never
 
 from autograd import Value, dot, group
 
+from .attributes import unknown_option
 from .checks import whole
 from .init import generator, kaiming_uniform
 from .inputs import Inputs, bare, is_listed, sample_of
@@ -20,7 +21,7 @@ ACTIVATIONS = (
 
 
 def activation_named(name: str) -> Callable[[Value], Value] | None:
-    """The function of that name; None for "linear", ValueError for a name of none."""
+    """Return the function of that name; None for "linear". Raise ValueError for an unknown name."""
     if name not in ACTIVATIONS:
         raise ValueError(f"there is no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
     if name == "linear":
@@ -29,7 +30,24 @@ def activation_named(name: str) -> Callable[[Value], Value] | None:
     return function
 
 
-class Neuron(Module):
+class ActivatedModule(Module):
+    """Base class for modules that apply an activation."""
+
+    _activation: str
+    _function: Callable[[Value], Value] | None
+
+    @property
+    def activation(self) -> str:
+        """The name of the activation. Assigning another name replaces the activation."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, name: str) -> None:
+        self._function = activation_named(name)
+        self._activation = name
+
+
+class Neuron(ActivatedModule, fixed_attributes=True):
     """activation(w₁·x₁ + w₂·x₂ + … + b).
 
     >>> neuron = Neuron(2, activation="linear", seed=0)
@@ -42,7 +60,13 @@ class Neuron(Module):
     own, for a lesson; the numbers are the same.
     """
 
-    _renamed: ClassVar[Mapping[str, str]] = {"weights": "w", "bias": "b"}
+    #: The weights, one for each input.
+    w: tuple[Parameter, ...]
+    #: The bias.
+    b: Parameter
+    #: Whether the weighted sum is one node.
+    fused: bool
+    _former_names: ClassVar[Mapping[str, str]] = {"weights": "w", "bias": "b"}
 
     def __init__(
         self,
@@ -51,9 +75,11 @@ class Neuron(Module):
         *,
         fused: bool = True,
         seed: int | random.Random | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise unknown_option(Neuron, unknown)
         fan_in = whole("the number of inputs", nin)
-        self._function = activation_named(activation)
         self.activation = activation
         self.fused = fused
         self.w = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
@@ -76,8 +102,12 @@ class Neuron(Module):
         return f"{len(self.w)}, {self.activation!r}{'' if self.fused else ', fused=False'}"
 
 
-class Layer(Module):
+class Layer(Module, fixed_attributes=True):
     """``nout`` neurons that see the same inputs; a single output comes bare, several as a list."""
+
+    #: The number of inputs.
+    nin: Final[int]
+    neurons: list[Neuron]
 
     def __init__(
         self,
@@ -87,7 +117,10 @@ class Layer(Module):
         *,
         fused: bool = True,
         seed: int | random.Random | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise unknown_option(Layer, unknown)
         rng = generator(seed)
         self.nin = whole("the number of inputs", nin)
         width = whole("the number of outputs", nout)
@@ -105,7 +138,7 @@ class Layer(Module):
         return f"Layer({self.nin}, {len(self.neurons)}, {activation_and_more})"
 
 
-class MLP(Module):
+class MLP(Module, fixed_attributes=True):
     """A multi-layer perceptron: layers one after another, the last one linear.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
@@ -117,6 +150,8 @@ class MLP(Module):
     ``random.Random``; without one, from Python's ``random``, so ``random.seed`` repeats them.
     """
 
+    layers: list[Layer]
+
     def __init__(
         self,
         nin: int,
@@ -125,7 +160,10 @@ class MLP(Module):
         *,
         fused: bool = True,
         seed: int | random.Random | None = None,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise unknown_option(MLP, unknown)
         widths = [nin, *nouts] if is_listed(nouts) else []
         if len(widths) < 2:
             kind = ValueError if widths else TypeError

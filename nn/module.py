@@ -5,10 +5,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, ClassVar, Self, SupportsFloat
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsFloat
 
 from autograd import Value
 
+from .attributes import declared_names, final_attribute, final_names, unknown_attribute
 from .kinds import is_dict, is_mapping, is_sequence
 from .state import Mismatch, places, taken_over
 
@@ -72,6 +73,10 @@ class Module:
     >>> line = Line()
     >>> line(3.0).data, [name for name, _ in line.named_parameters()]
     (7.0, ['slope', 'offset'])
+
+    A module may have any attributes. Those of a class defined with ``fixed_attributes=True``, as every
+    layer of ``nn`` is, are the ones that it annotates or defines; assigning another one raises
+    AttributeError. Subclasses of such a class may have any attributes again.
     """
 
     #: Whether it is being trained; see :meth:`train` and :meth:`eval`.
@@ -79,21 +84,35 @@ class Module:
     #: Attributes that belong to the state but are not learned, such as a running mean: numbers, or lists.
     _buffers: ClassVar[tuple[str, ...]] = ()
     #: Former names of attributes and the names that replace them. A state with a former name is rejected.
-    _renamed: ClassVar[Mapping[str, str]] = {}
+    _former_names: ClassVar[Mapping[str, str]] = {}
+    #: The names that may be assigned, and those of them that may be assigned once. None: any name.
+    _fixed_names: ClassVar[frozenset[str] | None] = None
+    _final_names: ClassVar[frozenset[str]] = frozenset()
     _owner: weakref.ref[Module] | None = None
+
+    def __init_subclass__(cls, *, fixed_attributes: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._fixed_names = declared_names(cls) if fixed_attributes else None
+        cls._final_names = final_names(cls) if fixed_attributes else frozenset()
 
     @property
     def owner(self) -> Module | None:
         """The module it is an attribute of, as a neuron of its layer; None for the outermost."""
         return None if self._owner is None else self._owner()
 
-    def __setattr__(self, name: str, attribute: Any) -> None:
+    def _assign(self, name: str, attribute: Any) -> None:
+        """Assign an attribute, and make this module the owner of the parameters and modules in it."""
+        if self._fixed_names is not None:
+            if name not in self._fixed_names:
+                raise unknown_attribute(self, name, self._former_names)
+            if name in self._final_names and name in self.__dict__:
+                raise final_attribute(self, name)
         object.__setattr__(self, name, attribute)
-        self._claim(name)
-
-    def _claim(self, name: str) -> None:
-        for _, item in _items(name, self.__dict__[name]):
+        for _, item in _items(name, attribute):
             object.__setattr__(item, "_owner", weakref.ref(self))
+
+    if not TYPE_CHECKING:  # a type checker that finds a __setattr__ accepts any attribute
+        __setattr__ = _assign
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: attribute for name, attribute in self.__dict__.items() if name != "_owner"}
@@ -179,7 +198,7 @@ class Module:
         return {
             prefix + former: prefix + now
             for prefix, module in self._named_modules("", set())
-            for former, now in module._renamed.items()
+            for former, now in module._former_names.items()
         }
 
     def _write(self, state: Mapping[str, float]) -> None:

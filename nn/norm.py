@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import autograd
 from autograd import Value, dot, not_compiled
@@ -27,6 +27,12 @@ def _mean_square(values: Sequence[Value]) -> Value:
 class _Norm(Module):
     """What the norms share: for each feature a factor (``weight``) and an offset (``bias``) to be learned."""
 
+    #: The number of features.
+    width: Final[int]
+    eps: float
+    weight: list[Parameter] | None
+    bias: list[Parameter] | None
+
     def __init__(self, width: int, eps: float, weight: bool, bias: bool) -> None:
         self.width = whole("the number of features", width)
         self.eps = within("eps", eps)
@@ -38,14 +44,16 @@ class _Norm(Module):
         return values_of(sample_of(sample, self.width, name), name)
 
     def _scaled(self, sample: Sequence[Value]) -> list[Value]:
-        scaled = [*sample] if self.weight is None else [x * w for x, w in zip(sample, self.weight)]
-        return scaled if self.bias is None else [x + b for x, b in zip(scaled, self.bias)]
+        scaled = (
+            [*sample] if self.weight is None else [x * w for x, w in zip(sample, self.weight, strict=True)]
+        )
+        return scaled if self.bias is None else [x + b for x, b in zip(scaled, self.bias, strict=True)]
 
     def extra_repr(self) -> str:
         return f"{self.width}, eps={self.eps:.3g}"
 
 
-class LayerNorm(_Norm):
+class LayerNorm(_Norm, fixed_attributes=True):
     """(x − mean) / √(variance + eps) · weight + bias, within each sample (Ba, Kiros and Hinton, 2016).
 
     >>> norm = LayerNorm(2, eps=0.0)
@@ -71,7 +79,7 @@ class LayerNorm(_Norm):
         return self._scaled([value / spread for value in centred])
 
 
-class RMSNorm(_Norm):
+class RMSNorm(_Norm, fixed_attributes=True):
     """x / √(mean of squares + eps) · weight, within each sample (Zhang and Sennrich, 2019).
 
     >>> norm = RMSNorm(2)
@@ -96,7 +104,7 @@ class RMSNorm(_Norm):
         return self._scaled([value / size for value in values])
 
 
-class BatchNorm1d(_Norm):
+class BatchNorm1d(_Norm, fixed_attributes=True):
     """(x − mean) / √(variance + eps) · weight + bias, each feature over the batch (Ioffe and Szegedy, 2015).
 
     >>> norm = BatchNorm1d(1, eps=0.0)
@@ -113,6 +121,10 @@ class BatchNorm1d(_Norm):
     """
 
     takes_batch = True
+    momentum: float | None
+    running_mean: list[float]
+    running_var: list[float]
+    num_batches_tracked: int
     #: Plain numbers that are kept but not learned.
     _buffers: ClassVar[tuple[str, ...]] = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -134,7 +146,7 @@ class BatchNorm1d(_Norm):
             columns = self._by_this_batch(features)
         else:
             spreads = [math.sqrt(variance + self.eps) for variance in self.running_var]
-            kept = zip(features, self.running_mean, spreads)
+            kept = zip(features, self.running_mean, spreads, strict=True)
             columns = [[(x - mean) / spread for x in feature] for feature, mean, spread in kept]
         return [self._scaled(sample) for sample in zip(*columns)]
 

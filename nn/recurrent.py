@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from autograd import Value, dot, group
 
@@ -13,21 +13,26 @@ from .checks import whole
 from .init import generator
 from .inputs import Inputs, is_listed, real, sample_of
 from .kinds import is_sequence, is_tuple
-from .layers import activation_named
+from .layers import ActivatedModule
 from .module import Module, Parameter, rebuilt
 
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-class RecurrentNeuron(Module):
+class RecurrentNeuron(ActivatedModule, fixed_attributes=True):
     """activation(w_ih · x + b_ih + w_hh · h + b_hh): a neuron that sees the inputs and the state.
 
     PyTorch has these two biases, of which one would do, and so it is here: the same steps of
     training give the same numbers. ``label`` is what its answers are called in pictures.
     """
 
+    weights_ih: tuple[Parameter, ...]
+    weights_hh: tuple[Parameter, ...]
+    bias_ih: Parameter
+    bias_hh: Parameter
+    label: str
+
     def __init__(self, nin: int, nhidden: int, activation: str, rng: random.Random, label: str = "") -> None:
-        self._function = activation_named(activation)
         self.activation = activation
         self.label = label
         bound = 1.0 / math.sqrt(nhidden)
@@ -47,7 +52,7 @@ class RecurrentNeuron(Module):
         return f"{len(self.weights_ih)}, {len(self.weights_hh)}, {self.activation!r}"
 
 
-class RNNCell(Module):
+class RNNCell(Module, fixed_attributes=True):
     """Elman's recurrent layer: h′ = tanh(W_ih · x + b_ih + W_hh · h + b_hh).
 
     >>> cell = RNNCell(1, 1)
@@ -63,6 +68,12 @@ class RNNCell(Module):
     drawn as there, from U(−b, b) with b = 1/√nhidden. Raises ValueError for a wrong number of inputs
     or a state of another width. (Elman, Finding structure in time, 1990.)
     """
+
+    #: The number of inputs.
+    nin: Final[int]
+    #: The width of the state.
+    nhidden: Final[int]
+    neurons: list[RecurrentNeuron]
 
     def __init__(
         self,
@@ -85,7 +96,7 @@ class RNNCell(Module):
         return f"RNNCell({self.nin}, {self.nhidden}, {self.neurons[0].activation!r})"
 
 
-class LSTMCell(Module):
+class LSTMCell(Module, fixed_attributes=True):
     """Long short-term memory: a state h, and a memory c that is added to instead of computed anew.
 
     i, f, o = sigmoid(…) and g = tanh(…), each of x and h as in an :class:`RNNCell`; then
@@ -105,6 +116,15 @@ class LSTMCell(Module):
     ValueError for a wrong width. (Hochreiter and Schmidhuber, Long short-term memory, 1997; the
     forget gate: Gers, Schmidhuber and Cummins, 2000.)
     """
+
+    #: The number of inputs.
+    nin: Final[int]
+    #: The width of the state.
+    nhidden: Final[int]
+    input_gate: list[RecurrentNeuron]
+    forget_gate: list[RecurrentNeuron]
+    cell_gate: list[RecurrentNeuron]
+    output_gate: list[RecurrentNeuron]
 
     def __init__(self, nin: int, nhidden: int, *, seed: int | random.Random | None = None) -> None:
         rng = generator(seed)

@@ -7,11 +7,11 @@ from typing import Any
 from autograd import Value
 
 from .inputs import Batch, Inputs, bare, is_batch, samples_of, values_of
-from .layers import activation_named
+from .layers import ActivatedModule
 from .module import Module
 
 
-class Sequential(Module):
+class Sequential(Module, fixed_attributes=True):
     """Modules one after another: a list of samples gives a list of outputs.
 
     >>> from nn import Layer
@@ -26,6 +26,7 @@ class Sequential(Module):
     """
 
     takes_batch = True
+    layers: list[Module]
 
     def __init__(self, *modules: Module) -> None:
         for module in modules:
@@ -44,7 +45,7 @@ class Sequential(Module):
         return [*map(bare, samples)]
 
 
-class Activation(Module):
+class Activation(ActivatedModule, fixed_attributes=True):
     """An activation by name, for each number of a sample: where it is not to follow its layer at once.
 
     >>> Activation("relu")([Value(2.0), Value(-2.0)])
@@ -54,7 +55,6 @@ class Activation(Module):
     """
 
     def __init__(self, activation: str) -> None:
-        self._function = activation_named(activation)
         self.activation = activation
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:

@@ -268,10 +268,12 @@ def shared() -> MLP:
     return model
 
 
-def more() -> MLP:
-    model = MLP(2, [1], seed=0)
-    model.scale = Parameter(1.0)  # type: ignore[attr-defined]
-    return model
+class Scaled(MLP):
+    """A network with a parameter that its layers do not have."""
+
+    def __init__(self) -> None:
+        super().__init__(2, [1], seed=0)
+        self.scale = Parameter(1.0)
 
 
 @pytest.mark.torch
@@ -284,7 +286,7 @@ def more() -> MLP:
         (gated(), TypeError, "not of Gated"),
         (mixed(), ValueError, "one activation, not relu, tanh"),
         (shared(), ValueError, "the layers hold 15, and this MLP has 9 of its own"),
-        (more(), ValueError, "the layers hold 3, and this MLP has 4"),
+        (Scaled(), ValueError, "the layers hold 3, and this Scaled has 4"),
         (Module(), TypeError, "not Module"),
         (None, TypeError, "not NoneType"),
         ([Layer(1, 1)], TypeError, "not list"),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from autograd import Value
 
 from .checks import number, parameters_in
+from .optim import gradient_of
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
@@ -85,11 +86,11 @@ def _limit(limit: float, name: str) -> float:
 
 
 def _gradients(parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]:
-    """Each parameter that has a gradient, with it; nothing that is no Value, and none twice."""
+    """Return the parameters with their gradients; raise if one is not a Value or is listed twice."""
     given = [parameters] if isinstance(parameters, Value) else parameters_in(parameters, "clipping")
     for parameter in given:
         if not isinstance(parameter, Value):
             raise TypeError(f"what is clipped are the gradients of Values, not of {parameter!r}")
     if len(set(given)) < len(given):
         raise ValueError("a parameter is listed twice and would be counted twice: list each once")
-    return [(parameter, parameter.grad) for parameter in given if parameter.grad is not None]
+    return [(parameter, gradient_of(parameter)) for parameter in given]

@@ -13,6 +13,12 @@ from .inputs import is_listed
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
 
+def gradient_of(parameter: Value) -> float:
+    """Return the gradient of a parameter; 0.0 if no backward pass has reached it."""
+    gradient = parameter.grad
+    return 0.0 if gradient is None else gradient
+
+
 class Optimizer:
     """What all optimisers share: the parameters, the learning rate, and a state for each parameter.
 
@@ -28,6 +34,9 @@ class Optimizer:
     >>> optimizer.step()
     >>> w.data
     1.5
+
+    A gradient of 0.0 is an ordinary gradient, also of a parameter that no backward pass has reached: momentum
+    and weight decay still move it, as in PyTorch after ``zero_grad(set_to_none=False)``.
 
     ``state`` has one list of floats for each parameter, in the order of ``parameters``. Where a rule
     divides by 0 or overflows, the result is that of IEEE 754, as everywhere here.
@@ -70,20 +79,19 @@ class Optimizer:
             parameter.zero_grad()
 
     def step(self) -> None:
-        """Move each parameter that has a gradient; interrupted, or if the rule raises, none of them."""
+        """Update every parameter. If the rule raises or is interrupted, no parameter changes."""
         rule, hyperparameters = type(self).rule, self.hyperparameters
         moved: list[tuple[Value, list[float], tuple[float, ...]]] = []
         try:
             for parameter, state in zip(self.parameters, self.state):
-                if (gradient := parameter.grad) is not None:
-                    numbers = parameter.data, gradient, *state
-                    moved.append((parameter, state, numbers))
-                    try:
-                        parameter.data, *state[:] = rule(*numbers, **hyperparameters)
-                    except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
-                        with no_grad():
-                            results = rule(*map(Value, numbers), **hyperparameters)
-                        parameter.data, *state[:] = map(float, results)
+                numbers = parameter.data, gradient_of(parameter), *state
+                moved.append((parameter, state, numbers))
+                try:
+                    parameter.data, *state[:] = rule(*numbers, **hyperparameters)
+                except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
+                    with no_grad():
+                        results = rule(*map(Value, numbers), **hyperparameters)
+                    parameter.data, *state[:] = map(float, results)
         except BaseException:
             for parameter, state, (datum, _, *kept) in moved:
                 parameter.data, state[:] = datum, kept
@@ -170,19 +178,17 @@ class SGD(Optimizer):
             )
 
     def step(self) -> None:
-        """Move each parameter that has a gradient; interrupted, none of them."""
+        """Update every parameter. If it is interrupted, no parameter changes."""
         if self.momentum or self.weight_decay:
             super().step()
             return
         lr = self._lr
-        before: list[float] = []
+        before = [parameter.data for parameter in self.parameters]
         try:
-            for parameter in self.parameters:  # nothing to remember, and four times as fast
-                if (gradient := parameter.grad) is not None:
-                    before.append(datum := parameter.data)
-                    parameter.data = sgd_update(datum, gradient, lr)
+            for parameter, datum in zip(self.parameters, before):  # without state, four times as fast
+                parameter.data = sgd_update(datum, gradient_of(parameter), lr)
         except BaseException:
-            for parameter, datum in zip((p for p in self.parameters if p.grad is not None), before):
+            for parameter, datum in zip(self.parameters, before):
                 parameter.data = datum
             raise
 

@@ -119,6 +119,28 @@ def test_a_parameter_the_loss_does_not_use_has_gradient_zero() -> None:
     assert (w.data, idle.data, idle.grad) == (2.0, 1.0, 0.0)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_parameter_the_loss_does_not_use_is_updated_as_by_the_optimizer(
+    optimizer: str, backend: str
+) -> None:
+    def objective(x: Any) -> Value:
+        return (parameters[0] * x - 1.0) ** 2
+
+    parameters = [Value(3.0), Value(1.0)]
+    moving = OPTIMIZERS[optimizer](parameters)
+    for _ in range(4):
+        objective(2.0).backward()
+        moving.step()
+        moving.zero_grad()
+    expected = [p.data for p in parameters]
+
+    parameters = [Value(3.0), Value(1.0)]
+    step = compile(objective, OPTIMIZERS[optimizer](parameters), backend=backend)
+    step.run(4, 2.0)
+    assert [p.data for p in parameters] == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("fused", [True, False])
 def test_samples_become_lanes(fused: bool) -> None:
     _, _, objective = training("SGD", "hinge", "relu", fused)

@@ -4,6 +4,8 @@ import random
 from typing import Any, NamedTuple
 
 STEPS = 100
+#: In so many steps at first no backward pass reaches the last parameter.
+UNREACHED = 10
 
 
 class Case(NamedTuple):
@@ -71,11 +73,15 @@ def _start(case: Case) -> list[float]:
     return [rng.uniform(-3.0, 3.0) for _ in range(3)]
 
 
-def _slopes(point: list[float], noise: random.Random) -> list[float]:
-    """Of ½·(20x² + 2y² + z²/10 + xy), and at random; every fifth step z has none to speak of."""
+def _slopes(point: list[float], step: int, noise: random.Random) -> list[float]:
+    """The gradient of ½·(20x² + 2y² + z²/10 + xy) plus noise.
+
+    That of z is 0 in the first UNREACHED steps, and close to 0 in every fifth step after them.
+    """
     x, y, z = point
     shaken = [noise.gauss(0.0, 1.0) for _ in point]
     z_slope = 1e-9 * shaken[2] if noise.random() < 0.2 else 0.1 * z + 0.1 * shaken[2]
+    z_slope = 0.0 if step < UNREACHED else z_slope
     return [20.0 * x + 0.5 * y + shaken[0], 2.0 * y + 0.5 * x + 5.0 * shaken[1], z_slope]
 
 
@@ -87,8 +93,9 @@ def path_in_glassgrad(case: Case) -> list[list[float]]:
     optimizer = getattr(nn, case.kind)(point, **case.options)
     noise = random.Random(case.name)
     path = []
-    for _ in range(STEPS):
-        for value, slope in zip(point, _slopes([v.data for v in point], noise), strict=True):
+    for step in range(STEPS):
+        slopes = _slopes([v.data for v in point], step, noise)
+        for value, slope in zip(point, slopes[:-1] if step < UNREACHED else slopes):
             value.grad = slope
         optimizer.step()
         path.append([v.data for v in point])
@@ -102,8 +109,8 @@ def path_in_pytorch(case: Case) -> list[list[float]]:
     optimizer = getattr(torch.optim, case.kind)([point], **case.options)
     noise = random.Random(case.name)
     path = []
-    for _ in range(STEPS):
-        point.grad = torch.tensor(_slopes(point.tolist(), noise), dtype=torch.float64)
+    for step in range(STEPS):
+        point.grad = torch.tensor(_slopes(point.tolist(), step, noise), dtype=torch.float64)
         optimizer.step()
         path.append(point.tolist())
     return path

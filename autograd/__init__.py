@@ -19,21 +19,40 @@ if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
     )
 
 from .anomaly import AnomalyError, detect_anomaly
-from .backward import grad, topological_order
+from .backward import topological_order
 from .checking import GradientError, check_grads
-from .composed import log_softmax, softmax, take
+from .composed import group, log_softmax, softmax, take
 from .functional import hessian, hvp, jacobian
-from .operations import FUNCTIONS, group
-from .primitives import PRIMITIVES
-from .value import Value, enable_grad, is_grad_enabled, no_grad, not_compiled
-
-#: Every primitive that Python has no operator for is a function too: exp(x), dot(w, x, b), ...
-_functions = {
-    name: function
-    for name, function in FUNCTIONS.items()
-    if not PRIMITIVES[name].operator and name != "take"  # that of composed.py, which takes an int
-}
-globals().update(_functions)
+from .gradients import grad
+from .modes import Mode, enable_grad, is_grad_enabled, no_grad
+from .operations import (
+    cos,
+    dot,
+    elu,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    gelu,
+    leaky_relu,
+    log,
+    log1p,
+    logsumexp,
+    maximum,
+    minimum,
+    relu,
+    sech,
+    sigmoid,
+    silu,
+    sin,
+    softplus,
+    sqrt,
+    sum,
+    tanh,
+)
+from .tracing import not_compiled
+from .user_primitives import added, primitive
+from .value import GradientLostWarning, Value
 
 #: What is loaded when first used: the views would double the time that importing takes.
 _VIEWS = {
@@ -53,8 +72,6 @@ _VIEWS = {
 }
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .compiler.program import CompileWarning, compile
     from .compiler.trace import TraceError
     from .view.comparison import compare
@@ -68,11 +85,12 @@ if TYPE_CHECKING:
     from .view.torch_comparison import compare_with_torch
     from .view.tree import show
 
-    def __getattr__(name: str) -> Callable[..., Value]: ...
-
 else:
 
     def __getattr__(name: str) -> object:
+        """Load a view or the compiler, or return a function that ``primitive()`` has added."""
+        if name in added:
+            return added[name]
         if name not in _VIEWS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = found = getattr(import_module(_VIEWS[name], __name__), name)
@@ -82,21 +100,31 @@ else:
         return sorted(__all__)
 
 
-__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]  (it cannot follow the table)
+__all__ = [
     "AnomalyError",
     "CompileWarning",
     "GradientError",
+    "GradientLostWarning",
+    "Mode",
     "TraceError",
     "Value",
     "check_grads",
     "compare",
     "compare_with_torch",
     "compile",
+    "cos",
     "detect_anomaly",
+    "dot",
     "draw",
+    "elu",
     "enable_grad",
+    "erf",
+    "erfc",
+    "exp",
     "explain",
+    "expm1",
     "formula",
+    "gelu",
     "grad",
     "gradient_flow",
     "group",
@@ -104,15 +132,30 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]  (it cannot follow th
     "hvp",
     "is_grad_enabled",
     "jacobian",
+    "leaky_relu",
+    "log",
+    "log1p",
     "log_softmax",
+    "logsumexp",
+    "maximum",
+    "minimum",
     "no_grad",
     "not_compiled",
+    "primitive",
+    "relu",
+    "sech",
     "show",
+    "sigmoid",
+    "silu",
+    "sin",
     "snapshot",
     "softmax",
+    "softplus",
+    "sqrt",
     "steps",
+    "sum",
     "take",
+    "tanh",
     "topological_order",
     "watch",
-    *_functions,
 ]

@@ -130,7 +130,7 @@ def _gradient_table(source: str, inputs: dict[str, Value], names: Names, colours
     rows: list[list[str]] = []
     doubtful = False
     for name, value in inputs.items():
-        if value.grad is None:
+        if value not in names:
             rows.append([name, "not used", "", *([""] if theirs is not None else [])])
             continue
         difference = _finite_difference(source, point, name)

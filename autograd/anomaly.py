@@ -1,36 +1,33 @@
-"""Where did that nan come from? ``detect_anomaly()``, under which every number is looked at as it is made."""
+"""detect_anomaly(): find the operation that computed the first nan or inf."""
 
 from __future__ import annotations
 
 import linecache
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import islice
-from threading import get_ident
+from math import isfinite
 from types import CodeType
-from typing import Any
 
-from .backward import cotangents
-from .operations import GENERATED
-from .primitives import Primitive
-from .value import MANY, PLAIN, UNSET, Recorder, Value, record_by, recorders, tell, witnesses
+from .modes import Mode, open_modes
+from .nodes import local_derivatives
+from .value import Note, Value
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class _Ours(dict[str, bool]):
-    """Whether a file is of the engine or of the networks upon it: their lines are not the user's."""
+class _OwnFiles(dict[str, bool]):
+    """For each file, whether it belongs to these packages: their lines are not the user's."""
 
-    PREFIXES = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "nn") + os.sep, GENERATED)
+    PREFIXES = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "nn") + os.sep)
 
     def __missing__(self, filename: str) -> bool:
-        self[filename] = ours = filename.startswith(self.PREFIXES)
-        return ours
+        self[filename] = is_own = filename.startswith(self.PREFIXES)
+        return is_own
 
 
-_ours = _Ours()
+_is_own = _OwnFiles()
 
 
 class AnomalyError(FloatingPointError):
@@ -44,32 +41,18 @@ class AnomalyError(FloatingPointError):
         self.value = value
 
 
-class Located(Value):
-    """A computed Value that knows the line of the user's it was computed in.
-
-    It keeps code and no frame, so it keeps alive nothing that was computed; the line goes with the Value.
-    """
-
-    __slots__ = ("_at", "_code")
-
-    _at: int
-    _code: CodeType
-
-
-Located.__name__ = Value.__name__  # it is one to whoever prints it
-_located: Callable[[type[Located]], Located] = object.__new__
-
-
 def place(value: Value) -> tuple[str, int, list[str]] | None:
     """The file or notebook cell, the line, and that line with marks below the operation.
 
-    None for a Value that was not made under detect_anomaly().
+    None for a Value that was not computed under detect_anomaly().
     """
-    if not isinstance(value, Located):
+    if value.note.place is None:
         return None
-    code = value._code
+    code: CodeType
+    at: int
+    code, at = value.note.place
     nowhere = (code.co_firstlineno, None, None, None)
-    line, last, start, end = next(islice(code.co_positions(), value._at // 2, None), nowhere)
+    line, last, start, end = next(islice(code.co_positions(), at // 2, None), nowhere)
     line = line or code.co_firstlineno
     linecache.checkcache(code.co_filename)
     source = linecache.getline(code.co_filename, line).rstrip()
@@ -92,117 +75,7 @@ def _file(filename: str) -> str:
     return f'File "{filename}"'
 
 
-def _finite(x: float) -> bool:
-    return x - x == 0.0
-
-
-class Anomalies:
-    """What looks at the numbers of a thread: see :class:`autograd.value.Watch`."""
-
-    __slots__ = ("check_inf", "check_nan")
-
-    def __init__(self, check_nan: bool, check_inf: bool) -> None:
-        self.check_nan, self.check_inf = check_nan, check_inf
-
-    def wrong(self, x: float | None) -> bool:
-        """Whether the number is to be reported."""
-        return x is not None and x - x != 0.0 and (self.check_nan if x != x else self.check_inf)
-
-    def silent(self) -> Anomalies:
-        """One that only notes the lines."""
-        return Anomalies(False, False)
-
-    def made(self, op: Primitive, datum: float, a: Value | None, b: Value | None, pa: Any, pb: Any) -> Value:
-        """The node of an operation, which knows its line."""
-        node = _located(Located)
-        node._datum = datum
-        node._grad = UNSET
-        node._op = op
-        node._a = a
-        node._b = b
-        node._pa = pa
-        node._pb = pb
-        frame = sys._getframe(3)
-        while _ours[frame.f_code.co_filename] and frame.f_back is not None:
-            frame = frame.f_back
-        node._code = frame.f_code
-        node._at = frame.f_lasti
-        if datum - datum != 0.0 and self.wrong(datum) and (datum != datum or _finite_operands(node)):
-            from .view.anomalies import made
-
-            raise AnomalyError(made(node), node)
-        return node
-
-    def passed(self, root: Value, order: Sequence[Value]) -> None:
-        """After a backward pass: raise if it left a nan or inf, with where that came up."""
-        if _all_finite(root, order):
-            return
-        from .view.anomalies import added
-
-        gradients = {node: node._grad for node in order}
-        for node, g in gradients.items():
-            if self.wrong(g):  # though whatever was passed back to it was not, or it had been told of
-                raise AnomalyError(added(root, node, order), node)
-            self.pulled(root, node, g, cotangents(node, g), gradients)
-        for leaf in _leaves(root, order):
-            if self.wrong(leaf._grad):
-                raise AnomalyError(added(root, leaf, order), leaf)
-
-    def pulled(
-        self,
-        root: Value,
-        node: Value,
-        g: float,
-        products: Sequence[float | None],
-        gradients: Mapping[Value, float],
-    ) -> None:
-        """Raise if one of the products that ``node`` passes back is nan or inf."""
-        for position, product in enumerate(products):
-            if self.wrong(product) and isinstance(node.operands[position], Value):
-                from .view.anomalies import pulled
-
-                raise AnomalyError(pulled(root, node, position, g, gradients), node)
-
-
-def _finite_operands(node: Value) -> bool:
-    """Whether an infinity came up here. One that was put in, as a mask of −inf is, may be meant."""
-    return all(_finite(x._datum if isinstance(x, Value) else x) for x in node.operands)
-
-
-def _all_finite(root: Value, order: Sequence[Value]) -> bool:
-    """Whether a pass left nothing but finite gradients."""
-    been: set[int] = set()
-    bad = root._grad - root._grad != 0.0
-    for node in order:
-        a, b = node._a, node._b
-        if a is not None and a._grad - a._grad != 0.0:
-            bad = True
-        if b is MANY:
-            single = node._pa[1]
-            if single is not None and single._grad - single._grad != 0.0:
-                bad = True
-            for group in node._pb:
-                if id(group) not in been:
-                    been.add(id(group))
-                    for operand in group:
-                        if operand._grad - operand._grad != 0.0:
-                            bad = True
-        elif b is not None and b._grad - b._grad != 0.0:
-            bad = True
-    return not bad
-
-
-def _leaves(root: Value, order: Sequence[Value]) -> Iterator[Value]:
-    if root.is_leaf:
-        yield root
-    for node in order:
-        for operand in node.operands:
-            if isinstance(operand, Value) and operand.is_leaf:
-                yield operand
-
-
-@contextmanager
-def detect_anomaly(check_nan: bool = True, check_inf: bool = True) -> Generator[None, None, None]:
+class detect_anomaly(Mode):
     """Report the first nan or inf, of the forward or of the backward pass, and stop there.
 
     >>> x = Value(-2.0, label="x")
@@ -213,20 +86,94 @@ def detect_anomaly(check_nan: bool = True, check_inf: bool = True) -> Generator[
     ...
 
     It raises :class:`AnomalyError`, which names the line, the expression, the operands and, of a
-    gradient, the path to the loss. Enter it around the forward pass, as with PyTorch's: only Values made
-    inside know their line. Holds for the thread that enters it. What is not recorded, in ``no_grad()``,
-    is not looked at; a compiled step runs as it is, so that all of it is. An inf is reported where finite
-    numbers gave it, so a mask of −inf may be used; nan, in any case. The gradients stay as the pass left
-    them, for ``draw`` to show; zero them before the next pass.
+    gradient, the path to the loss. Enter it around the forward pass, as with PyTorch's: only Values
+    computed inside store their line. It is a decorator too, and holds for the thread or the asyncio task
+    that enters it. What is not recorded, in ``no_grad()``, is not checked; a compiled step falls back to
+    eager execution, so that all of it is. An inf is reported if all operands are finite, so a mask of −inf
+    may be used; nan, in any case. The gradients stay as the pass left them, for ``draw`` to show; zero them
+    before the next pass.
 
-    A training step takes two to four times as long inside, and nothing outside.
+    A training step takes two to three times as long inside, and nothing outside.
+
+    Args:
+        check_nan: Report nan.
+        check_inf: Report inf and −inf.
+
+    Raises:
+        AnomalyError: If a number became nan or inf.
     """
-    if witnesses:
-        tell(None, "detect_anomaly()")
-    me = get_ident()
-    before = recorders.get(me, PLAIN)
-    try:
-        record_by(me, Recorder(before.depth, Anomalies(check_nan, check_inf)))
-        yield
-    finally:
-        record_by(me, Recorder(recorders.get(me, PLAIN).depth, before.watch))
+
+    def __init__(self, check_nan: bool = True, check_inf: bool = True) -> None:
+        self.check_nan, self.check_inf = check_nan, check_inf
+        #: One note for each place in the source, by the id of its code object, which the note keeps alive.
+        self._notes: dict[tuple[int, int], Note] = {}
+
+    def is_anomaly(self, x: float) -> bool:
+        """Return True if the number is to be reported."""
+        return not isfinite(x) and (self.check_nan if x != x else self.check_inf)
+
+    def is_innermost(self) -> bool:
+        """Return True unless another ``detect_anomaly()`` is open inside this one, and decides instead."""
+        return next((mode for mode in open_modes() if isinstance(mode, detect_anomaly)), self) is self
+
+    def mode_for_rules(self) -> Mode:
+        """Return a mode that only stores the lines: a rule may compute inf in a branch it does not choose."""
+        return detect_anomaly(check_nan=False, check_inf=False)
+
+    def recorded(self, node: Value) -> None:
+        """Store the line of an operation, and check its result."""
+        frame = sys._getframe(3)  # those between are of the engine: observed(), and a method or a function
+        while _is_own[frame.f_code.co_filename] and frame.f_back is not None:
+            frame = frame.f_back
+        code, at = frame.f_code, frame.f_lasti  # not the frame: it would keep its variables alive
+        note = self._notes.get((id(code), at))
+        if note is None:
+            note = self._notes[id(code), at] = Note(place=(code, at))
+        node._note = note
+        x = node._data
+        if not isfinite(x) and self.is_anomaly(x) and (x != x or _is_new(node)) and self.is_innermost():
+            from .view.anomalies import made
+
+            raise AnomalyError(made(node), node)
+
+    def after_backward(
+        self, root: Value, order: Sequence[Value], gradient: Callable[[Value], float | None]
+    ) -> None:
+        """Raise if a backward pass computed a nan or inf, with the operation that passed it back."""
+        gradients = {x: g for x in _visited(root, order) if (g := gradient(x)) is not None}
+        if all(map(isfinite, gradients.values())) or not self.is_innermost():
+            return
+        from .view.anomalies import added, pulled
+
+        for node in reversed(order):
+            g = gradients[node]
+            if self.is_anomaly(g):  # although every number that was passed back to it is finite
+                raise AnomalyError(added(root, node, gradients), node)
+            for position, local in enumerate(local_derivatives(node)):
+                # grad() visits only the operands that it was asked for.
+                if local is not None and node.operands[position] in gradients and self.is_anomaly(g * local):
+                    raise AnomalyError(pulled(root, node, position, gradients), node)
+        for value, g in gradients.items():
+            if self.is_anomaly(g):
+                raise AnomalyError(added(root, value, gradients), value)
+
+
+def _is_new(node: Value) -> bool:
+    """Return True if an infinity came up here. One among the operands, as a mask of −inf, may be meant."""
+    return all(isfinite(x._data if isinstance(x, Value) else x) for x in node.operands)
+
+
+def _visited(root: Value, order: Sequence[Value]) -> dict[Value, None]:
+    """The Values that a backward pass visited, leaves included, results before operands."""
+    visited = {root: None}
+    groups: set[int] = set()  # the inputs of a layer are one tuple for all its neurons
+    for node in reversed(order):
+        if node.da is not None:
+            visited[node.a] = None
+        if node.db is not None:
+            visited[node.b] = None
+        for _, receivers, _ in node.many or ():
+            if id(receivers) not in groups:
+                groups.add(id(receivers))
+                visited |= dict.fromkeys(receivers)
+    return visited

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import SupportsFloat
 
-from .backward import cotangents, rerun, topological_order
+from .backward import topological_order
 from .functional import _gradient, _leaves, _scalar
-from .operations import FUNCTIONS
-from .value import Value, enable_grad
+from .modes import enable_grad
+from .nodes import local_derivatives, recompute
+from .operations import FUNCTIONS, data_of
+from .value import Value
 
 
 class GradientError(AssertionError):
@@ -118,8 +120,11 @@ def _culprit(output: Value, tolerance: float) -> str:
         op = node.primitive
         if op is None:
             continue
-        numbers = [float(x) for x in node.operands]
-        for i, ours in enumerate(cotangents(node, 1.0)):
+        numbers = [*map(data_of, node.operands)]
+        for i, derivative in enumerate(local_derivatives(node)):
+            if not isinstance(node.operands[i], Value):
+                continue  # a constant has no derivative
+            ours = derivative or 0.0
             moved = partial(_moved, node, numbers, i)
             scale = max(1.0, abs(numbers[i]))
             theirs = _disagreement(ours, moved, scale, tolerance)
@@ -135,4 +140,4 @@ def _culprit(output: Value, tolerance: float) -> str:
 
 def _moved(node: Value, numbers: list[float], i: int, t: float) -> float:
     """The node's operation with ``t`` added to operand ``i``."""
-    return rerun(node, [x + t if j == i else x for j, x in enumerate(numbers)])
+    return recompute(node, [x + t if j == i else x for j, x in enumerate(numbers)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from threading import get_ident
 from typing import Any, SupportsFloat
 
 from .operations import FUNCTIONS, items_of
-from .value import Value, short, witnesses
+from .reals import short
+from .tracing import current_tracer
+from .value import Value
 
 
 def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
@@ -30,7 +31,7 @@ def softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
 
 
 def _log_softmax(name: str, values: Iterable[Value | SupportsFloat]) -> list[Value]:
-    logits = [x if isinstance(x, Value) else Value(x) for x in items_of(name, "values", values)]
+    logits = [x if isinstance(x, Value) else Value(x) for x in items_of(name, values)]
     top = _largest(logits)  # a constant: the result does not depend on it
     shifted = [x - top for x in logits]
     total = FUNCTIONS["logsumexp"](shifted)
@@ -38,9 +39,9 @@ def _log_softmax(name: str, values: Iterable[Value | SupportsFloat]) -> list[Val
 
 
 def _largest(logits: list[Value]) -> Value | float:
-    if witnesses and logits and (witness := witnesses.get(get_ident())) is not None:
-        return witness.held("largest", logits, max(x._datum for x in logits))
-    return max((x.data for x in logits), default=0.0)
+    top = max((x._data for x in logits), default=0.0)
+    tracer = current_tracer() if logits else None
+    return top if tracer is None else tracer.constant("largest", logits, top)
 
 
 def take(values: Iterable[Any], index: int) -> Any:
@@ -59,7 +60,7 @@ def take(values: Iterable[Any], index: int) -> Any:
     needs no new recording. TypeError for an index that is no int, such as a Value; IndexError for one
     that is out of range.
     """
-    items = values if isinstance(values, list | tuple) else items_of("take", "values", values)
+    items = values if isinstance(values, list | tuple) else [*items_of("take", values)]
     width = len(items)
     place = at = _index(index)
     if at < 0:
@@ -82,8 +83,8 @@ def take(values: Iterable[Any], index: int) -> Any:
 def _index(index: Any) -> Any:
     """An int, or what stands for one while a function is recorded."""
     if isinstance(index, Value):
-        witness = witnesses.get(get_ident())
-        if witness is not None and witness.selects(index):
+        tracer = current_tracer()
+        if tracer is not None and tracer.is_index(index):
             return index
         raise TypeError(
             f"an index of take is an int, through which no gradient flows, not the Value {short(index)}: "
@@ -93,3 +94,15 @@ def _index(index: Any) -> Any:
         return operator.index(index)
     except TypeError:
         raise TypeError(f"an index of take is an int, not {type(index).__name__} {short(index)}") from None
+
+
+def group(operands: Iterable[Any]) -> tuple[Any, ...]:
+    """Operands as a tuple, for several n-ary operations that share them, as the neurons of a layer do.
+
+    >>> x = group([Value(1.0), 2.0])
+    >>> x
+    (Value(1.0), 2.0)
+
+    It stands for the list wherever a primitive takes one.
+    """
+    return tuple(items_of("group", operands))

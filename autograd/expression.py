@@ -201,16 +201,18 @@ class _Reader:
             )
         if node.keywords:
             raise self.error(f"{name} is called with values alone, not with name=value", node)
-        entry = PRIMITIVES[_CALLABLE[name].__name__]
-        if not len(entry.vjps) - len(entry.defaults) <= len(node.args) <= len(entry.vjps):
-            takes = ", ".join(f"[{o[:-1]}]" if o.endswith("*") else o for o in entry.operands)
-            raise self.error(f"{name} is called as {name}({takes})", node)
         operands = [
             [self.operand(item) for item in argument.elts]
             if isinstance(argument, ast.List | ast.Tuple)
             else self.operand(argument)
             for argument in node.args
         ]
+        entry = PRIMITIVES[_CALLABLE[name].__name__]
+        groups = [operand.endswith("*") for operand in entry.operands]
+        listed = [isinstance(operand, list) for operand in operands]
+        if len(listed) < len(groups) - len(entry.defaults) or listed != groups[: len(listed)]:
+            takes = ", ".join(f"[{o[:-1]}]" if o.endswith("*") else o for o in entry.operands)
+            raise self.error(f"{name} is called as {name}({takes})", node)
         if name == "take" and isinstance(operands[1], float) and operands[1].is_integer():
             operands[1] = int(operands[1])
         try:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, SupportsFloat
 
-from .backward import grad
+from .gradients import grad
+from .modes import enable_grad
 from .operations import FUNCTIONS
-from .value import Value, enable_grad, tell, witnesses
+from .tracing import report_escape
+from .value import Value
 
 
 def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:
-    if witnesses:
-        tell(None, "jacobian(), hessian() or hvp()")
+    report_escape(None, "jacobian(), hessian() or hvp()")
     if isinstance(at, Value | str | Mapping | Set) or not hasattr(at, "__iter__"):
         raise TypeError(f"the point must be a sequence with one number for each argument, not {at!r}")
     return [Value(x.data if isinstance(x, Value) else x) for x in at]

@@ -1,327 +1,217 @@
-"""The table made into the methods of Value, into functions, and into the rule language on Values."""
+"""The table as functions of Values and numbers: exp(x), maximum(a, b), dot(weights, inputs, bias), ..."""
+
+# A group of operands is anything that can be iterated until it has been read.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import compress
-from threading import get_ident
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from operator import mul
 from types import SimpleNamespace
-from typing import Any, SupportsFloat
-
-from . import arithmetic as arithmetic  # which reads the table on floats
-from .primitives import PRIMITIVES, Primitive
-from .value import MANY, UNSET, Value, new_value, number, recorders, short
-
-
-def _unary_method(entry: Primitive) -> Callable[[Value], Value]:
-    run = entry.run
-
-    def method(self: Value) -> Value:
-        x = self._datum
-        if recorders and (recorder := recorders.get(get_ident())) is not None:
-            out = run(x)
-            return recorder.record(entry, out, self, None, x, out)
-        node = new_value()
-        node._pa = x
-        node._datum = node._pb = run(x)
-        node._grad = UNSET
-        node._op = entry
-        node._a = self
-        node._b = None
-        return node
-
-    return method
-
-
-def _binary_node(entry: Primitive, a: Value | None, x: float, b: Value | None, y: float) -> Value:
-    if recorders and (recorder := recorders.get(get_ident())) is not None:
-        return recorder.record(entry, entry.run(x, y), a, b, x, y)
-    node = new_value()
-    node._pa = x
-    node._pb = y
-    node._datum = entry.run(x, y)
-    node._grad = UNSET
-    node._op = entry
-    node._a = a
-    node._b = b
-    return node
-
-
-def _binary_method(entry: Primitive) -> Callable[[Value, Any], Value]:
-    def method(self: Value, other: Any) -> Value:
-        if isinstance(other, Value):
-            return _binary_node(entry, self, self._datum, other, other._datum)
-        y = number(other)
-        return NotImplemented if y is None else _binary_node(entry, self, self._datum, None, y)
-
-    return method
-
-
-def _reflected_method(entry: Primitive) -> Callable[[Value, Any], Value]:
-    def method(self: Value, other: Any) -> Value:
-        x = number(other)
-        return NotImplemented if x is None else _binary_node(entry, None, x, self, self._datum)
-
-    return method
-
-
-def _operand_error(name: str, culprit: object) -> TypeError:
-    return TypeError(
-        f"an operand of {name} must be a Value or a real number, not "
-        f"{type(culprit).__name__} {short(culprit)}"
-    )
-
-
-def _function_of_one(entry: Primitive) -> Callable[[Any], Value]:
-    method = _unary_method(entry)
-
-    def function(x: Any) -> Value:
-        if isinstance(x, Value):
-            return method(x)
-        y = number(x)
-        if y is None:
-            raise _operand_error(entry.name, x)
-        return Value(entry.run(y))
-
-    return function
-
-
-def _function_of_two(entry: Primitive) -> Callable[[Any, Any], Value]:
-    def function(a: Any, b: Any) -> Value:
-        x = a._datum if isinstance(a, Value) else number(a)
-        y = b._datum if isinstance(b, Value) else number(b)
-        if x is None or y is None:
-            raise _operand_error(entry.name, a if x is None else b)
-        u = a if isinstance(a, Value) else None
-        v = b if isinstance(b, Value) else None
-        return Value(entry.run(x, y)) if u is v is None else _binary_node(entry, u, x, v, y)
-
-    return function
-
-
-#: A group that has been read: its numbers, which of it are Values (True: all, False: none), and those.
-Read = tuple[Sequence[float], Any, tuple[Value, ...]]
-
-
-def _is_listed(x: Any) -> bool:
-    return hasattr(x, "__iter__") and not isinstance(x, Value | str | Mapping | Set)
-
-
-def items_of(name: str, what: str, group: Any) -> list[Any]:
-    """A group given as something else than a list: a generator, a numpy row, ..."""
-    if not _is_listed(group):
-        raise TypeError(
-            f"the {what} of {name} must be a sequence of Values or numbers, not "
-            f"{type(group).__name__} {short(group)}"
-        )
-    return [*group]
-
-
-class Group:
-    """Operands that have been read; iterating gives them."""
-
-    __slots__ = ("operands", "read")
-
-    def __init__(self, operands: tuple[Any, ...], read: Read) -> None:
-        self.operands = operands
-        self.read = read
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.operands)
-
-    def __len__(self) -> int:
-        return len(self.operands)
-
-    def __repr__(self) -> str:
-        return f"group({short([*self.read[0]])})"
-
-
-def group(operands: Iterable[Any]) -> Group:
-    """Operands read once, for several n-ary operations that share them, as the neurons of a layer do.
-
-    >>> x = group([Value(1.0), 2.0])
-    >>> dot = FUNCTIONS["dot"]
-    >>> dot([3.0, 4.0], x).data, dot([5.0, 6.0], x).data
-    (11.0, 17.0)
-
-    It stands for the list wherever a primitive takes one. The numbers are those of when it was read.
-    """
-    if type(operands) is Group:
-        return operands
-    items: tuple[Any, ...]
-    items = operands if type(operands) is tuple else (*items_of("group", "operands", operands),)  # pyright: ignore[reportUnknownVariableType]
-    if {*map(type, items)} == {Value}:  # as a layer's inputs mostly are
-        return Group(items, ([v._datum for v in items], True, items))
-    return Group(items, _read("group", items))
-
-
-def _read(name: str, items: tuple[Any, ...]) -> Read:
-    if {*map(type, items)} == {float}:
-        return items, False, ()
-    primals: list[float] = []
-    for item in items:
-        x = item._datum if isinstance(item, Value) else number(item)
-        if x is None:
-            raise _operand_error(name, item)
-        primals.append(x)
-    live = tuple([isinstance(item, Value) for item in items])
-    if all(live):
-        return primals, True, items
-    return primals, live if any(live) else False, (*compress(items, live),)
-
-
-def _widths_differ(entry: Primitive, widths: dict[str, int]) -> ValueError:
-    counts = " and ".join(f"{width} {name}" for name, width in widths.items())
-    return ValueError(f"{entry.name} pairs its operands, but there are {counts}; give as many of each")
-
-
-#: How the file of a function that is made from text is called, in a traceback.
-GENERATED = "<autograd function"
-
-# One function for each n-ary primitive, with the names of its operands for a signature. Written as
-# text so that every comprehension has an inline cache of its own, which makes it 40 % faster.
-_READ_MANY = """
-    if type({x}) is Group:
-        primals_{x}, live_{x}, {x} = {x}.read
-    else:
-        if type({x}) is not tuple:
-            {x} = (*({x} if type({x}) is list else items(entry.name, "{x}", {x})),)
-        if {x} and type({x}[0]) is float and {{*map(type, {x})}} == {{float}}:
-            primals_{x}, live_{x}, {x} = {x}, False, ()
-        else:
-            try:
-                primals_{x}, live_{x} = [v._datum for v in {x}], True
-            except AttributeError:
-                primals_{x}, live_{x}, {x} = read(entry.name, {x})
-"""
-_READ_ONE = """
-    if isinstance({x}, Value):
-        primals_{x}, live_{x} = {x}._datum, True
-    elif type({x}) is float:
-        primals_{x}, live_{x}, {x} = {x}, False, None
-    else:
-        (primals_{x},), live_{x}, {x} = *read(entry.name, ({x},))[:2], None
-"""
-_RECORD = """
-    out = run({primals})
-    if not ({any_value}):
-        return Value(out)
-    if recorders and (recorder := recorders.get(get_ident())) is not None:
-        kept = None if {all_live} else ({lives}), {single}, out, {primals}
-        return recorder.record(entry, out, None, MANY, kept, ({groups}))
-    node = new_value()
-    node._pa = (None if {all_live} else ({lives}), {single}, out, {primals})
-    node._pb = ({groups})
-    node._datum = out
-    node._grad = UNSET
-    node._op = entry
-    node._a = None
-    node._b = MANY
-    return node
-"""
-
-
-def _function_of_many(entry: Primitive) -> Callable[..., Value]:
-    names = [operand.rstrip("*") for operand in entry.operands]
-    groups = [operand.rstrip("*") for operand in entry.operands if operand.endswith("*")]
-    single = names[-1] if names[-1] not in groups else None
-    defaults = ("",) * (len(names) - len(entry.defaults)) + tuple(f"={x!r}" for x in entry.defaults)
-    source = f"def function({', '.join(map(''.join, zip(names, defaults)))}):"
-    for name in names:
-        source += (_READ_MANY if name in groups else _READ_ONE).format(x=name)
-    for other in groups[1:]:
-        widths = f"{{'{groups[0]}': len(primals_{groups[0]}), '{other}': len(primals_{other})}}"
-        source += f"    if len(primals_{groups[0]}) != len(primals_{other}):\n"
-        source += f"        raise widths_differ(entry, {widths})\n"
-    source += _RECORD.format(
-        primals=", ".join(f"primals_{name}" for name in names),
-        lives="".join(f"live_{name}, " for name in names),
-        all_live=" and ".join(f"live_{name} is True" for name in names),
-        groups="".join(f"{name}, " for name in groups),
-        single=single,
-        any_value=" or ".join([*groups, f"{single} is not None"] if single else groups),
-    )
-    namespace: dict[str, Any] = {
-        "Group": Group, "MANY": MANY, "UNSET": UNSET, "Value": Value, "entry": entry, "get_ident": get_ident,
-        "items": items_of, "new_value": new_value, "read": _read, "recorders": recorders,
-        "run": entry.run, "widths_differ": _widths_differ,
-    }  # fmt: skip
-    code = compile(source, f"{GENERATED} {entry.name}>", "exec")
-    exec(code, namespace)  # the operand names of our own table: no text from outside reaches this
-    function: Callable[..., Value] = namespace["function"]
-    return function
-
-
-def _where(condition: bool, a: Any, b: Any) -> Any:
-    return a if condition else b
-
-
-def _lt(a: SupportsFloat, b: SupportsFloat) -> bool:
-    return float(a) < float(b)
-
-
-def _le(a: SupportsFloat, b: SupportsFloat) -> bool:
-    return float(a) <= float(b)
-
-
-def _eq(a: SupportsFloat, b: SupportsFloat) -> bool:
-    return float(a) == float(b)
-
-
-#: The rule language on Values: arithmetic is recorded, conditions look at the numbers alone; every
-#: primitive is added by its name.
-ON_VALUES = SimpleNamespace(where=_where, lt=_lt, le=_le, eq=_eq)
-
-
-def _on_values(entry: Primitive) -> Callable[..., Any]:
-    function = FUNCTIONS[entry.name]
-
-    def apply(*operands: Any) -> Any:
-        return function(*operands) if any(isinstance(x, Value) for x in operands) else entry.run(*operands)
-
-    return apply
-
-
-#: What Python spells with an operator: the names of its methods.
-_DUNDERS = {
-    "add": ("__add__", "__radd__"),
-    "sub": ("__sub__", "__rsub__"),
-    "mul": ("__mul__", "__rmul__"),
-    "div": ("__truediv__", "__rtruediv__"),
-    "pow": ("__pow__", "__rpow__"),
-    "neg": ("__neg__",),
-    "abs": ("__abs__",),
-}
-
-
-def make_callable(entry: Primitive) -> None:
-    """Make the method and the function of a primitive, as is done for every entry of the table."""
-    makers: list[Callable[[Primitive], Callable[..., Value]]] = []
-    names: tuple[str, ...] = (entry.name,)
-    if entry.nary:
-        function = _function_of_many(entry)
-    elif len(entry.vjps) == 1:
-        makers = [_unary_method]
-        function = _function_of_one(entry)
-    else:
-        makers = [_binary_method, _reflected_method] if entry.operator else [_function_of_two]
-        function = _function_of_two(entry)
-    for maker, name in zip(makers, _DUNDERS[entry.name] if entry.operator else names):
-        if name not in Value.__dict__:  # + and * are written out above
-            setattr(Value, name, _named(maker(entry), name, entry.doc, f"{Value.__qualname__}."))
-    FUNCTIONS[entry.name] = _named(function, entry.name, f"{entry.formula}: {entry.doc}.")
-    setattr(ON_VALUES, entry.name, _on_values(entry))
-
-
-def _named(function: Callable[..., Value], name: str, doc: str, owner: str = "") -> Callable[..., Value]:
-    function.__name__ = name
-    function.__qualname__ = owner + name
-    function.__module__ = Value.__module__ if owner else "autograd"  # where pickle looks for it
-    function.__doc__ = doc
-    return function
-
-
-#: Every primitive as a function of Values and numbers.
+from typing import Any
+
+from . import primitives as table
+from .floats import IEEE, add_up, apply_each, choose_ieee, compute, ieee_positions
+from .modes import active, is_grad_enabled
+from .primitives import DOT, PRIMITIVES, Primitive
+from .reals import require_float, short
+from .value import Function, Operand, Value, apply_binary, named, record, unary
+
+#: Every primitive as a function of Values and numbers, by its name.
 FUNCTIONS: dict[str, Callable[..., Value]] = {}
-for _entry in PRIMITIVES.values():
-    make_callable(_entry)
+
+#: What ``m`` offers on Values: arithmetic is recorded, conditions compare numbers; define_on_values() adds
+#: the primitives. A constant becomes an IEEE float, because 1.0 / m.where(c, 0.0, 1.0) must not raise.
+VALUES = SimpleNamespace(
+    where=choose_ieee,
+    each=apply_each,
+    positions=ieee_positions,
+    eq=lambda a, b: data_of(a) == data_of(b),
+    largest=lambda values: IEEE.largest(map(data_of, values)),
+)
+
+
+def data_of(x: Value | float) -> float:
+    return x._data if isinstance(x, Value) else x
+
+
+def function_of_one(op: Primitive) -> Callable[[Operand], Value]:
+    method = unary(op)
+
+    def function(x: Operand) -> Value:
+        a = operand(op, x)
+        return method(a) if isinstance(a, Value) else Value(compute(op, [a])[0])
+
+    return define_on_values(function, op)
+
+
+def function_of_two(op: Primitive) -> Callable[[Operand, Operand], Value]:
+    def function(a: Operand, b: Operand) -> Value:
+        x, y = operand(op, a), operand(op, b)
+        if isinstance(x, Value) or isinstance(y, Value):
+            return apply_binary(op, x, y)
+        return Value(compute(op, [x, y])[0])
+
+    return define_on_values(function, op)
+
+
+def function_of_many(op: Primitive) -> Callable[..., Value]:
+    def function(*operands: Any) -> Value:
+        if len(operands) != len(op.operands):
+            raise TypeError(f"{op.name}() expected {', '.join(op.operands)}, got {len(operands)} operands.")
+        return apply_many(op, *operands)
+
+    return define_on_values(function, op)
+
+
+def define_on_values(function: Function, op: Primitive) -> Function:
+    """Name a function, and let the rules of the table use it on Values; on constants they stay floats."""
+
+    def on_values_or_floats(*operands: Any) -> Any:
+        flat = [x for group in operands for x in (group if isinstance(group, (list, tuple)) else [group])]
+        return (function if any(isinstance(x, Value) for x in flat) else getattr(IEEE, op.name))(*operands)
+
+    setattr(VALUES, op.name, on_values_or_floats)
+    FUNCTIONS[op.name] = named(function, op)
+    return function
+
+
+def operand(op: Primitive, x: object) -> Value | float:
+    """Return a Value as it is and a number as a float."""
+    return x if isinstance(x, Value) else require_float(x, f"{op.name}()")
+
+
+# Many operands ------------------------------------------------------------------------------------
+
+
+def read_group(op: Primitive, group: Any) -> tuple[tuple[Any, ...], Sequence[float]]:
+    """Return a group as a tuple of Values and floats, and the numbers of these."""
+    operands: tuple[Any, ...] = group if type(group) is tuple else (*items_of(op.name, group),)
+    if all_floats(operands):
+        return operands, operands
+    operands = tuple([x if isinstance(x, Value) else require_float(x, f"{op.name}()") for x in operands])
+    return operands, [data_of(x) for x in operands]
+
+
+def all_floats(group: tuple[Any, ...]) -> bool:
+    return group != () and type(group[0]) is float and {*map(type, group)} == {float}
+
+
+def items_of(name: str, group: Any) -> Iterable[Any]:
+    """Return the group if it is a sequence, a generator or an array of one dimension."""
+    is_listed = type(group) is list or hasattr(group, "__iter__")
+    if not is_listed or isinstance(group, (str, bytes, Value, Mapping, Set)):
+        raise TypeError(
+            f"{name}() expected a sequence of Values or numbers, got {type(group).__name__} {short(group)}. "
+            "Put it into a list."
+        )
+    return group  # type: ignore[no-any-return]
+
+
+def apply_many(op: Primitive, *arguments: Any) -> Value:
+    """Apply a primitive to many operands: groups, and single ones, each stored as a group of one."""
+    are_groups = [name.endswith("*") for name in op.operands]
+    read = [read_group(op, x if is_group else (x,)) for x, is_group in zip(arguments, are_groups)]
+    groups = [group for group, _ in read]
+    numbers = [elements if is_group else elements[0] for (_, elements), is_group in zip(read, are_groups)]
+    widths = {len(group) for group, is_group in zip(groups, are_groups) if is_group}
+    if len(widths) > 1:
+        raise ValueError(f"{op.name}() pairs its operands, got groups of {' and '.join(map(str, widths))}.")
+    needed = [any(isinstance(x, Value) for x in group) for group in groups]
+    if True not in needed or (active and not is_grad_enabled()):
+        return Value(compute(op, numbers)[0])
+    data, derivatives = compute(op, numbers, needed)
+    # (*map(), ) and not tuple(map()), which leaves a tuple in CPython's free list at each call, up to 2,000.
+    return record(data, op, many=(*map(stored_group, groups, derivatives),))
+
+
+def stored_group(
+    group: Sequence[Any], derivatives: Any
+) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """Return a group as a node stores it: its operands, those that receive a gradient, their derivatives."""
+    if derivatives is None:
+        return group, (), ()
+    listed = derivatives if isinstance(derivatives, (list, tuple)) else (derivatives,)
+    pairs = [(x, d) for x, d in zip(group, listed) if isinstance(x, Value) and d is not None]
+    if len(pairs) == len(group):
+        return group, group, listed
+    return group, tuple([x for x, _ in pairs]), [d for _, d in pairs]
+
+
+def dot(weights: Iterable[Operand], inputs: Iterable[Operand], bias: Operand = 0.0) -> Value:
+    """Compute bias + w₁·x₁ + w₂·x₂ + …, added from left to right: a neuron in one node.
+
+    >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], 0.5).data  # 2·10 + 3·1 + 0.5
+    23.5
+    """
+    ws: tuple[Any, ...] = weights if type(weights) is tuple else (*items_of(DOT.name, weights),)
+    xs: tuple[Any, ...] = inputs if type(inputs) is tuple else (*items_of(DOT.name, inputs),)
+    b = operand(DOT, bias)
+    try:  # written out for Values: by apply_many() it takes three times as long; a test compares them
+        w_numbers = [w._data for w in ws]
+        is_constant = all_floats(xs)
+        x_numbers = xs if is_constant else [x._data for x in xs]
+        data = add_up(map(mul, w_numbers, x_numbers), b._data if isinstance(b, Value) else b)
+    except AttributeError:  # there are numbers among them
+        return apply_many(DOT, ws, xs, b)
+    if len(ws) != len(xs) or not ws or type(data) is not float:
+        return apply_many(DOT, ws, xs, b)
+    of_inputs = (xs, (), ()) if is_constant else (xs, xs, w_numbers)
+    of_bias = ((b,), (b,), (1.0,)) if isinstance(b, Value) else ((b,), (), ())
+    return record(data, DOT, many=((ws, ws, x_numbers), of_inputs, of_bias))
+
+
+def sum(values: Iterable[Operand]) -> Value:
+    """Add the values, from left to right.
+
+    >>> sum([Value(1.0), Value(2.0), 3.0]).data
+    6.0
+    """
+    return apply_many(table.SUM_OF, values)
+
+
+def logsumexp(values: Iterable[Operand]) -> Value:
+    """Compute log(Σ exp(x)), shifted so that nothing overflows.
+
+    >>> logsumexp([Value(1000.0), Value(1000.0)]).data  # 1000 + log 2
+    1000.6931471805599
+    """
+    return apply_many(table.LOGSUMEXP, values)
+
+
+# The functions ------------------------------------------------------------------------------------
+
+exp = function_of_one(table.EXP)
+expm1 = function_of_one(table.EXPM1)
+log = function_of_one(table.LOG)
+log1p = function_of_one(table.LOG1P)
+sqrt = function_of_one(table.SQRT)
+sin = function_of_one(table.SIN)
+cos = function_of_one(table.COS)
+erf = function_of_one(table.ERF)
+erfc = function_of_one(table.ERFC)
+sech = function_of_one(table.SECH)
+tanh = function_of_one(table.TANH)
+sigmoid = function_of_one(table.SIGMOID)
+relu = function_of_one(table.RELU)
+leaky_relu = function_of_one(table.LEAKY_RELU)
+elu = function_of_one(table.ELU)
+gelu = function_of_one(table.GELU)
+silu = function_of_one(table.SILU)
+softplus = function_of_one(table.SOFTPLUS)
+maximum = function_of_two(table.MAXIMUM)
+minimum = function_of_two(table.MINIMUM)
+for _op, _function in ((table.SUM_OF, sum), (table.LOGSUMEXP, logsumexp), (DOT, dot)):
+    define_on_values(_function, _op)
+
+
+def add_function(op: Primitive) -> Callable[..., Value]:
+    """Make the function of an entry that has none yet."""
+    if op.is_many:
+        return function_of_many(op)
+    return function_of_one(op) if len(op.derivatives) == 1 else function_of_two(op)
+
+
+for _op in PRIMITIVES.values():  # +, abs() and their like are operators, but the rules use some as functions
+    if _op.name not in FUNCTIONS:
+        add_function(_op)

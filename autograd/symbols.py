@@ -1,21 +1,22 @@
-"""Rules read on symbols: what a rule *says*, as an expression tree that can be printed.
+"""The table evaluated on symbols: what a rule *says*, as an expression tree that can be printed.
 
-Running a rule of the table on symbols gives a tree of :class:`Symbol`; :func:`python_source` prints
-one as Python, which is how the float reading gets its fast functions (arithmetic.py).
+A rule of the table, run on symbols, returns a tree of :class:`Symbol`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
-#: An operand of a symbolic expression: another expression, or a number.
+from .primitives import PRIMITIVES
+
+#: An operand of a symbolic expression: another expression, a number, a group as a list, or None, the
+#: derivative where nothing is passed back.
 Operand = Any
 
 
 def is_group(x: Operand) -> TypeGuard[list[Operand]]:
-    """Whether it is a group of operands, as n-ary operations have."""
+    """Return True if ``x`` is a group of operands, written out."""
     return isinstance(x, list)
 
 
@@ -23,21 +24,15 @@ class Symbol:
     """A name, or an operation on operands that has not been computed.
 
     >>> x = Symbol("x")
-    >>> python_source(2.0 * x + 1.0)
-    ('', '((2.0 * x) + 1.0)')
+    >>> 2.0 * x + 1.0
+    Symbol('((2.0 * x) + 1.0)')
     """
 
-    __slots__ = ("args", "bound", "op")
+    __slots__ = ("args", "op")
 
-    op: str
-    args: tuple[Operand, ...]
-    bound: bool
-
-    def __init__(self, op: str, args: tuple[Operand, ...] = (), bound: bool = False) -> None:
+    def __init__(self, op: str, args: tuple[Operand, ...] = ()) -> None:
         self.op = op
         self.args = args
-        #: Whether it mentions the lane of an enclosing ``each``, outside which it means nothing.
-        self.bound = bound or any(isinstance(a, Symbol) and a.bound for a in args)
 
     def __repr__(self) -> str:
         return f"Symbol({inline(self)!r})"
@@ -66,42 +61,81 @@ class Symbol:
     def __rtruediv__(self, other: Operand) -> Symbol:
         return Symbol("/", (other, self))
 
-    def __pow__(self, other: Operand) -> Symbol:
-        return Symbol("pow", (self, other))
-
-    def __rpow__(self, other: Operand) -> Symbol:
-        return Symbol("pow", (other, self))
-
     def __neg__(self) -> Symbol:
         return Symbol("neg", (self,))
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("A rule cannot use == or !=. Write m.eq(a, b).")
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: Operand) -> Symbol:
+        return Symbol("lt", (self, other))
+
+    def __le__(self, other: Operand) -> Symbol:
+        return Symbol("le", (self, other))
+
+    def __gt__(self, other: Operand) -> Symbol:
+        return Symbol("lt", (other, self))
+
+    def __ge__(self, other: Operand) -> Symbol:
+        return Symbol("le", (other, self))
+
+    def __pow__(self, other: Operand) -> Symbol:
+        raise TypeError("A rule cannot use a ** b. Write m.pow(a, b).")
+
+    __rpow__ = __pow__
+
+    def __bool__(self) -> bool:
+        raise TypeError("A rule cannot use if, and, or, not. Write m.where(condition, a, b).")
+
 
 class Symbols:
-    """The meaning of the rule language on symbols: every function is only written down.
+    """The ``m`` of rules that are evaluated on symbols: every function is only written down.
 
-    >>> Symbols().where(Symbols().lt(Symbol("x"), 0.0), 0.0, Symbol("x"))
+    >>> Symbols().where(Symbol("x") < 0.0, 0.0, Symbol("x"))
     Symbol('(0.0 if (x < 0.0) else x)')
     """
 
-    def each(self, group: Symbol, rule: Callable[[Symbol], Operand]) -> Symbol:
-        body = Symbol("", (rule(Symbol("lane", bound=True)),))
-        body.bound = False
-        return Symbol("each", (group, body))
+    def where(self, condition: Operand, a: Operand, b: Operand) -> Symbol:
+        return Symbol("where", (condition, a, b))
+
+    def eq(self, a: Operand, b: Operand) -> Symbol:
+        return Symbol("eq", (a, b))
+
+    def largest(self, group: Operand) -> Symbol:
+        return Symbol("largest", (group,))
+
+    def each(self, group: Operand, rule: Callable[[Operand], Operand]) -> Operand:
+        """The list of ``rule(x)``; of a group that is a symbol itself, the rule for an element."""
+        if is_group(group):
+            return [rule(x) for x in group]
+        return Symbol("each", (group, rule(Symbol("element"))))
+
+    def positions(self, group: Operand) -> Operand:
+        return [float(i) for i in range(len(group))] if is_group(group) else Symbol("positions", (group,))
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        if name not in PRIMITIVES:
+            offered = "where, eq, largest, each, positions and the functions of the table"
+            raise AttributeError(f"A rule cannot use m.{name}. m offers {offered}.", name=name, obj=self)
         return lambda *args: Symbol(name, args)
 
 
 _INFIX = {"+": "+", "-": "-", "*": "*", "/": "/", "lt": "<", "le": "<=", "eq": "=="}
 
 
-def inline(node: Operand, names: Mapping[Symbol, str] = MappingProxyType({})) -> str:
-    """The expression on one line; what ``names`` holds appears by its name."""
+def inline(node: Operand) -> str:
+    """The expression on one line.
+
+    >>> inline(Symbols().each(Symbol("xs"), lambda x: 2.0 * x))
+    '[(2.0 * element) for element in xs]'
+    """
+    if is_group(node):
+        return f"[{', '.join(map(inline, node))}]"
     if not isinstance(node, Symbol):
-        return repr(float(node))
-    if node in names:
-        return names[node]
-    args = [inline(a, names) for a in node.args]
+        return repr(None if node is None else float(node))
+    args = [inline(a) for a in node.args]
     if node.op in _INFIX:
         return f"({args[0]} {_INFIX[node.op]} {args[1]})"
     if node.op == "neg":
@@ -109,31 +143,5 @@ def inline(node: Operand, names: Mapping[Symbol, str] = MappingProxyType({})) ->
     if node.op == "where":
         return f"({args[1]} if {args[0]} else {args[2]})"
     if node.op == "each":
-        return f"[{args[1]} for lane in {args[0]}]"
-    if node.op == "":
-        return args[0]
+        return f"[{args[1]} for element in {args[0]}]"
     return f"{node.op}({', '.join(args)})" if args else node.op
-
-
-def python_source(root: Operand) -> tuple[str, str]:
-    """The expression as Python: the assignments of what it uses twice, and the expression itself."""
-    uses: dict[Symbol, int] = {}
-    order: list[Symbol] = []
-
-    def count(node: Operand) -> None:
-        if isinstance(node, Symbol) and node.args:
-            uses[node] = uses.get(node, 0) + 1
-            if uses[node] == 1:
-                for operand in node.args:
-                    count(operand)
-                order.append(node)
-
-    count(root)
-    names: dict[Symbol, str] = {}
-    lines: list[str] = []
-    for node in order:
-        if uses[node] > 1 and not node.bound:
-            source = inline(node, names)
-            names[node] = f"t{len(names)}"
-            lines.append(f"{names[node]} = {source}")
-    return "\n".join(lines), inline(root, names)

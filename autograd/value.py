@@ -1,246 +1,114 @@
-"""Value: a number that remembers how it was computed.
-
-What a node keeps, in eight slots (120 bytes with its number):
-
-======== ================ =============== =================================================
-slot     one operand      two operands    many (n-ary)
-======== ================ =============== =================================================
-``_a``   operand          operand or None None
-``_b``   None             operand or None MANY
-``_pa``  its number       its number      (which are Values, the single operand or None,
-                                          result, *numbers by group)
-``_pb``  the result       its number      for each group the tuple of its Values
-======== ================ =============== =================================================
-
-The numbers are those of the forward pass as it was then (the *primals*), so writing ``leaf.data``
-afterwards never mixes old and new. A constant operand is None with its primal and has no node; ``+``
-of two Values needs no primals and stores none. ``_op`` is None for a leaf.
-"""
+"""Value: a number that remembers how it was computed, so that its gradient can be computed."""
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from decimal import Decimal
-from itertools import repeat
-from numbers import Real
-from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsFloat, TypeGuard
+import operator
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Never, SupportsFloat, TypeAlias, TypeVar
 
-from .primitives import ADD, MUL, SUM_OF, Primitive
+from . import primitives as table
+from .floats import FLOATS, compute_ieee
+from .ieee import RAISED
+from .modes import active, is_grad_enabled, open_modes
+from .primitives import ADD, MUL, Primitive
+from .reals import real_to_float, require_float, short
+from .tracing import current_tracer, report_escape, resident
+from .ufuncs import array_ufunc
+from .wrong_names import WrongName
 
-# The gradient of a Value no backward pass has reached: this very object. It is −0.0, the number to
-# which anything can be added without changing it, so the engine accumulates into it unasked.
-UNSET = float("-0.0")
-if UNSET is float("-0.0"):
-    raise ImportError("glassgrad needs an interpreter whose floats have an identity, such as CPython")
-
-
-class Watch(Protocol):
-    """What looks at every number a thread computes, inside detect_anomaly()."""
-
-    # The node of an operation, given what goes into its slots, or an error.
-    def made(
-        self, op: Primitive, datum: float, a: Value | None, b: Value | None, pa: Any, pb: Any
-    ) -> Value: ...
-
-    def passed(self, root: Value, order: Sequence[Value]) -> None:
-        """A backward pass from ``root`` has visited ``order``, and left its gradients on the Values."""
-
-    def pulled(
-        self,
-        root: Value,
-        node: Value,
-        g: float,
-        products: Sequence[float | None],
-        gradients: Mapping[Value, float],
-    ) -> None:
-        """``node`` passes ``products`` back to its operands, None where nobody asked."""
-
-    # One that raises nothing.
-    def silent(self) -> Watch: ...
+#: What + and the functions accept: a Value, or any real number.
+Operand: TypeAlias = "Value | SupportsFloat"
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Recorder(NamedTuple):
-    """How a thread records that does not simply record: inside no_grad(), or watched, or both."""
-
-    depth: int = 0  # of no_grad(); what is not recorded is not watched either
-    watch: Watch | None = None
-
-    def record(
-        self, op: Primitive, datum: float, a: Value | None, b: Value | None, pa: Any, pb: Any
-    ) -> Value:
-        if self.depth or self.watch is None:
-            return Value(datum)
-        return self.watch.made(op, datum, a, b, pa, pb)
+class GradientLostWarning(UserWarning):
+    """A Value became a plain number, so that no gradient flows back from what is computed with it."""
 
 
-PLAIN = Recorder()
-
-#: Threads that do not simply record. Empty, as nearly always, it costs one look per operation.
-recorders: dict[int, Recorder] = {}
+# Methods of Value, made from the table ------------------------------------------------------------
 
 
-class Witness(Protocol):
-    """Whom a thread tells of every number that leaves the graph, while a function is being recorded."""
+def unary(op: Primitive) -> Callable[[Value], Value]:
+    """Make the method for a primitive of one operand."""
+    value, (derivative,) = getattr(FLOATS, op.name), op.derivatives
 
-    def left(self, value: Value | None, how: str) -> None:
-        """A number is about to be read or written outside the graph, as by ``.data``."""
-
-    def refused(self, why: str) -> None:
-        """What comes next can't be recorded."""
-
-    def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
-        """``operation``, "lt" or "le", of the two numbers gave ``answer``, and may decide a branch."""
-
-    # ``operation`` of the numbers gave a constant, through which no gradient flows: a leaf for it.
-    def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value: ...
-
-    # ``slopes`` are ∂output/∂input as graphs (or None), to be handed on in their place.
-    def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]: ...
-
-    # Whether the Value stands for an int, by which something is about to be selected.
-    def selects(self, index: Value) -> bool: ...
-
-
-#: Threads that record a function (compiler/trace.py), with their witness. Empty, as nearly always, it
-#: costs one look wherever a number is read.
-witnesses: dict[int, Witness] = {}
-
-
-#: Compiled steps (compiler/program.py) that have the numbers of their leaves elsewhere as well, and need not
-#: read them again while they are in here. Whoever writes the number of a leaf empties it afterwards.
-up_to_date: set[object] = set()
-
-
-def tell(value: Value | None, how: str) -> None:
-    """Tell the witness of this thread, if it has one, that a number leaves the graph."""
-    if (witness := witnesses.get(get_ident())) is not None:
-        witness.left(value, how)
-
-
-def not_compiled(why: str) -> None:
-    """Say that what comes next can't be recorded: a function that does it runs as it is, and is told why.
-
-    For a layer that draws random numbers or writes something down; it does nothing but inside a function
-    that :func:`compile` records. Call it before the first draw, so that no draw is lost.
-    """
-    if (witness := witnesses.get(get_ident())) is not None:
-        witness.refused(why)
-
-
-def _compared(operation: str, a: Value | float, b: Value | float, answer: bool) -> bool:
-    if (witness := witnesses.get(get_ident())) is not None:
-        witness.compared(operation, a, b, answer)
-    return answer
-
-
-def number(x: object) -> float | None:
-    """The float64 nearest to a real number of any kind, or None for what is no real number.
-
-    >>> from fractions import Fraction
-    >>> number(Fraction(1, 4)), number(True), number("2")
-    (0.25, 1.0, None)
-    """
-    if isinstance(x, Real | Decimal) or _is_numpy_bool(x):
+    def method(self: Value) -> Value:
+        x = self._data
         try:
-            return float(x)  # type: ignore[arg-type]
-        except OverflowError:  # an int or Fraction beyond the floats rounds to ±inf
-            return float("inf") if x > 0 else float("-inf")  # type: ignore[operator]
-        except ValueError:  # Decimal("sNaN")
-            return float("nan")
-    return None
+            data = value(x)
+            if active and not is_grad_enabled():  # observed() would see to it, after the derivative
+                return Value(data)
+            da = derivative(FLOATS, data, x)
+        except RAISED:
+            data, (da,) = compute_ieee(op, [x], [True])
+        node = new_value()  # written out, as in + and *: by record() a chain of tanh takes 3–15 % longer
+        node._data = data
+        node._grad = 0.0
+        node._primitive = op
+        node.a, node.da = self, da
+        node.b = node.db = node.many = None
+        node.mark = 0
+        return observed(node) if active else node
+
+    return named(method, op, "Value.")
 
 
-def _is_numpy_bool(x: object) -> bool:
-    numpy = sys.modules.get("numpy")  # whoever holds a numpy scalar has imported numpy
-    return numpy is not None and isinstance(x, numpy.bool_)
+def binary(op: Primitive, is_operator: bool = True) -> Callable[[Value, Operand], Value]:
+    """Make the method for a primitive of two operands, the first of which is the Value itself."""
+
+    def method(self: Value, other: Operand) -> Value:
+        b = other if isinstance(other, Value) else real_to_float(other)
+        if b is None and not is_operator:
+            require_float(other, f"{op.name}()")
+        return NotImplemented if b is None else apply_binary(op, self, b)
+
+    return named(method, op, "Value.")
 
 
-def _number_or_raise(x: object, what: str) -> float:
-    if type(x) is float:
-        return x
-    result = number(x)
-    if result is None:
-        raise TypeError(f"{what} must be a real number, not {type(x).__name__} {short(x)}{_remedy(x)}")
-    return result
+def reflected(op: Primitive) -> Callable[[Value, SupportsFloat], Value]:
+    """Make the method for ``number - value``, where the Value itself is the second operand."""
+
+    def method(self: Value, other: SupportsFloat) -> Value:
+        a = real_to_float(other)
+        return NotImplemented if a is None else apply_binary(op, a, self)
+
+    return named(method, op, "Value.")
 
 
-def _remedy(x: object) -> str:
-    if isinstance(x, Value):
-        return "; use its .data, or .detach() for a new leaf with the same number"
-    if isinstance(x, str):
-        return "; make a number of it first, with float()"
-    if hasattr(x, "__len__") or hasattr(x, "__iter__"):
-        return "; make one Value for each element"
-    return ""
+def comparison(holds: Callable[[float, float], bool], symbol: str, swaps: bool) -> Callable[..., bool]:
+    """Make the method for < and its like, which compare numbers. ``swaps``: a > b is reported as b < a."""
+
+    def method(self: Value, other: Operand) -> bool:
+        y = other._data if isinstance(other, Value) else real_to_float(other)
+        if y is None:
+            return NotImplemented  # type: ignore[no-any-return]
+        answer = holds(self._data, y)
+        if active and (tracer := current_tracer()):
+            b = other if isinstance(other, Value) else y
+            tracer.compared(symbol, b if swaps else self, self if swaps else b, answer)
+        return answer
+
+    return method
 
 
-def short(x: object) -> str:
-    text = repr(x)
-    return text if len(text) <= 60 else text[:59] + "…"
+def named(function: Function, op: Primitive, owner: str = "") -> Function:
+    """Give a function the docstring of its primitive, and the name by which pickle finds it."""
+    function.__name__, function.__qualname__ = op.name, owner + op.name
+    function.__doc__ = function.__doc__ or f"{op.formula}: {op.doc}."
+    return function
 
 
-def _is_pair(x: object) -> TypeGuard[tuple[Any, Any]]:
-    return isinstance(x, tuple)
+class Note:
+    """What only few Values have: a label, and the place in the source that computed it (anomaly.py)."""
+
+    def __init__(self, label: str = "", place: Any = None) -> None:
+        self.label, self.place = label, place
 
 
-class _Initial:
-    """A base of every subclass of Value: the ``__init__`` that Value itself is faster without."""
-
-    __slots__ = ()
-
-    def __init__(self: Any, data: SupportsFloat, label: str = "") -> None:
-        self._datum = data if type(data) is float else _number_or_raise(data, "the data of a Value")
-        self._grad = UNSET
-        self._op = self._a = self._b = self._pa = self._pb = None
-        if up_to_date:  # it may have been there before
-            up_to_date.clear()
-        if label != "":
-            self.label = label
-
-    __init__.__qualname__ = "Value.__init__"  # for whoever reads an error
-
-
-class _Made(type):
-    """Makes leaves by ``Value(2.0)``, as if Value had an ``__init__``.
-
-    It has none, because CPython makes an object of a class without one in C alone, in two thirds of
-    the time; and nearly all Values are made empty, for an operation to fill in (:data:`new_value`).
-    A subclass has one as ever, and can call that of Value.
-    """
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Made:
-        if bases and not any(issubclass(base, _Initial) for base in bases):
-            after = 1 + next(i for i, base in enumerate(bases) if isinstance(base, cls))
-            bases = (*bases[:after], _Initial, *bases[after:])
-        return super().__new__(cls, name, bases, namespace)
-
-    def __getattribute__(cls, name: str) -> Any:
-        if name == "__init__" and cls is Value:
-            return _Initial.__init__
-        return super().__getattribute__(name)
-
-    if not TYPE_CHECKING:  # a type checker would take its result, not Value, for what Value(2.0) is
-
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            if cls is not Value:
-                return super().__call__(*args, **kwargs)
-            leaf = new_value()
-            _Initial.__init__(leaf, *args, **kwargs)
-            return leaf
-
-    @property
-    def __signature__(cls) -> Any:
-        from inspect import signature  # for help(), and for Jupyter's tooltips
-
-        return signature(cls.__init__.__get__(cls))  # type: ignore[misc]
-
-
-class Value(metaclass=_Made):
-    """A number that remembers how it was computed, so that its gradient can be.
+class Value:
+    """A number that remembers how it was computed.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
     >>> loss = (w * x - y) ** 2
@@ -248,406 +116,327 @@ class Value(metaclass=_Made):
     >>> loss.data, w.grad  # ∂loss/∂w = 2·(w·x − y)·x = 2·(−2)·5
     (4.0, -20.0)
 
-    ``data`` is a Python float, whatever real number it was made of (int, bool, Fraction, Decimal, a
-    numpy scalar); anything else raises TypeError. Arithmetic is IEEE 754 and never raises for a
-    number. ``==`` and ``hash`` go by identity, ``<`` and its like compare the numbers.
+    ``==`` and ``hash`` compare identity; ``<`` and its like compare numbers. A slot with an underscore has a
+    property of that name for users; the other slots belong to the engine:
+
+    ========  ====================================================================================
+    a, b      the operands: Values, or floats for constants; None if there is none
+    da, db    the local derivatives ∂self/∂a and ∂self/∂b, as numbers, from when it was computed.
+              None if nothing is passed back: to a constant, or through a dead relu
+    many      instead of a and b, for a primitive of many operands. For each group: its operands,
+              those of them that a gradient is passed to, and the local derivatives of these
+    mark      the number of the last backward pass that visited it, or, of a leaf, started from it; or 0
+    ========  ====================================================================================
     """
 
-    __slots__ = ("_a", "_b", "_datum", "_grad", "_label", "_op", "_pa", "_pb")
+    # A graph of any depth can be dropped: CPython defers the deallocation of objects that nest too deep.
+    __slots__ = ("_data", "_grad", "_note", "_primitive", "a", "b", "da", "db", "many", "mark")
 
-    #: Tells numpy to leave ``array * value`` to us, who refuse it: an array never hides in a Value.
-    __array_ufunc__ = None
-
-    _a: Value | None
-    _b: Any
-    _datum: float
+    _data: float
     _grad: float
-    _label: str
-    _op: Primitive | None
-    _pa: Any
-    _pb: Any
+    _note: Note
+    _primitive: Primitive | None
+    a: Any  # the engine reads a.grad only where da is a number, so that a is a Value
+    b: Any
+    da: float | None
+    db: float | None
+    many: tuple[tuple[tuple[Any, ...], tuple[Any, ...], Any], ...] | None
+    mark: int
 
-    if TYPE_CHECKING:
+    def __init__(self, data: SupportsFloat, label: str = "", *others: Never) -> None:
+        self._data = data if type(data) is float else require_float(data, "Value()")
+        self._grad = 0.0
+        self._primitive = self.a = self.b = self.da = self.db = self.many = None
+        self.mark = 0
+        if resident:  # __init__ may be called again, on a leaf of a compiled step
+            resident.clear()
+        if label != "" or others:
+            if others or isinstance(label, (tuple, set)):
+                raise TypeError(
+                    "Value() expected data and a label, got operands. An operator records them: a + b."
+                )
+            self.label = label
 
-        def __init__(self, data: SupportsFloat, label: str = "") -> None: ...
+    # + and * are most of every graph, so they are written out: made from the table like the others, a
+    # training step takes 30–70 % longer. A test compares them with the table.
 
-        # The methods the table makes: exp(), tanh(), relu(), maximum(other), ...
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+    def __add__(self, other: Operand) -> Value:
+        """a + b: both local derivatives are 1."""
+        b: Value | float | None
+        db: float | None
+        if isinstance(other, Value):
+            b, y, db = other, other._data, 1.0
+        elif (b := real_to_float(other)) is None:
+            return NotImplemented
+        else:
+            y, db = b, None
+        node = new_value()
+        node._data = self._data + y
+        node._grad = 0.0
+        node._primitive = ADD
+        node.a, node.b = self, b
+        node.da, node.db = 1.0, db
+        node.many = None
+        node.mark = 0
+        return observed(node) if active else node
 
-        # And the operators.
-        def __radd__(self, other: SupportsFloat) -> Value: ...
-        def __rmul__(self, other: SupportsFloat) -> Value: ...
-        def __sub__(self, other: Value | SupportsFloat) -> Value: ...
-        def __rsub__(self, other: SupportsFloat) -> Value: ...
-        def __truediv__(self, other: Value | SupportsFloat) -> Value: ...
-        def __rtruediv__(self, other: SupportsFloat) -> Value: ...
-        def __pow__(self, other: Value | SupportsFloat) -> Value: ...
-        def __rpow__(self, other: SupportsFloat) -> Value: ...
-        def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
+    def __mul__(self, other: Operand) -> Value:
+        """a · b: the local derivative with respect to each is the other."""
+        x = self._data
+        b: Value | float | None
+        db: float | None
+        if isinstance(other, Value):
+            b, y, db = other, other._data, x
+        elif (b := real_to_float(other)) is None:
+            return NotImplemented
+        else:
+            y, db = b, None
+        node = new_value()
+        node._data = x * y
+        node._grad = 0.0
+        node._primitive = MUL
+        node.a, node.b = self, b
+        node.da, node.db = y, db
+        node.many = None
+        node.mark = 0
+        return observed(node) if active else node
 
-    # What a Value holds ---------------------------------------------------------------------------
+    __radd__ = reflected(table.ADD)
+    __rmul__ = reflected(table.MUL)
+    __sub__ = binary(table.SUB)
+    __rsub__ = reflected(table.SUB)
+    __truediv__ = binary(table.DIV)
+    __rtruediv__ = reflected(table.DIV)
+    __pow__ = binary(table.POW)
+    __rpow__ = reflected(table.POW)
+    __neg__ = unary(table.NEG)
+    __abs__ = unary(table.ABS)
+
+    def __pos__(self) -> Value:
+        return self
+
+    exp = unary(table.EXP)
+    expm1 = unary(table.EXPM1)
+    log = unary(table.LOG)
+    log1p = unary(table.LOG1P)
+    sqrt = unary(table.SQRT)
+    sin = unary(table.SIN)
+    cos = unary(table.COS)
+    erf = unary(table.ERF)
+    erfc = unary(table.ERFC)
+    sech = unary(table.SECH)
+    tanh = unary(table.TANH)
+    sigmoid = unary(table.SIGMOID)
+    relu = unary(table.RELU)
+    leaky_relu = unary(table.LEAKY_RELU)
+    elu = unary(table.ELU)
+    gelu = unary(table.GELU)
+    silu = unary(table.SILU)
+    softplus = unary(table.SOFTPLUS)
+    maximum = binary(table.MAXIMUM, is_operator=False)
+    minimum = binary(table.MINIMUM, is_operator=False)
+
+    __lt__ = comparison(operator.lt, "lt", swaps=False)
+    __le__ = comparison(operator.le, "le", swaps=False)
+    __gt__ = comparison(operator.gt, "lt", swaps=True)
+    __ge__ = comparison(operator.ge, "le", swaps=True)
+
+    def __eq__(self, other: object) -> bool:
+        if active and self is not other and not self.is_leaf and real_to_float(other) is not None:
+            report_escape(self, "==")
+        return NotImplemented  # Python then compares identity
+
+    __hash__ = object.__hash__
+    __array_ufunc__ = array_ufunc
+
+    def backward(self, gradient: SupportsFloat = 1.0) -> None:
+        """Add ∂self/∂leaf to the grad of every leaf, and set the grad of every Value in between.
+
+        ``gradient`` is the gradient of ``self`` to start from. A computed Value that no gradient flows back
+        to, as behind a dead relu, keeps the grad it had.
+        """
+        from autograd.backward import backward  # absolute: a debugger would step into importlib
+
+        backward(self, require_float(gradient, "backward()"))
+
+    # What a Value offers to read ------------------------------------------------------------------
 
     @property
     def data(self) -> float:
-        """The number. Writing it changes this Value alone; what was computed from it stays."""
-        if witnesses:
-            tell(self, ".data")
-        return self._datum
+        """The number. Writing it changes this Value alone: what was computed from it stays."""
+        if active:
+            report_escape(self, ".data")
+        return self._data
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
-        if witnesses:
-            tell(self, "writing .data")
-        self._datum = _number_or_raise(data, "the data of a Value")
-        if up_to_date:
-            up_to_date.clear()
+        if active:
+            report_escape(self, "writing .data")
+        self._data = data if type(data) is float else require_float(data, "data")
+        if resident:
+            resident.clear()
 
     @property
-    def grad(self) -> float | None:
-        """∂output/∂self, accumulated over backward passes; None until a pass reaches the Value."""
-        return None if self._grad is UNSET else self._grad
+    def grad(self) -> float:
+        """∂root/∂self from the last backward pass that reached it; of a leaf, the sum over all passes."""
+        return self._grad
 
     @grad.setter
     def grad(self, grad: SupportsFloat | None) -> None:
-        self._grad = UNSET if grad is None else _number_or_raise(grad, "the grad of a Value")
+        self._grad = grad if type(grad) is float else 0.0 if grad is None else require_float(grad, "grad")
+
+    @property
+    def note(self) -> Note:
+        """What only few Values have, such as a label."""
+        try:
+            return self._note
+        except AttributeError:  # the slot is set only when it is needed, which saves a store per node
+            return Note()
 
     @property
     def label(self) -> str:
-        """The name it goes by in pictures and equations; empty if it was given none."""
-        try:
-            return self._label
-        except AttributeError:  # the slot is filled only when a label is given: one store less a node
-            return ""
+        """The name used in pictures and equations, or an empty string."""
+        return self.note.label
 
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"a label is a str, not {type(label).__name__} {short(label)}")
-        self._label = label
+            raise TypeError(f"label expected a str, got {type(label).__name__} {short(label)}")
+        self._note = Note(label, self.note.place)  # a new one, because copies share the old one
 
     @property
     def primitive(self) -> Primitive | None:
-        """The operation that made it; None for a leaf."""
-        return self._op
+        """The entry of the table that computed it; None for a leaf."""
+        return self._primitive
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no operation computed it."""
+        return self._primitive is None
 
     @property
     def operands(self) -> tuple[Value | float, ...]:
-        """What the operation was applied to, in order; a constant is a plain float.
+        """The operands it was computed from, in order; a constant is a float.
 
         >>> a = Value(3.0)
         >>> (a * 2.0).operands
         (Value(3.0), 2.0)
         """
-        op = self._op
-        if op is None:
+        if self._primitive is None:
             return ()
-        if op.nary:
-            operands: list[Value | float] = []
-            lives, single, _, *primals = self._pa
-            for cells, primal, live in zip(self._pb, primals, lives or repeat(True)):
-                numbers = [primal] if isinstance(primal, float) else primal
-                alive = iter(cells)
-                mask = [live] * len(numbers) if isinstance(live, bool) else live
-                operands += [next(alive) if there else x for x, there in zip(numbers, mask)]
-            if len(self._pb) < len(primals):
-                operands.append(primals[-1] if single is None else single)
-            return tuple(operands)
-        first = self._pa if self._a is None else self._a
-        if len(op.vjps) == 1:
-            return (first,)
-        return (first, self._pb if self._b is None else self._b)
+        if self.many is not None:
+            return tuple([x for operands, _, _ in self.many for x in operands])
+        return (self.a, self.b)[: len(self._primitive.derivatives)]
 
     @property
-    def is_leaf(self) -> bool:
-        """Whether it was made by the user rather than computed."""
-        return self._op is None
+    def _prev(self) -> set[Value]:
+        """The operands that are Values; micrograd's name."""
+        return set(operand_values(self))
+
+    @property
+    def _op(self) -> str:
+        """The operation, as "+" or "tanh", or an empty string; micrograd's name."""
+        signs = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
+        return "" if self._primitive is None else signs.get(self._primitive.name, self._primitive.name)
+
+    if not TYPE_CHECKING:
+        _backward = WrongName("For an operation of your own use autograd.primitive().")
+        value = WrongName("Use .data.")
+        gradient = WrongName("Use .grad.")
 
     def item(self) -> float:
-        """The number, as ``data``; PyTorch's name for it."""
+        """The number, as ``data``; PyTorch's name."""
         return self.data
 
     def detach(self) -> Value:
         """A new leaf with the same number, through which no gradient flows back."""
-        if witnesses and (witness := witnesses.get(get_ident())) is not None:
-            return witness.held("largest", [self], self._datum)  # the largest of one
-        return Value(self._datum)
+        if active and (tracer := current_tracer()):
+            return tracer.detached(self)
+        return Value(self._data)
 
     def zero_grad(self) -> None:
-        """Set the gradient to 0.0, before a backward pass that is to start afresh."""
+        """Set the gradient to 0.0."""
         self._grad = 0.0
 
-    def backward(self, gradient: SupportsFloat = 1.0) -> None:
-        """Compute the gradient of this Value with respect to everything it was computed from.
-
-        >>> a = Value(3.0)
-        >>> (a + a).backward()
-        >>> a.grad
-        2.0
-
-        The gradients of leaves accumulate over calls until they are zeroed; those of computed
-        Values are made afresh. ``gradient`` is where the pass starts, ∂L/∂self.
-        """
-        from .backward import backpropagate
-
-        if witnesses:
-            tell(self, "backward()")
-        order = backpropagate(self, _number_or_raise(gradient, "the gradient to start from"))
-        if recorders and (watch := watching()) is not None:
-            watch.passed(self, order)
-
-    # Python's own protocols -----------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        grad = "" if self.grad is None else f", grad={self.grad!r}"
-        label = f", label={short(self.label)}" if self.label else ""
-        return f"{type(self).__name__}({self._datum!r}{grad}{label})"
-
-    def __format__(self, spec: str) -> str:
-        if witnesses and spec:
-            tell(self, "formatting")
-        return format(self._datum, spec) if spec else repr(self)
-
     def __float__(self) -> float:
-        if witnesses:
-            tell(self, "float()")
-        return self._datum
+        """The number, with a warning that no gradient flows back from here; once per line."""
+        report_escape(self, "float()")
+        if is_grad_enabled():
+            warnings.warn(
+                "A Value became a float, so no gradient flows back through this line. Use .data for the "
+                "number, or a function of autograd for the graph, such as autograd.exp(v) for math.exp(v).",
+                GradientLostWarning,
+                stacklevel=2,
+            )
+        return self._data
 
     def __bool__(self) -> bool:
-        if witnesses:
-            tell(self, "bool()")
-        return bool(self._datum)
+        report_escape(self, "bool()")
+        return bool(self._data)
 
-    def __eq__(self, other: object) -> bool:
-        if witnesses and self._op is not None and self is not other and number(other) is not None:
-            tell(self, "==")
-        return NotImplemented  # then it goes by identity
+    def __format__(self, spec: str) -> str:
+        if spec:
+            report_escape(self, "formatting")
+        return format(self._data, spec) if spec else repr(self)
 
-    __hash__ = object.__hash__
-
-    def __lt__(self, other: Value | SupportsFloat) -> bool:
-        y = other._datum if isinstance(other, Value) else number(other)
-        if y is None:
-            return NotImplemented
-        answer = self._datum < y
-        if not witnesses:
-            return answer
-        return _compared("lt", self, other if isinstance(other, Value) else y, answer)
-
-    def __le__(self, other: Value | SupportsFloat) -> bool:
-        y = other._datum if isinstance(other, Value) else number(other)
-        if y is None:
-            return NotImplemented
-        answer = self._datum <= y
-        if not witnesses:
-            return answer
-        return _compared("le", self, other if isinstance(other, Value) else y, answer)
-
-    def __gt__(self, other: Value | SupportsFloat) -> bool:
-        y = other._datum if isinstance(other, Value) else number(other)
-        if y is None:
-            return NotImplemented
-        answer = self._datum > y
-        if not witnesses:
-            return answer
-        return _compared("lt", other if isinstance(other, Value) else y, self, answer)
-
-    def __ge__(self, other: Value | SupportsFloat) -> bool:
-        y = other._datum if isinstance(other, Value) else number(other)
-        if y is None:
-            return NotImplemented
-        answer = self._datum >= y
-        if not witnesses:
-            return answer
-        return _compared("le", other if isinstance(other, Value) else y, self, answer)
+    def __repr__(self) -> str:
+        grad = f", grad={self._grad!r}" if self._grad != 0.0 else ""
+        label = f", label={short(self.label)}" if self.label else ""
+        return f"{type(self).__name__}({self._data!r}{grad}{label})"
 
     def __getstate__(self) -> object:
-        """A leaf can be copied and pickled; a computed Value is refused, as in PyTorch."""
-        if self._op is not None:
+        report_escape(self, "copying")
+        if self._primitive is not None:
             raise TypeError(
-                f"only a leaf can be copied or pickled, not {self!r}, which {self._op.name} computed: "
-                "copy its .detach(), or the leaves and compute it again"
+                f"Only a leaf can be copied or pickled, got {self!r}, which {self._primitive.name} computed. "
+                "Copy its .detach(), or copy the leaves and compute it again."
             )
-        if witnesses:
-            tell(self, "copying")
-        return self._datum, self.grad, self.label, self._own_attributes()
-
-    def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any]]) -> None:
-        data, grad, label, attributes = state
-        _Initial.__init__(self, data, label)
-        self.grad = grad
-        for name, attribute in attributes.items():
-            object.__setattr__(self, name, attribute)
-
-    def _own_attributes(self) -> dict[str, Any]:
-        """What a subclass has besides."""
-        if type(self) is Value:
-            return {}
-        found: Any = object.__getstate__(self)
-        attributes, slots = found if _is_pair(found) else (found, dict[str, Any]())
-        own: dict[str, Any] = attributes or {}
-        return own | {name: x for name, x in slots.items() if name not in Value.__slots__}
-
-    # Arithmetic. + and * are written out, the rest comes from the table: written out, a training
-    # step is 20 % faster, and writing out more than these two gains nothing. -------------------------
-
-    def __add__(self, other: Value | SupportsFloat) -> Value:
-        """a + b."""
-        if type(other) is _recorded:  # most of every graph: worth 4 % of a step
-            node = new_value()
-            node._datum = self._datum + other._datum  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-            node._grad = UNSET
-            node._op = ADD
-            node._a = self
-            node._b = other
-            return node
-        if isinstance(other, Value):
-            y = other._datum
-            b: Value | None = other
-        else:
-            if type(other) is float:
-                y = other
-            else:
-                read = number(other)
-                if read is None:
-                    return NotImplemented
-                y = read
-            b = None
-        if recorders and (recorder := recorders.get(get_ident())) is not None:
-            return recorder.record(ADD, self._datum + y, self, b, None, None if b is not None else y)
-        node = new_value()
-        node._datum = self._datum + y
-        node._grad = UNSET
-        node._op = ADD
-        node._a = self
-        node._b = b
-        if b is None:
-            node._pb = y
-        return node
-
-    def __mul__(self, other: Value | SupportsFloat) -> Value:
-        """a · b."""
-        if type(other) is _recorded:
-            node = new_value()
-            node._pa = x = self._datum
-            node._pb = y = other._datum  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-            node._datum = x * y
-            node._grad = UNSET
-            node._op = MUL
-            node._a = self
-            node._b = other
-            return node
-        if isinstance(other, Value):
-            y = other._datum
-            b: Value | None = other
-        else:
-            if type(other) is float:
-                y = other
-            else:
-                read = number(other)
-                if read is None:
-                    return NotImplemented
-                y = read
-            b = None
-        if recorders and (recorder := recorders.get(get_ident())) is not None:
-            return recorder.record(MUL, self._datum * y, self, b, self._datum, y)
-        node = new_value()
-        node._pa = x = self._datum
-        node._pb = y
-        node._datum = x * y
-        node._grad = UNSET
-        node._op = MUL
-        node._a = self
-        node._b = b
-        return node
+        return object.__getstate__(self)
 
 
-#: Value, or None while some thread does not simply record: one look in ``+`` and ``*`` instead of two.
-_recorded: type[Value] | None = Value
-
-#: Makes an empty Value, for an operation to fill in.
-new_value: Callable[[], Value] = type.__call__.__get__(Value)
-
-#: Stands for the operands of an n-ary Value where the backward pass looks for a second operand. It
-#: passes for a computed Value, so that it is noticed only where one is to be visited.
-MANY = Value(math.nan)
-MANY._op = SUM_OF
-
-# Recording ----------------------------------------------------------------------------------------
+#: Makes an empty Value for an operation to fill in: by ``__init__`` a training step takes 10–40 % longer.
+new_value: Callable[[], Value] = partial(object.__new__, Value)
 
 
-_changing = RLock()  # signal handlers may come here too
+def record(
+    data: float, op: Primitive, a: Any = None, b: Any = None, da: Any = None, db: Any = None, many: Any = None
+) -> Value:
+    """Make the Value that ``op`` computed."""
+    node = new_value()
+    node._data = data
+    node._grad = 0.0
+    node._primitive = op
+    node.a, node.b = a, b
+    node.da, node.db = da, db
+    node.many, node.mark = many, 0
+    return observed(node) if active else node
 
 
-def record_by(thread: int, recorder: Recorder) -> None:
-    """Let a thread record so. Interrupted, it is done all the same: else all that follows went unrecorded."""
+def observed(node: Value) -> Value:
+    """Return the node, after the open modes have seen it; inside ``no_grad()`` a leaf in its place."""
+    if not is_grad_enabled():
+        return Value(node._data)
+    for mode in open_modes():
+        mode.recorded(node)
+    return node
+
+
+def apply_binary(op: Primitive, a: Any, b: Any) -> Value:
+    """Apply a primitive to two operands: Values or floats, at least one of them a Value."""
+    is_a, is_b = isinstance(a, Value), isinstance(b, Value)
+    x = a._data if is_a else a
+    y = b._data if is_b else b
     try:
-        _change(thread, recorder)
-    except BaseException:
-        _change(thread, recorder)
-        raise
+        data = op.value(FLOATS, x, y)
+        if active and not is_grad_enabled():
+            return Value(data)
+        da = op.derivatives[0](FLOATS, data, x, y) if is_a else None
+        db = op.derivatives[1](FLOATS, data, x, y) if is_b else None
+    except RAISED:
+        data, (da, db) = compute_ieee(op, [x, y], [is_a, is_b])
+    return record(data, op, a, b, da, db)
 
 
-def _change(thread: int, recorder: Recorder) -> None:
-    global _recorded
-    with _changing:
-        _recorded = None
-        if recorder != PLAIN:
-            recorders[thread] = recorder
-        else:
-            recorders.pop(thread, None)
-        if not recorders:
-            _recorded = Value
-
-
-@contextmanager
-def no_grad() -> Generator[None, None, None]:
-    """Compute without recording: results are leaves. Holds for the thread that enters it.
-
-    >>> a = Value(3.0)
-    >>> with no_grad():
-    ...     b = a * 2.0
-    >>> b.is_leaf
-    True
-    """
-    if witnesses:
-        tell(None, "no_grad()")
-    me = get_ident()
-    before = recorders.get(me, PLAIN)
-    try:
-        record_by(me, Recorder(before.depth + 1, before.watch))
-        yield
-    finally:  # counted, not restored: two of them may end in any order
-        now = recorders.get(me, PLAIN)
-        record_by(me, Recorder(max(0, now.depth - 1), now.watch))
-
-
-@contextmanager
-def enable_grad() -> Generator[None, None, None]:
-    """Record again, inside ``no_grad()``; for the thread that enters it.
-
-    >>> a = Value(3.0)
-    >>> with no_grad(), enable_grad():
-    ...     b = a * 2.0
-    >>> b.is_leaf
-    False
-    """
-    me = get_ident()
-    before = recorders.get(me, PLAIN)
-    try:
-        if before.depth:
-            record_by(me, Recorder(0, before.watch))
-        yield
-    finally:
-        if before.depth:
-            record_by(me, Recorder(before.depth, recorders.get(me, PLAIN).watch))
-
-
-def is_grad_enabled() -> bool:
-    """Whether this thread records what it computes; False inside ``no_grad()``."""
-    return not recorders.get(get_ident(), PLAIN).depth
-
-
-def watching() -> Watch | None:
-    """What watches this thread, if anything does."""
-    return recorders.get(get_ident(), PLAIN).watch
+def operand_values(node: Value) -> list[Value]:
+    """Return the operands that are Values, from left to right, one used twice listed twice."""
+    return [x for x in node.operands if isinstance(x, Value)]

@@ -10,6 +10,7 @@ from typing import Any
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -78,6 +79,16 @@ def _formula(translator: Any, node: nodes.math | nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _sections(app: Sphinx, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
+    """Write Google sections (Args, Returns, Raises) as reStructuredText.
+
+    Napoleon would read the colon in a sentence about a property as the end of its type.
+    """
+    if what != "property":
+        config = Config(napoleon_custom_sections=["Shape"])
+        lines[:] = GoogleDocstring(lines, config, app, what, name, item, options).lines()
+
+
 def _bars(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
     """Leaves |x| as it stands: reStructuredText would look for a substitution of that name."""
     lines[:] = [
@@ -100,6 +111,7 @@ def _given(
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx before it reads anything."""
+    app.connect("autodoc-process-docstring", _sections)
     app.connect("autodoc-process-docstring", _bars)
     app.connect("autodoc-process-signature", _given)
     app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))

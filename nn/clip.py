@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from autograd import Value
 
 from .checks import number, parameters_in
-from .optim import gradient_of
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
@@ -93,4 +92,4 @@ def _gradients(parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]
             raise TypeError(f"what is clipped are the gradients of Values, not of {parameter!r}")
     if len(set(given)) < len(given):
         raise ValueError("a parameter is listed twice and would be counted twice: list each once")
-    return [(parameter, gradient_of(parameter)) for parameter in given]
+    return [(parameter, parameter.grad) for parameter in given]

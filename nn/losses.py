@@ -171,7 +171,8 @@ def cross_entropy(
             )
         if is_row(target):
             _check_probabilities(target, i, width)
-            chosen = autograd.dot(target, row)  # the mean of all by their probabilities
+            probabilities: Any = target
+            chosen = autograd.dot(probabilities, row)  # the mean of all, weighted by the probabilities
         else:
             chosen = _chosen(row, target, i)
         surprises.append(autograd.logsumexp([logit - chosen for logit in row]))

@@ -34,12 +34,10 @@ class Parameter(Value):
         """The module it belongs to. Held weakly: a module and its parameters are no cycle."""
         return None if self._owner is None else self._owner()
 
-    def _own_attributes(self) -> dict[str, Any]:
-        return {name: x for name, x in super()._own_attributes().items() if name != "_owner"}
-
-    def __setstate__(self, state: tuple[float, float | None, str, dict[str, Any]]) -> None:
-        super().__setstate__(state)
-        self._owner = None  # until the module that is copied along claims it
+    def __getstate__(self) -> object:
+        state: Any = super().__getstate__()
+        attributes, slots = state
+        return attributes, {**slots, "_owner": None}  # the module that is copied with it becomes its owner
 
 
 def rebuilt(container: Any, items: Iterable[Any]) -> Any:

@@ -13,12 +13,6 @@ from .inputs import is_listed
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
 
-def gradient_of(parameter: Value) -> float:
-    """Return the gradient of a parameter; 0.0 if no backward pass has reached it."""
-    gradient = parameter.grad
-    return 0.0 if gradient is None else gradient
-
-
 class Optimizer:
     """What all optimisers share: the parameters, the learning rate, and a state for each parameter.
 
@@ -84,7 +78,7 @@ class Optimizer:
         moved: list[tuple[Value, list[float], tuple[float, ...]]] = []
         try:
             for parameter, state in zip(self.parameters, self.state):
-                numbers = parameter.data, gradient_of(parameter), *state
+                numbers = parameter.data, parameter.grad, *state
                 moved.append((parameter, state, numbers))
                 try:
                     parameter.data, *state[:] = rule(*numbers, **hyperparameters)
@@ -186,7 +180,7 @@ class SGD(Optimizer):
         before = [parameter.data for parameter in self.parameters]
         try:
             for parameter, datum in zip(self.parameters, before):  # without state, four times as fast
-                parameter.data = sgd_update(datum, gradient_of(parameter), lr)
+                parameter.data = sgd_update(datum, parameter.grad, lr)
         except BaseException:
             for parameter, datum in zip(self.parameters, before):
                 parameter.data = datum

@@ -10,7 +10,7 @@ from autograd import Value, no_grad, topological_order
 
 from .history import History, read_buffers
 from .module import Module
-from .optim import Optimizer, gradient_of
+from .optim import Optimizer
 from .progress import Progress
 from .run import Loss, Run
 from .samples import Data, Forward, batches_of, checked, each, mode, pair
@@ -172,7 +172,7 @@ def _refuse_what_is_not_finite(run: Run, loss: Value) -> None:
     if not math.isfinite(loss.data):
         raise FloatingPointError(f"the loss is {loss.data!r} {where}: {remedy}")
     for p in run.optimizer.parameters:
-        if not math.isfinite(gradient_of(p)):
+        if not math.isfinite(p.grad):
             name = next((name for name, own in run.model.named_parameters() if own is p), repr(p))
             raise FloatingPointError(f"the gradient of {name} is {p.grad!r} {where}: {remedy}")
 

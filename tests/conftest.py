@@ -1,9 +1,29 @@
-"""What all tests share: ``--no-skips``, for CI, where a skipped test is a failed run, and Ctrl-C."""
+"""What all tests share: ``--no-skips`` (a skipped test fails the run, in CI), Ctrl-C, and the table."""
 
 import signal
 from collections.abc import Iterator
 
 import pytest
+
+from autograd import user_primitives
+
+from .table import forget
+
+
+class OwnPrimitives:
+    """A plugin, because a fixture of this file would not reach the doctests of the packages."""
+
+    @pytest.fixture(autouse=True)
+    def own_primitives(self) -> Iterator[None]:
+        """Remove the primitives that a test has added from the table again."""
+        before = {*user_primitives.added}
+        yield
+        for name in user_primitives.added.keys() - before:
+            forget(name)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(OwnPrimitives())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,24 +14,24 @@ from typing import Any
 import autograd
 import nn
 
-#: Whose lines are meant: those of both packages, or of nn alone.
+#: Files whose lines may be interrupted: those of both packages, or of nn alone.
 NN = (f"{Path(nn.__file__).parent}/",)
 BOTH = (f"{Path(autograd.__file__).parent}/", *NN)
 
-#: What is raised: by Ctrl-C, and where memory runs out.
+#: Errors that may come anywhere: by Ctrl-C, and where memory runs out.
 ERRORS: list[type[BaseException]] = [KeyboardInterrupt, MemoryError]
 
-#: Where the last one was raised, for whoever looks into a failure.
+#: The line at which the last one was raised, to look into a failure.
 where = ""
 
 
 @cache
 def spared(filename: str) -> frozenset[int]:
-    """The lines of a file that are not interrupted: those of ``finally``, of ``with`` and of ``try``.
+    """The lines of a file that are not interrupted: of ``finally`` and ``__exit__``, ``with`` and ``try``.
 
-    What is to be done in any case cannot be guarded against an error before it is done. The lines of
-    ``with`` and ``try`` do nothing where Python would notice a signal, and a trace function that raises
-    there is caught by no handler around them.
+    Clean-up cannot be guarded against an error before it has begun. The lines of ``with`` and ``try`` do
+    nothing where Python would notice a signal, and a trace function that raises there is caught by no
+    handler around them.
     """
     lines: set[int] = set()
     for node in ast.walk(ast.parse(Path(filename).read_text())):
@@ -41,6 +41,8 @@ def spared(filename: str) -> frozenset[int]:
                 lines.update(range(inner.lineno, (inner.end_lineno or inner.lineno) + 1))
         elif isinstance(node, ast.With):
             lines.update(range(node.lineno, node.body[0].lineno))
+        elif isinstance(node, ast.FunctionDef) and node.name == "__exit__":
+            lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return frozenset(lines)
 
 
@@ -52,7 +54,7 @@ def stopped_at(
 
 
 def lines_of(run: Callable[[], Any], within: tuple[str, ...] = BOTH) -> int:
-    """How many lines that can be interrupted a run executes."""
+    """The number of lines of a run that can be interrupted."""
     return _traced(run, 0, KeyboardInterrupt, within)
 
 

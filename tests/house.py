@@ -1,4 +1,4 @@
-"""Draws the house for CONTRIBUTING, from what its modules import: ``python -m tests.house``."""
+"""Draws the architecture for CONTRIBUTING, from the imports: ``python -m tests.house``."""
 
 from collections.abc import Iterable
 from xml.etree import ElementTree
@@ -11,23 +11,33 @@ from .test_imports import LAYERS, ROOT, SHARED, SIDEWAYS, UPWARD, imports_within
 
 PICTURES = {name: ROOT.parent / "docs" / f"house-{name}.svg" for name in THEMES}
 
-#: What each module is for, in the words of its box.
+#: The purpose of each module, in the words of its box.
 PURPOSES = {
-    "files": "written whole\nor not at all",
-    "shell": "a command as\na shell knows it",
-    "primitives": "every operation:\nits value, its rule",
-    "symbols": "rules read\non symbols",
-    "arithmetic": "rules read\non floats",
+    "files": "atomic\nwrites",
+    "shell": "a command\nin a shell",
+    "primitives": "every operation:\nvalue and derivatives",
+    "ieee": "floats that\nnever raise",
+    "reals": "numbers of\nany kind",
+    "wrong_names": "names of\nother engines",
+    "mode_decorators": "modes as\ndecorators",
+    "symbols": "the table\non symbols",
+    "floats": "the table\non floats",
+    "modes": "no_grad,\nenable_grad",
+    "ufuncs": "Values\nin numpy",
+    "tracing": "reports to\nthe compiler",
     "value": "Value: a number and\nhow it was computed",
-    "operations": "methods and functions,\nrules read on Values",
-    "backward": "the backward pass,\ngrad()",
+    "operations": "functions,\nthe table on Values",
+    "backward": "the backward\npass",
+    "nodes": "reading\na graph",
+    "gradients": "grad()",
+    "user_primitives": "primitive()",
     "functional": "jacobian,\nhessian, hvp",
     "anomaly": "the first\nnan or inf",
     "checking": "check_grads",
     "composed": "softmax,\nlog_softmax",
     "expression": "an expression\nfrom its text",
     "view": "pictures, steps,\nexplanations",
-    "compiler": "recorded once,\nreplayed fast",
+    "compiler": "traced once,\nreplayed fast",
     "__init__": "the public names",
     "__main__": "the command line",
     "nn": "networks and their training",
@@ -37,7 +47,7 @@ Arrow = tuple[str, str]
 
 
 def arrows() -> set[Arrow]:
-    """Who imports whom. What is also reached by way of another module is left out."""
+    """The imports between modules, except those that are also reached by way of another module."""
     direct = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD
     direct |= {("nn", name) for name in ("__init__", *(name.partition(".")[2] for name in SHARED))}
     reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
@@ -67,7 +77,7 @@ def shown(svg: str) -> tuple[set[str], set[Arrow]]:
 
 
 def picture(theme: Theme) -> str:
-    """The house as an SVG: what carries is below, and an arrow points to what is imported."""
+    """The architecture as an SVG: an arrow points down, to the module that is imported."""
     graph = new_graph(theme, "house")
     graph.attr(rankdir="TB", ranksep=".38", nodesep=".2")
     floors = [*LAYERS[:-1], [*LAYERS[-1], "nn"]]
@@ -106,7 +116,7 @@ def _label(name: str, theme: Theme) -> str:
 
 
 def main(themes: Iterable[str] = THEMES) -> None:
-    """Draw the house in every theme."""
+    """Draw the architecture in every theme."""
     for name in themes:
         PICTURES[name].write_text(picture(THEMES[name]), encoding="utf-8")
 

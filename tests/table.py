@@ -1,4 +1,4 @@
-"""What the tests generated from the table share: operands of the right shape, readings, float bits."""
+"""What the tests generated from the table share: operands of the right shape, evaluations, float bits."""
 
 import math
 import random
@@ -8,26 +8,31 @@ from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
-from autograd import arithmetic, primitives
-from autograd.arithmetic import CAREFUL, Ieee, read_on_floats
-from autograd.operations import FUNCTIONS, ON_VALUES, make_callable
+from autograd import Value, primitive, user_primitives
+from autograd.floats import FLOATS, IEEE
+from autograd.ieee import IeeeFloat
+from autograd.operations import FUNCTIONS, VALUES
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.value import Value
 
 SPECIAL = [
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.5, 3.0, -8.0, 30.0, -30.0, 300.0, -300.0, 710.0, -746.0,
     1e-8, -1e-8, 5e-324, -5e-324, 1e-300, 1e308, -1e308, math.inf, -math.inf, math.nan,
 ]  # fmt: skip
 
+#: The entries that are operators: they are no public functions and no methods with a name.
+OPERATORS = ["add", "sub", "mul", "div", "neg", "pow", "abs"]
+
 Operands = Sequence[Any]  # a number for each operand of a primitive, a list for each group
 
 
-def bits(x: float) -> bytes | str:
-    """What tells floats apart to the last bit and the sign of zero; every nan is alike."""
+def bits(x: float | None) -> bytes | str:
+    """What distinguishes floats to the last bit and the sign of zero; every nan is alike."""
+    if x is None:
+        return "None"
     return "nan" if math.isnan(x) else struct.pack("<d", x)
 
 
-def all_bits(numbers: Sequence[float]) -> list[bytes | str]:
+def all_bits(numbers: Sequence[float | None]) -> list[bytes | str]:
     return [bits(x) for x in numbers]
 
 
@@ -36,19 +41,19 @@ def is_group(operand: str) -> bool:
 
 
 def shaped(entry: Primitive, draw: Callable[[], Any], width: int, index: Any = None) -> list[Any]:
-    """Operands for a primitive, each number drawn; a group holds ``width`` of them.
+    """Operands for a primitive, each number drawn; a group has ``width`` of them.
 
-    What selects a lane is drawn too if ``index`` says how, else it is that of the last one.
+    An index is drawn too if ``index`` says how; otherwise it is that of the last element.
     """
     operands = [[draw() for _ in range(width)] if is_group(o) else o for o in entry.operands]
-    if entry.numbered:
+    if "index" in entry.operands:
         operands[-1] = index() if index else float(width - 1)
     return [draw() if isinstance(o, str) else o for o in operands]
 
 
 def special_operands(entry: Primitive) -> list[Operands]:
     """The special numbers in every combination, or in 400 random ones for a primitive of many."""
-    if not entry.nary:
+    if not entry.is_many:
         return [*product(SPECIAL, repeat=len(entry.operands))]
     rng = random.Random(entry.name)
 
@@ -76,36 +81,47 @@ def call(entry: Primitive, operands: Operands) -> Value:
     return FUNCTIONS[entry.name](*operands)
 
 
-def careful_value(entry: Primitive, operands: Operands) -> float:
-    return float(entry.value(CAREFUL, *like(operands, [Ieee(x) for x in flat(operands)])))
+# The table itself, evaluated ----------------------------------------------------------------------
 
 
-def careful_cotangents(entry: Primitive, g: float, out: float, operands: Operands) -> list[float]:
-    """The rules themselves, run on careful floats, lane by lane."""
-    careful = like(operands, [Ieee(x) for x in flat(operands)])
-    result = []
-    for rule, operand in zip(entry.vjps, careful, strict=True):
-        if not isinstance(operand, list):
-            result.append(float(rule(CAREFUL, Ieee(g), Ieee(out), *careful)))
-            continue
-        for lane in range(len(operand)):
-            result.append(float(rule(CAREFUL, Ieee(g), Ieee(out), *entry.at_lane(careful, lane))))
-    return result
+def evaluated(
+    entry: Primitive, m: Any, kind: type[float], operands: Operands
+) -> tuple[float, list[float | None]]:
+    """The result and the local derivative with respect to each number, by the rules as they stand."""
+    operands = like(operands, [kind(x) for x in flat(operands)])
+    out = kind(entry.value(m, *operands))
+    derivatives: list[float | None] = []
+    for rule, operand in zip(entry.derivatives, operands, strict=True):
+        derivative = rule(m, out, *operands)
+        if isinstance(operand, list):
+            derivatives += [None] * len(operand) if derivative is None else derivative
+        else:
+            derivatives.append(derivative)
+    return float(out), [None if d is None else float(d) for d in derivatives]
+
+
+def safely_evaluated(entry: Primitive, operands: Operands) -> tuple[float, list[float | None]]:
+    """The same on floats that never raise: the answer of IEEE 754."""
+    return evaluated(entry, IEEE, IeeeFloat, operands)
+
+
+# Primitives for a test ----------------------------------------------------------------------------
+
+
+def forget(name: str) -> None:
+    """Take a primitive that ``primitive()`` has added out of the table."""
+    for table in (PRIMITIVES, FUNCTIONS, user_primitives.added, vars(VALUES)):
+        table.pop(name, None)
+    for owner in (FLOATS, IEEE, Value):
+        if name in vars(owner):
+            delattr(owner, name)
 
 
 @contextmanager
 def temporary_primitive(name: str, *rules: Any, **more: Any) -> Iterator[Primitive]:
     """A primitive that is in the table for the time of a test."""
-    entry = primitives.primitive(name, *rules, **more)
+    primitive(name, *rules, **more)
     try:
-        read_on_floats(entry)
-        make_callable(entry)
-        yield entry
+        yield PRIMITIVES[name]
     finally:
-        del PRIMITIVES[name]
-        FUNCTIONS.pop(name, None)
-        arithmetic._BARE.pop(name, None)
-        vars(CAREFUL).pop(name, None)
-        vars(ON_VALUES).pop(name, None)
-        if name in vars(Value):
-            delattr(Value, name)
+        forget(name)

@@ -11,7 +11,8 @@ from .test_notebooks import LESSONS, START, lessons, read, text_of
 #: What people ask, by a word of the question in the index, and a word of the section that answers it.
 QUESTIONS = {
     "What is a leaf": "is_leaf",
-    "`grad` None": "unused",
+    "`grad` 0": "unused",
+    "`math.exp(v)`": "autograd.exp",
     "a + a": "paid twice",
     "topological": "complete",
     "`zero_grad`": "w.zero_grad()",

@@ -79,7 +79,7 @@ def test_what_is_understood(source: str, result: float) -> None:
 
 @pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
 def test_every_function_of_the_table_can_be_called(entry) -> None:
-    if entry.operator and entry.name not in ("abs", "neg"):
+    if entry.name in ("add", "sub", "mul", "div", "pow"):
         assert "there is no function" in str(refusal(f"{entry.name}(x, x)", x=1.0))
         return
     names = iter("abcdefg")
@@ -264,9 +264,10 @@ def test_what_is_no_arithmetic_is_refused_where_it_stands(source: str, at: str) 
         ("1 + exp()", "exp()", "exp"),
         ("exp(x, x)", "exp(x, x)", "exp"),
         ("max(x)", "max(x)", "max is called as max(a, b)"),
-        ("exp([x])", "exp([x])", "an operand of exp must be a Value or a real number, not list"),
-        ("sum(x)", "sum(x)", "the values of sum must be a sequence of Values or numbers"),
-        ("dot([x], [x, x])", "dot([x], [x, x])", "there are 1 weights and 2 inputs"),
+        ("exp([x])", "exp([x])", "exp is called as exp(x)"),
+        ("sum(x)", "sum(x)", "sum is called as sum([values])"),
+        ("dot([x], [x], [x])", "dot([x], [x], [x])", "dot is called as dot([weights], [inputs], bias)"),
+        ("dot([x], [x, x])", "dot([x], [x, x])", "dot() pairs its operands, got groups of 1 and 2"),
         ("cot(x)", "cot", "there is no function 'cot'; did you mean dot? there are abs, "),
         ("add(x, x)", "add", "there is no function 'add'"),
         ("x + q", "q", "q has no value: add q=1.5, for example (known: x)"),

@@ -1,4 +1,4 @@
-"""Whatever stops it, and wherever: nothing is corrupt, nothing is lost, and what is said is clear."""
+"""Interrupted anywhere, or without memory, disk or permission: nothing is corrupt, and the error is clear."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 
 import autograd
 from autograd import Value, compile, detect_anomaly, draw, explain, grad, hessian, no_grad, show, steps
-from autograd.value import recorders, witnesses
+from autograd.modes import active, open_modes
 from nn import MLP, SGD, Adam, Module, Optimizer, RMSprop, mse_loss, save
 
 from . import faults
@@ -28,7 +28,7 @@ from .faults import lines_of, moments, stopped_at
 
 ROOT = Path(autograd.__file__).parents[1]
 
-#: So many moments of each are tried.
+#: The number of moments of each that are tried.
 MOST = 60
 each_seed = pytest.mark.parametrize(
     "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 9))]
@@ -39,15 +39,15 @@ TARGETS = [1.0, -1.0, 0.5]
 
 
 def nothing_is_left_on() -> bool:
-    """Whether the thread records as ever."""
-    return not recorders and not witnesses and autograd.is_grad_enabled() and not (Value(1.0) * 2.0).is_leaf
+    """Whether no mode is open, so that the thread records."""
+    return not open_modes() and autograd.is_grad_enabled() and not (Value(1.0) * 2.0).is_leaf
 
 
 def loss_of(model: Any) -> Value:
     return mse_loss([model(x) for x in INPUTS], TARGETS)
 
 
-def gradients(model: Module) -> list[float | None]:
+def gradients(model: Module) -> list[float]:
     for p in model.parameters():
         p.zero_grad()
     loss_of(model).backward()
@@ -55,11 +55,14 @@ def gradients(model: Module) -> list[float | None]:
 
 
 @pytest.fixture(autouse=True)
-def _one_failure_alone() -> Iterator[None]:
-    """What one test leaves on is not to fail the next."""
+def _modes_are_closed() -> Iterator[None]:
     yield
-    recorders.clear()
-    witnesses.clear()
+    left = open_modes()
+    for mode in left:  # so that one failure is not that of the next tests as well
+        mode.__exit__()
+    gc.collect()
+    assert not left
+    assert not active
 
 
 # Forward and backward -----------------------------------------------------------------------------
@@ -95,7 +98,7 @@ COMPUTING: dict[str, Callable[[MLP], Any]] = {
 
 @each_seed
 @pytest.mark.parametrize("what", COMPUTING)
-def test_interrupted_while_it_computes_it_is_made_good_by_zeroing(what: str, seed: int) -> None:
+def test_interrupt_while_computing_is_made_good_by_zeroing(what: str, seed: int) -> None:
     run, model = COMPUTING[what], MLP(2, [3, 1], "tanh", seed=0)
     before, expected = model.state_dict(), gradients(model)
     run(model)  # what is made when it is first needed is there
@@ -106,7 +109,7 @@ def test_interrupted_while_it_computes_it_is_made_good_by_zeroing(what: str, see
         assert gradients(model) == expected, faults.where
 
 
-# A step is taken whole or not at all --------------------------------------------------------------
+# A step is atomic --------------------------------------------------------------
 
 OPTIMIZERS: dict[str, Callable[[list[Any]], Optimizer]] = {
     "sgd": lambda parameters: SGD(parameters, lr=0.1),
@@ -118,7 +121,7 @@ each_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
 class Training:
-    """A model and its optimiser, after some steps."""
+    """A model and its optimizer, after some steps."""
 
     def __init__(self, name: str, steps: int = 0, compiled: bool = False) -> None:
         self.model = MLP(2, [3, 1], "tanh", seed=0)
@@ -143,7 +146,7 @@ class Training:
 
     @property
     def numbers(self) -> list[float]:
-        """Parameters and what the optimiser keeps of them."""
+        """Parameters and what the optimizer keeps of them."""
         kept = [x for row in self.optimizer.state for x in row]
         return [*(p.data for p in self.model.parameters()), *kept]
 
@@ -154,7 +157,7 @@ def close(a: list[float], b: list[float]) -> bool:
 
 @each_seed
 @each_optimizer
-def test_an_interrupted_step_is_taken_whole_or_not_at_all(name: str, seed: int) -> None:
+def test_interrupted_step_is_atomic(name: str, seed: int) -> None:
     before, after, later = (Training(name, n).numbers for n in (2, 3, 4))
     total = lines_of(Training(name, 2).step)
     moved = 0
@@ -170,9 +173,13 @@ def test_an_interrupted_step_is_taken_whole_or_not_at_all(name: str, seed: int) 
     assert moved < MOST
 
 
-def test_no_line_of_the_update_tears_it() -> None:
-    """Every line of ``step()``, of an optimiser whose rule divides by 0 and is run on Values."""
-    for number in range(1, 10**6):
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12),
+    reason="CPython 3.12 inlines comprehensions, and no handler catches what a trace function raises in one",
+)
+def test_update_interrupted_at_any_line_changes_nothing() -> None:
+    """Every line of ``step()``, of an optimizer whose rule divides by 0 and is run on Values."""
+    for number in range(1, 10**4):
         parameters = [Value(1.0), Value(2.0), Value(3.0)]
         optimizer = Adam(parameters, lr=0.1, eps=0.0)
         for p, g in zip(parameters, (0.5, 0.0, 0.25)):
@@ -182,13 +189,13 @@ def test_no_line_of_the_update_tears_it() -> None:
         assert [p.data for p in parameters] == [1.0, 2.0, 3.0], faults.where
         assert optimizer.state == [[0.0] * len(optimizer.state_names)] * 3
         assert nothing_is_left_on(), faults.where
-    assert number > 100
+    assert 100 < number < 10**4 - 1
 
 
 @each_seed
 @each_optimizer
 @pytest.mark.parametrize("calls", [0, 1, 2])
-def test_an_interrupted_compiled_step_is_whole_too(name: str, calls: int, seed: int) -> None:
+def test_interrupted_compiled_step_is_atomic(name: str, calls: int, seed: int) -> None:
     """The first call is recorded, the second held against eager, the third replayed."""
     before, after, later = (Training(name, n).numbers for n in (calls, calls + 1, calls + 2))
     Training(name, calls, compiled=True).step()
@@ -204,7 +211,7 @@ def test_an_interrupted_compiled_step_is_whole_too(name: str, calls: int, seed: 
 
 
 @each_seed
-def test_many_compiled_steps_end_after_a_whole_one(seed: int) -> None:
+def test_interrupted_run_of_compiled_steps_ends_after_a_whole_one(seed: int) -> None:
     path = [Training("adam", n).numbers for n in range(9)]
 
     def run(training: Training) -> None:
@@ -222,7 +229,7 @@ def test_many_compiled_steps_end_after_a_whole_one(seed: int) -> None:
         assert close(training.numbers, path[taken[0] + 1])
 
 
-def test_an_interrupted_load_is_whole_or_not_at_all() -> None:
+def test_interrupted_load_is_atomic() -> None:
     old, new = (MLP(2, [3, 1], seed=seed).state_dict() for seed in (0, 1))
     for number in range(1, 10**6):
         model = MLP(2, [3, 1], seed=0)
@@ -257,9 +264,7 @@ def content(path: Path) -> bytes:
 
 @each_seed
 @each_file
-def test_interrupted_while_it_saves_the_old_file_or_the_new_one_is_there(
-    tmp_path: Path, name: str, seed: int
-) -> None:
+def test_interrupted_save_leaves_the_old_file_or_the_new_one(tmp_path: Path, name: str, seed: int) -> None:
     path = tmp_path / name
     SAVING[name](path)
     new, old = content(path), b"what was there"
@@ -290,7 +295,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="as POSIX has it")
 
 @posix
 @pytest.mark.parametrize("name", WRITING)
-def test_killed_while_it_saves_a_whole_file_is_there(tmp_path: Path, name: str) -> None:
+def test_killed_save_leaves_a_whole_file(tmp_path: Path, name: str) -> None:
     """As tests/nn/test_saving.py does with nn.save."""
     rng = random.Random(name)
     files = [tmp_path / f"{n}-{name}" for n in ("first", "second", "either")]
@@ -331,7 +336,7 @@ except OSError as error:
 
 @posix
 @pytest.mark.parametrize("name", [*SAVING, "graph.png", "steps.gif"])
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
+def test_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("the old one")
     done = subprocess.run(
@@ -373,7 +378,7 @@ for what, name in ((draw(Value(2.0)), "graph.dot"), (steps(Value(2.0)), "steps.h
 
 
 @posix
-def test_a_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
+def test_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY + IN_A_LOCKED_FOLDER, locked],
         cwd=ROOT,
@@ -389,7 +394,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
 
 
 @posix
-def test_the_command_says_so_too(locked: Path) -> None:
+def test_command_names_a_folder_that_cannot_be_written_to(locked: Path) -> None:
     script = AS_NOBODY + "sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", script, "x*x", "x=2", "--out", locked / "g.dot"],
@@ -407,7 +412,7 @@ full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a de
 
 
 @full
-def test_what_is_no_plain_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+def test_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     for name in SAVING:
         (tmp_path / name).symlink_to("/dev/full")
         with pytest.raises(OSError, match="No space left"):
@@ -432,7 +437,7 @@ def shell(module: str, folder: Path, line: str) -> subprocess.CompletedProcess[s
 
 @full
 @each_command
-def test_an_output_that_is_full_is_told_in_a_line(tmp_path: Path, module: str) -> None:
+def test_full_output_is_reported_in_a_line(tmp_path: Path, module: str) -> None:
     done = shell(module, tmp_path, "{} > /dev/full")
     assert done.returncode == 1
     said = done.stderr.replace("\r", "\n").strip().split("\n")
@@ -444,7 +449,7 @@ def test_an_output_that_is_full_is_told_in_a_line(tmp_path: Path, module: str) -
 
 @posix
 @each_command
-def test_nobody_reads_on(tmp_path: Path, module: str) -> None:
+def test_closed_pipe_is_no_error(tmp_path: Path, module: str) -> None:
     done = shell(module, tmp_path, "{{ {} 2> said; echo $? > code; }} | head -n 1")
     assert len(done.stdout.splitlines()) == 1
     assert (tmp_path / "code").read_text() in (["0\n"] if module == "autograd" else ["0\n", "1\n"])
@@ -454,7 +459,7 @@ def test_nobody_reads_on(tmp_path: Path, module: str) -> None:
 @posix
 @each_command
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, module: str, closed: str) -> None:
+def test_closed_stream_is_no_error(tmp_path: Path, module: str, closed: str) -> None:
     done = shell(module, tmp_path, f"{{}} {closed}")
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == (0 if module == "autograd" else 1)  # one step is not enough to be right
@@ -465,7 +470,7 @@ def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, module: str, closed
 @posix
 @pytest.mark.usefixtures("interruptible")
 @each_command
-def test_ctrl_c_ends_the_command_quietly(tmp_path: Path, module: str) -> None:
+def test_interrupt_ends_the_command_quietly(tmp_path: Path, module: str) -> None:
     slow = {
         "autograd": "import time, autograd.__main__ as m; m.compute = lambda *_: time.sleep(60)",
         "nn": "import nn.__main__ as m; m._right = lambda *_: 0",

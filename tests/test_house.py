@@ -1,4 +1,4 @@
-"""The picture of the house in CONTRIBUTING shows what there is."""
+"""The picture of the architecture in CONTRIBUTING agrees with the imports."""
 
 import pytest
 
@@ -11,13 +11,13 @@ def test_every_module_has_a_purpose() -> None:
 
 
 @pytest.mark.parametrize("theme", PICTURES)
-def test_the_picture_shows_who_imports_whom(theme: str) -> None:
+def test_picture_shows_the_imports(theme: str) -> None:
     names, drawn = shown(PICTURES[theme].read_text(encoding="utf-8"))
     assert names == set(PURPOSES), "draw it again: python -m tests.house"
     assert drawn == arrows() | UPWARD, "draw it again: python -m tests.house"
 
 
-def test_what_is_left_out_of_the_picture_is_reached_by_another_way() -> None:
+def test_import_left_out_of_the_picture_is_reached_by_another_way() -> None:
     drawn = arrows()
     imports = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD
     assert len(drawn) < len(imports)

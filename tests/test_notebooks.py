@@ -263,7 +263,7 @@ def test_what_the_lessons_on_gradients_and_on_generalising_measured():
         return "".join(texts)
 
     sigmoid, cured = re.findall(r"(\d+) of 40 right", printed("06"))[:2]
-    assert (int(sigmoid), int(cured)) == (20, 38)
+    assert (int(sigmoid), int(cured)) == (20, 39)
     assert "sigmoid with batch norm: loss 1.2304 → 0.0662   40 of 40 right" in printed("06")
     shares = re.findall(
         r"^(to the end|stopped early|weight decay|L1|dropout) +(\S+)% +(\S+)%$", printed("07"), re.M

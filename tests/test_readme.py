@@ -3,6 +3,8 @@
 import doctest
 import io
 import re
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -39,9 +41,17 @@ def test_the_sessions_run_as_shown(block: str) -> None:
 
 
 def test_the_primitive_shown_is_the_one_in_the_table() -> None:
-    shown = next(block for block in BLOCKS if "primitive(" in block)
+    shown = next(block for block in BLOCKS if "Primitive(" in block)
     without_comments = re.sub(r"  # [^\n]*", "", shown)
     assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
+
+
+def test_a_primitive_of_ones_own_prints_what_is_shown() -> None:
+    """In a process of its own, because it adds to the table."""
+    shown = next(block for block in BLOCKS if " primitive(" in block)
+    command = [sys.executable, "-c", shown]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == shown.rsplit("# ", 1)[1].strip() == "-0.5 0.25"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

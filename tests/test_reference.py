@@ -1,8 +1,10 @@
-"""The reference lists every public name, and the documentation shows every lesson."""
+"""The reference lists every public name, the documentation shows every lesson, and guides run as shown."""
 
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ import autograd
 import nn
 
 ROOT = Path(__file__).parent.parent
-DIRECTIVE = re.compile(r"^\.\. (currentmodule|auto[a-z]+):: (\S+)", re.MULTILINE)
 
 #: Of nn.init: what the layers and nn.data are made with.
 MADE_WITH = {"kaiming_uniform", "generator"}
@@ -23,7 +24,7 @@ def _listed() -> list[str]:
     for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
         module = ""
         for directive, name in re.findall(
-            r"^\.\. (currentmodule|autofunction|autoclass|autoexception):: (\S+)",
+            r"^\.\. (currentmodule|autofunction|autoclass|autoexception):: ([\w.]+)",
             page.read_text(),
             re.MULTILINE,
         ):
@@ -71,5 +72,19 @@ def test_what_is_listed_exists() -> None:
 def test_every_page_can_be_reached() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert "lessons/*" in index
-    for page in (ROOT / "docs" / "reference").glob("*.rst"):
-        assert f"reference/{page.stem}\n" in index
+    for folder, pages in (("reference", "*.rst"), ("guide", "*.md")):
+        for page in (ROOT / "docs" / folder).glob(pages):
+            assert f"{folder}/{page.stem}\n" in index
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "guide").glob("*.md")), ids=lambda page: page.stem)
+def test_the_cells_of_a_guide_print_what_is_shown(page: Path) -> None:
+    """In a process of its own, because primitive() adds to the table."""
+    text = page.read_text(encoding="utf-8")
+    cells = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL)
+    end_of_cell = "=" * 20 + "\n"
+    script = f"\nprint({end_of_cell.strip()!r})\n".join(code for code, _ in cells)
+    command = [sys.executable, "-X", "utf8", "-W", "error", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert done.stderr == ""
+    assert done.stdout.split(end_of_cell) == [shown for _, shown in cells]

@@ -1,4 +1,4 @@
-"""The file of API uses that the type checkers read is whole, and what it says runs."""
+"""The file of API uses that the type checkers read is complete, and runs."""
 
 import re
 from pathlib import Path
@@ -21,9 +21,11 @@ def test_every_public_name_is_used(package: object) -> None:
     assert {*package.__all__} - used == set()  # type: ignore[attr-defined]
 
 
-def test_the_uses_run(tmp_path: Path) -> None:
+def test_uses_run(tmp_path: Path) -> None:
     typing_api.a_value()
     typing_api.functions()
+    typing_api.own_operations()
+    typing_api.modes()
     typing_api.derivatives()
     typing_api.views(tmp_path)
     typing_api.compiled()
@@ -32,6 +34,6 @@ def test_the_uses_run(tmp_path: Path) -> None:
     typing_api.training()
 
 
-def test_the_uses_beside_torch_run() -> None:
+def test_uses_beside_torch_run() -> None:
     pytest.importorskip("torch")
     typing_api.beside_torch(nn.MLP(2, [2, 1]))

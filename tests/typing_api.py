@@ -1,13 +1,14 @@
 """Uses of every public name, as a user's type checker sees them: checked by mypy and pyright in strict mode.
 
-tests/test_typing.py runs it too, and holds that no public name is missing.
+tests/test_typing.py runs it too, and checks that no public name is missing.
 """
 
-# pyright: strict
+# An error that is to be reported is marked "type: ignore"; that a mark is needed, both checkers verify.
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 import random
 from pathlib import Path
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import autograd
 import nn
@@ -40,17 +41,35 @@ def a_value() -> Value:
     loss.backward()
     assert_type(loss.data, float)
     assert_type(loss.item(), float)
-    assert_type(w.grad, float | None)
+    assert_type(w.grad, float)
     assert_type(w.label, str)
     assert_type(loss.operands, tuple[Value | float, ...])
     assert_type(loss.is_leaf, bool)
     assert_type(loss.detach(), Value)
     w.data = 3
     w.grad = None
+    w.grad += 1.0
     w.zero_grad()
-    assert_type(float(w), float)
+    with autograd.no_grad():  # where the graph is not lost
+        assert_type(float(w), float)
+    assert issubclass(autograd.GradientLostWarning, UserWarning)
+    assert_type(+w, Value)
     assert_type(autograd.topological_order(loss), list[Value])
     return loss
+
+
+if TYPE_CHECKING:
+
+    def misspelled(w: Value) -> None:
+        w.tahn()  # type: ignore[attr-defined]
+        w.value  # type: ignore[attr-defined]
+        w.gradient = 1.0  # type: ignore[attr-defined]
+        w.operands = ()  # type: ignore[misc]
+        w.data = "2"  # type: ignore[assignment]
+        w.tanh(1.0)  # type: ignore[call-arg]
+        w.maximum()  # type: ignore[call-arg]
+        w + "2"  # type: ignore[operator]
+        autograd.dot([w])  # type: ignore[call-arg]
 
 
 def functions() -> None:
@@ -58,9 +77,10 @@ def functions() -> None:
     many = autograd.group([x, y, 1.0])
     for result in (
         autograd.exp(x), autograd.expm1(x), autograd.log(x), autograd.log1p(x), autograd.sqrt(x),
-        autograd.sin(x), autograd.cos(x), autograd.erf(x), autograd.erfc(x), autograd.tanh(x),
-        autograd.sigmoid(x), autograd.relu(x), autograd.leaky_relu(x), autograd.elu(x), autograd.gelu(x),
-        autograd.silu(x), autograd.softplus(x), autograd.maximum(x, y), autograd.minimum(x, 0.0),
+        autograd.sin(x), autograd.cos(x), autograd.erf(x), autograd.erfc(x), autograd.sech(x),
+        autograd.tanh(x), autograd.sigmoid(x), autograd.relu(x), autograd.leaky_relu(x), autograd.elu(x),
+        autograd.gelu(x), autograd.silu(x), autograd.softplus(x), autograd.maximum(x, y),
+        autograd.minimum(x, 0.0),
         autograd.sum([x, y]), autograd.dot([x, 2.0], [1.0, y], 0.5), autograd.logsumexp(many),
     ):  # fmt: skip
         assert_type(result, Value)
@@ -74,6 +94,37 @@ def functions() -> None:
             autograd.log(taken - 1.0)
     except autograd.AnomalyError as error:
         print(error)
+
+
+def own_operations() -> None:
+    def value(m: Any, x: Any) -> Any:
+        return x / (1.0 + m.abs(x))
+
+    def derivative(m: Any, out: Any, x: Any) -> Any:
+        return 1.0 / (1.0 + m.abs(x)) / (1.0 + m.abs(x))
+
+    softsign = autograd.primitive("softsign", value, derivative, doc="a sigmoid that saturates slowly")
+    assert_type(softsign(1.0), Value)
+
+
+class Counting(autograd.Mode):
+    nodes = 0
+
+    def recorded(self, node: Value) -> None:
+        self.nodes += 1
+
+
+def modes() -> None:
+    with Counting() as counting:
+        assert_type(Value(2.0) * 3.0, Value)
+    assert_type(counting, Counting)
+    assert_type(counting.nodes, int)
+
+    @autograd.no_grad()
+    def double(x: Value) -> Value:
+        return x * 2.0
+
+    assert_type(double(Value(1.0)), Value)
 
 
 def derivatives() -> None:

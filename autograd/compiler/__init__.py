@@ -2,7 +2,7 @@
 
 ``step = compile(loss)`` is made of small passes, each in a file of its own::
 
-    arguments   the numbers of a call, and its shape, by which programs are told apart
+    arguments   the numbers of a call, and its shape, by which programs are distinguished
     trace       the function run once on Values: a graph, and the comparisons it decided by
     batch       a sum of like terms: the term once, and its leaves as lanes
     sizes       another size of batch without another recording: what depends on the size

@@ -1,4 +1,4 @@
-"""The arguments of a call: its numbers in order, and its shape, by which programs are told apart."""
+"""The arguments of a call: its numbers in order, and its shape, by which programs are distinguished."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from operator import index
 from struct import error, pack
 from typing import Any, TypeGuard
 
-from ..value import Value, number, short
+from ..reals import real_to_float, short
+from ..value import Value
 
 #: What stands in a shape for a number.
 NUMBER = "number"
@@ -43,7 +44,7 @@ def as_floats(numbers: Sequence[float]) -> array[float]:
     try:
         found.frombytes(pack(f"{len(numbers)}d", *numbers))
     except error:  # an int beyond the floats, which is an infinity
-        found.extend([number(x) or 0.0 for x in numbers])
+        found.extend([real_to_float(x) or 0.0 for x in numbers])
     return found
 
 
@@ -78,7 +79,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     if _is_array(argument):
         numbers.extend(argument.ravel().tolist())
         return "array", argument.shape
-    x = number(argument)
+    x = real_to_float(argument)
     if x is not None:
         numbers.append(_int_or(x, argument))
         return NUMBER
@@ -146,7 +147,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         array = argument.astype(object)
         array.ravel()[:] = [make(x) for x in argument.ravel().tolist()]
         return array
-    if number(argument) is None:
+    if real_to_float(argument) is None:
         return argument
     return make(_int_or(argument, argument))
 
@@ -154,7 +155,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
 def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
     """What reads the numbers, strings and flags a function takes from outside: its closure and globals.
 
-    They are constants of a program; this tells when they are no longer what they were. Only those the
+    They are constants of a program, and part of its key, so that a changed one is noticed. Only those the
     function itself names are seen, not those inside objects or of functions it calls.
 
     >>> rate = 0.5
@@ -177,7 +178,7 @@ def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
                 continue
             if type(value) in _STATIC:
                 yield name
-                yield repr(value)  # which tells −0.0 from 0.0, and 1 from True
+                yield repr(value)  # in which −0.0 and 0.0 differ, and 1 and True
         for name in names:
             if type(value := plain.__globals__.get(name)) in _STATIC:
                 yield name

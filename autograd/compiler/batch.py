@@ -1,4 +1,4 @@
-"""Lanes: a loss that is a long sum of like terms becomes the term once, with its leaves in lanes.
+"""Batching: a loss that is a long sum of like terms becomes the term once, with its leaves in lanes.
 
 Terms are alike if they are isomorphic: the same operations, wired alike, on the same shared Values;
 only arguments and constants may differ. What is not exactly so stays as it is: flat.
@@ -16,7 +16,7 @@ FEWEST = 4
 
 
 @dataclass
-class Lanes:
+class BatchInputs:
     """Where each row of lane numbers comes from: for each lane ("input", position) or ("const", x)."""
 
     width: int
@@ -27,7 +27,7 @@ Guards = list[tuple[int, bool]]
 
 
 @dataclass
-class _Likeness:
+class _Isomorphism:
     """Terms of a sum that are the same for each lane: those of the first, and what each is in the others."""
 
     place: int
@@ -38,11 +38,11 @@ class _Likeness:
     guarded: set[int]  # those of all lanes
 
 
-def into_lanes(
+def batch_terms(
     tape: Tape, output: int, guards: Guards, notes: list[str]
-) -> tuple[Tape, int, Guards, Lanes | None]:
+) -> tuple[Tape, int, Guards, BatchInputs | None]:
     """The tape with its largest sum of like terms in lanes, if there is one."""
-    best: _Likeness | None = None
+    best: _Isomorphism | None = None
     most = 0
     signatures = _signatures(tape.code)
     for place, terms in _long_sums(tape, output):
@@ -103,7 +103,7 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
 
 def _alike(
     code: list[tuple[str, Any]], signatures: list[int], place: int, terms: list[int], guards: Guards
-) -> _Likeness | None:
+) -> _Isomorphism | None:
     """Of the terms the most that are alike, one of each kind for each lane."""
     kinds: dict[int, list[int]] = {}
     for term in terms:
@@ -132,7 +132,7 @@ def _alike(
     # With all that the lanes decide by, with what each decides by once, or else without.
     for along in (checks(len(guards)), checks(1), {}) if guards else ({},):
         roots = [*chosen, *along.values()]
-        maps = [_isomorphism(code, [(like[0], like[lane]) for like in roots]) for lane in range(lanes)]
+        maps = [_matched(code, [(like[0], like[lane]) for like in roots]) for lane in range(lanes)]
         if None in maps:
             continue
         found = [m for m in maps if m is not None]
@@ -141,7 +141,7 @@ def _alike(
         if not chosen:
             return None
         inside = {term for like in chosen for term in like}
-        return _Likeness(
+        return _Isomorphism(
             place,
             [like[0] for like in chosen],
             found,
@@ -152,7 +152,7 @@ def _alike(
     return None
 
 
-def _isomorphism(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
+def _matched(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
     """What stands for each instruction of the first of the pairs in the second, or None if not alike."""
     mapping: dict[int, int] = {}
     for a, b in pairs:
@@ -180,11 +180,13 @@ def _isomorphism(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> d
     return mapping
 
 
-def _rebuild(tape: Tape, output: int, guards: Guards, like: _Likeness) -> tuple[Tape, int, Guards, Lanes]:
+def _rebuild(
+    tape: Tape, output: int, guards: Guards, like: _Isomorphism
+) -> tuple[Tape, int, Guards, BatchInputs]:
     place, maps, others = like.place, like.maps, like.others
     code = tape.code
     new = Tape(len(maps), merges=False)
-    lanes = Lanes(len(maps), [])
+    lanes = BatchInputs(len(maps), [])
     flat: dict[int, int] = {}  # what is not in lanes, or is wanted outside of them as well
     laned: dict[int, int] = {}
     varying = _varying(code, maps)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Generator[None]:
+def gc_paused() -> Generator[None]:
     """Without the cyclic collector, which would go through millions of living objects, time and again.
 
     That is a third of the time a program takes to make.

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
 
 from ..functional import _gradient, _leaves, _scalar
+from ..modes import enable_grad
 from ..operations import FUNCTIONS
-from ..value import Value, enable_grad
+from ..value import Value
 from .arguments import as_floats
 from .audit import Reference
 from .derive import gradient
@@ -26,9 +27,15 @@ class Derivative(Replay):
     """``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
 
     def __init__(
-        self, function: Callable[..., Any], name: str, backend: str, dtype: str, told: list[str], kind: str
+        self,
+        function: Callable[..., Any],
+        name: str,
+        backend: str,
+        dtype: str,
+        messages: list[str],
+        kind: str,
     ) -> None:
-        super().__init__(function, name, backend, dtype, told)
+        super().__init__(function, name, backend, dtype, messages)
         self.kind = kind
         self.what = f"the {kind}"
         self._width = 0
@@ -37,10 +44,10 @@ class Derivative(Replay):
         self, point: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat] | None = None
     ) -> Outcome:
         """The derivatives at a point, along ``v``."""
-        at = [x._datum for x in _leaves(point)]
+        at = [x._data for x in _leaves(point)]
         call = self.called(at, {})
         if v is not None:
-            along = [x._datum for x in _leaves(v)]
+            along = [x._data for x in _leaves(v)]
             if len(along) != len(at):
                 raise ValueError(
                     f"the vector has {len(along)} elements but the point has {len(at)}; give as many of each"
@@ -84,5 +91,5 @@ class Derivative(Replay):
                 roots = _gradient(output, inputs, create_graph=True)
             if self.kind == "hvp":
                 roots = [FUNCTIONS["dot"](roots, call.numbers[len(inputs) :])]
-            slopes = [g._datum for root in roots for g in _gradient(root, inputs)]
+            slopes = [g._data for root in roots for g in _gradient(root, inputs)]
         return Reference(output, roots, inputs, slopes)

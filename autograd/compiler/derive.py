@@ -1,12 +1,15 @@
-"""The backward pass as instructions: each rule of the table is entered where an instruction has it."""
+"""The backward pass as instructions: the local derivatives of the table, evaluated on handles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..primitives import PRIMITIVES
-from .pattern import slope_of
-from .tape import SOURCES, WITHOUT_SLOPE, Tape, groups_of
+from ..symbols import is_group
+from .arguments import is_tuple
+from .pattern import not_readable
+from .tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, grouped, placed
 
 #: What an instruction passes back to an operand: the place of it, or of the two it is the product of.
 Part = int | tuple[int, int]
@@ -21,14 +24,14 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
     >>> (bend,) = gradient(tape, slope, [x.place])  # what was emitted can be differentiated again
     """
     code, in_lane = tape.code, tape.in_lane
-    depends = _dependents(tape, output, inputs)
+    depends, m = _dependents(tape, output, inputs), Meaning(tape, expand=False)
     totals: dict[int, list[Part]] = {output: [tape.source("const", 1.0)]}
     wanted = set(inputs)
     for i in range(output, -1, -1):
         if i not in totals or not depends[i] or code[i][0] in SOURCES or i in wanted:
             continue
         g = _total(tape, totals.pop(i))
-        for operand, cotangent in _cotangents(tape, i, g, depends):
+        for operand, cotangent in _cotangents(m, i, g, depends):
             if in_lane[i] and not in_lane[operand]:
                 cotangent = _over_lanes(tape, _placed(tape, cotangent))
             if operand in totals:
@@ -44,7 +47,7 @@ def _dependents(tape: Tape, output: int, inputs: Sequence[int]) -> bytearray:
     for i in inputs:
         depends[i] = 1
     for i, (operation, operands) in enumerate(tape.code[: output + 1]):
-        if operation not in SOURCES and operation not in WITHOUT_SLOPE:
+        if operation not in SOURCES and operation not in CONSTANT:
             for o in operands:
                 if depends[o]:
                     depends[i] = 1
@@ -74,8 +77,9 @@ def _over_lanes(tape: Tape, cotangent: int) -> int:
     return tape.apply("mul", (cotangent, tape.source("const", float(tape.lanes))))
 
 
-def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, Part]]:
+def _cotangents(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, Part]]:
     """What instruction i passes back to each of its operands that depends on an input."""
+    tape = m.tape
     operation, operands = tape.code[i]
     if operation == "where":  # what is selected is passed back, conditions have no slope
         condition, a, b = operands
@@ -87,22 +91,46 @@ def _cotangents(tape: Tape, i: int, g: int, depends: bytearray) -> Iterator[tupl
     elif operation == "lanesum":
         yield operands[0], g
     else:
-        entry = PRIMITIVES[operation]
-        if not entry.nary:
-            seen = (g, i, *operands)
-            for k, o in enumerate(operands):
-                if depends[o]:
-                    yield o, slope_of(entry, k, len(operands)).product(tape, seen)
-            return
-        groups = groups_of(entry, operands)
-        for k, group in enumerate(groups):
-            if entry.operands[k].endswith("*"):
-                rule = slope_of(entry, k, len(groups) + entry.numbered)
-                for lane, o in enumerate(group):
-                    if depends[o]:
-                        some = entry.at_lane(groups, lane)
-                        if entry.numbered:  # by the lane's own number, a constant
-                            some[-1] = tape.source("const", some[-1])
-                        yield o, rule.product(tape, (g, i, *some))
-            elif depends[group]:
-                yield group, slope_of(entry, k, len(operands), whole=True).product(tape, (g, i, *operands))
+        yield from _products(m, i, g, depends)
+
+
+def _products(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, Part]]:
+    """The gradient g of a primitive times each of its local derivatives."""
+    operation, operands = m.tape.code[i]
+    entry = PRIMITIVES[operation]
+    out, *handles = [Handle(m.tape, place) for place in (i, *operands)]
+    arguments = grouped(entry, handles)
+    for rule, argument in zip(entry.derivatives, arguments):
+        group: list[Handle] = argument if is_group(argument) else [argument]
+        if 1 not in [depends[x.place] for x in group]:
+            continue
+        try:
+            found = rule(m, out, *arguments)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise not_readable(entry, error) from error
+        derivatives = found if is_group(found) or is_tuple(found) else (found,)
+        for x, derivative in zip(group, derivatives):
+            if depends[x.place] and derivative is not None:
+                yield x.place, _product(m, g, derivative)
+
+
+def _product(m: Meaning, g: int, derivative: Any) -> Part:
+    tape = m.tape
+    if isinstance(derivative, Handle):
+        if g not in tape.constants and derivative.place not in tape.constants:
+            return g, derivative.place
+    elif derivative == 1.0:  # most often, so it is not left to be simplified
+        return g
+    return placed(tape, passed_back(m, Handle(tape, g), derivative))
+
+
+def passed_back(m: Meaning, g: Handle, derivative: Any) -> Any:
+    """g · derivative, and 0 where the derivative is None: selected, since 0 · inf would be nan."""
+    if derivative is None:
+        return 0.0
+    if isinstance(derivative, Choice):
+        a, b = passed_back(m, g, derivative.a), passed_back(m, g, derivative.b)
+        return m.where(derivative.condition, a, b)
+    return g * derivative

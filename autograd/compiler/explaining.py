@@ -1,4 +1,4 @@
-"""What a compiled step tells of itself: as text, and as a picture."""
+"""Compiled programs as text and as a picture."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
     fused = fuse(plan)
     listing = Listing(plan.tape, plan.leaves, names_of_results(plan), fused)
     computed = [i for i in fused.order if plan.tape.code[i][0] not in SOURCES]
-    kinds = f"{len(computed):,} computed, {sum(i in fused.sops for i in computed):,} of them sums of products"
+    kinds = f"{len(computed):,} computed, {sum(i in fused.sums for i in computed):,} of them sums of products"
     return Stage("fuse", len(fused.order), kinds, [*map(listing.line, computed[:KEPT])]), fused, listing
 
 
 def explained(program: Program, lines: int) -> list[str]:
     """What each pass left of a program, and the first instructions it made."""
     plan = program.plan
-    told = [f"  {note}" for note in plan.notes]
+    text = [f"  {note}" for note in plan.notes]
     stages = [*plan.stages]
     if program.runner is None or program.runner.name != "python":  # which runs it as it is
         stages.append(fused_stage(plan)[0])
     for name, count, kinds, shown in stages:
-        told.append(f"  {name:9}{count:9,} instructions: {PASSES[name]}{kinds and f' ({kinds})'}")
-        told += [f"    {line}" for line in shown[:lines]]
+        text.append(f"  {name:9}{count:9,} instructions: {PASSES[name]}{kinds and f' ({kinds})'}")
+        text += [f"    {line}" for line in shown[:lines]]
         if len(shown) > lines:
-            told.append("    …")
+            text.append("    …")
     counts = {"guard": len(plan.guards), "leaf Value": len(plan.leaves), "call": program.calls}
-    told.append("  " + ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items()))
-    return told
+    text.append("  " + ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items()))
+    return text
 
 
 def picture(program: Program, limit: int | None) -> Picture:

@@ -1,6 +1,6 @@
 """Fusing: single-use trees of sums and products become one instruction each, a sum of products.
 
-``sop bias (sign a b) …`` is bias ± a·b ± …; a term without b is a alone. Sums are added in another
+It is bias ± a·b ± …, where a term without b is a alone. Sums are added in another
 order than eager adds them, so the last digits may differ; nan and inf do not, short of an overflow on
 the way.
 """
@@ -20,7 +20,7 @@ _LINEAR = {"add", "sub", "neg", "mul", "sum", "dot", "lanesum"}
 
 
 @dataclass(slots=True)
-class Sop:
+class SumOfProducts:
     """bias ± a·b ± …; over lanes too if ``reduces``."""
 
     bias: float
@@ -33,7 +33,7 @@ class Fused:
     """The instructions that are left, in order: a sum of products, or an operation on operands."""
 
     order: list[int]
-    sops: dict[int, Sop]
+    sums: dict[int, SumOfProducts]
     #: What each instruction reads, by its place.
     reads: list[Sequence[int]]
 
@@ -51,34 +51,34 @@ def fuse(plan: Plan) -> Fused:
     for place in plan.results():
         uses[place] += 2
         used[place] = 1
-    sops: dict[int, Sop] = {}
+    sums: dict[int, SumOfProducts] = {}
     reads: list[Sequence[int]] = [()] * len(code)
     for i in range(len(code) - 1, -1, -1):
         if used[i]:  # what a sum has taken in is read by nobody
             operation, operands = code[i]
             if operation == "mul":
-                sops[i] = Sop(-0.0, [(False, *operands)])
+                sums[i] = SumOfProducts(-0.0, [(False, *operands)])
                 reads[i] = operands
             elif operation not in SOURCES:
                 if operation in _LINEAR:
-                    sops[i] = _sum_of_products(tape, i, uses)
-                reads[i] = operands_of(tape, sops, i)
+                    sums[i] = _sum_of_products(tape, i, uses)
+                reads[i] = operands_of(tape, sums, i)
             for o in reads[i]:
                 used[o] = 1
-    return Fused([i for i, there in enumerate(used) if there], sops, reads)
+    return Fused([i for i, there in enumerate(used) if there], sums, reads)
 
 
-def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> Sop:
+def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> SumOfProducts:
     code, in_lane = tape.code, tape.in_lane
-    sop = Sop(-0.0)
+    total = SumOfProducts(-0.0)
     top = i
     if code[i][0] == "lanesum":
         top = code[i][1][0]
-        sop.reduces = True
-        sop.bias = 0.0
+        total.reduces = True
+        total.bias = 0.0
         if uses[top] > 1 or code[top][0] not in _LINEAR or not _purely_in_lanes(tape, top):
-            sop.terms.append((False, top, -1))
-            return sop
+            total.terms.append((False, top, -1))
+            return total
     lane = in_lane[top]
     # ± an operand, or what it is the sum of if nothing else uses it
     waiting = [(top, False)]
@@ -86,8 +86,8 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> Sop:
         place, negative = waiting.pop()
         operation, operands = code[place]
         if place != top:
-            if operation == "const" and not sop.reduces:
-                sop.bias += -operands[0] if negative else operands[0]
+            if operation == "const" and not total.reduces:
+                total.bias += -operands[0] if negative else operands[0]
                 continue
             if (
                 uses[place] > 1
@@ -95,13 +95,13 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> Sop:
                 or in_lane[place] != lane
                 or operation == "lanesum"
             ):
-                sop.terms.append((negative, place, -1))
+                total.terms.append((negative, place, -1))
                 continue
         if operation == "mul":
-            sop.terms.append((negative, *operands))
+            total.terms.append((negative, *operands))
         elif operation == "dot":
             half = len(operands) // 2
-            sop.terms += [(negative, a, b) for a, b in zip(operands[:half], operands[half:-1])]
+            total.terms += [(negative, a, b) for a, b in zip(operands[:half], operands[half:-1])]
             waiting.append((operands[-1], negative))
         elif operation == "sub":
             waiting += [(operands[1], not negative), (operands[0], negative)]
@@ -110,8 +110,8 @@ def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> Sop:
         else:
             waiting += [(o, negative) for o in reversed(operands)]
             if operation == "sum":
-                sop.bias += -0.0 if negative else 0.0
-    return sop
+                total.bias += -0.0 if negative else 0.0
+    return total
 
 
 def _purely_in_lanes(tape: Tape, place: int) -> bool:
@@ -121,12 +121,12 @@ def _purely_in_lanes(tape: Tape, place: int) -> bool:
     return operation == "mul" and any(tape.in_lane[o] for o in operands)
 
 
-def operands_of(tape: Tape, sops: dict[int, Sop], i: int) -> Sequence[int]:
+def operands_of(tape: Tape, sums: dict[int, SumOfProducts], i: int) -> Sequence[int]:
     """What an instruction reads, after fusing."""
-    if (sop := sops.get(i)) is not None:
-        if len(sop.terms) == 1:
-            ((_, a, b),) = sop.terms
+    if (total := sums.get(i)) is not None:
+        if len(total.terms) == 1:
+            ((_, a, b),) = total.terms
             return (a, b) if b >= 0 else (a,)
-        return [x for _, a, b in sop.terms for x in (a, b) if x >= 0]
+        return [x for _, a, b in total.terms for x in (a, b) if x >= 0]
     operation, operands = tape.code[i]
     return () if operation in SOURCES else operands

@@ -23,7 +23,7 @@ _INFIX = {
     "pow": "^",
     "lt": " < ",
     "le": " ≤ ",
-    "eq": " = ",
+    "eq": " == ",
 }
 _LETTERS = {"input": "x", "state": "s", "lane": "r"}
 _SOURCE = {"leaf": "leaf", "input": "argument", "state": "state", "lane": "row", "setting": "setting"}
@@ -110,8 +110,8 @@ class Listing:
             return self.name(i)
         if operation in SOURCES:
             return f"{_SOURCE[operation]} {operands[0] + 1}" if operation != "setting" else "learning rate"
-        if self.fused is not None and (sop := self.fused.sops.get(i)) is not None:
-            return self._sum_of_products(sop.bias, sop.terms, sop.reduces)
+        if self.fused is not None and (total := self.fused.sums.get(i)) is not None:
+            return self._sum_of_products(total.bias, total.terms, total.reduces)
         names = [self.name(o) for o in operands]
         if operation in _INFIX:
             return _INFIX[operation].join(names)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .fuse import Fused, Sop, Term, fuse
+from .fuse import Fused, SumOfProducts, Term, fuse
 from .layout import Layout
 from .plan import Plan
 from .schedule import AFTER, BLOCKS, SETTLED, Schedule
@@ -121,10 +121,10 @@ class Machine:
 
     def _columns(self, members: Sequence[int]) -> list[tuple[int, ...]]:
         """The operands of like instructions, each in turn for all of them; −1 where there is none."""
-        sops = self.fused.sops
-        if members[0] not in sops:
+        sums = self.fused.sums
+        if members[0] not in sums:
             return [*zip(*[self.plan.tape.code[i][1] for i in members])]
-        pairs = zip(*[[x for _, a, b in sops[i].terms for x in (a, b) if x >= 0] for i in members])
+        pairs = zip(*[[x for _, a, b in sums[i].terms for x in (a, b) if x >= 0] for i in members])
         return [*pairs]
 
     # Rows -----------------------------------------------------------------------------------------
@@ -217,20 +217,20 @@ class Machine:
 
     def _emit_alone(self, members: list[int], how: Any) -> None:
         (i,) = members
-        sop = self.fused.sops.get(i)
+        total = self.fused.sums.get(i)
         operation, operands = self.plan.tape.code[i]
-        if sop is None:
+        if total is None:
             if self.in_lane[i]:
                 places = [self._at(o) if self.in_lane[o] else self._splat(o) for o in operands]
                 self._function(operation, 0, self._at(i), places)
             else:
                 self._function(operation, 1, self.word[i], [self.word[o] for o in operands])
-        elif sop.reduces:
-            self._reduce(self.word[i], sop)
+        elif total.reduces:
+            self._reduce(self.word[i], total)
         elif self.in_lane[i]:
-            self._row_sum(self._at(i), sop.bias, sop.terms)
+            self._row_sum(self._at(i), total.bias, total.terms)
         else:
-            self._word_sum(self.word[i], sop.bias, sop.terms)
+            self._word_sum(self.word[i], total.bias, total.terms)
 
     def _word_sum(self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]]) -> None:
         plus: list[int] = []
@@ -249,9 +249,9 @@ class Machine:
         else:
             self.code += [FUNCTION, NUMBER_OF[operation], n, out, *[*places, 0, 0][:3]]
 
-    def _reduce(self, out: int, sop: Sop) -> None:
+    def _reduce(self, out: int, total: SumOfProducts) -> None:
         kinds: dict[Any, list[int]] = {key: [] for key in ("vv+", "vv-", "uv+", "uv-")}
-        for negative, a, b in sop.terms:
+        for negative, a, b in total.terms:
             sign = "-" if negative else "+"
             if b >= 0 and self.in_lane[a] and self.in_lane[b]:
                 kinds["vv" + sign] += [self._at(a), self._at(b)]
@@ -296,19 +296,19 @@ class Machine:
         starts: list[int] = []
         more: list[tuple[int, float, list[Term]]] = []
         for i in members:
-            sop = self.fused.sops[i]
-            rest = [t for t in sop.terms if t[0] or t[2] < 0 or self.in_lane[t[1]] == self.in_lane[t[2]]]
+            total = self.fused.sums[i]
+            rest = [t for t in total.terms if t[0] or t[2] < 0 or self.in_lane[t[1]] == self.in_lane[t[2]]]
             if any(self.in_lane[x] for _, a, b in rest for x in (a, b) if x >= 0):
                 starts.append(self.nothing)
-                more.append((i, sop.bias, rest))
+                more.append((i, total.bias, rest))
             elif not rest:
-                starts.append(self._constant(sop.bias))
-            elif len(rest) == 1 and rest[0][2] < 0 and not rest[0][0] and repr(sop.bias) == "-0.0":
+                starts.append(self._constant(total.bias))
+            elif len(rest) == 1 and rest[0][2] < 0 and not rest[0][0] and repr(total.bias) == "-0.0":
                 starts.append(self.word[rest[0][1]])
             else:
                 starts.append(self._new_word())
-                self._word_sum(starts[-1], sop.bias, rest)
-        factors = [[self.word[u] for u, _ in products(self.fused.sops[i], self.in_lane)] for i in members]
+                self._word_sum(starts[-1], total.bias, rest)
+        factors = [[self.word[u] for u, _ in products(self.fused.sums[i], self.in_lane)] for i in members]
         at = 0
         while at < len(members):
             height = 4 if len(members) - at >= 4 else 1
@@ -333,7 +333,7 @@ class Machine:
                 [self._at(v) if v >= 0 else self._row_of_ones() for v in rows] for rows in (lefts, rights)
             )
         words = [self.word[i] for i in members]
-        bias = self._constant(self.fused.sops[members[0]].bias)
+        bias = self._constant(self.fused.sums[members[0]].bias)
         for i in self._fours(len(left)):
             for j in self._fours(len(right)):
                 outs = [
@@ -379,20 +379,20 @@ class Machine:
         places = [self.word[i] for i in members]
         apart = places != [*range(places[0], places[0] + n)]
         out = self._more_room(n) if apart else places[0]
-        sop = self.fused.sops.get(members[0])
+        total = self.fused.sums.get(members[0])
         columns = self._columns(members)
-        if sop is None:
+        if total is None:
             operation = self.plan.tape.code[members[0]][0]
             self._function(operation, n, out, [self._vector(c) for c in columns])
         else:
             parts: list[tuple[str, bool, int, int]] = []
             waiting = iter(columns)
-            for negative, _, b in sop.terms:
+            for negative, _, b in total.terms:
                 factors = [self._factor(next(waiting))]
                 factors.append(self._factor(next(waiting)) if b >= 0 else (False, self.one))
                 (wide_a, a), (wide_b, b) = sorted(factors, key=lambda factor: factor[0])
                 parts.append(("uv"[wide_a] + "uv"[wide_b], negative, a, b))
-            self._sum(n, out, sop.bias, parts)
+            self._sum(n, out, total.bias, parts)
         if apart:
             self.code += [SCATTER, n, out, *places]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .fuse import Fused, Sop, Term, fuse, operands_of
+from .fuse import Fused, SumOfProducts, Term, fuse, operands_of
 from .layout import InputRows, Layout, Outside
 from .plan import Plan
 from .python_backend import Numbers, Outcome
@@ -111,7 +111,7 @@ class NumpyRunner:
         Those of a group have words or rows side by side, in the order of what they read, so that what
         is read lies regularly as far as it can.
         """
-        tape, sops, place = self.plan.tape, self.fused.sops, self.place
+        tape, sums, place = self.plan.tape, self.fused.sums, self.place
         schedule = Schedule(self.plan, self.fused)
         words, rows = self.layout.outside, self.inputs.count
         groups: dict[Any, list[int]] = {}
@@ -132,14 +132,14 @@ class NumpyRunner:
             kinds: dict[Any, list[int]] = {}
             for i in level:
                 operation, operands = tape.code[i]
-                if (sop := sops.get(i)) is None:
+                if (total := sums.get(i)) is None:
                     read: tuple[int, ...] = operands
                     kind: Any = (operation, tuple(tape.in_lane[o] for o in read))
                 else:
-                    kind = self._kind(sop)
+                    kind = self._kind(total)
                 kinds.setdefault((tape.in_lane[i], kind), []).append(i)
             for key, members in kinds.items():
-                members.sort(key=lambda i: [place[o] for o in operands_of(tape, sops, i)])
+                members.sort(key=lambda i: [place[o] for o in operands_of(tape, sums, i)])
                 for part in self._grids(key, members):
                     ordered.append((not changes, key, part))
                     for i in part:
@@ -148,24 +148,31 @@ class NumpyRunner:
                         words += not key[0]
         return ordered, words, rows
 
-    def _kind(self, sop: Sop) -> Any:
+    def _kind(self, total: SumOfProducts) -> Any:
         in_lane = self.plan.tape.in_lane
-        for t, (negative, a, b) in enumerate(sop.terms):
+        for t, (negative, a, b) in enumerate(total.terms):
             if b >= 0 and in_lane[a] and not in_lane[b]:  # the uniform factor comes first
-                sop.terms[t] = negative, b, a
-        sop.terms.sort(key=lambda term: (*self._shape(term), [self.place[x] for x in term[:0:-1] if x >= 0]))
-        shared = () if sop.reduces else tuple(b for _, _, b in self._products(sop))
-        return "reduce" if sop.reduces else "sum", repr(sop.bias), tuple(map(self._shape, sop.terms)), shared
+                total.terms[t] = negative, b, a
+        total.terms.sort(
+            key=lambda term: (*self._shape(term), [self.place[x] for x in term[:0:-1] if x >= 0])
+        )
+        shared = () if total.reduces else tuple(b for _, _, b in self._products(total))
+        return (
+            "reduce" if total.reduces else "sum",
+            repr(total.bias),
+            tuple(map(self._shape, total.terms)),
+            shared,
+        )
 
     def _shape(self, term: Term) -> tuple[Any, ...]:
         negative, a, b = term
         in_lane = self.plan.tape.in_lane
         return b < 0, in_lane[a], b >= 0 and in_lane[b], negative
 
-    def _products(self, sop: Sop) -> list[Term]:
+    def _products(self, total: SumOfProducts) -> list[Term]:
         """The uniform multiples of rows, if they are enough for a matrix product."""
         in_lane = self.plan.tape.in_lane
-        found = [t for t in sop.terms if not t[0] and t[2] >= 0 and not in_lane[t[1]] and in_lane[t[2]]]
+        found = [t for t in total.terms if not t[0] and t[2] >= 0 and not in_lane[t[1]] and in_lane[t[2]]]
         return found if len(found) > 1 else []
 
     def _grids(self, key: Any, members: list[int]) -> list[list[int]]:
@@ -173,8 +180,8 @@ class NumpyRunner:
         kind = key[1]
         if kind[0] != "reduce" or len(kind[2]) != 1 or kind[2][0][0] or not kind[2][0][1]:
             return [members]
-        at = {self.fused.sops[i].terms[0][1:]: i for i in members}
-        twins = [i for i in members if at[self.fused.sops[i].terms[0][1:]] != i]
+        at = {self.fused.sums[i].terms[0][1:]: i for i in members}
+        twins = [i for i in members if at[self.fused.sums[i].terms[0][1:]] != i]
         rights: dict[int, list[int]] = {}
         for a, b in at:
             rights.setdefault(a, []).append(b)
@@ -294,14 +301,14 @@ class NumpyRunner:
 
     def _emit_sum(self, out: Any, in_lane: bool, members: list[int]) -> None:
         np, call = self.np, self.calls.append
-        sops = [self.fused.sops[i] for i in members]
+        sums = [self.fused.sums[i] for i in members]
         begun = False
-        products = self._products(sops[0])
+        products = self._products(sums[0])
         if in_lane and products:
-            table = [[a for _, a, _ in self._products(sop)] for sop in sops]
+            table = [[a for _, a, _ in self._products(total)] for total in sums]
             call((np.matmul, (self._matrix(table), self._view([b for _, _, b in products], each=True), out)))
             begun = True
-        terms = [[t for t in sop.terms if not products or t not in self._products(sop)] for sop in sops]
+        terms = [[t for t in total.terms if not products or t not in self._products(total)] for total in sums]
         width = len(terms[0])
         if not in_lane and width > MANY and all(b >= 0 for row in terms for _, _, b in row):
             left, right = (self._matrix([[t[k] for t in row] for row in terms]) for k in (1, 2))
@@ -313,7 +320,7 @@ class NumpyRunner:
             call((np.add.reduce, (every, 1, None, out)))
             begun, terms, width = True, [], 0
         total = out if begun else None  # what is added up so far: it need not be copied to begin with
-        bias = sops[0].bias
+        bias = sums[0].bias
         waits = repr(bias) != _NO_BIAS  # the bias is the second of what is added up
         between = np.empty(out.shape, out.dtype) if width else None
         # Single numbers that are added come first, and last what is subtracted: the fewest calls.
@@ -344,13 +351,13 @@ class NumpyRunner:
     def _emit_reduce(self, out: Any, members: list[int]) -> None:
         """Sums over the lanes: of rows, or of products of two rows."""
         np, call, in_lane = self.np, self.calls.append, self.plan.tape.in_lane
-        sops = [self.fused.sops[i] for i in members]
-        _, a, b = sops[0].terms[0]
-        lefts = [sop.terms[0][1] for sop in sops]
+        sums = [self.fused.sums[i] for i in members]
+        _, a, b = sums[0].terms[0]
+        lefts = [total.terms[0][1] for total in sums]
         if b < 0:
             call((np.add.reduce, (self._view(lefts, each=True), 1, None, out)))
             return
-        rights = [sop.terms[0][2] for sop in sops]
+        rights = [total.terms[0][2] for total in sums]
         if not in_lane[a]:  # a uniform multiple of a row
             total = np.empty(out.shape, out.dtype)
             call((np.add.reduce, (self._view(rights, each=True), 1, None, total)))

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from ..primitives import Primitive
-from .tape import Handle, Meaning, Tape, groups_of, needed, placed
+from .tape import Handle, Meaning, Tape, grouped, needed, placed
+from .trace import Untraceable
 
 
 class Pattern:
@@ -54,15 +55,6 @@ class Pattern:
             return tape.apply(operation, (operands[a], operands[b]))
         return self.enter(tape, operands)[0]
 
-    def product(self, tape: Tape, operands: Sequence[int]) -> int | tuple[int, int]:
-        """As :meth:`result`, but of a product that can't be folded the factors, to be summed with others."""
-        if self.step is not None:
-            operation, i, j = self.step
-            a, b = operands[i], operands[j]
-            if operation == "mul" and a not in tape.constants and b not in tape.constants:
-                return a, b
-        return self.result(tape, operands)
-
     def reads(self, which: int) -> set[int]:
         """The numbers of the operands that a result depends on."""
         return {i for i in needed(self.tape, [self.results[which]]) if i < self.count}
@@ -73,20 +65,16 @@ def value_of(entry: Primitive, width: int) -> Pattern:
     """A primitive of so many operands, written out in what it is made of."""
 
     def value(m: Meaning, *operands: Handle) -> Sequence[Any]:
-        return [m.apply(entry.name, *(groups_of(entry, operands) if entry.nary else operands))]
+        return [m.apply(entry.name, *grouped(entry, operands))]
 
-    return Pattern(value, width, expand=True)
+    try:
+        return Pattern(value, width, expand=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a rule of the user's own does
+        raise not_readable(entry, error) from error
 
 
-@lru_cache(1000)
-def slope_of(entry: Primitive, which: int, width: int, whole: bool = False) -> Pattern:
-    """What a rule passes back, of the gradient, the output and so many operands.
-
-    The rule of a group is given one of each group; that of an operand beside them, the ``whole`` groups.
-    """
-    rule = entry.vjps[which]
-
-    def slope(m: Meaning, g: Handle, out: Handle, *operands: Handle) -> Sequence[Any]:
-        return [rule(m, g, out, *(groups_of(entry, operands) if whole else operands))]
-
-    return Pattern(slope, 2 + width)
+def not_readable(entry: Primitive, error: Exception) -> Untraceable:
+    """The reason why a rule cannot be evaluated on handles."""
+    return Untraceable(f"the rules of {entry.name} cannot be compiled: {error}")

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..primitives import PRIMITIVES, Primitive
 from ..value import Value
-from .batch import Lanes, into_lanes
+from .batch import BatchInputs, batch_terms
 from .derive import gradient
 from .expand import rewritten
 from .listing import Stage, stage
 from .pattern import Pattern
-from .tape import Handle, Meaning, Tape
-from .trace import Held, Input, Recording
+from .tape import RESERVED, Handle, Meaning, Tape
+from .trace import Constant, Input, Recording, Untraceable
 
 
 class Optimizer(Protocol):
@@ -65,7 +66,7 @@ class Plan:
     kept: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     #: The numbers of state that one place holds for all parameters.
     shared: tuple[int, ...] = ()
-    lanes: Lanes | None = None
+    lanes: BatchInputs | None = None
     #: What each pass left.
     stages: list[Stage] = field(default_factory=list[Stage])
     notes: list[str] = field(default_factory=list[str])
@@ -95,7 +96,6 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
     tape = Tape(merges=False)
     append = tape.append
     places: dict[Value, int] = {}
-    slopes = recording.slopes
 
     def place_of(x: Value | float) -> int:
         return places[x] if isinstance(x, Value) else append("const", (x,))
@@ -118,25 +118,34 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
         return derived[output, inputs][i]
 
     for node in recording.nodes:
-        op = node._op
-        if slopes and node in slopes:
-            places[node] = slope(*slopes[node])
+        op = node._primitive
+        if node in recording.gradients:
+            places[node] = slope(*recording.gradients[node])
         elif op is not None:
             operands = tuple([place_of(x) for x in node.operands])
-            places[node] = append(op.name, operands)
+            places[node] = append(_operation(op), operands)
         elif node in leaves:
             places[node] = tape.source("leaf", leaves[node])
-        elif isinstance(node, Held):
+        elif isinstance(node, Constant):
             places[node] = append(node.operation, tuple([places[x] for x in node.sources]))
         elif isinstance(node, Input):
             places[node] = tape.source("input", node.position)
         else:
-            places[node] = append("const", (node._datum,))
+            places[node] = append("const", (node._data,))
     guards: list[tuple[int, bool]] = []
     for guard in recording.guards:
         place = append(guard.operation, (place_of(guard.a), place_of(guard.b)))
         guards.append((place, guard.answer))
     return tape, places[recording.output], guards
+
+
+def _operation(op: Primitive) -> str:
+    """The name of a primitive on a tape; raises Untraceable for one that goes by another's name."""
+    if op.name in RESERVED:
+        raise Untraceable(f"a primitive named {op.name!r} cannot be compiled: choose another name")
+    if PRIMITIVES.get(op.name) is not op:
+        raise Untraceable(f"it uses the primitive {op.name!r} as it was before it was replaced")
+    return op.name
 
 
 def plan(
@@ -157,7 +166,7 @@ class Traced:
     tape: Tape
     output: int
     guards: list[tuple[int, bool]]
-    lanes: Lanes | None
+    lanes: BatchInputs | None
     order: list[Value]
     stages: list[Stage]
     notes: list[str]
@@ -173,7 +182,7 @@ def traced(recording: Recording, leaves: Sequence[Value], update: Update | None,
     notes: list[str] = []
     lanes = None
     if batch:
-        tape, output, guards, lanes = into_lanes(tape, output, guards, notes)
+        tape, output, guards, lanes = batch_terms(tape, output, guards, notes)
         if lanes is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
     return Traced(tape, output, guards, lanes, order, stages, notes)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
-from ..value import Value, short
+from ..reals import short
+from ..value import Value
 from .arguments import is_tuple
 
 #: Of what is pickled; programs of another format are left behind, and recorded again.

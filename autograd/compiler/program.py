@@ -8,7 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
-from ..value import Value, enable_grad, short, up_to_date
+from ..modes import enable_grad
+from ..reals import short
+from ..tracing import resident
+from ..value import Value
 from .arguments import as_floats, fingerprint, kind_of
 from .audit import Reference
 from .backends import chosen
@@ -37,10 +40,10 @@ class Step(Replay):
         name: str,
         backend: str,
         dtype: str,
-        told: list[str],
+        messages: list[str],
         optimizer: Optimizer | None,
     ) -> None:
-        super().__init__(function, name, backend, dtype, told)
+        super().__init__(function, name, backend, dtype, messages)
         self.optimizer = optimizer
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
@@ -79,9 +82,9 @@ class Step(Replay):
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The loss, its gradients and the update."""
-        return self._told(plan(recording, leaves, self._update, batch=self.backend != "python"))
+        return self._warned(plan(recording, leaves, self._update, batch=self.backend != "python"))
 
-    def _told(self, made: Plan) -> Plan:
+    def _warned(self, made: Plan) -> Plan:
         if self._update is not None and not made.moved:
             self.warn(f"the optimiser takes its own steps: {made.notes[-1]}")
         return made
@@ -92,7 +95,7 @@ class Step(Replay):
 
     def completed(self, found: Traced) -> Plan:
         """Its gradients and the update."""
-        return self._told(completed(found, self._update))
+        return self._warned(completed(found, self._update))
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Those of the leaves, the optimiser and the arguments."""
@@ -137,11 +140,11 @@ class Step(Replay):
         if not moving:
             return
         # Before the leaves are written, so that who writes one as well takes it out.
-        up_to_date.add(token := object())
+        resident.add(token := object())
         for leaf, x, g in zip(leaves, numbers.leaves[:moving], gradients):
-            leaf._datum = x
+            leaf._data = x
             leaf._grad = g
-        up_to_date.intersection_update((token,))  # and after: another step may have had these leaves
+        resident.intersection_update((token,))  # and after: another step may have had these leaves
         program.left = numbers.leaves, token
         if program.plan.kept:
             state, count = numbers.state.tolist(), len(optimizer.state)
@@ -155,14 +158,15 @@ class Step(Replay):
         """The function and backward(), with the gradients left on the leaves."""
         with enable_grad():
             output = as_value(self.function(*call.args, **call.kwargs))
-        reached = {value for value in topological_order(output) if value.is_leaf}
-        for leaf in reached:
-            leaf.zero_grad()
+        used = {*topological_order(output)}
+        for value in used:
+            if value.is_leaf:
+                value.zero_grad()
         if self.optimizer is not None:
             self.optimizer.zero_grad()
         output.backward()
-        slopes = [(leaf.grad or 0.0) if leaf in reached else 0.0 for leaf in leaves]
-        return Reference(output, [output], leaves, slopes)
+        gradients = [leaf._grad if leaf in used else 0.0 for leaf in leaves]
+        return Reference(output, [output], leaves, gradients, used)
 
     def finish(self) -> None:
         """The step of the optimiser itself."""
@@ -192,7 +196,7 @@ class CompiledStep:
         #: The backend as it was asked for, and as it was chosen.
         self.asked_for, self.backend = backend, chosen(backend, dtype)
         self.dtype = dtype
-        #: What was told about calls that run as they are, or are recorded anew.
+        #: The warnings about calls that run as they are, or are recorded anew.
         self.fallbacks: list[str] = []
         self._name = getattr(function, "__qualname__", None) or short(function)
         self._step = Step(function, self._name, self.backend, dtype, self.fallbacks, optimizer)
@@ -303,19 +307,19 @@ class CompiledStep:
 
         And what was recorded anew, what runs as it is, and the cause of each.
         """
-        told: list[str] = []
+        found: list[str] = []
         asked = "the fastest that is installed" if self.asked_for == "auto" else "as asked for"
         for replay in self._replays():
-            for number_of, (program, cause) in enumerate(replay.made, 1):
+            for data_of, (program, cause) in enumerate(replay.made, 1):
                 runs = self.backend if program.runner is None else program.runner.name
                 why = asked if runs == self.backend else f"{self.backend} is slower on a deep and narrow one"
                 if self.dtype != "float64":
                     why += f", in {self.dtype}"
-                told.append(
-                    f"{replay.what} of {self._name}, program {number_of} ({cause}), run by {runs} ({why})"
+                found.append(
+                    f"{replay.what} of {self._name}, program {data_of} ({cause}), run by {runs} ({why})"
                 )
-                told += explained(program, lines)
-        return "\n".join(told + self.fallbacks) or "nothing is recorded before the first call"
+                found += explained(program, lines)
+        return "\n".join(found + self.fallbacks) or "nothing is recorded before the first call"
 
     def picture(self, limit: int | None) -> Picture:
         """The last program that was recorded, for :func:`draw`."""
@@ -349,6 +353,8 @@ def compile(
     The first call is checked against the function run as it is, and so are calls 2, 4, 8, …; a comparison
     of Values is a guard, and where it goes the other way the call is recorded anew or run as it is. What
     cannot be recorded (random draws, for one) runs as it is, with a :class:`CompileWarning` that says why.
+    Behind a dead relu, where eager stops, a program goes on with a gradient of 0, so an infinite local
+    derivative further back gives nan, as in PyTorch.
     ``.data``, ``float()`` and ``bool()`` of a Value inside the function raise :class:`TraceError`, and so
     does an argument used as an index: ``take(values, index)`` selects.
 

@@ -1,6 +1,6 @@
 """A program as one Python function: no package is needed, and nothing is reordered.
 
-This is the plainest reading of a tape, and the one the others are held to. It has no lanes.
+This is the plainest way to run a tape, and the others are tested against it. It has no lanes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ..arithmetic import KERNELS
+from ..floats import FLOATS
+from ..ieee import RAISED
 from .plan import Plan
-from .tape import INFIX, SOURCES, evaluate
+from .tape import SIMPLE, SOURCES, evaluate
 
-_RAISED = (ZeroDivisionError, OverflowError, ValueError)
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
 _PLACES = {"leaf": "leaves", "state": "state", "setting": "settings", "input": "inputs"}
 
@@ -85,7 +85,7 @@ class PythonRunner:
                 lines.append(f"v{i} = {_expression(operation, [f'v{o}' for o in operands])}")
         lines.append(f"return ({''.join(f'v{i}, ' for i in self.plan.results())})")
         source = "def step(leaves, state, settings, inputs):\n " + "\n ".join(lines)
-        namespace: dict[str, Any] = dict(KERNELS)
+        namespace: dict[str, Any] = {name: getattr(FLOATS, name) for name in SIMPLE if hasattr(FLOATS, name)}
         exec(source, namespace)  # our own instructions, printed: no text from outside reaches this
         return namespace["step"]
 
@@ -113,7 +113,7 @@ class PythonRunner:
             read = numbers.leaves, numbers.state, numbers.settings, numbers.inputs
             try:
                 results = self.step(*read)
-            except _RAISED:
+            except RAISED:
                 results = self._careful(*read)
             if any(bool(x) is not answer for x, (_, answer) in zip(results[first:second], plan.guards)):
                 break
@@ -129,8 +129,6 @@ class PythonRunner:
 def _expression(operation: str, names: Sequence[str]) -> str:
     if operation in _SIGNS:
         return f"{names[0]} {_SIGNS[operation]} {names[1]}"
-    if operation in INFIX or operation in KERNELS.keys() - {"sum", "dot", "largest"}:
-        return f"{operation}({', '.join(names)})"
     if operation == "neg":
         return f"-{names[0]}"
     if operation == "where":
@@ -138,4 +136,6 @@ def _expression(operation: str, names: Sequence[str]) -> str:
     if operation == "dot":
         half = len(names) // 2
         return f"dot(({''.join(n + ', ' for n in names[:half])}), ({''.join(n + ', ' for n in names[half:-1])}), {names[-1]})"  # noqa: E501
-    return f"{operation}(({''.join(n + ', ' for n in names)}))"
+    if operation in ("sum", "largest"):
+        return f"{operation}(({''.join(n + ', ' for n in names)}))"
+    return f"{operation}({', '.join(names)})"

@@ -12,30 +12,39 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from ..value import Value, enable_grad, tell, up_to_date, watching, witnesses
+from ..modes import active, enable_grad, open_modes
+from ..tracing import report_escape, resident
+from ..user_primitives import added
+from ..value import Value
 from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
 from .backends import ready
-from .collector import uncollected
+from .collector import gc_paused
 from .plan import Plan, Traced, completed
 from .portable import FORMAT, by_identity, check_portable
 from .progress import Progress
 from .python_backend import Numbers, Outcome, Row, Runner
 from .sizes import SMALL, Batch, General, general, key_of
-from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, record
+from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, observes, record
 
 #: Programs of one shape of arguments, for the several ways its comparisons may go.
 MOST_VARIANTS = 4
-#: After so many recordings it is told that the arguments keep changing shape.
+#: After so many recordings a warning says that the arguments keep changing shape.
 MANY_RECORDINGS = 32
 #: So many programs were dropped for disagreeing with eager, and no more are made.
 MOST_DROPPED = 3
 
-#: Tells at level INFO whenever a function is recorded anew, and why.
+#: Reports at level INFO whenever a function is recorded anew, and why.
 LOG = logging.getLogger("autograd.compiler")
 
 NONE = array("d")
 
+#: What a pickle of a Replay does not include.
+_LEFT_BEHIND = {
+    "programs", "_eager_reasons", "_outside", "_lock", "_last", "_general", "_done", "_added",
+}  # fmt: skip
+
+_CUT = "multiplies 0 by inf behind a branch that is not taken, where eager stops"
 _WAY = {"float64": "sums in another order", "float32": "float32"}
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -66,7 +75,7 @@ class Program:
         self.key = call.key
         # What the shape knows by its identity must not be freed and another made there.
         self.kept: Any = [call.args, call.kwargs]
-        #: What the last step left of the leaves, and what is in ``up_to_date`` while that is what they are.
+        #: What the last step left of the leaves, and what is in ``resident`` while that is what they are.
         self.left: tuple[Row, object] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,10 +83,10 @@ class Program:
         return self.__dict__ | {"runner": None, "calls": 0, "kept": kept, "left": None}
 
     def known_again(self) -> None:
-        """Where things have other identities: the key tells them by those they have now."""
+        """Give the key the identities that things have after loading."""
         if self.kept is not None:
             args, kwargs = self.kept
-            shape = Arguments(args, kwargs, told=None).shape
+            shape = Arguments(args, kwargs, fingerprint=None).shape
             self.key = (*shape, *self.key[len(shape) :])
 
     def takes(self, numbers: Sequence[float]) -> bool:
@@ -86,31 +95,31 @@ class Program:
 
     def leaves(self) -> Row:
         """Their numbers, now: read anew if somebody else may have written one since the last step."""
-        if self.left is not None and self.left[1] in up_to_date:
+        if self.left is not None and self.left[1] in resident:
             return self.left[0]
         return numbers_of(self.plan.leaves)
 
 
 def numbers_of(leaves: Iterable[Value]) -> array[float]:
     """The numbers of leaves, now."""
-    return as_floats([leaf._datum for leaf in leaves])
+    return as_floats([leaf._data for leaf in leaves])
 
 
 class Arguments:
     """The arguments of a call as numbers, and their shape; kept for the calls that have the same."""
 
-    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], told: bytes | None) -> None:
+    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], fingerprint: bytes | None) -> None:
         given = Flat()
         shape = [flatten(a, given) for a in args]
         named = [(name, flatten(a, given)) for name, a in kwargs.items()]
         self.shape: tuple[Any, ...] = (*shape, None, *named)
         self.given: list[float] = given
         self.numbers = as_floats(given)
-        self.fingerprint = told if given.plain else None
+        self.fingerprint = fingerprint if given.plain else None
 
 
 class Call:
-    """The arguments of a call, as they are and as numbers; ``key`` tells their programs apart."""
+    """The arguments of a call, as they are and as numbers; ``key`` distinguishes their programs."""
 
     def __init__(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Arguments, around: tuple[Any, ...]
@@ -132,17 +141,17 @@ class Replay(ABC):
     what = ""
 
     def __init__(
-        self, function: Callable[..., Any], name: str, backend: str, dtype: str, told: list[str]
+        self, function: Callable[..., Any], name: str, backend: str, dtype: str, messages: list[str]
     ) -> None:
         self.function = function
         self.name = name
         self.backend = backend
         self.dtype = dtype
-        self.told = told
+        self.messages = messages
         self.programs: dict[Any, list[Program]] = {}
         #: The programs there are, in order, and why each was made.
         self.made: list[tuple[Program, str]] = []
-        self._as_is: dict[Any, str] = {}
+        self._eager_reasons: dict[Any, str] = {}
         self._dropped = 0
         self._recorded = 0
         self._outside = surroundings(function)
@@ -150,6 +159,8 @@ class Replay(ABC):
         self._last: Arguments | None = None
         #: The program that took the last step, with its numbers.
         self._done: tuple[Program, Numbers] | None = None
+        #: The primitives that users have added, by their functions.
+        self._added = {**added}
         #: Tapes for any size of batch, by the shapes of the arguments but for that; None where there is none.
         self._general: dict[Any, General | None] = {}
 
@@ -158,14 +169,13 @@ class Replay(ABC):
         programs = [program for program, _ in self.made]
         given = [program.kept for program in programs if by_identity(program.key)]
         check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
-        left_behind = ("programs", "_as_is", "_outside", "_lock", "_last", "_general", "_done")
-        return {k: x for k, x in self.__dict__.items() if k not in left_behind} | {"format": FORMAT}
+        return {k: x for k, x in self.__dict__.items() if k not in _LEFT_BEHIND} | {"format": FORMAT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         current = state.pop("format") == FORMAT
         vars(self).update(state)
-        self.programs, self._as_is, self._lock, self._last = {}, {}, Lock(), None
-        self._general, self._done = {}, None
+        self.programs, self._eager_reasons, self._lock, self._last = {}, {}, Lock(), None
+        self._general, self._done, self._added = {}, None, {**added}
         self._outside = surroundings(self.function)
         self.made = self.made if current else []
         for program, _ in self.made:
@@ -189,7 +199,7 @@ class Replay(ABC):
         """The same by the function itself, for such leaves of a program; nothing is moved."""
 
     def settle(self, call: Call) -> None:  # noqa: B027
-        """What else tells programs apart is added to the key of the call."""
+        """Add to the key of the call what else distinguishes programs."""
 
     def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
         """The recording as a tape of which any size of batch may be made, if that is wanted."""
@@ -225,23 +235,35 @@ class Replay(ABC):
 
     def called(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """A call with these arguments."""
-        if witnesses:
-            tell(None, "a compiled step")
-        read, told = self._last, fingerprint(args, kwargs)
-        if read is None or told is None or told != read.fingerprint:
-            self._last = read = Arguments(args, kwargs, told)
+        if active:
+            report_escape(None, "a compiled step")
+        read, found = self._last, fingerprint(args, kwargs)
+        if read is None or found is None or found != read.fingerprint:
+            self._last = read = Arguments(args, kwargs, found)
         return Call(args, kwargs, read, self._outside())
+
+    def _is_replaced(self) -> bool:
+        """Return True if ``primitive()`` has replaced one of the primitives there were before."""
+        return any(added.get(name, function) is not function for name, function in self._added.items())
+
+    def _drop_replaced(self) -> None:
+        """Drop all programs if they may contain a primitive that has been replaced."""
+        if self._is_replaced():
+            for found in (self.programs, self._general, self._eager_reasons):
+                found.clear()
+            self.made.clear()
+        self._added |= added
 
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""
         with self._lock:
+            if added:
+                self._drop_replaced()
             self.settle(call)
             outcomes: list[Outcome] = []
             left = steps
-            watched = watching() is not None  # what detect_anomaly() looks at are the numbers of Values
             while left > 0:
-                as_is = watched or call.key in self._as_is
-                go = self._as_it_is(call) if as_is else self._advance(left, call)
+                go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call)
                 outcomes.append(go)
                 left -= len(go.losses)
             return outcomes
@@ -249,38 +271,46 @@ class Replay(ABC):
     def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
         """A step for each call. What moves stays in a program as long as the next call is one of it."""
         outcomes: list[Outcome] = []
-        resident: tuple[Program, Any, Outcome, Numbers] | None = None
+        current: tuple[Program, Any, Outcome, Numbers] | None = None
         with self._lock:
             try:
                 for call in calls:
                     shape, outcome = call.key, None
-                    if resident is not None:
-                        outcome = self._go_on(resident, call)
+                    if current is not None:
+                        outcome = self._go_on(current, call)
                         if outcome is None:
-                            program, _, last, numbers = resident
-                            resident = None
+                            program, _, last, numbers = current
+                            current = None
                             self.commit(last, numbers, program)
-                    if outcome is None or resident is None:
+                    if outcome is None or current is None:
+                        if added:
+                            self._drop_replaced()
                         self.settle(call)
                         self._done = None
-                        outcome = self._as_it_is(call) if call.key in self._as_is else self._advance(1, call)
+                        outcome = self._run_eager(call) if self._is_eager(call) else self._advance(1, call)
                         done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
                         if done is not None and self.resides(done[0].plan):
                             program, numbers = done
-                            resident = program, shape, outcome, numbers
+                            current = program, shape, outcome, numbers
                     else:
-                        resident = (*resident[:2], outcome, resident[3])
+                        current = (*current[:2], outcome, current[3])
                     outcomes.append(outcome)
             finally:
-                if resident is not None:
-                    self.commit(resident[2], resident[3], resident[0])
+                if current is not None:
+                    self.commit(current[2], current[3], current[0])
         return outcomes
 
-    def _go_on(self, resident: tuple[Program, Any, Outcome, Numbers], call: Call) -> Outcome | None:
+    def _is_eager(self, call: Call) -> bool:
+        """Return True if the call falls back: detect_anomaly() and its like see the numbers of Values."""
+        return call.key in self._eager_reasons or bool(active and any(map(observes, open_modes())))
+
+    def _go_on(self, current: tuple[Program, Any, Outcome, Numbers], call: Call) -> Outcome | None:
         """A step from where the last one left the numbers; None where that is not enough."""
-        program, shape, _, numbers = resident
+        program, shape, _, numbers = current
         calls = program.calls + 1
         if call.key != shape or calls & (calls - 1) == 0 or not program.takes(call.given):
+            return None
+        if added and self._is_replaced():
             return None
         numbers.inputs = call.numbers
         numbers.settings = self.numbers_of_settings(program.plan)
@@ -312,17 +342,17 @@ class Replay(ABC):
             self.warn(
                 f"its comparisons go other ways than in {MOST_VARIANTS} programs; such calls run as they are"
             )
-            return self._as_it_is(call)
+            return self._run_eager(call)
         try:
             cause = self._cause(call)
-            with Progress(self.name) as progress, uncollected():
+            with Progress(self.name) as progress, gc_paused():
                 variants.append(self._make(call, progress))
             self.made.append((variants[-1], cause))
             if len(self.made) > 1:
                 LOG.info("compile(%s): recorded anew: %s", self.name, cause)
         except Untraceable as reason:
-            outcome = self._as_it_is(call)  # first: what the function itself raises is the user's
-            self._as_is[call.key] = str(reason)
+            outcome = self._run_eager(call)  # first: what the function itself raises is the user's
+            self._eager_reasons[call.key] = str(reason)
             self.warn(f"runs as it is: {reason}")
             return outcome
         return self._advance(steps, call)
@@ -337,10 +367,10 @@ class Replay(ABC):
                 program.runner = ready(program.plan, self.backend, numbers, self.dtype)
             return program.runner.run(steps, numbers)
 
-    def _as_it_is(self, call: Call) -> Outcome:
+    def _run_eager(self, call: Call) -> Outcome:
         reference = self.eager(call, ())
         self.finish()
-        return Outcome([reference.output._datum], [*reference.slopes])
+        return Outcome([reference.output._data], [*reference.gradients])
 
     def _audited(self, outcome: Outcome, numbers: Numbers, program: Program, call: Call) -> Outcome:
         """Take a step that the program has worked out, if eager says the same; else eager's."""
@@ -354,7 +384,7 @@ class Replay(ABC):
                 self.programs[call.key].remove(program)
                 self.made = [pair for pair in self.made if pair[0] is not program]
                 self.finish()
-                return Outcome([reference.output._datum], [*reference.slopes])
+                return Outcome([reference.output._data], [*reference.gradients])
             self._general.clear()
             self.programs.clear()  # what changed outside may be a constant of every program
             self.made.clear()
@@ -363,14 +393,15 @@ class Replay(ABC):
             since = f"; calls since number {last} may have been wrong" if last else ""
             again = self._dropped < MOST_DROPPED and program.calls > 1
             then = "it is compiled anew" if again else "such calls run as they are from now on"
+            cause = _CUT if difference.is_cut else f"is too ill-conditioned for {_WAY[self.dtype]}"
             self.warn(
                 f"in call {program.calls} {difference}: it depends on something outside that changed, "
-                f"or is too ill-conditioned for {_WAY[self.dtype]}{since}; {then}"
+                f"or {cause}{since}; {then}"
             )
             if not again:
-                self._as_is[call.key] = str(difference)
+                self._eager_reasons[call.key] = str(difference)
             self.finish()
-            return Outcome([reference.output._datum], [*reference.slopes])
+            return Outcome([reference.output._data], [*reference.gradients])
         self.commit(outcome, numbers, program)
         return outcome
 
@@ -415,7 +446,7 @@ class Replay(ABC):
             named = dict(zip(call.kwargs, few[len(call.args) :]))
             try:
                 recording, leaves = self._recordings(few[: len(call.args)], named, progress)
-            except Exception:  # whatever it is: with all samples it comes again, and is told then
+            except Exception:  # whatever it is: with all samples it is raised again, and reported
                 return None
             if (found := self.traced(recording, leaves)) is None:
                 return None
@@ -461,10 +492,10 @@ class Replay(ABC):
         return "for other arguments, or something outside changed"
 
     def warn(self, what: str) -> None:
-        """Tell it once."""
+        """Warn once."""
         message = f"compile({self.name}): {what}"
-        if message not in self.told:
-            self.told.append(message)
+        if message not in self.messages:
+            self.messages.append(message)
             warnings.warn(message, CompileWarning, stacklevel=_outside())
 
 

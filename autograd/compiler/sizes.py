@@ -15,7 +15,7 @@ from typing import Any
 
 from ..value import Value
 from .arguments import Flat, flatten
-from .batch import Lanes
+from .batch import BatchInputs
 from .plan import Traced
 from .tape import SOURCES, Tape
 from .trace import Recording
@@ -130,7 +130,7 @@ class General:
         ]
         notes = [f"from batches of {' and '.join(map(str, SMALL))}: {batch.size} lanes"]
         return Traced(
-            tape, then.output, then.guards, Lanes(batch.size, rows), then.order, [*then.stages], notes
+            tape, then.output, then.guards, BatchInputs(batch.size, rows), then.order, [*then.stages], notes
         )
 
     def indices_for(self, batch: Batch) -> set[int]:

@@ -1,38 +1,40 @@
 """The tape: a list of instructions, each known by its place in it.
 
-The rules of the table are read on :class:`Handle`: an operator, or a function of the rule language,
-emits an instruction. Constants are folded with the careful floats of arithmetic.py, and of the rest
-only what is exact in IEEE arithmetic for every number, nan and inf included.
+The rules of the table are evaluated on :class:`Handle`: an operator, or a function that ``m`` offers, emits
+an instruction. Constants are folded as floats.py computes them; all else is simplified only where that is
+exact in IEEE arithmetic for every number, nan and inf included.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from ..arithmetic import CAREFUL, KERNELS, Ieee
+from ..floats import KERNELS, apply_each, compute, largest_of, positions_of
 from ..primitives import PRIMITIVES, Primitive
 
 #: Where numbers come from: a constant, a live leaf, an argument, a setting of the optimiser, one of
 #: its states, or the row of a lane. The second item of such an instruction is no operand.
 SOURCES = {"const", "leaf", "input", "setting", "state", "lane"}
-CONDITIONS = {"lt", "le", "eq"}
+CONDITIONS: dict[str, Callable[[float, float], bool]] = {
+    "lt": operator.lt, "le": operator.le, "eq": operator.eq,
+}  # fmt: skip
 #: What may be simpler than it looks without a constant among its operands.
 _LOOKED_INTO = {"where", "neg"}
-#: What has no rule, for no gradient flows back through it.
-WITHOUT_SLOPE = CONDITIONS | {"largest"}
-#: What an instruction can do once primitives are expanded.
-INFIX: dict[str, Callable[[Any, Any], Any]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "pow": lambda a, b: a**b,
-}
-#: What is an instruction still once primitives are written out in others.
-SIMPLE = {*INFIX, *KERNELS, *CONDITIONS, "neg", "where", "lanesum"} - {"take"}
+#: What has no derivative, for no gradient flows back through it.
+CONSTANT = {*CONDITIONS, "largest"}
+#: The instructions that are left once primitives are written out in others.
+SIMPLE = {
+    *KERNELS, *CONDITIONS, "add", "sub", "mul", "div", "pow", "neg", "abs", "sum", "dot", "largest", "where",
+    "lanesum",
+}  # fmt: skip
+#: The instructions that are no primitives. A primitive cannot have such a name on a tape.
+RESERVED = {*SOURCES, *CONSTANT, "where", "lanesum"}
 
 
 class Tape:
@@ -121,7 +123,10 @@ class Tape:
         constants: list[Any] = [code[i][1][0] if i in self.constants else None for i in operands]
         if operation == "mul":
             a, b = constants
-            return operands[1] if a == 1.0 else operands[0] if b == 1.0 else None
+            x, factor = (operands[1], a) if b is None else (operands[0], b)
+            if factor == -1.0:
+                return self.apply("neg", (x,))
+            return x if factor == 1.0 else None
         if operation in ("add", "sub") and constants[1] == 0.0:
             # x − 0 and x + −0 are x to the sign of a zero; x + 0 and x − −0 are not.
             negative = math.copysign(1.0, constants[1]) < 0.0
@@ -158,32 +163,36 @@ class Tape:
         return lines
 
 
-def groups_of(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
-    """Operands in a row, as the groups and the single operand that an n-ary primitive takes."""
-    groups = sum(operand.endswith("*") for operand in entry.operands)
-    singles = len(entry.operands) - groups
-    width = (len(operands) - singles) // groups
-    found: list[Any] = [list(operands[i * width : (i + 1) * width]) for i in range(groups)]
-    return found + list(operands[groups * width :])
+def grouped(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
+    """Arrange operands in a row as a primitive takes them: those of a group in a list.
+
+    >>> grouped(PRIMITIVES["dot"], [2.0, 3.0, 4.0, 5.0, 1.0])
+    [[2.0, 3.0], [4.0, 5.0], 1.0]
+    """
+    if not entry.is_many:
+        return [*operands]
+    groups = sum(name.endswith("*") for name in entry.operands)
+    width = (len(operands) - len(entry.operands) + groups) // max(groups, 1)
+    rest = iter(operands)
+    return [[*islice(rest, width)] if name.endswith("*") else next(rest) for name in entry.operands]
 
 
 def evaluate(operation: str, numbers: Sequence[float]) -> float:
-    """One instruction on floats, by the careful reading of the table; a condition gives 1 or 0.
+    """One instruction on floats, as the table says; a condition gives 1 or 0.
 
     >>> evaluate("div", [1.0, 0.0]), evaluate("lt", [1.0, 2.0])
     (inf, 1.0)
     """
-    careful = [Ieee(x) for x in numbers]
-    if operation in INFIX:
-        return float(INFIX[operation](*careful))
-    if operation == "neg":
-        return -numbers[0]
-    if operation == "largest":
-        return float(CAREFUL.largest(careful))
     if operation in PRIMITIVES:
         entry = PRIMITIVES[operation]
-        return float(entry.value(CAREFUL, *(groups_of(entry, careful) if entry.nary else careful)))
-    return float(getattr(CAREFUL, operation)(*careful))
+        return float(compute(entry, grouped(entry, numbers))[0])
+    if operation == "largest":
+        return largest_of(numbers)
+    if operation == "where":
+        condition, a, b = numbers
+        return a if condition else b
+    a, b = numbers
+    return float(CONDITIONS[operation](a, b))
 
 
 class Handle:
@@ -203,6 +212,11 @@ class Handle:
 
     def __bool__(self) -> bool:
         raise TypeError("a condition on a handle is decided when the program runs: write where(c, a, b)")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("a condition on a handle is decided when the program runs: write m.eq(a, b)")
+
+    __hash__ = object.__hash__
 
     def _with(self, operation: str, other: Any) -> Handle:
         tape = self.tape
@@ -242,6 +256,18 @@ class Handle:
     def __rpow__(self, other: Any) -> Handle:
         return self._from("pow", other)
 
+    def __lt__(self, other: Any) -> Handle:
+        return self._with("lt", other)
+
+    def __le__(self, other: Any) -> Handle:
+        return self._with("le", other)
+
+    def __gt__(self, other: Any) -> Handle:
+        return self._from("lt", other)
+
+    def __ge__(self, other: Any) -> Handle:
+        return self._from("le", other)
+
     def __neg__(self) -> Handle:
         return Handle(self.tape, self.tape.apply("neg", (self.place,)))
 
@@ -254,8 +280,17 @@ def placed(tape: Tape, x: Any) -> int:
     return x.place if isinstance(x, Handle) else tape.source("const", float(x))
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A local derivative that is None in one of its branches: a if the condition holds, else b."""
+
+    condition: Handle
+    a: Any
+    b: Any
+
+
 class Meaning:
-    """The rule language on handles.
+    """What ``m`` offers on handles.
 
     ``expand`` says whether a primitive that is made of others is written out in them, as its value
     says, or entered by its name (so that it can be differentiated by its rule).
@@ -265,18 +300,29 @@ class Meaning:
         self.tape = tape
         self.expand = expand
 
-    def each(self, group: Sequence[Any], rule: Callable[[Any], Any]) -> list[Any]:
-        return [rule(x) for x in group]
+    each = staticmethod(apply_each)
+    positions = staticmethod(positions_of)
+
+    def where(self, condition: Handle | bool, a: Any, b: Any) -> Any:
+        """a if the condition holds, else b; a :class:`Choice` if a branch is None."""
+        if not isinstance(condition, Handle):
+            return a if condition else b
+        tape = self.tape
+        if (known := tape.constant(condition.place)) is not None:
+            return a if known else b
+        if a is None or b is None or isinstance(a, Choice) or isinstance(b, Choice):
+            return Choice(condition, a, b)
+        return Handle(tape, tape.apply("where", (condition.place, placed(tape, a), placed(tape, b))))
 
     def apply(self, name: str, *operands: Handle | float | list[Any]) -> Handle:
-        """A function of the rule language; a group is a list."""
+        """A function that ``m`` offers; a group is a list."""
         tape = self.tape
         if self.expand and name not in SIMPLE:
             made = self._take(*operands) if name == "take" else PRIMITIVES[name].value(self, *operands)
             return tape.handle(placed(tape, made))
         places: list[int] = []
         for x in operands:
-            if isinstance(x, list):
+            if isinstance(x, (list, tuple)):
                 places += [placed(tape, y) for y in x]
             else:
                 places.append(placed(tape, x))
@@ -290,7 +336,7 @@ class Meaning:
         return taken
 
     def __getattr__(self, name: str) -> Callable[..., Handle]:
-        if name not in PRIMITIVES and name not in KERNELS and name not in {*CONDITIONS, "where"}:
+        if name not in PRIMITIVES and name not in ("eq", "largest"):
             raise AttributeError(f"the rule language has no function {name!r}")
 
         def function(*operands: Any) -> Handle:

@@ -1,7 +1,7 @@
-"""Recording: the function is run on Values, and what it did is read off the graph.
+"""Tracing: the function is run on Values, and what it did is read off the graph.
 
-The numbers of the arguments are :class:`Input`; leaves that were there before are read anew at each
-call; numbers made inside are constants. A witness (value.py) notices what would escape the graph.
+The numbers of the arguments are :class:`Input`; leaves that existed before are read at each call; numbers
+made inside are constants. A :class:`FunctionTracer` raises for a number that would escape the graph.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import os
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from threading import get_ident
 from typing import Any, NoReturn, SupportsFloat
 
-from ..backward import in_order, operands_of, topological_order
+from ..backward import operands_first, topological_order
+from ..modes import Mode, active
 from ..primitives import ADD, MUL, NEG, SUB
-from ..value import Value, number, short, tell, witnesses
+from ..reals import real_to_float, short
+from ..tracing import Tracer, current_tracer, report_escape
+from ..value import Value, operand_values
 from .arguments import rebuild
 
 #: Whose lines are not the user's: this package, and the library (contextlib, copy) it may be called by.
@@ -60,24 +62,24 @@ class Input(Value):
         """As that of the number it stands for."""
         if self is other:
             return True
-        y = other._datum if isinstance(other, Input) else number(other)
+        y = other._data if isinstance(other, Input) else real_to_float(other)
         if y is None:
             return NotImplemented
-        answer = self._datum == y
-        if (witness := witnesses.get(get_ident())) is not None:
-            witness.compared("eq", self, other if isinstance(other, Input) else y, answer)
+        answer = self._data == y
+        if active and (tracer := current_tracer()):
+            tracer.compared("eq", self, other if isinstance(other, Input) else y, answer)
         return answer
 
     def __format__(self, spec: str) -> str:
-        tell(self, "formatting")
+        report_escape(self, "formatting")
         return super().__format__(spec)
 
     def __str__(self) -> str:
-        tell(self, "formatting")
+        report_escape(self, "formatting")
         return super().__str__()
 
     def __hash__(self) -> int:
-        if get_ident() in witnesses and _called_by_the_user():
+        if active and current_tracer() and _called_by_the_user():
             raise TraceError(
                 f"{_where()}: a number of the arguments is looked up in a dict or a set while the function "
                 "is compiled, and would not be found. Select by take(values, index)"
@@ -85,8 +87,8 @@ class Input(Value):
         return object.__hash__(self)
 
 
-class Held(Value):
-    """A number worked out from Values by which no gradient flows back, as softmax's shift."""
+class Constant(Value):
+    """A number computed from Values through which no gradient flows back, such as softmax's shift."""
 
     __slots__ = ("operation", "sources")
 
@@ -131,8 +133,8 @@ def _called_by_the_user() -> bool:
     return not caller.startswith(_NOT_THE_USERS)
 
 
-#: For each Value that is a derivative: of what, by what, and by which of these.
-Slopes = dict[Value, tuple[Value, tuple[Value, ...], int]]
+#: For each Value that is a gradient: of which output, with respect to which inputs, and which of these.
+Gradients = dict[Value, tuple[Value, tuple[Value, ...], int]]
 
 
 class Guard:
@@ -144,24 +146,60 @@ class Guard:
         self.operation, self.a, self.b, self.answer = operation, a, b, answer
 
 
-class _Witness:
+def observes(mode: Mode) -> bool:
+    """Return True if a mode is called at each operation or backward pass, which a program does not have."""
+    kind = type(mode)
+    return kind.recorded is not Mode.recorded or kind.after_backward is not Mode.after_backward
+
+
+class FunctionTracer(Tracer):
+    """Stores what one run of a function does beyond its graph; raises TraceError where a number escapes."""
+
     def __init__(self) -> None:
         self.guards: list[Guard] = []
-        self.holds: list[Held] = []
+        self.constants: list[Constant] = []
         self.indices: set[int] = set()
-        self.slopes: Slopes = {}
+        self.gradients: Gradients = {}
 
-    def derived(self, output: Value, inputs: Sequence[Value], slopes: Sequence[Any]) -> list[Any]:
-        """Each slope as a Value of its own, of which it is known what it is the derivative of.
+    def entering(self, inner: Mode) -> None:
+        """Raise for a mode that a program cannot have inside: no_grad() and those that observe."""
+        if inner.records is False or observes(inner):
+            self.escaped(None, f"{type(inner).__name__}()")
 
-        A program emits the backward pass there; the graph that the rules left holds for these numbers.
+    def escaped(self, value: Value | None, how: str) -> None:
+        """Raise TraceError with the remedy."""
+        what = how if value is None else f"{how} of {value!r}"
+        remedy = _REMEDIES.get(how, "enter it around the call of the compiled step, which then runs as it is")
+        raise TraceError(
+            f"{_where()}: {what} while the function is compiled would make a constant of a number that may "
+            f"change from call to call: {remedy}"
+        )
+
+    def untraceable(self, why: str) -> None:
+        """Raise the reason for a fallback."""
+        raise Untraceable(why)
+
+    def compared(self, symbol: str, a: Value | float, b: Value | float, answer: bool) -> None:
+        """Store a guard."""
+        self.guards.append(Guard(symbol, a, b, answer))
+
+    def constant(self, name: str, operands: Sequence[Value], answer: float) -> Value:
+        """Return a leaf that a program computes from the operands at each call."""
+        self.constants.append(Constant(name, operands, answer))
+        return self.constants[-1]
+
+    def differentiated(self, output: Value, inputs: Sequence[Value], gradients: list[Any]) -> list[Any]:
+        """Return each gradient as a Value of its own, stored with what it is the derivative of.
+
+        A program has the backward pass of ``output`` there. The graph that the rules left is not used,
+        because their branches were taken for the numbers of this call.
         """
-        found = [None if slope is None else slope * 1.0 for slope in slopes]
-        self.slopes |= {x: (output, (*inputs,), i) for i, x in enumerate(found) if x is not None}
+        found = [None if gradient is None else gradient * 1.0 for gradient in gradients]
+        self.gradients |= {x: (output, (*inputs,), i) for i, x in enumerate(found) if x is not None}
         return found
 
-    def selects(self, index: Value) -> bool:
-        """Whether it is made of whole numbers of the arguments, by + − · alone; they are remembered."""
+    def is_index(self, index: Value) -> bool:
+        """Return True if it is computed from ints among the arguments by + − · alone; store which ones."""
         made = topological_order(index)
         for value in made:
             if isinstance(value, Input):
@@ -178,54 +216,36 @@ class _Witness:
         self.indices |= {value.position for value in made if isinstance(value, Input)}
         return True
 
-    def held(self, operation: str, operands: Sequence[Value], answer: float) -> Value:
-        self.holds.append(Held(operation, operands, answer))
-        return self.holds[-1]
-
-    def left(self, value: Value | None, how: str) -> None:
-        what = how if value is None else f"{how} of {value!r}"
-        raise TraceError(
-            f"{_where()}: {what} while the function is compiled would make a constant of a number that may "
-            f"change from call to call: {_REMEDIES[how]}"
-        )
-
-    def refused(self, why: str) -> None:
-        raise Untraceable(why)
-
-    def compared(self, operation: str, a: Value | float, b: Value | float, answer: bool) -> None:
-        self.guards.append(Guard(operation, a, b, answer))
-
 
 class Recording:
     """What one run of the function left: its result, the comparisons, its nodes in topological order."""
 
-    def __init__(self, output: Value, witness: _Witness) -> None:
+    def __init__(self, output: Value, tracer: FunctionTracer) -> None:
         self.output = output
-        self.guards = witness.guards
+        self.guards = tracer.guards
         #: The arguments that select something, which must be ints.
-        self.indices = witness.indices
-        self.slopes = witness.slopes
+        self.indices = tracer.indices
+        self.gradients = tracer.gradients
         compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
-        roots = [*witness.holds, output, *compared]
-        plain = not (self.slopes or witness.holds)
-        self.nodes = in_order(roots, operands_of if plain else _made_from(self.slopes))
+        self.nodes = operands_first([*tracer.constants, output, *compared], self._sources)
+
+    def _sources(self, node: Value) -> Sequence[Value]:
+        """What a program computes a node from."""
+        if node.is_leaf:
+            return node.sources if isinstance(node, Constant) else ()
+        if node in self.gradients:
+            output, inputs, _ = self.gradients[node]
+            return (output, *inputs)
+        return operand_values(node)
 
     @property
     def reached(self) -> list[Value]:
-        """What the result is made of, without what is only compared."""
-        return topological_order(self.output)
+        """What the result is computed from at each call.
 
-
-def _made_from(slopes: Slopes) -> Callable[[Value], Sequence[Value]]:
-    """The operands of a Value, what a number was worked out from, or what a derivative is of and by."""
-
-    def made_from(node: Value) -> Sequence[Value]:
-        if node in slopes:
-            output, inputs, _ = slopes[node]
-            return (output, *inputs)
-        return node.sources if isinstance(node, Held) else operands_of(node)
-
-    return made_from
+        That is neither what is only compared, nor what only gradients inside the function depend on, for
+        eager does not use that behind a dead relu.
+        """
+        return operands_first([self.output], lambda x: () if x in self.gradients else operand_values(x))
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
@@ -237,21 +257,16 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
 
     inputs = [rebuild(a, make) for a in args]
     named = {name: rebuild(a, make) for name, a in kwargs.items()}
-    me = get_ident()
-    witness = _Witness()
-    try:
-        witnesses[me] = witness
+    with FunctionTracer() as tracer:
         output = function(*inputs, **named)
-    finally:
-        witnesses.pop(me, None)
-    return Recording(as_value(output), witness)
+    return Recording(as_value(output), tracer)
 
 
 def as_value(output: Any) -> Value:
     """What a function returned, as a Value; it may be a plain number."""
     if isinstance(output, Value):
         return output
-    x = number(output)
+    x = real_to_float(output)
     if x is None:
         raise TypeError(
             f"a compiled function returns one Value or number, not {type(output).__name__} {short(output)}"
@@ -280,14 +295,14 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
         raise Untraceable("run twice on the same arguments it did different things")
     leaves: list[Value] = []
     twins = dict(zip(first.nodes, second.nodes))
-    slopes = (first.slopes, second.slopes)
+    gradients = (first.gradients, second.gradients)
     for a, b in twins.items():
         if a is b:
             if not a.is_leaf:
                 raise Untraceable(f"it uses {short(a)}, computed outside of it: compute it inside")
             leaves.append(a)
         else:
-            _check_same(a, b, slopes, twins)
+            _check_same(a, b, gradients, twins)
     for g, h in zip(first.guards, second.guards):
         same = (g.operation, g.answer) == (h.operation, h.answer)
         if not (same and _same_operands((g.a, g.b), (h.a, h.b), twins)):
@@ -295,14 +310,16 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
     return leaves
 
 
-def _check_same(a: Value, b: Value, slopes: tuple[Slopes, Slopes], twins: Mapping[Value, Value]) -> None:
-    if a._op is not b._op or type(a) is not type(b):
+def _check_same(
+    a: Value, b: Value, gradients: tuple[Gradients, Gradients], twins: Mapping[Value, Value]
+) -> None:
+    if a._primitive is not b._primitive or type(a) is not type(b):
         raise Untraceable("run twice on the same arguments it did different things")
-    if a in slopes[0] or b in slopes[1]:
-        (u, us, i), (v, vs, j) = (known.get(x, (x, (), -1)) for known, x in zip(slopes, (a, b)))
+    if a in gradients[0] or b in gradients[1]:
+        (u, us, i), (v, vs, j) = (known.get(x, (x, (), -1)) for known, x in zip(gradients, (a, b)))
         if i != j or not _same_operands((u, *us), (v, *vs), twins):
             raise Untraceable("run twice on the same arguments it took other gradients")
-    elif a._op is not None:
+    elif a._primitive is not None:
         if not _same_operands(a.operands, b.operands, twins):
             raise Untraceable(
                 "run twice on the same arguments it did different things or used different constants: "
@@ -311,12 +328,12 @@ def _check_same(a: Value, b: Value, slopes: tuple[Slopes, Slopes], twins: Mappin
     elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
             raise Untraceable("run twice on the same arguments it used them differently")
-    elif isinstance(a, Held) and isinstance(b, Held):
+    elif isinstance(a, Constant) and isinstance(b, Constant):
         if not _same_operands(a.sources, b.sources, twins):
             raise Untraceable("run twice on the same arguments it did different things")
-    elif repr(a._datum) != repr(b._datum):
+    elif repr(a._data) != repr(b._data):
         raise Untraceable(
-            f"run twice on the same arguments it made a constant {a._datum!r} and then {b._datum!r}: "
+            f"run twice on the same arguments it made a constant {a._data!r} and then {b._data!r}: "
             "it depends on random numbers or on something that it changes"
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .fuse import Fused, Sop
+from .fuse import Fused, SumOfProducts
 from .plan import Plan
 from .schedule import Schedule
 from .tape import SOURCES
@@ -27,7 +27,7 @@ class Unit(NamedTuple):
 
 def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
     """The units of a plan, section by section and level by level."""
-    tape, sops = plan.tape, fused.sops
+    tape, sums = plan.tape, fused.sums
     levels: dict[tuple[int, int], list[int]] = {}
     for i in fused.order:
         if tape.code[i][0] not in SOURCES:
@@ -39,50 +39,50 @@ def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
             continue
         groups: dict[Any, list[int]] = {}
         for i in level:
-            groups.setdefault(_kind(plan, i, sops.get(i)), []).append(i)
+            groups.setdefault(_kind(plan, i, sums.get(i)), []).append(i)
         for (kind, how), members in groups.items():
             if kind == "columns" and len(members) < FEW:
                 units += [Unit("alone", [i]) for i in members]
             elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
-                units += _grids({i: _vectors(sops[i]) for i in members})
+                units += _grids({i: _vectors(sums[i]) for i in members})
             elif kind == "grid":
-                units += _grids({i: sops[i].terms[0][1:] for i in members})
+                units += _grids({i: sums[i].terms[0][1:] for i in members})
             else:
                 units.append(Unit(kind, members, how))
     return units
 
 
-def _kind(plan: Plan, i: int, sop: Sop | None) -> tuple[str, Any]:
+def _kind(plan: Plan, i: int, total: SumOfProducts | None) -> tuple[str, Any]:
     in_lane = plan.tape.in_lane
     operation, operands = plan.tape.code[i]
-    if sop is None:
+    if total is None:
         return ("alone", i) if in_lane[i] else ("columns", (operation, len(operands)))
-    if sop.reduces:
-        negative, a, b = sop.terms[0]
-        plain = len(sop.terms) == 1 and not negative and in_lane[a]
+    if total.reduces:
+        negative, a, b = total.terms[0]
+        plain = len(total.terms) == 1 and not negative and in_lane[a]
         return ("grid", ()) if plain and (b < 0 or in_lane[b]) else ("alone", i)
     if not in_lane[i]:
-        sop.terms.sort(key=lambda term: (term[2] < 0, term[0]))
+        total.terms.sort(key=lambda term: (term[2] < 0, term[0]))
         counts = [0, 0, 0, 0]
-        for negative, _, b in sop.terms:
+        for negative, _, b in total.terms:
             counts[2 * (b < 0) + negative] += 1
-        return "columns", (repr(sop.bias), counts[0], counts[1], counts[2], counts[3])
-    rows = tuple([row for _, row in products(sop, in_lane)])
+        return "columns", (repr(total.bias), counts[0], counts[1], counts[2], counts[3])
+    rows = tuple([row for _, row in products(total, in_lane)])
     return ("tile", rows) if len(rows) >= SHALLOW else ("alone", i)
 
 
-def products(sop: Sop, in_lane: list[bool]) -> list[tuple[int, int]]:
+def products(total: SumOfProducts, in_lane: list[bool]) -> list[tuple[int, int]]:
     """The words of a sum and the rows they multiply, by the row."""
     found = [
         (b, a) if in_lane[a] else (a, b)
-        for negative, a, b in sop.terms
+        for negative, a, b in total.terms
         if not negative and b >= 0 and in_lane[a] != in_lane[b]
     ]
     return sorted(found, key=lambda pair: pair[1])
 
 
-def _vectors(sop: Sop) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return tuple([a for _, a, _ in sop.terms]), tuple([b for _, _, b in sop.terms])
+def _vectors(total: SumOfProducts) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tuple([a for _, a, _ in total.terms]), tuple([b for _, _, b in total.terms])
 
 
 def _grids(pairs: dict[int, tuple[Any, Any]]) -> list[Unit]:

@@ -1,13 +1,15 @@
-"""What ``detect_anomaly()`` says of a nan or inf."""
+"""The messages of ``detect_anomaly()``: where a nan or inf came up, of what, and the path to the loss."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ..anomaly import place
-from ..backward import cotangents, topological_order
+from ..backward import topological_order
+from ..nodes import edges, local_derivatives
+from ..operations import data_of
 from ..value import Value
 from .equations import computed_equation, step_equation
 from .nested import LANES, Nested, formula
@@ -21,8 +23,8 @@ OPERATIONS, OPERANDS, STEPS = 12, 8, 12
 
 
 def made(node: Value) -> str:
-    """A result of the forward pass."""
-    numbers = operation_formula(node, lambda x: quantity(float(x)))
+    """The message for a result of the forward pass."""
+    numbers = operation_formula(node, lambda x: quantity(data_of(x)))
     lines = [f"{text(numbers)} = {number(node.data)}, in the forward pass", *_where(node, "computed")]
     names = names_of(node)
     lines += ["the expression:", *_indented(_expression(node, names))]
@@ -38,48 +40,43 @@ def _expression(node: Value, names: Names) -> str:
     nested = Nested(topological_order(node), names, OPERATIONS)
     if nested.cut or nested.named:
         return "\n".join([repr(formula(node, limit=OPERATIONS)), *_operands(node, names)])
-    last = operation_formula(node, lambda x: quantity(float(x)), LANES)
+    last = operation_formula(node, lambda x: quantity(data_of(x)), LANES)
     sides = [nested.in_symbols(node), nested.in_numbers(node), last, quantity(node.data)]
     rows = [*dict.fromkeys(text(side) for side in sides if side is not None)]
     margin = " " * len(names[node])
     return "\n".join(f"{margin if i else names[node]} = {row}" for i, row in enumerate(rows))
 
 
-def pulled(root: Value, node: Value, position: int, upstream: float, gradients: Mapping[Value, float]) -> str:
-    """What ``node`` passes back to one of its operands."""
+def pulled(root: Value, node: Value, position: int, gradients: Mapping[Value, float]) -> str:
+    """The message for a product that ``node`` passes back to one of its operands."""
     names = names_of(root)
-    operand = node.operands[position]
-    if not isinstance(operand, Value):
-        raise TypeError(f"no gradient is passed back to the constant {operand!r}")
-    product, local = cotangents(node, upstream)[position], cotangents(node, 1.0)[position]
+    operand, local = node.operands[position], local_derivatives(node)[position]
+    if not isinstance(operand, Value) or local is None:
+        raise ValueError(f"pulled() expected an operand that a gradient is passed to, got {operand!r}")
+    upstream, product = gradients[node], gradients[node] * local
     step = Step(0, node, operand, position, upstream, local, product, product, False, names)
     lines = [
         f"{step_equation(step)}, in the backward pass",
         *_where(node, f"{names[node]} was computed"),
         "the operation:",
         f"  {computed_equation(ForwardStep(0, node, names))}",
-        *_path(root, node, names, {**gradients, node: upstream}),
+        *_path(root, node, names, gradients),
     ]
     return "\n".join(lines)
 
 
-def added(root: Value, value: Value, order: Sequence[Value]) -> str:
-    """The gradient of a Value to which nothing but finite numbers was passed back."""
+def added(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
+    """The message for the gradient of a Value to which only finite numbers were passed back."""
     names = names_of(root)
-    parts = [
-        product
-        for node in order
-        for operand, product in zip(node.operands, cotangents(node, node._grad))
-        if operand is value
-    ]
-    wrong = f"∂{names.root}/∂{names[value]} is {number(value._grad)}, in the backward pass"
+    found = gradients[value]
+    parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
+    wrong = f"∂{names.root}/∂{names[value]} is {number(found)}, in the backward pass"
     if value is root:
         why = "the pass was started with it: look at the argument of backward()"
     elif value.is_leaf and math.isfinite(now := sum(parts)):
         why = f"this pass added {number(now)} to what an earlier one had left: call zero_grad() before it"
     else:
         why = f"the {len(parts)} numbers that are passed back to it are finite and their sum is not"
-    gradients = {node: node._grad for node in order}
     lines = [f"{wrong}: {why}"]
     if not value.is_leaf:
         lines += _where(value, f"{names[value]} was computed")
@@ -106,7 +103,7 @@ def _operands(node: Value, names: Names) -> list[str]:
 
 
 def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, float]) -> list[str]:
-    """The shortest way from the root to a Value, a line for each operation."""
+    """The shortest way that a gradient takes from the root to a Value, a line for each operation."""
     way = _way(root, value)
     rows: list[list[str]] = []
     for node in way:
@@ -116,7 +113,7 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
             names[node],
             operation(node, names),
             number(node.data),
-            "" if g is None else number(float(g)),
+            "" if g is None else number(g),
             "" if found is None else f"line {found[1]}",
         ])  # fmt: skip
     left_out = len(rows) - STEPS
@@ -133,8 +130,8 @@ def _way(root: Value, value: Value) -> list[Value]:
     queue = deque([root])
     while value not in before:
         node = queue.popleft()
-        for operand in node.operands:
-            if isinstance(operand, Value) and operand not in before:
+        for operand, _ in edges(node):
+            if operand not in before:
                 before[operand] = node
                 queue.append(operand)
     way = [value]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..primitives import PRODUCT
 from ..value import Value
-from .formula import RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
+from .formula import PRODUCT, RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
 from .notation import computed_from, computed_on, constant, named, operation_formula, quantity, telling
 from .pens import latex, mathml, text
 
@@ -26,12 +26,15 @@ def _formula(step: Step) -> Formula:
     node = names[step.node]
     # ∂y/∂q is written alike for the gradient and for the local derivative: colour tells them apart.
     chain = product([Partial(top, node, "gradient"), Partial(node, operand, "local")], wide=True)
-    numbers = product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True)
-    sides = (received, chain, numbers, quantity(step.contribution, "gradient"))
-    if not step.again:
-        return equals(*sides)
-    equation = Infix(sides, ("+=", "=", "="), RELATION)
-    return Row((equation, Words(", in all "), quantity(step.gradient, "gradient")))
+    sides = [received, chain]
+    if step.upstream * step.local == step.contribution or math.isnan(step.contribution):  # not ∞·0 = 0
+        sides.append(product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True))
+    gradient = quantity(step.gradient, "gradient")
+    if not step.again:  # the gradient is the product, but 0 where that is −0: gradients start at 0
+        return equals(*sides, gradient)
+    sides.append(quantity(step.contribution, "gradient"))
+    equation = Infix(tuple(sides), ("+=", *["="] * (len(sides) - 2)), RELATION)
+    return Row((equation, Words(", in all "), gradient))
 
 
 def step_equation(step: Step) -> str:

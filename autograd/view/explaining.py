@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from ..backward import cotangents, gradients, topological_order
-from ..primitives import PRODUCT
+from ..backward import topological_order
+from ..nodes import all_gradients
 from ..value import Value
 from .derivation import Derivation, Line
-from .formula import Formula, Infix, Name, Number, Partial, Row, Words, equals, product, total
+from .formula import PRODUCT, Formula, Infix, Name, Number, Partial, Row, Words, equals, product, total
 from .graph import stale
 from .local import Local, local_derivative
 from .nested import Nested
-from .notation import Names, computed_from, number, quantity
+from .notation import Names, number, quantity
 from .options import whole
-from .paths import ONE, ZERO, Edge, Paths, Size, plus, ratio, times
+from .paths import BLOCKED, ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 from .pens import text
 
 #: How many paths are shown.
@@ -65,7 +65,7 @@ class Explanation(Derivation):
         self.count = found.count
         edges = [*found.largest(most)]
         self.paths = [_path(root, path) for path in edges]
-        self.gradient = gradients(root)[wrt]
+        self.gradient = all_gradients(root).get(wrt, 0.0)  # behind a dead relu there is none
         self.share = 1.0 if len(edges) == self.count else _share(found.whole, edges)
         super().__init__([*self._definitions(order), *self._derivation()])
 
@@ -80,8 +80,7 @@ class Explanation(Derivation):
             if node in told:
                 numbers = nested.in_numbers(node)
                 middle = [nested.in_symbols(node), *([] if numbers is None else [numbers])]
-                value = quantity(computed_from(node)[0], "data")
-                steps = _chain(Name(self.names[node]), *middle, value)
+                steps = _chain(Name(self.names[node]), *middle, quantity(node.data, "data"))
                 lines.append(Line(steps, indent=True))
         if whole.cut or len(told) < len(nested.named) or len(on_paths) > DEFINED:
             lines.append(Line("(not every result is told here: formula(…) tells how they came about)"))
@@ -123,6 +122,9 @@ class Explanation(Derivation):
         """The chain of a path: derivatives, what the rules say in symbols, in numbers, the product."""
         shown = _ends(range(len(path.locals)))
         partials = [Partial(self.names[path.nodes[i]], self.names[path.nodes[i + 1]], "local") for i in shown]
+        cut = len(shown) < len(path.locals)
+        if path.product == 0.0 and math.isnan(math.prod(path.locals)):  # ∞·0, but nothing is passed back
+            return [_product(partials, cut), quantity(path.product, "gradient")]
         said = [local_derivative(path.nodes[i], path.positions[i], self.names) for i in shown]
         sides: list[Sequence[Formula]] = [
             partials,
@@ -131,7 +133,6 @@ class Explanation(Derivation):
         ]
         if not all(map(_is_plain, sides[-1])):
             sides.append([quantity(path.locals[i], "local") for i in shown])
-        cut = len(shown) < len(path.locals)
         written = [_product(factors, cut) for factors in sides]
         return [*written, quantity(path.product, "gradient")]
 
@@ -168,7 +169,7 @@ def _product(factors: Sequence[Formula], cut: bool) -> Formula:
 
 
 def _is_plain(factor: Formula) -> bool:
-    """Whether it is a number or a product of them, which nobody needs worked out."""
+    """Return True if it is a number or a product of numbers, which nobody needs computed."""
     if isinstance(factor, Infix):
         return factor.binds == PRODUCT and all(map(_is_plain, factor.parts))
     return isinstance(factor, Number)
@@ -188,8 +189,10 @@ def _counted(count: int) -> str:
 
 def _path(root: Value, edges: Sequence[Edge]) -> Path:
     passed = 1.0
-    for edge in edges:  # by the rules rather than by a product: a rule that selects lets no inf · 0 be nan
-        passed = cotangents(edge.node, passed)[edge.position]
+    for edge in edges:
+        passed *= edge.local
+    if any(edge.size.kind == BLOCKED for edge in edges):
+        passed = 0.0  # not even 0·∞
     return Path(
         (root, *(edge.operand for edge in edges)),
         tuple(edge.position for edge in edges),

@@ -108,7 +108,8 @@ def _not_numbers(layers: Sequence[LayerFlow], measure: Measure) -> Iterator[Find
     elif measure.reference is None:
         names = tuple(layer.name for layer in layers)
         text = "every gradient is exactly 0: the loss is flat here, or zero_grad() came after backward()"
-        yield Finding("zero", names, text)
+        before = "" if measure.of_activations else ", or there was no backward() yet"
+        yield Finding("zero", names, text + before)
 
 
 def _overflows(layer: LayerFlow) -> bool:
@@ -140,7 +141,8 @@ def _sizes(
         yield _compared("vanishing", smallest, min(smallest), limit)
     zero = tuple(name for ratio, name in ratios if ratio == 0.0)
     if zero:
-        yield Finding("zero", zero, f"no gradient reaches {_listed(zero)}: every one is exactly 0")
+        doubt = "" if measure.of_activations else "; does the loss use it?"
+        yield Finding("zero", zero, f"no gradient reaches {_listed(zero)}: every one is exactly 0{doubt}")
 
 
 def _compared(kind: str, ratios: list[tuple[float, str]], worst: tuple[float, str], verdict: str) -> Finding:

@@ -12,7 +12,7 @@ from ..value import Value
 from .dot import Digraph, Drawing, lettering, new_graph
 from .findings import Finding, Measure, Thresholds, findings_of
 from .graph import Card, Picture
-from .layers import LayerFlow, Model, named_parameters_of, read_layers
+from .layers import LayerFlow, Model, gradients_of, named_parameters_of, read_layers
 from .layout import Box, text_width
 from .notation import LABEL_LENGTH, UNKNOWN, clean, known, number
 from .rendering import TIMEOUT
@@ -317,14 +317,14 @@ def gradient_flow(
     is below ``saturated`` on every one; ``closed`` in the table is the share of samples and units where
     it is. :class:`~autograd.view.findings.Thresholds` has the sources.
 
-    ``theme`` is "light" or "dark". Before any backward pass a gradient reads ``·``. Raises TypeError
-    for what is no model or no loss, ValueError for a model without parameters, or which the loss was
-    not computed by.
+    ``theme`` is "light" or "dark". Before any backward pass from the ``loss`` a gradient reads ``·``;
+    without a loss it is the ``grad`` of the parameter, 0 from the start. Raises TypeError for what is no
+    model or no loss, ValueError for a model without parameters, or which the loss was not computed by.
     """
     named = named_parameters_of(model)
     if loss is not None and not isinstance(loss, Value):
         raise TypeError(f"gradient_flow() takes a Value as the loss, not {type(loss).__name__} {loss!r}")
     limits = Thresholds(vanishing, exploding, saturated)
     limits.check()
-    layers = read_layers(model, loss, {p: p.grad for _, p in named}, saturated)
+    layers = read_layers(model, loss, gradients_of([p for _, p in named], loss), saturated)
     return GradientFlow(layers, limits, loss_card(loss), theme_named(theme), timeout)

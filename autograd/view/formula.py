@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..primitives import ATOM, POWER, PRODUCT, SIGN, SUM
-
 if TYPE_CHECKING:
     from .pens import Pen
 
-#: How tightly a relation such as ``a = b`` binds: less than all that stands in it.
-RELATION = SUM - 1
+#: How tightly a formula binds: a relation such as ``a = b`` least, a name or a call so that it never needs
+#: brackets.
+RELATION, SUM, PRODUCT, SIGN, POWER, ATOM = range(-1, 5)
 
 
 #: What binds less than the parts of a relation, a list or a product, in a label: for each how tightly.
@@ -50,7 +49,7 @@ class Formula(ABC):
 
     @property
     def divides(self) -> bool:
-        """Whether it is a quotient, which is never a bare factor: a / b·c is read in two ways."""
+        """Return True if it is a quotient, which is never a bare factor: a / b·c is read in two ways."""
         return False
 
     @abstractmethod
@@ -283,5 +282,5 @@ def equals(*sides: Formula) -> Formula:
 
 
 def loose(part: Formula, level: int, sign: bool, factor: bool) -> bool:
-    """Whether a part needs brackets where ``level`` or more must bind, in a line of text."""
+    """Return True if a part needs brackets where ``level`` or more must bind, in a line of text."""
     return part.binds < level or (part.signed and not sign) or (factor and part.divides)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from ..backward import cotangents, rerun, topological_order
+from ..backward import topological_order
+from ..nodes import is_unchanged
 from ..value import Value
 from .nearest import by_distance
 from .notation import UNKNOWN, Names, exact, known, number, operation, visible_constants
+from .passes import Gradients, factors, last_pass
 
 #: A picture of more Values than this is cut down to those nearest the root.
 LIMIT = 120
@@ -20,9 +22,6 @@ LABELLED = 60
 
 #: More constants than this in one operation are told by their number.
 CONSTANTS = 60
-
-#: What tells the gradient of a Value, or None.
-Gradient = Callable[[Value], float | None]
 
 
 class Card(NamedTuple):
@@ -112,33 +111,28 @@ def arrow_width(contribution: float) -> float:
     return round(0.8 + 3.2 * min(1.0, max(0.0, (size + 4.0) / 6.0)), 2)
 
 
-def stored(value: Value) -> float | None:
-    """The gradient that a backward pass left in a Value; None if it has none."""
-    return value.grad
-
-
 def picture_of(root: Value, limit: int | None = LIMIT, by: str = "draw(…, limit=None) draws") -> Picture:
     """The graph below ``root`` as it is now; beyond ``limit`` Values, the part nearest the root.
 
     What is cut is said, and ``by`` what call it is shown.
     """
     order = topological_order(root)
-    names = Names(order)
+    names, gradients = Names(order), last_pass(root)
     if limit is None or len(order) <= limit:
-        return picture_from(order, names, set(order))
+        return picture_from(order, names, set(order), gradients)
     note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: {by} them all"
     nearest = {value for value, _ in islice(by_distance(root), limit)}
-    return picture_from(order, names, nearest, notes=[note])
+    return picture_from(order, names, nearest, gradients, [note])
 
 
 def picture_from(
     order: list[Value],
     names: Names,
     shown: set[Value],
-    gradient: Gradient = stored,
+    gradients: Gradients,
     notes: Sequence[str] = (),
 ) -> Picture:
-    """The Values of ``order`` that are in ``shown``, with the gradients that ``gradient`` tells.
+    """The Values of ``order`` that are in ``shown``, with the gradients of a pass.
 
     The arrows of a Value come in the order of its operands. ``notes`` say what was left out.
     """
@@ -147,9 +141,9 @@ def picture_from(
     edges: list[Edge] = []
     for value in order:
         if value in shown:
-            cards.append(_card(value, keys[value], order[-1], names, gradient))
-            _add_operands(value, keys, shown, gradient, cards, edges)
-    notes = [*notes, *reservations(order, names, gradient)]
+            cards.append(_card(value, keys[value], order[-1], names, gradients))
+            _add_operands(value, keys, shown, gradients, cards, edges)
+    notes = [*notes, *reservations(order, names, gradients)]
     if len(edges) > LABELLED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
         notes.append(f"with more than {LABELLED} arrows their numbers are left out")
@@ -166,24 +160,28 @@ def cut_key(key: str) -> str:
     return f"{key}cut"
 
 
-def reservations(order: list[Value], names: Names, gradient: Gradient = stored) -> list[str]:
-    """Where the numbers shown do not add up, and why: overwritten data, gradients of earlier passes."""
+def reservations(order: list[Value], names: Names, gradients: Gradients) -> list[str]:
+    """Where the numbers shown do not add up, and why: overwritten data, gradients of other passes."""
     if warning := stale(order, names):
         return [warning]
     received: dict[Value, list[float]] = {}
     for value in order:
-        if value.primitive is not None and (upstream := gradient(value)) is not None:
-            for operand, part in zip(value.operands, cotangents(value, upstream), strict=True):
+        if (passed := gradients.passed_back(value)) is not None:
+            for operand, part in zip(value.operands, passed, strict=True):
                 if isinstance(operand, Value):
                     received.setdefault(operand, []).append(part)
-    for leaf in order:
-        if leaf.is_leaf and leaf in received and (grad := gradient(leaf)) is not None:
-            total = sum(received[leaf])
-            if abs(grad - total) > 1e-9 * sum(map(abs, received[leaf])):
-                return [
-                    f"the gradient of {names[leaf]} is {number(grad)}, its arrows bring {number(total)}: "
-                    "the rest was there before (an earlier backward(), no zero_grad())"
-                ]
+    for value in order:
+        grad, parts = gradients.of(value), received.get(value, [])
+        total = sum(parts)
+        if parts and grad is not None and abs(grad - total) > 1e-9 * sum(map(abs, parts)):
+            why = (
+                "the rest was there before (an earlier backward(), no zero_grad())"
+                if value.is_leaf
+                else "it is that of a backward() from another result"
+            )
+            return [
+                f"the gradient of {names[value]} is {number(grad)}, its arrows bring {number(total)}: {why}"
+            ]
     return []
 
 
@@ -199,16 +197,16 @@ def stale(order: list[Value], names: Names) -> str:
 
 
 def overwritten(order: Sequence[Value]) -> Value | None:
-    """The first computed Value that its operands, as they are now, would not give again."""
+    """The first computed Value that its operands, as they are now, do not give again."""
     for value in order:
-        if not value.is_leaf and repr(rerun(value, [float(x) for x in value.operands])) != repr(value.data):
+        if not is_unchanged(value):
             return value
     return None
 
 
-def _card(value: Value, key: str, root: Value, names: Names, gradient: Gradient) -> Card:
+def _card(value: Value, key: str, root: Value, names: Names, gradients: Gradients) -> Card:
     kind = "output" if value is root else "leaf" if value.is_leaf else "operation"
-    grad = known(gradient(value))
+    grad = known(gradients.of(value))
     return Card(key, kind, names[value], operation(value, names), number(value.data), grad)
 
 
@@ -216,13 +214,11 @@ def _add_operands(
     value: Value,
     keys: dict[Value, str],
     shown: set[Value],
-    gradient: Gradient,
+    gradients: Gradients,
     cards: list[Card],
     edges: list[Edge],
 ) -> None:
-    key, upstream = keys[value], gradient(value)
-    locals_of = cotangents(value, 1.0)
-    passed = None if upstream is None else cotangents(value, upstream)
+    key, locals_of, passed = keys[value], factors(value), gradients.passed_back(value)
     hidden = 0
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from ..backward import cotangents, topological_order
+from ..backward import topological_order
 from ..value import Value
 from .neurons import Instance, Owner, find_instances, owner_of
 from .notation import clean
+from .passes import factors, last_pass
 from .wiring import depths_of, layer_of
 
 #: The primitives that are activations.
@@ -59,6 +60,14 @@ def rms(numbers: Sequence[float]) -> float | None:
     if any(map(math.isnan, numbers)):
         return math.nan
     return math.hypot(*numbers) / math.sqrt(len(numbers))
+
+
+def gradients_of(parameters: Iterable[Value], loss: Value | None) -> dict[Value, float | None]:
+    """The gradients of parameters; None if a loss is given and no backward pass went from it."""
+    if loss is None:
+        return {p: p.grad for p in parameters}
+    gradients = last_pass(loss)
+    return {p: gradients.of(p) for p in parameters}
 
 
 def read_layers(
@@ -220,6 +229,7 @@ class _Graph:
         self.by_name = _ByName(model, named)
         self.grads = grads
         self.limit = closed
+        self.gradients = last_pass(loss)
         self.first = {parameter: i for i, (_, parameter) in enumerate(named)}
         order = topological_order(loss)
         if self.first.keys().isdisjoint(order):
@@ -296,12 +306,12 @@ class _Graph:
         for unit in layer:
             outputs = [self.after.get(x.output, x.output) for x in unit.instances]
             activations += [x.data for x in outputs]
-            gradients += [x.grad for x in outputs if x.grad is not None]
+            gradients += [g for x in outputs if (g := self.gradients.of(x)) is not None]
             found = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}
             functions |= found
             if found == {"linear"}:
                 continue
-            slopes = [abs(cotangents(x, 1.0)[0]) for x in outputs]
+            slopes = [abs(factors(x)[0]) for x in outputs]
             shut += sum(slope < self.limit for slope in slopes)
             named = self.by_name.names.get(id(unit.owner)) or name
             if not any(slopes):

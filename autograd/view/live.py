@@ -15,7 +15,7 @@ from ..value import Value
 from .dot import Digraph, lettering
 from .findings import Finding, Thresholds
 from .flow import GradientFlow
-from .layers import LayerFlow, Model, named_parameters_of, read_layers
+from .layers import LayerFlow, Model, gradients_of, named_parameters_of, read_layers
 from .layout import Box
 from .notation import number
 from .options import seconds
@@ -259,7 +259,7 @@ class Live:
             self._screen, self._running = _screen(), True
             self._due = self._read_due = 0.0
         self.losses.append(value.data)
-        self._latest = _Moment(len(self.losses), graph, {p: p.grad for p in self._parameters})
+        self._latest = _Moment(len(self.losses), graph, gradients_of(self._parameters, graph))
         if self._screen is not None and time.perf_counter() >= self._due:
             self._refresh("", final=False)
 

@@ -4,44 +4,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..backward import cotangents, primals, regroup
-from ..primitives import ADD, DIV, POW, PRIMITIVES, SUB
+from ..ieee import IeeeFloat
+from ..nodes import local_derivatives, regroup
+from ..primitives import ADD, DIV, POW, PRIMITIVES, SUB, Primitive
 from ..symbols import Operand, Symbol, Symbols, is_group
 from ..value import Value
-from .algebra import Condition, Numbers, Simplifier, evaluate, is_op, mentions, same
+from .algebra import Condition, Numbers, Simplifier, evaluate, has_group, is_op, same
 from .formula import RELATION, Call, Formula, Fraction, Infix, Minus, Name, Row, Words, product
 from .notation import Names, constant, quantity, telling
 from .template import op_formula
 
 _ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "pow": POW}
 _COMPARISONS = {"lt": "<", "le": "≤", "eq": "="}
-#: What a comparison that holds leaves possible: that the first is less, equal or greater.
+#: The possibilities that a comparison leaves if it holds: the first is less, equal or greater.
 _POSSIBLE = {"lt": "<", "le": "<=", "eq": "="}
 _SIGNS = {"<": "<", "=": "=", ">": ">", "<=": "≤", "=>": "≥", "<>": "≠"}
 
 
 class Local(NamedTuple):
-    """∂node/∂operand in symbols: an expression, what its names are worth, and what it presupposes."""
+    """∂node/∂operand: the number that ``node`` stores, and the formula that the table states.
 
-    expression: Operand
+    ``numbers`` are those that the names in the formula have now, ``conditions`` what it presupposes. Where
+    no formula can be written in a line, it is None.
+    """
+
+    value: float
+    expression: Operand | None
     numbers: Numbers
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...] = ()
 
     @property
-    def value(self) -> float:
-        """The expression with its numbers."""
-        return float(evaluate(self.expression, self.numbers))
+    def is_current(self) -> bool:
+        """Return True if the formula gives the stored number, so that no Value was overwritten since."""
+        found = float(evaluate(self.expression, self.numbers))
+        return math.isclose(found, self.value, rel_tol=1e-9) or (math.isnan(found) and math.isnan(self.value))
 
     def in_symbols(self) -> Formula:
-        return written(self.expression, Name)
+        return self._number() if self.expression is None else written(self.expression, Name)
 
     def in_numbers(self) -> Formula:
-        if not isinstance(self.expression, Symbol):
-            return written(self.expression, Name)
+        """The formula with its numbers, if they give the stored one; else the stored one."""
+        if self.expression is None or not self.is_current:
+            return self._number()
         digits = telling(self.value, self._at)
         return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits))
+
+    def _number(self) -> Formula:
+        return quantity(self.value, "local")
 
     def _at(self, shown: Callable[[float], float]) -> float:
         return float(evaluate(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
@@ -74,12 +85,12 @@ class Local(NamedTuple):
 
 
 def _mirrored(possible: str) -> str:
-    """What is possible of b and a, given what is of a and b."""
+    """The possibilities for b and a, given those for a and b."""
     return "".join(sorted(possible.translate(str.maketrans("<>", "><"))))
 
 
 def local_derivative(node: Value, position: int, names: Names) -> Local:
-    """∂node/∂operand for the operand at ``position``: its rule at g = 1, simplified for reading.
+    """∂node/∂operand for the operand at ``position``: its rule, simplified for reading.
 
     >>> from .pens import text
     >>> from .notation import names_of
@@ -89,47 +100,41 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     >>> text(local.in_symbols()), text(local.in_numbers()), local.value
     ('2·x', '2·3', 6.0)
 
-    Where a rule selects, the form that counts at these numbers is taken, and the condition kept,
-    unless the other form is worth the same and shorter: the table has a second form of some rules
-    only because it keeps more digits.
+    Where a rule selects, the form that counts at these numbers is taken, and the condition kept, unless
+    the other form gives the same number. Nothing that a Value overwritten since makes false is returned:
+    neither its number nor a form that it would select.
     """
     op = node.primitive
     if op is None:
         raise ValueError(f"{node!r} is a leaf: it has no operands to be differentiated by")
-    result, then = primals(node)
-    numbers = {names[node]: result}
-    symbols: list[Operand] = []
-    for operand, primal in zip(node.operands, then, strict=True):
-        symbols.append(Symbol(names[operand]) if isinstance(operand, Value) else primal)
-        if isinstance(operand, Value):
-            numbers[names[operand]] = primal
-    rule, seen = op.vjps[position] if not op.nary else None, symbols
-    if rule is None:
-        groups = regroup(node, symbols)
-        rule, lane = _rule_of_lane(op.vjps, groups, position)
-        seen = op.at_lane(groups, lane) if lane >= 0 else groups
-    said = rule(Symbols(), 1.0, Symbol(names[node]), *seen)
-    if mentions(said, "each"):  # a sum over a whole group can't be written in a line
-        return Local(cotangents(node, 1.0)[position], numbers, ())
+    stored = local_derivatives(node)[position]
+    value = 0.0 if stored is None else stored
+    numbers = {names[node]: node.data}
+    numbers |= {names[x]: x.data for x in node.operands if isinstance(x, Value)}
+    rule = _rule(op, node, position, names)
+    if has_group(rule):  # a sum over a whole group can't be written in a line
+        return Local(value, None, numbers)
     conditions: list[Condition] = []
-    expression = Simplifier(numbers).simplify(said, conditions)
-    return Local(expression, numbers, tuple(conditions))
+    simplifier = Simplifier(numbers)
+    expression = simplifier.simplify(rule, conditions)
+    local = Local(value, expression, numbers, tuple(conditions))
+    return local if simplifier.is_general or local.is_current else Local(value, None, numbers)
 
 
-def _rule_of_lane(vjps: Any, groups: list[Any], position: int) -> tuple[Any, int]:
-    """The rule for an operand of an n-ary operation, and its lane; −1 for one in no group."""
-    for rule, group in zip(vjps, groups, strict=True):
-        width = len(group) if is_group(group) else 1
-        if position < width:
-            return rule, position if is_group(group) else -1
-        position -= width
+def _rule(op: Primitive, node: Value, position: int, names: Names) -> Operand:
+    """The derivative of ``node`` with respect to one operand, as the table states it."""
+    symbols = [Symbol(names[x]) if isinstance(x, Value) else IeeeFloat(x) for x in node.operands]
+    groups = regroup(node, symbols)
+    places = regroup(node, range(len(symbols)))
+    for derivative, place in zip(op.derivatives, places):
+        if place == position or (is_group(place) and position in place):
+            said = derivative(Symbols(), Symbol(names[node]), *groups)
+            return said[place.index(position)] if is_group(said) else said
     raise IndexError(position)
 
 
 def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
     """An expression as a formula, its names as ``name`` says."""
-    if isinstance(expression, list):
-        return Words("…")
     if not isinstance(expression, Symbol):
         return constant(float(expression))
     if not expression.args:

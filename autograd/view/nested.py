@@ -19,7 +19,7 @@ from .options import whole
 LIMIT = 40
 #: What is nested deeper than this is given a line of its own.
 DEEPEST = 50
-#: How many lanes of an n-ary operation are written out.
+#: How many elements of a group are written out.
 LANES = 8
 
 
@@ -62,20 +62,15 @@ class Nested:
         return self.formula(value, lambda x: Name(self.names[x]))
 
     def in_numbers(self, value: Value) -> Formula | None:
-        """With the numbers of the forward pass; None where a Value overwritten since leaves none that fit."""
+        """With the numbers of the Values; None if they do not give the result: one was overwritten."""
         numbers: dict[Value, float] = {}
         within = [value]
         for node in within:
             _, then = computed_from(node)
             if not then:
                 return None
-            for x, n in then.items():
-                if repr(numbers.setdefault(x, n)) != repr(n):
-                    return None
-                if not (x.is_leaf or x in self._apart or x not in self.told):
-                    if repr(computed_from(x)[0]) != repr(n):
-                        return None
-                    within.append(x)
+            numbers |= then
+            within += [x for x in then if not (x.is_leaf or x in self._apart or x not in self.told)]
 
         def on(shown: Callable[[float], float]) -> float:
             found = {x: shown(n) for x, n in numbers.items()}
@@ -83,7 +78,7 @@ class Nested:
                 found[node] = computed_on(node, found)
             return found[value]
 
-        digits = telling(computed_from(value)[0], on)
+        digits = telling(value.data, on)
         return self.formula(value, lambda x: quantity(numbers[x], "data", digits))
 
     def equation(self) -> Formula:

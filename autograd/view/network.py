@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from ..backward import cotangents, topological_order
+from ..backward import topological_order
+from ..operations import data_of
 from ..value import Value
 from .graph import LIMIT, Card, Edge, Flow, Group, Picture, Summary, edge_of, picture_of
 from .neurons import Owner, find_instances, owner_of
 from .notation import UNKNOWN, Names, clean, exact, is_exponent, number, operation, subscript
-from .wiring import Layer, Network, Neuron, common_label, layer_of, passed_back
+from .passes import Gradients, factors
+from .wiring import Layer, Network, Neuron, common_label, layer_of
 
 #: What ``draw(expand=…)`` takes: a layer, a neuron or a model, or several of them.
 Modules = Owner | Iterable[Owner] | None
@@ -68,10 +70,10 @@ def _chain(owner: Owner | None) -> Iterable[Owner]:
         owner = getattr(owner, "owner", None)
 
 
-def _data_and_grad(values: Sequence[Value | float]) -> tuple[str, str | None]:
+def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tuple[str, str | None]:
     """Of one Value its numbers; of several, the mean of the data and of the size of the gradient."""
-    data = [float(x) for x in values]
-    grads = [x.grad for x in values if isinstance(x, Value)]
+    data = [data_of(x) for x in values]
+    grads = [gradients.of(x) for x in values if isinstance(x, Value)]
     known = [g for g in grads if g is not None]
     sizes = known if len(values) == 1 else [abs(g) for g in known]
     mean = sum(data) / len(data)
@@ -216,7 +218,7 @@ class _Sketch:
         return shown
 
     def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
-        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(values)))
+        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(values, self.network.gradients)))
         self.display[key] = key
 
     def _add_cut(self, key: str, name: str) -> None:
@@ -281,7 +283,7 @@ class _Sketch:
         through: set[str] = set()
         depths: dict[Value, int] = {}
         for node in instance.nodes:
-            locals_of, passed = cotangents(node, 1.0), passed_back(node)
+            locals_of, passed = factors(node), self.network.gradients.passed_back(node)
             for i, x in enumerate(node.operands):
                 key = f"{keys[node]}-{i}"
                 flowing = passed[i] if isinstance(x, Value) and passed is not None else None
@@ -296,7 +298,7 @@ class _Sketch:
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
                         continue
-                    self.cards.append(Card(key, "constant", "", "", exact(float(x)), None))
+                    self.cards.append(Card(key, "constant", "", "", exact(x), None))
                     columns[0].append(key)
                 elif x not in keys:
                     keys[x] = key
@@ -324,7 +326,7 @@ class _Sketch:
         self.edges.append(edge._replace(local=""))
 
     def _add_card(self, key: str, kind: str, value: Value) -> None:
-        data, grad = _data_and_grad([value])
+        data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, self.names[value], operation(value, self.names), data, grad))
 
     def _name_parts(self, layer: Layer, neuron: Neuron) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Any, NamedTuple, Protocol
 
-from ..backward import regroup
+from ..nodes import regroup
 from ..primitives import MUL
 from ..value import Value
 
@@ -189,12 +189,12 @@ class _Search:
 
 
 def _opposites(node: Value, count: int) -> list[tuple[int, int]]:
-    """Which operands stand opposite each other: the factors of a product, the lanes of ``dot``.
+    """Which operands stand opposite each other: the factors of a product, the elements of ``dot``.
 
     Those of any other operation of two do as well, unless one of them is a constant, as in w².
     """
     op = node.primitive
-    if op is not None and op.nary:
+    if op is not None and op.is_many:
         groups: list[list[int]] = [group for group in regroup(node, range(count)) if isinstance(group, list)]
         return [pair for a, b in permutations(groups, 2) for pair in zip(a, b, strict=True)]
     if count != 2 or (op is not MUL and not all(isinstance(x, Value) for x in node.operands)):

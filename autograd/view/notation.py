@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from ..backward import primals, rerun, topological_order
-from ..primitives import SIGN, Primitive
+from ..backward import topological_order
+from ..nodes import recompute, regroup
+from ..symbols import is_group
 from ..value import Value
-from .formula import Formula, Name, Number
+from .formula import SIGN, Formula, Name, Number
 from .pens import text
-from .template import lanes_formula, op_formula
+from .template import many_formula, op_formula
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 #: How much of a label is shown; the rest is an ellipsis.
 LABEL_LENGTH = 24
-#: How many lanes of an n-ary operation are written out.
+#: How many elements of a group are written out.
 LANES = 3
 
 
@@ -194,6 +195,9 @@ class Names:
     def __getitem__(self, value: Value) -> str:
         return self._names[value]
 
+    def __contains__(self, value: Value) -> bool:
+        return value in self._names
+
     def of(self, operand: Value | float) -> str:
         """The name of an operand; of a constant, its number."""
         return self._names[operand] if isinstance(operand, Value) else exact(operand)
@@ -205,7 +209,7 @@ def names_of(root: Value) -> Names:
 
 
 def is_exponent(value: Value, operand: Value | float) -> bool:
-    """Whether the operand is a constant whole exponent, which is written as a superscript."""
+    """Return True if the operand is a constant whole exponent, which is written as a superscript."""
     op = value.primitive
     return (
         op is not None
@@ -233,7 +237,7 @@ def visible_constants(value: Value) -> list[int]:
 
 
 def operation(value: Value, names: Names) -> str:
-    """How a Value was computed from its operands, in their names; empty for a leaf.
+    """The operation of a Value in the names of its operands; empty for a leaf.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> square = (w * x) ** 2
@@ -250,58 +254,42 @@ def named(names: Names, operand: Value | float) -> Formula:
 
 
 def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
-    """The result of a computed Value and the numbers of its operands, as they were in the forward pass.
+    """The result of a computed Value and the numbers of its operands.
 
-    There are no numbers where they do not give the result: a Value was overwritten since, and ``+``
-    keeps no operands.
+    There are no numbers if they do not give the result, because a Value was overwritten since.
     """
-    result, then = primals(value)
-    if repr(rerun(value, then)) != repr(result):
-        return result, {}
-    return result, {x: n for x, n in zip(value.operands, then, strict=True) if isinstance(x, Value)}
+    numbers = {x: x.data for x in value.operands if isinstance(x, Value)}
+    return value.data, numbers if repr(computed_on(value, numbers)) == repr(value.data) else {}
 
 
 def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
-    """What the operation of a computed Value gives on other numbers."""
-    return rerun(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
+    """The result that the operation of a computed Value has on other numbers."""
+    return recompute(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
 
 
 def operation_formula(
-    value: Value, written: Callable[[Value | float], Formula], lanes: int = LANES
+    value: Value, written: Callable[[Value | float], Formula], elements: int = LANES
 ) -> Formula:
-    """How a computed Value was computed from its operands, each of them as ``written`` says.
+    """The operation of a computed Value, with each operand as ``written`` says.
 
-    Of an n-ary operation with more than ``lanes`` lanes the first and the last are written out. A
-    constant left at its default is left out.
+    Of groups with more than ``elements`` elements the first and the last are written out. A constant
+    left at its default is left out.
     """
     op = value.primitive
     if op is None:
         raise ValueError(f"{value!r} is a leaf: it was not computed")
-    if not op.nary:
+    if not op.is_many:
         return op_formula(op, [written(operand) for operand in value.operands])
-    columns = _columns(op, value.operands)
-    width = max(len(columns[name]) for name in columns if name + "*" in op.operands)
-    shown = [*range(width)] if width <= lanes else [*range(lanes - 1), width - 1]
+    columns = dict(zip(op.operands, regroup(value, value.operands)))
+    width = max([len(column) for column in columns.values() if is_group(column)], default=0)
+    shown = [*range(width)] if width <= elements else [*range(elements - 1), width - 1]
+    defaults = zip(reversed(op.operands), reversed(op.defaults))
     left_out = {
-        name for name, default in zip(reversed(columns), reversed(op.defaults)) if columns[name] == [default]
+        name for name, default in defaults if type(columns[name]) is float and columns[name] == default
     }
-    groups = {
-        name: [written(column[i]) for i in shown] if name + "*" in op.operands else written(column[0])
+    groups: dict[str, Formula | list[Formula]] = {
+        name.rstrip("*"): [written(column[i]) for i in shown] if is_group(column) else written(column)
         for name, column in columns.items()
         if name not in left_out
     }
-    return lanes_formula(op, groups, cut=width > lanes)
-
-
-def _columns(op: Primitive, operands: Sequence[Value | float]) -> dict[str, list[Value | float]]:
-    """The operands of an n-ary operation under the names of the table; a group has any number."""
-    names = [name.rstrip("*") for name in op.operands]
-    groups = sum(name.endswith("*") for name in op.operands)
-    width = (len(operands) - len(names) + groups) // groups
-    columns: dict[str, list[Value | float]] = {}
-    at = 0
-    for name, operand in zip(names, op.operands, strict=True):
-        end = at + (width if operand.endswith("*") else 1)
-        columns[name] = [*operands[at:end]]
-        at = end
-    return columns
+    return many_formula(op, groups, cut=width > elements)

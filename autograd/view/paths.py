@@ -14,7 +14,8 @@ from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from ..backward import cotangents, topological_order
+from ..backward import topological_order
+from ..nodes import local_derivatives
 from ..value import Value
 
 T = TypeVar("T")
@@ -23,8 +24,8 @@ T = TypeVar("T")
 class Size(NamedTuple):
     """|x| of any magnitude, mantissa · 2**exponent, so that no product overflows or vanishes.
 
-    Compared as tuples: nothing, zero, finite, infinite, nan. ``kind`` 0 is a zero that stays zero
-    whatever comes from above, because the rule selects: nothing passes a dead relu, not even inf.
+    Compared as tuples: nothing, zero, finite, infinite, nan. Of ``kind`` 0 is a path on which nothing is
+    passed back, as through a dead relu: it stays 0 whatever its other factors are, even inf.
     """
 
     kind: int
@@ -53,10 +54,10 @@ def times(above: Size, below: Size) -> Size:
     if above.kind == below.kind == FINITE:
         mantissa, shift = math.frexp(above.mantissa * below.mantissa)
         return Size(FINITE, above.exponent + below.exponent + shift, mantissa)
-    if below.kind == BLOCKED or (above.kind == BLOCKED and below.kind <= FINITE):
-        return Size(BLOCKED)
     kinds = {above.kind, below.kind}
-    if NAN in kinds or (INFINITE in kinds and kinds & {BLOCKED, ZERO}):
+    if BLOCKED in kinds:
+        return Size(BLOCKED)
+    if NAN in kinds or kinds == {INFINITE, ZERO}:
         return Size(NAN)
     return Size(INFINITE if INFINITE in kinds else ZERO)
 
@@ -159,7 +160,7 @@ class Paths:
 
     @property
     def exists(self) -> bool:
-        """Whether the root was computed from the Value, or is it."""
+        """Return True if the root was computed from the Value, or is it."""
         return self.root is self.wrt or self.root in self.edges
 
     @property
@@ -220,11 +221,7 @@ class Paths:
 
 
 def _edges(node: Value, above: set[Value]) -> Iterator[Edge]:
-    locals_ = cotangents(node, 1.0)
-    # What is 0 at g = 1 is 0 at any g where the rule selects, and nan at g = inf where it multiplies.
-    at_infinity = cotangents(node, math.inf) if 0.0 in locals_ else locals_
-    for position, operand in enumerate(node.operands):
+    for position, (operand, local) in enumerate(zip(node.operands, local_derivatives(node))):
         if isinstance(operand, Value) and operand in above:
-            local = locals_[position]
-            size = Size(BLOCKED) if local == at_infinity[position] == 0.0 else size_of(local)
-            yield Edge(node, position, operand, local, size)
+            size = Size(BLOCKED) if local is None else size_of(local)
+            yield Edge(node, position, operand, 0.0 if local is None else local, size)

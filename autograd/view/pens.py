@@ -11,8 +11,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from ..primitives import POWER, PRODUCT, SIGN
-from .formula import Formula, Fraction, Number, Root, loose
+from .formula import POWER, PRODUCT, SIGN, Formula, Fraction, Number, Root, loose
 
 #: What a name or a number is, which decides its colour: the classes that a style sheet can colour.
 CLASSES = {"data": "gg-data", "gradient": "gg-grad", "local": "gg-local"}
@@ -238,8 +237,7 @@ _TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()
 def text(formula: Formula) -> str:
     """The formula as a line of text.
 
-    >>> from ..primitives import SUM
-    >>> from .formula import Infix, Name, Power, product
+    >>> from .formula import SUM, Infix, Name, Power, product
     >>> w, x, y = map(Name, "wxy")
     >>> text(Power(Infix((product([w, x]), y), ("−",), SUM), Number("2")))
     '(w·x − y)²'

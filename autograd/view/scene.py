@@ -16,6 +16,7 @@ from ..value import Value
 from .graph import CONSTANTS, LIMIT, Picture, cut_key, keys_of, picture_from
 from .layout import text_width
 from .notation import UNKNOWN, number, visible_constants
+from .passes import Gradients
 from .stepping import ForwardStep, Step, Steps
 
 #: With more arrows than this a picture is cut down further: its layout would take seconds.
@@ -62,24 +63,14 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     keys = keys_of(order)
     shown = _reached(steps, order, limit)
     names = steps.whole[0].names
-    totals: dict[Value, float] = {}
-    for step in steps.whole:
-        if isinstance(step, Step):
-            totals[step.operand] = step.gradient
     notes: list[str] = []
     if len(shown) < len(order):
         notes.append(
             f"the picture has the {len(shown):,} of {len(order):,} Values that these steps reach first; "
             "a slice of the steps shows its own part"
         )
-    picture = picture_from(order, names, set(shown), totals.get, notes)
-
-    # Between two cards, in the order of the operands.
-    arrows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for i, edge in enumerate(picture.edges):
-        arrows[edge.operand, edge.result].append(i)
-    for same in arrows.values():
-        same.reverse()
+    picture = picture_from(order, names, set(shown), _gradients_of(steps.whole), notes)
+    arrows = _arrows_between(picture)
     visible = {card.key for card in picture.cards}
     gradients: dict[str, list[tuple[int, str]]] = {
         card.key: [] for card in picture.cards if card.grad is not None
@@ -109,12 +100,47 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
             arrow = f"e{arrows[key, node].pop()}-backward"
             appears[arrow] = step.number
         focus[step.number] = Focus(node, key or card(step.operand, cut_key(keys[step.node])), arrow)
-    for i, edge in enumerate(picture.edges):  # what comes into a card appears with it
-        if edge.result in appears:
+    _complete(picture, gradients, appears, steps.whole[-1].number)
+    return Scene(picture, gradients, appears, focus)
+
+
+def _arrows_between(picture: Picture) -> dict[tuple[str, str], list[int]]:
+    """The arrows between two cards, by their keys; the arrow of the first operand is the last."""
+    arrows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for i, edge in reversed([*enumerate(picture.edges)]):
+        arrows[edge.operand, edge.result].append(i)
+    return arrows
+
+
+def _complete(
+    picture: Picture, gradients: dict[str, list[tuple[int, str]]], appears: dict[str, int], last: int
+) -> None:
+    """Add what has no step of its own: arrows into a card, and the zeros behind a dead relu."""
+    for i, edge in enumerate(picture.edges):
+        if edge.result in appears:  # an arrow appears with the card it leads to, and a constant too
             appears[f"e{i}-forward"] = appears[edge.result]
             if edge.operand not in gradients:
                 appears[edge.operand] = appears[edge.result]
-    return Scene(picture, gradients, appears, focus)
+        if edge.contribution is not None:
+            appears.setdefault(f"e{i}-backward", last)
+    for texts in gradients.values():
+        if not texts:
+            texts.append((last, number(0.0)))
+
+
+def _gradients_of(whole: Iterable[Step | ForwardStep]) -> Gradients:
+    """The gradients at the end of a pass; 0 for what no step reaches."""
+    totals: dict[Value, float] = {}
+    visited: set[Value] = set()
+    for step in whole:
+        if isinstance(step, Step):
+            totals[step.operand] = step.gradient
+            visited |= set() if step.node is None else {step.node}
+
+    def of(value: Value) -> float:
+        return totals.get(value, 0.0)
+
+    return Gradients(of, visited.__contains__)
 
 
 def _reached(steps: Iterable[Step | ForwardStep], order: list[Value], limit: int) -> set[Value]:

@@ -11,6 +11,7 @@ from .dot import Drawing
 from .graph import LIMIT, Picture, picture_of, reservations
 from .notation import Names, known, number, operation
 from .options import whole
+from .passes import last_pass
 from .rendering import TIMEOUT
 from .tables import html_table, html_with_notes, text_table, with_notes
 from .terminal import terminal_width
@@ -114,20 +115,19 @@ def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
         raise TypeError(f"snapshot() takes the Value to start from, not {type(root).__name__} {root!r}")
     most = whole("limit", limit, unlimited="no limit")
     order = topological_order(root)
-    names = Names(order)
+    names, gradients = Names(order), last_pass(root)
     places = {value: i for i, value in enumerate(order)}
     nodes = tuple(
         Node(
             names[value],
             operation(value, names),
             value.data,
-            value.grad,
+            gradients.of(value),
             value.label,
             value.primitive.name if value.primitive else "",
             tuple(places[x] if isinstance(x, Value) else x for x in value.operands),
         )
         for value in order
     )
-    return Snapshot(
-        nodes, tuple(reservations(order, names)), picture_of(root, most, by="snapshot(…, limit=None) keeps")
-    )
+    notes = tuple(reservations(order, names, gradients))
+    return Snapshot(nodes, notes, picture_of(root, most, by="snapshot(…, limit=None) keeps"))

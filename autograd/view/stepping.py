@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
-from ..backward import contributions, cotangents, topological_order
+from ..backward import topological_order
 from ..files import write
+from ..nodes import contributions
 from ..value import Value
 from .equations import computed_equation, computed_mathml, step_equation, step_mathml
 from .notation import Names, number
@@ -193,15 +194,12 @@ def steps(root: Value, *, forward: bool = False) -> Steps[Step] | Steps[Step | F
 def _backward(root: Value, names: Names, start: int) -> list[Step]:
     result = [Step(start, None, root, 0, 1.0, 1.0, 1.0, 1.0, False, names)]
     totals: dict[Value, float] = {}
-    locals_of: tuple[Value | None, list[float]] = (None, [])
-    for node, position, operand, upstream, contribution in contributions(root):
-        if locals_of[0] is not node:
-            locals_of = (node, cotangents(node, 1.0))
+    for node, position, operand, upstream, local, contribution in contributions(root):
         again = operand in totals
-        totals[operand] = totals.get(operand, -0.0) + contribution
+        totals[operand] = totals.get(operand, 0.0) + contribution
         result.append(
             Step(
-                start + len(result), node, operand, position, upstream, locals_of[1][position],
+                start + len(result), node, operand, position, upstream, local,
                 contribution, totals[operand], again, names,
             )
         )  # fmt: skip

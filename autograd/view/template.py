@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..primitives import SUM, Primitive
-from .formula import Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root, product
+from ..primitives import Primitive
+from .formula import SUM, Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root, product
 
+#: What stands in a template between the part that is written for each element of a group and the ellipsis.
+_SEPARATOR = re.compile(r"( \+ |, )…")
 _TOKEN = re.compile(r"\s*(\{\w+\}|[^\W\d]\w*|\d+\.?\d*|\S)")
 
 
@@ -111,15 +113,15 @@ def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:
     return _read(op, op.template, dict(zip(op.operands, operands, strict=True)))
 
 
-def lanes_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], cut: bool = False) -> Formula:
-    """An n-ary operation on groups of operands; ``cut`` sets an ellipsis before the last lane.
+def many_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], cut: bool = False) -> Formula:
+    """An operation on groups of operands; ``cut`` sets an ellipsis before the last element.
 
-    An operand of the table's that is not in ``groups`` is left out, with the separator before it.
+    An operand that is not in ``groups`` is left out, with the separator before it.
 
     >>> from ..primitives import DOT
     >>> from .pens import text
     >>> w, x = [Name("w₁"), Name("w₂")], [Name("x₁"), Name("x₂")]
-    >>> text(lanes_formula(DOT, {"weights": w, "inputs": x, "bias": Name("b")}, cut=True))
+    >>> text(many_formula(DOT, {"weights": w, "inputs": x, "bias": Name("b")}, cut=True))
     'w₁·x₁ + … + w₂·x₂ + b'
     """
     places: dict[str, Formula] = {}
@@ -130,12 +132,37 @@ def lanes_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], 
         else:
             width = len(group)
             places |= {f"{name}_{i}": formula for i, formula in enumerate(group)}
-    lanes = [re.sub(r"\{(\w+)\}", rf"{{\1_{i}}}", op.lane) for i in range(width)]
-    if cut:
-        lanes.insert(width - 1, "…")
     template = op.template
     for operand in op.operands:
         if not operand.endswith("*") and operand not in groups:
-            template = template.replace(f"{op.separator}{{{operand}}}", "")
-    empty = "" if "," in op.separator else "0"
-    return _read(op, template.replace("{lanes}", op.separator.join(lanes) or empty), places)
+            template = re.sub(rf"( \+ |, )\{{{operand}\}}", "", template)
+    grouped = "|".join(operand[:-1] for operand in op.operands if operand.endswith("*"))
+    return _read(op, _written_out(template, grouped, width, cut), places)
+
+
+def _written_out(template: str, grouped: str, width: int, cut: bool) -> str:
+    """A template with the part before each ellipsis written once for each element of the groups.
+
+    ``grouped`` is a pattern for the names of the groups.
+    """
+    end = 0
+    while found := _SEPARATOR.search(template, end):
+        separator, start = found[1], _beginning(template, found.start())
+        part = template[start : found.start()]
+        parts = [re.sub(rf"\{{({grouped})\}}", rf"{{\1_{i}}}", part) for i in range(width)]
+        if cut:
+            parts.insert(width - 1, "…")
+        whole = separator.join(parts) or ("" if "," in separator else "0")
+        template = template[:start] + whole + template[found.end() :]
+        end = start + len(whole)
+    return template
+
+
+def _beginning(template: str, end: int) -> int:
+    """The start of the part that ends at ``end``: behind a separator, or a bracket that is open there."""
+    depth = 0
+    for i in reversed(range(end)):
+        depth += (template[i] == ")") - (template[i] == "(")
+        if depth < 0 or (depth == 0 and template[i] in "+,"):
+            return i + 1 + template[i + 1 :].startswith(" ")
+    return 0

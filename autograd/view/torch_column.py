@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..backward import regroup, topological_order
+from ..backward import topological_order
+from ..nodes import regroup
 from ..primitives import Primitive
 from ..value import Value
 
@@ -35,6 +36,7 @@ def torch_function(op: Primitive) -> Callable[..., Any]:
         "dot": lambda weights, inputs, bias: sum((w * x for w, x in zip(weights, inputs)), bias.clone()),
         "logsumexp": lambda values: torch.logsumexp(torch.stack(values), 0),
         "take": lambda values, index: torch.stack(values)[int(index)] + 0.0 * index,
+        "sech": lambda x: 1.0 / torch.cosh(x),
         "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus is x above 20
     }
     for found in (own.get(op.name), getattr(torch, op.name, None), getattr(functional, op.name, None)):

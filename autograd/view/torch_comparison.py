@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..backward import gradients, topological_order
+from ..backward import topological_order
+from ..nodes import all_gradients
 from ..value import Value
 from .graph import LIMIT, overwritten
 from .notation import Names, apart, number
@@ -150,14 +151,13 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
             f"{names.root} again, then compare"
         )
     tensors = torch_graph(root)
-    grads = gradients(root)
-    return TorchComparison(
-        tuple(
-            _row(names[value], value.data, tensors[value].item(), grads[value], tensors[value].grad.item())
-            for value in order
-            if every or value.is_leaf or value is root
-        )
-    )
+    grads = all_gradients(root)
+    rows: list[TorchRow] = []
+    for value in order:
+        if every or value.is_leaf or value is root:
+            tensor, grad = tensors[value], grads.get(value, 0.0)  # 0.0: behind a dead relu
+            rows.append(_row(names[value], value.data, tensor.item(), grad, tensor.grad.item()))
+    return TorchComparison(tuple(rows))
 
 
 def _row(name: str, data: float, torch_data: float, grad: float, torch_grad: float) -> TorchRow:

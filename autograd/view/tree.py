@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
-from ..backward import cotangents, topological_order
+from ..backward import topological_order
 from ..value import Value
 from .graph import LIMIT, reservations
 from .notation import Names, known, number, operation
 from .options import whole
+from .passes import Gradients, factors, last_pass
 from .tables import GAP, display_width, fit, pad, wrap
 from .terminal import BOLD, DATA, FAINT, GRADIENT, LOCAL, Colours, has_colours, terminal_width, write
 
@@ -81,9 +82,9 @@ def show(
 def tree_text(root: Value, width: int, limit: int | None, colours: Colours) -> str:
     """What :func:`show` prints."""
     order = topological_order(root)
-    names = Names(order)
-    lines = [*_lines(root, names, _operands_shown(root, limit), deepest=width // 9)]
-    notes = reservations(order, names)
+    names, gradients = Names(order), last_pass(root)
+    lines = [*_lines(root, names, gradients, _operands_shown(root, limit), deepest=width // 9)]
+    notes = reservations(order, names, gradients)
     if any(not line.name for line in lines):  # a line for what was left out
         notes.insert(0, f"the {limit} lines nearest {names.root}, of {len(order):,} Values: "
                         "show(…, limit=None) shows them all")  # fmt: skip
@@ -126,7 +127,9 @@ class _Waiting(NamedTuple):
     local: str
 
 
-def _lines(root: Value, names: Names, shown: dict[Value, int], deepest: int) -> Iterator[Line]:
+def _lines(
+    root: Value, names: Names, gradients: Gradients, shown: dict[Value, int], deepest: int
+) -> Iterator[Line]:
     """The lines from top to bottom; what is deeper than ``deepest`` follows as a tree of its own."""
     told: dict[Value, str] = {}
     trees = deque([root])
@@ -145,24 +148,23 @@ def _lines(root: Value, names: Names, shown: dict[Value, int], deepest: int) -> 
                 trees.append(node)
             elif node not in told:
                 told[node] = ABOVE
-                yield _told(node, here, names)
+                yield _told(node, here, names, gradients)
                 stack += reversed(_operands(here, node, shown[node]))
                 continue
             yield Line(rails, below, names[node], f"  {told[node]}", ("", "", local))
 
 
-def _told(node: Value, here: _Waiting, names: Names) -> Line:
+def _told(node: Value, here: _Waiting, names: Names, gradients: Gradients) -> Line:
     how = operation(node, names)
     under = here.below + ("  " if node.is_leaf else "│ ")
-    return Line(
-        here.rails, under, names[node], how and f" = {how}", (number(node.data), known(node.grad), here.local)
-    )
+    numbers = number(node.data), known(gradients.of(node)), here.local
+    return Line(here.rails, under, names[node], how and f" = {how}", numbers)
 
 
 def _operands(here: _Waiting, node: Value, count: int) -> list[_Waiting]:
     """The operands a Value shows, and how many it does not."""
-    locals_of = cotangents(node, 1.0)
-    edges = [(x, f"×{number(locals_of[i])}") for i, x in enumerate(node.operands) if isinstance(x, Value)]
+    pairs = zip(node.operands, factors(node))
+    edges = [(x, f"×{number(local)}") for x, local in pairs if isinstance(x, Value)]
     hidden = len(edges) - count
     items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
     result: list[_Waiting] = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..backward import cotangents
 from ..value import Value
 from .neurons import Input, Instance, Owner, activation_of, owner_of
 from .notation import clean, subscript
+from .passes import last_pass
 
 #: The letters of the layers, as they follow one another; the last layer is ``o``.
 LETTERS = "hgfqrstuvwklmnpabcde"
@@ -114,6 +114,7 @@ class Network:
     def __init__(self, order: list[Value], instances: list[Instance]) -> None:
         self.size = len(order)
         self.root = order[-1]
+        self.gradients = last_pass(self.root)
         self.instances = instances
         self.depths = depths_of(order, instances)
         self.layers = _layers(instances, self.depths)
@@ -249,13 +250,13 @@ class Network:
                     node, passed = None, None
                     for entry in instance.inputs:
                         if entry.node is not node:
-                            node, passed = entry.node, passed_back(entry.node)
+                            node, passed = entry.node, self.gradients.passed_back(entry.node)
                         live = isinstance(entry.operand, Value) and passed is not None
                         cotangent = passed[entry.at] if live and passed is not None else None
                         if (source := self.source(i, entry)) is not None:
                             self._add(source, neuron.key, cotangent)
         for node in (*self.after, *(x for nodes in self.between.values() for x in nodes)):
-            passed = passed_back(node)
+            passed = self.gradients.passed_back(node)
             for position, x in enumerate(node.operands):
                 source = self.place.get(x) if isinstance(x, Value) else None
                 if source is not None and source != self.place[node]:
@@ -266,12 +267,3 @@ class Network:
         if cotangent is not None:
             total = (total or 0.0) + abs(cotangent)
         self.flows[source, target] = total
-
-
-def passed_back(node: Value) -> list[float] | None:
-    """What a node passes back to each of its operands; None before a backward pass.
-
-    >>> passed_back(Value(2.0) * 3.0) is None
-    True
-    """
-    return None if node.grad is None else cotangents(node, node.grad)

@@ -181,7 +181,7 @@ def trained(
             losses.append(value.data)
         if rates:
             rates.step()
-    gradients = [p.grad or 0.0 for p in model.parameters()]
+    gradients = [p.grad for p in model.parameters()]
     return losses, [*model.state_dict().values(), *gradients, *[x for row in moving.state for x in row]], step
 
 

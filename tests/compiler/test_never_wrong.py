@@ -12,15 +12,15 @@ import pytest
 
 import autograd
 import nn
-from autograd import CompileWarning, TraceError, Value, compile, no_grad
+from autograd import CompileWarning, Mode, TraceError, Value, compile, detect_anomaly, enable_grad, no_grad
 
 from .test_against_eager import BACKENDS
 
 
-def fresh(function: Callable[..., Value], *leaves: Value) -> Callable[..., tuple[float, list[float | None]]]:
+def fresh(function: Callable[..., Value], *leaves: Value) -> Callable[..., tuple[float, list[float]]]:
     """Eager, as what is to be expected: the loss and the gradients of the leaves."""
 
-    def call(*args: Any) -> tuple[float, list[float | None]]:
+    def call(*args: Any) -> tuple[float, list[float]]:
         for leaf in leaves:
             leaf.zero_grad()
         loss = function(*args)
@@ -135,9 +135,10 @@ def test_arguments_that_keep_changing_shape_are_told_once() -> None:
     assert len(step.fallbacks) == 1
 
 
-def test_a_rule_that_decides_by_the_gradient_takes_its_own_steps() -> None:
+@pytest.mark.parametrize("decides", [lambda g: g > 0, lambda g: g == 1.0], ids=[">", "=="])
+def test_a_rule_that_decides_by_the_gradient_takes_its_own_steps(decides: Callable[[Any], bool]) -> None:
     class Sign(nn.Optimizer):
-        rule = staticmethod(lambda parameter, gradient, lr: (parameter - (lr if gradient > 0 else -lr),))
+        rule = staticmethod(lambda parameter, gradient, lr: (parameter - (lr if decides(gradient) else -lr),))
 
     w = Value(2.0)
     step = compile(lambda x: w * x, Sign([w], lr=0.5))
@@ -209,6 +210,27 @@ def test_a_guard_that_fails_within_a_run_of_steps(backend: str) -> None:
     assert len(expected) == 10
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_behind_a_dead_relu_an_infinite_derivative_gives_nan_until_the_next_audit(backend: str) -> None:
+    """Eager does not go there. A program goes on with 0, as PyTorch does; the documentation says so."""
+    w = Value(4.0)
+
+    def loss(x: Any) -> Value:
+        return (w.sqrt() - x).relu() + 0.0 * w
+
+    step, expected = compile(loss, backend=backend), fresh(loss, w)
+    for data in (4.0, 9.0):
+        w.data = data
+        assert (step(1.0), [w.grad]) == expected(1.0)
+    w.data = 0.0
+    assert expected(1.0) == (0.0, [0.0])
+    assert step(1.0) == 0.0
+    assert math.isnan(w.grad)
+    with pytest.warns(CompileWarning, match=r"in call 4 .* of nan, eager 0\.0: .* or multiplies 0 by inf"):
+        step(1.0)
+    assert w.grad == 0.0
+
+
 # What cannot be recorded --------------------------------------------------------------------------
 
 
@@ -257,6 +279,51 @@ def test_no_grad_inside_is_an_error() -> None:
 
     with pytest.raises(TraceError, match="no_grad"):
         compile(loss)(1.0)
+
+
+class Count(Mode):
+    """A mode that is called at each operation."""
+
+    count = 0
+
+    def recorded(self, node: Value) -> None:
+        self.count += 1
+
+
+@pytest.mark.parametrize("mode", [Count, detect_anomaly])
+def test_a_mode_that_watches_operations_inside_is_an_error(mode: type[Mode]) -> None:
+    w = Value(2.0)
+
+    def loss(x: Any) -> Value:
+        with mode():
+            return w * x
+
+    with pytest.raises(TraceError, match=rf"{mode.__name__}\(\).*: enter it around the call"):
+        compile(loss)(1.0)
+
+
+def test_a_mode_that_watches_operations_around_the_call_sees_them() -> None:
+    w = Value(2.0)
+    step = compile(lambda x: w * x + 1.0, nn.SGD([w], lr=0.0))
+    assert step.run(5, 3.0) == [7.0] * 5
+    with Count() as count:
+        assert [step(3.0), *step.run(2, 3.0), *step.each([(3.0,), (3.0,)])] == [7.0] * 5
+    assert count.count == 10
+    assert repr(step).endswith("1 program")
+
+
+def test_enable_grad_inside_changes_nothing() -> None:
+    w = Value(2.0)
+
+    @enable_grad()
+    def loss(x: Any) -> Value:
+        with Mode():
+            return w * x
+
+    step = compile(loss)
+    with no_grad():
+        assert [(step(x), w.grad) for x in (3.0, 4.0, 5.0)] == [(6.0, 3.0), (8.0, 4.0), (10.0, 5.0)]
+    assert not step.fallbacks
 
 
 def test_a_step_inside_a_step_is_an_error() -> None:
@@ -338,7 +405,7 @@ def test_the_functions_own_errors_are_its_own() -> None:
     for _ in range(2):
         with pytest.raises(KeyError, match="mine"):
             step(1.0)
-    assert w.grad is None
+    assert w.grad == 0.0
 
 
 def test_an_exception_halfway_leaves_parameters_alone() -> None:
@@ -411,9 +478,9 @@ def test_inside_no_grad_it_differentiates_all_the_same() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_behind() -> Iterator[None]:
-    from autograd.value import witnesses
+    from autograd.modes import active
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-    assert not witnesses
+    assert not active

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autograd.compiler.derive import passed_back
 from autograd.compiler.expand import rewritten
 from autograd.compiler.tape import Handle, Meaning, Tape, evaluate, needed
 
@@ -25,6 +26,8 @@ def emitted(make: Callable[[Handle], Any]) -> str:
     [
         (lambda x: x * 1.0, "leaf 0"),
         (lambda x: 1.0 * x, "leaf 0"),
+        (lambda x: x * -1.0, "neg %0"),
+        (lambda x: -1.0 * x, "neg %0"),
         (lambda x: x / 1.0, "leaf 0"),
         (lambda x: x**1.0, "leaf 0"),
         (lambda x: x - 0.0, "leaf 0"),
@@ -55,10 +58,46 @@ def test_a_choice_that_is_made_is_left_out() -> None:
     tape = Tape()
     m = Meaning(tape, expand=False)
     a, b = (tape.handle(tape.source("leaf", i)) for i in range(2))
-    assert m.where(m.lt(1.0, 2.0), a, b).place == a.place
-    assert m.where(m.lt(2.0, 1.0), a, b).place == b.place
-    assert m.where(m.lt(a, b), a, a).place == a.place
-    assert tape.code[m.where(m.lt(a, b), a, b).place][0] == "where"
+    one, two = (tape.handle(tape.source("const", x)) for x in (1.0, 2.0))
+    assert m.where(one < two, a, b).place == m.where(True, a, b).place == a.place
+    assert m.where(two < one, a, b).place == m.where(False, a, b).place == b.place
+    assert m.where(a < b, a, a).place == a.place
+    assert tape.code[m.where(a < b, a, b).place][0] == "where"
+    assert m.where(one < two, None, b) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda x: x < 1.0, "lt %0 %1"),
+        (lambda x: x <= 1.0, "le %0 %1"),
+        (lambda x: x > 1.0, "lt %1 %0"),
+        (lambda x: x >= 1.0, "le %1 %0"),
+        (lambda x: 1.0 < x, "lt %1 %0"),  # noqa: SIM300
+    ],
+)
+def test_a_comparison_is_a_condition(make: Callable[[Handle], Any], expected: str) -> None:
+    assert emitted(make) == expected
+
+
+def test_where_a_derivative_is_none_zero_is_selected() -> None:
+    """The gradient is multiplied in each branch, so that an infinite one never meets the 0 of a mask."""
+    tape = Tape()
+    m = Meaning(tape, expand=False)
+    g, x, d = (tape.handle(tape.source("leaf", i)) for i in range(3))
+    inner = m.where(x < 0.0, None, d)
+    made = passed_back(m, g, m.where(d < x, 1.0, inner))
+    assert tape.lines()[3:] == [
+        "%3 = const 0.0",
+        "%4 = lt %1 %3",
+        "%5 = lt %2 %1",
+        "%6 = const 1.0",
+        "%7 = mul %0 %2",
+        "%8 = where %4 %3 %7",
+        "%9 = where %5 %0 %8",
+    ]
+    assert made.place == 9
+    assert passed_back(m, g, None) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -136,6 +175,8 @@ def test_a_handle_says_what_it_is_and_decides_nothing() -> None:
     assert repr(x) == "<handle %0 = leaf 7>"
     with pytest.raises(TypeError, match=r"write where\(c, a, b\)"):
         bool(x)
+    with pytest.raises(TypeError, match=r"write m\.eq\(a, b\)"):
+        _ = x == 7.0
 
 
 def test_a_function_the_rules_do_not_have_is_told() -> None:

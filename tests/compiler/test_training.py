@@ -104,7 +104,7 @@ def test_an_optimiser_without_a_rule_takes_its_own_step() -> None:
 
         def step(self) -> None:
             for p in self.parameters:
-                p.data -= math.copysign(0.5, p.grad or 0.0)
+                p.data -= math.copysign(0.5, p.grad)
 
     w = Value(3.0)
     step = compile(lambda x: w * w * x, Sign([w]))

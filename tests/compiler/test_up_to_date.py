@@ -1,6 +1,5 @@
 """Parameters stay in a program from one call to the next, as long as nobody else may have written one."""
 
-import copy
 import math
 import random
 import re
@@ -15,7 +14,7 @@ import autograd
 import nn
 from autograd import Value, compile
 from autograd.compiler import replay
-from autograd.value import up_to_date
+from autograd.tracing import resident
 
 from .test_against_eager import BACKENDS
 
@@ -84,7 +83,6 @@ def _loaded(leaf: Value, x: float) -> None:
 WRITES: dict[str, Callable[[Value, float], None]] = {
     "data": lambda leaf, x: setattr(leaf, "data", x),
     "__init__": _again,
-    "__setstate__": lambda leaf, x: leaf.__setstate__(copy.copy(Value(x)).__getstate__()),
     "an optimiser": _by_an_optimiser,
     "another step": _by_another_step,
     "load_state_dict": _loaded,
@@ -228,23 +226,21 @@ def test_nothing_is_kept_alive() -> None:
     steps = [compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python") for _ in range(5)]
     for step in steps:
         step(1.0)
-    assert len(up_to_date) == 1  # of the last, for the others' is written over
-    assert not any(isinstance(x, (replay.Program, list, dict)) for x in up_to_date)
+    assert len(resident) == 1  # of the last, for the others' is written over
+    assert not any(isinstance(x, (replay.Program, list, dict)) for x in resident)
 
 
 def test_who_writes_the_number_of_a_leaf() -> None:
-    """Only what fills in a new node, and those who say that they wrote: see ``up_to_date`` in value.py."""
+    """Only what fills in a new node, and those who say that they wrote: see ``resident`` in tracing.py."""
     package = Path(autograd.__file__).parent
     found = {
         f"{path.relative_to(package).as_posix()}: {match}"
         for root in (package, Path(nn.__file__).parent)
         for path in root.rglob("*.py")
-        for match in re.findall(r"(\w+)\._datum(?: =[^=]|,.* =[^=]| [-+*/]=)", path.read_text())
+        for match in re.findall(r"(\w+)\._data(?: =[^=]|,.* =[^=]| [-+*/]=)", path.read_text())
     }
     assert found == {
         "value.py: self",
         "value.py: node",
-        "operations.py: node",
-        "anomaly.py: node",
         "compiler/program.py: leaf",
     }

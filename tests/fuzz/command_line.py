@@ -14,8 +14,9 @@ from typing import Any
 
 from autograd import Value
 from autograd.__main__ import _inputs, _is_option, _parser, main
-from autograd.arithmetic import KERNELS
 from autograd.expression import _CALLABLE, ExpressionError, compute
+from autograd.floats import KERNELS
+from autograd.operations import data_of
 
 from ..table import bits
 
@@ -52,7 +53,8 @@ SEEDS = (
 )
 
 TOKENS = (
-    *_CALLABLE, *KERNELS, "**", "*", "/", "+", "-", "(", ")", "[", "]", ",", ";", "=", "x", "y", "w", "1e308",
+    *_CALLABLE, *KERNELS, "pow", "take", "largest",
+    "**", "*", "/", "+", "-", "(", ")", "[", "]", ",", ";", "=", "x", "y", "w", "1e308",
     "inf", "nan", "0x", "1j", "1_0", "lambda", "eval", "__import__", "\n", "x=1", "y=-0.0", "#", ":=", "if",
     "else", "for", "in", "not", "@", "//", "%", "{", "}", "'", '"', "\\", "b'", "f'", "...", "None", "True",
 )  # fmt: skip
@@ -99,7 +101,7 @@ def by_python(tree: ast.Module, inputs: dict[str, Value]) -> float | None:
     except (ArithmeticError, TypeError):  # 1/0, and 2**0.5 below 0, which is complex
         return None
     result = names["_result"]
-    return None if isinstance(result, complex) else float(result)
+    return None if isinstance(result, complex) else float(data_of(result))
 
 
 def check(text: str, folder: Path) -> bool:

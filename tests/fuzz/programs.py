@@ -79,7 +79,7 @@ class Writer:
     def op(self) -> Statement:
         entry = PRIMITIVES[self.rng.choice([*PRIMITIVES])]
         operands = [self.group() if o.endswith("*") else self.operand() for o in entry.operands]
-        if entry.numbered and self.rng.random() < 0.8:  # else any number, which is mostly none of a lane
+        if entry.name == "take" and self.rng.random() < 0.8:  # else any number, which is mostly no index
             operands[-1] = float(self.rng.randint(0, 2))
         return ("op", entry.name, self.rng.choice(["function", "method"]), operands)
 
@@ -88,7 +88,7 @@ class Writer:
         return ("branch", comparison, self.index(), self.operand(), self.op(), self.op())
 
     def loop(self) -> Statement:
-        names = [e.name for e in PRIMITIVES.values() if len(e.operands) == 2 and not e.nary]
+        names = [e.name for e in PRIMITIVES.values() if len(e.operands) == 2 and not e.is_many]
         return ("loop", self.rng.randint(1, 4), self.rng.choice(names), self.index(), self.operand())
 
     def share(self) -> Statement:

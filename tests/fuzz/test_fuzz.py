@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import autograd.value
-from autograd import Value
+from autograd import TraceError, Value, modes
 from autograd.primitives import PRIMITIVES
 
 from ..compiler.test_against_eager import BACKENDS
@@ -66,16 +65,28 @@ def test_programs_in_threads_come_to_the_same_bits_as_alone(backend: str) -> Non
     assert not differing(range(60), 4, backend)
 
 
+class SharedByThreads:
+    """A variable that all threads have in common, in the place of one that each has for itself."""
+
+    def __init__(self) -> None:
+        self.value: Any = ()
+
+    def get(self) -> Any:
+        return self.value
+
+    def set(self, value: Any) -> None:
+        self.value = value
+
+
 def test_what_threads_share_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Were no_grad() that of the process, the one thread would switch off what the other records."""
-    monkeypatch.setattr(autograd.value, "get_ident", lambda: 0)
+    """If threads shared the open modes, no_grad() in one would switch off what another records."""
+    monkeypatch.setattr(modes, "_entered", SharedByThreads())
     try:
-        with pytest.raises((AssertionError, KeyError, RuntimeError)):  # noqa: PT012
+        with pytest.raises((AssertionError, AttributeError, KeyError, RuntimeError, TraceError)):  # noqa: PT012
             for first in range(0, 3000, 60):
                 assert not differing(range(first, first + 60), 8)
     finally:
-        autograd.value.recorders.clear()
-        autograd.value.witnesses.clear()
+        modes.active.clear()
 
 
 def test_programs_have_every_primitive_and_every_kind_of_statement() -> None:

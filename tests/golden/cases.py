@@ -1,6 +1,6 @@
 """Expressions that glassgrad and PyTorch evaluate alike, over named inputs.
 
-``function(m, *inputs)`` is written once; ``m`` is the library. ``SECOND`` marks the cases whose
+``function(m, *inputs)`` is written once; ``m`` is the library. ``second`` marks the cases whose
 second derivatives are compared too: those of the sum of the first ones.
 """
 
@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a library makes of a case."""
+    """The answer of a library to a case."""
 
     value: float
     grads: list[float]
@@ -46,7 +46,7 @@ def in_glassgrad(case: Case) -> Result:
     leaves = [Value(x) for x in case.inputs]
     out = case.function(m, *leaves)
     out.backward()
-    grads = [0.0 if leaf.grad is None else leaf.grad for leaf in leaves]
+    grads = [leaf.grad for leaf in leaves]
     seconds = []
     if case.second:
         total = m.sum(g for g in grad(out, leaves, create_graph=True, allow_unused=True) if g is not None)
@@ -62,6 +62,10 @@ def pytorch() -> SimpleNamespace:
     def each(function: Callable[..., Any]) -> Callable[[list[Any]], list[Any]]:
         return lambda xs: [*function(torch.stack([*xs]), 0)]
 
+    def sech(x: Any) -> Any:
+        near = 1.0 / torch.cosh(x.clamp(-100.0, 100.0))  # its derivative is nan where cosh overflows
+        return torch.where(x.abs() < 100.0, near, 2.0 * torch.exp(-x.abs()))
+
     one = {name: getattr(torch, name) for name in TORCH_NAMES_ITSELF}
     return SimpleNamespace(
         **one,
@@ -74,6 +78,7 @@ def pytorch() -> SimpleNamespace:
         elu=F.elu,
         gelu=F.gelu,
         silu=F.silu,
+        sech=sech,
         softplus=lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus cuts off at 20
         sum=lambda xs: torch.stack([*xs]).sum(),
         dot=lambda ws, xs, b=0.0: torch.stack([*ws]) @ torch.stack([*xs]) + b,
@@ -95,11 +100,11 @@ def in_pytorch(case: Case) -> Result:
 
     leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in case.inputs]
     out = case.function(pytorch(), *leaves)
-    slopes = torch.autograd.grad(out, leaves, create_graph=case.second, allow_unused=True)
-    grads = [0.0 if g is None else g.item() for g in slopes]
+    firsts = torch.autograd.grad(out, leaves, create_graph=case.second, allow_unused=True)
+    grads = [0.0 if g is None else g.item() for g in firsts]
     seconds = []
     if case.second:
-        total = sum(g for g in slopes if g is not None)
+        total = sum(g for g in firsts if g is not None)
         found = (
             torch.autograd.grad(total, leaves, allow_unused=True)
             if total.requires_grad
@@ -112,8 +117,8 @@ def in_pytorch(case: Case) -> Result:
 # Every primitive by name, at ordinary and at special points ---------------------------------------
 
 UNARY = (
-    "neg", "abs", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "erf", "erfc", "tanh", "sigmoid",
-    "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
+    "neg", "abs", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "erf", "erfc", "sech", "tanh",
+    "sigmoid", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus",
 )  # fmt: skip
 BINARY = ("add", "sub", "mul", "div", "pow", "maximum", "minimum")
 

@@ -8,7 +8,6 @@ import pytest
 
 from autograd import Value
 from nn import MLP, SGD, Parameter, clip_grad_norm_, clip_grad_value_, mse_loss
-from nn.optim import gradient_of
 
 from ..test_against_torch import needs_torch
 
@@ -24,7 +23,7 @@ def _with(*gradients: float | None) -> list[Value]:
 
 
 def _grads(values: list[Value]) -> list[float]:
-    return [gradient_of(value) for value in values]
+    return [value.grad for value in values]
 
 
 def test_by_value() -> None:
@@ -39,7 +38,7 @@ def test_by_norm(order: float, norm: float) -> None:
     assert clip_grad_norm_(values, 1.0, order) == pytest.approx(norm, rel=1e-15)
     factor = 1.0 / (norm + 1e-6)
     assert values[0].grad == pytest.approx(3.0 * factor, rel=1e-15)
-    assert gradient_of(values[1]) == 0.0
+    assert values[1].grad == 0.0
     assert values[2].grad == pytest.approx(-4.0 * factor, rel=1e-15)
 
 
@@ -121,13 +120,13 @@ def test_as_pytorch_does(gradients: list[Any], order: float, limit: float, stric
     expected = _outcome(torch.nn.utils.clip_grad_norm_, theirs, limit, order, strict)
     _assert_equal(norm, expected if isinstance(expected, str) else expected.item())
     for value, tensor in zip(ours, theirs, strict=True):
-        _assert_equal(gradient_of(value), tensor.grad.item())
+        _assert_equal(value.grad, tensor.grad.item())
 
     ours, theirs = _with(*gradients), tensors()
     clip_grad_value_(ours, limit)
     torch.nn.utils.clip_grad_value_(theirs, limit)
     for value, tensor in zip(ours, theirs, strict=True):
-        _assert_equal(gradient_of(value), tensor.grad.item())
+        _assert_equal(value.grad, tensor.grad.item())
 
 
 @pytest.mark.torch

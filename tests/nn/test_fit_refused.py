@@ -37,7 +37,7 @@ def _refused(
     with pytest.raises(error, match=message) as caught:
         fit(model, data, loss, optimizer, **({"epochs": 2, "batch_size": 4, "progress": False} | more))
     assert numbers_of(model) == before
-    assert all(p.grad is None for p in model.parameters())
+    assert all(p.grad == 0.0 for p in model.parameters())
     assert model.training
     if getattr(optimizer, "parameters", None) == model.parameters():
         assert optimizer.state == [[0.0, 0.0]] * len(before)
@@ -81,8 +81,8 @@ def test_a_sample_of_another_shape() -> None:
     )
     assert caught.value.__notes__ == ["(with the input of sample 9 of data; nothing has been changed)"]
     _refused(TypeError, "takes a sequence of 2 inputs", data=_with(0, 1.0, 9))
-    _refused(TypeError, "real number, not str", data=_with(1, "1", 9))
-    _refused(TypeError, "real number, not list", data=_with(1, [1], 9))
+    _refused(TypeError, "real number, got str", data=_with(1, "1", 9))
+    _refused(TypeError, "real number, got list", data=_with(1, [1], 9))
 
 
 @pytest.mark.parametrize(

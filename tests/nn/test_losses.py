@@ -100,7 +100,7 @@ def test_the_loss_is_the_mean_over_the_samples(loss: Loss) -> None:
 def test_the_loss_of_a_network_is_differentiable_in_every_parameter(loss: Loss) -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     loss([model(x) for x in [(0.1, 0.2), (0.3, -0.4)]], [1, 1]).backward()
-    assert all(p.grad not in (None, 0.0) for p in model.parameters())
+    assert all(p.grad != 0.0 for p in model.parameters())
 
 
 # Kinds --------------------------------------------------------------------------------------------
@@ -125,9 +125,9 @@ def test_predictions_may_be_numbers_tuples_and_arrays(loss: Loss) -> None:
 @each_loss
 @pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0]], ids=repr)
 def test_a_prediction_or_target_that_is_no_number_is_refused_by_its_kind(loss: Loss, wrong: Any) -> None:
-    with pytest.raises(TypeError, match=f"real number, not {type(wrong).__name__} "):
+    with pytest.raises(TypeError, match=f"real number, got {type(wrong).__name__} "):
         loss([Value(0.5)], [wrong])
-    with pytest.raises(TypeError, match=f"real number, not {type(wrong).__name__} "):
+    with pytest.raises(TypeError, match=f"real number, got {type(wrong).__name__} "):
         loss([wrong], [1])
 
 
@@ -153,14 +153,14 @@ def test_a_loss_of_nothing_is_refused(loss: Loss) -> None:
 
 @pytest.mark.parametrize("wrong", [0, 2, 0.5, -0.5, math.inf, math.nan, 1.0 - 1e-12, Value(0.0)], ids=repr)
 def test_a_label_of_the_hinge_loss_is_one_or_minus_one(wrong: Any) -> None:
-    shown = repr(float(wrong))
+    shown = repr(wrong.data if isinstance(wrong, Value) else float(wrong))
     with pytest.raises(ValueError, match=rf"a label of the hinge loss is −1 or 1, not (Value\()?{shown}\)?$"):
         hinge_loss([Value(0.5), Value(0.5)], [1, wrong])
 
 
 @pytest.mark.parametrize("wrong", [-1, 2, -1e-9, 1.0 + 1e-12, math.inf, math.nan, Value(1.5)], ids=repr)
 def test_a_target_of_the_cross_entropy_is_a_probability(wrong: Any) -> None:
-    shown = repr(float(wrong))
+    shown = repr(wrong.data if isinstance(wrong, Value) else float(wrong))
     with pytest.raises(
         ValueError, match=rf"a target is a probability between 0 and 1, not (Value\()?{shown}\)?$"
     ):
@@ -248,7 +248,7 @@ def test_rows_are_the_mean_over_all_outputs(loss: Loss) -> None:
 def test_rows_of_another_width_are_refused(loss: Loss) -> None:
     with pytest.raises(ValueError, match="there are 2 predictions and 1 targets"):
         loss([[Value(0.5), Value(0.5)]], [[1]])
-    with pytest.raises(TypeError, match="real number, not list"):
+    with pytest.raises(TypeError, match="real number, got list"):
         loss([[Value(0.5), Value(0.5)]], [1])
 
 
@@ -286,7 +286,6 @@ def test_cross_entropy_is_its_definition(rows: list[list[float]], data: Any) -> 
     for row, s, t in zip(leaves, softmax, targets, strict=True):
         for j, x in enumerate(row):
             slope = float((s[j] - (j == t)) / len(rows))
-            assert x.grad is not None
             assert math.isclose(x.grad, slope, rel_tol=1e-12, abs_tol=1e-15)
 
 

@@ -164,7 +164,7 @@ def test_truncating_cuts_the_gradient_every_k_steps_and_no_number(make: Any, k: 
     outputs, _ = unroll(cell, xs, truncate=k)
     assert [[h.data for h in row] for row in outputs] == [[h.data for h in row] for row in whole]
     autograd.sum(outputs[-1]).backward()
-    reached = [t for t, row in enumerate(xs) if row[0].grad is not None]
+    reached = [t for t, row in enumerate(xs) if row[0].grad != 0.0]
     assert reached == [*range((len(xs) - 1) // k * k, len(xs))]
 
 
@@ -276,7 +276,7 @@ def test_wrong_sequences_are_refused(make: Any) -> None:
 
 
 def test_what_holds_no_numbers_is_not_detached() -> None:
-    with pytest.raises(TypeError, match="must be a real number, not dict"):
+    with pytest.raises(TypeError, match="expected a real number, got dict"):
         detached({"h": [Value(1.0)]})
 
 

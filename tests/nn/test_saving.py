@@ -139,17 +139,17 @@ def test_any_tree_of_them_comes_back_or_is_refused(tmp_path: Path, suffix: str, 
     except ValueError as error:
         told = str(error)
     else:
-        assert in_order(load(path)) == in_order(tree)
+        assert operands_first(load(path)) == operands_first(tree)
         path.unlink()
         return
     assert "must fit into JSON" in told
 
 
-def in_order(x: Any) -> str:
+def operands_first(x: Any) -> str:
     """What tells nan from inf and 1 from 1.0, and not one order of names from another."""
     if isinstance(x, dict):
-        return f"{{{sorted((name, in_order(item)) for name, item in x.items())}}}"
-    return f"[{[in_order(item) for item in x]}]" if isinstance(x, list) else repr(x)
+        return f"{{{sorted((name, operands_first(item)) for name, item in x.items())}}}"
+    return f"[{[operands_first(item) for item in x]}]" if isinstance(x, list) else repr(x)
 
 
 @each_format
@@ -162,8 +162,8 @@ def test_what_a_training_run_keeps_comes_back_as_it_was(tmp_path: Path, suffix: 
     save({"model": strange(), "history": run}, tmp_path / f"run{suffix}")
     back = load(tmp_path / f"run{suffix}")["history"]
     run["random"] = [3, [*run["random"][1]], None]  # type: ignore[index]
-    assert in_order(back) == in_order(run)
-    assert in_order(load(tmp_path / f"run{suffix}")["model"]) == in_order(strange().state_dict())
+    assert operands_first(back) == operands_first(run)
+    assert operands_first(load(tmp_path / f"run{suffix}")["model"]) == operands_first(strange().state_dict())
 
 
 @each_format
@@ -176,7 +176,9 @@ def test_several_parts_in_one_file(tmp_path: Path, suffix: str) -> None:
     save({"model": model, "optimizer": Counter(), "more": {"x": {"y": 1}}}, tmp_path / f"run{suffix}")
     run = load(tmp_path / f"run{suffix}")
     assert bits(run.pop("model")) == bits(model.state_dict())
-    assert in_order(run) == in_order({"optimizer": {"step": 3, "average.0": 0.5}, "more": {"x": {"y": 1}}})
+    assert operands_first(run) == operands_first(
+        {"optimizer": {"step": 3, "average.0": 0.5}, "more": {"x": {"y": 1}}}
+    )
 
 
 @each_format

@@ -5,8 +5,11 @@ at the beginning of a sum, and a product goes on after a quotient nowhere, since
 two ways. What it reads is a tree of tuples.
 """
 
+import math
 import re
 from typing import Any
+
+from autograd.operations import FUNCTIONS
 
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 TOKEN = re.compile(r"\s*(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+\.?\d*(?:e−?\d+)?|[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+|\S)")
@@ -107,6 +110,25 @@ def read(text: str) -> Tree:
     if reader.tokens:
         raise Misread(f"{reader.tokens} is left over")
     return tree
+
+
+def worth(tree: Tree) -> float | None:
+    """The number that a tree gives; None if there is a name in it."""
+    if isinstance(tree, float):
+        return tree
+    if isinstance(tree, str):
+        return {"inf": math.inf, "nan": math.nan}.get(tree)
+    operands = [worth(operand) for operand in tree[1:]]
+    if None in operands:
+        return None
+    return (FUNCTIONS[tree[0]](operands) if tree[0] == "logsumexp" else FUNCTIONS[tree[0]](*operands)).data
+
+
+def sides(equation: str) -> list[float]:
+    """The numbers that the sides of an equation give in which there is no name, such as 2 · 5 and 10."""
+    texts = equation.partition(", since")[0].partition(", in all")[0].split(" = ")
+    found = [worth(read(text.replace(" · ", "·"))) for text in texts if "∂" not in text and "…" not in text]
+    return [x for x in found if x is not None]
 
 
 def without_a_pair(text: str) -> list[str]:

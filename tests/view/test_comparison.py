@@ -92,6 +92,7 @@ def test_nothing_differs_from_itself(root: Value) -> None:
 @settings(deadline=None)
 @given(graphs(), st.data())
 def test_the_one_value_that_was_changed_is_the_one_that_differs(root: Value, data: st.DataObject) -> None:
+    root.backward()  # without which a gradient is not shown
     before = snapshot(root)
     order = topological_order(root)
     at = data.draw(st.integers(0, len(order) - 1))

@@ -358,12 +358,49 @@ def test_saturated_beyond_a_local_derivative_of_one_in_twenty(activation: str, e
 def test_before_backward_there_is_nothing_to_find() -> None:
     model = MLP(2, [3, 1], seed=0)
     loss = model([1.0, 2.0])
-    for flow in (gradient_flow(model), gradient_flow(model, loss)):
-        assert kinds(flow)[0] == "not computed"
-        assert "loss.backward() first" in str(flow)
-        assert "·" in str(flow.table)
-        assert "gradient not computed" in flow.alt
-        assert "<svg" in flow.svg
+    flow = gradient_flow(model, loss)
+    assert kinds(flow)[0] == "not computed"
+    assert "loss.backward() first" in str(flow)
+    assert "·" in str(flow.table)
+    assert "gradient not computed" in flow.alt
+    assert "<svg" in flow.svg
+
+
+def test_parameters_alone_have_gradients_of_zero_before_backward() -> None:
+    flow = gradient_flow(MLP(2, [3, 1], seed=0))
+    assert [layer.parameter_gradient for layer in flow.layers] == [0.0, 0.0]
+    (finding,) = flow.findings
+    assert finding.kind == "zero"
+    assert "or there was no backward() yet" in str(finding)
+    assert "·" not in str(flow.table)
+
+
+def test_an_earlier_loss_leaves_no_gradient_to_show() -> None:
+    """Two losses share a network: the numbers are those of the pass from the loss that is passed."""
+    model = MLP(1, [2, 1], "tanh", seed=0)
+    out = model([0.5])
+    assert isinstance(out, Value)
+    first, second = out * 2.0, out * 3.0
+    first.backward()
+    model.zero_grad()
+    assert [layer.activation_gradient for layer in gradient_flow(model, second).layers] == [None, None]
+    second.backward()
+    assert gradient_flow(model, second).layers[1].activation_gradient == 3.0
+
+
+def test_units_behind_a_dead_relu_have_gradients_of_zero() -> None:
+    """Not those that an earlier pass left there."""
+    model = MLP(1, [1, 1], "relu", seed=0)
+    for name, parameter in model.named_parameters():
+        parameter.data = 1.0 if name.startswith("layers.0") else -1.0
+    hidden = model.layers[0]([1.0])
+    assert isinstance(hidden, Value)
+    hidden.backward()
+    model.zero_grad()
+    loss = (model.layers[1]([hidden]) - 1.0).relu()
+    loss.backward()
+    assert hidden.grad == 1.0
+    assert [layer.activation_gradient for layer in gradient_flow(model, loss).layers] == [0.0, 0.0]
 
 
 def test_a_layer_the_loss_does_not_use() -> None:
@@ -371,10 +408,11 @@ def test_a_layer_the_loss_does_not_use() -> None:
     loss = model.second(1.0)
     loss.backward()
     flow = gradient_flow(model, loss)
+    assert flow.layers[0].parameter_gradient == 0.0
     assert flow.findings[0] == (
-        "not computed",
+        "zero",
         ("first",),
-        "no backward pass has reached first: does the loss use it?",
+        "no gradient reaches first: every one is exactly 0; does the loss use it?",
     )
 
 

@@ -381,6 +381,74 @@ def test_a_gradient_left_over_from_an_earlier_pass_is_told() -> None:
     assert picture_of(root).note == ""
 
 
+def grads_of(picture: Picture) -> dict[str, str | None]:
+    return {card.name: card.grad for card in picture.cards if card.kind != "constant"}
+
+
+def flowing(picture: Picture) -> list[str | None]:
+    return [edge.contribution for edge in picture.edges if edge.local]
+
+
+def dead_relu() -> tuple[Value, Value, Value]:
+    """A leaf a, h = 3·a, and out = relu(−h) with a dead relu."""
+    a = leaf(2.0, "a")
+    h = a * 3.0
+    h.label = "h"
+    return a, h, (-h).relu()
+
+
+def test_before_backward_a_graph_with_a_dead_relu_has_no_gradients() -> None:
+    _, _, out = dead_relu()
+    assert set(grads_of(picture_of(out)).values()) == {"·"}
+    assert set(flowing(picture_of(out))) == {None}
+
+
+def test_behind_a_dead_relu_gradients_are_zero_and_not_those_of_an_earlier_pass() -> None:
+    a, h, out = dead_relu()
+    (h * 1e3).backward()
+    a.zero_grad()
+    out.backward()
+    assert h.grad == 1e3  # no pass from out has reached it
+    picture = picture_of(out)
+    assert grads_of(picture) == {"a": "0", "h": "0", "h₁": "0", "out": "1"}
+    assert flowing(picture) == ["0", "0", "0"]
+    assert all(edge.vanished for edge in picture.edges if edge.local)
+    assert picture.note == ""
+
+
+def test_behind_a_dead_relu_zero_times_infinity_is_zero() -> None:
+    a = leaf(0.0, "a")
+    out = (-(1.0 / a)).relu()  # ∂(1/a)/∂a is −∞
+    out.backward()
+    assert grads_of(picture_of(out)) == {"a": "0", "h₁": "0", "h₂": "0", "out": "1"}
+    assert flowing(picture_of(out)) == ["0", "0", "0"]
+
+
+def test_a_leaf_behind_a_dead_relu_shows_what_it_has_and_the_note_says_why() -> None:
+    a, h, out = dead_relu()
+    (h * 1e3).backward()
+    out.backward()
+    assert grads_of(picture_of(out))["a"] == "3000" == number(a.grad)
+    assert "the gradient of a is 3000, its arrows bring 0" in picture_of(out).note
+
+
+def test_two_losses_share_a_trunk() -> None:
+    a = leaf(2.0, "a")
+    h = a * 3.0
+    h.label = "h"
+    first, second = h * 5.0, h * 7.0
+    first.backward()
+    assert grads_of(picture_of(first)) == {"a": "15", "h": "5", "out": "1"}
+    a.zero_grad()
+    assert grads_of(picture_of(second)) == {"a": "·", "h": "·", "out": "·"}  # h.grad is of the first
+    second.backward()
+    assert grads_of(picture_of(second)) == {"a": "21", "h": "7", "out": "1"}
+    assert picture_of(second).note == ""
+    assert "the gradient of h is 7, its arrows bring 5: it is that of a backward() from another result" in (
+        picture_of(first).note
+    )
+
+
 def test_rounding_is_no_gradient_left_over() -> None:
     x = leaf(1.0, "x")
     root = x * 0.1 + x * 0.2 + x * -0.3

@@ -186,6 +186,15 @@ def _outputs(loss: Value) -> list[Value]:
     return found
 
 
+def test_a_loss_without_backward_has_no_gradients(screen: Recorder, clock: list[float]) -> None:
+    loop = Loop()
+    with watch(loop.model) as live:
+        live(loop.forward())
+    assert live.picture is not None
+    assert [layer.parameter_gradient for layer in live.picture.layers] == [None, None]
+    assert "call loss.backward() first" in str(live.picture)
+
+
 def test_the_graph_is_let_go_of_at_the_end(screen: Recorder) -> None:
     loop = Loop()
     with watch(loop.model) as live:

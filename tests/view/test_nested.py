@@ -13,11 +13,11 @@ from autograd import Value, dot, explain, formula, snapshot, steps, topological_
 from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
-from autograd.view.formula import Infix, Minus, Name, Power
+from autograd.view.formula import ATOM, POWER, PRODUCT, SIGN, SUM, Infix, Minus, Name, Power
 from autograd.view.nested import DEEPEST, LIMIT
 from autograd.view.notation import clean, number, subscript
 from autograd.view.pens import latex, text
-from autograd.view.template import lanes_formula, op_formula
+from autograd.view.template import many_formula, op_formula
 
 from ..table import bits, call, is_group, temporary_primitive
 from .reading import Misread, Tree, read, without_a_pair
@@ -61,8 +61,8 @@ def as_read(value: Value | float) -> Tree:
     return (value.primitive.name, *operands)
 
 
-UNARY = [p.name for p in PRIMITIVES.values() if len(p.vjps) == 1 and not p.nary]
-BINARY = [p.name for p in PRIMITIVES.values() if len(p.vjps) == 2 and not p.nary]
+UNARY = [p.name for p in PRIMITIVES.values() if len(p.operands) == 1 and not p.is_many]
+BINARY = [p.name for p in PRIMITIVES.values() if len(p.operands) == 2 and not p.is_many]
 constants = st.sampled_from([0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.25, 12.0, 2.5e-7, -1e6])
 names = st.sampled_from("abcd")
 
@@ -172,34 +172,41 @@ def test_in_latex_what_stands_above_or_below_needs_no_brackets(tree: Tree, writt
     )
 
 
+#: How tightly an operation binds that is not written as a call.
+BINDS = {
+    "add": SUM, "sub": SUM, "mul": PRODUCT, "div": PRODUCT, "neg": SIGN, "pow": POWER, "sqrt": SIGN,
+    "sum": SUM, "dot": SUM,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
-def test_every_template_is_read_and_binds_as_the_table_says(entry) -> None:
+def test_every_template_is_read_and_binds_as_it_should(entry) -> None:
     letters = iter("abcdefgh")
     places = {
         operand.rstrip("*"): [Name(next(letters)), Name(next(letters))] if is_group(operand) else Name("z")
         for operand in entry.operands
     }
-    if not entry.nary:
+    if not entry.is_many:
         places = {operand: Name(next(letters)) for operand in entry.operands}
-    if entry.nary:
-        written = lanes_formula(entry, places)
+    if entry.is_many:
+        written = many_formula(entry, places)
     else:
         written = op_formula(entry, [*places.values()])
-    assert written.binds == entry.binds
+    assert written.binds == BINDS.get(entry.name, ATOM)
     called = entry.name == text(written).partition("(")[0]
     assert called == (entry.name + "(" in entry.template)
 
 
 @pytest.mark.parametrize("template", ["⌊{x}⌋", "{x}!", "{x}·", "", "({x}", "{x} {x}", "f({x}", "{y}"])
 def test_a_template_that_is_no_arithmetic_is_written_as_a_call(template: str) -> None:
-    rules = [lambda m, x: x, lambda m, g, out, x: g]
+    rules = [lambda m, x: x, lambda m, out, x: 1.0]
     with temporary_primitive("floor", *rules, doc="…", template=template or " ") as entry:
         assert shown(call(entry, [LEAVES["a"]])) == "floor(a)"
 
 
 def test_a_template_may_use_brackets_and_numbers() -> None:
-    rules = [lambda m, x: x, lambda m, g, out, x: g]
-    with temporary_primitive("odd", *rules, doc="…", template="2·({x} + 1)^{x}", binds=1) as entry:
+    rules = [lambda m, x: x, lambda m, out, x: 1.0]
+    with temporary_primitive("odd", *rules, doc="…", template="2·({x} + 1)^{x}") as entry:
         assert shown(call(entry, [LEAVES["a"]])) == "2·(a + 1)^a"
 
 

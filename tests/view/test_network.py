@@ -230,6 +230,23 @@ def test_before_backward_nothing_flows() -> None:
 
 
 @fusing
+def test_neurons_behind_a_dead_relu_have_gradients_of_zero(fused: bool) -> None:
+    """Not those that an earlier pass left there."""
+    model = MLP(2, [3, 1], seed=0, fused=fused)
+    out = single(model([Value(1.0), Value(2.0)]))
+    (out * 1e3).backward()
+    model.zero_grad()
+    for x in topological_order(out):
+        x.zero_grad() if x.is_leaf else None
+    loss = (-(out * out)).relu()
+    assert {card.grad for card in neurons_of(collapsed(loss))} == {"·"}
+    loss.backward()
+    picture = collapsed(loss)
+    assert {card.grad for card in picture.cards} == {"0", "1"}
+    assert {flow.strength for flow in picture.flows} == {0.0}
+
+
+@fusing
 def test_arrows_by_the_gradient_that_flows_back(fused: bool) -> None:
     neuron = Neuron(3, "linear", fused=fused, seed=0)
     for p, x in zip(neuron.parameters(), [100.0, 0.0, 0.001, 0.0]):

@@ -247,7 +247,7 @@ def test_operation_names_each_operand_once(entry: Primitive) -> None:
 
 
 def test_operation_of_a_new_entry() -> None:
-    rules = [lambda m, a, b: a * b * b, lambda m, g, out, a, b: g, lambda m, g, out, a, b: g]
+    rules = [lambda m, a, b: a * b * b, lambda m, out, a, b: b * b, lambda m, out, a, b: 2.0 * a * b]
     with temporary_primitive("zigzag", *rules, doc="a·b²") as entry:
         check_operation_names_each_operand_once(entry)
         result, _ = _labelled(entry, [1.0, 2.0])
@@ -261,9 +261,9 @@ def _python(text: str, entry: Primitive) -> str:
         text = f"{text[: superscript.start()]}**{exponent}"
     text = re.sub(r"\|(.*)\|", r"abs(\1)", text)
     text = re.sub("√(.*)", r"sqrt(\1)", text)
-    if entry.nary and text.endswith(")") and text.startswith(entry.name):
+    if entry.is_many and text.endswith(")") and text.startswith(entry.name):
         text = f"{entry.name}([{text[len(entry.name) + 1 : -1]}])"
-        if entry.numbered:  # the index comes after the group
+        if "index" in entry.operands:  # the index comes after the group
             text = "], ".join(text.replace("])", ")").rsplit(", ", 1))
     return text.replace("·", "*").replace("−", "-").replace("^", "**")
 
@@ -284,7 +284,7 @@ def test_what_is_written_computes_to_the_value(entry: Primitive) -> None:
 
 
 def _operand_count(entry: Primitive) -> int:
-    return sum(3 if is_group(o) else 1 for o in entry.operands) - entry.numbered
+    return sum(3 if is_group(o) else 1 for o in entry.operands) - ("index" in entry.operands)
 
 
 def _with_constant(entry: Primitive, constant: float, at: int) -> Value:
@@ -366,6 +366,31 @@ def test_a_long_row_is_shortened_and_a_default_left_out() -> None:
     assert operation(biased, names_of(biased)) == "a·b + c"
     empty = call(PRIMITIVES["dot"], [[], [], values[0]])
     assert operation(empty, names_of(empty)) == "0 + a"
+
+
+@pytest.mark.parametrize(
+    ("operands", "template", "text"),
+    [
+        ("a* b", "{b}·({a} + …)", "p·(x + y)"),
+        ("a* b", "√({b}·{a} + …)", "√(p·x + p·y)"),
+        ("a* b", "√{a} + … + {b}", "√x + √y + p"),
+        ("a* b", "{b} + exp({a}) + …", "p + exp(x) + exp(y)"),
+        ("a* b", "", "own(x, y, p)"),
+        ("a* b*", "{a}·{b} + …", "x·p + y·q"),
+        ("a* b*", "", "own(x, y, p, q)"),
+        ("a* b*", "⌊{a}, …⌋", "own(x, y, p, q)"),
+        ("a b c", "{a}·{b} + {c}", "x·y + p"),
+    ],
+)
+def test_the_part_before_an_ellipsis_is_written_for_each_element(
+    operands: str, template: str, text: str
+) -> None:
+    rules = [lambda m, *operands: 0.0, *[lambda m, out, *operands: None] * len(operands.split())]
+    with temporary_primitive("own", *rules, operands=operands, template=template) as entry:
+        x, y, p, q = (Value(1.0, label=label) for label in "xypq")
+        given = {"a* b": [[x, y], p], "a* b*": [[x, y], [p, q]], "a b c": [x, y, p]}[operands]
+        result = call(entry, given)
+        assert operation(result, names_of(result)) == text
 
 
 @each_entry

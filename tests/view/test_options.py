@@ -80,7 +80,9 @@ def test_the_limits_of_formula_and_explain_are_told_by_name() -> None:
 
 @pytest.mark.parametrize("given", [3, None, "w"])
 def test_only_a_value_has_an_order(given: object) -> None:
-    with pytest.raises(TypeError, match=rf"takes the Value to end in, not {type(given).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"topological_order\(\) expected a Value, got {type(given).__name__}"
+    ):
         topological_order(given)  # type: ignore[arg-type]
 
 

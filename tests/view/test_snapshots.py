@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from autograd import Value, dot, snapshot, topological_order
+from autograd.nodes import shown_gradient
 from autograd.view.notation import Names, operation
 from autograd.view.snapshots import Snapshot
 
@@ -56,11 +57,23 @@ def test_it_records_every_value_in_order(root: Value) -> None:
         assert node.name == name == names[value]
         assert node.expression == operation(value, names)
         assert bits(node.data) == bits(value.data)
-        ours, theirs = (x if x is None else bits(x) for x in (node.grad, value.grad))
+        ours, theirs = (x if x is None else bits(x) for x in (node.grad, shown_gradient(value, root)))
         assert ours == theirs
         assert [order[x] if isinstance(x, int) else repr(x) for x in node.operands] == [
             x if isinstance(x, Value) else repr(x) for x in value.operands
         ]
+
+
+def test_gradients_are_those_of_the_last_pass_from_its_root() -> None:
+    w = Value(2.0, label="w")
+    h = w * -3.0
+    h.label = "h"
+    first, second = h * 5.0, h.relu()
+    first.backward()
+    w.zero_grad()
+    assert [node.grad for node in snapshot(second).nodes] == [None, None, None]
+    second.backward()
+    assert [node.grad for node in snapshot(second).nodes] == [0.0, 0.0, 1.0]
 
 
 class _Watched(Value):

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from autograd import Value, dot, logsumexp, steps, topological_order
 from autograd import sum as total_of
-from autograd.backward import regroup
+from autograd.floats import compute_ieee
+from autograd.nodes import local_derivatives, regroup
 from autograd.view.notation import number
 from autograd.view.stepping import SHOWN, ForwardStep, Step, Steps
 
-from ..table import bits, careful_cotangents
+from ..table import bits, flat
+from .reading import sides
 
 
 def example() -> tuple[Value, Value, Value, Value]:
@@ -72,6 +74,24 @@ def test_an_operand_used_twice_receives_twice() -> None:
     assert str(second) == "∂out/∂a += ∂out/∂out · ∂out/∂a = 1 · 1 = 1, in all 2"
 
 
+def test_a_gradient_starts_at_0_so_it_is_not_minus_0() -> None:
+    a = Value(3.0, label="a")
+    step = steps(-(a * 0.0))[2]
+    assert str(step) == "∂out/∂a = ∂out/∂h₁ · ∂h₁/∂a = (−1) · 0 = 0"
+    assert step.row[-1] == "0"
+
+
+def test_behind_a_dead_relu_there_is_no_step() -> None:
+    a = Value(-1.0, label="a")
+    h = a * 2.0
+    h.label = "h"
+    assert [str(step) for step in steps(h.relu() * 3.0)] == [
+        "∂out/∂out = 1",
+        "∂out/∂h₁ = ∂out/∂out · ∂out/∂h₁ = 1 · 3 = 3",
+        "∂out/∂h = ∂out/∂h₁ · ∂h₁/∂h = 3 · 0 = 0",
+    ]
+
+
 def test_a_constant_receives_nothing() -> None:
     a = Value(3.0)
     assert [step.operand for step in steps(2.0 * a + 1.0) if step.operand.is_leaf] == [a]
@@ -114,10 +134,9 @@ def test_the_last_gradient_so_far_is_the_gradient_of_backward(root: Value) -> No
     last = {step.operand: step.gradient for step in steps(root)}
     root.backward()
     order = topological_order(root)
-    assert set(last) == set(order)
+    assert set(last) <= set(order)
     for value in order:
-        assert value.grad is not None
-        assert bits(last[value]) == bits(value.grad)
+        assert bits(last.get(value, 0.0)) == bits(value.grad)  # behind a dead relu there is no step
 
 
 @settings(max_examples=200, deadline=None)
@@ -127,14 +146,13 @@ def test_each_contribution_is_what_the_rule_gives(root: Value) -> None:
         node = step.node
         assert node is not None
         assert node.primitive is not None
-        numbers = [float(x) for x in node.operands]
-        operands = regroup(node, numbers) if node.primitive.nary else numbers
-        entry = node.primitive
         assert node.operands[step.position] is step.operand
-        local = careful_cotangents(entry, 1.0, node.data, operands)[step.position]
-        passed = careful_cotangents(entry, step.upstream, node.data, operands)[step.position]
-        assert bits(step.local) == bits(local)
-        assert bits(step.contribution) == bits(passed)
+        numbers = [x.data if isinstance(x, Value) else x for x in node.operands]
+        operands = regroup(node, numbers)
+        _, derivatives = compute_ieee(node.primitive, operands, [True] * len(operands))
+        local = flat(derivatives)[step.position]
+        assert bits(step.local) == bits(0.0 if local is None else local)
+        assert bits(step.contribution) == bits(0.0 if local is None else step.upstream * local)
 
 
 @settings(max_examples=200, deadline=None)
@@ -144,7 +162,7 @@ def test_the_gradient_so_far_adds_up_and_a_node_passes_on_its_whole_gradient(roo
     passed_on: set[Value] = set()
     for step in steps(root):
         assert step.again == (step.operand in so_far)
-        expected = so_far.get(step.operand, -0.0) + step.contribution
+        expected = so_far.get(step.operand, 0.0) + step.contribution
         assert bits(step.gradient) == bits(expected)
         assert step.operand not in passed_on, "it received after it had passed its gradient on"
         so_far[step.operand] = step.gradient
@@ -160,7 +178,7 @@ def test_no_gradient_is_touched(root: Value, grad: float | None) -> None:
     for value in order:
         value.grad = grad
     repr(steps(root))
-    assert all(value.grad == grad for value in order)
+    assert all(value.grad == (grad or 0.0) for value in order)
 
 
 def test_the_table() -> None:
@@ -264,6 +282,26 @@ def test_the_table_of_both_passes() -> None:
     assert header.split("  ")[0] == "step"
     assert "equation" in header
     assert re.split("  +", first.strip()) == ["0", "p", "p = w·x = 2 · 5 = 10"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs(), st.lists(st.tuples(places, numbers), max_size=4))
+def test_no_equation_is_false_whatever_was_overwritten(root: Value, changes: list[tuple[int, float]]) -> None:
+    order = topological_order(root)
+    for which, x in changes:
+        order[which % len(order)].data = x
+    for step in steps(root, forward=True):
+        first, *others = sides(str(step).replace("+=", "="))
+        assert all(_alike(first, x) for x in others), str(step)
+    for step in steps(root):
+        if step.node is not None:
+            local = local_derivatives(step.node)[step.position]
+            assert bits(step.local) == bits(0.0 if local is None else local)
+
+
+def _alike(x: float, y: float) -> bool:
+    """Whether two numbers of an equation are one: what is shown has about four digits."""
+    return math.isclose(x, y, rel_tol=0.03) or (math.isnan(x) and math.isnan(y))
 
 
 # Too many steps -----------------------------------------------------------------------------------

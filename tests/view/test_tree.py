@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Value, show, topological_order
 from autograd import sum as total_of
-from autograd.backward import cotangents
 from autograd.view.graph import reservations
 from autograd.view.notation import Names, number
+from autograd.view.passes import factors, last_pass
 from autograd.view.tables import display_width, wrap
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -52,6 +52,22 @@ def test_the_example_before_and_after_backward() -> None:
         "−20",
         "−8",
         "4",
+    ]
+
+
+def test_behind_a_dead_relu_gradients_are_zero() -> None:
+    a = Value(2.0, label="a")
+    h = a * -3.0
+    h.backward()  # which leaves a gradient of 1 in h
+    a.zero_grad()
+    out = h.relu()
+    assert [line.split()[-2] for line in shown(out, width=80).split("\n")[2:]] == ["·", "·"]
+    out.backward()
+    assert shown(out, width=80).split("\n") == [
+        "                data  grad  local",
+        "out = relu(h₁)     0     1",
+        "└─ h₁ = a·(−3)    −6     0     ×0",
+        "   └─ a            2     0    ×−3",
     ]
 
 
@@ -128,7 +144,8 @@ def test_every_value_is_told_once_and_every_edge_has_its_line(root: Value, width
     trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
     assert len(trees) == edges
     again = text.count("↑ above") + below
-    notes = [part for note in reservations(order, Names(order)) for part in wrap(f"({note})", width)]
+    told = reservations(order, Names(order), last_pass(root))
+    notes = [part for note in told for part in wrap(f"({note})", width)]
     page = text.split("\n")[: -len(notes) or None]
     # Each edge leads to a Value told there, or to a mark; what is marked ↓ begins a tree of its own.
     heads = [line for line in page if not line.startswith(("├", "└", "│", " "))]
@@ -151,7 +168,7 @@ def test_each_edge_bears_its_local_derivative() -> None:
     expected = sorted(
         (names[x], f"×{number(local)}")
         for node in order
-        for x, local in zip(node.operands, cotangents(node, 1.0), strict=True)
+        for x, local in zip(node.operands, factors(node), strict=True)
         if isinstance(x, Value)
     )
     lines = re.findall(r"─ (\S+).*(×\S+)$", shown(root, width=80), re.MULTILINE)

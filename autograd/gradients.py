@@ -1,0 +1,114 @@
+"""grad(): derivatives as Values, which can be differentiated again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any, Literal, TypeAlias, overload
+
+from .backward import topological_order
+from .ieee import IeeeFloat
+from .modes import active, open_modes, recording_rules
+from .nodes import edges, groups_of, is_unchanged, regroup
+from .operations import VALUES, data_of, stored_group
+from .reals import short
+from .tracing import current_tracer, report_escape
+from .value import Value, operand_values
+
+Inputs: TypeAlias = Value | Sequence[Value]
+Edges: TypeAlias = Callable[[Value], Iterator[tuple[Value, Any]]]
+
+
+@overload
+def grad(
+    output: Value, inputs: Inputs, *, create_graph: bool = False, allow_unused: Literal[False] = False
+) -> list[Value]: ...
+@overload
+def grad(
+    output: Value, inputs: Inputs, *, create_graph: bool = False, allow_unused: bool
+) -> list[Value | None]: ...
+def grad(output: Value, inputs: Any = None, *, create_graph: bool = False, allow_unused: bool = False) -> Any:
+    """Compute ∂output/∂input for each of ``inputs``, as a list of Values. No ``.grad`` changes.
+
+    >>> x = Value(3.0)
+    >>> (first,) = grad(x**3, x, create_graph=True)
+    >>> (second,) = grad(first, x)
+    >>> first.data, second.data  # 3·x², 6·x
+    (27.0, 18.0)
+
+    Args:
+        create_graph: Record the gradients, also inside ``no_grad()``, to differentiate them again.
+        allow_unused: Return None for an input that ``output`` was not computed from.
+
+    Raises:
+        ValueError: If ``output`` was not computed from an input, and ``allow_unused`` is not set.
+        RuntimeError: If ``create_graph`` is set and the data of an operand has changed in the meantime.
+    """
+    if active and not create_graph:
+        report_escape(None, "grad() without create_graph=True")
+    wanted = checked(output, inputs)
+    order = topological_order(output)
+    unused = set(wanted).difference(order)
+    if unused and not allow_unused:
+        i = next(i for i, x in enumerate(wanted) if x in unused)
+        raise ValueError(
+            f"grad() expected inputs that the output was computed from, got inputs[{i}] = {wanted[i]!r}. "
+            "Pass the very Value that was used. For a constant derivative use allow_unused=True."
+        )
+    with recording_rules() if create_graph else nullcontext():
+        totals = total_gradients(order, wanted, recorded_edges if create_graph else edges)
+        found = [None if x in unused else as_value(totals.get(x, 0.0)) for x in wanted]  # 0.0: a dead relu
+    if active:
+        visited = [node for node in order if node in totals and not node.is_leaf]
+        for mode in open_modes():
+            mode.after_backward(output, visited, lambda v: float(data_of(totals[v])) if v in totals else None)
+        if tracer := current_tracer():
+            return tracer.differentiated(output, wanted, found)
+    return found
+
+
+def checked(output: object, inputs: Any) -> list[Value]:
+    """Return the inputs as a list; raise TypeError unless they and the output are Values."""
+    wanted: list[Any] = [*inputs] if isinstance(inputs, Iterable) else [inputs]
+    for x in (output, *wanted):
+        if not isinstance(x, Value):
+            remedy = (
+                "Call the function on Values, and pass its result." if callable(x) else "Make it a Value."
+            )
+            raise TypeError(f"grad() expected Values, got {type(x).__name__} {short(x)}. {remedy}")
+    return wanted
+
+
+def as_value(total: Value | float) -> Value:
+    return total if isinstance(total, Value) else Value(total)
+
+
+def total_gradients(order: list[Value], inputs: list[Value], edges_of: Edges) -> dict[Value, Any]:
+    """Compute ∂root/∂node for the Values that depend on an input; ``root`` is the last of ``order``."""
+    depends, passing = set(inputs), set[Value]()
+    for node in order:
+        if not depends.isdisjoint(operand_values(node)):
+            depends.add(node)
+            passing.add(node)  # an input itself is not differentiated, unless it depends on another input
+    totals: dict[Value, Any] = {order[-1]: 1.0}
+    for node in reversed(order):
+        if node in totals and node in passing:
+            for operand, derivative in edges_of(node):
+                if operand in depends:
+                    product = totals[node] * derivative
+                    totals[operand] = totals[operand] + product if operand in totals else product
+    return totals
+
+
+def recorded_edges(node: Value) -> Iterator[tuple[Value, Any]]:
+    """Yield the same pairs as ``edges``, with the rules evaluated on Values, so that they are recorded."""
+    if node.primitive is None or not is_unchanged(node):
+        raise RuntimeError(
+            f"grad() cannot differentiate {node!r} with create_graph: its data, that of an operand, or a "
+            "primitive in its rules has changed since the forward pass. Compute it again first."
+        )
+    arguments = regroup(node, [x if isinstance(x, Value) else IeeeFloat(x) for x in node.operands])
+    for rule, group in zip(node.primitive.derivatives, groups_of(node)):
+        if any(isinstance(x, Value) for x in group):
+            _, receivers, derivatives = stored_group(group, rule(VALUES, node, *arguments))
+            yield from zip(receivers, derivatives)

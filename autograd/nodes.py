@@ -1,0 +1,155 @@
+"""Reading what a computed Value stores, for the views, the checks and ``grad()``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from .backward import operands_first
+from .floats import compute
+from .operations import data_of, stored_group
+from .value import Value
+
+
+def edges(node: Value) -> Iterator[tuple[Value, float]]:
+    """Yield the operands that a Value passes its gradient to, each with the local derivative.
+
+    >>> x = Value(3.0)
+    >>> list(edges(x * 5.0))
+    [(Value(3.0), 5.0)]
+    """
+    for operand, derivative in ((node.a, node.da), (node.b, node.db)):
+        if derivative is not None:
+            yield operand, derivative
+    for _, receivers, derivatives in node.many or ():
+        yield from zip(receivers, derivatives)
+
+
+def local_derivatives(node: Value) -> list[float | None]:
+    """Return ∂node/∂operand for each of its operands, in order; None where nothing is passed back.
+
+    >>> local_derivatives(Value(3.0) * 5.0), local_derivatives(Value(-1.0).relu())
+    ([5.0, None], [None])
+    """
+    if node.many is None:
+        return [node.da, node.db][: len(node.operands)]
+    found: list[float | None] = []
+    rest = edges(node)
+    receiver, derivative = next(rest, (None, None))
+    for operand in node.operands:
+        is_next = receiver is operand  # of an operand used twice the first, which changes no sum
+        found.append(derivative if is_next else None)
+        if is_next:
+            receiver, derivative = next(rest, (None, None))
+    return found
+
+
+def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
+    """Arrange one item for each operand as the primitive of ``node`` takes them: a group as a list."""
+    if node.primitive is None or node.many is None:
+        return [*flat]
+    rest = iter(flat)
+    pairs = zip(node.primitive.operands, node.many)
+    return [[next(rest) for _ in g] if name.endswith("*") else next(rest) for name, (g, _, _) in pairs]
+
+
+def groups_of(node: Value) -> list[tuple[Value | float, ...]]:
+    """Return the operands of each group of a computed node; a single operand is a group of one."""
+    return [(x,) for x in node.operands] if node.many is None else [operands for operands, _, _ in node.many]
+
+
+def recompute(node: Value, numbers: Sequence[float]) -> float:
+    """Compute the result that the operation of a node has on other numbers.
+
+    >>> a = Value(2.0)
+    >>> recompute(a * 5.0, [3.0, 5.0])
+    15.0
+    """
+    if node.primitive is None:
+        raise ValueError(f"recompute() expected a computed Value, got the leaf {node!r}.")
+    return compute(node.primitive, regroup(node, numbers))[0]
+
+
+def is_unchanged(node: Value) -> bool:
+    """Return True if the operands still give the data and the local derivatives that ``node`` stores.
+
+    >>> x = Value(2.0)
+    >>> y = x * x
+    >>> before = is_unchanged(y)
+    >>> x.data = 3.0
+    >>> before, is_unchanged(y)
+    (True, False)
+    """
+    op = node.primitive
+    if op is None:
+        return True
+    numbers = regroup(node, [*map(data_of, node.operands)])
+    needed = [any(isinstance(x, Value) for x in group) for group in groups_of(node)]
+    data, derivatives = compute(op, numbers, needed)
+    now = [(node, data)]
+    for group, derivative in zip(groups_of(node), derivatives):
+        _, receivers, passed = stored_group(group, derivative)
+        now += zip(receivers, passed)
+    then = [(node, node._data), *edges(node)]
+    return [(id(x), repr(d)) for x, d in now] == [(id(x), repr(d)) for x, d in then]  # so that nan equals nan
+
+
+def shown_gradient(node: Value, root: Value) -> float | None:
+    """Return ∂root/∂node as a picture of ``root`` shows it; None if no backward pass has visited ``root``.
+
+    Behind a dead relu it is 0.0, because the last pass did not reach ``node``: its grad is of an older one.
+    A leaf that already has a gradient, of another graph or of the user's own, shows it in any case.
+    """
+    if root.mark == 0 and (not node.is_leaf or node._grad == 0.0):
+        return None
+    return node._grad if node.is_leaf or node.mark >= root.mark else 0.0
+
+
+class Contribution(NamedTuple):
+    """One product of the chain rule: what ``node`` passes to its operand number ``position``.
+
+    ``upstream`` is the gradient of ``node``, ``local`` the local derivative, and ``cotangent`` their product.
+    Behind a dead relu ``local`` and ``cotangent`` are 0.0: nothing is passed, not even 0·∞.
+    """
+
+    node: Value
+    position: int
+    operand: Value
+    upstream: float
+    local: float
+    cotangent: float
+
+
+def contributions(root: Value, gradient: float = 1.0) -> Iterator[Contribution]:
+    """Yield every product of a backward pass from ``root``, in its order, without changing any gradient.
+
+    A dead relu contributes 0 to its operand; what lies behind that is not visited.
+    """
+    totals: dict[Value, float] = {root: gradient}
+    passed: set[Value] = set()  # these have passed their gradient on, and receive no more
+    for node in reversed(operands_first([root], lambda node: [x for x, _ in edges(node)])):
+        if node.is_leaf:
+            continue
+        upstream = totals.pop(node)
+        passed.add(node)
+        for position, (operand, local) in enumerate(zip(node.operands, local_derivatives(node))):
+            if not isinstance(operand, Value) or (local is None and operand in passed):
+                continue
+            if local is None:
+                yield Contribution(node, position, operand, upstream, 0.0, 0.0)
+            else:
+                totals[operand] = totals.get(operand, 0.0) + upstream * local
+                yield Contribution(node, position, operand, upstream, local, upstream * local)
+
+
+def all_gradients(root: Value) -> dict[Value, float]:
+    """Return ∂root/∂value for ``root`` and every Value below it, without changing any gradient.
+
+    >>> a = Value(3.0)
+    >>> all_gradients(a * a)[a]
+    6.0
+    """
+    totals = {root: 1.0}
+    for part in contributions(root):
+        totals[part.operand] = totals.get(part.operand, 0.0) + part.cotangent
+    return totals

@@ -1,0 +1,48 @@
+"""Real numbers of any kind, converted to float64."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from numbers import Real
+
+
+def real_to_float(x: object) -> float | None:
+    """Convert a real number to the nearest float64; return None for any other object.
+
+    >>> from fractions import Fraction
+    >>> real_to_float(Fraction(1, 4)), real_to_float(True), real_to_float("2")
+    (0.25, 1.0, None)
+    """
+    if type(x) is float:
+        return x
+    if type(x).__name__ == "timedelta64":  # numpy counts it as an integer
+        return None
+    # If x is a NumPy scalar, numpy is already imported. Only its bool is not a Real.
+    if type(x) is int or isinstance(x, (Real, Decimal, getattr(sys.modules.get("numpy"), "bool_", Real))):
+        try:
+            return float(x)  # type: ignore[arg-type]
+        except OverflowError:  # an int or Fraction beyond the floats rounds to ±inf
+            return float("inf") if x > 0 else float("-inf")  # type: ignore[operator]
+        except ValueError:  # Decimal("sNaN")
+            return float("nan")
+    return None
+
+
+def require_float(x: object, name: object) -> float:
+    """Convert a real number to a float64; raise TypeError, with a remedy, for any other object."""
+    result = real_to_float(x)
+    if result is None:
+        remedy = "Convert it first, for example with float()."
+        if hasattr(x, "detach"):
+            remedy = "Use its .item(), or .detach() for a new leaf with the same number."
+        elif hasattr(x, "__iter__") and not isinstance(x, str):
+            remedy = "Create one Value for each element."
+        raise TypeError(f"{name} expected a real number, got {type(x).__name__} {short(x)}. {remedy}")
+    return result
+
+
+def short(x: object) -> str:
+    """The repr of an object, cut to 60 characters."""
+    text = repr(x)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,69 @@
+"""What the engine reports to the tracer of ``compile``, which follows a function to compile it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .modes import Mode, active, open_modes
+
+if TYPE_CHECKING:
+    from .value import Value
+
+
+#: Tokens of compiled steps that hold a copy of the data of their leaves. Writing the data of any Value
+#: empties it, and the steps then read their leaves again.
+resident: set[object] = set()
+
+
+class Tracer(Mode):
+    """A mode that follows a function to compile it: a number that leaves the graph is not traced."""
+
+    def escaped(self, value: Value | None, how: str) -> None:
+        """A number is read or written outside the graph by ``how``: ".data", "float()", "backward()", ..."""
+
+    def untraceable(self, why: str) -> None:
+        """The function does something that cannot be traced, such as drawing random numbers."""
+
+    def compared(self, symbol: str, a: Value | float, b: Value | float, answer: bool) -> None:
+        """``a < b``, or ``a <= b``, gave ``answer``, which may decide a branch."""
+
+    def constant(self, name: str, operands: Sequence[Value], answer: float) -> Value:
+        """``name`` of the operands gave a number through which no gradient flows; return a leaf for it."""
+        raise TypeError(f"{type(self).__name__} has no constants, got {name} of {operands!r}.")
+
+    def detached(self, value: Value) -> Value:
+        """Return a leaf for the number of ``value``, through which no gradient flows."""
+        return self.constant("largest", [value], value._data)  # the largest of one
+
+    def is_index(self, index: Value) -> bool:
+        """Return True if the Value stands for an int that may select an element."""
+        return False
+
+    def differentiated(self, output: Value, inputs: Sequence[Value], gradients: list[Any]) -> list[Any]:
+        """``grad(create_graph=True)`` computed these gradients; return those to use in their place."""
+        return gradients
+
+
+def current_tracer() -> Tracer | None:
+    """Return the tracer of the function that is being compiled in this context."""
+    for mode in open_modes():
+        if isinstance(mode, Tracer):
+            return mode
+    return None
+
+
+def report_escape(value: Value | None, how: str) -> None:
+    """Report to the tracer, if there is one, that a number leaves the graph."""
+    if active and (tracer := current_tracer()):
+        tracer.escaped(value, how)
+
+
+def not_compiled(why: str) -> None:
+    """Report that the following code cannot be traced; ``compile`` then falls back to eager execution.
+
+    Call it in a layer before the first random draw, so that no draw is lost. Outside of tracing it is a
+    no-op.
+    """
+    if active and (tracer := current_tracer()):
+        tracer.untraceable(why)

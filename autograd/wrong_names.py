@@ -1,0 +1,21 @@
+"""Attributes that other engines have and a Value does not: an error names ours."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+
+class WrongName:
+    """An attribute that raises AttributeError with a remedy when it is read or assigned."""
+
+    def __init__(self, remedy: str) -> None:
+        self.remedy = remedy
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeError(f"{owner.__name__} has no attribute {self.name!r}. {self.remedy}")
+
+    def __set__(self, instance: object, value: object) -> NoReturn:
+        self.__get__(instance, type(instance))

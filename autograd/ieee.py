@@ -36,7 +36,7 @@ class IeeeFloat(float):
 
 
 def as_ieee(x: Any) -> Any:
-    """Convert a plain number; return anything else as it is."""
+    """Convert a plain number; return any other object unchanged."""
     return IeeeFloat(x) if type(x) is float or type(x) is int else x
 
 

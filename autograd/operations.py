@@ -77,7 +77,7 @@ def define_on_values(function: Function, op: Primitive) -> Function:
 
 
 def operand(op: Primitive, x: object) -> Value | float:
-    """Return a Value as it is and a number as a float."""
+    """Return a Value unchanged and a number as a float."""
     return x if isinstance(x, Value) else require_float(x, f"{op.name}()")
 
 

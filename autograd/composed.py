@@ -97,7 +97,7 @@ def _index(index: Any) -> Any:
 
 
 def group(operands: Iterable[Any]) -> tuple[Any, ...]:
-    """Operands as a tuple, for several n-ary operations that share them, as the neurons of a layer do.
+    """Return operands as one tuple, for several n-ary operations to store, as the neurons of a layer do.
 
     >>> x = group([Value(1.0), 2.0])
     >>> x

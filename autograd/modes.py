@@ -111,7 +111,7 @@ def open_modes() -> tuple[Mode, ...]:
 
 def is_grad_enabled() -> bool:
     """Return True unless this code runs inside ``no_grad()``."""
-    for r in _entered.get():  # as open_modes(), but without a tuple, which takes 0.1 µs of each operation
+    for r in _entered.get():  # as open_modes(), without its tuple, which costs an operation 0.2 µs
         if (mode := r()) is not None and active.get(id(mode)) is r and mode.records is not None:
             return mode.records
     return True

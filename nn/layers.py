@@ -130,7 +130,7 @@ class Layer(Module, fixed_attributes=True):
         return bare(self._outputs(sample_of(x, self.nin, "the layer")))
 
     def _outputs(self, x: Inputs) -> tuple[Value, ...]:
-        shared = group(x)  # read once for all the neurons
+        shared = group(x)  # one tuple, which all neurons store
         return (*[neuron._output(shared if neuron.fused else x) for neuron in self.neurons],)
 
     def __repr__(self) -> str:

@@ -27,7 +27,7 @@ where = ""
 
 @cache
 def spared(filename: str) -> frozenset[int]:
-    """The lines of a file that are not interrupted: of ``finally`` and ``__exit__``, ``with`` and ``try``.
+    """The lines of a file that are not interrupted: of ``finally``, ``with`` and ``try``.
 
     Clean-up cannot be guarded against an error before it has begun. The lines of ``with`` and ``try`` do
     nothing where Python would notice a signal, and a trace function that raises there is caught by no
@@ -41,8 +41,6 @@ def spared(filename: str) -> frozenset[int]:
                 lines.update(range(inner.lineno, (inner.end_lineno or inner.lineno) + 1))
         elif isinstance(node, ast.With):
             lines.update(range(node.lineno, node.body[0].lineno))
-        elif isinstance(node, ast.FunctionDef) and node.name == "__exit__":
-            lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return frozenset(lines)
 
 

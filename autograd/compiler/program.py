@@ -196,7 +196,7 @@ class CompiledStep:
         #: The backend as it was asked for, and as it was chosen.
         self.asked_for, self.backend = backend, chosen(backend, dtype)
         self.dtype = dtype
-        #: The warnings about calls that run as they are, or are recorded anew.
+        #: The warnings about calls that fell back to eager execution, or were retraced.
         self.fallbacks: list[str] = []
         self._name = getattr(function, "__qualname__", None) or short(function)
         self._step = Step(function, self._name, self.backend, dtype, self.fallbacks, optimizer)

@@ -31,8 +31,10 @@ class Progress:
         self._timer.daemon = True
         try:
             self._timer.start()
-        except BaseException:  # Ctrl-C while the thread starts: no __exit__ follows
+        except BaseException as error:  # Ctrl-C while the thread starts: no __exit__ follows
             self._timer.cancel()
+            if isinstance(error.__context__, KeyboardInterrupt):  # threading then fails to release its lock
+                raise error.__context__ from None
             raise
         return self
 

@@ -34,7 +34,7 @@ MANY_RECORDINGS = 32
 #: So many programs were dropped for disagreeing with eager, and no more are made.
 MOST_DROPPED = 3
 
-#: Reports at level INFO whenever a function is recorded anew, and why.
+#: Reports at level INFO that a function is retraced, and why.
 LOG = logging.getLogger("autograd.compiler")
 
 NONE = array("d")

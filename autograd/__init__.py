@@ -58,32 +58,32 @@ from .value import GradientLostWarning, Value
 _VIEWS = {
     "CompileWarning": ".compiler.program",
     "TraceError": ".compiler.trace",
-    "compare": ".view.comparison",
-    "compare_with_torch": ".view.torch_comparison",
+    "compare": ".view.compare.compare",
+    "compare_with_torch": ".view.compare.with_torch",
     "compile": ".compiler.program",
-    "draw": ".view.dot",
-    "explain": ".view.explaining",
-    "formula": ".view.nested",
-    "gradient_flow": ".view.flow",
-    "show": ".view.tree",
-    "snapshot": ".view.snapshots",
-    "steps": ".view.stepping",
-    "watch": ".view.live",
+    "draw": ".view.draw.graphviz",
+    "explain": ".view.explain.explain",
+    "formula": ".view.explain.formula",
+    "gradient_flow": ".view.training.gradient_flow",
+    "show": ".view.explain.show",
+    "snapshot": ".view.compare.snapshot",
+    "steps": ".view.steps.steps",
+    "watch": ".view.training.watch",
 }
 
 if TYPE_CHECKING:
     from .compiler.program import CompileWarning, compile
     from .compiler.trace import TraceError
-    from .view.comparison import compare
-    from .view.dot import draw
-    from .view.explaining import explain
-    from .view.flow import gradient_flow
-    from .view.live import watch
-    from .view.nested import formula
-    from .view.snapshots import snapshot
-    from .view.stepping import steps
-    from .view.torch_comparison import compare_with_torch
-    from .view.tree import show
+    from .view.compare.compare import compare
+    from .view.compare.snapshot import snapshot
+    from .view.compare.with_torch import compare_with_torch
+    from .view.draw.graphviz import draw
+    from .view.explain.explain import explain
+    from .view.explain.formula import formula
+    from .view.explain.show import show
+    from .view.steps.steps import steps
+    from .view.training.gradient_flow import gradient_flow
+    from .view.training.watch import watch
 
 else:
 

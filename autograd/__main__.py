@@ -15,14 +15,14 @@ from pathlib import Path
 
 from .backward import topological_order
 from .expression import ExpressionError, compute
-from .shell import FAILED, USAGE, run, write_any_letter
+from .system.shell import FAILED, USAGE, run, write_any_letter
 from .value import Value
-from .view.dot import draw
-from .view.notation import Names, number, operation
-from .view.rendering import RenderError
-from .view.stepping import steps
-from .view.tables import text_table
-from .view.terminal import DATA, GRADIENT, Colours, has_colours
+from .view.draw.graphviz import draw
+from .view.notation.names import Names, number, operation
+from .view.render.graphviz_program import RenderError
+from .view.render.tables import text_table
+from .view.render.terminal import DATA, GRADIENT, Colours, has_colours
+from .view.steps.steps import steps
 
 COMMAND = "python -m autograd"
 EXAMPLE = ("p = w*x; (p - y)**2", ["w=2", "x=5", "y=12"])
@@ -91,7 +91,7 @@ def _torch_gradients(source: str, point: dict[str, float]) -> dict[str, float] |
     """PyTorch's gradients of the same graph, rebuilt operation by operation; None without PyTorch."""
     if find_spec("torch") is None:
         return None
-    from .view.torch_column import torch_gradients
+    from .view.compare.torch_column import torch_gradients
 
     inputs = {name: Value(x, label=name) for name, x in point.items()}
     return torch_gradients(compute(source, inputs), inputs)

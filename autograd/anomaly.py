@@ -132,7 +132,7 @@ class detect_anomaly(Mode):
         node._note = note
         x = node._data
         if not isfinite(x) and self.is_anomaly(x) and (x != x or _is_new(node)) and self.is_innermost():
-            from .view.anomalies import made
+            from .view.explain.anomaly_report import made
 
             raise AnomalyError(made(node), node)
 
@@ -143,7 +143,7 @@ class detect_anomaly(Mode):
         gradients = {x: g for x in _visited(root, order) if (g := gradient(x)) is not None}
         if all(map(isfinite, gradients.values())) or not self.is_innermost():
             return
-        from .view.anomalies import added, pulled
+        from .view.explain.anomaly_report import added, pulled
 
         for node in reversed(order):
             g = gradients[node]

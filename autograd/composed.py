@@ -6,8 +6,8 @@ import operator
 from collections.abc import Iterable
 from typing import Any, SupportsFloat
 
+from .interop.reals import short
 from .operations import FUNCTIONS, items_of
-from .reals import short
 from .tracing import current_tracer
 from .value import Value
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeAlias, overload
 
 from .backward import topological_order
 from .ieee import IeeeFloat
+from .interop.reals import short
 from .modes import active, open_modes, recording_rules
 from .nodes import edges, groups_of, is_unchanged, regroup
 from .operations import VALUES, data_of, stored_group
-from .reals import short
 from .tracing import current_tracer, report_escape
 from .value import Value, operand_values
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from . import primitives as table
 from .floats import IEEE, add_up, apply_each, choose_ieee, compute, ieee_positions
+from .interop.reals import require_float, short
 from .modes import active, is_grad_enabled
 from .primitives import DOT, PRIMITIVES, Primitive
-from .reals import require_float, short
 from .value import Function, Operand, Value, apply_binary, named, record, unary
 
 #: Every primitive as a function of Values and numbers, by its name.

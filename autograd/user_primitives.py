@@ -8,9 +8,9 @@ from typing import Any
 from unicodedata import normalize
 
 from .floats import FLOATS, define_on_floats
+from .interop.reals import short
 from .operations import add_function
 from .primitives import PRIMITIVES, Primitive, Rule
-from .reals import short
 from .symbols import Symbol, Symbols
 from .value import Value
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Never, SupportsFloat, TypeAlias, TypeVar
 from . import primitives as table
 from .floats import FLOATS, compute_ieee
 from .ieee import RAISED
+from .interop.reals import real_to_float, require_float, short
+from .interop.ufuncs import array_ufunc
+from .interop.wrong_names import WrongName
 from .modes import active, is_grad_enabled, open_modes
 from .primitives import ADD, MUL, Primitive
-from .reals import real_to_float, require_float, short
 from .tracing import current_tracer, report_escape, resident
-from .ufuncs import array_ufunc
-from .wrong_names import WrongName
 
 #: What + and the functions accept: a Value, or any real number.
 Operand: TypeAlias = "Value | SupportsFloat"

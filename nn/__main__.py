@@ -12,8 +12,8 @@ from typing import Any
 
 import autograd
 from autograd import Value, no_grad
-from autograd.files import write
-from autograd.shell import FAILED, run, write_any_letter
+from autograd.system.files import write
+from autograd.system.shell import FAILED, run, write_any_letter
 
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.files import write
+from autograd.system.files import write
 
 from .content import Content, content_of, loose, strict
 from .kinds import is_dict

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from autograd.view.dot import new_graph
-from autograd.view.rendering import render
-from autograd.view.theme import THEMES, Theme
+from autograd.view.draw.graphviz import new_graph
+from autograd.view.render.graphviz_program import render
+from autograd.view.render.theme import THEMES, Theme
 
 from .test_imports import LAYERS, ROOT, SHARED, SIDEWAYS, UPWARD, imports_within
 
@@ -13,17 +13,14 @@ PICTURES = {name: ROOT.parent / "docs" / f"house-{name}.svg" for name in THEMES}
 
 #: The purpose of each module, in the words of its box.
 PURPOSES = {
-    "files": "atomic\nwrites",
-    "shell": "a command\nin a shell",
+    "system": "atomic writes,\na command in a shell",
     "primitives": "every operation:\nvalue and derivatives",
     "ieee": "floats that\nnever raise",
-    "reals": "numbers of\nany kind",
-    "wrong_names": "names of\nother engines",
     "mode_decorators": "modes as\ndecorators",
     "symbols": "the table\non symbols",
     "floats": "the table\non floats",
     "modes": "no_grad,\nenable_grad",
-    "ufuncs": "Values\nin numpy",
+    "interop": "what other\nlibraries bring",
     "tracing": "reports to\nthe compiler",
     "value": "Value: a number and\nhow it was computed",
     "operations": "functions,\nthe table on Values",
@@ -49,7 +46,7 @@ Arrow = tuple[str, str]
 def arrows() -> set[Arrow]:
     """The imports between modules, except those that are also reached by way of another module."""
     direct = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD
-    direct |= {("nn", name) for name in ("__init__", *(name.partition(".")[2] for name in SHARED))}
+    direct |= {("nn", name) for name in ("__init__", *(name.split(".")[1] for name in SHARED))}
     reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
     for name in [*(name for names in LAYERS for name in sorted(names, key=_sideways)), "nn"]:
         for importer, imported in direct:

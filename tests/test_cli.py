@@ -14,7 +14,7 @@ import pytest
 
 import autograd
 from autograd.__main__ import main
-from autograd.view.notation import number
+from autograd.view.notation.names import number
 
 REPOSITORY = Path(autograd.__file__).parent.parent
 
@@ -189,7 +189,7 @@ def test_pytorch_agrees(capsys: pytest.CaptureFixture[str], source: str, inputs:
 @needs_torch
 def test_pytorch_agrees_on_every_function(capsys: pytest.CaptureFixture[str]) -> None:
     from autograd.primitives import PRIMITIVES
-    from autograd.view.torch_column import torch_function
+    from autograd.view.compare.torch_column import torch_function
 
     run = _runner(capsys)
     for entry in PRIMITIVES.values():
@@ -446,7 +446,7 @@ def test_a_picture_that_can_not_be_written(run, out: str) -> None:
 
 
 def test_a_picture_that_can_not_be_laid_out(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.view.rendering.layout_program", lambda: None)
+    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: None)
     result = run("x**2", "x=3")
     assert result.code == 1
     assert result.section("Gradients") == [["∂loss/∂x", "6", "6"]]

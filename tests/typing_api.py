@@ -14,15 +14,15 @@ import autograd
 import nn
 from autograd import Value
 from autograd.compiler.program import CompiledStep
-from autograd.view.comparison import Comparison
-from autograd.view.derivation import Derivation
-from autograd.view.dot import Drawing
-from autograd.view.explaining import Explanation
-from autograd.view.flow import GradientFlow
-from autograd.view.live import Live
-from autograd.view.snapshots import Snapshot
-from autograd.view.stepping import ForwardStep, Step, Steps
-from autograd.view.torch_comparison import TorchComparison
+from autograd.view.compare.compare import Comparison
+from autograd.view.compare.snapshot import Snapshot
+from autograd.view.compare.with_torch import TorchComparison
+from autograd.view.draw.graphviz import Drawing
+from autograd.view.explain.explain import Explanation
+from autograd.view.notation.derivation import Derivation
+from autograd.view.steps.steps import ForwardStep, Step, Steps
+from autograd.view.training.gradient_flow import GradientFlow
+from autograd.view.training.watch import Live
 from nn import data, init
 
 

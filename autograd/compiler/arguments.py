@@ -10,7 +10,7 @@ from operator import index
 from struct import error, pack
 from typing import Any, TypeGuard
 
-from ..reals import real_to_float, short
+from ..interop.reals import real_to_float, short
 from ..value import Value
 
 #: What stands in a shape for a number.

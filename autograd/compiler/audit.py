@@ -7,9 +7,9 @@ from collections.abc import Sequence, Set
 
 from ..backward import topological_order
 from ..floats import compute
+from ..interop.reals import short
 from ..nodes import edges, regroup
 from ..operations import data_of
-from ..reals import short
 from ..symbols import is_group
 from ..value import Value
 from .python_backend import Outcome

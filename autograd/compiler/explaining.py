@@ -12,7 +12,7 @@ from .replay import Program
 from .tape import SOURCES
 
 if TYPE_CHECKING:
-    from ..view.graph import Card, Edge, Picture
+    from ..view.picture.cards import Card, Edge, Picture
 
 #: What each pass does.
 PASSES = {
@@ -65,7 +65,7 @@ def explained(program: Program, lines: int) -> list[str]:
 
 def picture(program: Program, limit: int | None) -> Picture:
     """The instructions of a program as cards; of more than ``limit`` those nearest the result."""
-    from ..view.graph import Edge, Picture, Summary
+    from ..view.picture.cards import Edge, Picture, Summary
 
     plan = program.plan
     code, in_lane = plan.tape.code, plan.tape.in_lane

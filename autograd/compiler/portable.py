@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
-from ..reals import short
+from ..interop.reals import short
 from ..value import Value
 from .arguments import is_tuple
 

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
+from ..interop.reals import short
 from ..modes import enable_grad
-from ..reals import short
 from ..tracing import resident
 from ..value import Value
 from .arguments import as_floats, fingerprint, kind_of
@@ -24,7 +24,7 @@ from .replay import Call, CompileWarning, Program, Replay
 from .trace import Recording, as_value
 
 if TYPE_CHECKING:
-    from ..view.graph import Picture
+    from ..view.picture.cards import Picture
 
 __all__ = ["CompileWarning", "CompiledStep", "compile"]
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, SupportsFloat
 
 from ..backward import operands_first, topological_order
+from ..interop.reals import real_to_float, short
 from ..modes import Mode, active
 from ..primitives import ADD, MUL, NEG, SUB
-from ..reals import real_to_float, short
 from ..tracing import Tracer, current_tracer, report_escape
 from ..value import Value, operand_values
 from .arguments import rebuild

@@ -15,7 +15,7 @@ from typing import Any
 from environment import CHECKOUT
 from report import significant
 
-from autograd.view.theme import THEMES, Theme
+from autograd.view.render.theme import THEMES, Theme
 
 PICTURES = CHECKOUT / "docs"
 TITLE = "A training step of micrograd’s moons demo"

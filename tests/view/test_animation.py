@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from autograd import Value, steps
-from autograd.view.animation import FRAMES, LAST, PIXELS, STEP
-from autograd.view.theme import theme_named
+from autograd.view.render.theme import theme_named
+from autograd.view.steps.gif import FRAMES, LAST, PIXELS, STEP
 
 from .test_notation import HOSTILE
 from .test_stepping import example

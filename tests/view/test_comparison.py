@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from autograd import Value, compare, dot, snapshot, topological_order
 from autograd import sum as total_of
-from autograd.view.comparison import Comparison, Difference
-from autograd.view.graph import Changed
-from autograd.view.matching import computed_alike, match
-from autograd.view.tables import display_width
+from autograd.view.compare.compare import Comparison, Difference
+from autograd.view.compare.matching import computed_alike, match
+from autograd.view.picture.cards import Changed
+from autograd.view.render.tables import display_width
 
 from .test_torch_comparison import _Text
 from .test_tree import graphs

@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, draw, topological_order
-from autograd.view.dot import HEAVY, PAGE, Drawing
-from autograd.view.notation import clean, number
-from autograd.view.rendering import RenderError, layout_program, render
-from autograd.view.theme import LIGHT
+from autograd.view.draw.graphviz import HEAVY, PAGE, Drawing
+from autograd.view.notation.names import clean, number
+from autograd.view.render.graphviz_program import RenderError, layout_program, render
+from autograd.view.render.theme import LIGHT
 from nn import MLP, hinge_loss
 
 from .test_notation import HOSTILE
@@ -361,7 +361,7 @@ def script(folder: Path, name: str, body: str) -> Path:
 
 def use(monkeypatch: pytest.MonkeyPatch, program: Path | None) -> None:
     found = None if program is None else str(program)
-    monkeypatch.setattr("autograd.view.rendering.layout_program", lambda: found)
+    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: found)
 
 
 @posix

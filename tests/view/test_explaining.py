@@ -14,8 +14,8 @@ from autograd import Value, dot, explain, logsumexp, maximum, steps, topological
 from autograd import sum as total_of
 from autograd.nodes import local_derivatives
 from autograd.primitives import PRIMITIVES
-from autograd.view.explaining import DEFINED, FACTORS, SHOWN, Explanation
-from autograd.view.paths import (
+from autograd.view.explain.explain import DEFINED, FACTORS, SHOWN, Explanation
+from autograd.view.explain.paths import (
     BLOCKED,
     FINITE,
     INFINITE,
@@ -30,7 +30,7 @@ from autograd.view.paths import (
     size_of,
     times,
 )
-from autograd.view.pens import text
+from autograd.view.notation.writers import text
 
 from ..table import bits, call, flat, shaped, temporary_primitive
 from .reading import sides

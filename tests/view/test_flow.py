@@ -10,10 +10,10 @@ import pytest
 
 from autograd import Value, gradient_flow
 from autograd import sum as total_of
-from autograd.view.flow import SHOWN, GradientFlow, tiles_of
-from autograd.view.layers import rms
-from autograd.view.notation import number
-from autograd.view.theme import THEMES, contrast
+from autograd.view.notation.names import number
+from autograd.view.render.theme import THEMES, contrast
+from autograd.view.training.gradient_flow import SHOWN, GradientFlow, tiles_of
+from autograd.view.training.layer_stats import rms
 from nn import MLP, Layer, Module, Neuron, Parameter, mse_loss
 
 fusing = pytest.mark.parametrize("fused", [True, False], ids=["fused", "explicit"])

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, steps
-from autograd.view.equations import step_equation, step_latex, step_mathml
-from autograd.view.formula import (
+from autograd.view.notation.names import clean, quantity
+from autograd.view.notation.syntax import (
     Bars,
     Call,
     Formula,
@@ -26,9 +26,9 @@ from autograd.view.formula import (
     product,
     total,
 )
-from autograd.view.notation import clean, quantity
-from autograd.view.pens import CLASSES, latex, mathml, text
-from autograd.view.theme import DARK, LIGHT
+from autograd.view.notation.writers import CLASSES, latex, mathml, text
+from autograd.view.render.theme import DARK, LIGHT
+from autograd.view.steps.equations import step_equation, step_latex, step_mathml
 
 from .test_notation import each_hostile
 

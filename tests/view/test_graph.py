@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from autograd import Value, dot, draw, topological_order
 from autograd import sum as total_of
-from autograd.view.graph import LABELLED, LIMIT, Card, Picture, arrow_width, describe, picture_of
-from autograd.view.notation import number
-from autograd.view.theme import THEMES, Theme, theme_named
+from autograd.view.notation.names import number
+from autograd.view.picture.cards import LABELLED, LIMIT, Card, Picture, arrow_width, describe, picture_of
+from autograd.view.render.theme import THEMES, Theme, theme_named
 
 
 def leaf(x: float, label: str = "") -> Value:

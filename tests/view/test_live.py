@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from autograd import Value, watch
-from autograd.view import live as live_module
-from autograd.view.live import Live, Progress, curve_of, sparkline
-from autograd.view.tables import display_width
-from autograd.view.theme import THEMES
+from autograd.view.render.tables import display_width
+from autograd.view.render.theme import THEMES
+from autograd.view.training import watch as live_module
+from autograd.view.training.watch import Live, Progress, curve_of, sparkline
 from nn import MLP, SGD, mse_loss
 
 ROOT = Path(__file__).parents[2]
@@ -352,7 +352,7 @@ def test_a_notebook_gets_one_output_and_updates_to_it(
 
 
 def test_without_graphviz_it_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.view.rendering.layout_program", lambda: None)
+    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: None)
     loop = Loop()
     with watch(loop.model) as live:
         loop.step(live)

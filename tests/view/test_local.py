@@ -11,10 +11,10 @@ from autograd import Value, dot, logsumexp, take
 from autograd.nodes import local_derivatives
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.symbols import Symbol, Symbols
-from autograd.view.algebra import evaluate
-from autograd.view.local import local_derivative
-from autograd.view.notation import names_of, number
-from autograd.view.pens import latex, mathml, text
+from autograd.view.notation.local_derivative import local_derivative
+from autograd.view.notation.names import names_of, number
+from autograd.view.notation.simplify import evaluate
+from autograd.view.notation.writers import latex, mathml, text
 
 from ..table import call, flat, shaped, temporary_primitive
 from .reading import read

@@ -13,11 +13,11 @@ from autograd import Value, dot, explain, formula, snapshot, steps, topological_
 from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
-from autograd.view.formula import ATOM, POWER, PRODUCT, SIGN, SUM, Infix, Minus, Name, Power
-from autograd.view.nested import DEEPEST, LIMIT
-from autograd.view.notation import clean, number, subscript
-from autograd.view.pens import latex, text
-from autograd.view.template import many_formula, op_formula
+from autograd.view.explain.formula import DEEPEST, LIMIT
+from autograd.view.notation.names import clean, number, subscript
+from autograd.view.notation.syntax import ATOM, POWER, PRODUCT, SIGN, SUM, Infix, Minus, Name, Power
+from autograd.view.notation.template import many_formula, op_formula
+from autograd.view.notation.writers import latex, text
 
 from ..table import bits, call, is_group, temporary_primitive
 from .reading import Misread, Tree, read, without_a_pair

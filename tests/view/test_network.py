@@ -8,14 +8,14 @@ import pytest
 
 from autograd import Value, draw, topological_order
 from autograd import sum as total_of
-from autograd.view.dot import Drawing
-from autograd.view.graph import Card, Picture, Summary, describe, picture_of
-from autograd.view.layout import Box, place
-from autograd.view.network import LAYERS, network_or_graph
-from autograd.view.neurons import find_instances
-from autograd.view.notation import number
-from autograd.view.text import text_of
-from autograd.view.theme import THEMES
+from autograd.view.draw.graphviz import Drawing
+from autograd.view.draw.text_table import text_of
+from autograd.view.network.collapsed import LAYERS, network_or_graph
+from autograd.view.network.neurons import find_instances
+from autograd.view.notation.names import number
+from autograd.view.picture.cards import Card, Picture, Summary, describe, picture_of
+from autograd.view.picture.layout import Box, place
+from autograd.view.render.theme import THEMES
 from nn import MLP, Layer, Module, Neuron, Parameter, hinge_loss, mse_loss
 
 fusing = pytest.mark.parametrize("fused", [True, False], ids=["fused", "explicit"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autograd import Value, draw, topological_order
 from autograd.expression import compute
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.view.notation import LABEL_LENGTH, Names, clean, factor, names_of, number, operation
+from autograd.view.notation.names import LABEL_LENGTH, Names, clean, factor, names_of, number, operation
 
 from ..table import call, flat, is_group, shaped, temporary_primitive
 

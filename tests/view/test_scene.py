@@ -1,8 +1,8 @@
 """The scene of a pass: what is seen from which step on."""
 
 from autograd import Value, steps
-from autograd.view.notation import UNKNOWN
-from autograd.view.scene import scene_of
+from autograd.view.notation.names import UNKNOWN
+from autograd.view.steps.timeline import scene_of
 
 
 def dead_relu() -> Value:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from autograd import Value, dot, snapshot, topological_order
 from autograd.nodes import shown_gradient
-from autograd.view.notation import Names, operation
-from autograd.view.snapshots import Snapshot
+from autograd.view.compare.snapshot import Snapshot
+from autograd.view.notation.names import Names, operation
 
 from ..table import bits
 from .test_tree import graphs

@@ -11,11 +11,11 @@ import pytest
 
 from autograd import Value, dot, steps, topological_order
 from autograd import sum as total_of
-from autograd.view import rendering
-from autograd.view.graph import CONSTANTS, LIMIT
-from autograd.view.notation import clean, number
-from autograd.view.scene import ARROWS, scene_of
-from autograd.view.stepping import SHOWN
+from autograd.view.notation.names import clean, number
+from autograd.view.picture.cards import CONSTANTS, LIMIT
+from autograd.view.render import graphviz_program as rendering
+from autograd.view.steps.steps import SHOWN
+from autograd.view.steps.timeline import ARROWS, scene_of
 from nn import MLP, hinge_loss
 from nn.data import two_moons
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from autograd import Value, steps
-from autograd.view.notation import number
-from autograd.view.scene import scene_of
-from autograd.view.stepping import ForwardStep, Steps
-from autograd.view.theme import DARK, LIGHT
+from autograd.view.notation.names import number
+from autograd.view.render.theme import DARK, LIGHT
+from autograd.view.steps.steps import ForwardStep, Steps
+from autograd.view.steps.timeline import scene_of
 
 from .test_notation import HOSTILE
 from .test_stepper import chain, network

@@ -12,8 +12,8 @@ from autograd import Value, dot, logsumexp, steps, topological_order
 from autograd import sum as total_of
 from autograd.floats import compute_ieee
 from autograd.nodes import local_derivatives, regroup
-from autograd.view.notation import number
-from autograd.view.stepping import SHOWN, ForwardStep, Step, Steps
+from autograd.view.notation.names import number
+from autograd.view.steps.steps import SHOWN, ForwardStep, Step, Steps
 
 from ..table import bits, flat
 from .reading import sides

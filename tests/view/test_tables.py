@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.view.tables import display_width, fit, html_table, pad, text_table, wrap
+from autograd.view.render.tables import display_width, fit, html_table, pad, text_table, wrap
 
 
 def test_columns_are_aligned_under_a_rule() -> None:

@@ -13,8 +13,8 @@ import autograd
 from autograd import Value, compare_with_torch, dot, logsumexp, topological_order
 from autograd import sum as total_of
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.view.torch_comparison import TorchComparison, TorchRow
-from autograd.view.ulps import same_number, ulps_between
+from autograd.view.compare.ulps import same_number, ulps_between
+from autograd.view.compare.with_torch import TorchComparison, TorchRow
 
 from ..table import as_leaves, call, flat, shaped, temporary_primitive
 

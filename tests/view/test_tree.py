@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Value, show, topological_order
 from autograd import sum as total_of
-from autograd.view.graph import reservations
-from autograd.view.notation import Names, number
-from autograd.view.passes import factors, last_pass
-from autograd.view.tables import display_width, wrap
+from autograd.view.notation.names import Names, number
+from autograd.view.picture.cards import reservations
+from autograd.view.picture.last_pass import factors, last_pass
+from autograd.view.render.tables import display_width, wrap
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.view.ulps import same_number, signs_differ, ulps_between
+from autograd.view.compare.ulps import same_number, signs_differ, ulps_between
 
 floats = st.floats(allow_nan=False)
 

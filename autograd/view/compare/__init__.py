@@ -1,0 +1,1 @@
+"""Two graphs, or two moments of one, side by side; and a graph beside PyTorch."""

@@ -1,0 +1,1 @@
+"""A picture as a drawing, and as a table of text."""

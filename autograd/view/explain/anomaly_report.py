@@ -1,0 +1,144 @@
+"""The messages of ``detect_anomaly()``: where a nan or inf came up, of what, and the path to the loss."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+
+from ...anomaly import place
+from ...backward import topological_order
+from ...nodes import edges, local_derivatives
+from ...operations import data_of
+from ...value import Value
+from ..notation.names import Names, names_of, number, operation, operation_formula, quantity
+from ..notation.writers import text
+from ..render.tables import text_table
+from ..steps.equations import computed_equation, step_equation
+from ..steps.steps import ForwardStep, Step
+from .formula import LANES, Nested, formula
+
+#: So many operations of an expression are written out, so many operands and steps of a path told.
+OPERATIONS, OPERANDS, STEPS = 12, 8, 12
+
+
+def made(node: Value) -> str:
+    """The message for a result of the forward pass."""
+    numbers = operation_formula(node, lambda x: quantity(data_of(x)))
+    lines = [f"{text(numbers)} = {number(node.data)}, in the forward pass", *_where(node, "computed")]
+    names = names_of(node)
+    lines += ["the expression:", *_indented(_expression(node, names))]
+    for operand in dict.fromkeys(node.operands):
+        if isinstance(operand, Value) and not math.isfinite(operand.data):
+            how = "a leaf that was given so" if operand.is_leaf else "it was computed outside"
+            lines.append(f"{names[operand]} was {number(operand.data)} before: {how}")
+    return "\n".join(lines)
+
+
+def _expression(node: Value, names: Names) -> str:
+    """In symbols, in numbers, and worked out but for the last operation; of a long one, the symbols."""
+    nested = Nested(topological_order(node), names, OPERATIONS)
+    if nested.cut or nested.named:
+        return "\n".join([repr(formula(node, limit=OPERATIONS)), *_operands(node, names)])
+    last = operation_formula(node, lambda x: quantity(data_of(x)), LANES)
+    sides = [nested.in_symbols(node), nested.in_numbers(node), last, quantity(node.data)]
+    rows = [*dict.fromkeys(text(side) for side in sides if side is not None)]
+    margin = " " * len(names[node])
+    return "\n".join(f"{margin if i else names[node]} = {row}" for i, row in enumerate(rows))
+
+
+def pulled(root: Value, node: Value, position: int, gradients: Mapping[Value, float]) -> str:
+    """The message for a product that ``node`` passes back to one of its operands."""
+    names = names_of(root)
+    operand, local = node.operands[position], local_derivatives(node)[position]
+    if not isinstance(operand, Value) or local is None:
+        raise ValueError(f"pulled() expected an operand that a gradient is passed to, got {operand!r}")
+    upstream, product = gradients[node], gradients[node] * local
+    step = Step(0, node, operand, position, upstream, local, product, product, False, names)
+    lines = [
+        f"{step_equation(step)}, in the backward pass",
+        *_where(node, f"{names[node]} was computed"),
+        "the operation:",
+        f"  {computed_equation(ForwardStep(0, node, names))}",
+        *_path(root, node, names, gradients),
+    ]
+    return "\n".join(lines)
+
+
+def added(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
+    """The message for the gradient of a Value to which only finite numbers were passed back."""
+    names = names_of(root)
+    found = gradients[value]
+    parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
+    wrong = f"∂{names.root}/∂{names[value]} is {number(found)}, in the backward pass"
+    if value is root:
+        why = "the pass was started with it: look at the argument of backward()"
+    elif value.is_leaf and math.isfinite(now := sum(parts)):
+        why = f"this pass added {number(now)} to what an earlier one had left: call zero_grad() before it"
+    else:
+        why = f"the {len(parts)} numbers that are passed back to it are finite and their sum is not"
+    lines = [f"{wrong}: {why}"]
+    if not value.is_leaf:
+        lines += _where(value, f"{names[value]} was computed")
+    return "\n".join([*lines, *_path(root, value, names, gradients)])
+
+
+def _where(value: Value, what: str) -> list[str]:
+    if (found := place(value)) is None:
+        return [f"{what} outside detect_anomaly(): enter it before the forward pass to be told the line"]
+    file, line, source = found
+    return [f"{what} here:", f"  {file}, line {line}", *(f"    {row}" for row in source)]
+
+
+def _operands(node: Value, names: Names) -> list[str]:
+    """Their values; of many, those that matter most: what is not finite, then the largest."""
+    operands = [x for x in dict.fromkeys(node.operands) if isinstance(x, Value)]
+    shown = operands
+    if len(operands) > OPERANDS:
+        largest = sorted(operands, key=lambda x: (math.isfinite(x.data), -abs(x.data)))[:OPERANDS]
+        shown = [x for x in operands if x in set(largest)]
+    told = ", ".join(f"{names[x]} = {number(x.data)}" for x in shown)
+    rest = f" (the {OPERANDS} largest of {len(operands)})" if len(shown) < len(operands) else ""
+    return [f"  with {told}{rest}"] if told else []
+
+
+def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, float]) -> list[str]:
+    """The shortest way that a gradient takes from the root to a Value, a line for each operation."""
+    way = _way(root, value)
+    rows: list[list[str]] = []
+    for node in way:
+        found = place(node)
+        g = gradients.get(node)
+        rows.append([
+            names[node],
+            operation(node, names),
+            number(node.data),
+            "" if g is None else number(g),
+            "" if found is None else f"line {found[1]}",
+        ])  # fmt: skip
+    left_out = len(rows) - STEPS
+    if left_out > 1:
+        half = STEPS // 2
+        rows[half:-half] = [["…", f"({left_out} more)", "", "", ""]]
+    header = ("", "how", "data", f"∂{names.root}/∂…", "")
+    table = text_table(header, rows, right=(2, 3))
+    return [f"the path from {names.root}:", *_indented(table)]
+
+
+def _way(root: Value, value: Value) -> list[Value]:
+    before: dict[Value, Value | None] = {root: None}
+    queue = deque([root])
+    while value not in before:
+        node = queue.popleft()
+        for operand, _ in edges(node):
+            if operand not in before:
+                before[operand] = node
+                queue.append(operand)
+    way = [value]
+    while (above := before[way[-1]]) is not None:
+        way.append(above)
+    return way[::-1]
+
+
+def _indented(lines: str) -> list[str]:
+    return [f"  {line}".rstrip() for line in lines.split("\n")]

@@ -1,0 +1,391 @@
+"""A network drawn collapsed: a card for each neuron over all its samples, a box for each layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from ...backward import topological_order
+from ...operations import data_of
+from ...value import Value
+from ..notation.names import UNKNOWN, Names, clean, exact, is_exponent, number, operation, subscript
+from ..picture.cards import LIMIT, Card, Edge, Flow, Group, Picture, Summary, edge_of, picture_of
+from ..picture.last_pass import Gradients, factors
+from .layers import Layer, Network, Neuron, common_label, layer_of
+from .neurons import Owner, find_instances, owner_of
+
+#: What ``draw(expand=…)`` takes: a layer, a neuron or a model, or several of them.
+Modules = Owner | Iterable[Owner] | None
+
+#: A layer shows so many cards, fewer if that makes more arrows than this, and a network so many layers.
+COLUMN = (16, 12, 8, 5, 3)
+ARROWS = 1200
+LAYERS = 24
+
+
+def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = None) -> Picture:
+    """What to draw of ``root``: all of it if it is small, else its network, else what is nearest.
+
+    >>> network_or_graph(Value(2.0) * 3.0).note
+    ''
+    """
+    wanted = _listed(expand)
+    if wanted is None and limit is None:
+        return picture_of(root, None)
+    order = topological_order(root)
+    if wanted is None and limit is not None and len(order) <= limit:
+        return picture_of(root, limit)
+    instances = find_instances(order)
+    if instances:
+        return _Sketch(Network(order, instances), wanted or [], limit).picture()
+    if wanted:
+        raise ValueError(f"expand={_short(wanted[0])}: {_short(root)} was computed by no neuron of a module")
+    return picture_of(root, limit)
+
+
+def _listed(expand: Modules) -> list[Owner] | None:
+    if expand is None:
+        return None
+    modules = list(expand) if isinstance(expand, Iterable) else [expand]
+    for module in modules:
+        if not hasattr(module, "parameters"):
+            raise TypeError(
+                f"expand takes a module or a list of them, not {type(module).__name__} {_short(module)}"
+            )
+    return modules
+
+
+def _short(x: object) -> str:
+    text = " ".join(repr(x).split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _chain(owner: Owner | None) -> Iterable[Owner]:
+    """A module and all it is a part of."""
+    seen: set[int] = set()
+    while owner is not None and id(owner) not in seen:
+        seen.add(id(owner))
+        yield owner
+        owner = getattr(owner, "owner", None)
+
+
+def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tuple[str, str | None]:
+    """Of one Value its numbers; of several, the mean of the data and of the size of the gradient."""
+    data = [data_of(x) for x in values]
+    grads = [gradients.of(x) for x in values if isinstance(x, Value)]
+    known = [g for g in grads if g is not None]
+    sizes = known if len(values) == 1 else [abs(g) for g in known]
+    mean = sum(data) / len(data)
+    return number(mean), number(sum(sizes) / len(sizes)) if sizes else UNKNOWN if grads else None
+
+
+def _operations(count: int) -> str:
+    return f"+{count:,} op{'' if count == 1 else 's'}"
+
+
+# The picture --------------------------------------------------------------------------------------
+
+
+class _Given(Names):
+    """Names that were decided here."""
+
+    def __init__(self) -> None:
+        self._names: dict[Value, str] = {}
+        self._taken: set[str] = set()
+        self.root = ""
+
+    def call(self, values: Iterable[Value], name: str) -> None:
+        self._names.update(dict.fromkeys(values, name))
+
+    def give(self, value: Value, name: str) -> None:
+        self._names[value] = self.unique(clean(value.label) or name)
+
+    def unique(self, name: str) -> str:
+        while name in self._taken:
+            name += "′"
+        self._taken.add(name)
+        return name
+
+    def of(self, operand: Value | float) -> str:
+        if isinstance(operand, Value) and operand not in self._names:
+            return clean(operand.label) or number(operand.data)
+        return super().of(operand)
+
+
+class _Sketch:
+    """The cards, boxes and arrows of a network, with some neurons opened."""
+
+    def __init__(self, network: Network, expand: list[Owner], limit: int | None) -> None:
+        self.network = network
+        self.cards: list[Card] = []
+        self.edges: list[Edge] = []
+        self.groups: list[Group] = []
+        self.names = _Given()
+        self.display: dict[str, str] = {}  # the key of a card, and that of the card which shows it
+        self.wanted = self._neurons_in(expand)
+        self.opened = self._within(self.wanted, limit)
+
+    def picture(self) -> Picture:
+        network = self.network
+        most = self._column_length()
+        self._add_inputs(most)
+        shown = self._layers_shown()
+        for i, layer in enumerate(network.layers):
+            if i in shown:
+                self._add_between(i)
+                self._add_layer(i, layer, most)
+            else:
+                self._hide_layer(i, layer, len(network.layers) - len(shown))
+        self._add_between(len(network.layers))
+        if network.after:
+            self._add_root()
+        return Picture(self.cards, self.edges, self._note(), self.groups, self._flows())
+
+    # What is shown --------------------------------------------------------------------------------
+
+    def _neurons_in(self, expand: list[Owner]) -> list[Neuron]:
+        found: dict[str, Neuron] = {}
+        for module in expand:
+            inside = [
+                neuron
+                for layer in self.network.layers
+                for neuron in layer.neurons
+                if any(owner is module for owner in _chain(neuron.owner))
+            ]
+            if not inside:
+                there = [_short(layer_of(layer.neurons[0].owner)) for layer in self.network.layers[:8]]
+                raise ValueError(
+                    f"expand={_short(module)} is no part of this graph, which has "
+                    f"{', '.join(there)}{', …' if len(self.network.layers) > 8 else ''}"
+                )
+            found.update((neuron.key, neuron) for neuron in inside)
+        return list(found.values())
+
+    @staticmethod
+    def _within(wanted: list[Neuron], limit: int | None) -> set[str]:
+        """The neurons to open: as many as the limit has room for, and one at least."""
+        opened: set[str] = set()
+        room = math.inf if limit is None else limit
+        for neuron in wanted:
+            instance = neuron.instances[0]
+            room -= len({x for node in instance.nodes for x in (node, *node.operands)})
+            if room < 0 and opened:
+                break
+            opened.add(neuron.key)
+        return opened
+
+    def _column_length(self) -> int:
+        widths = [len(self.network.inputs), *(len(layer.neurons) for layer in self.network.layers)]
+        for most in COLUMN:
+            if sum(min(a, most) * min(b, most) for a, b in pairwise(widths)) <= ARROWS:
+                return most
+        return COLUMN[-1]
+
+    def _layers_shown(self) -> set[int]:
+        count = len(self.network.layers)
+        if count <= LAYERS:
+            return {*range(count)}
+        opened = {i for i, layer in enumerate(self.network.layers) if self._is_open(layer)}
+        return {*range(LAYERS // 2), *range(count - LAYERS // 2, count), *opened}
+
+    def _is_open(self, layer: Layer) -> bool:
+        return any(neuron.key in self.opened for neuron in layer.neurons)
+
+    # Cards ----------------------------------------------------------------------------------------
+
+    def _add_inputs(self, most: int) -> None:
+        inputs = self.network.inputs
+        shown = self._shortened([*inputs], most, "inputs")
+        column: list[str] = []
+        for i, (key, values) in enumerate(inputs.items(), start=1):
+            if key in shown:
+                name = self.names.unique(common_label(values) or f"x{subscript(i)}")
+                self._summarize(key, "leaf", name, "", values)
+                if len(values) == 1:
+                    self.names.call((x for x in values if isinstance(x, Value)), name)
+            elif self.display[key] not in column:
+                self._add_cut(self.display[key], f"… {len(inputs) - len(shown)} more")
+            if self.display[key] not in column:
+                column.append(self.display[key])
+        if column:
+            self.groups.append(Group("inputs", [[[key]] for key in column]))
+
+    def _shortened(self, keys: list[str], most: int, what: str) -> set[str]:
+        """The keys to show, the first ones and the last; decides what shows the others."""
+        shown = {*keys} if len(keys) <= most else {*keys[: most - 2], keys[-1], *(self.opened & {*keys})}
+        self.display.update((key, key if key in shown else f"more-{what}") for key in keys)
+        return shown
+
+    def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
+        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(values, self.network.gradients)))
+        self.display[key] = key
+
+    def _add_cut(self, key: str, name: str) -> None:
+        self.cards.append(Card(key, "cut", name, "", "", None))
+
+    def _add_layer(self, index: int, layer: Layer, most: int) -> None:
+        blocks: list[list[list[str]]] = []
+        shown = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
+        cut = f"more-layer{index}"
+        for neuron in layer.neurons:
+            if neuron.key in self.opened:
+                blocks.append(self._open(index, layer, neuron))
+            elif neuron.key in shown:
+                self._add_neuron(neuron)
+                blocks.append([[neuron.key]])
+            elif [[cut]] not in blocks:
+                self._add_cut(cut, f"… {len(layer.neurons) - len(shown)} more")
+                blocks.append([[cut]])
+        label = layer.label
+        if layer.letter == "o" and not self.network.after:
+            label = label.replace(f"layer {index + 1}", "output").removesuffix(" · linear")
+        self.groups.append(Group(label, blocks))
+
+    def _kind(self, values: Sequence[Value]) -> str:
+        return "output" if self.network.root in values else "operation"
+
+    def _add_neuron(self, neuron: Neuron) -> None:
+        outputs = [instance.output for instance in neuron.instances]
+        more = _operations(len(neuron.instances[0].nodes))
+        name = self.names.unique(neuron.name)
+        self.names.call(outputs, name)
+        self._summarize(neuron.key, self._kind(outputs), name, more, outputs)
+
+    def _add_between(self, index: int) -> None:
+        if nodes := self.network.between.get(index):
+            more = _operations(len(nodes))
+            self.cards.append(Summary(f"b{index}", "operation", "other steps", more, "", None))
+            self.groups.append(Group("", [[[f"b{index}"]]]))
+
+    def _hide_layer(self, index: int, layer: Layer, count: int) -> None:
+        if all(card.key != "more-layers" for card in self.cards):
+            self._add_cut("more-layers", f"… {count} more layers")
+            self.groups.append(Group("", [[["more-layers"]]]))
+        self.display.update((neuron.key, "more-layers") for neuron in layer.neurons)
+        self.display[f"b{index}"] = "more-layers"
+
+    def _add_root(self) -> None:
+        root = self.network.root
+        name = self.names.unique(clean(root.label) or "out")
+        self._summarize("root", "output", name, _operations(len(self.network.after)), [root])
+        self.groups.append(Group("", [[["root"]]]))
+
+    # An opened neuron: ordinary cards, at its first sample -------------------------------------------
+
+    def _open(self, index: int, layer: Layer, neuron: Neuron) -> list[list[str]]:
+        """Its columns: what it is made of, then its operations, each after its operands."""
+        instance = neuron.instances[0]
+        keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
+        self._name_parts(layer, neuron)
+        entries = {(entry.node, entry.at): entry for entry in instance.inputs}
+        columns: list[list[str]] = [[]]
+        through: set[str] = set()
+        depths: dict[Value, int] = {}
+        for node in instance.nodes:
+            locals_of, passed = factors(node), self.network.gradients.passed_back(node)
+            for i, x in enumerate(node.operands):
+                key = f"{keys[node]}-{i}"
+                flowing = passed[i] if isinstance(x, Value) and passed is not None else None
+                edge = edge_of(key, keys[node], locals_of[i], flowing)
+                entry = entries.get((node, i))
+                source = None if entry is None else self.network.source(index, entry)
+                if source is not None:
+                    self._pass_through(self.display.get(source, source), edge)
+                    columns[0].append(key)
+                    through.add(key)
+                    continue
+                if not isinstance(x, Value):
+                    if is_exponent(node, x):
+                        continue
+                    self.cards.append(Card(key, "constant", "", "", exact(x), None))
+                    columns[0].append(key)
+                elif x not in keys:
+                    keys[x] = key
+                    self._add_card(key, "leaf", x)
+                    columns[0].append(key)
+                self.edges.append(edge if not isinstance(x, Value) else edge._replace(operand=keys[x]))
+            self._add_card(keys[node], self._kind([node]), node)
+            depths[node] = 1 + max(
+                (depths.get(x, 0) for x in node.operands if isinstance(x, Value)), default=0
+            )
+            columns += [[] for _ in range(depths[node] + 1 - len(columns))]
+            columns[depths[node]].append(keys[node])
+        self.display[neuron.key] = keys[instance.output]
+        if len(columns[1]) == 1:  # each input beside its weight
+            inputs = [key for key in columns[0] if key in through]
+            weights = [key for key in columns[0] if key not in through]
+            pairs = [key for pair in zip(weights, inputs) for key in pair]
+            columns[0] = pairs + weights[len(inputs) :] + inputs[len(weights) :]
+        return columns
+
+    def _pass_through(self, source: str, edge: Edge) -> None:
+        """An arrow into an opened neuron goes by way of its numbers, between the parameters."""
+        self.cards.append(Card(edge.operand, "numbers", edge.local, "", "", edge.contribution))
+        self.edges.append(edge._replace(operand=source, result=edge.operand, local=""))
+        self.edges.append(edge._replace(local=""))
+
+    def _add_card(self, key: str, kind: str, value: Value) -> None:
+        data, grad = _data_and_grad([value], self.network.gradients)
+        self.cards.append(Card(key, kind, self.names[value], operation(value, self.names), data, grad))
+
+    def _name_parts(self, layer: Layer, neuron: Neuron) -> None:
+        """Weights by the number of the neuron and of the input, such as w₂₁; the others b₂ and z₂."""
+        instance = neuron.instances[0]
+        self.names.give(instance.output, neuron.name)
+        n = layer.neurons.index(neuron) + 1
+        weights = {entry.position for entry in instance.inputs}
+        comma = "," if max(n, *weights, 0) >= 9 else ""
+        own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
+        for i, parameter in enumerate(own):
+            name = f"w{subscript(n)}{comma}{subscript(i + 1)}" if i in weights else f"b{subscript(n)}"
+            self.names.give(parameter, name)
+        inner = instance.nodes[:-1]
+        for i, node in enumerate(inner, start=1):
+            self.names.give(node, f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else ""))
+
+    # Arrows and words -----------------------------------------------------------------------------
+
+    def _flows(self) -> list[Flow]:
+        cut = {card.key for card in self.cards if card.kind == "cut"}
+        sizes: dict[tuple[str, str], float | None] = {}
+        for (source, target), size in self.network.flows.items():
+            if target not in self.opened:
+                ends = self.display.get(source, source), self.display.get(target, target)
+                if not cut & {*ends}:
+                    sizes[ends] = size
+                elif ends[0] != ends[1]:
+                    sizes[ends] = None  # many arrows in one: no size to compare with the others
+        largest = max((x for x in sizes.values() if x is not None and x < math.inf), default=0.0)
+        flows = [Flow(*ends, _strength(size, largest), size == 0.0) for ends, size in sizes.items()]
+        return sorted(flows, key=lambda flow: flow.strength or 0.0)  # the strongest on top
+
+    def _note(self) -> str:
+        network = self.network
+        note = f"{network.size:,} Values, one card per neuron"
+        if network.samples > 1:
+            uses = "samples and steps" if network.recurrent else "samples"
+            note += f"; of its {network.samples:,} {uses}, the mean of data and of |grad|"
+        if self.opened:
+            some = (
+                f"{len(self.opened)} of {len(self.wanted)} neurons" if self._is_partial() else "what is open"
+            )
+            note += f"; {some} {'opened ' if self._is_partial() else ''}at the first sample"
+        more = "draw(…, expand=model.layers[0]) opens a layer or neuron"
+        if self._is_partial():
+            more = "draw(…, expand=…, limit=None) opens all"
+        return f"{note}\n{more}, draw(…, limit=None) draws every Value"
+
+    def _is_partial(self) -> bool:
+        return len(self.opened) < len(self.wanted)
+
+
+def _strength(size: float | None, largest: float) -> float | None:
+    """From 0, a thousandth of the largest or less, to 1."""
+    if size is None:
+        return None
+    if not size > 0.0:  # nan too
+        return 0.0
+    if size >= largest:
+        return 1.0
+    return max(0.0, 1.0 + math.log10(size / largest) / 3.0)

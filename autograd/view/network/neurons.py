@@ -1,0 +1,208 @@
+"""Which Values make up which neuron: inferred from the parameters they use, at no cost to the forward pass.
+
+A *neuron* is here whatever owns parameters. A Value that uses some of them is a part of it, and parts
+that use different ones grow together, until all are used: then one *instance* of the neuron, its
+answer to one sample, is complete. A product of a weight with itself, as in a penalty, uses no input
+and is no instance; nor is the sum of two samples' answers, where the same parameters meet again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from typing import Any, NamedTuple, Protocol
+
+from ...nodes import regroup
+from ...primitives import MUL
+from ...value import Value
+
+
+class Owner(Protocol):
+    """What owns parameters. It may have an ``activation`` too, the name of a primitive.
+
+    Its ``owner`` is what it is a part of itself, as a neuron is of its layer, or None; and each of its
+    parameters is a Value with an ``owner``.
+    """
+
+    @property
+    def owner(self) -> Any: ...
+
+    def parameters(self) -> Sequence[Value]: ...
+
+
+class Input(NamedTuple):
+    """What stands opposite to parameter number ``position``: operand number ``at`` of ``node``."""
+
+    position: int
+    operand: Value | float
+    node: Value
+    at: int
+
+
+class Instance(NamedTuple):
+    """One sample in one neuron: its Values, operands before results, and what came in."""
+
+    owner: Owner
+    nodes: list[Value]
+    inputs: list[Input]
+
+    @property
+    def output(self) -> Value:
+        return self.nodes[-1]
+
+
+class _Part:
+    """Values of one neuron, with what they use of its parameters so far; ``into`` is what it grew into."""
+
+    __slots__ = ("activated", "complete", "into", "nodes", "owner", "used")
+
+    def __init__(self, owner: Owner, used: set[Value]) -> None:
+        self.owner = owner
+        self.used = used
+        self.nodes: list[Value] = []
+        self.complete = self.activated = False
+        self.into: _Part | None = None
+
+
+def owner_of(x: Value | float) -> Owner | None:
+    """What owns a parameter; None for all else."""
+    if not isinstance(x, Value) or x.primitive is not None:
+        return None
+    owner: Owner | None = getattr(x, "owner", None)
+    return owner
+
+
+def activation_of(owner: Owner) -> str:
+    """The name of its activation, if it says; "linear" is none."""
+    name = getattr(owner, "activation", "")
+    return name if isinstance(name, str) and name != "linear" else ""
+
+
+def find_instances(order: Sequence[Value]) -> list[Instance]:
+    """The instances of neurons among Values that are listed operands before results, in that order.
+
+    Nothing is found where no Value is a parameter with an owner:
+
+    >>> a = Value(2.0)
+    >>> find_instances([a, a * 3.0])
+    []
+    """
+    return _Search().run(order)
+
+
+class _Search:
+    def __init__(self) -> None:
+        self._parts: dict[Value, _Part] = {}
+        self._own: dict[int, dict[Value, int]] = {}  # by the id of the owner
+
+    def run(self, order: Sequence[Value]) -> list[Instance]:
+        for node in order:
+            if node.primitive is not None:
+                self._visit(node)
+        by_part: dict[_Part, list[Value]] = {}
+        for node in order:
+            part = self._part(node)
+            if part is not None and part.complete:
+                by_part.setdefault(part, []).append(node)
+        instances = [
+            Instance(part.owner, nodes, [*self._inputs(part, nodes)]) for part, nodes in by_part.items()
+        ]
+        place = {node: i for i, node in enumerate(order)}
+        return sorted((i for i in instances if i.inputs), key=lambda i: place[i.output])
+
+    def _part(self, node: Value | float) -> _Part | None:
+        part = self._parts.get(node) if isinstance(node, Value) else None
+        while part is not None and part.into is not None:
+            part = part.into
+        return part
+
+    def _own_of(self, owner: Owner) -> dict[Value, int]:
+        """The parameters it owns itself, not through a module inside it, with their positions."""
+        own = self._own.get(id(owner))
+        if own is None:
+            mine = [p for p in owner.parameters() if owner_of(p) is owner]
+            own = self._own[id(owner)] = {p: i for i, p in enumerate(mine)}
+        return own
+
+    def _visit(self, node: Value) -> None:
+        operands = node.operands
+        owner = next((found for x in operands if (found := owner_of(x)) is not None), None)
+        if owner is None:
+            self._continue(node, operands)
+            return
+        direct = [x for x in operands if isinstance(x, Value) and owner_of(x) is owner]
+        used = {*direct}
+        if len(used) < len(direct):
+            return  # p·p
+        before = {part: None for x in operands if (part := self._part(x)) and part.owner is owner}
+        parts = [part for part in before if not part.complete]
+        self._join(node, owner, parts if _disjoint([used, *(p.used for p in parts)]) else [], used)
+
+    def _continue(self, node: Value, operands: tuple[Value | float, ...]) -> None:
+        """A node that uses no parameter itself goes with its operands, if they are of one neuron."""
+        computed = [x for x in operands if isinstance(x, Value) and x.primitive is not None]
+        parts = [*dict.fromkeys(self._part(x) for x in computed)]
+        first = parts[0] if parts else None
+        if first is None:
+            return
+        growing = [p for p in parts if p is not None and not p.complete and p.owner is first.owner]
+        if len(growing) == len(parts):
+            if _disjoint([p.used for p in growing]):
+                self._join(node, first.owner, growing, set())
+        elif parts == [first] and self._activates(node, operands, first):
+            first.activated = True
+            self._join(node, first.owner, [first], set())
+
+    def _activates(self, node: Value, operands: tuple[Value | float, ...], part: _Part) -> bool:
+        op = node.primitive
+        activation = activation_of(part.owner)
+        return (
+            op is not None
+            and op.name == activation != ""
+            and not part.activated
+            and operands[0] is part.nodes[-1]
+        )
+
+    def _join(self, node: Value, owner: Owner, parts: list[_Part], used: set[Value]) -> None:
+        whole = max(parts, key=lambda part: len(part.nodes), default=None) or _Part(owner, set())
+        for part in parts:
+            if part is not whole:
+                part.into = whole
+                whole.used |= part.used
+                whole.nodes += part.nodes
+        whole.used |= used
+        whole.nodes.append(node)
+        whole.complete = len(whole.used) == len(self._own_of(owner))
+        self._parts[node] = whole
+
+    def _inputs(self, part: _Part, nodes: list[Value]) -> Iterator[Input]:
+        own = self._own_of(part.owner)
+        for node in nodes:
+            operands = node.operands
+            for i, j in _opposites(node, len(operands)):
+                weight, x = operands[i], operands[j]
+                if not isinstance(weight, Value) or weight not in own:
+                    continue
+                if isinstance(x, Value) and (x in own or self._part(x) is part):
+                    continue
+                yield Input(own[weight], x, node, j)
+
+
+def _opposites(node: Value, count: int) -> list[tuple[int, int]]:
+    """Which operands stand opposite each other: the factors of a product, the elements of ``dot``.
+
+    Those of any other operation of two do as well, unless one of them is a constant, as in w².
+    """
+    op = node.primitive
+    if op is not None and op.is_many:
+        groups: list[list[int]] = [group for group in regroup(node, range(count)) if isinstance(group, list)]
+        return [pair for a, b in permutations(groups, 2) for pair in zip(a, b, strict=True)]
+    if count != 2 or (op is not MUL and not all(isinstance(x, Value) for x in node.operands)):
+        return []
+    return [(0, 1), (1, 0)]
+
+
+def _disjoint(sets: Sequence[set[Value]]) -> bool:
+    if len(sets) == 2:  # the usual case, and far quicker where one of them is long
+        return sets[0].isdisjoint(sets[1])
+    return len(set[Value]().union(*sets)) == sum(map(len, sets))

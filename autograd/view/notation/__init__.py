@@ -1,0 +1,1 @@
+"""Numbers, names and formulas, written the same in every view."""

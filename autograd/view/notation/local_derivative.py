@@ -1,0 +1,169 @@
+"""The local derivative of an operation as a formula: the table's rule, read on symbols."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ...ieee import IeeeFloat
+from ...nodes import local_derivatives, regroup
+from ...primitives import ADD, DIV, POW, PRIMITIVES, SUB, Primitive
+from ...symbols import Operand, Symbol, Symbols, is_group
+from ...value import Value
+from .names import Names, constant, quantity, telling
+from .simplify import Condition, Numbers, Simplifier, evaluate, has_group, is_op, same
+from .syntax import RELATION, Call, Formula, Fraction, Infix, Minus, Name, Row, Words, product
+from .template import op_formula
+
+_ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "pow": POW}
+_COMPARISONS = {"lt": "<", "le": "≤", "eq": "="}
+#: The possibilities that a comparison leaves if it holds: the first is less, equal or greater.
+_POSSIBLE = {"lt": "<", "le": "<=", "eq": "="}
+_SIGNS = {"<": "<", "=": "=", ">": ">", "<=": "≤", "=>": "≥", "<>": "≠"}
+
+
+class Local(NamedTuple):
+    """∂node/∂operand: the number that ``node`` stores, and the formula that the table states.
+
+    ``numbers`` are those that the names in the formula have now, ``conditions`` what it presupposes. Where
+    no formula can be written in a line, it is None.
+    """
+
+    value: float
+    expression: Operand | None
+    numbers: Numbers
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def is_current(self) -> bool:
+        """Return True if the formula gives the stored number, so that no Value was overwritten since."""
+        found = float(evaluate(self.expression, self.numbers))
+        return math.isclose(found, self.value, rel_tol=1e-9) or (math.isnan(found) and math.isnan(self.value))
+
+    def in_symbols(self) -> Formula:
+        return self._number() if self.expression is None else written(self.expression, Name)
+
+    def in_numbers(self) -> Formula:
+        """The formula with its numbers, if they give the stored one; else the stored one."""
+        if self.expression is None or not self.is_current:
+            return self._number()
+        digits = telling(self.value, self._at)
+        return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits))
+
+    def _number(self) -> Formula:
+        return quantity(self.value, "local")
+
+    def _at(self, shown: Callable[[float], float]) -> float:
+        return float(evaluate(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
+
+    def since(self) -> list[Formula]:
+        """The conditions as formulas; what is known of the same two sides is said in one: ``a > b``."""
+        known: list[tuple[Operand, Operand, str]] = []
+        for condition in self.conditions:
+            a, b = condition.comparison.args
+            possible = _POSSIBLE[condition.comparison.op]
+            if not condition.holds:
+                possible = "".join(c for c in "<=>" if c not in possible)
+            if not isinstance(a, Symbol):
+                a, b, possible = b, a, _mirrored(possible)
+            for i, (x, y, before) in enumerate(known):
+                if same(x, b) and same(y, a):
+                    a, b, possible = b, a, _mirrored(possible)
+                if same(x, a) and same(y, b):
+                    known[i] = (a, b, "".join(c for c in before if c in possible))
+                    break
+            else:
+                known.append((a, b, possible))
+        return [self._fact(*fact) for fact in known]
+
+    def _fact(self, a: Operand, b: Operand, possible: str) -> Formula:
+        for side in (a, b):
+            if math.isnan(evaluate(side, self.numbers)):
+                return Row((written(side, Name), Words(" is nan")))
+        return Infix((written(a, Name), written(b, Name)), (_SIGNS[possible],), RELATION)
+
+
+def _mirrored(possible: str) -> str:
+    """The possibilities for b and a, given those for a and b."""
+    return "".join(sorted(possible.translate(str.maketrans("<>", "><"))))
+
+
+def local_derivative(node: Value, position: int, names: Names) -> Local:
+    """∂node/∂operand for the operand at ``position``: its rule, simplified for reading.
+
+    >>> from .writers import text
+    >>> from .names import names_of
+    >>> x = Value(3.0, label="x")
+    >>> y = x**2
+    >>> local = local_derivative(y, 0, names_of(y))
+    >>> text(local.in_symbols()), text(local.in_numbers()), local.value
+    ('2·x', '2·3', 6.0)
+
+    Where a rule selects, the form that counts at these numbers is taken, and the condition kept, unless
+    the other form gives the same number. Nothing that a Value overwritten since makes false is returned:
+    neither its number nor a form that it would select.
+    """
+    op = node.primitive
+    if op is None:
+        raise ValueError(f"{node!r} is a leaf: it has no operands to be differentiated by")
+    stored = local_derivatives(node)[position]
+    value = 0.0 if stored is None else stored
+    numbers = {names[node]: node.data}
+    numbers |= {names[x]: x.data for x in node.operands if isinstance(x, Value)}
+    rule = _rule(op, node, position, names)
+    if has_group(rule):  # a sum over a whole group can't be written in a line
+        return Local(value, None, numbers)
+    conditions: list[Condition] = []
+    simplifier = Simplifier(numbers)
+    expression = simplifier.simplify(rule, conditions)
+    local = Local(value, expression, numbers, tuple(conditions))
+    return local if simplifier.is_general or local.is_current else Local(value, None, numbers)
+
+
+def _rule(op: Primitive, node: Value, position: int, names: Names) -> Operand:
+    """The derivative of ``node`` with respect to one operand, as the table states it."""
+    symbols = [Symbol(names[x]) if isinstance(x, Value) else IeeeFloat(x) for x in node.operands]
+    groups = regroup(node, symbols)
+    places = regroup(node, range(len(symbols)))
+    for derivative, place in zip(op.derivatives, places):
+        if place == position or (is_group(place) and position in place):
+            said = derivative(Symbols(), Symbol(names[node]), *groups)
+            return said[place.index(position)] if is_group(said) else said
+    raise IndexError(position)
+
+
+def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
+    """An expression as a formula, its names as ``name`` says."""
+    if not isinstance(expression, Symbol):
+        return constant(float(expression))
+    if not expression.args:
+        return name(expression.op)
+    if expression.op == "*":
+        return product([written(factor, name) for factor in _factors(expression)])
+    if expression.op == "neg":
+        return _minus(expression.args[0], name)
+    args = [written(arg, name) for arg in expression.args]
+    if expression.op in _COMPARISONS:
+        return Infix((args[0], args[1]), (_COMPARISONS[expression.op],), RELATION)
+    op = _ARITHMETIC.get(expression.op) or PRIMITIVES.get(expression.op)
+    return op_formula(op, args) if op else Call(expression.op, tuple(args))
+
+
+def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:
+    """The sign before the first factor: −a / b rather than −(a / b), which is the same."""
+    if is_op(expression, "/"):
+        top, bottom = expression.args
+        return Fraction(_minus(top, name), written(bottom, name))
+    if is_op(expression, "*"):
+        first, *others = _factors(expression)
+        return product([_minus(first, name), *(written(factor, name) for factor in others)])
+    return Minus(written(expression, name)) if isinstance(expression, Symbol) else constant(-expression)
+
+
+def _factors(expression: Operand) -> list[Operand]:
+    """x·(2·y) as a person writes it: 2·x·y."""
+    if not is_op(expression, "*"):
+        return [expression]
+    factors = [factor for arg in expression.args for factor in _factors(arg)]
+    return sorted(factors, key=lambda factor: isinstance(factor, Symbol))

@@ -1,0 +1,295 @@
+"""How numbers, names and operations are written, the same in every view."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from ...backward import topological_order
+from ...nodes import recompute, regroup
+from ...symbols import is_group
+from ...value import Value
+from .syntax import SIGN, Formula, Name, Number
+from .template import many_formula, op_formula
+from .writers import text
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+#: How much of a label is shown; the rest is an ellipsis.
+LABEL_LENGTH = 24
+#: How many elements of a group are written out.
+LANES = 3
+
+
+def number(x: float, digits: int = 4) -> str:
+    """Four significant ``digits``, a real minus sign, scientific outside 1e-3 … 1e5.
+
+    >>> number(-20.0), number(1 / 3), number(12345.678), number(2.5e-7)
+    ('−20', '0.3333', '12346', '2.5e−7')
+    """
+    if not math.isfinite(x) or x == 0.0:
+        text = f"{x:g}"
+    elif 1e-3 <= abs(x) < 1e5:
+        text = f"{x:.0f}" if abs(x) >= 1e3 and digits <= 5 else f"{x:.{digits}g}"
+    else:
+        mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+        text = f"{float(mantissa):.{digits}g}e{int(exponent)}"
+    return text.replace("-", "−")
+
+
+#: What stands for a gradient that no backward pass has computed: never 0.
+UNKNOWN = "·"
+
+
+def known(x: float | None) -> str:
+    """A number that there may not be, such as a gradient.
+
+    >>> known(-20.0), known(None)
+    ('−20', '·')
+    """
+    return UNKNOWN if x is None else number(x)
+
+
+def exact(x: float) -> str:
+    """All the digits that tell the number from every other float, with a real minus sign.
+
+    A constant is part of what is computed: x^1.99999 is another function than x².
+
+    >>> exact(2.0), exact(-1.00001), exact(1e-07), exact(1e300)
+    ('2', '−1.00001', '1e−7', '1e300')
+    """
+    mantissa, _, exponent = repr(x).partition("e")
+    text = f"{mantissa}e{int(exponent)}" if exponent else mantissa.removesuffix(".0")
+    return text.replace("-", "−")
+
+
+def apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers as :func:`number` writes them, with as many more digits as tell one from the other.
+
+    >>> apart(2.0, 2.5), apart(1.0, 1.0 + 2.0**-52), apart(1 / 3, 1 / 3)
+    (('2', '2.5'), ('1', '1.0000000000000002'), ('0.3333', '0.3333'))
+    """
+    for digits in range(4, 17):
+        shown = number(a, digits), number(b, digits)
+        if shown[0] != shown[1] or a == b:
+            return shown
+    return number(a, 17), number(b, 17)
+
+
+def rounded(x: float, digits: int = 4) -> float:
+    """The number that :func:`number` shows."""
+    return float(number(x, digits).replace("−", "-"))
+
+
+def quantity(x: float, role: str = "", digits: int = 4) -> Number:
+    """The number of a Value as a part of a formula: four digits, as everywhere, if no more are said."""
+    return Number(number(x, digits), role, rounded=rounded(x, digits) != x)
+
+
+def telling(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
+    """How many digits of the numbers that a result is computed of must be shown, four or more.
+
+    As many as give the result when ``compute`` is done on what is shown: with four,
+    ``1 − tanh(8.8)²`` would read ``1 − 1² = 9e−8``.
+
+    >>> telling(1e-6, lambda shown: shown(1.000001) - 1.0)
+    7
+    """
+    for digits in range(4, 17):
+        found = compute(partial(rounded, digits=digits))
+        if math.isclose(found, result, rel_tol=0.02) or (math.isnan(found) and math.isnan(result)):
+            return digits
+    return 17
+
+
+def constant(x: float) -> Number:
+    """A number that is itself part of the formula: all its digits, as :func:`exact` writes them."""
+    return Number(exact(float(x)))
+
+
+def factor(x: float) -> str:
+    """A number as a factor of a product: a negative one in brackets.
+
+    >>> factor(-4.0), factor(5.0)
+    ('(−4)', '5')
+    """
+    text = number(x)
+    return f"({text})" if text.startswith("−") else text
+
+
+def subscript(n: int) -> str:
+    """The digits of n, lowered.
+
+    >>> "h" + subscript(12)
+    'h₁₂'
+    """
+    return str(n).translate(_SUBSCRIPTS)
+
+
+def clean(label: str) -> str:
+    """A label on one line, without control characters, cut to a length that can be shown.
+
+    >>> clean("two" + chr(10) + "lines")
+    'two lines'
+    """
+    shown = "".join(
+        c if c.isprintable() else "" if unicodedata.category(c) == "Cf" else " "
+        for c in label[: 4 * LABEL_LENGTH]
+    )
+    shown = " ".join(shown.split())
+    if not label.strip():
+        return ""
+    return (
+        shown if len(shown) <= LABEL_LENGTH and len(label) <= 4 * LABEL_LENGTH else shown[:LABEL_LENGTH] + "…"
+    )
+
+
+class Names:
+    """What every Value of a graph is called: its label, or a tidy name made up for it.
+
+    >>> w = Value(2.0, label="w")
+    >>> out = (w * 3.0) + w
+    >>> names = Names(topological_order(out))
+    >>> [names[v] for v in topological_order(out)]
+    ['w', 'h₁', 'out']
+
+    Unlabelled leaves become x₁, x₂, …, results h₁, h₂, … and the last one ``out``; a label that
+    another Value bears too gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
+    """
+
+    def __init__(self, order: list[Value]) -> None:
+        self._names: dict[Value, str] = {}
+        self._next: dict[str, int] = {}
+        taken: set[str] = set()
+        for value in order:
+            if name := clean(value.label):
+                self._names[value] = self._free(name, taken)
+        if order[-1] not in self._names:
+            self._names[order[-1]] = self._free("out", taken)
+        #: The name of the Value the graph ends in.
+        self.root = self._names[order[-1]]
+        counts = {"x": 0, "h": 0}
+        for value in order:
+            if value not in self._names:
+                letter = "x" if value.is_leaf else "h"
+                while True:
+                    counts[letter] += 1
+                    name = letter + subscript(counts[letter])
+                    if name not in taken:
+                        break
+                taken.add(name)
+                self._names[value] = name
+
+    def _free(self, name: str, taken: set[str]) -> str:
+        """The name if no other has it, else with the next number."""
+        unique = name
+        stem = f"({name})" if Name(name).binds < SIGN else name
+        while unique in taken:
+            self._next[name] = self._next.get(name, 1) + 1
+            unique = stem + subscript(self._next[name])
+        taken.add(unique)
+        return unique
+
+    def __getitem__(self, value: Value) -> str:
+        return self._names[value]
+
+    def __contains__(self, value: Value) -> bool:
+        return value in self._names
+
+    def of(self, operand: Value | float) -> str:
+        """The name of an operand; of a constant, its number."""
+        return self._names[operand] if isinstance(operand, Value) else exact(operand)
+
+
+def names_of(root: Value) -> Names:
+    """The names of every Value that ``root`` was computed from."""
+    return Names(topological_order(root))
+
+
+def is_exponent(value: Value, operand: Value | float) -> bool:
+    """Return True if the operand is a constant whole exponent, which is written as a superscript."""
+    op = value.primitive
+    return (
+        op is not None
+        and op.name == "pow"
+        and not isinstance(operand, Value)
+        and operand is value.operands[1]
+        and float(operand).is_integer()
+        and abs(operand) < 1000
+    )
+
+
+def visible_constants(value: Value) -> list[int]:
+    """The operands that are constants with a card: no whole exponent, nor a constant left at its default."""
+    op, operands = value.primitive, value.operands
+    if op is None:
+        return []
+    first = len(operands) - len(op.defaults)
+    return [
+        i
+        for i, x in enumerate(operands)
+        if not isinstance(x, Value)
+        and not (i >= first and x == op.defaults[i - first])
+        and not is_exponent(value, x)
+    ]
+
+
+def operation(value: Value, names: Names) -> str:
+    """The operation of a Value in the names of its operands; empty for a leaf.
+
+    >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
+    >>> square = (w * x) ** 2
+    >>> names = names_of(square)
+    >>> [operation(v, names) for v in topological_order(square)]
+    ['', '', 'w·x', 'h₁²']
+    """
+    return "" if value.is_leaf else text(operation_formula(value, partial(named, names)))
+
+
+def named(names: Names, operand: Value | float) -> Formula:
+    """An operand by its name; a constant, by its digits."""
+    return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
+
+
+def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
+    """The result of a computed Value and the numbers of its operands.
+
+    There are no numbers if they do not give the result, because a Value was overwritten since.
+    """
+    numbers = {x: x.data for x in value.operands if isinstance(x, Value)}
+    return value.data, numbers if repr(computed_on(value, numbers)) == repr(value.data) else {}
+
+
+def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
+    """The result that the operation of a computed Value has on other numbers."""
+    return recompute(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
+
+
+def operation_formula(
+    value: Value, written: Callable[[Value | float], Formula], elements: int = LANES
+) -> Formula:
+    """The operation of a computed Value, with each operand as ``written`` says.
+
+    Of groups with more than ``elements`` elements the first and the last are written out. A constant
+    left at its default is left out.
+    """
+    op = value.primitive
+    if op is None:
+        raise ValueError(f"{value!r} is a leaf: it was not computed")
+    if not op.is_many:
+        return op_formula(op, [written(operand) for operand in value.operands])
+    columns = dict(zip(op.operands, regroup(value, value.operands)))
+    width = max([len(column) for column in columns.values() if is_group(column)], default=0)
+    shown = [*range(width)] if width <= elements else [*range(elements - 1), width - 1]
+    defaults = zip(reversed(op.operands), reversed(op.defaults))
+    left_out = {
+        name for name, default in defaults if type(columns[name]) is float and columns[name] == default
+    }
+    groups: dict[str, Formula | list[Formula]] = {
+        name.rstrip("*"): [written(column[i]) for i in shown] if is_group(column) else written(column)
+        for name, column in columns.items()
+        if name not in left_out
+    }
+    return many_formula(op, groups, cut=width > elements)

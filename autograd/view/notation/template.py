@@ -1,0 +1,168 @@
+"""An operation of the table as a formula: its template read as what it says.
+
+A template such as ``{a} / {b}`` is read by the rules of arithmetic, so that a pen can make a fraction
+of it. One that says something else, such as ``⌊{x}⌋``, is written as a call: ``floor(x)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ...primitives import Primitive
+from .syntax import SUM, Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root, product
+
+#: What stands in a template between the part that is written for each element of a group and the ellipsis.
+_SEPARATOR = re.compile(r"( \+ |, )…")
+_TOKEN = re.compile(r"\s*(\{\w+\}|[^\W\d]\w*|\d+\.?\d*|\S)")
+
+
+class _Unreadable(ValueError):
+    """A template that is no arithmetic."""
+
+
+class _Reader:
+    """Recursive descent over a template, with the formulas that stand in its places."""
+
+    def __init__(self, template: str, places: Mapping[str, Formula]) -> None:
+        self.tokens = _TOKEN.findall(template)
+        self.places = places
+
+    def whole(self) -> Formula:
+        formula = self.sum()
+        if self.tokens:
+            raise _Unreadable
+        return formula
+
+    def next(self, *wanted: str) -> str:
+        """The next token if it is one of those, else nothing."""
+        return self.tokens.pop(0) if self.tokens and self.tokens[0] in wanted else ""
+
+    def expect(self, token: str) -> None:
+        if not self.next(token):
+            raise _Unreadable
+
+    def sum(self) -> Formula:
+        parts = [self.product()]
+        operators: list[str] = []
+        while operator := self.next("+", "−"):
+            operators.append(operator)
+            parts.append(self.product())
+        return Infix(tuple(parts), tuple(operators), SUM) if operators else parts[0]
+
+    def product(self) -> Formula:
+        factors: list[Formula] = [self.factor()]
+        while operator := self.next("·", "/"):
+            if operator == "/":
+                factors = [Fraction(product(factors), self.factor())]
+            else:
+                factors.append(self.factor())
+        return product(factors)
+
+    def factor(self) -> Formula:
+        if self.next("−"):
+            return Minus(self.factor())
+        if self.next("√"):
+            return Root(self.factor())
+        base = self.atom()
+        return Power(base, self.factor()) if self.next("^") else base
+
+    def atom(self) -> Formula:
+        if self.next("("):
+            inside = self.sum()
+            self.expect(")")
+            return inside
+        if self.next("|"):
+            inside = self.sum()
+            self.expect("|")
+            return Bars(inside)
+        token = self.tokens.pop(0) if self.tokens else ""
+        if token.startswith("{") and token[1:-1] in self.places:
+            return self.places[token[1:-1]]
+        if token[:1].isdigit():
+            return Number(token)
+        if token == "…":
+            return Name(token)
+        if not token.isidentifier():
+            raise _Unreadable
+        if not self.next("("):
+            return Name(token)
+        operands = [] if self.tokens[:1] == [")"] else [self.sum()]
+        while self.next(","):
+            operands.append(self.sum())
+        self.expect(")")
+        return Call(token, tuple(operands))
+
+
+def _read(op: Primitive, template: str, places: Mapping[str, Formula]) -> Formula:
+    try:
+        return _Reader(template, places).whole()
+    except _Unreadable:
+        return Call(op.name, tuple(places.values()))
+
+
+def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:
+    """An operation of a fixed number of operands.
+
+    >>> from ...primitives import DIV
+    >>> from .writers import latex, text
+    >>> quotient = op_formula(DIV, [Name("a"), op_formula(DIV, [Name("b"), Name("c")])])
+    >>> text(quotient), latex(quotient)
+    ('a / (b / c)', '\\\\frac{a}{\\\\frac{b}{c}}')
+    """
+    return _read(op, op.template, dict(zip(op.operands, operands, strict=True)))
+
+
+def many_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], cut: bool = False) -> Formula:
+    """An operation on groups of operands; ``cut`` sets an ellipsis before the last element.
+
+    An operand that is not in ``groups`` is left out, with the separator before it.
+
+    >>> from ...primitives import DOT
+    >>> from .writers import text
+    >>> w, x = [Name("w₁"), Name("w₂")], [Name("x₁"), Name("x₂")]
+    >>> text(many_formula(DOT, {"weights": w, "inputs": x, "bias": Name("b")}, cut=True))
+    'w₁·x₁ + … + w₂·x₂ + b'
+    """
+    places: dict[str, Formula] = {}
+    width = 0
+    for name, group in groups.items():
+        if isinstance(group, Formula):
+            places[name] = group
+        else:
+            width = len(group)
+            places |= {f"{name}_{i}": formula for i, formula in enumerate(group)}
+    template = op.template
+    for operand in op.operands:
+        if not operand.endswith("*") and operand not in groups:
+            template = re.sub(rf"( \+ |, )\{{{operand}\}}", "", template)
+    grouped = "|".join(operand[:-1] for operand in op.operands if operand.endswith("*"))
+    return _read(op, _written_out(template, grouped, width, cut), places)
+
+
+def _written_out(template: str, grouped: str, width: int, cut: bool) -> str:
+    """A template with the part before each ellipsis written once for each element of the groups.
+
+    ``grouped`` is a pattern for the names of the groups.
+    """
+    end = 0
+    while found := _SEPARATOR.search(template, end):
+        separator, start = found[1], _beginning(template, found.start())
+        part = template[start : found.start()]
+        parts = [re.sub(rf"\{{({grouped})\}}", rf"{{\1_{i}}}", part) for i in range(width)]
+        if cut:
+            parts.insert(width - 1, "…")
+        whole = separator.join(parts) or ("" if "," in separator else "0")
+        template = template[:start] + whole + template[found.end() :]
+        end = start + len(whole)
+    return template
+
+
+def _beginning(template: str, end: int) -> int:
+    """The start of the part that ends at ``end``: behind a separator, or a bracket that is open there."""
+    depth = 0
+    for i in reversed(range(end)):
+        depth += (template[i] == ")") - (template[i] == "(")
+        if depth < 0 or (depth == 0 and template[i] in "+,"):
+            return i + 1 + template[i + 1 :].startswith(" ")
+    return 0

@@ -1,0 +1,266 @@
+"""Formulas written as text, as LaTeX and as MathML.
+
+A pen knows one notation and sets brackets only where that notation needs them: ``(a + b) / c`` in text
+is a fraction without brackets in LaTeX and MathML. Labels are text from anywhere, so every pen escapes
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+from .syntax import POWER, PRODUCT, SIGN, Formula, Fraction, Number, Root, loose
+
+#: What a name or a number is, which decides its colour: the classes that a style sheet can colour.
+CLASSES = {"data": "gg-data", "gradient": "gg-grad", "local": "gg-local"}
+
+_SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Pen:
+    """One notation. This one is plain text; it is what the others change."""
+
+    #: Whether a fraction shows by itself what is above and below its line.
+    stacks = False
+
+    def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        """A part where ``level`` or more must bind; with a sign in front only where one may stand.
+
+        As a ``factor`` a quotient gets brackets: a / b·c is read in two ways.
+        """
+        written = part.write(self)
+        if self.stacks and isinstance(part, Fraction) and level <= SIGN:
+            return written
+        return self.fenced("(", written, ")") if loose(part, level, sign, factor) else written
+
+    def coloured(self, written: str, role: str) -> str:
+        return written
+
+    def name(self, text: str) -> str:
+        return text
+
+    def number(self, text: str) -> str:
+        return text
+
+    def words(self, text: str) -> str:
+        return text
+
+    def function(self, name: str) -> str:
+        return name
+
+    def sign(self) -> str:
+        return "−"
+
+    def operator(self, operator: str, wide: bool) -> str:
+        return ", " if operator == "," else f" {operator} " if wide else operator
+
+    def row(self, pieces: Sequence[str]) -> str:
+        return "".join(pieces)
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return f"{left}{inside}{right}"
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        return f"{self.within(top, PRODUCT, sign=True, factor=True)} / {self.within(bottom, SIGN)}"
+
+    def partial(self, top: str, bottom: str) -> str:
+        return f"∂{top}/∂{bottom}"
+
+    def power(self, base: str, exponent: Formula) -> str:
+        exact = exponent.text if isinstance(exponent, Number) and not exponent.rounded else ""
+        if re.fullmatch(r"−?\d{1,3}", exact):
+            return base + exact.translate(_SUPERSCRIPTS)
+        return f"{base}^{self.within(exponent, _above(exponent))}"
+
+    def root(self, x: Formula) -> str:
+        return f"√{self.within(x, SIGN)}"
+
+
+def _above(exponent: Formula) -> int:
+    """How tightly an exponent must bind: x^√y is clear."""
+    return SIGN if isinstance(exponent, Root) else POWER
+
+
+_LATEX = {
+    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
+    "%": r"\%", "^": r"\hat{\ }", "~": r"\sim ", " ": r"\ ", "…": r"\ldots ",
+}  # fmt: skip
+_LATEX_OPERATORS = {
+    "·": r" \cdot ", "−": " - ", "+=": r" \mathrel{+}= ", "≤": r" \leq ", "≠": r" \neq ", ",": r",\; ",
+    "≥": r" \geq ",
+}  # fmt: skip
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_NUMBERED = re.compile(r"(.*[^₀₁₂₃₄₅₆₇₈₉])([₀₁₂₃₄₅₆₇₈₉]+)")
+
+
+def _lowered(name: str) -> tuple[str, str]:
+    """A name without the number at its end, and that number."""
+    found = _NUMBERED.fullmatch(name)
+    return (found[1], found[2].translate(_SUBSCRIPTS)) if found else (name, "")
+
+
+class LatexPen(Pen):
+    """LaTeX's mathematics, of what LaTeX, MathJax and KaTeX all know without a package."""
+
+    stacks = True
+
+    def name(self, text: str) -> str:
+        stem, index = _lowered(text)
+        escaped = "".join(_LATEX.get(c, c) for c in stem)
+        shown = escaped if len(stem) == 1 and stem.isalpha() else rf"\mathrm{{{escaped}}}"
+        return f"{shown}_{{{index}}}" if index else shown
+
+    def number(self, text: str) -> str:
+        sign, digits = ("-", text[1:]) if text.startswith("−") else ("", text)
+        if digits in ("inf", "nan"):
+            return sign + (r"\infty" if digits == "inf" else r"\mathrm{nan}")
+        mantissa, _, exponent = digits.partition("e")
+        return sign + mantissa + (rf" \times 10^{{{exponent.replace('−', '-')}}}" if exponent else "")
+
+    def words(self, text: str) -> str:
+        return rf"\mathrm{{{''.join(_LATEX.get(c, c) for c in text)}}}"
+
+    def function(self, name: str) -> str:
+        return rf"\operatorname{{{''.join(_LATEX.get(c, c) for c in name)}}}"
+
+    def sign(self) -> str:
+        return "-"
+
+    def operator(self, operator: str, wide: bool) -> str:
+        return _LATEX_OPERATORS.get(operator, f" {operator} ")
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return rf"\left{left} {inside} \right{right}"
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        return rf"\frac{{{top.write(self)}}}{{{bottom.write(self)}}}"
+
+    def partial(self, top: str, bottom: str) -> str:
+        return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
+
+    def power(self, base: str, exponent: Formula) -> str:
+        return f"{{{base}}}^{{{exponent.write(self)}}}"
+
+    def root(self, x: Formula) -> str:
+        return rf"\sqrt{{{x.write(self)}}}"
+
+
+class MathmlPen(Pen):
+    """MathML Core, which browsers draw by themselves; colours are left to a style sheet.
+
+    What the layout says (a power, a fraction) is also there as text that is not displayed. Where the
+    tags are taken away, as in a notebook that is not trusted, and where a formula is copied, what
+    remains still reads right: a^2 and not a2.
+    """
+
+    stacks = True
+
+    def silent(self, text: str) -> str:
+        return f'<mtext style="display:none">{text}</mtext>'
+
+    def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        if isinstance(part, Fraction) and level <= SIGN:
+            return self.enclosed(part, level, sign, factor)
+        return super().within(part, level, sign, factor)
+
+    def enclosed(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        """A part that the layout encloses, with brackets for those who see no layout."""
+        written = part.write(self)
+        if loose(part, level, sign, factor):
+            return self.row([self.silent("("), written, self.silent(")")])
+        return written
+
+    def coloured(self, written: str, role: str) -> str:
+        return f'<mrow class="{CLASSES[role]}">{written}</mrow>' if role else written
+
+    def name(self, text: str) -> str:
+        stem, index = _lowered(text)
+        shown = f"<mi>{escape(stem)}</mi>"
+        return f"<msub>{shown}<mn>{index}</mn></msub>" if index else shown
+
+    def number(self, text: str) -> str:
+        sign, digits = (self.sign(), text[1:]) if text.startswith("−") else ("", text)
+        if digits in ("inf", "nan"):
+            return self.row([sign, "<mi>∞</mi>" if digits == "inf" else "<mi>nan</mi>"])
+        mantissa, _, exponent = digits.partition("e")
+        if not exponent:
+            return self.row([sign, f"<mn>{mantissa}</mn>"])
+        power = f"<msup><mn>10</mn>{self.row([self.silent('^'), self.number(exponent)])}</msup>"
+        return self.row([sign, f"<mn>{mantissa}</mn><mo>×</mo>{power}"])
+
+    def words(self, text: str) -> str:
+        return f"<mtext>{escape(text.replace(' ', chr(0xA0)))}</mtext>"
+
+    def function(self, name: str) -> str:
+        return f"<mi>{escape(name)}</mi>"
+
+    def sign(self) -> str:
+        return '<mo form="prefix">−</mo>'
+
+    def operator(self, operator: str, wide: bool) -> str:
+        width = {"·": "0.25em" if wide else "0.12em", "=": "0.45em", "+=": "0.45em"}.get(operator)
+        space = f' lspace="{width}" rspace="{width}"' if width else ""
+        # Spaces between elements are not displayed; they are for those who see the text alone.
+        before = after = " " if wide else ""
+        return f"{before if operator != ',' else ''}<mo{space}>{escape(operator)}</mo>{after}"
+
+    def row(self, pieces: Sequence[str]) -> str:
+        return f"<mrow>{''.join(pieces)}</mrow>"
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return f'<mrow><mo form="prefix">{left}</mo>{inside}<mo form="postfix">{right}</mo></mrow>'
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        above = self.enclosed(top, PRODUCT, sign=True, factor=True)
+        return self.over(self.row([above]), self.row([self.silent(" / "), self.enclosed(bottom, SIGN)]))
+
+    def over(self, top: str, bottom: str) -> str:
+        return f"<mfrac>{top}{bottom}</mfrac>"
+
+    def partial(self, top: str, bottom: str) -> str:
+        rounded = '<mo lspace="0" rspace="0">∂</mo>'
+        return self.over(self.row([rounded, top]), self.row([self.silent("/"), rounded, bottom]))
+
+    def power(self, base: str, exponent: Formula) -> str:
+        raised = self.enclosed(exponent, _above(exponent))
+        return f"<msup>{base}{self.row([self.silent('^'), raised])}</msup>"
+
+    def root(self, x: Formula) -> str:
+        return f"<msqrt>{self.silent('√')}{self.enclosed(x, SIGN)}</msqrt>"
+
+
+_TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()
+
+
+def text(formula: Formula) -> str:
+    """The formula as a line of text.
+
+    >>> from .syntax import SUM, Infix, Name, Power, product
+    >>> w, x, y = map(Name, "wxy")
+    >>> text(Power(Infix((product([w, x]), y), ("−",), SUM), Number("2")))
+    '(w·x − y)²'
+    """
+    return formula.write(_TEXT)
+
+
+def latex(formula: Formula) -> str:
+    r"""The formula in LaTeX, without the dollars around it.
+
+    >>> from .syntax import Partial, equals
+    >>> latex(equals(Partial("loss", "w"), Number("−20")))
+    '\\frac{\\partial \\mathrm{loss}}{\\partial w} = -20'
+    """
+    return formula.write(_TEX)
+
+
+def mathml(formula: Formula, block: bool = True) -> str:
+    """The formula as a ``<math>`` element, on a line of its own or, if not ``block``, within one.
+
+    >>> from .syntax import Name
+    >>> mathml(Name("<b>", role="data"), block=False)
+    '<math displaystyle="true"><mrow class="gg-data"><mi>&lt;b&gt;</mi></mrow></math>'
+    """
+    display = ' display="block"' if block else ""
+    return f'<math{display} displaystyle="true">{formula.write(_ML)}</math>'

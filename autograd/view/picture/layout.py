@@ -1,0 +1,129 @@
+"""Where the cards of a network stand: layer beside layer, neurons in order. Knows no output syntax.
+
+A graph layout program would be free to reorder the neurons; here nothing has to be searched for.
+All lengths are in points, y grows upwards, and a box is told by its centre.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import NamedTuple
+
+from .cards import Card, Group, Picture, Summary
+
+#: Between cards of a column, between opened neurons, between the columns of one, inside a box.
+GAP, BLOCK_GAP, COLUMN_GAP, MARGIN = 14.0, 30.0, 96.0, 16.0
+#: The label of a box.
+LABEL = 24.0
+#: Between boxes: in proportion to their height, so that arrows do not get too steep.
+NARROW, WIDE, SLANT = 80.0, 260.0, 0.22
+
+
+class Box(NamedTuple):
+    """A rectangle by its centre and size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Placed(NamedTuple):
+    """The box of each card, by its key, and of each group of the picture, in order."""
+
+    cards: dict[str, Box]
+    groups: list[Box]
+
+
+def text_width(text: str, size: float) -> float:
+    """Roughly how wide a text is at a font size; never too little by much.
+
+    >>> text_width("neuron", 10.0)
+    37.2
+    """
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return round(size * (0.62 * (len(text) - wide) + 1.05 * wide), 6)
+
+
+def _size(card: Card) -> tuple[float, float]:
+    name = text_width(card.name, 12.0)
+    if isinstance(card, Summary):
+        numbers = text_width(card.data, 11.0) + text_width(card.grad or "", 11.0)
+        width = max(name + text_width(card.expression, 10.0) + 8.0, numbers + 14.0, 76.0)
+        return width + 22.0, 44.0 if card.data else 28.0
+    if card.kind == "constant":
+        return text_width(card.data, 12.0) + 16.0, 24.0
+    if card.kind == "numbers":
+        return text_width(f"{card.name} {card.grad or ''}", 10.5) + 8.0, 20.0
+    if card.kind == "cut":
+        return name + 22.0, 28.0
+    formula = text_width(f" = {card.expression}", 12.0) if card.expression else 0.0
+    return max(name + formula, 80.0) + 22.0, 62.0
+
+
+def place(picture: Picture) -> Placed:
+    """The groups of a picture from left to right, centred on a line, each with its cards inside.
+
+    >>> cards = [Card("a", "leaf", "a", "", "1", None), Card("b", "leaf", "b", "", "2", None)]
+    >>> group = Group("inputs", [[["a"]], [["b"]]])
+    >>> boxes = place(Picture(cards, [], "", [group])).cards
+    >>> boxes["a"].x == boxes["b"].x, boxes["a"].y > boxes["b"].y
+    (True, True)
+    """
+    sizes = {card.key: _size(card) for card in picture.cards}
+    cards: dict[str, Box] = {}
+    groups: list[Box] = []
+    left = 0.0
+    for group in picture.groups:
+        widths, heights = _measure(group, sizes)
+        label = text_width(group.label, 12.0)
+        width = max(sum(widths) + COLUMN_GAP * (len(widths) - 1), label) + 2 * MARGIN
+        height = sum(heights) + _between(group) * (len(heights) - 1) + 2 * MARGIN
+        if groups:
+            tallest = max(height, groups[-1].height)
+            left += min(max(tallest * SLANT, NARROW), WIDE)
+        box = Box(left + width / 2, 0.0, width, height)
+        _fill(group, box, widths, heights, sizes, cards)
+        extra = LABEL if group.label else 0.0
+        groups.append(Box(box.x, extra / 2, width, height + extra))
+        left += width
+    return Placed(cards, groups)
+
+
+def _between(group: Group) -> float:
+    return BLOCK_GAP if any(len(block) > 1 for block in group.blocks) else GAP
+
+
+def _stack(column: list[str], sizes: dict[str, tuple[float, float]]) -> float:
+    return sum(sizes[key][1] for key in column) + GAP * (len(column) - 1)
+
+
+def _measure(group: Group, sizes: dict[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """The width of each column, from the right, where all blocks end; the height of each block."""
+    widths = [0.0] * max(len(block) for block in group.blocks)
+    for block in group.blocks:
+        for i, column in enumerate(reversed(block)):
+            widths[i] = max(widths[i], *(sizes[key][0] for key in column), 0.0)
+    return widths, [max(_stack(column, sizes) for column in block) for block in group.blocks]
+
+
+def _fill(
+    group: Group,
+    box: Box,
+    widths: list[float],
+    heights: list[float],
+    sizes: dict[str, tuple[float, float]],
+    cards: dict[str, Box],
+) -> None:
+    top = box.y + box.height / 2 - MARGIN
+    content = sum(widths) + COLUMN_GAP * (len(widths) - 1)
+    for block, height in zip(group.blocks, heights, strict=True):
+        right = box.x + content / 2
+        for column, width in zip(reversed(block), widths):
+            y = top - (height - _stack(column, sizes)) / 2
+            for key in column:
+                tall = sizes[key][1]
+                cards[key] = Box(right - width / 2, y - tall / 2, width, tall)
+                y -= tall + GAP
+            right -= width + COLUMN_GAP
+        top -= height + _between(group)

@@ -1,0 +1,1 @@
+"""What every view is shown with: colors, tables, the terminal, the graphviz program."""

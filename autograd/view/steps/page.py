@@ -1,0 +1,158 @@
+"""The page that steps through a pass: in a notebook, with or without its scripts, or as a file.
+
+Without scripts (a notebook not trusted, a static export) it is a picture and a table. The script
+replaces the picture by one to step through; everything it shows is in its data, which a notebook that
+forbids scripts drops with it. Nothing is fetched, and no kernel is asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from functools import cache
+from html import escape
+from importlib import resources
+from typing import NamedTuple
+
+from ..draw.graphviz import Drawing, Staging
+from ..render.graphviz_program import RenderError, compact
+from ..render.tables import html_table
+from ..render.theme import LIGHT, VARIABLES, css_variables, with_variables
+from .captions import narrate
+from .steps import ForwardStep, Step, Steps
+from .timeline import Scene, scene_of
+
+#: A layout that takes longer is given up, and the steps are shown without a picture.
+TIMEOUT = 10.0
+
+#: A picture wider than so many pixels is scrolled.
+WIDE = 1800
+
+
+class _Pictures(NamedTuple):
+    """The picture to step through, and that of the end for where nothing can be stepped through."""
+
+    svg: str
+    prefix: str
+    fallback: str
+    note: str
+
+
+def widget(steps: Steps[Step | ForwardStep], left_out: str = "") -> str:
+    """The steps as a piece of HTML that can stand on any page, any number of times."""
+    if not len(steps):
+        return html_table(steps.header, [])
+    scene = scene_of(steps)
+    pictures = _draw(scene)
+    title = _title(steps)
+    notes = "; ".join(note for note in (left_out, pictures.note) if note)
+    told = f"<p>{escape(notes[0].upper() + notes[1:])}.</p>" if notes else ""
+    which = "All" if len(steps) == len(steps.whole) else "These"
+    counted = f"{which} {len(steps):,} steps" if len(steps) > 1 else "The step"
+    table = html_table(steps.header, steps.rows(), right=(0, 4))
+    equations, tags = _tagged([step.mathml for step in steps])
+    data = {
+        "css": f":host{{{css_variables()}}}{_own('stepper.css')}",
+        "title": title,
+        "svg": pictures.svg,
+        "prefix": pictures.prefix,
+        "cards": [
+            [card.key, f"{card.name}{card.expression and f' = {card.expression}'} = {card.data}"]
+            for card in scene.picture.cards
+            if card.key in scene.gradients
+        ],
+        "gradients": scene.gradients,
+        "appears": scene.appears,
+        "steps": [
+            [
+                step.number, sentence, equation, *scene.focus[step.number],
+                isinstance(step, ForwardStep),
+            ]
+            for step, sentence, equation in zip(steps, narrate(steps), equations, strict=True)
+        ],
+        "tags": tags,
+        "last": len(steps.whole) - 1,
+    }  # fmt: skip
+    literal = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    literal = literal.replace("</", "<\\/")  # so that nothing in it ends the script, or opens another
+    literal = re.sub("<(?=!|script)", r"\\u003c", literal, flags=re.IGNORECASE)
+    return (
+        f'<div class="glassgrad-steps" id="{pictures.prefix}-steps">{pictures.fallback}{told}'
+        f"<details><summary>{counted} as a table</summary>{table}</details>"
+        f"<script>({_own('stepper.js')})({literal})</script></div>"
+    )
+
+
+def page(steps: Steps[Step | ForwardStep], left_out: str = "") -> str:
+    """The steps as an HTML file that needs nothing else."""
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{escape(_title(steps))}</title>\n'
+        f"<style>{_own('page.css')}</style>\n</head>\n<body>\n{widget(steps, left_out)}\n</body>\n</html>\n"
+    )
+
+
+def _draw(scene: Scene) -> _Pictures:
+    at_end = Drawing(scene.picture, LIGHT, TIMEOUT)
+    stepped = Drawing(scene.picture, VARIABLES, TIMEOUT, Staging(room=scene.room))
+    try:
+        svg = _lean(with_variables(stepped.svg))
+        # The fast way, so that a page is made in a fifth of a second.
+        png = base64.b64encode(compact(at_end.png)).decode()
+    except (RenderError, ImportError) as error:
+        return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
+    width, height = map(round, at_end.size)
+    if width > WIDE:  # scrolled, not shrunk until nobody can read it
+        width, height, most = round(0.67 * width), round(0.67 * height), "none"
+    else:
+        most = "100%"
+    image = (
+        '<div class="glassgrad-picture" style="overflow:auto;max-height:600px">'
+        f'<img src="data:image/png;base64,{png}" alt="{escape(at_end.alt)}" '
+        f'width="{width}" height="{height}" style="max-width:{most};height:auto"></div>'
+    )
+    return _Pictures(svg, stepped.prefix, image, scene.picture.note)
+
+
+def _lean(svg: str) -> str:
+    """The SVG without what graphviz says and a page does not need: a third of it."""
+    for useless in _USELESS:
+        svg = useless.sub("", svg)
+    return svg
+
+
+_USELESS = [
+    re.compile(pattern)
+    for pattern in (
+        r"<!--.*?-->\n?", r'\n(?=<)', r' xml:space="preserve"', r' xmlns(:xlink)?="[^"]*"',
+        r' font-family="[^"]*"', r' role="img" aria-label="[^"]*"',
+    )
+]  # fmt: skip
+
+
+def _tagged(equations: list[str]) -> tuple[list[str], list[str]]:
+    """The equations with a letter of the private area for every tag, and the tags: a third of the length.
+
+    No name has such a letter: what cannot be printed is taken out of a label.
+    """
+    letters: dict[str, str] = {}
+
+    def letter(tag: re.Match[str]) -> str:
+        return letters.setdefault(tag[0], chr(0xE000 + len(letters)))
+
+    return [re.sub("<[^>]*>", letter, equation) for equation in equations], list(letters)
+
+
+def _title(steps: Steps[Step | ForwardStep]) -> str:
+    first = steps.whole[0]
+    passes = "Forward and backward" if isinstance(first, ForwardStep) else "Backward"
+    return f"{passes} pass of {first.names.root}"
+
+
+@cache
+def _own(name: str) -> str:
+    """A file of this package, without its comments, which are for those who read it here."""
+    text = resources.files("autograd.view.steps").joinpath(name).read_text(encoding="utf-8")
+    text = re.sub(r"/\*[\s\S]*?\*/|^ *//.*$", "", text, flags=re.MULTILINE)
+    return re.sub(r"^\s+", "", text, flags=re.MULTILINE).strip()

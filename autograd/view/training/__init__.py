@@ -1,0 +1,1 @@
+"""Gradients and activations by layer, and a training loop as it runs."""

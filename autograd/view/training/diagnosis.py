@@ -1,0 +1,175 @@
+"""What is wrong with a model's gradients: vanishing, exploding, zero; units that are dead or saturated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Real
+from typing import NamedTuple
+
+from ..notation.names import number
+from .layer_stats import LayerFlow
+
+#: Of what a sentence lists, it names so many.
+NAMED = 4
+
+
+class Thresholds(NamedTuple):
+    """From where on a gradient vanishes or explodes, and an activation is saturated.
+
+    The first two are factors: how a layer's gradient compares with that of the layer nearest the loss,
+    as in Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
+    where the gradient vanishes or explodes by its way back through the layers; a loss that is merely
+    scaled changes no verdict. The last is a local derivative: below 0.05 is a tanh beyond ±0.975, a
+    sigmoid outside 0.053 … 0.947, after Glorot and Bengio, "Understanding the difficulty of training
+    deep feedforward neural networks" (2010), whose saturated layers are so told.
+    """
+
+    vanishing: float
+    exploding: float
+    saturated: float
+
+    def check(self) -> None:
+        """ValueError if a threshold makes no sense, TypeError if it is no number."""
+        for name, value, low, high in (
+            ("vanishing", self.vanishing, 0.0, 1.0),
+            ("exploding", self.exploding, 1.0, math.inf),
+            ("saturated", self.saturated, 0.0, 1.0),
+        ):
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise TypeError(f"{name} must be a number, not {type(value).__name__} {value!r}")
+            if not low < value < high:
+                raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value!r}")
+
+
+class Finding(NamedTuple):
+    """What is wrong in some layers, as a sentence.
+
+    ``kind`` is "not computed", "not finite", "exploding", "vanishing", "zero", "dead" or "saturated";
+    ``where`` names the layers, or the units that are dead or saturated.
+    """
+
+    kind: str
+    where: tuple[str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Measure:
+    """The gradient that layers are compared by: of their activations if all are known, else of parameters."""
+
+    def __init__(self, layers: Sequence[LayerFlow]) -> None:
+        self.of_activations = all(layer.units is not None for layer in layers)
+        self.symbol = "∂loss/∂activation" if self.of_activations else "∂loss/∂parameter"
+        self.sizes = [
+            layer.activation_gradient if self.of_activations else layer.parameter_gradient for layer in layers
+        ]
+        usable = [i for i, size in enumerate(self.sizes) if size and math.isfinite(size)]
+        #: The layer nearest the loss that has a gradient to compare with.
+        self.reference = usable[-1] if usable else None
+
+    def ratio(self, index: int) -> float | None:
+        """The gradient of a layer in proportion to that of the reference; None if it is no number."""
+        size = self.sizes[index]
+        if self.reference is None or size is None or not math.isfinite(size):
+            return None
+        ratio = size / (self.sizes[self.reference] or math.nan)
+        return ratio or (math.ulp(0.0) if size else 0.0)  # too small to tell is not zero
+
+
+def findings_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Finding]:
+    """What is wrong in these layers, the worst first."""
+    measure = Measure(layers)
+    found = [*_not_numbers(layers, measure)]
+    if measure.reference is not None:
+        found += _sizes(layers, measure, measure.reference, limits)
+    return [*found, *_units(layers, limits)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+
+
+def _not_numbers(layers: Sequence[LayerFlow], measure: Measure) -> Iterator[Finding]:
+    unknown = tuple(layer.name for layer, size in zip(layers, measure.sizes, strict=True) if size is None)
+    if len(unknown) == len(layers):
+        yield Finding("not computed", unknown, "no gradient is computed yet: call loss.backward() first")
+        return
+    if unknown:
+        text = f"no backward pass has reached {_listed(unknown)}: does the loss use it?"
+        yield Finding("not computed", unknown, text)
+    infinite = tuple(layer.name for layer in layers if _overflows(layer))
+    if infinite:
+        text = f"a gradient in {_listed(infinite)} is inf or nan: a step along it would ruin the parameters"
+        yield Finding("not finite", infinite, text)
+    elif measure.reference is None:
+        names = tuple(layer.name for layer in layers)
+        text = "every gradient is exactly 0: the loss is flat here, or zero_grad() came after backward()"
+        before = "" if measure.of_activations else ", or there was no backward() yet"
+        yield Finding("zero", names, text + before)
+
+
+def _overflows(layer: LayerFlow) -> bool:
+    gradients = (layer.activation_gradient, layer.parameter_gradient)
+    return any(g is not None and not math.isfinite(g) for g in gradients)
+
+
+def _sizes(
+    layers: Sequence[LayerFlow], measure: Measure, reference: int, limits: Thresholds
+) -> Iterator[Finding]:
+    ratios = [(r, layer.name) for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None]
+    base = f"the {number(measure.sizes[reference] or 0.0)} of {layers[reference].name}"
+    largest = [pair for pair in ratios if pair[0] > limits.exploding]
+    if largest:
+        limit = f"explodes, more than {number(limits.exploding)} times {base}"
+        yield _compared("exploding", largest, max(largest), limit)
+    steep = tuple(
+        layer.name
+        for layer in layers
+        if layer.name not in {name for _, name in largest} and layer.parameter and not _overflows(layer)
+        if (layer.parameter_gradient or 0.0) / layer.parameter > limits.exploding
+    )
+    if steep:
+        times = f"explodes, more than {number(limits.exploding)} times the size of the parameters"
+        yield Finding("exploding", steep, f"the gradient of {_listed(steep)} {times}")
+    smallest = [pair for pair in ratios if 0.0 < pair[0] < limits.vanishing]
+    if smallest:
+        limit = f"vanishes, less than {number(limits.vanishing)} times {base}"
+        yield _compared("vanishing", smallest, min(smallest), limit)
+    zero = tuple(name for ratio, name in ratios if ratio == 0.0)
+    if zero:
+        doubt = "" if measure.of_activations else "; does the loss use it?"
+        yield Finding("zero", zero, f"no gradient reaches {_listed(zero)}: every one is exactly 0{doubt}")
+
+
+def _compared(kind: str, ratios: list[tuple[float, str]], worst: tuple[float, str], verdict: str) -> Finding:
+    where = tuple(name for _, name in ratios)
+    ratio, name = worst
+    at = f" at {name}" if len(where) > 1 else ""
+    return Finding(kind, where, f"the gradient of {_listed(where)} {verdict}: {number(ratio)} times{at}")
+
+
+def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]:
+    for layer in layers:
+        on = "its one sample" if layer.samples == 1 else f"any of {layer.samples:,} samples"
+        for kind, units in (("dead", layer.dead), ("saturated", layer.saturated)):
+            if not units:
+                continue
+            if not layer.units:
+                why = "every gradient is exactly 0 (gradient_flow(model, loss) tells more)"
+            elif kind == "dead":
+                why = f"{layer.function} passes nothing back on {on}"
+            else:
+                why = f"{layer.function} passes back less than {number(limits.saturated)} on {on}"
+            yield Finding(kind, units, f"{_which(layer, units)} {kind}: {why}")
+
+
+def _which(layer: LayerFlow, units: tuple[str, ...]) -> str:
+    if layer.units == 1:
+        return f"the only unit of {layer.name} is"
+    of = f" of {layer.units} units" if layer.units else " unit" if len(units) == 1 else " units"
+    named = _listed([unit.removeprefix(f"{layer.name}.") for unit in units])
+    return f"{len(units)}{of} in {layer.name} ({named}) {'is' if len(units) == 1 else 'are'}"

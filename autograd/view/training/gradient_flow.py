@@ -1,0 +1,330 @@
+"""How gradients and activations run through a model's layers: the picture and the table of it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...value import Value
+from ..draw.graphviz import Digraph, Drawing, lettering, new_graph
+from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, known, number
+from ..picture.cards import Card, Picture
+from ..picture.layout import Box, text_width
+from ..render.graphviz_program import TIMEOUT
+from ..render.tables import Table
+from ..render.theme import Theme, theme_named
+from .diagnosis import Finding, Measure, Thresholds, findings_of
+from .layer_stats import LayerFlow, Model, gradients_of, named_parameters_of, read_layers
+
+if TYPE_CHECKING:
+    import graphviz
+
+#: A picture shows so many layers, the first ones and the last; the table shows all.
+SHOWN = 12
+#: Below it stand so many of the findings.
+TOLD = 5
+#: Between the cards, and how tall they are, in points.
+GAP, HEIGHT = 64.0, 44.0
+
+
+class Tile(NamedTuple):
+    """A layer as it is drawn; ``strength`` is the size of its gradient from 0 to 1, None if unknown."""
+
+    key: str
+    name: str
+    function: str
+    gradient: str
+    strength: float | None
+    dashed: bool
+    activation: str
+    remark: str
+    onward: str  # what the arrow to the next one says
+
+
+def _strength(size: float | None, largest: float, smallest: float) -> float | None:
+    """From 0, for ``smallest`` times the largest gradient or less, to 1, by the logarithm."""
+    if size is None:
+        return None
+    if size == 0.0 or largest == 0.0:
+        return 0.0
+    if not size < largest:  # nan too
+        return 1.0
+    return max(0.0, 1.0 - (math.log(size) - math.log(largest)) / math.log(smallest))
+
+
+def _remark(layer: LayerFlow) -> str:
+    of = f" of {layer.units}" if layer.units else ""
+    both = ((layer.dead, "dead"), (layer.saturated, "saturated"))
+    return ", ".join(f"{len(units)}{of} {what}" for units, what in both if units)
+
+
+def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
+    """The layers to draw, inputs first."""
+    measure = Measure(layers)
+    sizes = measure.sizes
+    largest = max((x for x in sizes if x is not None and math.isfinite(x)), default=0.0)
+    tiles: list[Tile] = []
+    for i, (layer, size) in enumerate(zip(layers, sizes, strict=True)):
+        ratio = measure.ratio(i)
+        following = sizes[i + 1] if i + 1 < len(sizes) else None
+        compared = measure.of_activations and size is not None and following
+        tile = Tile(
+            key=f"l{i}",
+            name=layer.name if len(layer.name) <= LABEL_LENGTH else f"…{layer.name[1 - LABEL_LENGTH :]}",
+            function=layer.function,
+            gradient=known(size),
+            strength=_strength(size, largest, limits.vanishing),
+            dashed=size == 0.0 or (ratio is not None and ratio < limits.vanishing),
+            activation="" if layer.units is None else known(layer.activation),
+            remark=_remark(layer),
+            onward=f"×{number(size / following)}" if compared and size is not None and following else "",
+        )
+        tiles.append(tile)
+    if len(tiles) <= SHOWN:
+        return tiles
+    cut = Tile("cut", f"… {len(tiles) - SHOWN} more", "", "", None, False, "", "", "")
+    before = tiles[SHOWN // 2 - 1]._replace(onward="")
+    return [*tiles[: SHOWN // 2 - 1], before, cut, *tiles[-SHOWN // 2 :]]
+
+
+# The picture --------------------------------------------------------------------------------------
+
+
+class GradientFlow(Drawing):
+    """A model layer by layer, as it was when :func:`gradient_flow` was called.
+
+    Drawn in a notebook, saved by ``.save(path)``, a table in the terminal. ``layers`` has the numbers
+    of each layer, ``findings`` what is wrong with them, and ``table`` is the table to look at.
+    """
+
+    def __init__(
+        self,
+        layers: list[LayerFlow],
+        limits: Thresholds,
+        loss: Card | None,
+        theme: Theme,
+        timeout: float = TIMEOUT,
+        found: Sequence[Finding] = (),
+    ) -> None:
+        self.layers = layers
+        self.findings = [*found, *findings_of(layers, limits)]
+        self._limits = limits
+        self._loss = loss
+        self._tiles = tiles_of(layers, limits)
+        cards = [Card(t.key, "layer", t.name, t.function, t.activation, t.gradient) for t in self._tiles]
+        note = "\n".join(map(str, self.findings))
+        super().__init__(Picture([*cards, *([loss] if loss else [])], [], note), theme, timeout)
+
+    @cached_property
+    def graph(self) -> graphviz.Digraph:
+        """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
+        graph: Any = new_graph(self._theme, self.prefix)
+        self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
+        return graph
+
+    def _draw_above(self, graph: Digraph, around: Box) -> Box:
+        """Room for more above what is drawn so far; the box around all of it."""
+        return around
+
+    def _finish(self, graph: Digraph, around: Box) -> None:
+        """What is said below, and how far all of it reaches."""
+        theme = self._theme
+        larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is shown smaller than it is
+        letters = max(72, int(around.width / (5.4 * larger)))
+        told = [(str(finding), theme.ink, 11.5) for finding in self.findings[:TOLD]]
+        if len(self.findings) > TOLD:
+            told.append((f"and {len(self.findings) - TOLD} more: see findings", theme.ink, 11.5))
+        lines = [
+            lettering(line, colour, size * larger) + '<BR ALIGN="LEFT"/>'
+            for text, colour, size in (*told, (self._legend(), theme.muted, 10.5))
+            for line in textwrap.wrap(text, letters)
+        ]
+        left, right = around.x - around.width / 2, around.x + around.width / 2
+        bottom, top = around.y - around.height / 2, around.y + around.height / 2
+        graph.attr(
+            layout="nop", splines="line", outputorder="edgesfirst", label=f"<{''.join(lines)}>", labelloc="b",
+            labeljust="l", bb=f"{left:.2f},{bottom:.2f},{right:.2f},{top:.2f}",
+        )  # fmt: skip
+
+    def _legend(self) -> str:
+        measure = Measure(self.layers)
+        below = number(self._limits.vanishing)
+        words = f"orange: {measure.symbol}, dashed if below {below} of the last layer's"
+        if measure.of_activations:
+            words += "; ×: how much of it comes back through a layer"
+        if any(layer.units for layer in self.layers):
+            words += "; blue: the activation"
+        return f"{words}; all as root mean squares"
+
+    def _draw_chain(self, graph: Digraph) -> Box:
+        """The cards side by side on the line y = 0, joined by arrows; the box around them."""
+        left, right, previous = 0.0, 0.0, None
+        for tile in self._tiles:
+            right = left + self._draw_tile(graph, tile, left)
+            if previous is not None:
+                self._join(graph, previous, tile.key, left - GAP, previous.onward)
+            left, previous = right + GAP, tile
+        if self._loss is not None and previous is not None:
+            self._join(graph, previous, self._loss.key, left - GAP, "")
+            right = left + self._draw_loss(graph, self._loss, left)
+        lines = max((bool(t.function or t.activation) + bool(t.remark) for t in self._tiles), default=0)
+        bottom = -HEIGHT / 2 - 17.0 * lines
+        return Box(right / 2, (HEIGHT / 2 + bottom) / 2, right, HEIGHT / 2 - bottom)
+
+    def _draw_tile(self, graph: Digraph, tile: Tile, left: float) -> float:
+        """One card, its left side there; how wide it is."""
+        theme = self._theme
+        under = text_width(f"{tile.function} {tile.activation}", 11.0)
+        inner = max(text_width(tile.name, 12.5), text_width(tile.gradient, 12.0), 50.0) + 20.0
+        width = max(inner, under, text_width(tile.remark, 10.5))
+        x = left + width / 2
+        fill, border = theme.box
+        if tile.strength is not None:
+            fill = theme.flow[round(tile.strength * (len(theme.flow) - 1))]
+            border = theme.cards["operation"][1]
+        ink = theme.ink_on(fill)
+        label = lettering(tile.name, ink, 12.0, bold=True)
+        if tile.gradient:
+            label += "<BR/>" + lettering(tile.gradient, ink, 12.0)
+        graph.node(
+            tile.key, label=f"<{label}>", id=f"{self.prefix}-{tile.key}", pos=f"{x:.2f},0", fixedsize="true",
+            width=f"{width / 72:.4f}", height=f"{HEIGHT / 72:.4f}", fillcolor=fill, color=border,
+            style="rounded,filled,dashed" if tile.dashed or tile.key == "cut" else "rounded,filled",
+        )  # fmt: skip
+        words = [lettering(tile.function, theme.muted, 10.5)] if tile.function else []
+        words += [lettering(tile.activation, theme.data, 11.0)] if tile.activation else []
+        lines = [" ".join(words), lettering(tile.remark, theme.ink, 10.5) if tile.remark else ""]
+        for i, line in enumerate(filter(None, lines)):
+            graph.node(
+                f"{tile.key}-{i}", label=f"<{line}>", pos=f"{x:.2f},{-HEIGHT / 2 - 13 - 15 * i:.2f}",
+                shape="plaintext", fixedsize="true", width=f"{width / 72:.4f}", height=".2",
+            )  # fmt: skip
+        return width
+
+    def _join(self, graph: Digraph, tile: Tile, to: str, start: float, label: str) -> None:
+        graph.edge(f"{tile.key}:e", f"{to}:w", color=self._theme.forward, id=f"{self.prefix}-{tile.key}-on")
+        if label:
+            graph.node(
+                f"{tile.key}-on", label=f"<{lettering(label, self._theme.local, 10.5)}>",
+                pos=f"{start + GAP / 2:.2f},10", shape="plaintext", fixedsize="true", width=".8", height=".2",
+            )  # fmt: skip
+
+    def _draw_loss(self, graph: Digraph, card: Card, left: float) -> float:
+        theme = self._theme
+        width = max(text_width(card.name, 12.5), text_width(card.data, 12.0), 42.0) + 20.0
+        fill, border = theme.cards["output"]
+        label = lettering(card.name, theme.ink, 12.0, bold=True)
+        label += "<BR/>" + lettering(card.data, theme.data, 12.0)
+        graph.node(
+            card.key, label=f"<{label}>", id=f"{self.prefix}-{card.key}", pos=f"{left + width / 2:.2f},0",
+            fixedsize="true", width=f"{width / 72:.4f}", height=f"{HEIGHT / 72:.4f}", fillcolor=fill,
+            color=border, style="rounded,filled",
+        )  # fmt: skip
+        return width
+
+    # Words and tables -----------------------------------------------------------------------------
+
+    @property
+    def alt(self) -> str:
+        """The picture in words: every activation and gradient it shows, and what is wrong."""
+        parts: list[str] = []
+        for tile in self._tiles:
+            told = [tile.function, tile.activation and f"activation {tile.activation}"]
+            if tile.gradient:
+                told.append(
+                    "gradient not computed" if tile.gradient == UNKNOWN else f"gradient {tile.gradient}"
+                )
+            told += ["dashed" if tile.dashed else "", tile.remark]
+            parts.append(f"{tile.name}: {', '.join(x for x in told if x)}".removesuffix(": "))
+        if self._loss is not None:
+            parts.append(f"{self._loss.name} = {self._loss.data}")
+        found = "".join(f" {finding}." for finding in self.findings)
+        return f"Gradient flow by layer, inputs first: {'; '.join(parts)}.{found} In {self._legend()}."
+
+    @property
+    def table(self) -> Table:
+        """Every layer with its numbers, as text or HTML; all sizes are root mean squares."""
+        troubles = {
+            layer.name: [f.kind for f in self.findings if layer.name in f.where] for layer in self.layers
+        }
+        closer = any(layer.units is not None for layer in self.layers)
+        header = ["layer", "function", "parameters", "size", "∂parameter"]
+        if closer:
+            header[2:2] = ["units", "activation", "∂activation", "closed"]
+        rows: list[list[str]] = []
+        for layer in self.layers:
+            row = [layer.name, layer.function, f"{layer.parameters:,}"]
+            row += [number(layer.parameter), known(layer.parameter_gradient)]
+            if closer and layer.units is not None:
+                closed = f"{layer.closed or 0.0:.0%}"
+                row[2:2] = [
+                    f"{layer.units:,}",
+                    known(layer.activation),
+                    known(layer.activation_gradient),
+                    closed,
+                ]
+            elif closer:
+                row[2:2] = [""] * 4
+            remark = _remark(layer)
+            rows.append([*row, ", ".join([*troubles[layer.name], *([remark] if remark else [])])])
+        return Table([*header, "finding"], rows, right=range(2, len(header)))
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self.table), *(f"- {finding}" for finding in self.findings)])
+
+    __repr__ = __str__
+
+
+def loss_card(loss: Value | None) -> Card | None:
+    """What the picture says of the loss."""
+    if loss is None:
+        return None
+    return Card("loss", "output", clean(loss.label) or "loss", "", number(loss.data), None)
+
+
+def gradient_flow(
+    model: Model,
+    loss: Value | None = None,
+    *,
+    theme: str = "light",
+    vanishing: float = 1e-4,
+    exploding: float = 1e4,
+    saturated: float = 0.05,
+    timeout: float = TIMEOUT,
+) -> GradientFlow:
+    """How large gradients and activations are, layer by layer, and what vanishes, explodes or is dead.
+
+    >>> w1, w2 = Value(2.0), Value(3.0)
+    >>> class Model:
+    ...     def named_parameters(self):
+    ...         return [("w1", w1), ("w2", w2)]
+    >>> (1e-6 * w1 + w2).backward()
+    >>> flow = gradient_flow(Model())
+    >>> print(*flow.findings)
+    the gradient of w1 vanishes, less than 1e−4 times the 1 of w2: 1e−6 times
+
+    Call it after ``loss.backward()`` and before ``zero_grad()``. The model alone has the gradients of
+    its parameters. With the ``loss`` its graph is looked at too: the activations, the gradients that
+    reach them, over all samples, and which units pass nothing back. Sizes are root mean squares, so
+    that wide and narrow layers compare.
+
+    A gradient is *vanishing* below ``vanishing`` times that of the layer nearest the loss, *exploding*
+    above ``exploding`` times it, or times the size of the parameters. A unit is *dead* if its
+    activation passes nothing back on any sample, as a relu at 0, and *saturated* if its local derivative
+    is below ``saturated`` on every one; ``closed`` in the table is the share of samples and units where
+    it is. :class:`~autograd.view.training.diagnosis.Thresholds` has the sources.
+
+    ``theme`` is "light" or "dark". Before any backward pass from the ``loss`` a gradient reads ``·``;
+    without a loss it is the ``grad`` of the parameter, 0 from the start. Raises TypeError for what is no
+    model or no loss, ValueError for a model without parameters, or which the loss was not computed by.
+    """
+    named = named_parameters_of(model)
+    if loss is not None and not isinstance(loss, Value):
+        raise TypeError(f"gradient_flow() takes a Value as the loss, not {type(loss).__name__} {loss!r}")
+    limits = Thresholds(vanishing, exploding, saturated)
+    limits.check()
+    layers = read_layers(model, loss, gradients_of([p for _, p in named], loss), saturated)
+    return GradientFlow(layers, limits, loss_card(loss), theme_named(theme), timeout)

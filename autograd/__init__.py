@@ -57,7 +57,7 @@ from .value import GradientLostWarning, Value
 #: What is loaded when first used: the views would double the time that importing takes.
 _VIEWS = {
     "CompileWarning": ".compiler.program",
-    "TraceError": ".compiler.trace",
+    "TraceError": ".compiler.record.trace",
     "compare": ".view.compare.compare",
     "compare_with_torch": ".view.compare.with_torch",
     "compile": ".compiler.program",
@@ -73,7 +73,7 @@ _VIEWS = {
 
 if TYPE_CHECKING:
     from .compiler.program import CompileWarning, compile
-    from .compiler.trace import TraceError
+    from .compiler.record.trace import TraceError
     from .view.compare.compare import compare
     from .view.compare.snapshot import snapshot
     from .view.compare.with_torch import compare_with_torch

@@ -12,7 +12,7 @@ from ..nodes import edges, regroup
 from ..operations import data_of
 from ..symbols import is_group
 from ..value import Value
-from .python_backend import Outcome
+from .backends.python import Outcome
 
 #: Sums are added in another order than by eager: so far may a number be off, as a part of it, and so
 #: far one where terms cancel, as a part of the terms it is the sum of.

@@ -12,15 +12,15 @@ from ..functional import _gradient, _leaves, _scalar
 from ..modes import enable_grad
 from ..operations import FUNCTIONS
 from ..value import Value
-from .arguments import as_floats
 from .audit import Reference
-from .derive import gradient
-from .listing import stage
-from .plan import Plan, plan, simplified, transcribe
-from .python_backend import Outcome
+from .backends.python import Outcome
+from .ir.listing import stage
+from .ir.tape import Meaning
+from .passes.differentiate import gradient
+from .passes.plan import Plan, plan, simplified, transcribe
+from .record.arguments import as_floats
+from .record.trace import Recording, as_value
 from .replay import Call, Replay
-from .tape import Meaning
-from .trace import Recording, as_value
 
 
 class Derivative(Replay):

@@ -12,16 +12,16 @@ from ..interop.reals import short
 from ..modes import enable_grad
 from ..tracing import resident
 from ..value import Value
-from .arguments import as_floats, fingerprint, kind_of
 from .audit import Reference
-from .backends import chosen
+from .backends.choose import chosen
+from .backends.python import Numbers, Outcome, Row
 from .derivatives import Derivative
-from .explaining import explained, picture
-from .plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
-from .portable import check_named
-from .python_backend import Numbers, Outcome, Row
+from .explain import explained, picture
+from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
+from .pickling import check_named
+from .record.arguments import as_floats, fingerprint, kind_of
+from .record.trace import Recording, as_value
 from .replay import Call, CompileWarning, Program, Replay
-from .trace import Recording, as_value
 
 if TYPE_CHECKING:
     from ..view.picture.cards import Picture

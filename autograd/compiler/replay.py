@@ -16,16 +16,16 @@ from ..modes import active, enable_grad, open_modes
 from ..tracing import report_escape, resident
 from ..user_primitives import added
 from ..value import Value
-from .arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
 from .audit import Disagreement, Reference
-from .backends import ready
+from .backends.choose import ready
+from .backends.python import Numbers, Outcome, Row, Runner
 from .collector import gc_paused
-from .plan import Plan, Traced, completed
-from .portable import FORMAT, by_identity, check_portable
+from .passes.batch_size import SMALL, Batch, General, general, key_of
+from .passes.plan import Plan, Traced, completed
+from .pickling import FORMAT, by_identity, check_portable
 from .progress import Progress
-from .python_backend import Numbers, Outcome, Row, Runner
-from .sizes import SMALL, Batch, General, general, key_of
-from .trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, observes, record
+from .record.arguments import Flat, as_floats, described, fingerprint, flatten, surroundings
+from .record.trace import Recording, TraceError, Untraceable, drawing_nothing, live_leaves, observes, record
 
 #: Programs of one shape of arguments, for the several ways its comparisons may go.
 MOST_VARIANTS = 4
@@ -165,7 +165,7 @@ class Replay(ABC):
         self._general: dict[Any, General | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """With its programs, which are lowered again where they are loaded; see portable.py."""
+        """With its programs, which are lowered again where they are loaded; see pickling.py."""
         programs = [program for program, _ in self.made]
         given = [program.kept for program in programs if by_identity(program.key)]
         check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})

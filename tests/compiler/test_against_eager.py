@@ -11,7 +11,7 @@ import warnings
 import pytest
 
 from autograd import CompileWarning, Value, compile, topological_order
-from autograd.compiler import backends
+from autograd.compiler.backends import choose as backends
 from autograd.nodes import contributions, local_derivatives
 
 from .programs import Case, case

@@ -9,7 +9,9 @@ import pytest
 
 import autograd
 from autograd import Value, compile
-from autograd.compiler import backends, interpreter, numba_backend
+from autograd.compiler.backends import choose as backends
+from autograd.compiler.backends.numba import interpreter
+from autograd.compiler.backends.numba import runner as numba_backend
 
 
 @pytest.fixture

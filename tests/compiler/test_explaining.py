@@ -12,7 +12,7 @@ import autograd
 import nn
 from autograd import CompileWarning, Value, compile, draw
 from autograd.compiler import progress
-from autograd.compiler.listing import KEPT
+from autograd.compiler.ir.listing import KEPT
 
 XS = [[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5], [1.0, 1.0], [0.0, -2.0]]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from autograd.compiler.derive import passed_back
-from autograd.compiler.expand import rewritten
-from autograd.compiler.tape import Handle, Meaning, Tape, evaluate, needed
+from autograd.compiler.ir.tape import Handle, Meaning, Tape, evaluate, needed
+from autograd.compiler.passes.differentiate import passed_back
+from autograd.compiler.passes.expand import rewritten
 
 from ..table import bits
 

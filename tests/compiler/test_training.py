@@ -10,8 +10,8 @@ import pytest
 import autograd
 import nn
 from autograd import Value, compile
-from autograd.compiler.plan import plan
-from autograd.compiler.trace import live_leaves, record
+from autograd.compiler.passes.plan import plan
+from autograd.compiler.record.trace import live_leaves, record
 
 from .test_against_eager import BACKENDS
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..primitives import Primitive
+from ...primitives import Primitive
+from ..record.trace import Untraceable
 from .tape import Handle, Meaning, Tape, grouped, needed, placed
-from .trace import Untraceable
 
 
 class Pattern:

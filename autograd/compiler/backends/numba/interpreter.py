@@ -1,4 +1,4 @@
-"""The interpreter of machine.py's programs, which numba compiles once for all of them.
+"""The interpreter of the programs of lower.py, which numba compiles once for all of them.
 
 One array holds every number: words, and rows of as many numbers as there are lanes, by the address of
 their first. Sums of products are done on vectors of 64 bytes held in registers, as LLVM instructions

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..ir.tape import SOURCES
 from .fuse import Fused
 from .plan import Plan
-from .tape import SOURCES
 
 #: Sections of a step: what depends on arguments alone, what changes from step to step, what is done for
 #: each block of lanes, and what comes after.

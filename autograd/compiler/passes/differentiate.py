@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..primitives import PRIMITIVES
-from ..symbols import is_group
-from .arguments import is_tuple
-from .pattern import not_readable
-from .tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, grouped, placed
+from ...primitives import PRIMITIVES
+from ...symbols import is_group
+from ..ir.patterns import not_readable
+from ..ir.tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, grouped, placed
+from ..record.arguments import is_tuple
 
 #: What an instruction passes back to an operand: the place of it, or of the two it is the product of.
 Part = int | tuple[int, int]

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .fuse import Fused, SumOfProducts, Term, fuse, operands_of
-from .layout import InputRows, Layout, Outside
-from .plan import Plan
-from .python_backend import Numbers, Outcome
-from .schedule import SETTLED, Schedule
-from .tape import CONDITIONS, SOURCES
+from ..ir.tape import CONDITIONS, SOURCES
+from ..passes.fuse import Fused, SumOfProducts, Term, fuse, operands_of
+from ..passes.plan import Plan
+from ..passes.schedule import SETTLED, Schedule
+from .memory import InputRows, Layout, Outside
+from .python import Numbers, Outcome
 
 #: Sums of more products than this are multiplied at once and then added.
 MANY = 6

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..ir.tape import SOURCES, Tape
 from .plan import Plan
-from .tape import SOURCES, Tape
 
 #: A term of a sum of products: whether it is subtracted, a, and b or −1.
 Term = tuple[bool, int, int]

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from struct import pack
 from typing import Any
 
-from ..value import Value
-from .arguments import Flat, flatten
-from .batch import BatchInputs
+from ...value import Value
+from ..ir.tape import SOURCES, Tape
+from ..record.arguments import Flat, flatten
+from ..record.trace import Recording
 from .plan import Traced
-from .tape import SOURCES, Tape
-from .trace import Recording
+from .vectorize import BatchInputs
 
 #: The sizes that are recorded, and how large a batch must be for it to be worth that.
 SMALL, WORTH_IT = (5, 7), 16

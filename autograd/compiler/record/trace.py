@@ -10,19 +10,20 @@ import os
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, SupportsFloat
 
-from ..backward import operands_first, topological_order
-from ..interop.reals import real_to_float, short
-from ..modes import Mode, active
-from ..primitives import ADD, MUL, NEG, SUB
-from ..tracing import Tracer, current_tracer, report_escape
-from ..value import Value, operand_values
+from ...backward import operands_first, topological_order
+from ...interop.reals import real_to_float, short
+from ...modes import Mode, active
+from ...primitives import ADD, MUL, NEG, SUB
+from ...tracing import Tracer, current_tracer, report_escape
+from ...value import Value, operand_values
 from .arguments import rebuild
 
 #: Whose lines are not the user's: this package, and the library (contextlib, copy) it may be called by.
 _NOT_THE_USERS = (
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
+    str(Path(__file__).parents[2]) + os.sep,
     *(
         os.path.join(os.path.dirname(os.__file__), name)
         for name in ("contextlib.py", "copy.py", "copyreg.py")

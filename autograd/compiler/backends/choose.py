@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from .layout import Layout
-from .numba_backend import NumbaRunner
-from .numpy_backend import NumpyRunner
-from .plan import Plan
-from .python_backend import Numbers, PythonRunner, Runner
+from ..passes.plan import Plan
+from .memory import Layout
+from .numba.runner import NumbaRunner
+from .numpy import NumpyRunner
+from .python import Numbers, PythonRunner, Runner
 
 #: Those there are, the fastest first; and "auto", the first whose package is installed. Large layers are no
 #: reason for another: NumPy's BLAS takes 1.2, 1.0 and 1.9 times as long as numba's tiles for a step of

@@ -8,11 +8,11 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..value import Value
+from ...value import Value
 from .tape import SOURCES, Tape
 
 if TYPE_CHECKING:
-    from .fuse import Fused
+    from ..passes.fuse import Fused
 
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _INFIX = {

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .plan import Plan
-from .python_backend import Numbers
+from ..passes.plan import Plan
+from .python import Numbers
 
 
 @dataclass

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..primitives import PRIMITIVES
-from .pattern import value_of
-from .tape import SIMPLE, SOURCES, Tape, needed
+from ...primitives import PRIMITIVES
+from ..ir.patterns import value_of
+from ..ir.tape import SIMPLE, SOURCES, Tape, needed
 
 
 def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:

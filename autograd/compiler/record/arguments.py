@@ -10,8 +10,8 @@ from operator import index
 from struct import error, pack
 from typing import Any, TypeGuard
 
-from ..interop.reals import real_to_float, short
-from ..value import Value
+from ...interop.reals import real_to_float, short
+from ...value import Value
 
 #: What stands in a shape for a number.
 NUMBER = "number"

@@ -1,4 +1,4 @@
-"""The numba backend: machine.py's programs, run by the interpreter, which is compiled once and cached."""
+"""The numba backend: the programs of lower.py, run by the interpreter, which is compiled once and cached."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from ...passes.plan import Plan
+from ..memory import InputRows, Layout, Outside
+from ..python import Numbers, Outcome
 from .interpreter import compiled
-from .layout import InputRows, Layout, Outside
-from .machine import Machine
-from .plan import Plan
-from .python_backend import Numbers, Outcome
+from .lower import Machine
 
 LOG = logging.getLogger("autograd.compiler")
 

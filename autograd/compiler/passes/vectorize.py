@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .tape import SOURCES, Tape
+from ..ir.tape import SOURCES, Tape
 
 #: A sum of fewer terms is not worth it.
 FEWEST = 4

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..floats import KERNELS, apply_each, compute, largest_of, positions_of
-from ..primitives import PRIMITIVES, Primitive
+from ...floats import KERNELS, apply_each, compute, largest_of, positions_of
+from ...primitives import PRIMITIVES, Primitive
 
 #: Where numbers come from: a constant, a live leaf, an argument, a setting of the optimiser, one of
 #: its states, or the row of a lane. The second item of such an instruction is no operand.

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..interop.reals import short
 from ..value import Value
-from .arguments import is_tuple
+from .record.arguments import is_tuple
 
 #: Of what is pickled; programs of another format are left behind, and recorded again.
 FORMAT = 1

@@ -1,4 +1,4 @@
-"""The machine of the numba backend: a fused plan as numbers for interpreter.py to go through.
+"""The lowering for the numba backend: a fused plan as numbers for interpreter.py to go through.
 
 Like instructions of a level become one, on rows of lanes or on columns of words; words are laid out so
 that what is read together lies together. Rows are used again once their number is no longer needed, and
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .fuse import Fused, SumOfProducts, Term, fuse
-from .layout import Layout
-from .plan import Plan
-from .schedule import AFTER, BLOCKS, SETTLED, Schedule
-from .tape import SOURCES
+from ...ir.tape import SOURCES
+from ...passes.fuse import Fused, SumOfProducts, Term, fuse
+from ...passes.plan import Plan
+from ...passes.schedule import AFTER, BLOCKS, SETTLED, Schedule
+from ..memory import Layout
 from .units import products, units_of
 
 #: The first number of an instruction.

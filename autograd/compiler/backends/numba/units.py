@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .fuse import Fused, SumOfProducts
-from .plan import Plan
-from .schedule import Schedule
-from .tape import SOURCES
+from ...ir.tape import SOURCES
+from ...passes.fuse import Fused, SumOfProducts
+from ...passes.plan import Plan
+from ...passes.schedule import Schedule
 
 #: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
 FEW, SHALLOW = 4, 3

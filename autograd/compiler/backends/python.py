@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ..floats import FLOATS
-from ..ieee import RAISED
-from .plan import Plan
-from .tape import SIMPLE, SOURCES, evaluate
+from ...floats import FLOATS
+from ...ieee import RAISED
+from ..ir.tape import SIMPLE, SOURCES, evaluate
+from ..passes.plan import Plan
 
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
 _PLACES = {"leaf": "leaves", "state": "state", "setting": "settings", "input": "inputs"}

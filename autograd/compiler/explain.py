@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from .fuse import Fused, fuse
-from .listing import KEPT, Listing, Stage, name_of
-from .plan import Plan
+from .ir.listing import KEPT, Listing, Stage, name_of
+from .ir.tape import SOURCES
+from .passes.fuse import Fused, fuse
+from .passes.plan import Plan
 from .replay import Program
-from .tape import SOURCES
 
 if TYPE_CHECKING:
     from ..view.picture.cards import Card, Edge, Picture

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..primitives import PRIMITIVES, Primitive
-from ..value import Value
-from .batch import BatchInputs, batch_terms
-from .derive import gradient
+from ...primitives import PRIMITIVES, Primitive
+from ...value import Value
+from ..ir.listing import Stage, stage
+from ..ir.patterns import Pattern
+from ..ir.tape import RESERVED, Handle, Meaning, Tape
+from ..record.trace import Constant, Input, Recording, Untraceable
+from .differentiate import gradient
 from .expand import rewritten
-from .listing import Stage, stage
-from .pattern import Pattern
-from .tape import RESERVED, Handle, Meaning, Tape
-from .trace import Constant, Input, Recording, Untraceable
+from .vectorize import BatchInputs, batch_terms
 
 
 class Optimizer(Protocol):

@@ -1,0 +1,1 @@
+"""What runs a plan: Python, NumPy or numba, and where its numbers are in memory."""

@@ -1,0 +1,1 @@
+"""The numba backend: a plan lowered to numbers, run by an interpreter that numba compiles once."""

@@ -9,10 +9,11 @@ if not hasattr(autograd, "topological_order"):
     )
 
 from . import data, init
-from .clip import clip_grad_norm_, clip_grad_value_
-from .dropout import Dropout
-from .history import History
-from .layers import MLP, Layer, Neuron
+from .layers.dropout import Dropout
+from .layers.mlp import MLP, Layer, Neuron
+from .layers.norm import BatchNorm1d, LayerNorm, RMSNorm
+from .layers.recurrent import LSTMCell, RNNCell, detached, unroll
+from .layers.sequential import Activation, Sequential
 from .losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -21,17 +22,16 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
-from .measures import accuracy
 from .module import Module, Parameter, functional_call
-from .norm import BatchNorm1d, LayerNorm, RMSNorm
-from .optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from .optim.clip import clip_grad_norm_, clip_grad_value_
+from .optim.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from .optim.schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
 from .penalties import l1_penalty, l2_penalty
-from .pytorch import from_torch, to_torch
-from .recurrent import LSTMCell, RNNCell, detached, unroll
-from .saving import load, save
-from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
-from .sequential import Activation, Sequential
-from .training import evaluate, fit
+from .pytorch.convert import from_torch, to_torch
+from .saving.saving import load, save
+from .training.fit import evaluate, fit
+from .training.history import History
+from .training.metrics import accuracy
 
 __all__ = [
     "MLP",

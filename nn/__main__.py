@@ -17,7 +17,7 @@ from autograd.system.shell import FAILED, run, write_any_letter
 
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons
-from .progress import Progress
+from .training.progress import Progress
 
 COMMAND = "python -m nn"
 STEPS = 200

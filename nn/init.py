@@ -134,7 +134,7 @@ def _draw_normal(module: M, deviation: Deviation, seed: int | random.Random | No
 
 def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, float]]:
     """Every weight of every neuron in a module, in order, with its standard deviation."""
-    from .layers import Layer, Neuron  # which draw their first weights from here
+    from .layers.mlp import Layer, Neuron
 
     if not isinstance(module, Module):
         raise TypeError(f"weights are drawn for a Module, such as a Layer, not {type(module).__name__}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nn import MLP, SGD, BatchNorm1d, History, Sequential, data, fit, hinge_loss, load, save
-from nn import saving as _saving
+from nn.saving import saving as _saving
 
 SUFFIXES = (".json", ".safetensors") if find_spec("safetensors") else (".json",)
 

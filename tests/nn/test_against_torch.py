@@ -93,7 +93,7 @@ def test_every_recorded_run_belongs_to_a_run() -> None:
 
 
 def test_the_runs_cover_every_activation_and_loss() -> None:
-    from nn.layers import ACTIVATIONS as OURS
+    from nn.layers.mlp import ACTIVATIONS as OURS
 
     assert set(ACTIVATIONS) == set(OURS)
     assert {(run.activation, run.loss) for run in RUNS} == {(a, b) for a in ACTIVATIONS for b in LOSSES}

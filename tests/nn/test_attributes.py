@@ -25,7 +25,7 @@ from nn import (
     Sequential,
 )
 from nn.attributes import declared_names, final_names
-from nn.recurrent import RecurrentNeuron
+from nn.layers.recurrent import RecurrentNeuron
 
 BATCH = [[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]]
 

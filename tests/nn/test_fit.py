@@ -22,7 +22,7 @@ from nn import (
     mse_loss,
 )
 from nn.data import two_moons
-from nn.samples import batches_of
+from nn.training.samples import batches_of
 
 from .fits import DATA, VALIDATION, Line, numbers_of
 
@@ -260,7 +260,7 @@ def _small(**more: Any) -> History:
 
 
 def test_lines_where_there_is_no_tqdm(capsys: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("nn.progress.find_spec", lambda name: None)
+    monkeypatch.setattr("nn.training.progress.find_spec", lambda name: None)
     history = _small(epochs=41, validation=VALIDATION)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 14

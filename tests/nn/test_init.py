@@ -20,7 +20,7 @@ from nn.init import (
     xavier_normal_,
     xavier_uniform_,
 )
-from nn.layers import ACTIVATIONS
+from nn.layers.mlp import ACTIVATIONS
 
 from ..test_against_torch import needs_torch
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, no_grad, topological_order
 from nn import MLP, Layer, Module, Neuron
-from nn.layers import ACTIVATIONS
+from nn.layers.mlp import ACTIVATIONS
 
 from ..table import bits
 

@@ -22,7 +22,7 @@ from nn import (
     mse_loss,
     save,
 )
-from nn.updates import sgd_update
+from nn.optim.updates import sgd_update
 
 KINDS = [SGD, RMSprop, Adam, AdamW]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

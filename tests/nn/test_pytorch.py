@@ -11,8 +11,8 @@ import pytest
 
 from autograd import Value, no_grad
 from nn import MLP, SGD, Layer, Module, Neuron, Parameter, from_torch, mse_loss, to_torch
-from nn.layers import ACTIVATIONS
-from nn.pytorch import TWINS
+from nn.layers.mlp import ACTIVATIONS
+from nn.pytorch.convert import TWINS
 
 from ..test_against_torch import needs_torch
 

@@ -24,7 +24,7 @@ from nn import (
     mse_loss,
     to_torch,
 )
-from nn.sequential import Activation, Sequential
+from nn.layers.sequential import Activation, Sequential
 
 from ..test_against_torch import needs_torch
 from .test_pytorch import samples

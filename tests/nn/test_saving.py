@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 import nn
 from autograd import Value
 from nn import MLP, Module, Neuron, Parameter, load, save
-from nn.arrays import arrays_of, numbers_of
-from nn.content import DEEPEST, Content
-from nn.saving import FORMAT, _to_json
+from nn.saving.arrays import arrays_of, numbers_of
+from nn.saving.content import DEEPEST, Content
+from nn.saving.saving import FORMAT, _to_json
 
 from .test_state import Holder, bits, with_former_names
 

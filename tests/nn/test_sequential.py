@@ -7,7 +7,7 @@ import pytest
 
 from autograd import Value, grad
 from nn import MLP, Activation, Layer, LayerNorm, Module, Neuron, Parameter, Sequential
-from nn.layers import ACTIVATIONS
+from nn.layers.mlp import ACTIVATIONS
 
 ROWS = [(0.5, -1.0), (2.0, 3.0), (0.0, 0.25)]
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Final
 import autograd
 from autograd import Value, dot, not_compiled
 
-from .checks import number, whole, within
-from .inputs import Batch, Inputs, is_batch, sample_of, samples_of, values_of
-from .module import Module, Parameter
+from ..checks import number, whole, within
+from ..inputs import Batch, Inputs, is_batch, sample_of, samples_of, values_of
+from ..module import Module, Parameter
 
 
 def _mean(values: Sequence[Value]) -> Value:

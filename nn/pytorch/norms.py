@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import number
-from .norm import BatchNorm1d, LayerNorm, RMSNorm
+from ..checks import number
+from ..layers.norm import BatchNorm1d, LayerNorm, RMSNorm
 
 Norm = BatchNorm1d | LayerNorm | RMSNorm
 

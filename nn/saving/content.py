@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..kinds import is_list, is_mapping, is_sequence
+from ..state import number_like
 from .arrays import Array, arrays_of, numbers_of, shape_of
-from .kinds import is_list, is_mapping, is_sequence
-from .state import number_like
 
 #: Between the name of a part and the names in it.
 WITHIN = "/"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from autograd import Value, no_grad
 
-from .kinds import is_sequence
-from .module import Module
+from ..kinds import is_sequence
+from ..module import Module
 
 #: Inputs and targets, as many of each.
 Data = tuple[Sequence[Any], Sequence[Any]]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from autograd import Value
 
-from .checks import number, parameters_in
+from ..checks import number, parameters_in
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Final, Never
 
 from autograd import Value, dot, group
 
-from .attributes import unknown_option
-from .checks import whole
-from .init import generator, kaiming_uniform
-from .inputs import Inputs, bare, is_listed, sample_of
-from .module import Module, Parameter
+from ..attributes import unknown_option
+from ..checks import whole
+from ..init import generator, kaiming_uniform
+from ..inputs import Inputs, bare, is_listed, sample_of
+from ..module import Module, Parameter
 
 #: The activations by name; "linear" is none.
 ACTIVATIONS = (

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 from autograd import Value, no_grad
 
-from .checks import number, parameters_in, within
-from .inputs import is_listed
+from ..checks import number, parameters_in, within
+from ..inputs import is_listed
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
 
 class Optimizer:
     """What all optimisers share: the parameters, the learning rate, and a state for each parameter.
 
-    A subclass names its ``rule``, a pure function of :mod:`nn.updates`, what the rule keeps for each
+    A subclass names its ``rule``, a pure function of :mod:`nn.optim.updates`, what the rule keeps for each
     parameter (``state_names``; all start at 0.0) and its hyperparameters, which are attributes:
 
     >>> class Sign(Optimizer):

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from autograd import Value, no_grad, topological_order
 
+from ..module import Module
+from ..optim.optimizers import Optimizer
+from ..optim.schedules import Schedule
 from .history import History, read_buffers
-from .module import Module
-from .optim import Optimizer
 from .progress import Progress
 from .run import Loss, Run
 from .samples import Data, Forward, batches_of, checked, each, mode, pair
-from .schedules import Schedule
 
 #: At most so many lines of progress where there is no bar.
 LINES = 20

@@ -7,10 +7,10 @@ from typing import Any
 
 from autograd import not_compiled
 
-from .checks import number
-from .init import generator
-from .inputs import Batch, Inputs, is_batch, values_of
-from .module import Module
+from ..checks import number
+from ..init import generator
+from ..inputs import Batch, Inputs, is_batch, values_of
+from ..module import Module
 
 
 class Dropout(Module, fixed_attributes=True):

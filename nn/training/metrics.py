@@ -8,8 +8,8 @@ from typing import Any
 
 from autograd import Value
 
-from .inputs import real
-from .losses import check_rows, is_row
+from ..inputs import real
+from ..losses import check_rows, is_row
 
 
 def accuracy(predictions: Any, targets: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from .kinds import is_list
+from ..kinds import is_list
 
 Array: TypeAlias = "float | list[Array]"
 

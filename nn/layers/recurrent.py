@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from autograd import Value, dot, group
 
-from .checks import whole
-from .init import generator
-from .inputs import Inputs, is_listed, real, sample_of
-from .kinds import is_sequence, is_tuple
-from .layers import ActivatedModule
-from .module import Module, Parameter, rebuilt
+from ..checks import whole
+from ..init import generator
+from ..inputs import Inputs, is_listed, real, sample_of
+from ..kinds import is_sequence, is_tuple
+from ..module import Module, Parameter, rebuilt
+from .mlp import ActivatedModule
 
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

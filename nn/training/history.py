@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .module import Module
+from ..module import Module
 
 
 class Checkpoint(NamedTuple):

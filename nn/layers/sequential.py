@@ -6,9 +6,9 @@ from typing import Any
 
 from autograd import Value
 
-from .inputs import Batch, Inputs, bare, is_batch, samples_of, values_of
-from .layers import ActivatedModule
-from .module import Module
+from ..inputs import Batch, Inputs, bare, is_batch, samples_of, values_of
+from ..module import Module
+from .mlp import ActivatedModule
 
 
 class Sequential(Module, fixed_attributes=True):

@@ -10,8 +10,8 @@ from typing import Any
 
 from autograd.system.files import write
 
+from ..kinds import is_dict
 from .content import Content, content_of, loose, strict
-from .kinds import is_dict
 
 #: Written into every file. One without it is not ours.
 FORMAT = "glassgrad state 1"

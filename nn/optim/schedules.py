@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .checks import number, whole
-from .optim import Optimizer
+from ..checks import number, whole
+from .optimizers import Optimizer
 
 
 def step_lr(step: int, base_lr: float, step_size: int, gamma: float) -> float:

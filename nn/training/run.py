@@ -8,12 +8,12 @@ from typing import Any
 
 from autograd import Value
 
-from .checks import whole
+from ..checks import whole
+from ..module import Module
+from ..optim.optimizers import Optimizer
+from ..optim.schedules import Schedule
 from .history import Checkpoint, History, read_buffers, write_buffers
-from .module import Module
-from .optim import Optimizer
 from .samples import Forward, Samples, rehearse
-from .schedules import Schedule
 
 #: Predictions and targets to one number.
 Loss = Callable[[Any, Any], Value]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .dropout import Dropout
-from .layers import MLP, Layer, Neuron
-from .module import Module
-from .pytorch_norms import NORMS, is_norm, norm_from_torch, norm_to_torch, reals, width_of
-from .sequential import Activation, Sequential
+from ..layers.dropout import Dropout
+from ..layers.mlp import MLP, Layer, Neuron
+from ..layers.sequential import Activation, Sequential
+from ..module import Module
+from .norms import NORMS, is_norm, norm_from_torch, norm_to_torch, reals, width_of
 
 #: PyTorch's module for each activation, and what makes it compute the same.
 TWINS: dict[str, tuple[str, dict[str, Any]]] = {

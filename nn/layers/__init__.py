@@ -1,0 +1,1 @@
+"""Layers: neurons and MLPs, sequences of modules, norms, dropout, recurrent cells."""

@@ -1,0 +1,1 @@
+"""Optimizers, their updates, schedules of the learning rate, clipping."""

@@ -1,0 +1,1 @@
+"""Saving a model to a file and loading it again."""

@@ -1,0 +1,1 @@
+"""Training: the loop and its runs, their history, samples, metrics and progress."""

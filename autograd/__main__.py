@@ -18,7 +18,7 @@ from .expression import ExpressionError, compute
 from .system.shell import FAILED, USAGE, run, write_any_letter
 from .value import Value
 from .view.draw.graphviz import draw
-from .view.notation.names import Names, number, operation
+from .view.notation.names import Names, format_number, operation
 from .view.render.graphviz_program import RenderError
 from .view.render.tables import text_table
 from .view.render.terminal import DATA, GRADIENT, Colours, has_colours
@@ -104,8 +104,8 @@ def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
         root.label = "loss"
     order = topological_order(root)
     names = Names(order)
-    forward = [[names[v], operation(v, names), number(v.data)] for v in order]
-    given = ", ".join(f"{n} = {number(v.data)}" for n, v in inputs.items())
+    forward = [[names[v], operation(v, names), format_number(v.data)] for v in order]
+    given = ", ".join(f"{n} = {format_number(v.data)}" for n, v in inputs.items())
     shown = source.strip() if len(source) <= LONGEST else source.strip()[:LONGEST] + "…"
     print(f"{shown}    with {given}\n" if given else f"{shown}\n")
     print(colours.title("Forward: the values"))
@@ -137,10 +137,10 @@ def _gradient_table(source: str, inputs: dict[str, Value], names: Names, colours
         doubtful |= not math.isclose(value.grad, difference, rel_tol=1e-4, abs_tol=1e-6)
         row = [
             f"∂{names.root}/∂{names[value]}",
-            number(value.grad),
-            number(difference),
+            format_number(value.grad),
+            format_number(difference),
         ]
-        rows.append(row if theirs is None else [*row, number(theirs[name])])
+        rows.append(row if theirs is None else [*row, format_number(theirs[name])])
     table = text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=GRADIENT))
     return f"{table}\n{DOUBT}" if doubtful else table
 

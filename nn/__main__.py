@@ -12,7 +12,7 @@ from typing import Any
 
 import autograd
 from autograd import Value, no_grad
-from autograd.system.files import write
+from autograd.system.files import write_atomic
 from autograd.system.shell import FAILED, run, write_any_letter
 
 from . import MLP, SGD, hinge_loss
@@ -115,7 +115,7 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     figure.colorbar(shades, ax=axes, label="score")
     picture = io.BytesIO()
     figure.savefig(picture, format=path.suffix[1:].lower(), dpi=150)
-    write(path, picture.getvalue())
+    write_atomic(path, picture.getvalue())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

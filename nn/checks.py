@@ -11,10 +11,10 @@ from autograd import Value
 from .inputs import real
 
 
-def whole(what: str, x: object, least: int = 1) -> int:
+def check_int(what: str, x: object, least: int = 1) -> int:
     """An int of ``least`` or more.
 
-    >>> whole("the number of inputs", 0)
+    >>> check_int("the number of inputs", 0)
     Traceback (most recent call last):
     ValueError: the number of inputs must be 1 or more, not 0
     """
@@ -25,10 +25,10 @@ def whole(what: str, x: object, least: int = 1) -> int:
     return x
 
 
-def number(what: str, x: Any) -> float:
+def check_number(what: str, x: Any) -> float:
     """A real number of any kind, a Value too, as a float.
 
-    >>> number("the learning rate", "0.1")
+    >>> check_number("the learning rate", "0.1")
     Traceback (most recent call last):
     TypeError: the learning rate must be a number, not str '0.1'
     """
@@ -47,7 +47,7 @@ def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float
     Traceback (most recent call last):
     ValueError: the learning rate must be 0 or more, and finite, not -0.1
     """
-    real = number(what, x)
+    real = check_number(what, x)
     if not low <= real < high:
         allowed = f"{low:g} or more, and " + ("finite" if high == math.inf else f"less than {high:g}")
         raise ValueError(f"{what} must be {allowed}, not {x!r}")

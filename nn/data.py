@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from .checks import number, whole
+from .checks import check_int, check_number
 from .init import generator
 from .inputs import is_listed
 
@@ -122,7 +122,7 @@ def stratified_split(
     samples, labels = _pair(data)
     if len(samples) != len(labels):
         raise ValueError(f"there are {len(samples)} samples and {len(labels)} labels; give as many of each")
-    if not 0.0 < number("held_out", held_out) < 1.0:
+    if not 0.0 < check_number("held_out", held_out) < 1.0:
         raise ValueError(f"held_out is a share of the samples between 0 and 1, not {held_out!r}")
     counts = Counter(labels)
     wanted = {label: round(held_out * count) for label, count in counts.items()}
@@ -185,7 +185,7 @@ def _pair(data: tuple[X, Y]) -> tuple[X, Y]:
 
 
 def _checked(n: int, noise: float, seed: int | random.Random | None) -> random.Random:
-    whole("the number of samples", n, least=2)
-    if not 0.0 <= number("the noise", noise) < math.inf:
+    check_int("the number of samples", n, least=2)
+    if not 0.0 <= check_number("the noise", noise) < math.inf:
         raise ValueError(f"the noise must be 0 or more, not {noise!r}")
     return generator(seed)

@@ -10,7 +10,7 @@ from typing import Any, SupportsFloat
 import autograd
 from autograd import Value, take
 
-from .checks import number
+from .checks import check_number
 from .inputs import real
 
 #: What is predicted or wanted: for each sample a number, or a row of them where there are several outputs.
@@ -97,7 +97,7 @@ def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Va
     Squared near 0 and straight further out, so that a few wild targets do not decide everything
     (Huber, 1964). Both pieces are q·(|e| − ½·q) with q = min(|e|, delta).
     """
-    bound = delta if isinstance(delta, Value) else number("delta", delta)  # compile() records a Value
+    bound = delta if isinstance(delta, Value) else check_number("delta", delta)  # compile() records a Value
     if not 0.0 < bound < math.inf:
         raise ValueError(f"delta must be above 0 and finite, not {delta!r}")
     sizes = [abs(error) for error in _errors(predictions, targets)]

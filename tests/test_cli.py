@@ -14,7 +14,7 @@ import pytest
 
 import autograd
 from autograd.__main__ import main
-from autograd.view.notation.names import number
+from autograd.view.notation.names import format_number
 
 REPOSITORY = Path(autograd.__file__).parent.parent
 
@@ -157,8 +157,8 @@ def test_no_numbers_disagree(run, source: str, inputs: dict[str, float]) -> None
     root = autograd.expression.compute(source, leaves)
     root.backward()
     forward = {row[0]: row[-1] for row in result.section("Forward")}
-    assert forward["loss"] == number(root.data)
-    assert all(forward[name] == number(x) for name, x in inputs.items())
+    assert forward["loss"] == format_number(root.data)
+    assert all(forward[name] == format_number(x) for name, x in inputs.items())
     so_far = {}
     for _, equation, gradient in result.section("Backward"):
         assert equation.endswith(f" {gradient}")
@@ -166,7 +166,7 @@ def test_no_numbers_disagree(run, source: str, inputs: dict[str, float]) -> None
     for row in result.section("Gradients"):
         name = row[0].removeprefix("∂loss/∂")
         grad = leaves[name].grad
-        assert row[1] == number(grad) == so_far[name]
+        assert row[1] == format_number(grad) == so_far[name]
         by_values = float(row[2].replace("−", "-"))
         assert math.isclose(by_values, grad, rel_tol=1e-3, abs_tol=1e-6)
     assert {row[0] for row in result.section("Gradients")} == {f"∂loss/∂{name}" for name in inputs}

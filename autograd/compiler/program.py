@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CompileWarning", "CompiledStep", "compile"]
 
 
-class Step(Replay):
+class StepReplay(Replay):
     """The loss, its gradients on the leaves, and the optimiser's update."""
 
     what = "the step"
@@ -199,7 +199,7 @@ class CompiledStep:
         #: The warnings about calls that fell back to eager execution, or were retraced.
         self.fallbacks: list[str] = []
         self._name = getattr(function, "__qualname__", None) or short(function)
-        self._step = Step(function, self._name, self.backend, dtype, self.fallbacks, optimizer)
+        self._step = StepReplay(function, self._name, self.backend, dtype, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
 
     def __repr__(self) -> str:

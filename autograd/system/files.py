@@ -12,7 +12,7 @@ from pathlib import Path
 _REMEDIES = {errno.EACCES: "this folder cannot be written to; save elsewhere"}
 
 
-def write(path: Path, content: bytes) -> Path:
+def write_atomic(path: Path, content: bytes) -> Path:
     """Put a file in its place in one step: written beside it, forced to the disk, then renamed.
 
     Killed at any moment, or with the disk full, the old file or the new one is there (and of the killed

@@ -7,7 +7,7 @@ from typing import Any
 
 from autograd import not_compiled
 
-from ..checks import number
+from ..checks import check_number
 from ..init import generator
 from ..inputs import Batch, Inputs, is_batch, values_of
 from ..module import Module
@@ -32,7 +32,7 @@ class Dropout(Module, fixed_attributes=True):
     _rng: random.Random
 
     def __init__(self, p: float = 0.5, *, seed: int | random.Random | None = None) -> None:
-        self.p = number("p", p)
+        self.p = check_number("p", p)
         if not 0.0 <= self.p <= 1.0:
             raise ValueError(f"p is the probability of leaving a number out, between 0 and 1, not {p!r}")
         self._rng = generator(seed)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Never
 from autograd import Value, dot, group
 
 from ..attributes import unknown_option
-from ..checks import whole
+from ..checks import check_int
 from ..init import generator, kaiming_uniform
 from ..inputs import Inputs, bare, is_listed, sample_of
 from ..module import Module, Parameter
@@ -79,7 +79,7 @@ class Neuron(ActivatedModule, fixed_attributes=True):
     ) -> None:
         if unknown:
             raise unknown_option(Neuron, unknown)
-        fan_in = whole("the number of inputs", nin)
+        fan_in = check_int("the number of inputs", nin)
         self.activation = activation
         self.fused = fused
         self.w = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
@@ -122,8 +122,8 @@ class Layer(Module, fixed_attributes=True):
         if unknown:
             raise unknown_option(Layer, unknown)
         rng = generator(seed)
-        self.nin = whole("the number of inputs", nin)
-        width = whole("the number of outputs", nout)
+        self.nin = check_int("the number of inputs", nin)
+        width = check_int("the number of outputs", nout)
         self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
 
     def __call__(self, x: Inputs) -> Any:

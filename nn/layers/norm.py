@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import autograd
 from autograd import Value, dot, not_compiled
 
-from ..checks import number, whole, within
+from ..checks import check_int, check_number, within
 from ..inputs import Batch, Inputs, is_batch, sample_of, samples_of, values_of
 from ..module import Module, Parameter
 
@@ -34,7 +34,7 @@ class _Norm(Module):
     bias: list[Parameter] | None
 
     def __init__(self, width: int, eps: float, weight: bool, bias: bool) -> None:
-        self.width = whole("the number of features", width)
+        self.width = check_int("the number of features", width)
         self.eps = within("eps", eps)
         self.weight = [Parameter(1.0) for _ in range(width)] if weight else None
         self.bias = [Parameter(0.0) for _ in range(width)] if bias else None
@@ -132,7 +132,7 @@ class BatchNorm1d(_Norm, fixed_attributes=True):
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True
     ) -> None:
         super().__init__(num_features, eps, affine, affine)
-        if momentum is not None and not 0.0 <= number("momentum", momentum) <= 1.0:
+        if momentum is not None and not 0.0 <= check_number("momentum", momentum) <= 1.0:
             raise ValueError(f"momentum must be between 0 and 1, or None, not {momentum!r}")
         self.momentum = momentum
         self.running_mean = [0.0] * num_features

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from autograd import Value, dot, group
 
-from ..checks import whole
+from ..checks import check_int
 from ..init import generator
 from ..inputs import Inputs, is_listed, real, sample_of
 from ..kinds import is_sequence, is_tuple
@@ -84,8 +84,8 @@ class RNNCell(Module, fixed_attributes=True):
         seed: int | random.Random | None = None,
     ) -> None:
         rng = generator(seed)
-        self.nin = whole("the number of inputs", nin)
-        self.nhidden = whole("the width of the state", nhidden)
+        self.nin = check_int("the number of inputs", nin)
+        self.nhidden = check_int("the width of the state", nhidden)
         self.neurons = [RecurrentNeuron(nin, nhidden, activation, rng) for _ in range(nhidden)]
 
     def __call__(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
@@ -128,8 +128,8 @@ class LSTMCell(Module, fixed_attributes=True):
 
     def __init__(self, nin: int, nhidden: int, *, seed: int | random.Random | None = None) -> None:
         rng = generator(seed)
-        self.nin = whole("the number of inputs", nin)
-        self.nhidden = whole("the width of the state", nhidden)
+        self.nin = check_int("the number of inputs", nin)
+        self.nhidden = check_int("the width of the state", nhidden)
 
         def gate(letter: str, activation: str) -> list[RecurrentNeuron]:
             labels = [letter + str(j).translate(LOWERED) for j in range(1, nhidden + 1)]
@@ -193,7 +193,7 @@ def unroll(
     A cell is anything called as ``cell(x, state)``; where its state is a tuple, the first is the
     output. Raises ValueError for an empty sequence or ``truncate`` below 1.
     """
-    k = None if truncate is None else whole("truncate, the steps a gradient may go back,", truncate)
+    k = None if truncate is None else check_int("truncate, the steps a gradient may go back,", truncate)
     if not callable(cell):
         raise TypeError(f"unroll() takes a cell, such as an RNNCell, not {type(cell).__name__} {cell!r}")
     if not is_listed(sequence):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from autograd import Value
 
-from ..checks import number, parameters_in
+from ..checks import check_number, parameters_in
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
@@ -49,7 +49,7 @@ def clip_grad_norm_(
     either raises RuntimeError, and nothing is changed.
     """
     limit = _limit(max_norm, "max_norm")
-    if not number("norm_type", norm_type) > 0.0:
+    if not check_number("norm_type", norm_type) > 0.0:
         raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, not {norm_type!r}")
     pairs = _gradients(parameters)
     norm = _norm([gradient for _, gradient in pairs], norm_type)
@@ -78,7 +78,7 @@ def _norm(numbers: list[float], order: float) -> float:
 
 
 def _limit(limit: float, name: str) -> float:
-    size = number(name, limit)
+    size = check_number(name, limit)
     if not size >= 0.0:
         raise ValueError(f"{name} must be 0 or more, not {limit!r}")
     return size

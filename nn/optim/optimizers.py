@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from autograd import Value, no_grad
 
-from ..checks import number, parameters_in, within
+from ..checks import check_number, parameters_in, within
 from ..inputs import is_listed
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
@@ -85,7 +85,7 @@ class Optimizer:
                 except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
                     with no_grad():
                         results = rule(*map(Value, numbers), **hyperparameters)
-                    parameter.data, *state[:] = [number("an update", x) for x in results]
+                    parameter.data, *state[:] = [check_number("an update", x) for x in results]
         except BaseException:
             for parameter, state, (datum, _, *kept) in moved:
                 parameter.data, state[:] = datum, kept

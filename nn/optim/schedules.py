@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ..checks import number, whole
+from ..checks import check_int, check_number
 from .optimizers import Optimizer
 
 
@@ -115,8 +115,8 @@ class StepLR(Schedule):
     """:func:`step_lr`: times ``gamma`` once every ``step_size`` steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        whole("step_size", step_size)
-        number("gamma", gamma)
+        check_int("step_size", step_size)
+        check_number("gamma", gamma)
         super().__init__(optimizer, lambda step, base_lr: step_lr(step, base_lr, step_size, gamma))
 
 
@@ -124,8 +124,8 @@ class CosineAnnealingLR(Schedule):
     """:func:`cosine_annealing_lr`: half a cosine down to ``eta_min`` in ``T_max`` steps."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        whole("T_max", T_max)
-        number("eta_min", eta_min)
+        check_int("T_max", T_max)
+        check_number("eta_min", eta_min)
         super().__init__(optimizer, lambda step, base_lr: cosine_annealing_lr(step, base_lr, T_max, eta_min))
 
 
@@ -139,10 +139,10 @@ class LinearLR(Schedule):
         end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:
-        whole("total_iters", total_iters)
-        if not 0.0 < number("start_factor", start_factor) <= 1.0:
+        check_int("total_iters", total_iters)
+        if not 0.0 < check_number("start_factor", start_factor) <= 1.0:
             raise ValueError(f"start_factor must be above 0 and at most 1, not {start_factor!r}")
-        if not 0.0 <= number("end_factor", end_factor) <= 1.0:
+        if not 0.0 <= check_number("end_factor", end_factor) <= 1.0:
             raise ValueError(f"end_factor must be between 0 and 1, not {end_factor!r}")
         super().__init__(
             optimizer,

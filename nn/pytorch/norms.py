@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..checks import number
+from ..checks import check_number
 from ..layers.norm import BatchNorm1d, LayerNorm, RMSNorm
 
 Norm = BatchNorm1d | LayerNorm | RMSNorm
@@ -54,7 +54,7 @@ def norm_to_torch(norm: Norm, torch: Any) -> Any:
     with torch.no_grad():
         for row in ROWS:
             if getattr(norm, row, None) is not None and getattr(twin, row, None) is not None:
-                numbers = [number(row, x) for x in getattr(norm, row)]
+                numbers = [check_number(row, x) for x in getattr(norm, row)]
                 getattr(twin, row).copy_(torch.tensor(numbers, dtype=torch.float64, device="cpu"))
         if isinstance(norm, BatchNorm1d):
             twin.num_batches_tracked.fill_(norm.num_batches_tracked)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.system.files import write
+from autograd.system.files import write_atomic
 
 from ..kinds import is_dict
 from .content import Content, content_of, loose, strict
@@ -46,7 +46,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     to_bytes, _ = _format(path)
     content = content_of(model)
-    write(path, to_bytes(content, {"format": FORMAT, "sha256": content.checksum}))
+    write_atomic(path, to_bytes(content, {"format": FORMAT, "sha256": content.checksum}))
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import Value
 
-from ..checks import whole
+from ..checks import check_int
 from ..module import Module
 from ..optim.optimizers import Optimizer
 from ..optim.schedules import Schedule
@@ -56,7 +56,7 @@ class Run:
             value = getattr(self, name)
             unset = value is None and name != "epochs"
             if not unset:
-                whole(name, value)
+                check_int(name, value)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | None):
             raise TypeError(
                 f"seed must be an int, or None to keep the order of the samples, not {self.seed!r}"

@@ -15,7 +15,7 @@ import pytest
 
 from autograd import Value, draw, topological_order
 from autograd.view.draw.graphviz import HEAVY, PAGE, Drawing
-from autograd.view.notation.names import clean, number
+from autograd.view.notation.names import clean, format_number
 from autograd.view.render.graphviz_program import RenderError, layout_program, render
 from autograd.view.render.theme import LIGHT
 from nn import MLP, hinge_loss
@@ -67,8 +67,8 @@ def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
     text = written(drawing.svg).split("\n")
     assert {"w", "x", "y", "p", "loss", "data", "grad"} <= set(text)
     for value in topological_order(root):
-        assert number(value.data) in text
-        assert (number(value.grad) if backward else "·") in text
+        assert format_number(value.data) in text
+        assert (format_number(value.grad) if backward else "·") in text
     assert text.count("×5") == 1
     assert len(groups(drawing.svg, "node")) == 7 + 1  # the Values and the constant 0.5
     assert len(groups(drawing.svg, "edge")) == (7 + 6 if backward else 7)
@@ -130,7 +130,7 @@ def test_the_alternative_text_states_every_value_and_gradient() -> None:
     assert parse(drawing.svg).get("aria-label") == drawing.alt
     assert parse(drawing.svg).get("role") == "img"
     for value in topological_order(root):
-        assert f"= {number(value.data)}, gradient {number(value.grad)}" in drawing.alt
+        assert f"= {format_number(value.data)}, gradient {format_number(value.grad)}" in drawing.alt
     assert "w = 2, not computed" in draw(example(backward=False)).alt
 
 

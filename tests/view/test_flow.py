@@ -10,7 +10,7 @@ import pytest
 
 from autograd import Value, gradient_flow
 from autograd import sum as total_of
-from autograd.view.notation.names import number
+from autograd.view.notation.names import format_number
 from autograd.view.render.theme import THEMES, contrast
 from autograd.view.training.gradient_flow import SHOWN, GradientFlow, tiles_of
 from autograd.view.training.layer_stats import rms
@@ -281,7 +281,7 @@ def test_vanishing() -> None:
         layer.name for layer, size in zip(flow.layers, sizes) if size < 1e-4 * sizes[-1]
     )
     assert finding.where == ("layers.0", "layers.1")
-    assert number(sizes[0] / sizes[-1]) in str(finding)
+    assert format_number(sizes[0] / sizes[-1]) in str(finding)
     assert kinds(gradient_flow(model)) == ["vanishing"]
 
 
@@ -532,10 +532,10 @@ def test_it_can_be_rendered_and_saved(theme: str, tmp_path: object) -> None:
     text = " ".join(t.text or "" for t in svg.iter("{http://www.w3.org/2000/svg}text"))
     for layer in flow.layers:
         assert layer.name in text
-        assert number(layer.activation or 0.0) in text
-        assert number(layer.activation_gradient or 0.0) in text
-        assert number(layer.activation or 0.0) in flow.alt
-        assert number(layer.activation_gradient or 0.0) in flow.alt
+        assert format_number(layer.activation or 0.0) in text
+        assert format_number(layer.activation_gradient or 0.0) in text
+        assert format_number(layer.activation or 0.0) in flow.alt
+        assert format_number(layer.activation_gradient or 0.0) in flow.alt
     assert "cost" in text
     data, metadata = flow._repr_mimebundle_()
     assert set(data) == {"image/svg+xml", "image/png", "text/plain"}

@@ -10,9 +10,9 @@ from autograd import Value, steps
 from autograd.view.notation.names import clean, quantity
 from autograd.view.notation.syntax import (
     Bars,
-    Call,
     Formula,
     Fraction,
+    FunctionCall,
     Infix,
     Minus,
     Name,
@@ -49,7 +49,7 @@ FORMULAS: list[tuple[Formula, str, str]] = [
     (Power(Name("loss 2"), TWO), "(loss 2)²", r"{\left( \mathrm{loss\ 2} \right)}^{2}"),
     (Root(total([A, B])), "√(a + b)", r"\sqrt{a + b}"),
     (Bars(Minus(A)), "|−a|", r"\left| -a \right|"),
-    (Call("max", (A, TWO)), "max(a, 2)", r"\operatorname{max}\left( a,\; 2 \right)"),
+    (FunctionCall("max", (A, TWO)), "max(a, 2)", r"\operatorname{max}\left( a,\; 2 \right)"),
     (Fraction(total([A, B]), Minus(B)), "(a + b) / (−b)", r"\frac{a + b}{-b}"),
     (product([Number("−4"), Number("−5")], wide=True), "(−4) · (−5)",
      r"\left( -4 \right) \cdot \left( -5 \right)"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, dot, draw, topological_order
 from autograd import sum as total_of
-from autograd.view.notation.names import number
+from autograd.view.notation.names import format_number
 from autograd.view.picture.cards import LABELLED, LIMIT, Card, Picture, arrow_width, describe, picture_of
 from autograd.view.render.theme import THEMES, Theme, theme_named
 
@@ -189,7 +189,7 @@ def test_what_flows_is_what_arrives() -> None:
         arriving = [edge.contribution for edge in picture.edges if edge.operand == card.key]
         if value is not out:
             assert value.grad is not None
-            assert card.grad == number(value.grad)
+            assert card.grad == format_number(value.grad)
             if len(arriving) == 1:
                 assert arriving == [card.grad]
 
@@ -428,7 +428,7 @@ def test_a_leaf_behind_a_dead_relu_shows_what_it_has_and_the_note_says_why() -> 
     a, h, out = dead_relu()
     (h * 1e3).backward()
     out.backward()
-    assert grads_of(picture_of(out))["a"] == "3000" == number(a.grad)
+    assert grads_of(picture_of(out))["a"] == "3000" == format_number(a.grad)
     assert "the gradient of a is 3000, its arrows bring 0" in picture_of(out).note
 
 

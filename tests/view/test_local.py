@@ -12,8 +12,8 @@ from autograd.nodes import local_derivatives
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.symbols import Symbol, Symbols
 from autograd.view.notation.local_derivative import local_derivative
-from autograd.view.notation.names import names_of, number
-from autograd.view.notation.simplify import evaluate
+from autograd.view.notation.names import format_number, names_of
+from autograd.view.notation.simplify import evaluate_symbols
 from autograd.view.notation.writers import latex, mathml, text
 
 from ..table import call, flat, shaped, temporary_primitive
@@ -50,7 +50,7 @@ def check_every_rule_explains_itself(entry: Primitive) -> None:
             said = local_derivative(node, position, names)
             written = text(said.in_symbols())
             local = 0.0 if stored is None else stored
-            worth = evaluate(said.expression, said.numbers)
+            worth = evaluate_symbols(said.expression, said.numbers)
             assert _alike(worth, local), f"{written} at {numbers} is {worth}, not {local}"
             assert _alike(said.value, local)
             assert read(written) is not None
@@ -203,9 +203,9 @@ def test_after_numbers_were_overwritten_nothing_false_is_shown(entry: Primitive)
             said = local_derivative(node, position, names)
             assert _alike(said.value, 0.0 if stored is None else stored)
             if said.expression is None or not said.is_current:
-                assert text(said.in_numbers()) == number(said.value)
+                assert text(said.in_numbers()) == format_number(said.value)
                 assert said.conditions == ()
-            assert all(evaluate(c.comparison, said.numbers) == c.holds for c in said.conditions)
+            assert all(evaluate_symbols(c.comparison, said.numbers) == c.holds for c in said.conditions)
 
 
 def test_a_leaf_has_no_local_derivative() -> None:
@@ -214,8 +214,8 @@ def test_a_leaf_has_no_local_derivative() -> None:
 
 
 def test_a_number_is_worth_itself() -> None:
-    assert evaluate(2.5, {}) == 2.5
-    assert math.copysign(1.0, evaluate(-0.0, {})) == -1.0
+    assert evaluate_symbols(2.5, {}) == 2.5
+    assert math.copysign(1.0, evaluate_symbols(-0.0, {})) == -1.0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
 from autograd.view.explain.formula import DEEPEST, LIMIT
-from autograd.view.notation.names import clean, number, subscript
+from autograd.view.notation.names import clean, format_number, subscript
 from autograd.view.notation.syntax import ATOM, POWER, PRODUCT, SIGN, SUM, Infix, Minus, Name, Power
 from autograd.view.notation.template import many_formula, op_formula
 from autograd.view.notation.writers import latex, text
@@ -38,7 +38,7 @@ def compute(tree: Tree, leaves: dict[str, Value] = LEAVES, rounded: bool = True)
     if not result.is_leaf or not rounded:
         return result.data if result.is_leaf else result
     folded = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
-    return float(number(folded).replace("−", "-"))  # what is written is written to four digits
+    return float(format_number(folded).replace("−", "-"))  # what is written is written to four digits
 
 
 def as_value(tree: Tree) -> Value:

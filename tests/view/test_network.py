@@ -12,9 +12,9 @@ from autograd.view.draw.graphviz import Drawing
 from autograd.view.draw.text_table import text_of
 from autograd.view.network.collapsed import LAYERS, network_or_graph
 from autograd.view.network.neurons import find_instances
-from autograd.view.notation.names import number
+from autograd.view.notation.names import format_number
 from autograd.view.picture.cards import Card, Picture, Summary, describe, picture_of
-from autograd.view.picture.layout import Box, place
+from autograd.view.picture.layout import Box, place_cards
 from autograd.view.render.theme import THEMES
 from nn import MLP, Layer, Module, Neuron, Parameter, hinge_loss, mse_loss
 
@@ -193,8 +193,8 @@ def test_one_sample_shows_its_numbers(fused: bool) -> None:
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[0].neurons[0])
     assert first.output.grad is not None
     assert xs[0][0].grad is not None
-    assert named(picture, "h₁")[4:] == (number(first.output.data), number(first.output.grad))
-    assert named(picture, "x₁")[4:] == (number(xs[0][0].data), number(xs[0][0].grad))
+    assert named(picture, "h₁")[4:] == (format_number(first.output.data), format_number(first.output.grad))
+    assert named(picture, "x₁")[4:] == (format_number(xs[0][0].data), format_number(xs[0][0].grad))
     assert "samples" not in picture.note
 
 
@@ -205,8 +205,8 @@ def test_several_samples_show_means_and_say_so(fused: bool) -> None:
     neuron = model.layers[0].neurons[1]
     outputs = [i.output for i in find_instances(topological_order(loss)) if i.owner is neuron]
     card = named(picture, "h₂")
-    assert card.data == number(sum(v.data for v in outputs) / 7)
-    assert card.grad == number(sum(abs(v.grad or 0.0) for v in outputs) / 7)
+    assert card.data == format_number(sum(v.data for v in outputs) / 7)
+    assert card.grad == format_number(sum(abs(v.grad or 0.0) for v in outputs) / 7)
     assert "7 samples, the mean of data and of |grad|" in picture.note
 
 
@@ -347,8 +347,8 @@ def test_an_opened_layer_shows_its_first_sample(fused: bool, samples: int) -> No
     opened = [c for c in neurons_of(picture) if not isinstance(c, Summary) and c.kind != "numbers"]
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[1].neurons[2])
     assert len(opened) == len(first.nodes) + 5
-    assert named(picture, "g₃").data == number(first.output.data)
-    assert named(picture, "w₃₁").data == number(model.layers[1].neurons[2].w[0].data)
+    assert named(picture, "g₃").data == format_number(first.output.data)
+    assert named(picture, "w₃₁").data == format_number(model.layers[1].neurons[2].w[0].data)
     assert named(picture, "b₃").data == "0"
     assert "at the first sample" in picture.note
 
@@ -461,7 +461,7 @@ def test_nothing_overlaps_and_all_is_in_its_box(opened: bool, fused: bool) -> No
     model, loss, xs = trained(fused, 2)
     xs[0][0].label = xs[1][0].label = "a rather long label, 名前"
     picture = collapsed(loss, expand=model.layers[:2] if opened else [])
-    placed = place(picture)
+    placed = place_cards(picture)
     assert placed.cards.keys() == {card.key for card in picture.cards}
     for boxes in (list(placed.cards.values()), placed.groups):
         for a, b in itertools.combinations(map(corners, boxes), 2):

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from autograd import Value, draw, topological_order
 from autograd.expression import compute
 from autograd.primitives import PRIMITIVES, Primitive
-from autograd.view.notation.names import LABEL_LENGTH, Names, clean, factor, names_of, number, operation
+from autograd.view.notation.names import (
+    LABEL_LENGTH,
+    Names,
+    clean,
+    factor,
+    format_number,
+    names_of,
+    operation,
+)
 
 from ..table import call, flat, is_group, shaped, temporary_primitive
 
@@ -50,12 +58,12 @@ from ..table import call, flat, is_group, shaped, temporary_primitive
     ],
 )
 def test_number(x: float, text: str) -> None:
-    assert number(x) == text
+    assert format_number(x) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_written_number_reads_back_to_four_digits(x: float) -> None:
-    text = number(x)
+    text = format_number(x)
     read = Decimal(text.replace("−", "-"))  # 1.798e308 is beyond the floats
     assert abs(read - Decimal(x)) <= Decimal("5e-4") * abs(Decimal(x))
     assert text.startswith("−") == (math.copysign(1.0, x) < 0)
@@ -63,7 +71,7 @@ def test_a_written_number_reads_back_to_four_digits(x: float) -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_written_number_is_short_and_has_no_hyphen(x: float) -> None:
-    text = number(x)
+    text = format_number(x)
     assert "-" not in text
     assert "+" not in text
     assert len(text) <= len("−1.234e−308")

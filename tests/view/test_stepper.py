@@ -11,7 +11,7 @@ import pytest
 
 from autograd import Value, dot, steps, topological_order
 from autograd import sum as total_of
-from autograd.view.notation.names import clean, number
+from autograd.view.notation.names import clean, format_number
 from autograd.view.picture.cards import CONSTANTS, LIMIT
 from autograd.view.render import graphviz_program as rendering
 from autograd.view.steps.steps import SHOWN
@@ -257,9 +257,9 @@ def test_a_slice_shows_the_part_that_its_own_steps_reach() -> None:
     for step in part:
         assert scene.focus[step.number].node
         assert scene.focus[step.number].operand
-        assert scene.gradient(scene.focus[step.number].operand, step.number) == number(step.gradient)
+        assert scene.gradient(scene.focus[step.number].operand, step.number) == format_number(step.gradient)
     before = scene.gradient(scene.focus[2000].node, 2000)
-    assert before == number(part[0].upstream)  # what came before the slice is known in it
+    assert before == format_number(part[0].upstream)  # what came before the slice is known in it
 
 
 def test_the_steps_of_a_network_are_shown_in_part() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, steps
-from autograd.view.notation.names import number
+from autograd.view.notation.names import format_number
 from autograd.view.render.theme import DARK, LIGHT
 from autograd.view.steps.steps import ForwardStep, Steps
 from autograd.view.steps.timeline import scene_of
@@ -108,7 +108,7 @@ def test_the_right_arrow_steps_through_the_pass(show: Open, forward: bool) -> No
         assert seen["arrow"] == ([focus.arrow] if focus.arrow else [])
         assert set(seen["faint"]) == {key for key, since in scene.appears.items() if since > step.number}
         last = step.node.data if isinstance(step, ForwardStep) else step.gradient
-        assert seen["equation"].endswith(f"= {number(last)}")
+        assert seen["equation"].endswith(f"= {format_number(last)}")
         page.keyboard.press("ArrowRight")
     assert state(page)["count"] == f"{len(whole) - 1} / {len(whole) - 1}"  # and no further
     assert not state(page)["faint"]

@@ -12,7 +12,7 @@ from autograd import Value, dot, logsumexp, steps, topological_order
 from autograd import sum as total_of
 from autograd.floats import compute_ieee
 from autograd.nodes import local_derivatives, regroup
-from autograd.view.notation.names import number
+from autograd.view.notation.names import format_number
 from autograd.view.steps.steps import SHOWN, ForwardStep, Step, Steps
 
 from ..table import bits, flat
@@ -274,7 +274,7 @@ def test_a_forward_step_tells_every_operation_once_and_in_order(root: Value) -> 
     for step in steps(root, forward=True):
         if isinstance(step, ForwardStep):
             assert str(step).startswith(f"{step.names[step.node]} = ")
-            assert str(step).endswith(f" = {number(step.node.data)}")
+            assert str(step).endswith(f" = {format_number(step.node.data)}")
 
 
 def test_the_table_of_both_passes() -> None:

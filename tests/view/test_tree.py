@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Value, show, topological_order
 from autograd import sum as total_of
-from autograd.view.notation.names import Names, number
+from autograd.view.notation.names import Names, format_number
 from autograd.view.picture.cards import reservations
 from autograd.view.picture.last_pass import factors, last_pass
 from autograd.view.render.tables import display_width, wrap
@@ -166,7 +166,7 @@ def test_each_edge_bears_its_local_derivative() -> None:
     root = total_of([a * b, a, b.tanh(), a])
     names = Names(order := topological_order(root))
     expected = sorted(
-        (names[x], f"×{number(local)}")
+        (names[x], f"×{format_number(local)}")
         for node in order
         for x, local in zip(node.operands, factors(node), strict=True)
         if isinstance(x, Value)

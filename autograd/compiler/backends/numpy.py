@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..ir.tape import CONDITIONS, SOURCES
-from ..passes.fuse import Fused, SumOfProducts, Term, fuse, operands_of
+from ..passes.fuse import Fused, SumOfProducts, Term, fuse, operands_after_fusing
 from ..passes.plan import Plan
 from ..passes.schedule import SETTLED, Schedule
 from .memory import InputRows, Layout, Outside
@@ -139,7 +139,7 @@ class NumpyRunner:
                     kind = self._kind(total)
                 kinds.setdefault((tape.in_lane[i], kind), []).append(i)
             for key, members in kinds.items():
-                members.sort(key=lambda i: [place[o] for o in operands_of(tape, sums, i)])
+                members.sort(key=lambda i: [place[o] for o in operands_after_fusing(tape, sums, i)])
                 for part in self._grids(key, members):
                     ordered.append((not changes, key, part))
                     for i in part:

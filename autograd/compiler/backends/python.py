@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from ...floats import FLOATS
 from ...ieee import RAISED
-from ..ir.tape import SIMPLE, SOURCES, evaluate
+from ..ir.tape import SIMPLE, SOURCES, run_instruction
 from ..passes.plan import Plan
 
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
@@ -99,7 +99,7 @@ class PythonRunner:
                 numbers.append(places[operation][operands[0]])
             else:
                 read: tuple[int, ...] = operands
-                numbers.append(evaluate(operation, [numbers[o] for o in read]))
+                numbers.append(run_instruction(operation, [numbers[o] for o in read]))
         return tuple([numbers[i] for i in self.plan.results()])
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:

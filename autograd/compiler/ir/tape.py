@@ -117,7 +117,7 @@ class Tape:
         if operation == "lanesum":
             return None
         if self.constants.issuperset(operands):
-            return self.source("const", evaluate(operation, [code[i][1][0] for i in operands]))
+            return self.source("const", run_instruction(operation, [code[i][1][0] for i in operands]))
         if operands[2:]:
             return None
         constants: list[Any] = [code[i][1][0] if i in self.constants else None for i in operands]
@@ -177,10 +177,10 @@ def grouped(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
     return [[*islice(rest, width)] if name.endswith("*") else next(rest) for name in entry.operands]
 
 
-def evaluate(operation: str, numbers: Sequence[float]) -> float:
+def run_instruction(operation: str, numbers: Sequence[float]) -> float:
     """One instruction on floats, as the table says; a condition gives 1 or 0.
 
-    >>> evaluate("div", [1.0, 0.0]), evaluate("lt", [1.0, 2.0])
+    >>> run_instruction("div", [1.0, 0.0]), run_instruction("lt", [1.0, 2.0])
     (inf, 1.0)
     """
     if operation in PRIMITIVES:

@@ -62,7 +62,7 @@ def fuse(plan: Plan) -> Fused:
             elif operation not in SOURCES:
                 if operation in _LINEAR:
                     sums[i] = _sum_of_products(tape, i, uses)
-                reads[i] = operands_of(tape, sums, i)
+                reads[i] = operands_after_fusing(tape, sums, i)
             for o in reads[i]:
                 used[o] = 1
     return Fused([i for i, there in enumerate(used) if there], sums, reads)
@@ -121,7 +121,7 @@ def _purely_in_lanes(tape: Tape, place: int) -> bool:
     return operation == "mul" and any(tape.in_lane[o] for o in operands)
 
 
-def operands_of(tape: Tape, sums: dict[int, SumOfProducts], i: int) -> Sequence[int]:
+def operands_after_fusing(tape: Tape, sums: dict[int, SumOfProducts], i: int) -> Sequence[int]:
     """What an instruction reads, after fusing."""
     if (total := sums.get(i)) is not None:
         if len(total.terms) == 1:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...value import Value
 from ..draw.graphviz import Drawing
-from ..notation.names import LANES, apart, known, number
+from ..notation.names import LANES, apart, format_number, known
 from ..picture.cards import LIMIT, Card, Changed, Picture
 from ..render.graphviz_program import TIMEOUT
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
@@ -210,13 +210,13 @@ def _cells(row: Difference) -> list[str]:
     if not before or not after:
         node: Node = before or after  # type: ignore[assignment]  # one of them is there
         numbers = [["", ""], ["", ""]]
-        for cells, shown in zip(numbers, (number(node.data), known(node.grad))):
+        for cells, shown in zip(numbers, (format_number(node.data), known(node.grad))):
             cells[0 if before else 1] = shown
         return [row.mark, row.name, node.expression, *numbers[0], "", *numbers[1], ""]
     how = after.expression
     if row.how_differs:
         how = f"{before.expression or '·'} → {how or '·'}"
-    data = [number(after.data), "", ""]
+    data = [format_number(after.data), "", ""]
     if row.data_differs:
         data = [*apart(before.data, after.data), _change(before.data, after.data)]
     grad = [known(after.grad), "", ""]
@@ -235,7 +235,7 @@ def _change(before: float | None, after: float | None) -> str:
     """The difference with its sign; nothing where there is none to tell."""
     if before is None or after is None or math.isnan(after - before):
         return ""
-    change = number(after - before)
+    change = format_number(after - before)
     return f"+{change}" if after > before else change
 
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from ...backward import topological_order
 from ...value import Value
 from ..draw.graphviz import Drawing
-from ..notation.names import Names, known, number, operation
+from ..notation.names import Names, format_number, known, operation
 from ..picture.cards import LIMIT, Picture, picture_of, reservations
 from ..picture.last_pass import last_pass
 from ..render.graphviz_program import TIMEOUT
-from ..render.options import whole
+from ..render.options import check_int
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
 from ..render.theme import theme_named
@@ -78,7 +78,8 @@ class Snapshot(Mapping[str, Node]):
 
     def _rows(self) -> tuple[list[list[str]], list[str]]:
         rows = [
-            [node.name, node.expression, number(node.data), known(node.grad)] for node in self._nodes[-LIMIT:]
+            [node.name, node.expression, format_number(node.data), known(node.grad)]
+            for node in self._nodes[-LIMIT:]
         ]
         notes = [*self._notes]
         if len(rows) < len(self):
@@ -113,7 +114,7 @@ def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
     """
     if not isinstance(root, Value):
         raise TypeError(f"snapshot() takes the Value to start from, not {type(root).__name__} {root!r}")
-    most = whole("limit", limit, unlimited="no limit")
+    most = check_int("limit", limit, unlimited="no limit")
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)
     places = {value: i for i, value in enumerate(order)}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ...backward import topological_order
 from ...nodes import all_gradients
 from ...value import Value
-from ..notation.names import Names, apart, number
+from ..notation.names import Names, apart, format_number
 from ..picture.cards import LIMIT, overwritten
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
@@ -105,14 +105,14 @@ def _cells(row: TorchRow) -> list[str]:
 def _pair(ours: float, theirs: float, ulps: int | float) -> list[str]:
     """Both numbers, with digits enough to tell them apart, and the ulps."""
     if ulps == math.inf:
-        return [number(ours), number(theirs), "one is nan"]
+        return [format_number(ours), format_number(theirs), "one is nan"]
     if signs_differ(ours, theirs):
-        return [number(ours), number(theirs), "0 (sign)"]
+        return [format_number(ours), format_number(theirs), "0 (sign)"]
     return [*apart(ours, theirs), _count(ulps)]
 
 
 def _count(ulps: int | float) -> str:
-    return f"{ulps:,}" if ulps < 1e6 else number(float(ulps))
+    return f"{ulps:,}" if ulps < 1e6 else format_number(float(ulps))
 
 
 def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:

@@ -15,13 +15,13 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ...system.files import write
+from ...system.files import write_atomic
 from ...value import Value
 from ..network.collapsed import Modules, network_or_graph
 from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
-from ..picture.layout import COLUMN_GAP, Box, Placed, place, text_width
+from ..picture.layout import COLUMN_GAP, Box, Placed, place_cards, text_width
 from ..render.graphviz_program import TIMEOUT, RenderError, compact, measures_bytes, render
-from ..render.options import seconds, whole
+from ..render.options import check_int, seconds
 from ..render.theme import FAINT, Theme, theme_named
 from .text_table import text_of
 
@@ -132,7 +132,7 @@ def lettering(text: str, colour: str, size: float, bold: bool = False) -> str:
 
 def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
     """Say where every card stands, so that no program chooses; arrows run straight, below the cards."""
-    placed = place(picture)
+    placed = place_cards(picture)
     graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
     for key, box in placed.cards.items():
         width, height = f"{box.width / 72:.4f}", f"{box.height / 72:.4f}"
@@ -393,7 +393,7 @@ class Drawing:
         form = forms.get(target.suffix.lower())
         if form is None:
             raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .svg, .png or .dot")
-        return write(target, form())
+        return write_atomic(target, form())
 
     def _svg_file(self) -> bytes:
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{self.svg}'.encode()
@@ -453,6 +453,6 @@ def draw(
     """
     if not isinstance(root, Value) and not hasattr(root, "picture"):
         raise TypeError(f"draw() takes the Value to draw, not {type(root).__name__} {root!r}")
-    most = whole("limit", limit, unlimited="no limit")
+    most = check_int("limit", limit, unlimited="no limit")
     picture = network_or_graph(root, most, expand) if isinstance(root, Value) else root.picture(most)
     return Drawing(picture, theme_named(theme), timeout)

@@ -11,7 +11,7 @@ from ...backward import topological_order
 from ...nodes import edges, local_derivatives
 from ...operations import data_of
 from ...value import Value
-from ..notation.names import Names, names_of, number, operation, operation_formula, quantity
+from ..notation.names import Names, format_number, names_of, operation, operation_formula, quantity
 from ..notation.writers import text
 from ..render.tables import text_table
 from ..steps.equations import computed_equation, step_equation
@@ -25,13 +25,13 @@ OPERATIONS, OPERANDS, STEPS = 12, 8, 12
 def made(node: Value) -> str:
     """The message for a result of the forward pass."""
     numbers = operation_formula(node, lambda x: quantity(data_of(x)))
-    lines = [f"{text(numbers)} = {number(node.data)}, in the forward pass", *_where(node, "computed")]
+    lines = [f"{text(numbers)} = {format_number(node.data)}, in the forward pass", *_where(node, "computed")]
     names = names_of(node)
     lines += ["the expression:", *_indented(_expression(node, names))]
     for operand in dict.fromkeys(node.operands):
         if isinstance(operand, Value) and not math.isfinite(operand.data):
             how = "a leaf that was given so" if operand.is_leaf else "it was computed outside"
-            lines.append(f"{names[operand]} was {number(operand.data)} before: {how}")
+            lines.append(f"{names[operand]} was {format_number(operand.data)} before: {how}")
     return "\n".join(lines)
 
 
@@ -70,11 +70,12 @@ def added(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
     names = names_of(root)
     found = gradients[value]
     parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
-    wrong = f"∂{names.root}/∂{names[value]} is {number(found)}, in the backward pass"
+    wrong = f"∂{names.root}/∂{names[value]} is {format_number(found)}, in the backward pass"
     if value is root:
         why = "the pass was started with it: look at the argument of backward()"
     elif value.is_leaf and math.isfinite(now := sum(parts)):
-        why = f"this pass added {number(now)} to what an earlier one had left: call zero_grad() before it"
+        added_now = format_number(now)
+        why = f"this pass added {added_now} to what an earlier one had left: call zero_grad() before it"
     else:
         why = f"the {len(parts)} numbers that are passed back to it are finite and their sum is not"
     lines = [f"{wrong}: {why}"]
@@ -97,7 +98,7 @@ def _operands(node: Value, names: Names) -> list[str]:
     if len(operands) > OPERANDS:
         largest = sorted(operands, key=lambda x: (math.isfinite(x.data), -abs(x.data)))[:OPERANDS]
         shown = [x for x in operands if x in set(largest)]
-    told = ", ".join(f"{names[x]} = {number(x.data)}" for x in shown)
+    told = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in shown)
     rest = f" (the {OPERANDS} largest of {len(operands)})" if len(shown) < len(operands) else ""
     return [f"  with {told}{rest}"] if told else []
 
@@ -112,8 +113,8 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
         rows.append([
             names[node],
             operation(node, names),
-            number(node.data),
-            "" if g is None else number(g),
+            format_number(node.data),
+            "" if g is None else format_number(g),
             "" if found is None else f"line {found[1]}",
         ])  # fmt: skip
     left_out = len(rows) - STEPS

@@ -11,7 +11,7 @@ from ...nodes import all_gradients
 from ...value import Value
 from ..notation.derivation import Derivation, Line
 from ..notation.local_derivative import Local, local_derivative
-from ..notation.names import Names, number, quantity
+from ..notation.names import Names, format_number, quantity
 from ..notation.syntax import (
     PRODUCT,
     Formula,
@@ -27,7 +27,7 @@ from ..notation.syntax import (
 )
 from ..notation.writers import text
 from ..picture.cards import stale
-from ..render.options import whole
+from ..render.options import check_int
 from .formula import Nested
 from .paths import BLOCKED, ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 
@@ -128,7 +128,9 @@ class Explanation(Derivation):
         what = "of the sum of all |products|"
         if math.isnan(self.share):
             return f"(what share they carry {what} can't be said: it is 0, or no finite number)"
-        return f"(they carry {number(100 * self.share)} % {what}; all paths together give the gradient)"
+        return (
+            f"(they carry {format_number(100 * self.share)} % {what}; all paths together give the gradient)"
+        )
 
     def _sides(self, path: Path) -> list[Formula]:
         """The chain of a path: derivatives, what the rules say in symbols, in numbers, the product."""
@@ -248,4 +250,4 @@ def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:
                 "explain() takes a Value and the one to differentiate by, not "
                 f"{type(value).__name__} {value!r}"
             )
-    return Explanation(root, wrt, whole("paths", paths))
+    return Explanation(root, wrt, check_int("paths", paths))

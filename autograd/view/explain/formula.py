@@ -13,7 +13,7 @@ from ..notation.derivation import Derivation, Line
 from ..notation.names import Names, computed_from, computed_on, constant, operation_formula, quantity, telling
 from ..notation.syntax import Formula, Name, equals
 from ..picture.breadth_first import by_distance
-from ..render.options import whole
+from ..render.options import check_int
 
 #: How many operations are written out; of the others the names are told.
 LIMIT = 40
@@ -116,7 +116,7 @@ def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     if not isinstance(root, Value):
         raise TypeError(f"formula() takes the Value to write out, not {type(root).__name__} {root!r}")
     order = topological_order(root)
-    nested = Nested(order, Names(order), whole("limit", limit))
+    nested = Nested(order, Names(order), check_int("limit", limit))
     lines = [Line(nested.equation())]
     for node in reversed(nested.named):
         definition = equals(Name(nested.names[node]), nested.in_symbols(node))

@@ -9,12 +9,22 @@ from typing import NamedTuple, TextIO
 
 from ...backward import topological_order
 from ...value import Value
-from ..notation.names import Names, known, number, operation
+from ..notation.names import Names, format_number, known, operation
 from ..picture.cards import LIMIT, reservations
 from ..picture.last_pass import Gradients, factors, last_pass
-from ..render.options import whole
+from ..render.options import check_int
 from ..render.tables import GAP, display_width, fit, pad, wrap
-from ..render.terminal import BOLD, DATA, FAINT, GRADIENT, LOCAL, Colours, has_colours, terminal_width, write
+from ..render.terminal import (
+    BOLD,
+    DATA,
+    FAINT,
+    GRADIENT,
+    LOCAL,
+    Colours,
+    has_colours,
+    print_text,
+    terminal_width,
+)
 
 #: With less than this for a name, the numbers stand below each name instead of beside it.
 ROOM = 12
@@ -72,11 +82,11 @@ def show(
     """
     if not isinstance(root, Value):
         raise TypeError(f"show() takes the Value to show, not {type(root).__name__} {root!r}")
-    given = whole("width", width, NARROWEST, unlimited="that of the terminal")
-    most = whole("limit", limit, unlimited="no limit")
+    given = check_int("width", width, NARROWEST, unlimited="that of the terminal")
+    most = check_int("limit", limit, unlimited="no limit")
     columns = max(terminal_width(), NARROWEST) if given is None else given
     colours = Colours(has_colours(sys.stdout if file is None else file) if color is None else color)
-    write(tree_text(root, columns, most, colours), file)
+    print_text(tree_text(root, columns, most, colours), file)
 
 
 def tree_text(root: Value, width: int, limit: int | None, colours: Colours) -> str:
@@ -157,14 +167,14 @@ def _lines(
 def _told(node: Value, here: _Waiting, names: Names, gradients: Gradients) -> Line:
     how = operation(node, names)
     under = here.below + ("  " if node.is_leaf else "│ ")
-    numbers = number(node.data), known(gradients.of(node)), here.local
+    numbers = format_number(node.data), known(gradients.of(node)), here.local
     return Line(here.rails, under, names[node], how and f" = {how}", numbers)
 
 
 def _operands(here: _Waiting, node: Value, count: int) -> list[_Waiting]:
     """The operands a Value shows, and how many it does not."""
     pairs = zip(node.operands, factors(node))
-    edges = [(x, f"×{number(local)}") for x, local in pairs if isinstance(x, Value)]
+    edges = [(x, f"×{format_number(local)}") for x, local in pairs if isinstance(x, Value)]
     hidden = len(edges) - count
     items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
     result: list[_Waiting] = []

@@ -9,10 +9,10 @@ from itertools import pairwise
 from ...backward import topological_order
 from ...operations import data_of
 from ...value import Value
-from ..notation.names import UNKNOWN, Names, clean, exact, is_exponent, number, operation, subscript
-from ..picture.cards import LIMIT, Card, Edge, Flow, Group, Picture, Summary, edge_of, picture_of
+from ..notation.names import UNKNOWN, Names, clean, exact, format_number, is_exponent, operation, subscript
+from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
 from ..picture.last_pass import Gradients, factors
-from .layers import Layer, Network, Neuron, common_label, layer_of
+from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
 from .neurons import Owner, find_instances, owner_of
 
 #: What ``draw(expand=…)`` takes: a layer, a neuron or a model, or several of them.
@@ -77,7 +77,9 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
     known = [g for g in grads if g is not None]
     sizes = known if len(values) == 1 else [abs(g) for g in known]
     mean = sum(data) / len(data)
-    return number(mean), number(sum(sizes) / len(sizes)) if sizes else UNKNOWN if grads else None
+    return format_number(mean), format_number(
+        sum(sizes) / len(sizes)
+    ) if sizes else UNKNOWN if grads else None
 
 
 def _operations(count: int) -> str:
@@ -109,7 +111,7 @@ class _Given(Names):
 
     def of(self, operand: Value | float) -> str:
         if isinstance(operand, Value) and operand not in self._names:
-            return clean(operand.label) or number(operand.data)
+            return clean(operand.label) or format_number(operand.data)
         return super().of(operand)
 
 
@@ -120,7 +122,7 @@ class _Sketch:
         self.network = network
         self.cards: list[Card] = []
         self.edges: list[Edge] = []
-        self.groups: list[Group] = []
+        self.groups: list[CardGroup] = []
         self.names = _Given()
         self.display: dict[str, str] = {}  # the key of a card, and that of the card which shows it
         self.wanted = self._neurons_in(expand)
@@ -144,8 +146,8 @@ class _Sketch:
 
     # What is shown --------------------------------------------------------------------------------
 
-    def _neurons_in(self, expand: list[Owner]) -> list[Neuron]:
-        found: dict[str, Neuron] = {}
+    def _neurons_in(self, expand: list[Owner]) -> list[GraphNeuron]:
+        found: dict[str, GraphNeuron] = {}
         for module in expand:
             inside = [
                 neuron
@@ -163,7 +165,7 @@ class _Sketch:
         return list(found.values())
 
     @staticmethod
-    def _within(wanted: list[Neuron], limit: int | None) -> set[str]:
+    def _within(wanted: list[GraphNeuron], limit: int | None) -> set[str]:
         """The neurons to open: as many as the limit has room for, and one at least."""
         opened: set[str] = set()
         room = math.inf if limit is None else limit
@@ -189,7 +191,7 @@ class _Sketch:
         opened = {i for i, layer in enumerate(self.network.layers) if self._is_open(layer)}
         return {*range(LAYERS // 2), *range(count - LAYERS // 2, count), *opened}
 
-    def _is_open(self, layer: Layer) -> bool:
+    def _is_open(self, layer: GraphLayer) -> bool:
         return any(neuron.key in self.opened for neuron in layer.neurons)
 
     # Cards ----------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ class _Sketch:
             if self.display[key] not in column:
                 column.append(self.display[key])
         if column:
-            self.groups.append(Group("inputs", [[[key]] for key in column]))
+            self.groups.append(CardGroup("inputs", [[[key]] for key in column]))
 
     def _shortened(self, keys: list[str], most: int, what: str) -> set[str]:
         """The keys to show, the first ones and the last; decides what shows the others."""
@@ -224,7 +226,7 @@ class _Sketch:
     def _add_cut(self, key: str, name: str) -> None:
         self.cards.append(Card(key, "cut", name, "", "", None))
 
-    def _add_layer(self, index: int, layer: Layer, most: int) -> None:
+    def _add_layer(self, index: int, layer: GraphLayer, most: int) -> None:
         blocks: list[list[list[str]]] = []
         shown = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
         cut = f"more-layer{index}"
@@ -240,12 +242,12 @@ class _Sketch:
         label = layer.label
         if layer.letter == "o" and not self.network.after:
             label = label.replace(f"layer {index + 1}", "output").removesuffix(" · linear")
-        self.groups.append(Group(label, blocks))
+        self.groups.append(CardGroup(label, blocks))
 
     def _kind(self, values: Sequence[Value]) -> str:
         return "output" if self.network.root in values else "operation"
 
-    def _add_neuron(self, neuron: Neuron) -> None:
+    def _add_neuron(self, neuron: GraphNeuron) -> None:
         outputs = [instance.output for instance in neuron.instances]
         more = _operations(len(neuron.instances[0].nodes))
         name = self.names.unique(neuron.name)
@@ -256,12 +258,12 @@ class _Sketch:
         if nodes := self.network.between.get(index):
             more = _operations(len(nodes))
             self.cards.append(Summary(f"b{index}", "operation", "other steps", more, "", None))
-            self.groups.append(Group("", [[[f"b{index}"]]]))
+            self.groups.append(CardGroup("", [[[f"b{index}"]]]))
 
-    def _hide_layer(self, index: int, layer: Layer, count: int) -> None:
+    def _hide_layer(self, index: int, layer: GraphLayer, count: int) -> None:
         if all(card.key != "more-layers" for card in self.cards):
             self._add_cut("more-layers", f"… {count} more layers")
-            self.groups.append(Group("", [[["more-layers"]]]))
+            self.groups.append(CardGroup("", [[["more-layers"]]]))
         self.display.update((neuron.key, "more-layers") for neuron in layer.neurons)
         self.display[f"b{index}"] = "more-layers"
 
@@ -269,11 +271,11 @@ class _Sketch:
         root = self.network.root
         name = self.names.unique(clean(root.label) or "out")
         self._summarize("root", "output", name, _operations(len(self.network.after)), [root])
-        self.groups.append(Group("", [[["root"]]]))
+        self.groups.append(CardGroup("", [[["root"]]]))
 
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
-    def _open(self, index: int, layer: Layer, neuron: Neuron) -> list[list[str]]:
+    def _open(self, index: int, layer: GraphLayer, neuron: GraphNeuron) -> list[list[str]]:
         """Its columns: what it is made of, then its operations, each after its operands."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
@@ -329,7 +331,7 @@ class _Sketch:
         data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, self.names[value], operation(value, self.names), data, grad))
 
-    def _name_parts(self, layer: Layer, neuron: Neuron) -> None:
+    def _name_parts(self, layer: GraphLayer, neuron: GraphNeuron) -> None:
         """Weights by the number of the neuron and of the input, such as w₂₁; the others b₂ and z₂."""
         instance = neuron.instances[0]
         self.names.give(instance.output, neuron.name)

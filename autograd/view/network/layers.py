@@ -14,7 +14,7 @@ from .neurons import Input, Instance, Owner, activation_of, owner_of
 LETTERS = "hgfqrstuvwklmnpabcde"
 
 
-class Neuron(NamedTuple):
+class GraphNeuron(NamedTuple):
     """A neuron with its instances, one for each sample."""
 
     key: str
@@ -23,12 +23,12 @@ class Neuron(NamedTuple):
     instances: list[Instance]
 
 
-class Layer(NamedTuple):
+class GraphLayer(NamedTuple):
     """Neurons that belong to one module and see the same depth of the network, in order."""
 
     label: str
     letter: str
-    neurons: list[Neuron]
+    neurons: list[GraphNeuron]
 
 
 # Neurons in layers --------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def depths_of(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Val
     return depths
 
 
-def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Layer]:
+def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[GraphLayer]:
     by_owner: dict[int, list[Instance]] = {}
     for instance in instances:
         by_owner.setdefault(id(instance.owner), []).append(instance)
@@ -72,22 +72,22 @@ def _letter(i: int) -> str:
     return LETTERS[i % len(LETTERS)] + "′" * (i // len(LETTERS))
 
 
-def _layer(index: int, letter: str, neurons: list[list[Instance]], whole: bool) -> Layer:
+def _layer(index: int, letter: str, neurons: list[list[Instance]], whole: bool) -> GraphLayer:
     siblings: dict[int, int] = {}  # the id of each neuron of the module, with its number from 1
     for parameter in layer_of(neurons[0][0].owner).parameters():
         owner = owner_of(parameter)
         siblings.setdefault(id(owner), len(siblings) + 1)
     neurons.sort(key=lambda instances: siblings.get(id(instances[0].owner), 0))
-    members: list[Neuron] = []
+    members: list[GraphNeuron] = []
     for i, instances in enumerate(neurons, start=1):
         owner = instances[0].owner
         n = siblings.get(id(owner), i) if whole else i
         alone = letter == "o" and len(siblings) == 1
         name = common_label([x.output for x in instances]) or (letter if alone else letter + subscript(n))
-        members.append(Neuron(f"n{index}-{i}", name, owner, instances))
+        members.append(GraphNeuron(f"n{index}-{i}", name, owner, instances))
     kinds = {activation_of(neuron.owner) or "linear" for neuron in members}
     shown = clean(kinds.pop()) if len(kinds) == 1 else "mixed"
-    return Layer(f"layer {index + 1} · {shown}", letter, members)
+    return GraphLayer(f"layer {index + 1} · {shown}", letter, members)
 
 
 def common_label(values: Sequence[Value | float]) -> str:

@@ -12,8 +12,8 @@ from ...primitives import ADD, DIV, POW, PRIMITIVES, SUB, Primitive
 from ...symbols import Operand, Symbol, Symbols, is_group
 from ...value import Value
 from .names import Names, constant, quantity, telling
-from .simplify import Condition, Numbers, Simplifier, evaluate, has_group, is_op, same
-from .syntax import RELATION, Call, Formula, Fraction, Infix, Minus, Name, Row, Words, product
+from .simplify import Condition, Numbers, Simplifier, evaluate_symbols, has_group, is_op, same
+from .syntax import RELATION, Formula, Fraction, FunctionCall, Infix, Minus, Name, Row, Words, product
 from .template import op_formula
 
 _ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "pow": POW}
@@ -38,7 +38,7 @@ class Local(NamedTuple):
     @property
     def is_current(self) -> bool:
         """Return True if the formula gives the stored number, so that no Value was overwritten since."""
-        found = float(evaluate(self.expression, self.numbers))
+        found = float(evaluate_symbols(self.expression, self.numbers))
         return math.isclose(found, self.value, rel_tol=1e-9) or (math.isnan(found) and math.isnan(self.value))
 
     def in_symbols(self) -> Formula:
@@ -55,7 +55,7 @@ class Local(NamedTuple):
         return quantity(self.value, "local")
 
     def _at(self, shown: Callable[[float], float]) -> float:
-        return float(evaluate(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
+        return float(evaluate_symbols(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
 
     def since(self) -> list[Formula]:
         """The conditions as formulas; what is known of the same two sides is said in one: ``a > b``."""
@@ -79,7 +79,7 @@ class Local(NamedTuple):
 
     def _fact(self, a: Operand, b: Operand, possible: str) -> Formula:
         for side in (a, b):
-            if math.isnan(evaluate(side, self.numbers)):
+            if math.isnan(evaluate_symbols(side, self.numbers)):
                 return Row((written(side, Name), Words(" is nan")))
         return Infix((written(a, Name), written(b, Name)), (_SIGNS[possible],), RELATION)
 
@@ -147,7 +147,7 @@ def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
     if expression.op in _COMPARISONS:
         return Infix((args[0], args[1]), (_COMPARISONS[expression.op],), RELATION)
     op = _ARITHMETIC.get(expression.op) or PRIMITIVES.get(expression.op)
-    return op_formula(op, args) if op else Call(expression.op, tuple(args))
+    return op_formula(op, args) if op else FunctionCall(expression.op, tuple(args))
 
 
 def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:

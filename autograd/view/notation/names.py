@@ -23,11 +23,11 @@ LABEL_LENGTH = 24
 LANES = 3
 
 
-def number(x: float, digits: int = 4) -> str:
+def format_number(x: float, digits: int = 4) -> str:
     """Four significant ``digits``, a real minus sign, scientific outside 1e-3 … 1e5.
 
-    >>> number(-20.0), number(1 / 3), number(12345.678), number(2.5e-7)
-    ('−20', '0.3333', '12346', '2.5e−7')
+    >>> [format_number(x) for x in (-20.0, 1 / 3, 12345.678, 2.5e-7)]
+    ['−20', '0.3333', '12346', '2.5e−7']
     """
     if not math.isfinite(x) or x == 0.0:
         text = f"{x:g}"
@@ -49,7 +49,7 @@ def known(x: float | None) -> str:
     >>> known(-20.0), known(None)
     ('−20', '·')
     """
-    return UNKNOWN if x is None else number(x)
+    return UNKNOWN if x is None else format_number(x)
 
 
 def exact(x: float) -> str:
@@ -66,26 +66,26 @@ def exact(x: float) -> str:
 
 
 def apart(a: float, b: float) -> tuple[str, str]:
-    """Two numbers as :func:`number` writes them, with as many more digits as tell one from the other.
+    """Two numbers as :func:`format_number` writes them, with as many more digits as tell one from the other.
 
     >>> apart(2.0, 2.5), apart(1.0, 1.0 + 2.0**-52), apart(1 / 3, 1 / 3)
     (('2', '2.5'), ('1', '1.0000000000000002'), ('0.3333', '0.3333'))
     """
     for digits in range(4, 17):
-        shown = number(a, digits), number(b, digits)
+        shown = format_number(a, digits), format_number(b, digits)
         if shown[0] != shown[1] or a == b:
             return shown
-    return number(a, 17), number(b, 17)
+    return format_number(a, 17), format_number(b, 17)
 
 
 def rounded(x: float, digits: int = 4) -> float:
-    """The number that :func:`number` shows."""
-    return float(number(x, digits).replace("−", "-"))
+    """The number that :func:`format_number` shows."""
+    return float(format_number(x, digits).replace("−", "-"))
 
 
 def quantity(x: float, role: str = "", digits: int = 4) -> Number:
     """The number of a Value as a part of a formula: four digits, as everywhere, if no more are said."""
-    return Number(number(x, digits), role, rounded=rounded(x, digits) != x)
+    return Number(format_number(x, digits), role, rounded=rounded(x, digits) != x)
 
 
 def telling(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
@@ -115,7 +115,7 @@ def factor(x: float) -> str:
     >>> factor(-4.0), factor(5.0)
     ('(−4)', '5')
     """
-    text = number(x)
+    text = format_number(x)
     return f"({text})" if text.startswith("−") else text
 
 

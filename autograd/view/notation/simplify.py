@@ -34,12 +34,12 @@ class Condition(NamedTuple):
     holds: bool
 
 
-def evaluate(expression: Operand, numbers: Numbers) -> Any:
+def evaluate_symbols(expression: Operand, numbers: Numbers) -> Any:
     """The number that an expression gives, in IEEE arithmetic; of a condition, whether it holds.
 
     A derivative of None, where nothing is passed back, is 0.
 
-    >>> evaluate(1.0 / Symbol("x"), {"x": 0.0})
+    >>> evaluate_symbols(1.0 / Symbol("x"), {"x": 0.0})
     inf
     """
     found = _evaluate(expression, numbers)
@@ -109,7 +109,7 @@ class Simplifier:
             return self.choose(expression, conditions)
         args = [self.simplify(arg, conditions) for arg in expression.args]
         if expression.op in _FOLDED and not any(isinstance(arg, Symbol) for arg in args):
-            return evaluate(Symbol(expression.op, tuple(args)), {})
+            return evaluate_symbols(Symbol(expression.op, tuple(args)), {})
         by_op = {"+": self.add, "-": self.subtract, "*": self.multiply, "/": self.divide}
         if expression.op in by_op:
             return by_op[expression.op](*args)
@@ -129,7 +129,7 @@ class Simplifier:
         """
         nested: list[Condition] = []
         condition = self.simplify(where.args[0], nested)
-        decided = Condition(condition, bool(evaluate(condition, self.numbers)))
+        decided = Condition(condition, bool(evaluate_symbols(condition, self.numbers)))
         branches = where.args[1:] if decided.holds else where.args[:0:-1]
         taken = self._form(branches[0], decided)
         if not _names_in(condition):
@@ -151,7 +151,7 @@ class Simplifier:
         return form, [c for c in presupposed if not (c.holds == decided.holds and same(c[0], decided[0]))]
 
     def agree(self, a: Operand, b: Operand) -> bool:
-        x, y = evaluate(a, self.numbers), evaluate(b, self.numbers)
+        x, y = evaluate_symbols(a, self.numbers), evaluate_symbols(b, self.numbers)
         return math.isclose(x, y, rel_tol=1e-9) or (math.isnan(x) and math.isnan(y))
 
     def negative(self, a: Operand) -> Operand:
@@ -181,7 +181,7 @@ class Simplifier:
                 return other
             if is_number(one, -1.0):
                 return self.negative(other)
-            if is_number(one, 0.0) and math.isfinite(evaluate(other, self.numbers)):
+            if is_number(one, 0.0) and math.isfinite(evaluate_symbols(other, self.numbers)):
                 self.is_general = False
                 return 0.0
         if is_op(a, "/") and is_op(b, "/"):
@@ -196,7 +196,7 @@ class Simplifier:
             return a
         if is_op(a, "neg"):
             return self.negative(self.divide(a.args[0], b))
-        if is_number(a, 0.0) and evaluate(b, self.numbers) != 0.0:
+        if is_number(a, 0.0) and evaluate_symbols(b, self.numbers) != 0.0:
             self.is_general = False
             return 0.0
         return Symbol("/", (a, b))

@@ -249,7 +249,7 @@ class Bars(Formula):
 
 
 @dataclass(frozen=True)
-class Call(Formula):
+class FunctionCall(Formula):
     """A function of operands."""
 
     function: str

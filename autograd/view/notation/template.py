@@ -10,7 +10,20 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ...primitives import Primitive
-from .syntax import SUM, Bars, Call, Formula, Fraction, Infix, Minus, Name, Number, Power, Root, product
+from .syntax import (
+    SUM,
+    Bars,
+    Formula,
+    Fraction,
+    FunctionCall,
+    Infix,
+    Minus,
+    Name,
+    Number,
+    Power,
+    Root,
+    product,
+)
 
 #: What stands in a template between the part that is written for each element of a group and the ellipsis.
 _SEPARATOR = re.compile(r"( \+ |, )…")
@@ -91,14 +104,14 @@ class _Reader:
         while self.next(","):
             operands.append(self.sum())
         self.expect(")")
-        return Call(token, tuple(operands))
+        return FunctionCall(token, tuple(operands))
 
 
 def _read(op: Primitive, template: str, places: Mapping[str, Formula]) -> Formula:
     try:
         return _Reader(template, places).whole()
     except _Unreadable:
-        return Call(op.name, tuple(places.values()))
+        return FunctionCall(op.name, tuple(places.values()))
 
 
 def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:

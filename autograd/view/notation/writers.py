@@ -237,7 +237,7 @@ _TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()
 def text(formula: Formula) -> str:
     """The formula as a line of text.
 
-    >>> from .syntax import SUM, Infix, Name, Power, product
+    >>> from .syntax import SUM, Infix, Name, Number, Power, product
     >>> w, x, y = map(Name, "wxy")
     >>> text(Power(Infix((product([w, x]), y), ("−",), SUM), Number("2")))
     '(w·x − y)²'
@@ -248,7 +248,7 @@ def text(formula: Formula) -> str:
 def latex(formula: Formula) -> str:
     r"""The formula in LaTeX, without the dollars around it.
 
-    >>> from .syntax import Partial, equals
+    >>> from .syntax import Number, Partial, equals
     >>> latex(equals(Partial("loss", "w"), Number("−20")))
     '\\frac{\\partial \\mathrm{loss}}{\\partial w} = -20'
     """

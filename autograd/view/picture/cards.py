@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ...backward import topological_order
 from ...nodes import is_unchanged
 from ...value import Value
-from ..notation.names import UNKNOWN, Names, exact, known, number, operation, visible_constants
+from ..notation.names import UNKNOWN, Names, exact, format_number, known, operation, visible_constants
 from .breadth_first import by_distance
 from .last_pass import Gradients, factors, last_pass
 
@@ -67,7 +67,7 @@ class Flow(NamedTuple):
     vanished: bool
 
 
-class Group(NamedTuple):
+class CardGroup(NamedTuple):
     """Cards that stand together, in a box if it has a label.
 
     ``blocks`` are told from top to bottom: for each its columns from left to right, with the keys of
@@ -91,7 +91,7 @@ class Picture(NamedTuple):
     cards: list[Card]
     edges: list[Edge]
     note: str
-    groups: Sequence[Group] = ()
+    groups: Sequence[CardGroup] = ()
     flows: Sequence[Flow] = ()
 
     def label_of(self) -> dict[str, str]:
@@ -179,9 +179,8 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
                 if value.is_leaf
                 else "it is that of a backward() from another result"
             )
-            return [
-                f"the gradient of {names[value]} is {number(grad)}, its arrows bring {number(total)}: {why}"
-            ]
+            shown, brought = format_number(grad), format_number(total)
+            return [f"the gradient of {names[value]} is {shown}, its arrows bring {brought}: {why}"]
     return []
 
 
@@ -207,7 +206,7 @@ def overwritten(order: Sequence[Value]) -> Value | None:
 def _card(value: Value, key: str, root: Value, names: Names, gradients: Gradients) -> Card:
     kind = "output" if value is root else "leaf" if value.is_leaf else "operation"
     grad = known(gradients.of(value))
-    return Card(key, kind, names[value], operation(value, names), number(value.data), grad)
+    return Card(key, kind, names[value], operation(value, names), format_number(value.data), grad)
 
 
 def _add_operands(
@@ -245,8 +244,8 @@ def edge_of(operand: str, result: str, local: float, contribution: float | None)
     return Edge(
         operand,
         result,
-        f"×{number(local)}",
-        None if contribution is None else number(contribution),
+        f"×{format_number(local)}",
+        None if contribution is None else format_number(contribution),
         0.8 if contribution is None else arrow_width(contribution),
         contribution == 0.0,
     )

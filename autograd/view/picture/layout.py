@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
-from .cards import Card, Group, Picture, Summary
+from .cards import Card, CardGroup, Picture, Summary
 
 #: Between cards of a column, between opened neurons, between the columns of one, inside a box.
 GAP, BLOCK_GAP, COLUMN_GAP, MARGIN = 14.0, 30.0, 96.0, 16.0
@@ -61,12 +61,12 @@ def _size(card: Card) -> tuple[float, float]:
     return max(name + formula, 80.0) + 22.0, 62.0
 
 
-def place(picture: Picture) -> Placed:
+def place_cards(picture: Picture) -> Placed:
     """The groups of a picture from left to right, centred on a line, each with its cards inside.
 
     >>> cards = [Card("a", "leaf", "a", "", "1", None), Card("b", "leaf", "b", "", "2", None)]
-    >>> group = Group("inputs", [[["a"]], [["b"]]])
-    >>> boxes = place(Picture(cards, [], "", [group])).cards
+    >>> group = CardGroup("inputs", [[["a"]], [["b"]]])
+    >>> boxes = place_cards(Picture(cards, [], "", [group])).cards
     >>> boxes["a"].x == boxes["b"].x, boxes["a"].y > boxes["b"].y
     (True, True)
     """
@@ -90,7 +90,7 @@ def place(picture: Picture) -> Placed:
     return Placed(cards, groups)
 
 
-def _between(group: Group) -> float:
+def _between(group: CardGroup) -> float:
     return BLOCK_GAP if any(len(block) > 1 for block in group.blocks) else GAP
 
 
@@ -98,7 +98,7 @@ def _stack(column: list[str], sizes: dict[str, tuple[float, float]]) -> float:
     return sum(sizes[key][1] for key in column) + GAP * (len(column) - 1)
 
 
-def _measure(group: Group, sizes: dict[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
+def _measure(group: CardGroup, sizes: dict[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
     """The width of each column, from the right, where all blocks end; the height of each block."""
     widths = [0.0] * max(len(block) for block in group.blocks)
     for block in group.blocks:
@@ -108,7 +108,7 @@ def _measure(group: Group, sizes: dict[str, tuple[float, float]]) -> tuple[list[
 
 
 def _fill(
-    group: Group,
+    group: CardGroup,
     box: Box,
     widths: list[float],
     heights: list[float],

@@ -9,15 +9,15 @@ from typing import SupportsIndex, cast, overload
 
 
 @overload
-def whole(name: str, given: object, least: int = 1) -> int: ...
+def check_int(name: str, given: object, least: int = 1) -> int: ...
 @overload
-def whole(name: str, given: object, least: int = 1, *, unlimited: str) -> int | None: ...
-def whole(name: str, given: object, least: int = 1, *, unlimited: str = "") -> int | None:
+def check_int(name: str, given: object, least: int = 1, *, unlimited: str) -> int | None: ...
+def check_int(name: str, given: object, least: int = 1, *, unlimited: str = "") -> int | None:
     """A whole number of ``least`` or more; None too if ``unlimited`` says what that means.
 
-    >>> whole("limit", 3)
+    >>> check_int("limit", 3)
     3
-    >>> whole("limit", 0)
+    >>> check_int("limit", 0)
     Traceback (most recent call last):
     ValueError: limit must be 1 or more, not 0
     """

@@ -53,7 +53,7 @@ def encodable(text: str, stream: TextIO | None) -> str:
     return text.encode(encoding, "replace").decode(encoding)
 
 
-def write(text: str, stream: TextIO | None) -> None:
+def print_text(text: str, stream: TextIO | None) -> None:
     """Print a text, to a stream or to the standard output."""
     stream = sys.stdout if stream is None else stream
     print(encodable(text, stream), file=stream)

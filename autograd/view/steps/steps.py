@@ -9,9 +9,9 @@ from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from ...backward import topological_order
 from ...nodes import contributions
-from ...system.files import write
+from ...system.files import write_atomic
 from ...value import Value
-from ..notation.names import Names, number
+from ..notation.names import Names, format_number
 from ..render.tables import text_table
 from .equations import computed_equation, computed_mathml, step_equation, step_mathml
 
@@ -46,7 +46,7 @@ class Step(NamedTuple):
     @property
     def row(self) -> list[str]:
         node = "" if self.node is None else self.names[self.node]
-        return [str(self.number), self.names[self.operand], node, str(self), number(self.gradient)]
+        return [str(self.number), self.names[self.operand], node, str(self), format_number(self.gradient)]
 
     def __str__(self) -> str:
         return step_equation(self)
@@ -151,9 +151,9 @@ class Steps(Sequence[S_co], Generic[S_co]):
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix in (".html", ".htm"):
-            return write(target, page(self[:SHOWN], self.left_out).encode())
+            return write_atomic(target, page(self[:SHOWN], self.left_out).encode())
         if suffix == ".gif":
-            return write(target, gif(self, theme))
+            return write_atomic(target, gif(self, theme))
         raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .html or .gif")
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...backward import topological_order
 from ...value import Value
-from ..notation.names import UNKNOWN, number, visible_constants
+from ..notation.names import UNKNOWN, format_number, visible_constants
 from ..picture.cards import CONSTANTS, LIMIT, Picture, cut_key, keys_of, picture_from
 from ..picture.last_pass import Gradients
 from ..picture.layout import text_width
@@ -90,7 +90,7 @@ def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
             continue
         key = card(step.operand)
         if key:
-            gradients[key].append((step.number, number(step.gradient)))
+            gradients[key].append((step.number, format_number(step.gradient)))
         if step.node is None:
             focus[step.number] = Focus(key, "", "")
             continue
@@ -125,7 +125,7 @@ def _complete(
             appears.setdefault(f"e{i}-backward", last)
     for texts in gradients.values():
         if not texts:
-            texts.append((last, number(0.0)))
+            texts.append((last, format_number(0.0)))
 
 
 def _gradients_of(whole: Iterable[Step | ForwardStep]) -> Gradients:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import NamedTuple
 
-from ..notation.names import number
+from ..notation.names import format_number
 from .layer_stats import LayerFlow
 
 #: Of what a sentence lists, it names so many.
@@ -121,10 +121,10 @@ def _sizes(
     layers: Sequence[LayerFlow], measure: Measure, reference: int, limits: Thresholds
 ) -> Iterator[Finding]:
     ratios = [(r, layer.name) for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None]
-    base = f"the {number(measure.sizes[reference] or 0.0)} of {layers[reference].name}"
+    base = f"the {format_number(measure.sizes[reference] or 0.0)} of {layers[reference].name}"
     largest = [pair for pair in ratios if pair[0] > limits.exploding]
     if largest:
-        limit = f"explodes, more than {number(limits.exploding)} times {base}"
+        limit = f"explodes, more than {format_number(limits.exploding)} times {base}"
         yield _compared("exploding", largest, max(largest), limit)
     steep = tuple(
         layer.name
@@ -133,11 +133,11 @@ def _sizes(
         if (layer.parameter_gradient or 0.0) / layer.parameter > limits.exploding
     )
     if steep:
-        times = f"explodes, more than {number(limits.exploding)} times the size of the parameters"
+        times = f"explodes, more than {format_number(limits.exploding)} times the size of the parameters"
         yield Finding("exploding", steep, f"the gradient of {_listed(steep)} {times}")
     smallest = [pair for pair in ratios if 0.0 < pair[0] < limits.vanishing]
     if smallest:
-        limit = f"vanishes, less than {number(limits.vanishing)} times {base}"
+        limit = f"vanishes, less than {format_number(limits.vanishing)} times {base}"
         yield _compared("vanishing", smallest, min(smallest), limit)
     zero = tuple(name for ratio, name in ratios if ratio == 0.0)
     if zero:
@@ -149,7 +149,9 @@ def _compared(kind: str, ratios: list[tuple[float, str]], worst: tuple[float, st
     where = tuple(name for _, name in ratios)
     ratio, name = worst
     at = f" at {name}" if len(where) > 1 else ""
-    return Finding(kind, where, f"the gradient of {_listed(where)} {verdict}: {number(ratio)} times{at}")
+    return Finding(
+        kind, where, f"the gradient of {_listed(where)} {verdict}: {format_number(ratio)} times{at}"
+    )
 
 
 def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]:
@@ -163,7 +165,7 @@ def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]
             elif kind == "dead":
                 why = f"{layer.function} passes nothing back on {on}"
             else:
-                why = f"{layer.function} passes back less than {number(limits.saturated)} on {on}"
+                why = f"{layer.function} passes back less than {format_number(limits.saturated)} on {on}"
             yield Finding(kind, units, f"{_which(layer, units)} {kind}: {why}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...value import Value
 from ..draw.graphviz import Digraph, Drawing, lettering, new_graph
-from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, known, number
+from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, format_number, known
 from ..picture.cards import Card, Picture
 from ..picture.layout import Box, text_width
 from ..render.graphviz_program import TIMEOUT
@@ -80,7 +80,9 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
             dashed=size == 0.0 or (ratio is not None and ratio < limits.vanishing),
             activation="" if layer.units is None else known(layer.activation),
             remark=_remark(layer),
-            onward=f"×{number(size / following)}" if compared and size is not None and following else "",
+            onward=f"×{format_number(size / following)}"
+            if compared and size is not None and following
+            else "",
         )
         tiles.append(tile)
     if len(tiles) <= SHOWN:
@@ -151,7 +153,7 @@ class GradientFlow(Drawing):
 
     def _legend(self) -> str:
         measure = Measure(self.layers)
-        below = number(self._limits.vanishing)
+        below = format_number(self._limits.vanishing)
         words = f"orange: {measure.symbol}, dashed if below {below} of the last layer's"
         if measure.of_activations:
             words += "; ×: how much of it comes back through a layer"
@@ -257,7 +259,7 @@ class GradientFlow(Drawing):
         rows: list[list[str]] = []
         for layer in self.layers:
             row = [layer.name, layer.function, f"{layer.parameters:,}"]
-            row += [number(layer.parameter), known(layer.parameter_gradient)]
+            row += [format_number(layer.parameter), known(layer.parameter_gradient)]
             if closer and layer.units is not None:
                 closed = f"{layer.closed or 0.0:.0%}"
                 row[2:2] = [
@@ -282,7 +284,7 @@ def loss_card(loss: Value | None) -> Card | None:
     """What the picture says of the loss."""
     if loss is None:
         return None
-    return Card("loss", "output", clean(loss.label) or "loss", "", number(loss.data), None)
+    return Card("loss", "output", clean(loss.label) or "loss", "", format_number(loss.data), None)
 
 
 def gradient_flow(

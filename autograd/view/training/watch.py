@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self, SupportsFloat, TextIO
 
 from ...value import Value
 from ..draw.graphviz import Digraph, lettering
-from ..notation.names import number
+from ..notation.names import format_number
 from ..picture.layout import Box
 from ..render.graphviz_program import RenderError
 from ..render.options import seconds
@@ -104,7 +104,14 @@ class Progress(GradientFlow):
         for name, y, loss in (("top", top, high), ("bottom", bottom, low)):
             rule = (_place(graph, f"{name}{x:.0f}", x, y) for x in (0.0, width))
             graph.edge(*rule, color=theme.box[1], **_LINE)
-            _write(graph, f"{name}-loss", width + 36.0, y, 56.0, lettering(number(loss), theme.muted, 10.0))
+            _write(
+                graph,
+                f"{name}-loss",
+                width + 36.0,
+                y,
+                56.0,
+                lettering(format_number(loss), theme.muted, 10.0),
+            )
         first, last = (self._points[i].step if self._points else 0 for i in (0, -1))
         places = [
             (
@@ -119,7 +126,7 @@ class Progress(GradientFlow):
         if ends:
             graph.node(ends[-1], width=".07", height=".07", style="filled", color=theme.data)
         title = lettering("loss ", theme.ink, 12.0, bold=True)
-        title += lettering(number(self.losses[-1]), theme.data, 12.0, bold=True)
+        title += lettering(format_number(self.losses[-1]), theme.data, 12.0, bold=True)
         title += lettering(f"  {self._title}", theme.muted, 11.0)
         _write(graph, "title", width / 2, top + 18.0, width, title)
         floor = around.y - around.height / 2
@@ -128,8 +135,8 @@ class Progress(GradientFlow):
     @property
     def alt(self) -> str:
         """The picture in words: the losses and gradients it shows."""
-        curve = ", ".join(f"{number(point.loss)} at step {point.step:,}" for point in self._some())
-        now = f"{self._title}, loss {number(self.losses[-1])}"
+        curve = ", ".join(f"{format_number(point.loss)} at step {point.step:,}" for point in self._some())
+        now = f"{self._title}, loss {format_number(self.losses[-1])}"
         return f"Training, {now}. The loss so far: {curve}. {super().alt}"
 
     def _some(self) -> list[Point]:
@@ -139,11 +146,11 @@ class Progress(GradientFlow):
     def line(self) -> str:
         """The picture on one line, for a terminal."""
         gradients = "  ".join(f"{tile.name} {tile.gradient}".strip() for tile in self._tiles)
-        head = f"{self._title}  loss {number(self.losses[-1])}  {sparkline(self.losses)}"
+        head = f"{self._title}  loss {format_number(self.losses[-1])}  {sparkline(self.losses)}"
         return "  ".join([head, f"∂ {gradients}", *map(str, self.findings)])
 
     def __str__(self) -> str:
-        head = f"{self._title}, loss {number(self.losses[-1])}  {sparkline(self.losses)}"
+        head = f"{self._title}, loss {format_number(self.losses[-1])}  {sparkline(self.losses)}"
         return f"{head}\n{super().__str__()}"
 
     __repr__ = __str__
@@ -153,7 +160,7 @@ def _about_loss(losses: Sequence[float]) -> list[Finding]:
     bad = next((i for i, loss in enumerate(losses, start=1) if not math.isfinite(loss)), None)
     if bad is None:
         return []
-    text = f"the loss was {number(losses[bad - 1])} at step {bad:,}, for the first time"
+    text = f"the loss was {format_number(losses[bad - 1])} at step {bad:,}, for the first time"
     return [Finding("not finite", ("loss",), text)]
 
 

@@ -51,7 +51,7 @@ from .operations import (
     tanh,
 )
 from .tracing import not_compiled
-from .user_primitives import added, primitive
+from .user_primitives import added, primitive, reserved
 from .value import GradientLostWarning, Value
 
 #: What is loaded when first used: the views would double the time that importing takes.
@@ -159,3 +159,6 @@ __all__ = [
     "topological_order",
     "watch",
 ]
+
+#: The names of this package, its modules included, which no primitive of the user's may take.
+reserved.update(__all__, (name.partition(".")[0] for name in os.listdir(os.path.dirname(__file__))))

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import linecache
-import os
 import sys
 from collections.abc import Callable, Sequence
-from itertools import islice
 from math import isfinite
-from types import CodeType
 
 from .modes import Mode, open_modes
 from .nodes import local_derivatives
+from .source_lines import is_own
 from .value import Note, Value
-
-_HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-class _OwnFiles(dict[str, bool]):
-    """For each file, whether it belongs to these packages: their lines are not the user's."""
-
-    PREFIXES = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "nn") + os.sep)
-
-    def __missing__(self, filename: str) -> bool:
-        self[filename] = is_own = filename.startswith(self.PREFIXES)
-        return is_own
-
-
-_is_own = _OwnFiles()
 
 
 class AnomalyError(FloatingPointError):
@@ -39,40 +21,6 @@ class AnomalyError(FloatingPointError):
     def __init__(self, message: str, value: Value) -> None:
         super().__init__(message)
         self.value = value
-
-
-def place(value: Value) -> tuple[str, int, list[str]] | None:
-    """The file or notebook cell, the line, and that line with marks below the operation.
-
-    None for a Value that was not computed under detect_anomaly().
-    """
-    if value.note.place is None:
-        return None
-    code: CodeType
-    at: int
-    code, at = value.note.place
-    nowhere = (code.co_firstlineno, None, None, None)
-    line, last, start, end = next(islice(code.co_positions(), at // 2, None), nowhere)
-    line = line or code.co_firstlineno
-    linecache.checkcache(code.co_filename)
-    source = linecache.getline(code.co_filename, line).rstrip()
-    shown = source.lstrip()
-    if not shown or start is None or end is None:
-        return _file(code.co_filename), line, [shown] if shown else []
-    raw = source.encode()  # positions count bytes
-    before = len(raw[:start].decode(errors="replace")) - (len(source) - len(shown))
-    width = len(raw[start : end if last == line else None].decode(errors="replace"))
-    marks = " " * before + "^" * width
-    return _file(code.co_filename), line, [shown] if width == len(shown) else [shown, marks]
-
-
-def _file(filename: str) -> str:
-    """A file as a traceback names it; a cell of a notebook as IPython does."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython and ipython.get_ipython()
-    if shell and (name := shell.compile.format_code_name(filename)):
-        return " ".join(name)
-    return f'File "{filename}"'
 
 
 class detect_anomaly(Mode):
@@ -123,7 +71,7 @@ class detect_anomaly(Mode):
     def recorded(self, node: Value) -> None:
         """Store the line of an operation, and check its result."""
         frame = sys._getframe(3)  # those between are of the engine: observed(), and a method or a function
-        while _is_own[frame.f_code.co_filename] and frame.f_back is not None:
+        while is_own[frame.f_code.co_filename] and frame.f_back is not None:
             frame = frame.f_back
         code, at = frame.f_code, frame.f_lasti  # not the frame: it would keep its variables alive
         note = self._notes.get((id(code), at))

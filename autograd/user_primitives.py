@@ -16,6 +16,8 @@ from .value import Value
 
 #: The functions that primitive() has added. They may be replaced: a notebook cell runs twice.
 added: dict[str, Callable[..., Value]] = {}
+#: The names that no primitive may take: those of the package, which its ``__init__`` enters here.
+reserved: set[str] = set()
 
 
 def primitive(
@@ -77,12 +79,10 @@ def primitive(
 
 def check_name(name: str) -> None:
     """Raise ValueError unless a primitive may have the name."""
-    import autograd
-
     is_name = isinstance(name, str) and name.isidentifier() and normalize("NFKC", name) == name
     if not is_name or iskeyword(name) or name.startswith("_"):
         raise ValueError(f"primitive() expected a name such as 'softsign', got {name!r}.")
-    is_taken = hasattr(FLOATS, name) or name in {"lt", "le", *dir(Value), *vars(autograd), *autograd.__all__}
+    is_taken = hasattr(FLOATS, name) or name in {"lt", "le", *dir(Value), *reserved}
     if is_taken and name not in added:
         raise ValueError(f"primitive() expected a new name, got {name!r}. Choose another one.")
 

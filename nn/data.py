@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from .checks import check_int, check_number
-from .init import generator
+from .draws import generator
 from .inputs import is_listed
 
 Sample = tuple[float, float]

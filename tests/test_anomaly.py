@@ -31,10 +31,10 @@ from autograd import (
     sqrt,
     topological_order,
 )
-from autograd.anomaly import place
 from autograd.modes import active
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
+from autograd.source_lines import source_line
 from nn import MLP, SGD, fit, mse_loss
 
 from .table import all_bits, bits, flat, shaped
@@ -331,7 +331,7 @@ def test_every_primitive_gives_the_same_bits_and_knows_its_line(name: str) -> No
         ]
         for node in nodes:
             assert type(node) is Value
-            found = place(node)
+            found = source_line(node)
             assert found is not None
             assert found[0] == f'File "{HERE}"'
             assert "watched = FUNCTIONS" in found[2][0]
@@ -361,7 +361,7 @@ def test_values_made_inside_go_on_outside_and_are_freed_at_once() -> None:
         inside**2,
         autograd.maximum(inside, w),
     ]
-    assert not any(map(place, outside))
+    assert not any(map(source_line, outside))
     autograd.sum(outside).backward()
     assert w.grad == 4.0 + 12.0 + 37.0 + 36.0 + 3.0
     gc.disable()
@@ -398,7 +398,7 @@ def test_contexts_within_one_another() -> None:
     with detect_anomaly(check_nan=False), pytest.raises(AnomalyError), detect_anomaly():
         x.log()
     assert math.isnan(x.log().data)
-    assert place(x.log()) is None
+    assert source_line(x.log()) is None
 
 
 def test_in_a_backward_pass_too_the_inner_context_decides() -> None:
@@ -418,8 +418,8 @@ def test_the_label_of_a_value_leaves_its_line_alone() -> None:
         first.label = "first"
         other = x * 4.0
     assert (first.label, second.label, other.label) == ("first", "", "")
-    assert place(first) == place(second)
-    assert place(other) != place(second)
+    assert source_line(first) == source_line(second)
+    assert source_line(other) != source_line(second)
 
 
 # Decorators, generators, tasks and threads --------------------------------------------------------
@@ -494,7 +494,7 @@ def test_tasks_that_interleave_are_not_watched_by_one_another() -> None:
     async def free() -> None:
         for _ in range(4):
             assert math.isnan(Value(-1.0).log().data)
-            assert place(Value(1.0) * 2.0) is None
+            assert source_line(Value(1.0) * 2.0) is None
             await asyncio.sleep(0)
 
     async def run() -> None:
@@ -513,7 +513,7 @@ def test_other_threads_are_not_watched() -> None:
         with pytest.raises(AnomalyError):
             Value(-1.0).log()
     assert math.isnan(seen[0].data)
-    assert place(seen[0]) is None
+    assert source_line(seen[0]) is None
 
 
 # With the rest ------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from autograd.view.compare.with_torch import TorchComparison
 from autograd.view.draw.graphviz import Drawing
 from autograd.view.explain.explain import Explanation
 from autograd.view.notation.derivation import Derivation
-from autograd.view.steps.steps import ForwardStep, Step, Steps
+from autograd.view.steps.step import ForwardStep, Step
+from autograd.view.steps.steps import Steps
 from autograd.view.training.gradient_flow import GradientFlow
 from autograd.view.training.watch import Live
 from nn import data, init

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from .ir.fused import Fused
 from .ir.listing import KEPT, Listing, Stage, name_of
 from .ir.tape import SOURCES
-from .passes.fuse import Fused, fuse
+from .passes.fuse import fuse
 from .passes.plan import Plan
 from .replay import Program
 

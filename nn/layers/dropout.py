@@ -8,7 +8,7 @@ from typing import Any
 from autograd import not_compiled
 
 from ..checks import check_number
-from ..init import generator
+from ..draws import generator
 from ..inputs import Batch, Inputs, is_batch, values_of
 from ..module import Module
 

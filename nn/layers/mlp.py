@@ -10,7 +10,7 @@ from autograd import Value, dot, group
 
 from ..attributes import unknown_option
 from ..checks import check_int
-from ..init import generator, kaiming_uniform
+from ..draws import generator, kaiming_uniform
 from ..inputs import Inputs, bare, is_listed, sample_of
 from ..module import Module, Parameter
 
@@ -146,7 +146,7 @@ class MLP(Module, fixed_attributes=True):
     (337, 'Value')
 
     One sample per call: floats, ints, Values or a row of an array. A single output comes bare,
-    several as a list. The weights are drawn by ``nn.init.kaiming_uniform`` from ``seed``, an int or a
+    several as a list. The weights are drawn by ``nn.draws.kaiming_uniform`` from ``seed``, an int or a
     ``random.Random``; without one, from Python's ``random``, so ``random.seed`` repeats them.
     """
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from autograd import Value, dot, group
 
 from ..checks import check_int
-from ..init import generator
+from ..draws import generator
 from ..inputs import Inputs, is_listed, real, sample_of
 from ..kinds import is_sequence, is_tuple
 from ..module import Module, Parameter, rebuilt

@@ -10,12 +10,11 @@ import pytest
 
 from autograd import Value, grad, no_grad
 from nn import MLP, Layer, LayerNorm, Module, Neuron
+from nn.draws import GAINS, kaiming_uniform
 from nn.init import (
-    GAINS,
     calculate_gain,
     generator,
     kaiming_normal_,
-    kaiming_uniform,
     kaiming_uniform_,
     xavier_normal_,
     xavier_uniform_,

@@ -14,7 +14,7 @@ from autograd import sum as total_of
 from autograd.view.notation.names import clean, format_number
 from autograd.view.picture.cards import CONSTANTS, LIMIT
 from autograd.view.render import graphviz_program as rendering
-from autograd.view.steps.steps import SHOWN
+from autograd.view.steps.table import SHOWN
 from autograd.view.steps.timeline import ARROWS, scene_of
 from nn import MLP, hinge_loss
 from nn.data import two_moons

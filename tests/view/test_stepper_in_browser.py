@@ -13,7 +13,8 @@ import pytest
 from autograd import Value, steps
 from autograd.view.notation.names import format_number
 from autograd.view.render.theme import DARK, LIGHT
-from autograd.view.steps.steps import ForwardStep, Steps
+from autograd.view.steps.step import ForwardStep
+from autograd.view.steps.steps import Steps
 from autograd.view.steps.timeline import scene_of
 
 from .test_notation import HOSTILE

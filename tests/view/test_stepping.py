@@ -13,7 +13,9 @@ from autograd import sum as total_of
 from autograd.floats import compute_ieee
 from autograd.nodes import local_derivatives, regroup
 from autograd.view.notation.names import format_number
-from autograd.view.steps.steps import SHOWN, ForwardStep, Step, Steps
+from autograd.view.steps.step import ForwardStep, Step
+from autograd.view.steps.steps import Steps
+from autograd.view.steps.table import SHOWN
 
 from ..table import bits, flat
 from .reading import sides

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ..ir.fused import Fused, SumOfProducts, Term, operands_after_fusing
 from ..ir.tape import CONDITIONS, SOURCES
-from ..passes.fuse import Fused, SumOfProducts, Term, fuse, operands_after_fusing
+from ..passes.fuse import fuse
 from ..passes.plan import Plan
 from ..passes.schedule import SETTLED, Schedule
 from .memory import InputRows, Layout, Outside

@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...value import Value
+from .fused import Fused
 from .tape import SOURCES, Tape
-
-if TYPE_CHECKING:
-    from ..passes.fuse import Fused
 
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _INFIX = {

@@ -8,34 +8,12 @@ the way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from ..ir.fused import Fused, SumOfProducts, operands_after_fusing
 from ..ir.tape import SOURCES, Tape
 from .plan import Plan
 
-#: A term of a sum of products: whether it is subtracted, a, and b or −1.
-Term = tuple[bool, int, int]
-
 _LINEAR = {"add", "sub", "neg", "mul", "sum", "dot", "lanesum"}
-
-
-@dataclass(slots=True)
-class SumOfProducts:
-    """bias ± a·b ± …; over lanes too if ``reduces``."""
-
-    bias: float
-    terms: list[Term] = field(default_factory=list[Term])
-    reduces: bool = False
-
-
-@dataclass
-class Fused:
-    """The instructions that are left, in order: a sum of products, or an operation on operands."""
-
-    order: list[int]
-    sums: dict[int, SumOfProducts]
-    #: What each instruction reads, by its place.
-    reads: list[Sequence[int]]
 
 
 def fuse(plan: Plan) -> Fused:
@@ -119,14 +97,3 @@ def _purely_in_lanes(tape: Tape, place: int) -> bool:
     operation = tape.code[place][0]
     operands: tuple[int, ...] = tape.code[place][1]
     return operation == "mul" and any(tape.in_lane[o] for o in operands)
-
-
-def operands_after_fusing(tape: Tape, sums: dict[int, SumOfProducts], i: int) -> Sequence[int]:
-    """What an instruction reads, after fusing."""
-    if (total := sums.get(i)) is not None:
-        if len(total.terms) == 1:
-            ((_, a, b),) = total.terms
-            return (a, b) if b >= 0 else (a,)
-        return [x for _, a, b in total.terms for x in (a, b) if x >= 0]
-    operation, operands = tape.code[i]
-    return () if operation in SOURCES else operands

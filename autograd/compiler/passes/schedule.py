@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..ir.fused import Fused
 from ..ir.tape import SOURCES
-from .fuse import Fused
 from .plan import Plan
 
 #: Sections of a step: what depends on arguments alone, what changes from step to step, what is done for

@@ -6,16 +6,15 @@ import math
 from collections import deque
 from collections.abc import Mapping
 
-from ...anomaly import place
 from ...backward import topological_order
 from ...nodes import edges, local_derivatives
 from ...operations import data_of
+from ...source_lines import source_line
 from ...value import Value
 from ..notation.names import Names, format_number, names_of, operation, operation_formula, quantity
 from ..notation.writers import text
 from ..render.tables import text_table
-from ..steps.equations import computed_equation, step_equation
-from ..steps.steps import ForwardStep, Step
+from ..steps.step import ForwardStep, Step
 from .formula import LANES, Nested, formula
 
 #: So many operations of an expression are written out, so many operands and steps of a path told.
@@ -56,10 +55,10 @@ def pulled(root: Value, node: Value, position: int, gradients: Mapping[Value, fl
     upstream, product = gradients[node], gradients[node] * local
     step = Step(0, node, operand, position, upstream, local, product, product, False, names)
     lines = [
-        f"{step_equation(step)}, in the backward pass",
+        f"{step}, in the backward pass",
         *_where(node, f"{names[node]} was computed"),
         "the operation:",
-        f"  {computed_equation(ForwardStep(0, node, names))}",
+        f"  {ForwardStep(0, node, names)}",
         *_path(root, node, names, gradients),
     ]
     return "\n".join(lines)
@@ -85,7 +84,7 @@ def added(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
 
 
 def _where(value: Value, what: str) -> list[str]:
-    if (found := place(value)) is None:
+    if (found := source_line(value)) is None:
         return [f"{what} outside detect_anomaly(): enter it before the forward pass to be told the line"]
     file, line, source = found
     return [f"{what} here:", f"  {file}, line {line}", *(f"    {row}" for row in source)]
@@ -108,7 +107,7 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
     way = _way(root, value)
     rows: list[list[str]] = []
     for node in way:
-        found = place(node)
+        found = source_line(node)
         g = gradients.get(node)
         rows.append([
             names[node],

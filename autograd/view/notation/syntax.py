@@ -1,7 +1,7 @@
-"""A formula as a tree: what stands where, how tightly it binds. A pen (writers.py) writes it.
+"""A formula as a tree: what stands where, how tightly it binds; and the pen that writes it as text.
 
 A part writes itself by asking the pen, which knows one notation: how a fraction looks there, and where
-brackets are needed.
+brackets are needed. The pens of LaTeX and MathML are in writers.py.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from .writers import Pen
+from typing import ClassVar
 
 #: How tightly a formula binds: a relation such as ``a = b`` least, a name or a call so that it never needs
 #: brackets.
@@ -284,3 +281,70 @@ def equals(*sides: Formula) -> Formula:
 def loose(part: Formula, level: int, sign: bool, factor: bool) -> bool:
     """Return True if a part needs brackets where ``level`` or more must bind, in a line of text."""
     return part.binds < level or (part.signed and not sign) or (factor and part.divides)
+
+
+_SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Pen:
+    """One notation. This one is plain text; it is what the others change."""
+
+    #: Whether a fraction shows by itself what is above and below its line.
+    stacks = False
+
+    def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+        """A part where ``level`` or more must bind; with a sign in front only where one may stand.
+
+        As a ``factor`` a quotient gets brackets: a / b·c is read in two ways.
+        """
+        written = part.write(self)
+        if self.stacks and isinstance(part, Fraction) and level <= SIGN:
+            return written
+        return self.fenced("(", written, ")") if loose(part, level, sign, factor) else written
+
+    def coloured(self, written: str, role: str) -> str:
+        return written
+
+    def name(self, text: str) -> str:
+        return text
+
+    def number(self, text: str) -> str:
+        return text
+
+    def words(self, text: str) -> str:
+        return text
+
+    def function(self, name: str) -> str:
+        return name
+
+    def sign(self) -> str:
+        return "−"
+
+    def operator(self, operator: str, wide: bool) -> str:
+        return ", " if operator == "," else f" {operator} " if wide else operator
+
+    def row(self, pieces: Sequence[str]) -> str:
+        return "".join(pieces)
+
+    def fenced(self, left: str, inside: str, right: str) -> str:
+        return f"{left}{inside}{right}"
+
+    def fraction(self, top: Formula, bottom: Formula) -> str:
+        return f"{self.within(top, PRODUCT, sign=True, factor=True)} / {self.within(bottom, SIGN)}"
+
+    def partial(self, top: str, bottom: str) -> str:
+        return f"∂{top}/∂{bottom}"
+
+    def power(self, base: str, exponent: Formula) -> str:
+        exact = exponent.text if isinstance(exponent, Number) and not exponent.rounded else ""
+        if re.fullmatch(r"−?\d{1,3}", exact):
+            return base + exact.translate(_SUPERSCRIPTS)
+        return f"{base}^{self.within(exponent, exponent_level(exponent))}"
+
+    def root(self, x: Formula) -> str:
+        return f"√{self.within(x, SIGN)}"
+
+
+def exponent_level(exponent: Formula) -> int:
+    """How tightly an exponent must bind: x^√y is clear."""
+    return SIGN if isinstance(exponent, Root) else POWER

@@ -1,8 +1,7 @@
 """Formulas written as text, as LaTeX and as MathML.
 
-A pen knows one notation and sets brackets only where that notation needs them: ``(a + b) / c`` in text
-is a fraction without brackets in LaTeX and MathML. Labels are text from anywhere, so every pen escapes
-them.
+``(a + b) / c`` in text is a fraction without brackets in LaTeX and MathML. Labels are text from anywhere,
+so every pen escapes them.
 """
 
 from __future__ import annotations
@@ -11,76 +10,10 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from .syntax import POWER, PRODUCT, SIGN, Formula, Fraction, Number, Root, loose
+from .syntax import PRODUCT, SIGN, Formula, Fraction, Pen, exponent_level, loose
 
 #: What a name or a number is, which decides its colour: the classes that a style sheet can colour.
 CLASSES = {"data": "gg-data", "gradient": "gg-grad", "local": "gg-local"}
-
-_SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-class Pen:
-    """One notation. This one is plain text; it is what the others change."""
-
-    #: Whether a fraction shows by itself what is above and below its line.
-    stacks = False
-
-    def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
-        """A part where ``level`` or more must bind; with a sign in front only where one may stand.
-
-        As a ``factor`` a quotient gets brackets: a / b·c is read in two ways.
-        """
-        written = part.write(self)
-        if self.stacks and isinstance(part, Fraction) and level <= SIGN:
-            return written
-        return self.fenced("(", written, ")") if loose(part, level, sign, factor) else written
-
-    def coloured(self, written: str, role: str) -> str:
-        return written
-
-    def name(self, text: str) -> str:
-        return text
-
-    def number(self, text: str) -> str:
-        return text
-
-    def words(self, text: str) -> str:
-        return text
-
-    def function(self, name: str) -> str:
-        return name
-
-    def sign(self) -> str:
-        return "−"
-
-    def operator(self, operator: str, wide: bool) -> str:
-        return ", " if operator == "," else f" {operator} " if wide else operator
-
-    def row(self, pieces: Sequence[str]) -> str:
-        return "".join(pieces)
-
-    def fenced(self, left: str, inside: str, right: str) -> str:
-        return f"{left}{inside}{right}"
-
-    def fraction(self, top: Formula, bottom: Formula) -> str:
-        return f"{self.within(top, PRODUCT, sign=True, factor=True)} / {self.within(bottom, SIGN)}"
-
-    def partial(self, top: str, bottom: str) -> str:
-        return f"∂{top}/∂{bottom}"
-
-    def power(self, base: str, exponent: Formula) -> str:
-        exact = exponent.text if isinstance(exponent, Number) and not exponent.rounded else ""
-        if re.fullmatch(r"−?\d{1,3}", exact):
-            return base + exact.translate(_SUPERSCRIPTS)
-        return f"{base}^{self.within(exponent, _above(exponent))}"
-
-    def root(self, x: Formula) -> str:
-        return f"√{self.within(x, SIGN)}"
-
-
-def _above(exponent: Formula) -> int:
-    """How tightly an exponent must bind: x^√y is clear."""
-    return SIGN if isinstance(exponent, Root) else POWER
 
 
 _LATEX = {
@@ -224,7 +157,7 @@ class MathmlPen(Pen):
         return self.over(self.row([rounded, top]), self.row([self.silent("/"), rounded, bottom]))
 
     def power(self, base: str, exponent: Formula) -> str:
-        raised = self.enclosed(exponent, _above(exponent))
+        raised = self.enclosed(exponent, exponent_level(exponent))
         return f"<msup>{base}{self.row([self.silent('^'), raised])}</msup>"
 
     def root(self, x: Formula) -> str:

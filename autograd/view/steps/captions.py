@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ...value import Value
 from ..notation.names import operation
-from .steps import ForwardStep, Step
+from .step import ForwardStep, Step
 
 #: So many operands are named; of more, the number is told.
 NAMED = 4

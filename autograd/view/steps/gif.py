@@ -13,7 +13,8 @@ from ..draw.graphviz import STILL, Staging, digraph, literal
 from ..render.graphviz_program import render
 from ..render.theme import Theme, shades, theme_named
 from .captions import narrate
-from .steps import ForwardStep, Step, Steps
+from .step import ForwardStep, Step
+from .table import StepTable
 from .timeline import Scene, scene_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ PIXELS = 1.5e6
 _PREFIX = "steps"
 
 
-def gif(steps: Steps[Step | ForwardStep], theme: str = "light") -> bytes:
+def gif(steps: StepTable[Step | ForwardStep], theme: str = "light") -> bytes:
     """A GIF of the steps, each with its equation below; ImportError without Pillow."""
     colours = theme_named(theme)
     try:

@@ -20,7 +20,8 @@ from ..render.graphviz_program import RenderError, compact
 from ..render.tables import html_table
 from ..render.theme import LIGHT, VARIABLES, css_variables, with_variables
 from .captions import narrate
-from .steps import ForwardStep, Step, Steps
+from .step import ForwardStep, Step
+from .table import StepTable
 from .timeline import Scene, scene_of
 
 #: A layout that takes longer is given up, and the steps are shown without a picture.
@@ -39,7 +40,7 @@ class _Pictures(NamedTuple):
     note: str
 
 
-def widget(steps: Steps[Step | ForwardStep], left_out: str = "") -> str:
+def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
     """The steps as a piece of HTML that can stand on any page, any number of times."""
     if not len(steps):
         return html_table(steps.header, [])
@@ -84,7 +85,7 @@ def widget(steps: Steps[Step | ForwardStep], left_out: str = "") -> str:
     )
 
 
-def page(steps: Steps[Step | ForwardStep], left_out: str = "") -> str:
+def page(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
     """The steps as an HTML file that needs nothing else."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -144,7 +145,7 @@ def _tagged(equations: list[str]) -> tuple[list[str], list[str]]:
     return [re.sub("<[^>]*>", letter, equation) for equation in equations], list(letters)
 
 
-def _title(steps: Steps[Step | ForwardStep]) -> str:
+def _title(steps: StepTable[Step | ForwardStep]) -> str:
     first = steps.whole[0]
     passes = "Forward and backward" if isinstance(first, ForwardStep) else "Backward"
     return f"{passes} pass of {first.names.root}"

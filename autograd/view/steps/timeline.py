@@ -17,7 +17,8 @@ from ..notation.names import UNKNOWN, format_number, visible_constants
 from ..picture.cards import CONSTANTS, LIMIT, Picture, cut_key, keys_of, picture_from
 from ..picture.last_pass import Gradients
 from ..picture.layout import text_width
-from .steps import ForwardStep, Step, Steps
+from .step import ForwardStep, Step
+from .table import StepTable
 
 #: With more arrows than this a picture is cut down further: its layout would take seconds.
 ARROWS = 240
@@ -57,7 +58,7 @@ class Scene(NamedTuple):
         return known[-1] if known else UNKNOWN
 
 
-def scene_of(steps: Steps[Step | ForwardStep], limit: int = LIMIT) -> Scene:
+def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     """The scene of some steps: the whole graph, or of one of more than ``limit`` Values what they reach."""
     order = topological_order(steps.root)
     keys = keys_of(order)

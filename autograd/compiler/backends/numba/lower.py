@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ...ir.fused import Fused, SumOfProducts, Term
 from ...ir.tape import SOURCES
-from ...passes.fuse import Fused, SumOfProducts, Term, fuse
+from ...passes.fuse import fuse
 from ...passes.plan import Plan
 from ...passes.schedule import AFTER, BLOCKS, SETTLED, Schedule
 from ..memory import Layout

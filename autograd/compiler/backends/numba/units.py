@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ...ir.fused import Fused, SumOfProducts
 from ...ir.tape import SOURCES
-from ...passes.fuse import Fused, SumOfProducts
 from ...passes.plan import Plan
 from ...passes.schedule import Schedule
 

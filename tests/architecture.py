@@ -1,4 +1,4 @@
-"""Draws the architecture for CONTRIBUTING, from the imports: ``python -m tests.house``."""
+"""Draws the architecture for CONTRIBUTING, from the imports: ``python -m tests.architecture``."""
 
 from collections.abc import Iterable
 from xml.etree import ElementTree
@@ -7,9 +7,9 @@ from autograd.view.draw.graphviz import new_graph
 from autograd.view.render.graphviz_program import render
 from autograd.view.render.theme import THEMES, Theme
 
-from .test_imports import LAYERS, ROOT, SHARED, SIDEWAYS, UPWARD, imports_within
+from .test_imports import LAYERS, ROOT, SHARED, UPWARD, imports_within
 
-PICTURES = {name: ROOT.parent / "docs" / f"house-{name}.svg" for name in THEMES}
+PICTURES = {name: ROOT.parent / "docs" / f"architecture-{name}.svg" for name in THEMES}
 
 #: The purpose of each module, in the words of its box.
 PURPOSES = {
@@ -29,6 +29,7 @@ PURPOSES = {
     "gradients": "grad()",
     "user_primitives": "primitive()",
     "functional": "jacobian,\nhessian, hvp",
+    "source_lines": "the user's\nlines",
     "anomaly": "the first\nnan or inf",
     "checking": "check_grads",
     "composed": "softmax,\nlog_softmax",
@@ -43,12 +44,22 @@ PURPOSES = {
 Arrow = tuple[str, str]
 
 
+#: The import inside a function, drawn dashed.
+DASHED: set[Arrow] = {(importer.split(".")[1], imported.split(".")[1]) for importer, imported in UPWARD}
+
+
+def imports() -> set[Arrow]:
+    """The imports between the modules and folders of autograd that are run when they are loaded."""
+    return {
+        (importer, imported) for importer, imported, each in imports_within("autograd") if not each.for_types
+    } - DASHED
+
+
 def arrows() -> set[Arrow]:
     """The imports between modules, except those that are also reached by way of another module."""
-    direct = {(importer, imported) for importer, imported, _ in imports_within()} - UPWARD
-    direct |= {("nn", name) for name in ("__init__", *(name.split(".")[1] for name in SHARED))}
+    direct = imports() | {("nn", name) for name in ("__init__", *(name.split(".")[1] for name in SHARED))}
     reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
-    for name in [*(name for names in LAYERS for name in sorted(names, key=_sideways)), "nn"]:
+    for name in [*(name for names in LAYERS for name in names), "nn"]:
         for importer, imported in direct:
             if importer == name:
                 reached[name] |= reached[imported] | {imported}
@@ -57,10 +68,6 @@ def arrows() -> set[Arrow]:
         for a, b in direct
         if not any(b in reached[other] for importer, other in direct if importer == a and other != b)
     }
-
-
-def _sideways(name: str) -> bool:
-    return any(name == importer for importer, _ in SIDEWAYS)
 
 
 def shown(svg: str) -> tuple[set[str], set[Arrow]]:
@@ -75,15 +82,15 @@ def shown(svg: str) -> tuple[set[str], set[Arrow]]:
 
 def picture(theme: Theme) -> str:
     """The architecture as an SVG: an arrow points down, to the module that is imported."""
-    graph = new_graph(theme, "house")
+    graph = new_graph(theme, "architecture")
     graph.attr(rankdir="TB", ranksep=".38", nodesep=".2")
-    floors = [*LAYERS[:-1], [*LAYERS[-1], "nn"]]
-    for number, names in enumerate(floors):
-        with graph.subgraph() as floor:
-            floor.attr(rank="same")
+    rows = [*LAYERS[:-1], [*LAYERS[-1], "nn"]]
+    for number, names in enumerate(rows):
+        with graph.subgraph() as row:
+            row.attr(rank="same")
             for name in names:
                 fill, border = theme.cards[_kind(number, name)]
-                floor.node(
+                row.node(
                     name,
                     label=_label(name, theme),
                     shape="box",
@@ -95,7 +102,7 @@ def picture(theme: Theme) -> str:
                 )
     for importer, imported in sorted(arrows()):
         graph.edge(importer, imported, color=theme.muted)
-    for importer, imported in sorted(UPWARD):
+    for importer, imported in sorted(DASHED):
         graph.edge(importer, imported, color=theme.muted, style="dashed", constraint="false")
     return render(graph.source, "svg").decode()
 

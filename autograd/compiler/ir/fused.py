@@ -1,0 +1,41 @@
+"""What fusing leaves of a tape: sums of products, and the instructions that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .tape import SOURCES, Tape
+
+#: A term of a sum of products: whether it is subtracted, a, and b or −1.
+Term = tuple[bool, int, int]
+
+
+@dataclass(slots=True)
+class SumOfProducts:
+    """bias ± a·b ± …; over lanes too if ``reduces``."""
+
+    bias: float
+    terms: list[Term] = field(default_factory=list[Term])
+    reduces: bool = False
+
+
+@dataclass
+class Fused:
+    """The instructions that are left, in order: a sum of products, or an operation on operands."""
+
+    order: list[int]
+    sums: dict[int, SumOfProducts]
+    #: What each instruction reads, by its place.
+    reads: list[Sequence[int]]
+
+
+def operands_after_fusing(tape: Tape, sums: dict[int, SumOfProducts], i: int) -> Sequence[int]:
+    """What an instruction reads, after fusing."""
+    if (total := sums.get(i)) is not None:
+        if len(total.terms) == 1:
+            ((_, a, b),) = total.terms
+            return (a, b) if b >= 0 else (a,)
+        return [x for _, a, b in total.terms for x in (a, b) if x >= 0]
+    operation, operands = tape.code[i]
+    return () if operation in SOURCES else operands

@@ -1,0 +1,60 @@
+"""Lines of the user's source: which files are not the user's, and the line that computed a Value."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from itertools import islice
+from types import CodeType
+
+from .value import Value
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class _OwnFiles(dict[str, bool]):
+    """For each file, whether it belongs to these packages: their lines are not the user's."""
+
+    PREFIXES = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "nn") + os.sep)
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = is_own = filename.startswith(self.PREFIXES)
+        return is_own
+
+
+is_own = _OwnFiles()
+
+
+def source_line(value: Value) -> tuple[str, int, list[str]] | None:
+    """The file or notebook cell, the line, and that line with marks below the operation.
+
+    None for a Value that was not computed under detect_anomaly().
+    """
+    if value.note.place is None:
+        return None
+    code: CodeType
+    at: int
+    code, at = value.note.place
+    nowhere = (code.co_firstlineno, None, None, None)
+    line, last, start, end = next(islice(code.co_positions(), at // 2, None), nowhere)
+    line = line or code.co_firstlineno
+    linecache.checkcache(code.co_filename)
+    source = linecache.getline(code.co_filename, line).rstrip()
+    shown = source.lstrip()
+    if not shown or start is None or end is None:
+        return _file(code.co_filename), line, [shown] if shown else []
+    raw = source.encode()  # positions count bytes
+    before = len(raw[:start].decode(errors="replace")) - (len(source) - len(shown))
+    width = len(raw[start : end if last == line else None].decode(errors="replace"))
+    marks = " " * before + "^" * width
+    return _file(code.co_filename), line, [shown] if width == len(shown) else [shown, marks]
+
+
+def _file(filename: str) -> str:
+    """A file as a traceback names it; a cell of a notebook as IPython does."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    if shell and (name := shell.compile.format_code_name(filename)):
+        return " ".join(name)
+    return f'File "{filename}"'

@@ -7,7 +7,7 @@ import pytest
 
 from autograd import user_primitives
 
-from .table import forget
+from ._support.table import forget
 
 
 class OwnPrimitives:

@@ -18,7 +18,7 @@ from autograd.expression import _CALLABLE, ExpressionError, compute
 from autograd.floats import KERNELS
 from autograd.operations import data_of
 
-from ..table import bits
+from .._support.table import bits
 
 #: What reading an expression has no business with, by the names of Python's audit events.
 FORBIDDEN = (

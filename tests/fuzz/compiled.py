@@ -9,8 +9,8 @@ from autograd import Value, group, log_softmax, softmax
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
 
-from ..compiler.programs import Case
-from ..compiler.test_against_eager import differences_in
+from .._support.compiled import differences_in
+from .._support.programs import Case
 from .programs import COMPARE, OPERATORS, Program, Statement
 
 

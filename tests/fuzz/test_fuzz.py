@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autograd import TraceError, Value, modes
 from autograd.primitives import PRIMITIVES
 
-from ..compiler.test_against_eager import BACKENDS
+from .._support.compiled import BACKENDS
 from . import command_line, files, lockstep
 from .compiled import differences
 from .programs import KINDS, Program, program, programs, pure, pure_programs, smaller

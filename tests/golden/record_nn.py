@@ -1,4 +1,4 @@
-"""Record how PyTorch trains the networks of tests/nn/runs.py, for where it is not installed.
+"""Record how PyTorch trains the networks of tests/_support/runs.py, for where it is not installed.
 
 Run in the repository: python -m tests.golden.record_nn
 """
@@ -6,7 +6,7 @@ Run in the repository: python -m tests.golden.record_nn
 import json
 from pathlib import Path
 
-from ..nn.runs import RUNS, Adapted, Trained, in_pytorch, maml_in_pytorch
+from .._support.runs import RUNS, Adapted, Trained, in_pytorch, maml_in_pytorch
 
 PATH = Path(__file__).with_name("nn.json")
 MAML = "maml"

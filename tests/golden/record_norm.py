@@ -1,4 +1,4 @@
-"""Record what PyTorch's norms give for the cases of tests/nn/norm_runs.py, for where it is not installed.
+"""Record what PyTorch's norms give for the cases of tests/_support/norm_runs.py.
 
 Run in the repository: python -m tests.golden.record_norm
 """
@@ -6,7 +6,7 @@ Run in the repository: python -m tests.golden.record_norm
 import json
 from pathlib import Path
 
-from ..nn.norm_runs import CASES, NETWORKS, Result, in_pytorch, network_in_pytorch
+from .._support.norm_runs import CASES, NETWORKS, Result, in_pytorch, network_in_pytorch
 
 PATH = Path(__file__).with_name("norm.json")
 

@@ -1,4 +1,4 @@
-"""Record how PyTorch trains the cells of tests/nn/recurrent_runs.py, for where it is not installed.
+"""Record how PyTorch trains the cells of tests/_support/recurrent_runs.py, for where it is not installed.
 
 Run in the repository: python -m tests.golden.record_recurrent
 """
@@ -6,7 +6,7 @@ Run in the repository: python -m tests.golden.record_recurrent
 import json
 from pathlib import Path
 
-from ..nn.recurrent_runs import RUNS, Trained, in_pytorch
+from .._support.recurrent_runs import RUNS, Trained, in_pytorch
 
 PATH = Path(__file__).with_name("recurrent.json")
 

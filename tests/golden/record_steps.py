@@ -1,4 +1,4 @@
-"""Record what PyTorch's optimisers, schedules and losses do in tests/nn/steps.py.
+"""Record what PyTorch's optimisers, schedules and losses do in tests/_support/optimizer_steps.py.
 
 Run in the repository: python -m tests.golden.record_steps
 """
@@ -7,7 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..nn.steps import LOSSES, OPTIMISERS, SCHEDULES, loss_in_pytorch, path_in_pytorch, rates_in_pytorch
+from .._support.optimizer_steps import (
+    LOSSES,
+    OPTIMISERS,
+    SCHEDULES,
+    loss_in_pytorch,
+    path_in_pytorch,
+    rates_in_pytorch,
+)
 
 PATH = Path(__file__).with_name("steps.json")
 

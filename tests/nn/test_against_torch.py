@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from ..golden.record_nn import read
-from ..test_against_torch import needs_torch
-from .runs import (
+from .._support.pytorch import needs_torch
+from .._support.runs import (
     ACTIVATIONS,
     LOSSES,
     RUNS,
@@ -23,6 +22,7 @@ from .runs import (
     maml_in_pytorch,
     weights,
 )
+from ..golden.record_nn import read
 
 GOLDEN, GOLDEN_MAML = read()
 

@@ -21,7 +21,7 @@ from nn.init import (
 )
 from nn.layers.mlp import ACTIVATIONS
 
-from ..test_against_torch import needs_torch
+from .._support.pytorch import needs_torch
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

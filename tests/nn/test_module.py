@@ -5,7 +5,7 @@ import gc
 import pickle
 import sys
 import weakref
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Barrier, Thread
@@ -17,45 +17,7 @@ from autograd import Value, grad
 from nn import MLP, SGD, Layer, Module, Neuron, Parameter, functional_call, hinge_loss, mse_loss
 from nn.data import xor
 
-Pair = namedtuple("Pair", "first second")
-
-
-class Line(Module):
-    def __init__(self) -> None:
-        self.slope, self.offset = Parameter(2.0), Parameter(1.0)
-
-    def __call__(self, x: Any) -> Value:
-        return self.slope * x + self.offset
-
-
-class Tree(Module):
-    """Parameters and modules in every place they are looked for, and what is to be passed over."""
-
-    def __init__(self) -> None:
-        self.first = Parameter(1.0)
-        self.note = "not a parameter"
-        self.constant = Value(3.0)
-        self.rows = [[Parameter(2.0)], (Parameter(3.0), [Parameter(4.0)]), []]
-        self.named = {"b": Parameter(5.0), "a": {7: Parameter(6.0)}}
-        self.pair = Pair(Parameter(7.0), Line())
-        self.lines = {"x": [Line()]}
-        self.number = 8.0
-
-
-class Tied(Module):
-    """One parameter and one module, each in several places."""
-
-    def __init__(self) -> None:
-        shared, line = Parameter(1.0), Line()
-        self.left, self.right = [shared, line], {"again": shared, "line": line}
-        self.line = line
-        self.inner = Inner(shared)
-
-
-class Inner(Module):
-    def __init__(self, shared: Parameter) -> None:
-        self.own, self.shared = Parameter(9.0), shared
-
+from .._support.modules import Line, Pair, Tied, Tree
 
 # Parameter ----------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 import copy
 import math
 import random
-import re
 from fractions import Fraction
 from typing import Any
 
@@ -12,30 +11,8 @@ import pytest
 from autograd import Value
 from nn import MLP, LayerNorm, Module, Neuron, Parameter, functional_call
 
-from .test_module import Tied, Tree
-
-
-class Running(Module):
-    """A module as a norm layer is: something learned, something only kept."""
-
-    _buffers = ("running_mean", "count", "table", "unused")
-
-    def __init__(self) -> None:
-        self.weight = [Parameter(1.0), Parameter(2.0)]
-        self.running_mean = [0.5, -0.5]
-        self.count = 7
-        self.table = [[1.0], [2.0, 3.0]]
-        self.unused = None
-
-
-class Holder(Module):
-    def __init__(self) -> None:
-        self.inner = Running()
-        self.scale = Parameter(3.0)
-
-
-def bits(state: dict[str, float]) -> dict[str, str]:
-    return {name: repr(number) for name, number in state.items()}
+from .._support.modules import Tied, Tree
+from .._support.states import Holder, Running, bits, with_former_names
 
 
 def test_the_names_are_those_of_the_parameters() -> None:
@@ -151,11 +128,6 @@ def test_not_strict_takes_over_what_fits_and_tells_the_rest() -> None:
     assert mismatch.missing_keys == ["w.0"]
     assert mismatch.unexpected_keys == ["x"]
     assert (neuron.w[0].data, neuron.b.data) == (weight, 2.0)
-
-
-def with_former_names(state: dict[str, float]) -> dict[str, float]:
-    """The state as it was saved while a neuron had weights and bias."""
-    return {re.sub(r"\bb$", "bias", re.sub(r"\bw\.", "weights.", name)): x for name, x in state.items()}
 
 
 @pytest.mark.parametrize("strict", [True, False])

@@ -1,0 +1,74 @@
+"""What compiled programs and eager execution differ by."""
+
+import math
+import random
+
+from autograd import CompileWarning, Value, compile, topological_order
+from autograd.compiler.backends import choose as backends
+from autograd.nodes import contributions, local_derivatives
+
+from .programs import Case, case
+
+#: Those that are installed; CI has all of them.
+BACKENDS = [
+    name for name, package in backends.BACKENDS.items() if package is None or backends._installed(package)
+]
+
+
+def eager(made: Case, call: tuple[object, ...]) -> tuple[Value, list[float], float, float]:
+    """The loss, the gradients, and by what to measure the rounding of each where terms cancel."""
+    for leaf in made.leaves:
+        leaf.zero_grad()
+    loss = made.function(*call)
+    loss.backward()
+    everywhere = [abs(v.grad) for v in topological_order(loss)]
+    largest = max((g for g in everywhere if math.isfinite(g)), default=0.0)
+    terms = [abs(c.cotangent * c.operand.data) for c in contributions(loss)]
+    reach = max((x for x in terms if math.isfinite(x)), default=0.0)
+    return loss, [leaf.grad for leaf in made.leaves], largest, reach
+
+
+def multiplied_on(loss: Value) -> dict[Value, float]:
+    """The gradients as a program computes them: a derivative of None passes back 0, which is multiplied."""
+    totals = {loss: 1.0}
+    for node in reversed(topological_order(loss)):
+        for operand, derivative in zip(node.operands, local_derivatives(node)):
+            if isinstance(operand, Value):
+                product = 0.0 if derivative is None else totals[node] * derivative
+                totals[operand] = totals.get(operand, 0.0) + product
+    return totals
+
+
+def apart(a: float, b: float, largest: float) -> bool:
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return False
+    return not abs(a - b) <= 1e-7 * abs(b) + 1e-11 * largest < math.inf
+
+
+def differences(seed: int, backend: str) -> list[str]:
+    """What differs between eager and a program that was recorded on other numbers."""
+    return differences_in(case(seed), seed, backend)
+
+
+def differences_in(made: Case, seed: int, backend: str) -> list[str]:
+    """The same of a case made elsewhere; the seed says how its leaves are moved between the calls."""
+    step = compile(made.function, backend=backend)
+    rng = random.Random(seed)
+    found = []
+    for k, call in enumerate([*made.calls, made.calls[0]]):
+        loss, slopes, largest, reach = eager(made, call)
+        try:
+            got = step(*call)
+        except CompileWarning as warning:
+            return [f"told: call {k}: {warning}"]
+        if apart(got, loss.data, reach):
+            found.append(f"call {k}: loss {got!r}, eager {loss.data!r}")
+        nan = {leaf for leaf, g in multiplied_on(loss).items() if math.isnan(g)}
+        for i, (leaf, g) in enumerate(zip(made.leaves, slopes)):
+            if apart(leaf.grad, g, largest) and not (math.isnan(leaf.grad) and leaf in nan):
+                found.append(f"call {k}: gradient {i} {leaf.grad!r}, eager {g!r}")
+        for leaf in made.leaves:
+            leaf.data = leaf.data + rng.choice([0.0, 0.25, -0.5])
+    if step.fallbacks:
+        found.append(step.fallbacks[0])
+    return found

@@ -1,0 +1,48 @@
+"""Graphs that several tests look at."""
+
+from hypothesis import strategies as st
+
+from autograd import Value
+from autograd import sum as total_of
+from nn import MLP, hinge_loss
+from nn.data import two_moons
+
+
+def first_example() -> tuple[Value, Value, Value, Value]:
+    w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+    p = w * x
+    p.label = "p"
+    loss = (p - y) ** 2
+    loss.label = "loss"
+    return w, x, y, loss
+
+
+def chain(n: int) -> Value:
+    y = Value(1.0)
+    for _ in range(n):
+        y = y * 1.5
+    return y
+
+
+def network() -> Value:
+    samples, labels = two_moons(16, seed=0)
+    model = MLP(2, [8, 8, 1], seed=0)
+    return hinge_loss([model(x) for x in samples], labels)
+
+
+LABELS = st.sampled_from(
+    ["", "", "w", "损失", "e\u0301" * 30, "x" * 10_000, "<b>", "\x1b[31m", "a\nb", "\u202e", "\ud800", "한글"]
+)
+
+
+@st.composite
+def labeled_graphs(draw: st.DrawFn) -> Value:
+    values = [Value(x, label=draw(LABELS)) for x in draw(st.lists(st.floats(), min_size=1, max_size=3))]
+    for _ in range(draw(st.integers(0, 12))):
+        a, b = draw(st.sampled_from(values)), draw(st.sampled_from(values[-3:]))
+        made = draw(st.sampled_from([a + b, a * b, a - 2.0, b.tanh(), total_of([a, b, a]), 1e-200 / b]))
+        made.label = draw(LABELS)
+        values.append(made)
+    if draw(st.booleans()):
+        values[-1].backward()
+    return values[-1]

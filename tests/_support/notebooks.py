@@ -1,0 +1,62 @@
+"""The lessons in notebooks/, read."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+
+
+ROOT = Path(__file__).parents[2]
+
+
+START, *LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+#: What compile() says, on the standard error, where it takes longer than a second: on a slow machine only.
+COMPILING = re.compile(r"^compile\(.*\): \d+\.\d s: .*\n", re.M)
+
+
+lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+notebooks = pytest.mark.parametrize("path", [START, *LESSONS], ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def text_of(cell):
+    """What a cell printed and showed, as plain text."""
+    shown = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            if text := COMPILING.sub("", output.text):
+                shown.append((output.name, text))
+        elif output.output_type in ("display_data", "execute_result"):
+            shown.append(("shown", output.data.get("text/plain", "")))
+        else:
+            shown.append((output.output_type, ""))
+    # Whether a stream comes in one piece or in several is chance.
+    joined = []
+    for kind, text in shown:
+        if joined and kind != "shown" and joined[-1][0] == kind:
+            joined[-1] = (kind, joined[-1][1] + text)
+        else:
+            joined.append((kind, text))
+    return joined
+
+
+def lesson(number):
+    (path,) = (path for path in LESSONS if path.stem.startswith(number))
+    return path
+
+
+def varies(cell):
+    return "varies" in cell.metadata.get("tags", [])

@@ -1,0 +1,185 @@
+"""The tape by itself: what is folded, what is left out because it changes nothing, and what is not."""
+
+import math
+from collections.abc import Callable
+from operator import neg
+from typing import Any
+
+import pytest
+
+from autograd.compiler.ir.tape import Handle, Meaning, Tape, needed, run_instruction
+from autograd.compiler.passes.differentiate import passed_back
+from autograd.compiler.passes.expand import rewritten
+
+from ...._support.table import bits
+
+
+def emitted(make: Callable[[Handle], Any]) -> str:
+    """The last instruction of what is made from the handle of a leaf, which is %0."""
+    tape = Tape()
+    made: Handle = make(tape.handle(tape.source("leaf", 0)))
+    return tape.lines([made.place])[0].partition(" = ")[2]
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda x: x * 1.0, "leaf 0"),
+        (lambda x: 1.0 * x, "leaf 0"),
+        (lambda x: x * -1.0, "neg %0"),
+        (lambda x: -1.0 * x, "neg %0"),
+        (lambda x: x / 1.0, "leaf 0"),
+        (lambda x: x**1.0, "leaf 0"),
+        (lambda x: x - 0.0, "leaf 0"),
+        (lambda x: x + -0.0, "leaf 0"),
+        (lambda x: -0.0 + x, "leaf 0"),
+        (lambda x: neg(neg(x)), "leaf 0"),
+        (lambda x: x**2.0, "mul %0 %0"),
+        (lambda x: x**-1.0, "div %2 %0"),
+        # −0 + 0 is 0, 0 − x is no −x for x = 0, and inf · 0 and nan / nan are no numbers.
+        (lambda x: x + 0.0, "add %0 %1"),
+        (lambda x: 0.0 + x, "add %1 %0"),
+        (lambda x: x - -0.0, "sub %0 %1"),
+        (lambda x: 0.0 - x, "sub %1 %0"),
+        (lambda x: x * 0.0, "mul %0 %1"),
+        (lambda x: x / x, "div %0 %0"),
+        (lambda x: 1.0 / x, "div %1 %0"),
+        (lambda x: x**3.0, "pow %0 %1"),
+        (lambda x: 2.0**x, "pow %1 %0"),
+        (lambda x: abs(x), "abs %0"),
+        (lambda x: -x, "neg %0"),
+    ],
+)
+def test_only_what_changes_nothing_is_left_out(make: Callable[[Handle], Any], expected: str) -> None:
+    assert emitted(make) == expected
+
+
+def test_a_choice_that_is_made_is_left_out() -> None:
+    tape = Tape()
+    m = Meaning(tape, expand=False)
+    a, b = (tape.handle(tape.source("leaf", i)) for i in range(2))
+    one, two = (tape.handle(tape.source("const", x)) for x in (1.0, 2.0))
+    assert m.where(one < two, a, b).place == m.where(True, a, b).place == a.place
+    assert m.where(two < one, a, b).place == m.where(False, a, b).place == b.place
+    assert m.where(a < b, a, a).place == a.place
+    assert tape.code[m.where(a < b, a, b).place][0] == "where"
+    assert m.where(one < two, None, b) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda x: x < 1.0, "lt %0 %1"),
+        (lambda x: x <= 1.0, "le %0 %1"),
+        (lambda x: x > 1.0, "lt %1 %0"),
+        (lambda x: x >= 1.0, "le %1 %0"),
+        (lambda x: 1.0 < x, "lt %1 %0"),  # noqa: SIM300
+    ],
+)
+def test_a_comparison_is_a_condition(make: Callable[[Handle], Any], expected: str) -> None:
+    assert emitted(make) == expected
+
+
+def test_where_a_derivative_is_none_zero_is_selected() -> None:
+    """The gradient is multiplied in each branch, so that an infinite one never meets the 0 of a mask."""
+    tape = Tape()
+    m = Meaning(tape, expand=False)
+    g, x, d = (tape.handle(tape.source("leaf", i)) for i in range(3))
+    inner = m.where(x < 0.0, None, d)
+    made = passed_back(m, g, m.where(d < x, 1.0, inner))
+    assert tape.lines()[3:] == [
+        "%3 = const 0.0",
+        "%4 = lt %1 %3",
+        "%5 = lt %2 %1",
+        "%6 = const 1.0",
+        "%7 = mul %0 %2",
+        "%8 = where %4 %3 %7",
+        "%9 = where %5 %0 %8",
+    ]
+    assert made.place == 9
+    assert passed_back(m, g, None) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("operation", "numbers", "expected"),
+    [
+        ("div", [1.0, 0.0], math.inf),
+        ("pow", [-8.0, 1.0 / 3.0], math.nan),
+        ("neg", [0.0], -0.0),
+        ("largest", [1.0, 3.0, 2.0], 3.0),
+        ("sum", [1.0, 2.0, 4.0], 7.0),
+        ("dot", [1.0, 2.0, 3.0, 4.0, 5.0], 16.0),
+        ("exp", [1000.0], math.inf),
+        ("le", [2.0, 2.0], 1.0),
+        ("eq", [math.nan, math.nan], 0.0),
+    ],
+)
+def test_an_instruction_is_folded_as_the_table_says(
+    operation: str, numbers: list[float], expected: float
+) -> None:
+    assert bits(run_instruction(operation, numbers)) == bits(expected)
+    tape = Tape()
+    place = tape.apply(operation, tuple([tape.source("const", x) for x in numbers]))
+    found = tape.constant(place)
+    assert found is not None
+    assert bits(found) == bits(expected)
+
+
+def test_equal_instructions_are_entered_once_unless_appended() -> None:
+    tape = Tape(lanes=3)
+    x = tape.source("lane", 0)
+    assert tape.constant(x) is None
+    assert tape.source("const", 0.0) != tape.source("const", -0.0)
+    once = tape.apply("mul", (x, x))
+    assert tape.apply("mul", (x, x)) == once
+    again = tape.append("mul", (x, x), in_lane=True)
+    assert again == len(tape.code) - 1 != once
+    total = tape.apply("lanesum", (again,))
+    assert [tape.in_lane[i] for i in (once, again, total)] == [True, True, False]
+    assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = lanesum %{again}"]
+    assert needed(tape, [total]) == [x, again, total]
+
+
+def test_a_sum_over_lanes_of_what_is_the_same_in_all_is_a_product() -> None:
+    old = Tape(lanes=3)
+    x, lane = old.source("leaf", 0), old.source("lane", 0)
+    shared, own = old.apply("lanesum", (x,)), old.apply("lanesum", (lane,))
+    log = old.apply("logsumexp", (x, shared))
+    softplus = old.apply("softplus", (x,))
+    new, moved = rewritten(old, [shared, own, log, softplus])
+    assert new.lines([moved[shared]])[0].partition(" = ")[2] == f"mul %{moved[x]} %{new.source('const', 3.0)}"
+    assert new.code[moved[own]] == ("lanesum", (moved[lane],))
+    names = {name for name, _ in new.code}
+    assert not names & {"logsumexp", "softplus"}  # written out in what they are made of
+    assert {"largest", "exp", "log", "log1p"} <= names
+
+
+def test_a_sum_over_lanes_of_a_constant_is_entered() -> None:
+    """By how many lanes there are it is multiplied where tapes are rewritten."""
+    tape = Tape(lanes=3)
+    one = tape.source("const", 1.0)
+    total = tape.apply("lanesum", (one,))
+    assert tape.code[total] == ("lanesum", (one,))
+    new, moved = rewritten(tape, [total])
+    assert new.constant(moved[total]) == 3.0
+
+
+def test_a_value_that_is_a_number_becomes_a_constant() -> None:
+    tape = Tape()
+    assert tape.constant(Meaning(tape, expand=True).apply("logsumexp", []).place) == -math.inf
+
+
+def test_a_handle_says_what_it_is_and_decides_nothing() -> None:
+    tape = Tape()
+    x = tape.handle(tape.source("leaf", 7))
+    assert repr(x) == "<handle %0 = leaf 7>"
+    with pytest.raises(TypeError, match=r"write where\(c, a, b\)"):
+        bool(x)
+    with pytest.raises(TypeError, match=r"write m\.eq\(a, b\)"):
+        _ = x == 7.0
+
+
+def test_a_function_the_rules_do_not_have_is_told() -> None:
+    m: Any = Meaning(Tape(), expand=False)
+    with pytest.raises(AttributeError, match="the rule language has no function 'sinh'"):
+        m.sinh(1.0)

@@ -1,0 +1,246 @@
+"""Parameters stay in a program from one call to the next, as long as nobody else may have written one."""
+
+import math
+import random
+import re
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import autograd
+import nn
+from autograd import Value, compile
+from autograd.compiler import replay
+from autograd.tracing import resident
+
+from ..._support.compiled import BACKENDS
+
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many leaves were read, each time they were."""
+    found: list[int] = []
+    before = replay.numbers_of
+
+    def counted(leaves: Iterable[Value]) -> Any:
+        numbers = before(leaves)
+        found.append(len(numbers))
+        return numbers
+
+    monkeypatch.setattr(replay, "numbers_of", counted)
+    return found
+
+
+@each_backend
+def test_leaves_that_nobody_wrote_are_not_read_again(backend: str, reads: list[int]) -> None:
+    w = Value(2.0)
+    step = compile(lambda x, y: (w * x - y) ** 2, nn.SGD([w], lr=0.01), backend=backend)
+    for _ in range(4):
+        step(5.0, 12.0)
+    reads.clear()
+    for _ in range(3):  # none of them an audit
+        step(5.0, 12.0)
+    assert not reads
+    w.data = 2.0
+    assert step(4.0, 12.0) == 16.0
+    assert reads == [1]
+
+
+@each_backend
+def test_leaves_that_do_not_move_are_read_at_each_call(backend: str, reads: list[int]) -> None:
+    w = Value(2.0)
+    step = compile(lambda x, y: (w * x - y) ** 2, backend=backend)
+    for _ in range(5):
+        step(5.0, 12.0)
+    assert len(reads) >= 5
+
+
+def _again(leaf: Value, x: float) -> None:
+    Value.__init__(leaf, x)  # type: ignore[misc]
+
+
+def _by_an_optimiser(leaf: Value, x: float) -> None:
+    leaf.grad = leaf.data - x
+    nn.SGD([leaf], lr=1.0).step()
+
+
+def _by_another_step(leaf: Value, x: float) -> None:
+    other = compile(lambda y: 0.5 * (leaf - y) ** 2, nn.SGD([leaf], lr=1.0), backend="python")
+    other(x)
+
+
+def _loaded(leaf: Value, x: float) -> None:
+    model = nn.Module()
+    model.leaf = leaf  # type: ignore[attr-defined]
+    model.load_state_dict({"leaf": x})
+
+
+WRITES: dict[str, Callable[[Value, float], None]] = {
+    "data": lambda leaf, x: setattr(leaf, "data", x),
+    "__init__": _again,
+    "an optimiser": _by_an_optimiser,
+    "another step": _by_another_step,
+    "load_state_dict": _loaded,
+}
+
+
+@each_backend
+@pytest.mark.parametrize("moves", [True, False])
+@pytest.mark.parametrize("how", WRITES)
+def test_what_others_write_is_read(how: str, moves: bool, backend: str) -> None:
+    """Of a leaf that moves, and of one beside it that does not."""
+    w, u = nn.Parameter(2.0), nn.Parameter(12.0)
+    step = compile(lambda x: (w * x - u) ** 2, nn.SGD([w], lr=0.01), backend=backend)
+    step(5.0)
+    step(5.0)
+    WRITES[how](w if moves else u, 3.5)
+    assert (w if moves else u).data == 3.5
+    now = w.data
+    expected = (now * 5.0 - u.data) ** 2
+    assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3, which is no audit
+    assert math.isclose(w.data, now - 0.01 * 2.0 * (now * 5.0 - u.data) * 5.0, rel_tol=1e-12)
+
+
+@each_backend
+def test_a_zero_of_the_other_sign_is_another_number(backend: str) -> None:
+    w = Value(1.0)
+    step = compile(lambda x: 1.0 / (w * x), nn.SGD([w], lr=0.0), backend=backend)
+    step(1.0)
+    step(1.0)
+    w.data = 0.0
+    assert step(1.0) == math.inf
+    step(1.0)
+    w.data = -0.0
+    assert step(1.0) == -math.inf
+
+
+def _history(seed: int, backend: str | None) -> list[float]:
+    """Losses and parameters of two steps on the same parameters, each with its state, and of all that may
+    be done to these in between; compiled, or by hand.
+    """
+    rng = random.Random(seed)
+    parameters = [Value(x) for x in (0.5, -1.0, 0.25)]
+    optimizers = [nn.SGD(parameters, lr=0.05, momentum=0.5), nn.Adam(parameters, lr=0.05)]
+
+    def loss(xs: list[float]) -> Value:
+        a, b, c = parameters
+        return autograd.sum([(a * x + b).tanh() * c - 0.3 * x for x in xs]) ** 2
+
+    def by_hand(which: int, xs: list[float]) -> float:
+        result = loss(xs)
+        optimizers[which].zero_grad()
+        result.backward()
+        optimizers[which].step()
+        return result.data
+
+    steps = [compile(loss, optimizer, backend=backend or "python") for optimizer in optimizers]
+    told: list[float] = []
+    for _ in range(120):
+        which, xs = rng.randrange(2), [rng.uniform(-1.0, 1.0) for _ in range(rng.choice([4, 5]))]
+        what = rng.choice([*["step"] * 8, "run", "each", "write", "by hand", "rate"])
+        count = 3 if what in ("run", "each") else 1
+        if what == "write":
+            parameters[rng.randrange(3)].data = xs[0]
+        elif what == "rate":
+            optimizers[which].lr = 0.01 * len(xs)
+        elif backend is None or what == "by hand":
+            told += [by_hand(which, xs) for _ in range(count)]
+        elif what == "each":
+            told += steps[which].each([(xs,)] * count)
+        else:
+            told += steps[which].run(count, xs) if what == "run" else [steps[which](xs)]
+    return told + [w.data for w in parameters]
+
+
+@each_backend
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_comes_between_the_calls(backend: str, seed: int) -> None:
+    assert _history(seed, backend) == pytest.approx(_history(seed, None), rel=1e-6, abs=1e-9)
+
+
+@each_backend
+def test_threads_that_step_on_the_same_parameter(backend: str) -> None:
+    """What they do meanwhile nobody can say; once they are done, the next step is from what is there."""
+    w = Value(2.0)
+    rates = (0.01, 0.03)
+    steps = [compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=lr), backend=backend) for lr in rates]
+    for step in steps:
+        step(1.0)
+        step(1.0)
+    for _ in range(20):
+        w.data = 2.0
+        threads = [threading.Thread(target=lambda s=step: [s(1.0) for _ in range(5)]) for step in steps]
+        threads.append(threading.Thread(target=lambda: [setattr(w, "data", 1.0 + k) for k in range(20)]))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for step in steps:
+            now = w.data
+            assert math.isclose(step(1.0), now * now, rel_tol=1e-12)
+
+
+def test_a_step_that_is_stopped_is_taken_again_from_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program has moved on by then, and the parameters have not."""
+    w = Value(2.0)
+    step = compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python")
+    step(1.0)
+    step(1.0)
+    before = w.data
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step._step, "commit", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            step(1.0)
+    assert w.data == before
+    assert math.isclose(step(1.0), before**2, rel_tol=1e-12)
+
+
+def test_batches_that_are_stopped_are_gone_on_with_from_the_parameters() -> None:
+    w = Value(2.0)
+    step = compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python")
+    for _ in range(5):
+        step(1.0)
+
+    def batches() -> Any:
+        yield from [(1.0,)] * 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        step.each(batches())
+    assert math.isclose(w.data, 2.0 * 0.8**7, rel_tol=1e-12)
+    w.data = 3.0
+    assert step.each([(1.0,)]) == [9.0]
+
+
+def test_nothing_is_kept_alive() -> None:
+    w = Value(2.0)
+    steps = [compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python") for _ in range(5)]
+    for step in steps:
+        step(1.0)
+    assert len(resident) == 1  # of the last, for the others' is written over
+    assert not any(isinstance(x, (replay.Program, list, dict)) for x in resident)
+
+
+def test_who_writes_the_number_of_a_leaf() -> None:
+    """Only what fills in a new node, and those who say that they wrote: see ``resident`` in tracing.py."""
+    package = Path(autograd.__file__).parent
+    found = {
+        f"{path.relative_to(package).as_posix()}: {match}"
+        for root in (package, Path(nn.__file__).parent)
+        for path in root.rglob("*.py")
+        for match in re.findall(r"(\w+)\._data(?: =[^=]|,.* =[^=]| [-+*/]=)", path.read_text())
+    }
+    assert found == {
+        "value.py: self",
+        "value.py: node",
+        "compiler/program.py: leaf",
+    }

@@ -1,0 +1,596 @@
+"""detect_anomaly: the first nan or inf is told with its line, and nothing else changes."""
+
+import asyncio
+import builtins
+import gc
+import inspect
+import linecache
+import math
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import (
+    AnomalyError,
+    TraceError,
+    Value,
+    compile,
+    detect_anomaly,
+    dot,
+    enable_grad,
+    grad,
+    is_grad_enabled,
+    log,
+    log_softmax,
+    no_grad,
+    sqrt,
+    topological_order,
+)
+from autograd.modes import active
+from autograd.operations import FUNCTIONS
+from autograd.primitives import PRIMITIVES
+from autograd.source_lines import source_line
+from nn import MLP, SGD, fit, mse_loss
+
+from .._support.table import all_bits, bits, flat, shaped
+
+HERE = Path(__file__)
+
+
+def told(run: Callable[[], Any], **options: bool) -> AnomalyError:
+    """The error that running it under detect_anomaly raises."""
+    with pytest.raises(AnomalyError) as caught, detect_anomaly(**options):
+        run()
+    assert not active
+    return caught.value
+
+
+def line_of(function: Callable[..., Any], text: str) -> int:
+    """The line of this file where the function says that."""
+    lines, first = inspect.getsourcelines(function)
+    (place_of_it,) = (i for i, line in enumerate(lines) if text in line)
+    return first + place_of_it
+
+
+# What is said -------------------------------------------------------------------------------------
+
+
+def test_the_first_nan_of_the_forward_pass() -> None:
+    w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+
+    def run() -> None:
+        loss = log(w * x - y) ** 2
+        pytest.fail(f"went on to {loss}")
+
+    error = told(run)
+    assert str(error) == (
+        f"""\
+log(−2) = nan, in the forward pass
+computed here:
+  File "{HERE}", line {line_of(run, "loss = log")}
+    loss = log(w * x - y) ** 2
+           ^^^^^^^^^^^^^^
+the expression:
+  out = log(w·x − y)
+      = log(2·5 − 12)
+      = log(−2)
+      = nan"""
+    )
+    assert math.isnan(error.value.data)
+    assert len(topological_order(error.value)) == 6  # the graph is there to look at
+
+
+def test_the_first_inf_of_the_backward_pass() -> None:
+    w, x = Value(2.0, label="w"), Value(5.0, label="x")
+
+    def run() -> None:
+        r = (w * x - 10.0).sqrt()
+        r.label = "r"
+        loss = (r * 3.0 + 12.0) ** 2
+        loss.label = "loss"
+        loss.backward()
+
+    error = told(run)
+    made, used = line_of(run, "r = "), line_of(run, "loss = ")
+    assert str(error) == (
+        f"""\
+∂loss/∂h₂ = ∂loss/∂r · ∂r/∂h₂ = 72 · inf = inf, in the backward pass
+r was computed here:
+  File "{HERE}", line {made}
+    r = (w * x - 10.0).sqrt()
+        ^^^^^^^^^^^^^^^^^^^^^
+the operation:
+  r = √h₂ = √0 = 0
+the path from loss:
+        how      data  ∂loss/∂…
+  ────  ───────  ────  ────────  {"─" * len(f"line {used}")}
+  loss  h₄²       144         1  line {used}
+  h₄    h₃ + 12    12        24  line {used}
+  h₃    r·3         0        24  line {used}
+  r     √h₂         0        72  line {made}"""
+    )
+    assert error.value.label == "r"
+    assert w.grad == math.inf  # as the pass left it, for a picture to show
+
+
+def test_a_long_expression_is_cut_and_a_long_path_too() -> None:
+    def run(last: Callable[[Value], Value]) -> None:
+        z = start
+        for _ in range(1000):
+            z = (z * 1.001).relu()
+        last(z)
+
+    start = Value(1.0)
+    error = str(told(lambda: run(lambda z: (z * 1e308) * 4.0)))
+    assert "1e308 = " in error.split("\n")[0]
+    assert "of 2,001 operations the 12 nearest" in error
+    assert "with h₂₀₀₀ = 2.717" in error
+    start.data = 0.0
+    error = str(told(lambda: run(lambda z: (z + start.sqrt()).backward())))
+    assert "∂x₁" in error.split("\n")[0]
+    start.data = 1.0
+
+    def deep() -> None:
+        z = (start - 1.0).sqrt()
+        for _ in range(1000):
+            z = z + 1.0
+        z.backward()
+
+    error = str(told(deep))
+    assert "(989 more)" in error
+    assert len(error.split("\n")) < 30
+
+
+def test_many_operands_are_told_by_the_largest() -> None:
+    shared = Value(1e200, label="s") * 1.0
+    many = [*(Value(float(i), label=f"a{i}") for i in range(20)), shared, shared]
+    error = str(told(lambda: dot(many, many)))
+    assert "(the 8 largest of 21)" in error
+    assert "a12" not in error.split("with ")[1]
+    assert "= 1e200" in error.split("with ")[1]
+
+
+def test_an_operand_that_was_nan_is_named() -> None:
+    bad, before = Value(math.nan, label="bad"), Value(-1.0).log()
+    assert "bad was nan before: a leaf that was given so" in str(told(lambda: bad + 1.0))
+    assert "was nan before: it was computed outside" in str(told(lambda: before + 1.0))
+
+
+def test_a_value_made_outside_has_no_line() -> None:
+    r = Value(0.0).sqrt()
+    assert "out was computed outside detect_anomaly(): enter it before" in str(told(r.backward))
+
+
+def test_the_line_is_the_user_s_in_a_network_too() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    model.parameters()[0].data = 1e308
+
+    def run() -> None:
+        mse_loss([model([1e10, 2.0])], [1.0])
+
+    error = str(told(run))
+    assert f'File "{HERE}", line {line_of(run, "mse_loss")}' in error
+    assert "    mse_loss([model([1e10, 2.0])], [1.0])\n              ^^^^^^^^^^^^^^^^^^\n" in error
+
+
+def test_a_line_of_several_is_marked_to_its_end_and_letters_are_counted_not_bytes() -> None:
+    source = """if True:\n    y = "∂α", log(\n        x\n    ), 2\n"""
+    linecache.cache["<written>"] = len(source), None, source.splitlines(keepends=True), "<written>"
+    code = builtins.compile(source, "<written>", "exec")
+    error = str(told(lambda: exec(code, {"x": Value(-1.0), "log": log})))
+    assert '"<written>", line 2\n    y = "∂α", log(\n              ^^^^\nthe expression' in error
+
+
+def test_code_without_a_source_has_a_line_alone() -> None:
+    code = "x = Value(-1.0)\n\ny = x.log()"
+    error = str(told(lambda: exec(code, {"Value": Value})))
+    assert '  File "<string>", line 3\nthe expression:' in error
+
+
+# What is an anomaly -------------------------------------------------------------------------------
+
+
+def test_an_infinity_that_was_put_in_is_no_anomaly() -> None:
+    logits, hidden = [Value(1.0), Value(2.0)], Value(-math.inf)
+    with detect_anomaly():
+        out = log_softmax([*logits, logits[0] + hidden])
+        (out[0] + out[1]).backward()
+        assert (Value(math.inf) * 2.0).data == math.inf
+    assert math.isfinite(logits[0].grad)
+    assert "inf − inf = nan" in str(told(lambda: hidden * -1.0 - hidden * -1.0))
+
+
+def test_only_one_kind_may_be_looked_for() -> None:
+    zero = Value(0.0)
+    with detect_anomaly(check_inf=False):
+        assert log(zero).data == -math.inf
+        zero.sqrt().backward()
+    assert "log(0) = −inf" in str(told(lambda: log(zero), check_nan=False))
+    with detect_anomaly(check_nan=False):
+        assert math.isnan(log(zero - 1.0).data)
+    assert "0·(−inf) = nan" in str(told(lambda: zero * log(zero), check_inf=False))
+    assert "0 · inf = nan" in str(told(lambda: (zero.sqrt() * 0.0).backward(), check_inf=False))
+
+
+def test_gradients_that_are_finite_but_not_their_sum() -> None:
+    a = Value(1.0, label="a")
+
+    def run() -> None:
+        b = a * 1.0
+        b.label = "b"
+        (b + b).backward(1.7e308)
+
+    error = str(told(run))
+    assert error.startswith("∂out/∂b is inf, in the backward pass: the 2 numbers that are passed back to it")
+    assert f"line {line_of(run, 'b = a')}" in error
+    a.grad = None
+    assert "the 2 numbers that are" in str(told(lambda: (a + a).backward(1.7e308)))
+
+
+def test_a_gradient_left_from_before() -> None:
+    w, x = Value(2.0, label="w"), Value(5.0, label="x")
+    w.grad = math.inf
+    error = str(told((w * x).backward))
+    assert "∂out/∂w is inf" in error
+    assert "this pass added 5 to what an earlier one had left: call zero_grad() before it" in error
+
+
+def test_a_pass_that_starts_from_nan() -> None:
+    for root in (Value(1.0), Value(1.0) * 2.0):
+        error = str(told(lambda r=root: r.backward(math.nan)))  # type: ignore[misc]
+        assert "the pass was started with it: look at the argument of backward()" in error
+
+
+def test_grad_is_looked_at_as_backward_is() -> None:
+    x = Value(0.0, label="x")
+    for create_graph in (False, True):
+        run = lambda c=create_graph: grad(x.sqrt() * 2.0, x, create_graph=c)  # noqa: E731
+        assert str(told(run)).startswith("∂out/∂x = ∂out/∂h₁ · ∂h₁/∂x = 2 · inf = inf, in the backward")
+        other = Value(3.0)
+        with detect_anomaly():
+            grad(x.sqrt() * 2.0 + other, other, create_graph=create_graph)  # what is not asked for
+
+
+def test_the_path_is_one_that_a_gradient_takes() -> None:
+    x = Value(0.0, label="x")
+
+    def run() -> None:
+        r = x.sqrt()
+        (r.maximum(1.0) + r * 1.0 * 1.0).backward()  # nothing is passed back through the maximum
+
+    rows = str(told(run)).split("the path from out:")[1].strip().split("\n")[2:]
+    assert [row.split()[0] for row in rows] == ["out", "h₄", "h₃", "h₁"]
+
+
+def test_a_gradient_that_is_recorded_has_lines_and_is_looked_at() -> None:
+    x = Value(0.0, label="x")
+
+    def run() -> None:
+        (slope,) = grad(x**1.5, x, create_graph=True)
+        slope.backward()
+
+    error = str(told(run))
+    assert "= inf, in the backward pass" in error.split("\n")[0]
+    assert f'File "{HERE}", line {line_of(run, "(slope,)")}' in error
+
+
+def test_a_gradient_is_recorded_as_ever() -> None:
+    x = Value(4.0)
+    with detect_anomaly():
+        (slope,) = grad(x**3, x, create_graph=True)
+        assert [slope.data, grad(slope, x)[0].data] == [48.0, 24.0]
+
+
+def test_what_a_rule_only_chooses_from_is_no_anomaly() -> None:
+    x = Value(0.0)
+    with detect_anomaly():
+        for f in (lambda: x**2.0, lambda: x.relu(), lambda: x.softplus(), lambda: Value(2.0) ** x):
+            (slope,) = grad(f(), x, create_graph=True)
+            if not slope.is_leaf:
+                slope.backward()
+            f().backward()
+
+
+def test_after_an_error_zeroing_makes_good() -> None:
+    w, x = Value(2.0), Value(5.0)
+    told(lambda: ((w * x - 10.0).sqrt() + w * x).backward())
+    for leaf in (w, x):
+        leaf.zero_grad()
+    ((w * x - 12.0) ** 2).backward()
+    assert (w.grad, x.grad) == (-20.0, -8.0)
+
+
+# Nothing else changes -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_every_primitive_gives_the_same_bits_and_knows_its_line(name: str) -> None:
+    entry, rng = PRIMITIVES[name], random.Random(name)
+    for width in (1, 3):
+        numbers = shaped(entry, lambda: rng.uniform(0.5, 1.5), width)
+
+        def leaves(x: Any) -> Any:
+            return [*map(Value, x)] if isinstance(x, list) else Value(x)
+
+        ours, theirs = [leaves(x) for x in numbers], [leaves(x) for x in numbers]
+        plain = FUNCTIONS[name](*theirs) * 3.0
+        plain.backward()
+        with detect_anomaly(check_inf=False):
+            watched = FUNCTIONS[name](*ours) * 3.0
+            watched.backward()
+        assert bits(watched.data) == bits(plain.data)
+        assert all_bits([v.grad for v in flat(ours)]) == all_bits([v.grad for v in flat(theirs)])
+        nodes = [node for node in topological_order(watched) if not node.is_leaf]
+        assert [node.primitive for node in nodes] == [
+            node.primitive for node in topological_order(plain) if not node.is_leaf
+        ]
+        for node in nodes:
+            assert type(node) is Value
+            found = source_line(node)
+            assert found is not None
+            assert found[0] == f'File "{HERE}"'
+            assert "watched = FUNCTIONS" in found[2][0]
+
+
+def test_constants_and_reflected_operators() -> None:
+    x = Value(2.0)
+    with detect_anomaly():
+        y = 1.0 + (3 * x - 1) / 2.0 - x + 2.0**x
+        y.backward()
+        sums = x + 1.0, 1.0 + x, x * 3, 3 * x
+    assert [v.operands for v in sums] == [(x, 1.0), (1.0, x), (x, 3.0), (3.0, x)]
+    assert y.data == 5.5
+    assert x.grad == pytest.approx(1.5 - 1.0 + 4.0 * math.log(2.0))
+
+
+def test_values_made_inside_go_on_outside_and_are_freed_at_once() -> None:
+    w = Value(2.0)
+    gc.collect()
+    before = sum(type(x) is Value for x in gc.get_objects())
+    with detect_anomaly():
+        inside = w * 3.0
+    outside = [
+        inside + w,
+        w * inside,
+        dot([inside, w], [inside, 1.0]),
+        inside**2,
+        autograd.maximum(inside, w),
+    ]
+    assert not any(map(source_line, outside))
+    autograd.sum(outside).backward()
+    assert w.grad == 4.0 + 12.0 + 37.0 + 36.0 + 3.0
+    gc.disable()
+    try:
+        del inside, outside
+        assert sum(type(x) is Value for x in gc.get_objects()) == before
+    finally:
+        gc.enable()
+
+
+def test_what_is_not_recorded_is_not_looked_at() -> None:
+    x = Value(-1.0)
+    with detect_anomaly():
+        with no_grad():
+            assert not is_grad_enabled()
+            assert x.log().is_leaf
+            with enable_grad(), pytest.raises(AnomalyError, match=r"log\(−1\) = nan"):
+                x.log()
+        assert is_grad_enabled()
+        assert not (x * 2.0).is_leaf
+    with no_grad(), detect_anomaly():
+        assert (x * 2.0).is_leaf
+        assert (x * x + 1.0).exp().is_leaf
+    assert not active
+
+
+def test_contexts_within_one_another() -> None:
+    x = Value(-1.0)
+    with detect_anomaly():
+        with detect_anomaly(check_nan=False):
+            assert math.isnan(x.log().data)
+        with pytest.raises(AnomalyError):
+            x.log()
+    with detect_anomaly(check_nan=False), pytest.raises(AnomalyError), detect_anomaly():
+        x.log()
+    assert math.isnan(x.log().data)
+    assert source_line(x.log()) is None
+
+
+def test_in_a_backward_pass_too_the_inner_context_decides() -> None:
+    x = Value(0.0)
+    with detect_anomaly():
+        with detect_anomaly(check_inf=False):
+            x.sqrt().backward()
+        x.zero_grad()
+        with pytest.raises(AnomalyError):
+            x.sqrt().backward()
+
+
+def test_the_label_of_a_value_leaves_its_line_alone() -> None:
+    x = Value(2.0)
+    with detect_anomaly():
+        first, second = [x * factor for factor in (2.0, 3.0)]
+        first.label = "first"
+        other = x * 4.0
+    assert (first.label, second.label, other.label) == ("first", "", "")
+    assert source_line(first) == source_line(second)
+    assert source_line(other) != source_line(second)
+
+
+# Decorators, generators, tasks and threads --------------------------------------------------------
+
+
+@detect_anomaly()
+def decorated(x: Value) -> Value:
+    return x.log()
+
+
+@detect_anomaly(check_nan=False)
+def decorated_generator(x: Value) -> Iterator[Value]:
+    yield x.log()
+    yield (x + 1.0).log()
+
+
+@detect_anomaly()
+async def decorated_coroutine(x: Value) -> Value:
+    await asyncio.sleep(0)
+    return x.log()
+
+
+@detect_anomaly(check_nan=False)
+async def decorated_async_generator(x: Value) -> AsyncIterator[Value]:
+    yield x.log()
+    await asyncio.sleep(0)
+    yield (x + 1.0).log()
+
+
+def test_it_is_a_decorator_too() -> None:
+    for _ in range(2):
+        with pytest.raises(AnomalyError):
+            decorated(Value(-1.0))
+    assert math.isnan(Value(-1.0).log().data)
+
+
+def test_a_decorated_generator_is_watched_only_while_it_runs() -> None:
+    x = Value(-1.0)
+    steps = decorated_generator(x)
+    assert math.isnan(next(steps).data)
+    assert (x + 1.0).log().data == -math.inf
+    with pytest.raises(AnomalyError, match=r"log\(0\) = −inf"):
+        next(steps)
+    assert not active
+
+
+def test_decorated_coroutines_and_async_generators_are_watched() -> None:
+    async def run() -> None:
+        with pytest.raises(AnomalyError):
+            await decorated_coroutine(Value(-1.0))
+        steps = decorated_async_generator(Value(-1.0))
+        assert math.isnan((await anext(steps)).data)
+        assert Value(0.0).log().data == -math.inf
+        with pytest.raises(AnomalyError, match=r"log\(0\) = −inf"):
+            await anext(steps)
+
+    asyncio.run(run())
+    assert not active
+
+
+def test_tasks_that_interleave_are_not_watched_by_one_another() -> None:
+    async def watched() -> None:
+        with detect_anomaly(check_nan=False):
+            await asyncio.sleep(0)
+            with detect_anomaly():
+                await asyncio.sleep(0)
+                with pytest.raises(AnomalyError):
+                    Value(-1.0).log()
+            await asyncio.sleep(0)
+            assert math.isnan(Value(-1.0).log().data)
+
+    async def free() -> None:
+        for _ in range(4):
+            assert math.isnan(Value(-1.0).log().data)
+            assert source_line(Value(1.0) * 2.0) is None
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        await asyncio.gather(watched(), free(), watched())
+
+    asyncio.run(run())
+    assert not active
+
+
+def test_other_threads_are_not_watched() -> None:
+    seen = []
+    with detect_anomaly():
+        thread = threading.Thread(target=lambda: seen.append(Value(-1.0).log()))
+        thread.start()
+        thread.join()
+        with pytest.raises(AnomalyError):
+            Value(-1.0).log()
+    assert math.isnan(seen[0].data)
+    assert source_line(seen[0]) is None
+
+
+# With the rest ------------------------------------------------------------------------------------
+
+
+def test_training_is_the_same_to_the_bit() -> None:
+    data = [[0.1 * i, -0.2 * i] for i in range(8)], [0.3 * i for i in range(8)]
+
+    def run() -> list[float]:
+        model = MLP(2, [4, 1], seed=0)
+        fit(model, data, mse_loss, SGD(model.parameters(), lr=0.01), epochs=3, progress=False)
+        return [p.data for p in model.parameters()]
+
+    plain = run()
+    with detect_anomaly():
+        assert run() == plain
+
+
+def test_training_that_diverges_is_told_where() -> None:
+    model = MLP(2, [4, 1], seed=0)
+    before = [p.data for p in model.parameters()]
+    data = [[1e200, -1e200]], [1.0]
+
+    def loss(predictions: list[Value], targets: list[float]) -> Value:
+        return (predictions[0] - targets[0]) ** 2
+
+    with pytest.raises(AnomalyError) as caught, detect_anomaly():
+        fit(model, data, loss, SGD(model.parameters(), lr=0.01), epochs=3, progress=False)
+    assert f'File "{HERE}", line {line_of(loss, "return")}' in str(caught.value)
+    assert [p.data for p in model.parameters()] == before
+
+
+def test_a_compiled_step_runs_as_it_is() -> None:
+    w = Value(2.0)
+    step = compile(lambda x: sqrt(w * x), backend="python")
+    assert step(8.0) == 4.0
+
+    def run() -> None:
+        assert step(2.0) == 2.0
+        step(0.0)
+
+    error = str(told(run))
+    assert "sqrt(w * x)" in error
+    assert "in the backward pass" in error
+    assert step(8.0) == 4.0
+    assert w.grad == 1.0
+    w.data = 8.0
+    with detect_anomaly():
+        assert step(2.0) == 4.0
+
+
+def test_inside_a_compiled_function_it_would_say_nothing() -> None:
+    def f(x: Value) -> Value:
+        with detect_anomaly():
+            return x * 2.0
+
+    with pytest.raises(TraceError, match="enter it around the call of the compiled step"):
+        compile(f)(1.0)
+
+
+NOTEBOOK = [
+    "from autograd import Value, detect_anomaly, log",
+    "# a comment first\nw = Value(2.0, label='w')\nwith detect_anomaly():\n    u = w - 3.0\n    v = log(u)",
+    "with detect_anomaly():\n    r = (w - 2.0).sqrt()\n    r.backward()",
+]
+
+
+def test_in_a_notebook_the_line_is_the_cell_s() -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in NOTEBOOK]
+    nbclient.NotebookClient(
+        notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": str(HERE.parent.parent)}}
+    ).execute()
+    first, forward, backward = (cell.outputs for cell in notebook.cells)
+    assert first == []
+    assert forward[0].ename == backward[0].ename == "AnomalyError"
+    assert "computed here:\n  Cell In[2], line 5\n    v = log(u)\n        ^^^^^^\n" in forward[0].evalue
+    assert "  out = log(w − 3)\n      = log(2 − 3)\n      = log(−1)\n      = nan" in forward[0].evalue
+    assert "out was computed here:\n  Cell In[3], line 2\n    r = (w - 2.0).sqrt()\n" in backward[0].evalue

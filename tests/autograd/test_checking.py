@@ -1,0 +1,149 @@
+"""check_grads finds a wrong rule, names it, and leaves right ones alone."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import autograd
+from autograd import GradientError, Value, check_grads
+from autograd.operations import FUNCTIONS
+
+from .._support.table import temporary_primitive
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (lambda w, x, y: (w * x - y) ** 2, [2.0, 5.0, 12.0]),
+        (lambda x: x.sin().exp() / (1.0 + x * x), [0.7]),
+        (lambda x, y: x**y, [2.0, -1.5]),
+        (lambda *xs: autograd.logsumexp(xs), [0.3, -1.0, 2.0]),
+        (lambda *xs: -autograd.log_softmax(xs)[1], [0.3, -1.0, 2.0]),
+        (lambda a, b: autograd.dot([a, b], [b, 2.0], a).tanh(), [0.3, -0.4]),
+        (lambda x: x * 1e8, [3e5]),
+        (lambda x: x, [1.0]),
+        (lambda x: Value(3.0), [1.0]),
+        (lambda x: x.relu() + abs(x), [-1.0]),
+        (lambda x: x.sin(), [1000.0]),
+        (lambda x: x.log(), [1e-3]),
+        (lambda x: 1.0 / x, [0.01]),
+        (lambda x, y: x.sin() * y, [1000.0, 1e-3]),
+        (lambda x: x.relu() + abs(x), [1e-4]),
+    ],
+)
+def test_right_function_passes(f: Callable[..., Value], at: list[float]) -> None:
+    check_grads(f, at)
+    check_grads(f, at, order=3, tolerance=1e-5)
+
+
+def test_wrong_rule_is_named() -> None:
+    with (
+        temporary_primitive(
+            "crooked",
+            lambda m, a, b: a * m.sin(b),
+            lambda m, out, a, b: m.sin(b),
+            lambda m, out, a, b: a * m.sin(b),
+            doc="its second rule is wrong",
+        ) as entry,
+        pytest.raises(GradientError, match=r"the rule of crooked for operand 1 gives .* at \[1\.2, 0\.89"),
+    ):
+        check_grads(lambda x: FUNCTIONS[entry.name](x * 2.0, x + 0.3), [0.6], order=1)
+
+
+def test_wrong_rule_of_many_operands_is_named() -> None:
+    with (
+        temporary_primitive(
+            "crooked",
+            lambda m, values: m.sum(m.each(values, lambda x: x * x)),
+            lambda m, out, values: m.each(values, lambda x: x),
+            operands="values*",
+            doc="its rule is half of what it should be",
+        ) as entry,
+        pytest.raises(GradientError, match="the rule of crooked for operand 0 "),
+    ):
+        check_grads(lambda x, y: FUNCTIONS[entry.name]([x, y, 1.0]), [0.6, 2.0], order=1)
+
+
+def test_small_mistake_is_found() -> None:
+    with (
+        temporary_primitive(
+            "crooked", lambda m, x: m.exp(x), lambda m, out, x: out * 1.0001, doc="wrong by 1e-4"
+        ) as entry,
+        pytest.raises(GradientError, match="the rule of crooked for operand 0 "),
+    ):
+        check_grads(FUNCTIONS[entry.name], [0.6], order=1)
+
+
+def test_rule_whose_second_derivative_is_wrong_is_found_at_order_two() -> None:
+    """The rule of ``bent`` is right as a number, but the primitive it is written with has a wrong rule."""
+    with (
+        temporary_primitive(
+            "crooked_cos",
+            lambda m, x: m.cos(x),
+            lambda m, out, x: m.sin(x),
+            doc="its rule lacks a sign",
+        ),
+        temporary_primitive(
+            "bent", lambda m, x: m.sin(x), lambda m, out, x: m.crooked_cos(x), doc="sin"
+        ) as entry,
+    ):
+        check_grads(FUNCTIONS[entry.name], [0.6], order=1)
+        with pytest.raises(GradientError, match="the rule of crooked_cos for operand 0 "):
+            check_grads(FUNCTIONS[entry.name], [0.6], order=2)
+
+
+def test_kink_is_distinguished_from_a_wrong_rule() -> None:
+    with pytest.raises(
+        GradientError, match=r"relu has a kink in operand 0 at \[0\.0\], where a difference says"
+    ):
+        check_grads(lambda x: (x - 1.0).relu() * 3.0, [1.0], order=1)
+    with pytest.raises(GradientError, match="each rule alone agrees, so the function is not smooth here"):
+        check_grads(lambda x, y: x.maximum(y), [2.0, 2.0])
+
+
+def test_function_that_changes_is_found() -> None:
+    calls = iter(range(1000))
+    with pytest.raises(GradientError, match="not the same at each call"):
+        check_grads(lambda x: x * float(next(calls)), [1.0], order=1)
+
+
+def test_gradient_error_is_an_assertion_error() -> None:
+    assert issubclass(GradientError, AssertionError)
+
+
+@pytest.mark.parametrize("order", [0, -1])
+def test_order_below_one_raises(order: int) -> None:
+    with pytest.raises(ValueError, match="order must be 1 or more"):
+        check_grads(lambda x: x, [1.0], order=order)
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "message"),
+    [
+        (lambda x: 3.0, [1.0], "the function must return one Value, not float"),
+        (lambda x: x, 1.0, "the point must be a sequence"),
+        (lambda x: x, ["1"], r"expected a real number, got str '1'"),
+    ],
+)
+def test_invalid_argument_raises(f: Any, at: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        check_grads(f, at)
+
+
+def test_check_with_a_seed_repeats() -> None:
+    points: list[list[float]] = [[], []]
+    for seen in points:
+        check_grads(lambda x, seen=seen: seen.append(x.data) or x.exp(), [0.5], seed=3)
+    assert points[0] == points[1]
+    other: list[float] = []
+    check_grads(lambda x: other.append(x.data) or x.exp(), [0.5], seed=4)
+    assert other != points[0]
+
+
+def test_check_does_not_change_the_values_of_the_point() -> None:
+    x = Value(0.5)
+    check_grads(lambda v: v.exp(), [x])
+    assert (x.data, x.grad) == (0.5, 0.0)
+    assert math.isfinite(x.data)

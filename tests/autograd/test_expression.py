@@ -1,0 +1,434 @@
+"""Typed expressions: the grammar, what it refuses and where, and that nothing else ever happens."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from autograd import Value, topological_order
+from autograd.expression import DEEPEST, ExpressionError, compute
+from autograd.primitives import PRIMITIVES
+
+from .._support.table import bits, call, flat, shaped
+
+
+def inputs(**numbers: float) -> dict[str, Value]:
+    return {name: Value(x, label=name) for name, x in numbers.items()}
+
+
+def value_of(source: str, **numbers: float) -> float:
+    return compute(source, inputs(**numbers)).data
+
+
+def refusal(source: str, **numbers: float) -> ExpressionError:
+    with pytest.raises(ExpressionError) as caught:
+        compute(source, inputs(**numbers))
+    return caught.value
+
+
+def pointed_at(error: ExpressionError) -> str:
+    """What the ^^^ of the message stand under."""
+    _, shown, pointer = str(error).split("\n")
+    assert set(pointer) <= {" ", "^"}
+    return shown[pointer.index("^") : len(pointer)]
+
+
+# What is understood -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        ("2", 2.0),
+        ("1_000.5e-1", 100.05),
+        ("0x10", 16.0),
+        ("x", 3.0),
+        ("-x", -3.0),
+        ("+x", 3.0),
+        ("--x", 3.0),
+        ("x + y*x", 9.0),
+        ("(x + y)*x", 15.0),
+        ("x - y - 1", 0.0),
+        ("x / y / 2", 0.75),
+        ("-x**2", -9.0),
+        ("2**x**y", 512.0),
+        ("x**-1", 1 / 3),
+        ("exp(0) + abs(-x)", 4.0),
+        ("max(x, y) - min(x, y)", 1.0),
+        ("maximum(x, 10)", 10.0),
+        ("sum([x, y, 1])", 6.0),
+        ("sum((x, y))", 5.0),
+        ("dot([x, y], [1, 2])", 7.0),
+        ("dot([x, y], [1, 2], 0.5)", 7.5),
+        ("logsumexp([x]) - x", 0.0),
+        ("p = x*y; p**2", 36.0),
+        ("p = x*y; q = p + 1; q", 7.0),
+        ("p = x*y; p + 1;", 7.0),
+        ("p = x*y", 6.0),
+        ("  x  ", 3.0),
+        ("\n x\n + y \n", 5.0),
+        ("\tx\u00a0", 3.0),
+    ],
+)
+def test_what_is_understood(source: str, result: float) -> None:
+    assert value_of(source, x=3.0, y=2.0) == result
+
+
+@pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
+def test_every_function_of_the_table_can_be_called(entry) -> None:
+    if entry.name in ("add", "sub", "mul", "div", "pow"):
+        assert "there is no function" in str(refusal(f"{entry.name}(x, x)", x=1.0))
+        return
+    names = iter("abcdefg")
+    operands = shaped(entry, lambda: next(names), 2)
+    arguments = ", ".join(f"[{', '.join(o)}]" if isinstance(o, list) else str(o) for o in operands)
+    numbers = {name: 0.25 + 0.1 * i for i, name in enumerate(o for o in flat(operands) if isinstance(o, str))}
+    root = compute(f"{entry.name}({arguments})", inputs(**numbers))
+    rest = iter(numbers.values())
+    assert root.primitive is entry
+    assert root.data == call(entry, shaped(entry, lambda: next(rest), 2)).data
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [("1/0", math.inf), ("-1/0", -math.inf), ("0/0", math.nan), ("log(0)", -math.inf), ("log(-1)", math.nan),
+     ("exp(1000)", math.inf), ("(-8)**.5", math.nan), ("0**0", 1.0), ("0**-1", math.inf), ("1e400", math.inf),
+     ("10**400", math.inf), ("-0.0", -0.0), ("9" * 400, math.inf)],
+)  # fmt: skip
+def test_numbers_never_raise(source: str, result: float) -> None:
+    assert bits(value_of(source)) == bits(result)
+
+
+def test_the_graph_is_that_of_the_same_python() -> None:
+    given = inputs(w=2.0, x=5.0, y=12.0)
+    root = compute("(w*x - y)**2 + 0.5", given)
+    names = [value.primitive.name for value in topological_order(root) if value.primitive]
+    assert names == ["mul", "sub", "pow", "add"]
+    root.backward()
+    assert [value.grad for value in given.values()] == [-20.0, -8.0, 4.0]
+
+
+def test_numbers_alone_make_no_graph() -> None:
+    root = compute("x * (2 + 3*exp(0))**2", inputs(x=1.0))
+    assert [value.data for value in topological_order(root)] == [1.0, 25.0]
+    assert root.operands[1] == 25.0
+
+
+def test_assigned_names_become_labels() -> None:
+    given = inputs(w=2.0, x=5.0)
+    root = compute("p = w*x; q = p + 1; loss = q**2", given)
+    assert [value.label for value in topological_order(root)] == ["w", "x", "p", "q", "loss"]
+
+
+def test_the_unassigned_have_no_label() -> None:
+    assert compute("w*2", inputs(w=2.0)).label == ""
+
+
+def test_a_second_name_is_a_value_of_its_own() -> None:
+    given = inputs(w=2.0)
+    root = compute("p = w; p*w", given)
+    assert given["w"].label == "w"
+    assert {value.label for value in topological_order(root)} == {"w", "p", ""}
+    root.backward()
+    assert given["w"].grad == 4.0
+
+
+def test_a_second_name_has_the_very_number() -> None:
+    assert value_of("p = w; q = p; 1 / q", w=-0.0) == -math.inf
+
+
+def test_a_name_may_be_that_of_a_function() -> None:
+    assert value_of("exp = 3; exp * exp(0)") == 3.0
+
+
+def test_a_comment_does_not_swallow_the_lines_after_it() -> None:
+    try:
+        result = value_of("x  # the first\n - y", x=3.0, y=1.0)
+    except ExpressionError:
+        return  # refused is as good
+    assert result == 2.0
+
+
+def test_a_name_is_found_in_the_form_it_was_typed() -> None:
+    assert compute("µ * 2", {"µ": Value(3.0, label="µ")}).data == 6.0
+
+
+# Against Python -----------------------------------------------------------------------------------
+
+literals = st.floats(0.0, 1e300).map(repr) | st.sampled_from(["0.0", "1.0", "2.0", "0.5", "1e308", "5e-324"])
+operands = literals | st.sampled_from(["x", "y"])
+
+
+def _combined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    binary = st.tuples(parts, st.sampled_from(["+", "-", "*", "/", "**", " - "]), parts).map("".join)
+    return binary | parts.map("({})".format) | parts.map("-{}".format) | parts.map("abs({})".format)
+
+
+arithmetic = st.recursive(operands, _combined, max_leaves=12)
+floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def _real_abs(x: float) -> float:
+    assume(isinstance(x, float))  # of a complex number it would be real again
+    return abs(x)
+
+
+@settings(max_examples=300, deadline=None)
+@given(arithmetic, floats, floats)
+@example("x**2.0**-x", 0.5, 0.0)
+@example("-x**2.0", -0.0, 0.0)
+@example("x-y-x", 1.0, 1e-17)
+def test_random_arithmetic_is_what_python_computes(source: str, x: float, y: float) -> None:
+    try:
+        expected = eval(source, {"__builtins__": {}, "abs": _real_abs}, {"x": x, "y": y})
+    except (ZeroDivisionError, OverflowError):  # ours is inf or nan, held elsewhere
+        compute(source, inputs(x=x, y=y))
+        return
+    assume(isinstance(expected, float))  # a negative base to a fraction is complex in Python
+    assert bits(value_of(source, x=x, y=y)) == bits(expected)
+
+
+# What is refused, and where -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "at"),
+    [
+        ("__import__('os')", "__import__"),
+        ("x + __import__('os').system('true')", "__import__('os').system"),
+        ("eval('1')", "eval"),
+        ("x * open(x)", "open"),
+        ("print(x)", "print"),
+        ("x.data", "x.data"),
+        ("1 + x.__class__", "x.__class__"),
+        ("().__class__", "().__class__"),
+        ("x.exp()", "x.exp"),
+        ("(exp)(x)(x)", "(exp)(x)"),
+        ("lambda: x", "lambda: x"),
+        ("x + (lambda: x)()", "lambda: x"),
+        ("[i for i in x]", "[i for i in x]"),
+        ("sum([x for x in y])", "[x for x in y]"),
+        ("{x: x}", "{x: x}"),
+        ("x[0]", "x[0]"),
+        ("x + 'text'", "'text'"),
+        ("b'bytes'", "b'bytes'"),
+        ("x + f'{x}'", "f'{x}'"),
+        ("(y := x)", "y := x"),
+        ("x if x else x", "x if x else x"),
+        ("x and x", "x and x"),
+        ("not x", "not x"),
+        ("~x", "~x"),
+        ("x < 1", "x < 1"),
+        ("x == x", "x == x"),
+        ("1 + 2j", "2j"),
+        ("None", "None"),
+        ("...", "..."),
+        ("x, x", "x, x"),
+        ("[x]", "[x]"),
+        ("x + ()", "()"),
+        ("sum([*x])", "*x"),
+        ("exp(*x)", "*x"),
+        ("x // 2", "x // 2"),
+        ("1 + x % 2", "x % 2"),
+        ("x @ x", "x @ x"),
+        ("x ^ 2", "x ^ 2"),
+        ("x << 1", "x << 1"),
+        ("yield x", "yield x"),
+        ("await x", "await x"),
+        ("import os", "import os"),
+        ("x; import os", "import os"),
+        ("def f(): pass", "def f(): pass"),
+        ("for i in x: x", "for i in x: x"),
+        ("pass", "pass"),
+        ("del x", "del x"),
+        ("x += 1", "x += 1"),
+        ("a: int = 1", "a: int = 1"),
+        ("a = b = x", "a = b = x"),
+        ("a, b = x", "a, b = x"),
+        ("x.data = 1", "x.data = 1"),
+        ("x[0] = 1", "x[0] = 1"),
+        ("*a, = x", "*a, = x"),
+    ],
+)
+def test_what_is_no_arithmetic_is_refused_where_it_stands(source: str, at: str) -> None:
+    assert pointed_at(refusal(source, x=1.0)) == at
+
+
+@pytest.mark.parametrize(
+    ("source", "at", "message"),
+    [
+        ("exp(x=1)", "exp(x=1)", "exp is called with values alone, not with name=value"),
+        ("1 + exp()", "exp()", "exp"),
+        ("exp(x, x)", "exp(x, x)", "exp"),
+        ("max(x)", "max(x)", "max is called as max(a, b)"),
+        ("exp([x])", "exp([x])", "exp is called as exp(x)"),
+        ("sum(x)", "sum(x)", "sum is called as sum([values])"),
+        ("dot([x], [x], [x])", "dot([x], [x], [x])", "dot is called as dot([weights], [inputs], bias)"),
+        ("dot([x], [x, x])", "dot([x], [x, x])", "dot() pairs its operands, got groups of 1 and 2"),
+        ("cot(x)", "cot", "there is no function 'cot'; did you mean dot? there are abs, "),
+        ("add(x, x)", "add", "there is no function 'add'"),
+        ("x + q", "q", "q has no value: add q=1.5, for example (known: x)"),
+        ("p = x; p = 2", "p", "p is taken already: choose another name"),
+        ("x = 2", "x", "x is taken already: choose another name"),
+        ("q = q + 1", "q", "q has no value"),
+        ("x ^ 2", "x ^ 2", "a power is **"),
+    ],
+)
+def test_a_mistake_is_named(source: str, at: str, message: str) -> None:
+    error = refusal(source, x=1.0)
+    assert message in str(error)
+    assert pointed_at(error) == at
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    assert "(known: w, x, p)" in str(refusal("p = w*x; p*q", w=1.0, x=2.0))
+    assert "(known: none)" in str(refusal("q"))
+
+
+@pytest.mark.parametrize(
+    "source", ["x x", "x +* 2", "(x", "x)", "x +", "=x", "x ?", "$x", "2x", "x;;x", "'open"]
+)
+def test_what_is_no_python_is_refused(source: str) -> None:
+    error = refusal(source, x=1.0)
+    assert "this is not an expression" in str(error)
+    assert source in str(error).split("\n")[1]
+
+
+@pytest.mark.parametrize(("source", "column"), [("x +* 2", 3), ("é +* 2", 3), ("  x +* 2", 5), ("x ? 2", 2)])
+def test_a_mistake_of_syntax_is_pointed_at(source: str, column: int) -> None:
+    assert str(refusal(source, x=1.0)).split("\n")[2] == "  " + " " * column + "^"
+
+
+@pytest.mark.parametrize("source", ["é + q*é", "𝔛 + q", "  é + q", "\n é\n + q", "日本*日本 + q", "p = é; q"])
+def test_the_place_is_counted_in_letters(source: str) -> None:
+    known = {name: Value(1.0) for name in ("é", "X", "日本")}
+    with pytest.raises(ExpressionError, match="q has no value") as caught:
+        compute(source, known)
+    assert pointed_at(caught.value) == "q"
+
+
+@pytest.mark.parametrize("source", ["", " ", "\n\n", "\t \n"])
+def test_nothing_at_all_is_refused(source: str) -> None:
+    assert "there is nothing to compute" in str(refusal(source))
+
+
+@pytest.mark.parametrize("source", ["x\0", "\0", "x + \ud800", "'\udcff'", "x\ufeff", "\x1b[31m", "1" * 5000])
+def test_what_python_can_not_read_is_refused(source: str) -> None:
+    assert "this is not an expression" in str(refusal(source, x=1.0))
+
+
+def test_of_a_long_line_the_neighbourhood_is_shown() -> None:
+    error = refusal("x + " * 500 + "quux" + " + x" * 500, x=1.0)
+    assert pointed_at(error) == "quux"
+    assert all(len(line) < 120 for line in str(error).split("\n"))
+
+
+# Size ---------------------------------------------------------------------------------------------
+
+LONG = 10**5
+NESTED: dict[str, Callable[[int], str]] = {
+    "brackets": lambda n: "(" * n + "x" + ")" * n,
+    "square brackets": lambda n: "[" * n + "x" + "]" * n,
+    "open brackets": lambda n: "(" * n,
+    "minus": lambda n: "-" * n + "x",
+    "not": lambda n: "not " * n + "x",
+    "calls": lambda n: "exp(" * n + "x" + ")" * n,
+    "powers": lambda n: "x**" * n + "x",
+    "attributes": lambda n: "x" + ".y" * n,
+    "subscripts": lambda n: "x" + "[0]" * n,
+    "conditions": lambda n: "x if x else " * n + "x",
+    "lambdas": lambda n: "lambda:" * n + "x",
+    "assignments": lambda n: "a=" * n + "x",
+}
+
+
+@pytest.mark.parametrize("nested", NESTED.values(), ids=NESTED.keys())
+@pytest.mark.parametrize("length", [DEEPEST + 1, 500, 3000, LONG])
+def test_deep_nesting_is_refused(nested: Callable[[int], str], length: int) -> None:
+    assert len(str(refusal(nested(length), x=1.0))) < 1000
+
+
+@pytest.mark.parametrize("name", ["brackets", "minus", "powers"])
+def test_nesting_within_the_limit_is_computed(name: str) -> None:
+    assert abs(value_of(NESTED[name](DEEPEST - 2), x=1.0)) == 1.0
+
+
+@pytest.mark.parametrize("operator", "+-*/")
+def test_a_long_row_of_operations_is_computed(operator: str) -> None:
+    expected = {"+": 1000.0, "-": -998.0, "*": 1.0, "/": 1.0}
+    assert value_of(operator.join(["x"] * 1000), x=1.0) == expected[operator]
+
+
+@pytest.mark.parametrize("count", [10**4, 10**5])
+def test_a_very_long_sum_is_computed_or_refused(count: int) -> None:
+    try:
+        result = value_of("+".join(["x"] * count), x=1.0)
+    except ExpressionError:
+        return
+    assert result == count
+
+
+def test_many_statements_are_computed() -> None:
+    source = "p0 = x;" + "".join(f"p{i} = p{i - 1} + x;" for i in range(1, 2000))
+    assert value_of(source, x=1.0) == 2000.0
+
+
+UNPARSED = {
+    "attributes": "x" + ".y" * 600 + "()",
+    "a sum": "(" + "+".join(["x"] * 600) + ")()",
+    "minus": "(" + "-" * 600 + "x)()",
+    "calls": "x" + "()" * 600,
+    "conditions": "(" + "x if x else " * 600 + "x)()",
+}
+
+
+@pytest.mark.parametrize("source", UNPARSED.values(), ids=UNPARSED.keys())
+def test_a_call_of_something_deep_is_refused(source: str) -> None:
+    assert "there is no function" in str(refusal(source, x=1.0))
+
+
+# Anything -----------------------------------------------------------------------------------------
+
+pieces = st.lists(
+    st.sampled_from(
+        ["x", "y", "p", "é", "1", "2.5", "1e400", "+", "-", "*", "/", "**", "(", ")", "[", "]", "{", "}", ",",
+         ";", "=", ":=", ":", ".", " ", "\n", "\\", "#", "'", '"', "f'", "lambda", " if ", " else ", " for ",
+         " in ", "exp", "sum", "dot(", "max(", "not ", " and ", "~", "%", "@", "^", "<", "await ", "yield ",
+         "import ", "def ", "class ", "\0", "\ud800", "0x", "1_", "j", "...", "*x", "None", "True", "\t"]
+    ),
+    max_size=20,
+).map("".join)  # fmt: skip
+
+
+def check_computes_or_refuses(source: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's on what it reads, such as 1if
+        try:
+            result = compute(source, inputs(x=2.0, y=-0.5))
+        except ExpressionError as error:
+            pointed_at(error)  # the message is well formed
+        else:
+            assert isinstance(result, Value)
+
+
+@settings(max_examples=700, deadline=None)
+@given(pieces)
+def test_any_pieces_compute_or_are_refused(source: str) -> None:
+    check_computes_or_refuses(source)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_any_text_computes_or_is_refused(source: str) -> None:
+    check_computes_or_refuses(source)
+
+
+@pytest.mark.parametrize("source", ["1if x else 2", "0x1for x in y", "'\\d'"])
+def test_no_warning_reaches_the_user(source: str) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        refusal(source, x=1.0)
+    assert caught == []

@@ -1,0 +1,500 @@
+"""Drawings: rendered, shown and saved, with and without what they need."""
+
+import base64
+import io
+import math
+import re
+import stat
+import struct
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from autograd import Value, draw, topological_order
+from autograd.view.draw.graphviz import HEAVY, PAGE, Drawing
+from autograd.view.notation.names import clean, format_number
+from autograd.view.render.graphviz_program import RenderError, layout_program, render
+from autograd.view.render.theme import LIGHT
+from nn import MLP, hinge_loss
+
+from ...._support.hostile import HOSTILE
+
+SVG = "{http://www.w3.org/2000/svg}"
+each_hostile = pytest.mark.parametrize(
+    "label",
+    [pytest.param(v, id=k) for k, v in HOSTILE.items()],
+)
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in programs are scripts with a #! line")
+
+
+def example(backward: bool = True) -> Value:
+    w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
+    p = w * x
+    p.label = "p"
+    loss = (p - y) ** 2 + 0.5
+    loss.label = "loss"
+    if backward:
+        loss.backward()
+    return loss
+
+
+def parse(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def written(svg: str) -> str:
+    return "\n".join("".join(text.itertext()) for text in parse(svg).iter(f"{SVG}text")).replace(
+        "\u00a0", " "
+    )
+
+
+def groups(svg: str, kind: str) -> list[ElementTree.Element]:
+    return [g for g in parse(svg).iter(f"{SVG}g") if g.get("class") == kind]
+
+
+# The picture --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("backward", [False, True])
+def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
+    root = example(backward)
+    drawing = draw(root, theme=theme)
+    assert parse(drawing.svg).tag == f"{SVG}svg"
+    text = written(drawing.svg).split("\n")
+    assert {"w", "x", "y", "p", "loss", "data", "grad"} <= set(text)
+    for value in topological_order(root):
+        assert format_number(value.data) in text
+        assert (format_number(value.grad) if backward else "·") in text
+    assert text.count("×5") == 1
+    assert len(groups(drawing.svg, "node")) == 7 + 1  # the Values and the constant 0.5
+    assert len(groups(drawing.svg, "edge")) == (7 + 6 if backward else 7)
+
+
+def test_gradients_are_not_computed_rather_than_zero_before_backward() -> None:
+    text = written(draw(example(backward=False)).svg).split("\n")
+    assert text.count("·") == 7
+    assert "0" not in text
+    assert "·" not in written(draw(example()).svg).split("\n")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_paper_is_opaque(theme: str) -> None:
+    drawing = draw(example(), theme=theme)
+    paper = drawing._theme.paper
+    (whole,) = groups(drawing.svg, "graph")
+    background = whole.find(f"{SVG}polygon")
+    assert background is not None
+    assert background.get("fill") == paper
+
+
+def test_the_colours_of_the_language() -> None:
+    drawing = draw(example())
+    colours = {"".join(t.itertext()): t.get("fill") for t in parse(drawing.svg).iter(f"{SVG}text")}
+    theme = drawing._theme
+    assert (colours["12"], colours["−20"], colours["×5"]) == (theme.data, theme.gradient, theme.local)
+
+
+def test_arrows_backward_have_their_width_and_are_dashed_where_nothing_flows() -> None:
+    a, b = Value(-1.0), Value(100.0)
+    root = a.relu() * b
+    root.backward()
+    edges = {e.get("id", "").split("-", 3)[-1]: e.find(f"{SVG}path") for e in groups(draw(root).svg, "edge")}
+    dashed = {key for key, path in edges.items() if path is not None and path.get("stroke-dasharray")}
+    assert dashed == {"e0-backward", "e2-backward"}
+    widest = edges["e1-backward"]
+    assert widest is not None
+    assert float(widest.get("stroke-width", "1")) == 4.0
+
+
+def test_ids_are_unique_within_and_across_drawings() -> None:
+    root = example()
+    svgs = [draw(root).svg, draw(root).svg, draw(root, theme="dark").svg]
+    ids = [element.get("id") for svg in svgs for element in parse(svg).iter() if element.get("id")]
+    assert len(ids) > 3 * 15
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_card_tells_its_name_under_the_pointer_and_no_key_shows() -> None:
+    svg = draw(example()).svg
+    titles = [title.text for title in parse(svg).iter(f"{SVG}title")]
+    assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "h₁", "h₂", "0.5", "loss"])
+
+
+def test_the_alternative_text_states_every_value_and_gradient() -> None:
+    root = example()
+    drawing = draw(root)
+    assert parse(drawing.svg).get("aria-label") == drawing.alt
+    assert parse(drawing.svg).get("role") == "img"
+    for value in topological_order(root):
+        assert f"= {format_number(value.data)}, gradient {format_number(value.grad)}" in drawing.alt
+    assert "w = 2, not computed" in draw(example(backward=False)).alt
+
+
+@each_hostile
+def test_a_hostile_label_is_shown_as_text(label: str) -> None:
+    a = Value(2.0, label=label)
+    root = a * 3.0
+    root.label = label
+    root.backward()
+    drawing = draw(root)
+    svg = drawing.svg
+    tags = {element.tag.removeprefix(SVG) for element in parse(svg).iter()}
+    assert tags <= {"svg", "g", "title", "polygon", "path", "text"}
+    attributes = {name for element in parse(svg).iter() for name in element.attrib}
+    assert not {name for name in attributes if name.startswith("on") or "href" in name}
+    assert len(groups(svg, "node")) == 3
+    assert len(groups(svg, "edge")) == 3
+    shown = written(svg).split("\n")
+    assert clean(label) in shown
+    assert {f"{clean(label)}₂", f"({clean(label)})₂"} & {*shown}
+    assert clean(label) in [title.text for title in parse(svg).iter(f"{SVG}title")]
+    assert clean(label) in drawing.alt
+    assert clean(label) in str(drawing)
+
+
+@pytest.mark.parametrize("label", ["a & b <i>", ']; a -> b [label="x"'])
+def test_a_hostile_label_in_the_note_is_shown_as_text(label: str) -> None:
+    root = Value(2.0) * 3.0 * 4.0
+    root.label = label
+    assert f"nearest {label}, of 3" in written(draw(root, limit=2).svg)
+
+
+@pytest.mark.parametrize("label", ["&lt;b&gt;", "\\G", "C:\\new"])
+def test_an_escape_in_the_note_is_shown_as_text(label: str) -> None:
+    root = Value(2.0) * 3.0 * 4.0
+    root.label = label
+    assert f"nearest {label}, of 3" in written(draw(root, limit=2).svg)
+
+
+def test_special_numbers_are_drawn() -> None:
+    root = Value(math.inf, label="a") * Value(math.nan, label="b") + -0.0
+    root.backward()
+    assert {"inf", "nan", "−0", "×nan", "×inf"} <= set(written(draw(root).svg).split("\n"))
+
+
+def test_a_drawing_is_of_the_moment_it_was_drawn() -> None:
+    root = example(backward=False)
+    drawing = draw(root)
+    root.backward()
+    root.label = "changed"
+    root.operands[0].data = 99.0  # type: ignore[union-attr]
+    assert "−20" not in str(drawing) + drawing.alt + written(drawing.svg)
+    assert "changed" not in str(drawing) + drawing.alt + written(drawing.svg)
+    assert "99" not in str(drawing) + drawing.alt
+
+
+def test_nothing_reaches_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    drawing = draw(example())
+    drawing._repr_mimebundle_()
+    assert capfd.readouterr() == ("", "")
+
+
+# Shown and saved ----------------------------------------------------------------------------------
+
+
+def test_the_bundle_has_svg_png_and_text() -> None:
+    drawing = draw(Value(2.0, label="w") * 5.0)
+    data, metadata = drawing._repr_mimebundle_()
+    assert set(data) == {"image/svg+xml", "image/png", "text/plain"}
+    assert data["image/svg+xml"] == drawing.svg
+    assert data["text/plain"] == str(drawing) == repr(drawing)
+    png = base64.b64decode(data["image/png"])
+    assert png == drawing.png
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    assert metadata["image/png"]["alt"] == drawing.alt
+
+
+def network() -> Drawing:
+    """A picture of neurons, arrows and boxes that is heavy as a PNG."""
+    model = MLP(2, [6, 6, 1], "tanh", seed=0)
+    loss = hinge_loss([model([0.5, 1.0]), model([1.0, -0.5])], [1, -1])
+    loss.backward()
+    return draw(loss)
+
+
+def test_a_heavy_png_is_a_third_in_a_notebook_with_every_area_of_the_same_colour() -> None:
+    image = pytest.importorskip("PIL.Image")
+    drawing = network()
+    data, metadata = drawing._repr_mimebundle_()
+    png = base64.b64decode(data["image/png"])
+    assert len(drawing.png) > HEAVY
+    assert len(png) < len(drawing.png) / 2
+    whole, shown = (image.open(io.BytesIO(each)).convert("RGB") for each in (drawing.png, png))
+    assert shown.size == whole.size
+    assert abs(metadata["image/png"]["width"] * 2 - shown.width) <= 1
+    before, after = ({colour: n for n, colour in each.getcolors(2**24)} for each in (whole, shown))
+    for area in (LIGHT.paper, LIGHT.box[0], LIGHT.cards["leaf"][0], LIGHT.cards["output"][0]):
+        colour = tuple(bytes.fromhex(area[1:]))
+        assert before[colour] > 10_000
+        assert 0.99 * before[colour] <= after[colour] <= 1.02 * before[colour]
+
+
+def test_a_heavy_png_stays_as_it_is_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    drawing = network()
+    data, _ = drawing._repr_mimebundle_()
+    assert len(drawing.png) > HEAVY
+    assert base64.b64decode(data["image/png"]) == drawing.png
+
+
+def test_the_png_is_shown_at_the_size_of_the_svg() -> None:
+    drawing = draw(example())
+    _, metadata = drawing._repr_mimebundle_()
+    shown = metadata["image/png"]
+    width, height = struct.unpack(">II", drawing.png[16:24])
+    assert abs(shown["width"] * 2 - width) <= 1
+    assert abs(shown["height"] * 2 - height) <= 1
+    svg = parse(drawing.svg)
+    points = [float(svg.get(side, "").removesuffix("pt")) for side in ("width", "height")]
+    for at_96_dpi, pt in zip((shown["width"], shown["height"]), points, strict=True):
+        assert abs(at_96_dpi - pt * 96 / 72) <= 3
+
+
+def test_a_picture_wider_than_a_page_is_scaled_down_to_it() -> None:
+    wide = Value(1.0)
+    for _ in range(12):
+        wide = wide.tanh()
+    drawing = draw(wide)
+    width = str(parse(drawing.svg).get("width"))
+    assert float(width.removesuffix("pt")) > PAGE
+    shown = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
+    assert shown.get("width") == "100%"
+    assert shown.get("height") is None
+    assert shown.get("viewBox") == parse(drawing.svg).get("viewBox")
+    assert f"max-width:{width};" in str(shown.get("style"))
+
+
+def test_the_text_is_the_table() -> None:
+    _, _, *rows = str(draw(example())).splitlines()
+    assert [re.split("  +", row.strip()) for row in rows] == [
+        ["w", "2", "−20"],
+        ["x", "5", "−8"],
+        ["p", "w·x", "10", "−4"],
+        ["y", "12", "4"],
+        ["h₁", "p − y", "−2", "−4"],
+        ["h₂", "h₁²", "4", "1"],
+        ["loss", "h₂ + 0.5", "4.5", "1"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["g.svg", "G.SVG", "a.b.svg"])
+def test_save_svg(tmp_path: Path, name: str) -> None:
+    drawing = draw(example())
+    path = drawing.save(tmp_path / name)
+    assert path == tmp_path / name
+    assert path.read_bytes().startswith(b'<?xml version="1.0" encoding="UTF-8"?>')
+    assert ElementTree.parse(path).getroot().tag == f"{SVG}svg"
+
+
+def test_save_png(tmp_path: Path) -> None:
+    drawing = draw(example())
+    assert drawing.save(str(tmp_path / "g.png")).read_bytes() == drawing.png
+
+
+@pytest.mark.parametrize("ending", [".dot", ".gv"])
+def test_save_dot_that_can_be_laid_out(tmp_path: Path, ending: str) -> None:
+    source = draw(example()).save(tmp_path / f"g{ending}").read_text(encoding="utf-8")
+    assert source.startswith("digraph")
+    assert "−20" in written(render(source, "svg").decode())
+
+
+@pytest.mark.parametrize("name", ["g.pdf", "g", ".svg", "svg", "g.svg.gz"])
+def test_an_ending_we_do_not_write_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"can't tell the format of .*\.svg, \.png or \.dot"):
+        draw(example()).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        draw(example()).save(tmp_path / "nowhere" / "g.dot")
+
+
+def test_the_graph_is_a_digraph_to_edit_and_render() -> None:
+    graphviz = pytest.importorskip("graphviz")
+    drawing = draw(example())
+    assert isinstance(drawing.graph, graphviz.Digraph)
+    assert drawing.graph is drawing.graph
+    drawing.graph.attr(label="a title of my own")
+    drawing.graph.node("mine", label="a card of my own")
+    assert {"a title of my own", "a card of my own"} <= set(written(drawing.svg).split("\n"))
+
+
+# Size ---------------------------------------------------------------------------------------------
+
+
+def test_a_graph_of_a_thousand_values_is_drawn_in_reasonable_time() -> None:
+    y = Value(1.0)
+    for _ in range(500):
+        y = y + Value(1.0)
+    y.backward()
+    start = time.perf_counter()
+    svg = draw(y, limit=None).svg
+    assert time.perf_counter() - start < 15.0
+    assert len(groups(svg, "node")) == 1001
+
+
+def test_a_huge_graph_is_cut_down_and_drawn() -> None:
+    y = Value(1.0)
+    for _ in range(100_000):
+        y = y * 1.00001
+    start = time.perf_counter()
+    drawing = draw(y)
+    assert "of 100,001" in written(drawing.svg)
+    assert "of 100,001" in str(drawing)
+    assert time.perf_counter() - start < 15.0
+
+
+# Without what it needs ----------------------------------------------------------------------------
+
+
+def script(folder: Path, name: str, body: str) -> Path:
+    path = folder / name
+    path.write_text(f"#!{sys.executable}\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def use(monkeypatch: pytest.MonkeyPatch, program: Path | None) -> None:
+    found = None if program is None else str(program)
+    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: found)
+
+
+@posix
+def test_a_layout_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, script(tmp_path, "dot", "import time\ntime.sleep(60)"))
+    start = time.perf_counter()
+    with pytest.raises(RenderError, match=r"took more than 0\.2 seconds .*limit=.*timeout="):
+        draw(example(), timeout=0.2).save(tmp_path / "g.svg")
+    assert time.perf_counter() - start < 10.0
+    assert not (tmp_path / "g.svg").exists()
+
+
+@posix
+def test_a_layout_that_hangs_shows_as_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, script(tmp_path, "dot", "import time\ntime.sleep(60)"))
+    drawing = draw(example(), timeout=0.2)
+    data, _ = drawing._repr_mimebundle_()
+    assert set(data) == {"text/plain"}
+    assert "took more than 0.2 seconds" in data["text/plain"]
+    assert str(drawing) in data["text/plain"]
+
+
+CRASHES = {
+    "an exit code": ("import sys\nsys.exit('out of pencils')", "exit code 1: out of pencils"),
+    "silence": ("", "exit code 0: it said nothing"),
+    "a signal": ("import os\nos.kill(os.getpid(), 9)", "exit code -9: it said nothing"),
+    "no UTF-8": ("import sys\nsys.stderr.buffer.write(b'caf\\xe9')\nsys.exit(3)", "exit code 3: caf\ufffd"),
+    "a flood": ("import sys\nsys.exit('x' * 10**6)", "exit code 1: x"),
+}
+
+
+@posix
+@pytest.mark.parametrize(("body", "message"), CRASHES.values(), ids=CRASHES.keys())
+def test_a_program_that_fails_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, message: str
+) -> None:
+    program = script(tmp_path, "dot", body)
+    use(monkeypatch, program)
+    with pytest.raises(RenderError, match=re.escape(f"{program} failed with {message}")) as caught:
+        draw(example()).save(tmp_path / "g.svg")
+    assert len(str(caught.value)) < 1000
+
+
+@posix
+def test_a_program_that_can_not_be_run_names_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dot").write_text("not a program")
+    use(monkeypatch, tmp_path / "dot")
+    with pytest.raises(RenderError, match=r"could not be run .*glassgrad\[viz\]"):
+        draw(example()).save(tmp_path / "g.svg")
+
+
+@posix
+def test_warnings_of_the_program_are_kept_from_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = "import sys\nprint('Warning: no font', file=sys.stderr)\nprint('<svg ></svg>')"
+    use(monkeypatch, script(tmp_path, "dot", body))
+    assert draw(example()).svg.endswith("</svg>\n")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_program_it_shows_as_text_and_can_not_be_saved(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use(monkeypatch, None)
+    drawing = draw(example())
+    data, metadata = drawing._repr_mimebundle_()
+    assert set(data) == {"text/plain"}
+    assert metadata == {}
+    assert "glassgrad[viz]" in data["text/plain"]
+    assert "https://graphviz.org" in data["text/plain"]
+    assert data["text/plain"].endswith(str(drawing))
+    (tmp_path / "g.svg").write_text("what was there")
+    with pytest.raises(RenderError, match=r"no program to lay out the graph .*glassgrad\[viz\]"):
+        drawing.save(tmp_path / "g.svg")
+    assert (tmp_path / "g.svg").read_text() == "what was there"
+
+
+def test_without_a_program_dot_can_still_be_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, None)
+    assert draw(example()).save(tmp_path / "g.dot").read_text(encoding="utf-8").startswith("digraph")
+
+
+def test_without_the_graphviz_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    drawing = draw(example())
+    for use_it in (
+        lambda: drawing.svg,
+        lambda: drawing.png,
+        lambda: drawing.graph,
+        lambda: drawing.save(tmp_path / "g.dot"),
+    ):
+        with pytest.raises(ImportError, match=r"pip install \"glassgrad\[viz\]\""):
+            use_it()
+    data, _ = drawing._repr_mimebundle_()
+    assert set(data) == {"text/plain"}
+    assert "glassgrad[viz]" in data["text/plain"]
+    assert data["text/plain"].endswith(str(drawing))
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_graphviz_of_the_system_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    dot = script(tmp_path, "dot", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert layout_program() == str(dot)
+
+
+def test_without_dot_on_the_path_the_wheel_beside_python_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = layout_program()
+    assert program is not None
+    assert Path(program).stem == "graphviz-pure"
+    assert "loss" in written(draw(example()).svg)
+
+
+@posix
+def test_the_wheel_is_found_on_the_path_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert layout_program() is None
+    wheel = script(tmp_path, "graphviz-pure", "")
+    assert layout_program() == str(wheel)
+
+
+def test_a_drawing_that_is_never_shown_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    use(monkeypatch, None)
+    drawing = draw(example())
+    assert isinstance(drawing, Drawing)
+    assert "−20" in str(drawing)
+    assert "gradient −20" in drawing.alt

@@ -1,0 +1,275 @@
+"""The graph in a terminal: a tree with its numbers, whatever the width, the depth and the labels."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd
+from autograd import Value, show, topological_order
+from autograd import sum as total_of
+from autograd.view.notation.names import Names, format_number
+from autograd.view.picture.cards import reservations
+from autograd.view.picture.last_pass import factors, last_pass
+from autograd.view.render.tables import display_width, wrap
+
+from ...._support.graphs import first_example, labeled_graphs
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def shown(root: Value, **options: Any) -> str:
+    stream = io.StringIO()
+    show(root, file=stream, **options)
+    return stream.getvalue().removesuffix("\n")
+
+
+def test_the_example_before_and_after_backward() -> None:
+    loss = first_example()[-1]
+    assert shown(loss, width=80).split("\n") == [
+        "               data  grad  local",
+        "loss = h₁²        4     ·",
+        "└─ h₁ = p − y    −2     ·    ×−4",
+        "   ├─ p = w·x    10     ·     ×1",
+        "   │  ├─ w        2     ·     ×5",
+        "   │  └─ x        5     ·     ×2",
+        "   └─ y          12     ·    ×−1",
+    ]
+    loss.backward()
+    assert [line.split()[-2] for line in shown(loss, width=80).split("\n")[2:]] == [
+        "−4",
+        "−4",
+        "−20",
+        "−8",
+        "4",
+    ]
+
+
+def test_behind_a_dead_relu_gradients_are_zero() -> None:
+    a = Value(2.0, label="a")
+    h = a * -3.0
+    h.backward()  # which leaves a gradient of 1 in h
+    a.zero_grad()
+    out = h.relu()
+    assert [line.split()[-2] for line in shown(out, width=80).split("\n")[2:]] == ["·", "·"]
+    out.backward()
+    assert shown(out, width=80).split("\n") == [
+        "                data  grad  local",
+        "out = relu(h₁)     0     1",
+        "└─ h₁ = a·(−3)    −6     0     ×0",
+        "   └─ a            2     0    ×−3",
+    ]
+
+
+def test_in_a_narrow_terminal_the_numbers_stand_below_the_names() -> None:
+    loss = first_example()[-1]
+    loss.backward()
+    assert shown(loss, width=24).split("\n") == [
+        "loss = h₁²",
+        "│ data 4  grad 1",
+        "└─ h₁ = p − y",
+        "   │ data −2  grad −4",
+        "   │ ×−4",
+        "   ├─ p  ↓ below  ×1",
+        "   └─ y",
+        "        data 12  grad 4",
+        "        ×−1",
+        "p = w·x",
+        "│ data 10  grad −4",
+        "├─ w",
+        "│    data 2  grad −20",
+        "│    ×5",
+        "└─ x",
+        "     data 5  grad −8  ×2",
+    ]
+
+
+def test_an_operand_used_twice_is_told_once_and_has_two_edges() -> None:
+    a = Value(3.0, label="a")
+    assert shown(a + a, width=60).split("\n") == [
+        "               data  grad  local",
+        "out = a + a       6     ·",
+        "├─ a              3     ·     ×1",
+        "└─ a  ↑ above                 ×1",
+    ]
+
+
+def test_a_leaf_is_a_tree_of_one_line() -> None:
+    assert shown(Value(3.0, label="w"), width=60).split("\n") == [
+        "   data  grad  local",
+        "w     3     ·",
+    ]
+
+
+def test_a_constant_is_told_by_the_expression() -> None:
+    assert "out = x₁·3" in shown(Value(2.0) * 3.0)
+    assert len(shown(Value(2.0) * 3.0).split("\n")) == 3
+
+
+@settings(deadline=None)
+@given(labeled_graphs(), st.integers(24, 120))
+def test_every_value_is_told_once_and_every_edge_has_its_line(root: Value, width: int) -> None:
+    text = shown(root, width=width, limit=None)
+    order = topological_order(root)
+    edges = sum(isinstance(x, Value) for node in order for x in node.operands)
+    below = text.count("↓ below")
+    trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
+    assert len(trees) == edges
+    again = text.count("↑ above") + below
+    told = reservations(order, Names(order), last_pass(root))
+    notes = [part for note in told for part in wrap(f"({note})", width)]
+    page = text.split("\n")[: -len(notes) or None]
+    # Each edge leads to a Value told there, or to a mark; what is marked ↓ begins a tree of its own.
+    heads = [line for line in page if not line.startswith(("├", "└", "│", " "))]
+    assert len(heads) - 1 <= below <= again
+    assert edges - again + len(heads) == len(order)
+
+
+@settings(deadline=None)
+@given(labeled_graphs(), st.integers(24, 120), st.integers(1, 8))
+def test_no_line_is_wider_than_asked_for(root: Value, width: int, limit: int) -> None:
+    for text in (shown(root, width=width), shown(root, width=width, limit=limit)):
+        assert max(map(display_width, text.split("\n"))) <= width
+        assert all(c.isprintable() for line in text.split("\n") for c in line)
+
+
+def test_each_edge_bears_its_local_derivative() -> None:
+    a, b = Value(3.0, label="a"), Value(2.0, label="b")
+    root = total_of([a * b, a, b.tanh(), a])
+    names = Names(order := topological_order(root))
+    expected = sorted(
+        (names[x], f"×{format_number(local)}")
+        for node in order
+        for x, local in zip(node.operands, factors(node), strict=True)
+        if isinstance(x, Value)
+    )
+    lines = re.findall(r"─ (\S+).*(×\S+)$", shown(root, width=80), re.MULTILINE)
+    assert sorted(lines) == expected
+
+
+def test_what_is_deep_follows_as_a_tree_of_its_own() -> None:
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(30):
+        y = y.sin()
+    lines = shown(y, width=60).split("\n")
+    assert [line for line in lines if "↓ below" in line]
+    starts = [line.split()[0] for line in lines[1:] if line[0] not in "└├│ "]
+    marked = [line.split("─ ")[1].split()[0] for line in lines if "↓ below" in line]
+    assert starts == ["out", *marked]
+    assert lines[-1].split()[-4:-2] == ["x", "1"]
+
+
+def test_beyond_the_limit_it_says_so() -> None:
+    root = total_of([Value(float(i)) for i in range(500)])
+    lines = shown(root, width=80).split("\n")
+    assert lines[-2] == "└─ … 381 more operands"
+    assert lines[-1] == "(the 120 lines nearest out, of 501 Values: show(…, limit=None) shows them all)"
+    assert len(lines) == 1 + 120 + 2
+    assert len(shown(root, limit=None).split("\n")) == 502
+    assert "1 more operand\n" in shown(Value(2.0) * Value(3.0), limit=2)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_deep_graph_is_shown_without_recursion(width: int) -> None:
+    x = y = Value(1.0)
+    for _ in range(20_000):
+        y = y * x
+    assert "of 20,001 Values" in " ".join(shown(y, width=width).split())
+    assert len(shown(y, width=width, limit=None).split("\n")) > 40_000
+
+
+def test_numbers_that_do_not_add_up_are_told() -> None:
+    w = Value(2.0, label="w")
+    out = w * 3.0
+    w.data = 5.0
+    assert "overwritten after the forward pass" in " ".join(shown(out).split())
+
+
+# Where it is printed ------------------------------------------------------------------------------
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "color", "painted"),
+    [
+        ({}, None, True),
+        ({"NO_COLOR": "1"}, None, False),
+        ({"TERM": "dumb"}, None, False),
+        ({"NO_COLOR": "1"}, True, True),
+        ({}, False, False),
+    ],
+)
+def test_colours_in_a_terminal(
+    environment: dict[str, str], color: bool | None, painted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stream = _Terminal()
+    show(first_example()[-1], file=stream, color=color)
+    assert ("\x1b[" in stream.getvalue()) is painted
+
+
+@pytest.mark.parametrize("width", [80, 30])
+def test_colours_change_nothing_else(width: int) -> None:
+    root = first_example()[-1]
+    painted = shown(root, width=width, color=True)
+    assert "\x1b[38;5;33m" in painted
+    plain = [line.rstrip() for line in ESCAPE.sub("", painted).split("\n")]
+    assert plain == shown(root, width=width, color=False).split("\n")
+
+
+def test_whatever_can_be_written_to_will_do() -> None:
+    class Writer:
+        text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+    show(first_example()[-1], file=(writer := Writer()))  # type: ignore[arg-type]
+    assert writer.text == shown(first_example()[-1]) + "\n"
+
+
+def test_it_prints_plainly_and_returns_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(first_example()[-1]) is None  # type: ignore[func-returns-value]
+    printed = capsys.readouterr().out
+    assert printed == shown(first_example()[-1]) + "\n"
+    assert "\x1b" not in printed
+
+
+def test_the_width_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (30, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert shown(first_example()[-1]) == shown(first_example()[-1], width=columns)
+    monkeypatch.setenv("COLUMNS", "7")
+    assert shown(first_example()[-1]) == shown(first_example()[-1], width=24)
+
+
+def test_a_stream_without_box_drawing_gets_question_marks() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    show(first_example()[-1], file=stream)
+    stream.flush()
+    assert b"loss = h??" in raw.getvalue()
+
+
+def test_what_cannot_be_shown_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"show\(\) takes the Value to show, not float 3.0"):
+        show(3.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"width must be 24 or more, .*not 23"):
+        show(Value(1.0), width=23)
+    with pytest.raises(ValueError, match="limit must be 1 or more, or None for no limit, not 0"):
+        show(Value(1.0), limit=0)
+
+
+def test_show_is_public() -> None:
+    assert autograd.show is show

@@ -1,0 +1,235 @@
+"""Every rule of the table read on symbols: what is written is worth what the rule gives."""
+
+import math
+import random
+import string
+from itertools import product
+
+import pytest
+
+from autograd import Value, dot, logsumexp, take
+from autograd.nodes import local_derivatives
+from autograd.primitives import PRIMITIVES, Primitive
+from autograd.symbols import Symbol, Symbols
+from autograd.view.notation.local_derivative import local_derivative
+from autograd.view.notation.names import format_number, names_of
+from autograd.view.notation.simplify import evaluate_symbols
+from autograd.view.notation.writers import latex, mathml, text
+
+from ...._support.reading import read
+from ...._support.table import call, flat, shaped, temporary_primitive
+
+each_entry = pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
+
+PLAIN = [0.0, 1.0, -1.0, 2.0, 0.5, -2.5, 3.0]
+SATURATED = [30.0, -30.0, 0.75, 1e-8]
+
+
+def _operands(entry: Primitive) -> list[list[float]]:
+    count = len(flat(shaped(entry, lambda: 0.0, 3)))
+    if count <= 2:
+        return [[*numbers] for numbers in product(PLAIN + SATURATED, repeat=count)]
+    rng = random.Random(entry.name)
+    return [[rng.choice(PLAIN) for _ in range(count)] for _ in range(50)]
+
+
+def _result(entry: Primitive, numbers: list[float]) -> Value:
+    letters, rest = iter(string.ascii_lowercase), iter(numbers)
+    return call(entry, shaped(entry, lambda: Value(next(rest), label=next(letters)), 3))
+
+
+def _alike(x: float, y: float) -> bool:
+    return math.isclose(x, y, rel_tol=1e-9) or (math.isnan(x) and math.isnan(y))
+
+
+def check_every_rule_explains_itself(entry: Primitive) -> None:
+    for numbers in _operands(entry):
+        node = _result(entry, numbers)
+        names = names_of(node)
+        for position, stored in enumerate(local_derivatives(node)):
+            said = local_derivative(node, position, names)
+            written = text(said.in_symbols())
+            local = 0.0 if stored is None else stored
+            worth = evaluate_symbols(said.expression, said.numbers)
+            assert _alike(worth, local), f"{written} at {numbers} is {worth}, not {local}"
+            assert _alike(said.value, local)
+            assert read(written) is not None
+            for pen in (text, latex, mathml):
+                assert pen(said.in_symbols())
+                assert pen(said.in_numbers())
+
+
+@each_entry
+def test_every_rule_explains_itself(entry: Primitive) -> None:
+    check_every_rule_explains_itself(entry)
+
+
+def test_a_new_entry_explains_itself() -> None:
+    rules = [
+        lambda m, a, b: m.where(a < b, a * m.tanh(b), a),
+        lambda m, out, a, b: m.where(a < b, m.tanh(b), 1.0),
+        lambda m, out, a, b: m.where(a < b, a * (1.0 - m.tanh(b) * m.tanh(b)), None),
+    ]
+    with temporary_primitive("gated", *rules, doc="a·tanh(b) where a < b, else a") as entry:
+        check_every_rule_explains_itself(entry)
+        node = call(entry, [Value(1.0, label="a"), Value(2.0, label="b")])
+        assert _written(node, 1) == ("a·(1 − tanh(b)²)", "1·(1 − tanh(2)²)", ["a < b"])
+
+
+def test_a_rule_that_sums_over_a_group_is_told_by_its_number() -> None:
+    rules = [
+        lambda m, values, scale: scale * m.sum(values),
+        lambda m, out, values, scale: m.each(values, lambda x: scale),
+        lambda m, out, values, scale: m.sum(m.each(values, lambda x: x)),
+    ]
+    more = {"operands": "values* scale", "template": "{scale}·({values} + …)"}
+    with temporary_primitive("scaled", *rules, doc="scale · Σ values", **more) as entry:
+        node = call(entry, [[Value(2.0, label="a"), Value(3.0, label="b")], Value(5.0, label="c")])
+        assert _written(node, 0) == ("c", "5", [])
+        assert _written(node, 2) == ("5", "5", [])
+
+
+def _written(node: Value, position: int = 0) -> tuple[str, str, list[str]]:
+    said = local_derivative(node, position, names_of(node))
+    return text(said.in_symbols()), text(said.in_numbers()), [text(fact) for fact in said.since()]
+
+
+a, b, n = Value(2.0, label="a"), Value(-3.0, label="b"), Value(math.nan, label="n")
+zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
+
+
+@pytest.mark.parametrize(
+    ("node", "position", "symbols", "numbers", "since"),
+    [
+        (a + b, 0, "1", "1", []),
+        (a - b, 1, "−1", "−1", []),
+        (a * b, 0, "b", "−3", []),
+        (a * a, 1, "a", "2", []),
+        (a / b, 0, "1 / b", "1 / (−3)", []),
+        (a / b, 1, "−out / b", "−(−0.6667) / (−3)", []),
+        (a / 4.0, 0, "0.25", "0.25", []),
+        (a**2, 0, "2·a", "2·2", []),
+        (a**3, 0, "3·a²", "3·2²", []),
+        (a**1, 0, "1", "1", []),
+        (a**0, 0, "0", "0", []),
+        (a**-1, 0, "−a⁻²", "−2⁻²", []),
+        (a**0.5, 0, "0.5·a^(−0.5)", "0.5·2^(−0.5)", []),
+        (a**b, 0, "b·a^(b − 1)", "−3·2^(−3 − 1)", []),
+        (a**b, 1, "out·log(a)", "0.125·log(2)", []),
+        (a**a, 1, "out·log(a)", "4·log(2)", ["a ≠ 0"]),
+        (2.0**b, 0, "out·log(2)", "0.125·log(2)", []),
+        (b.exp(), 0, "out", "0.04979", []),
+        (a.sqrt(), 0, "0.5 / out", "0.5 / 1.414", []),
+        (a.tanh(), 0, "sech(a)²", "sech(2)²", []),
+        (a.sech(), 0, "−out·tanh(a)", "−0.2658·tanh(2)", []),
+        (b.sigmoid(), 0, "out·sigmoid(−b)", "0.04743·sigmoid(−(−3))", []),
+        (a.relu(), 0, "1", "1", ["a > 0"]),
+        (b.relu(), 0, "0", "0", ["b ≤ 0"]),
+        (n.relu(), 0, "1", "1", ["n is nan"]),
+        (b.leaky_relu(), 0, "0.01", "0.01", ["b ≤ 0"]),
+        (abs(b), 0, "−1", "−1", ["b < 0"]),
+        (abs(a), 0, "1", "1", ["a > 0"]),
+        (abs(zero), 0, "0", "0", ["zero = 0"]),
+        (a.maximum(b), 0, "1", "1", ["a > b"]),
+        (a.maximum(b), 1, "0", "0", ["b < a"]),
+        (a.maximum(2.0), 0, "0.5", "0.5", ["a = 2"]),
+        (dot([a, b], [b, 1.0]), 0, "b", "−3", []),
+        (dot([a, b], [b, 1.0]), 1, "1", "1", []),
+        (dot([a, b], [b, 1.0], zero), 4, "1", "1", []),
+        (logsumexp([a, b]), 1, "exp(b − out)", "exp(−3 − 2.007)", []),
+        (take([a, b], 1), 0, "0", "0", []),
+        (take([a, b], 1), 1, "1", "1", []),
+    ],
+)
+def test_rules_read_as_a_person_writes(
+    node: Value, position: int, symbols: str, numbers: str, since: list[str]
+) -> None:
+    if position == 0 and not isinstance(node.operands[0], Value):
+        position = 1
+    assert _written(node, position) == (symbols, numbers, since)
+
+
+@pytest.mark.parametrize("label", ["each", "where", "neg", "+", "*", "lane", "out", "exp", "0"])
+def test_a_label_is_a_name_whatever_it_says(label: str) -> None:
+    named = Value(2.0, label=label)
+    assert _written(named * a, 1) == (label, "2", [])
+    assert _written(named**3, 0) == (
+        f"3·{label}²" if label.isidentifier() or label == "0" else f"3·({label})²",
+        "3·2²",
+        [],
+    )
+
+
+def test_a_number_that_was_overwritten_is_not_substituted() -> None:
+    w = Value(2.0, label="w")
+    node = w**2
+    w.data = 100.0
+    assert _written(node) == ("2·w", "4", [])
+    w.data = 2.0
+    assert _written(node) == ("2·w", "2·2", [])
+
+
+@pytest.mark.parametrize(
+    ("make", "before", "after", "shown"),
+    [
+        (lambda v: v.relu(), -1.0, 5.0, ("0", "0", [])),
+        (lambda v: v.relu(), 5.0, -1.0, ("1", "1", [])),
+        (lambda v: v.relu(), 5.0, 6.0, ("1", "1", ["v > 0"])),
+        (lambda v: v.elu(), -1.0, -2.0, ("0.3679", "0.3679", [])),
+        (lambda v: v.maximum(2.0), 2.0, 3.0, ("0.5", "0.5", [])),
+        (lambda v: v.exp(), 1.0, 2.0, ("out", "2.718", [])),
+        (lambda v: dot([v], [Value(3.0, label="u")]), 1.0, 2.0, ("u", "3", [])),
+    ],
+)
+def test_a_form_that_an_overwritten_number_would_select_is_not_shown(
+    make, before: float, after: float, shown: tuple[str, str, list[str]]
+) -> None:
+    v = Value(before, label="v")
+    node = make(v)
+    v.data = after
+    assert _written(node) == shown
+
+
+@each_entry
+def test_after_numbers_were_overwritten_nothing_false_is_shown(entry: Primitive) -> None:
+    rng = random.Random(entry.name)
+    for numbers in _operands(entry)[:60]:
+        node = _result(entry, numbers)
+        for leaf in node.operands:
+            if isinstance(leaf, Value):
+                leaf.data = rng.choice(PLAIN)
+        names = names_of(node)
+        for position, stored in enumerate(local_derivatives(node)):
+            said = local_derivative(node, position, names)
+            assert _alike(said.value, 0.0 if stored is None else stored)
+            if said.expression is None or not said.is_current:
+                assert text(said.in_numbers()) == format_number(said.value)
+                assert said.conditions == ()
+            assert all(evaluate_symbols(c.comparison, said.numbers) == c.holds for c in said.conditions)
+
+
+def test_a_leaf_has_no_local_derivative() -> None:
+    with pytest.raises(ValueError, match="is a leaf"):
+        local_derivative(a, 0, names_of(a))
+
+
+def test_a_number_is_worth_itself() -> None:
+    assert evaluate_symbols(2.5, {}) == 2.5
+    assert math.copysign(1.0, evaluate_symbols(-0.0, {})) == -1.0
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "remedy"),
+    [
+        (lambda m, x: x**2.0, TypeError, r"Write m\.pow\(a, b\)"),
+        (lambda m, x: 2.0**x, TypeError, r"Write m\.pow\(a, b\)"),
+        (lambda m, x: x if x > 0.0 else 0.0, TypeError, r"Write m\.where\(condition, a, b\)"),
+        (lambda m, x: m.atan(x), AttributeError, r"cannot use m\.atan.*m offers where, eq"),
+    ],
+)
+def test_a_rule_that_is_not_of_the_language_of_rules_raises(rule, error: type, remedy: str) -> None:
+    with pytest.raises(error, match=remedy):
+        rule(Symbols(), Symbol("x"))
+    with pytest.raises(error, match=remedy), temporary_primitive("bad", rule, lambda m, out, x: 1.0):
+        pass
+    assert "bad" not in PRIMITIVES

@@ -1,0 +1,106 @@
+"""The steps as an animation."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograd import Value, steps
+from autograd.view.render.theme import theme_named
+from autograd.view.steps.gif import FRAMES, LAST, PIXELS, STEP
+
+from ...._support.graphs import first_example
+from ...._support.hostile import HOSTILE
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_frame_for_every_step_all_of_one_size(theme: str, forward: bool, tmp_path: Path) -> None:
+    whole = steps(first_example()[-1], forward=forward)
+    path = whole.save(tmp_path / "steps.gif", theme=theme)
+    colours = theme_named(theme)
+    with Image.open(path) as animation:
+        assert animation.n_frames == len(whole)
+        assert animation.info["loop"] == 0
+        durations, orange = [], []
+        for i in range(animation.n_frames):
+            animation.seek(i)
+            durations.append(animation.info["duration"])
+            frame = animation.convert("RGB")
+            assert frame.getpixel((0, 0)) == rgb(colours.paper)
+            counts = {colour: n for n, colour in frame.getcolors(100_000)}
+            orange.append(counts.get(rgb(colours.backward), 0))
+        assert durations == [STEP] * (len(whole) - 1) + [LAST]
+    backward = orange[-6:]
+    assert backward[-1] > backward[1] > 0  # one arrow after another
+    assert path.stat().st_size < 150_000
+
+
+def test_nothing_moves_from_frame_to_frame(tmp_path: Path) -> None:
+    a = Value(1e-7, label="a")
+    root = a * 123.456 + a * -123.456  # its gradient reads 123.5, and then 0
+    with Image.open(steps(root).save(tmp_path / "steps.gif")) as animation:
+        blue = rgb(theme_named("light").cards["leaf"][0])
+        sides = set()
+        for i in range(animation.n_frames):
+            animation.seek(i)
+            frame = animation.convert("RGB")
+            pixels = frame.tobytes()
+            columns = [
+                at // 3 % frame.width for at in range(0, len(pixels), 3) if pixels[at : at + 3] == bytes(blue)
+            ]
+            sides.add((min(columns), max(columns)))
+    assert len(sides) == 1
+
+
+def test_too_many_steps_are_refused_with_the_way_to_show_some(tmp_path: Path) -> None:
+    y = Value(1.0)
+    for _ in range(FRAMES):
+        y = y + 1.0
+    with pytest.raises(ValueError, match=rf"1 to {FRAMES} steps, not 101: save a slice"):
+        steps(y).save(tmp_path / "steps.gif")
+    with Image.open(steps(y)[5:8].save(tmp_path / "part.gif")) as animation:
+        assert animation.n_frames == 3
+
+
+def test_a_large_graph_is_animated_in_part_and_says_so(tmp_path: Path) -> None:
+    y = Value(1.0)
+    for _ in range(500):
+        y = y * 1.01
+    with (
+        Image.open(steps(y)[:3].save(tmp_path / "large.gif")) as large,
+        Image.open(steps(Value(1.0)).save(tmp_path / "small.gif")) as small,
+    ):
+        assert large.n_frames == 3
+        assert large.width * large.height < 2 * PIXELS
+        assert large.width > 700 > small.width  # it has a line more, which says what is left out
+
+
+def test_no_steps_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not 0"):
+        steps(Value(1.0))[1:].save(tmp_path / "steps.gif")
+
+
+def test_an_unknown_theme_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="sepia"):
+        steps(Value(1.0)).save(tmp_path / "steps.gif", theme="sepia")
+
+
+def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"glassgrad\[viz\]"):
+        steps(Value(1.0)).save(tmp_path / "steps.gif")
+
+
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_label_is_animated(label: str, tmp_path: Path) -> None:
+    root = Value(2.0, label=label) * 3.0
+    root.label = label
+    with Image.open(steps(root).save(tmp_path / "steps.gif")) as animation:
+        assert animation.n_frames == 2

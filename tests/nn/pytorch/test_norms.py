@@ -1,0 +1,309 @@
+"""to_torch and from_torch of a Sequential: norms, their running statistics, dropout, activations."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autograd import Value, no_grad
+from nn import (
+    MLP,
+    SGD,
+    BatchNorm1d,
+    Dropout,
+    Layer,
+    LayerNorm,
+    LSTMCell,
+    Module,
+    Neuron,
+    RMSNorm,
+    RNNCell,
+    from_torch,
+    mse_loss,
+    to_torch,
+)
+from nn.layers.sequential import Activation, Sequential
+
+from ..._support.pytorch import needs_torch
+from ..._support.samples import samples
+
+pytestmark = [pytest.mark.torch, needs_torch]
+
+
+def outputs(model: Any, batch: list[list[float]]) -> list[list[float]]:
+    with no_grad():
+        return [[v.data for v in ([y] if isinstance(y, Value) else y)] for y in model(batch)]
+
+
+def assert_close(ours: Any, theirs: Any) -> None:
+    if isinstance(ours, list):
+        for a, b in zip(ours, theirs, strict=True):
+            assert_close(a, b)
+    else:
+        assert math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def assert_same_outputs(model: Any, net: Any, batch: list[list[float]]) -> None:
+    import torch
+
+    assert_close(outputs(model, batch), net(torch.tensor(batch, dtype=torch.float64)).tolist())
+
+
+def disturbed(model: Any) -> Any:
+    """Other numbers than a norm begins with."""
+    for i, parameter in enumerate(model.parameters()):
+        parameter.data += 0.1 * math.sin(i)
+    return model
+
+
+def network(*middle: Module) -> Sequential:
+    layers = Layer(3, 4, "linear", seed=0), Layer(4, 2, "tanh", seed=1)
+    net: Sequential = disturbed(Sequential(layers[0], *middle, layers[1]))
+    return net
+
+
+NORMS: list[Callable[[], Any]] = [
+    lambda: BatchNorm1d(4),
+    lambda: BatchNorm1d(4, eps=1e-3, momentum=0.3),
+    lambda: BatchNorm1d(4, momentum=None),
+    lambda: BatchNorm1d(4, momentum=0.0, affine=False),
+    lambda: LayerNorm(4),
+    lambda: LayerNorm(4, eps=0.0, bias=False),
+    lambda: LayerNorm(4, elementwise_affine=False),
+    lambda: RMSNorm(4),
+    lambda: RMSNorm(4, eps=0.0),
+    lambda: RMSNorm(4, eps=1e-3, elementwise_affine=False),
+]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_norm_gives_the_same_there_and_back(norm: Callable[[], Any]) -> None:
+    model = network(norm(), Activation("relu"))
+    first, second, third = (samples(3, 6, seed) for seed in (1, 2, 3))
+    outputs(model, first)  # running statistics that are not those of the beginning
+    net = to_torch(model)
+    assert_same_outputs(model, net, second)  # in training: both take the batch into their statistics
+    back = from_torch(net)
+    assert isinstance(back, Sequential)
+    assert_close([*back.state_dict().values()], [*model.state_dict().values()])
+    assert repr(back) == repr(model)
+    assert_same_outputs(model.eval(), net.eval(), third)
+    assert_same_outputs(back.eval(), net, third)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_what_is_there_and_back_at_once_is_the_same_to_the_last_bit(norm: Callable[[], Any]) -> None:
+    model = network(norm())
+    outputs(model, samples(3, 5, seed=4))
+    back = from_torch(to_torch(model))
+    assert back.state_dict() == model.state_dict()
+    assert outputs(back.eval(), samples(3, 5, seed=5)) == outputs(model.eval(), samples(3, 5, seed=5))
+    assert all(p.owner is not None and p.is_leaf for p in back.parameters())
+
+
+def test_the_running_statistics_go_on_alike() -> None:
+    import torch
+
+    model = Sequential(disturbed(BatchNorm1d(2)))
+    net = to_torch(model)
+    ours: Any = model.layers[0]
+    for seed in range(3):
+        assert_same_outputs(model, net, samples(2, 4, seed))
+    assert_close(ours.running_mean, net[0].running_mean.tolist())
+    assert_close(ours.running_var, net[0].running_var.tolist())
+    assert ours.num_batches_tracked == net[0].num_batches_tracked == 3
+    assert net[0].running_mean.dtype == torch.float64
+    back = from_torch(net)
+    net[0].running_mean.fill_(7.0)
+    assert ours.running_mean[0] != 7.0 != back.layers[0].running_mean[0]  # type: ignore[attr-defined]
+
+
+def test_they_train_alike() -> None:
+    import torch
+
+    model = network(BatchNorm1d(4), Activation("silu"), LayerNorm(4), RMSNorm(4))
+    net = to_torch(model)
+    batch, targets = samples(3, 4, seed=6), samples(2, 4, seed=7)
+    wanted = torch.tensor(targets, dtype=torch.float64)
+    theirs: Any = torch.optim.SGD(net.parameters(), lr=0.1)
+    ours = SGD(model.parameters(), lr=0.1)
+    before = [*model.state_dict().values()]
+    for _ in range(3):
+        for optimizer in (ours, theirs):
+            optimizer.zero_grad()
+        mse_loss(model(batch), targets).backward()
+        error: Any = torch.nn.functional.mse_loss(net(torch.tensor(batch, dtype=torch.float64)), wanted)
+        error.backward()
+        for optimizer in (ours, theirs):
+            optimizer.step()
+    after = [*model.state_dict().values()]
+    assert max(abs(a - b) for a, b in zip(before, after)) > 0.01
+    for a, b in zip(after, from_torch(net).state_dict().values(), strict=True):
+        assert math.isclose(a, b, rel_tol=1e-10, abs_tol=1e-10)  # of three steps, each a little off
+
+
+def test_dropout_has_the_same_p_and_is_nothing_in_evaluation() -> None:
+    model = network(Dropout(0.25, seed=0))
+    net = to_torch(model)
+    assert [type(part).__name__ for part in net] == ["Linear", "Dropout", "Linear", "Tanh"]
+    assert net[1].p == 0.25
+    back = from_torch(net)
+    assert repr(back) == repr(model)
+    batch = samples(3, 5, seed=8)
+    assert_same_outputs(model.eval(), net.eval(), batch)
+    assert_same_outputs(back.eval(), net, batch)
+
+
+def test_each_part_keeps_its_own_mode() -> None:
+    model = network(BatchNorm1d(4), Dropout(0.5))
+    model.layers[1].eval()  # as of statistics that are not to move any more
+    net = to_torch(model)
+    assert [part.training for part in net] == [True, False, True, True, True]
+    back = from_torch(net)
+    assert isinstance(back, Sequential)
+    assert [part.training for part in back.layers] == [True, False, True, True]
+    assert back.training
+    assert not from_torch(net.eval()).training
+
+
+def test_one_within_another_is_laid_out_flat() -> None:
+    model = Sequential(MLP(3, [4, 4], "elu", seed=0), Sequential(LayerNorm(4), Neuron(4, "tanh", seed=1)))
+    net = to_torch(model)
+    assert [type(part).__name__ for part in net] == ["Linear", "ELU", "Linear", "LayerNorm", "Linear", "Tanh"]
+    batch = samples(3, 4, seed=9)
+    assert_same_outputs(model, net, batch)
+    back = from_torch(net)
+    assert isinstance(back, Sequential)
+    assert [type(part).__name__ for part in back.layers] == ["Layer", "Layer", "LayerNorm", "Layer"]
+    assert_same_outputs(back, net, batch)
+
+
+def test_a_norm_an_activation_or_dropout_goes_by_itself() -> None:
+    batch = samples(4, 3, seed=10)
+    for model in (BatchNorm1d(4), LayerNorm(4), RMSNorm(4), Activation("gelu"), Dropout(0.0)):
+        net = to_torch(model)
+        assert_same_outputs(model, net, batch)
+        assert_same_outputs(from_torch(net[0]), net, batch)
+    assert_same_outputs(Activation("linear"), to_torch(Activation("linear")), batch)
+
+
+def test_an_activation_that_follows_no_linear_stands_by_itself() -> None:
+    from torch.nn import Linear, ReLU, Tanh
+    from torch.nn import Sequential as Theirs
+
+    for net, parts in (
+        (Theirs(Tanh(), Linear(3, 2)), ["Activation", "Layer"]),
+        (Theirs(Linear(3, 2), Tanh(), ReLU()), ["Layer", "Activation"]),
+    ):
+        model = from_torch(net.double())
+        assert isinstance(model, Sequential)
+        assert [type(part).__name__ for part in model.layers] == parts
+        assert_same_outputs(model, net, samples(3, 4, seed=11))
+    assert isinstance(from_torch(to_torch(Sequential(Layer(2, 1), Layer(1, 1)))), MLP)
+
+
+def test_networks_of_pytorch_come_over() -> None:
+    import torch
+    from torch import nn as theirs
+
+    torch.manual_seed(0)
+    net = theirs.Sequential(
+        theirs.Linear(3, 4), theirs.BatchNorm1d(4), theirs.ReLU(inplace=True), theirs.Dropout(0.0),
+        theirs.Sequential(theirs.Linear(4, 4), theirs.LayerNorm(4), theirs.GELU()), theirs.Linear(4, 1),
+    ).double()  # fmt: skip
+    model = from_torch(net)
+    for seed in range(2):
+        assert_same_outputs(model, net, samples(3, 5, seed))
+    assert_same_outputs(model.eval(), net.eval(), samples(3, 5, seed=2))
+
+
+def test_an_rms_norm_without_eps_has_that_of_its_weights() -> None:
+    import torch
+
+    tiny = [[1e-4, -2e-4]]  # so small that the eps tells
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
+        norm = torch.nn.RMSNorm(2, dtype=dtype)
+        (theirs,) = norm(torch.tensor(tiny, dtype=dtype)).tolist()
+        (ours,) = outputs(from_torch(norm), tiny)
+        assert ours == pytest.approx(theirs, rel=tolerance)
+
+
+# What cannot go --------------------------------------------------------------------------------------
+
+
+class Doubled(BatchNorm1d):
+    def _by_this_batch(self, features: Any) -> Any:
+        return [[2.0 * x for x in feature] for feature in super()._by_this_batch(features)]
+
+
+def twice(module: Module) -> Sequential:
+    return Sequential(module, module)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "told"),
+    [
+        (RNNCell(2, 3), TypeError, "and not RNNCell"),
+        (Sequential(Layer(2, 2), LSTMCell(2, 3)), TypeError, "and not LSTMCell"),
+        (Sequential(Doubled(2)), TypeError, "and not Doubled"),
+        (twice(LayerNorm(2)), ValueError, "the layers hold 8, and this Sequential has 4 of its own"),
+        (twice(BatchNorm1d(2, affine=False)), ValueError, "hold 10, and this Sequential has 5 of its own"),
+    ],
+)
+def test_a_model_that_cannot_go_is_named(model: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        to_torch(model)
+
+
+def test_a_module_that_cannot_come_is_named() -> None:
+    import torch
+    from torch.nn import BatchNorm1d, BatchNorm2d, LayerNorm, Linear, LSTMCell, RMSNorm, RNNCell, Sequential
+
+    def halved() -> Any:
+        norm = BatchNorm1d(2)
+        norm.register_parameter("bias", None)
+        return norm
+
+    def hooked() -> Any:
+        norm = LayerNorm(2)
+        norm.register_forward_hook(lambda module, inputs, output: 2 * output)
+        return norm
+
+    plain = BatchNorm1d(2, affine=False)
+    for module, told in (
+        (BatchNorm1d(2, track_running_stats=False), "1 has .* track_running_stats must be True: BatchNorm1d"),
+        (BatchNorm1d(2, momentum=1.5), r"1 has .* momentum must be between 0 and 1, or None, not 1\.5"),
+        (BatchNorm1d(2, eps=-1.0), r"1 has .* eps must be 0 or more, and finite, not -1\.0"),
+        (halved(), "1 has .* weight and bias must be there both or neither"),
+        (LayerNorm((2, 2)), r"1 must have a normalized_shape of one dimension, not \(2, 2\): LayerNorm"),
+        (LayerNorm(()), r"1 must have a normalized_shape of one dimension, not \(\)"),
+        (RMSNorm((3, 2)), r"1 must have a normalized_shape of one dimension, not \(3, 2\)"),
+        (RMSNorm(2, elementwise_affine=False), "1 has .* eps must be a number"),
+        (RMSNorm(2, dtype=torch.float16), "1 has .* eps must be a number"),
+        (LayerNorm(3), "1 takes 3 inputs and gets 2"),
+        (hooked(), "1 has hooks"),
+        (Sequential(plain, plain), "none of them shared"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            from_torch(Sequential(Linear(2, 2), module))
+    for module in (BatchNorm2d(2), RNNCell(2, 2), LSTMCell(2, 2)):
+        with pytest.raises(TypeError, match=rf"1 has no twin here: {type(module).__name__}\("):
+            from_torch(Sequential(Linear(2, 2), module))
+
+
+def test_a_pytorch_without_rms_norm_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.delattr(torch.nn, "RMSNorm")
+    with pytest.raises(ImportError, match=r"RMSNorm came with PyTorch 2\.4"):
+        to_torch(RMSNorm(2))
+    assert to_torch(LayerNorm(2)) is not None
+    assert isinstance(from_torch(torch.nn.LayerNorm(2)), Sequential)
+
+
+def test_copies_go_too() -> None:
+    model = network(BatchNorm1d(4))
+    outputs(model, samples(3, 5, seed=12))
+    assert from_torch(to_torch(copy.deepcopy(model))).state_dict() == model.state_dict()

@@ -1,0 +1,60 @@
+"""Long trainings, here not so long: constant memory, PyTorch's numbers, threads that do not meet.
+
+``python -m tests._support.long_runs`` takes a million steps.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from ..._support.long_runs import APART, Run, apart, compiled, eager, in_torch, on_threads
+
+in_python = partial(compiled, backend="python")
+ways = pytest.mark.parametrize("train", [eager, in_python], ids=["eager", "compiled"])
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+lengths = pytest.mark.parametrize("steps", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+
+
+@ways
+@lengths
+@pytest.mark.usefixtures("traced")
+def test_more_steps_take_no_more_memory(train: Callable[[int], Run], steps: int) -> None:
+    run = train(steps)
+    assert len(run.traced) == 9
+    first, *later = run.traced[2:]  # by then what is made once is there
+    assert max(later) - first < steps  # a byte for each step would be less than anything that is kept
+
+
+def test_compiled_trains_as_eager_does() -> None:
+    assert apart(eager(2000), in_python(2000)) < APART
+
+
+@pytest.mark.torch
+@ways
+@pytest.mark.parametrize("steps", [500, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_they_train_as_pytorch_does(train: Callable[[int], Run], steps: int) -> None:
+    pytest.importorskip("torch")
+    ours = train(steps)
+    assert ours.losses[-1] < 0.1
+    assert apart(ours, in_torch(steps)) < APART
+
+
+@ways
+def test_eight_threads_train_as_one_after_another(train: Callable[[int, int], Run]) -> None:
+    together = on_threads(train, 150)
+    assert len({run.parameters[0] for run in together}) == 8
+    for seed, run in enumerate(together):
+        alone = train(150, seed)
+        assert (run.parameters, run.losses) == (alone.parameters, alone.losses)

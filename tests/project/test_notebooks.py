@@ -1,0 +1,504 @@
+"""The course in notebooks/: every lesson runs top to bottom, and its saved outputs are the true ones."""
+
+import ast
+import json
+import os
+import re
+import sys
+
+import pytest
+
+from .._support.notebooks import (
+    LESSONS,
+    ROOT,
+    START,
+    code_cells,
+    lesson,
+    lessons,
+    notebooks,
+    read,
+    text_of,
+    varies,
+)
+from ..golden.record_frameworks import NAMES
+from ..golden.record_frameworks import read as read_frameworks
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+SECONDS_A_CELL = 180  # only ends what hangs
+
+#: The text of an absolute path on somebody's machine.
+MACHINE_PATH = re.compile(
+    r"/(?:home|Users|root|tmp|work|usr|opt|var)/|\b[A-Za-z]:\\\\?(?:Users|Windows)|site-packages"
+)
+
+#: What brings the data of a lesson, which it cannot do without and the plain test command does not install.
+NEEDS = {"07": "sklearn", "10": "sklearn", "14": "names"}
+
+
+#: A lesson of more than about 15 seconds, by its number, and the source of a cell with smaller settings. By
+#: default the lesson runs with that cell put after the one tagged `parameters` (papermill's convention), and
+#: its own assertions must hold; the run that compares the saved outputs is slow. pytest -m "" does both.
+SMALLER: dict[str, str] = {"12": "seeds = 0, 1\nupdates = 60", "14": "STEPS, HELD_OUT = 80, 300"}
+
+#: What the README lists under this name; the lessons show each where it answers a question.
+WAYS_OF_LOOKING = (
+    "draw", "steps", "explain", "formula", "show", "compare_with_torch", "snapshot", "compare",
+    "gradient_flow", "watch",
+)  # fmt: skip
+
+
+def runs():
+    """Each lesson as it is and, if it is long, with smaller settings."""
+    found = []
+    for path in (START, *LESSONS):
+        smaller = SMALLER.get(path.stem[:2])
+        found.append(pytest.param(path, None, id=path.stem, marks=[pytest.mark.slow] if smaller else []))
+        if smaller:
+            found.append(pytest.param(path, smaller, id=f"{path.stem}-smaller"))
+    return found
+
+
+def assigned(source):
+    """The names a cell of settings gives a value to."""
+    return {
+        name.id
+        for name in ast.walk(ast.parse(source))
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+
+
+def with_settings(notebook, source):
+    """The notebook with a cell put in after the one tagged `parameters`; it may set only what that does."""
+    (at,) = (i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    unknown = assigned(source) - assigned(notebook.cells[at].source)
+    assert not unknown, f"the cell tagged parameters has no {', '.join(sorted(unknown))}"
+    notebook.cells.insert(at + 1, nbformat.v4.new_code_cell(source))
+    return notebook
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that executes a notebook in a kernel of this very interpreter and an empty folder."""
+    kernel, here = tmp_path / "jupyter" / "kernels" / "python3", tmp_path / "here"
+    kernel.mkdir(parents=True)
+    here.mkdir()
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+    spec = {"argv": command, "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # no startup files of one's own
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+
+    def execute(notebook):
+        resources = {"metadata": {"path": str(here)}}
+        nbclient.NotebookClient(
+            notebook, kernel_name="python3", timeout=SECONDS_A_CELL, resources=resources
+        ).execute()
+        assert not list(here.iterdir()), "a lesson leaves files in the reader's folder"
+        return notebook
+
+    return execute
+
+
+@pytest.fixture
+def without(tmp_path, monkeypatch):
+    """A function that makes packages look as if they were not installed."""
+
+    def hide(*names):
+        missing = tmp_path / "missing"
+        missing.mkdir()
+        for name in names:
+            (missing / f"{name}.py").write_text(f"raise ImportError('no {name}, for a test')\n")
+        monkeypatch.setenv("PYTHONPATH", str(missing), prepend=os.pathsep)
+
+    return hide
+
+
+def test_the_course_is_there():
+    assert START.stem == "00-start-here"
+    assert [path.stem[:2] for path in LESSONS[:5]] == ["01", "02", "03", "04", "05"]
+
+
+def test_smaller_settings_replace_those_of_the_lesson_and_no_others(run):
+    def small():
+        settings, use = map(nbformat.v4.new_code_cell, ("steps, lr = 500, 0.1", "steps, lr"))
+        settings.metadata["tags"] = ["parameters"]
+        return nbformat.v4.new_notebook(cells=[settings, use])
+
+    assert text_of(run(with_settings(small(), "steps = 5")).cells[-1]) == [("shown", "(5, 0.1)")]
+    with pytest.raises(AssertionError, match="has no step"):
+        with_settings(small(), "step = 5")
+    with pytest.raises(ValueError, match="not enough values"):
+        with_settings(nbformat.v4.new_notebook(), "steps = 5")
+
+
+@pytest.mark.parametrize(("path", "smaller"), runs())
+def test_runs_and_gives_the_saved_outputs(path, smaller, run):
+    if path.stem[:2] in NEEDS:
+        pytest.importorskip(NEEDS[path.stem[:2]])
+    if smaller is not None:
+        run(with_settings(read(path), smaller))
+        return
+    saved = read(path)
+    fresh = run(read(path))
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        if not varies(old):
+            assert text_of(new) == text_of(old), (
+                f"run {path.name} again and save it; the cell is\n{old.source}"
+            )
+
+
+def test_the_torch_lesson_runs_without_torch_and_says_so(run, without):
+    without("torch")
+    fresh = run(read(lesson("02")))
+    (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(cell)
+    assert "not installed" in text
+    for recorded in ("-20.0", "-8.0", "4.0"):
+        assert f"PyTorch {recorded:>6}   Value {recorded:>6}" in text
+
+
+def test_the_network_lesson_runs_without_torch_and_matplotlib_and_says_so(run, without):
+    without("torch", "matplotlib")
+    saved = read(lesson("04"))
+    fresh = run(read(lesson("04")))
+    plots, torch = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(plots)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    plane = text.split("\n\n")[1].splitlines()
+    assert {len(row) for row in plane} == {61}
+    assert set("".join(plane)) == {"+", "·"}
+    ((_, text),) = text_of(torch)
+    assert "PyTorch is not installed here" in text
+    equal = re.findall(r"step \d   loss: PyTorch (\S+)   Value (\S+)", text)
+    assert len(equal) == 5
+    assert all(theirs == ours for theirs, ours in equal)
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+@pytest.mark.parametrize("number", NEEDS)
+def test_a_lesson_on_real_data_names_the_extra_that_brings_it(number, run, without):
+    without(NEEDS[number])
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"pip install \"glassgrad\[train\]\""):
+        run(read(lesson(number)))
+
+
+@pytest.mark.slow
+def test_the_lesson_on_real_data_runs_without_matplotlib_and_names_the_misread_digits(run, without):
+    pytest.importorskip("sklearn")
+    without("matplotlib")
+    fresh = run(read(lesson("10")))
+    (text,) = (text for cell in code_cells(fresh) for _, text in text_of(cell) if "matplotlib" in text)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    assert re.search(r"\ba \d read as \d(, a \d read as \d)+$", text.strip())
+
+
+def test_what_the_lesson_on_real_data_measured():
+    text = "".join(text for cell in code_cells(read(lesson("10"))) for _, text in text_of(cell))
+    rows = re.findall(r"^(iris|breast cancer|digits|moons|spirals|XOR) +" + r" +(\S+)%" * 4 + "$", text, re.M)
+    assert [name for name, *_ in rows] == ["iris", "breast cancer", "digits", "moons", "spirals", "XOR"]
+    for name, *shares in rows:
+        untrained, ours, line, theirs = map(float, shares)
+        assert ours > max(90.0, untrained + 10.0, theirs - 3.0)
+        assert ours > line + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
+
+
+def test_the_generalising_lesson_runs_without_matplotlib_and_gives_the_losses_in_numbers(run, without):
+    pytest.importorskip("sklearn")
+    without("matplotlib")
+    saved = read(lesson("07"))
+    fresh = run(read(lesson("07")))
+    (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(cell)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    losses = re.findall(r"training loss (\S+)   validation loss (\S+)", text)
+    assert losses[0] > losses[-1]
+    assert float(losses[-1][1]) > 2.0 * float(losses[0][1]), "it overfits"
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_what_the_lessons_on_gradients_and_on_generalising_measured():
+    def printed(number):
+        texts = (text for cell in code_cells(read(lesson(number))) for _, text in text_of(cell))
+        return "".join(texts)
+
+    sigmoid, cured = re.findall(r"(\d+) of 40 right", printed("06"))[:2]
+    assert (int(sigmoid), int(cured)) == (20, 39)
+    assert "sigmoid with batch norm: loss 1.2304 → 0.0662   40 of 40 right" in printed("06")
+    shares = re.findall(
+        r"^(to the end|stopped early|weight decay|L1|dropout) +(\S+)% +(\S+)%$", printed("07"), re.M
+    )
+    assert [name for name, _, _ in shares] == ["to the end", "stopped early", "weight decay", "L1", "dropout"]
+    held_out = [float(share) for _, _, share in shares]
+    assert held_out[0] < 80.0 < 85.0 <= min(held_out[1:])
+
+
+def test_the_network_lesson_gets_every_sample_right():
+    (text,) = (
+        text
+        for cell in code_cells(read(lesson("04")))
+        for kind, text in text_of(cell)
+        if kind == "stdout" and "step 200" in text
+    )
+    assert "step   0   loss 1.0108   22 of 60 right" in text
+    assert "step 200   loss 0.0000   60 of 60 right" in text
+
+
+def test_the_lesson_through_time_runs_without_matplotlib_and_says_so(run, without):
+    without("matplotlib")
+    saved = read(lesson("08"))
+    fresh = run(read(lesson("08")))
+    (plot,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(plot)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_lesson_through_time_learns_what_its_gradient_reaches():
+    text = "".join(text for cell in code_cells(read(lesson("08"))) for _, text in text_of(cell))
+    found = re.findall(r"(\w+), seed (\d): (\d+) of 100 right before training, +(\d+) after", text)
+    assert len(found) == 6
+    for cell, seed, before, after in found:
+        assert 40 <= int(before) <= 60
+        assert int(after) >= 95 if cell == "LSTM" else seed == "1" or int(after) <= 60
+    assert "inputs with a gradient: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]" in text
+    assert "trained with truncate=10: 50 of 100 right" in text
+
+
+def test_the_second_gear_lesson_runs_without_numba_and_numpy_and_says_so(run, without):
+    without("numba", "numpy")
+    fresh = run(read(lesson("15")))
+    text = "".join(text for cell in code_cells(fresh) for _, text in text_of(cell))
+    for backend in ("numpy", "numba"):
+        assert f"{backend} is not installed here" in text
+    assert "run by python" in text
+    for said in (read(lesson("15")), fresh):  # the same numbers, whatever runs the program
+        printed = "".join(text for cell in code_cells(said) for _, text in text_of(cell))
+        assert "compiled:  4.0 -20.0" in printed
+        assert "elsewhere: 1.0 -2.0" in printed
+        assert "calls of loss in 101 steps: 9" in printed
+        assert "the loss of the first step: 0.905263, of the 30th: 0.298470" in printed
+
+
+def test_the_second_gear_lesson_measured_how_far_from_c_it_is():
+    text = "".join(text for cell in code_cells(read(lesson("15"))) for _, text in text_of(cell))
+    measured = {name: float(ratio) for name, ratio in re.findall(r"^(.+?)  +[\d.,]+  +([\d.]+)$", text, re.M)}
+    assert measured["C, by hand"] == 1.0
+    assert measured["numba, many at a time"] < 3.0
+
+
+def test_the_growing_lesson_runs_without_any_framework_and_says_so(run, without):
+    without("torch", "tensorflow", "jax")
+    saved = read(lesson("09"))
+    fresh = run(read(lesson("09")))
+    speed, there, steps, frameworks = (cell for cell in code_cells(fresh) if varies(cell))
+    for cell in (speed, there, steps):
+        ((_, text),) = text_of(cell)
+        assert "PyTorch is not installed here" in text
+    ((_, text),) = text_of(frameworks)
+    for name, recorded in read_frameworks().items():
+        numbers = "".join(f"{float(number):7.1f}" for number in recorded["printed"].split())
+        line = f"{NAMES[name]:10}{numbers}   not installed here; recorded with version {recorded['version']}"
+        assert line in text.splitlines()
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_in_the_growing_lesson_pytorch_goes_on_where_the_values_ended():
+    texts = [text for cell in code_cells(read(lesson("09"))) for _, text in text_of(cell)]
+    here = next(text for text in texts if text.startswith("step   0"))
+    there = next(text for text in texts if "step 300" in text)
+    assert here.splitlines()[-1].split()[2:] == there.splitlines()[1].split()[2:]
+    assert "60 of 60 right" in there.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", ["11", "12", "13"])
+def test_the_lessons_of_the_outlook_run_without_matplotlib_and_say_so(number, run, without):
+    without("matplotlib")
+    smaller = SMALLER.get(number)
+    saved = read(lesson(number))
+    fresh = run(with_settings(read(lesson(number)), smaller) if smaller else read(lesson(number)))
+    (plot,) = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(plot)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True) if not smaller else ():
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_autoencoder_is_better_than_untrained_than_the_mean_and_than_a_straight_line():
+    text = "".join(text for cell in code_cells(read(lesson("11"))) for _, text in text_of(cell))
+    mean, straight = (
+        float(re.search(rf"{name} +held-out loss (\S+)", text)[1])
+        for name in ("the mean picture", "a straight line")
+    )
+    untrained, trained = (
+        float(re.search(rf"{name}held-out loss (\S+)", text)[1]) for name in ("untrained: ", "step 1500   ")
+    )
+    assert trained < 0.002 < straight / 20 < mean / 20 < untrained / 20
+    assert "in order, from end to end: True" in text
+
+
+def test_the_policy_gets_from_chance_to_nearly_the_best():
+    text = "".join(text for cell in code_cells(read(lesson("12"))) for _, text in text_of(cell))
+    best, chance = map(float, re.search(r"best (\S+), at random (\S+)", text).groups())
+    curves = re.findall(r"^(with|without) +\d   (.*)$", text, re.M)
+    with_, without = (
+        [[float(x) for x in row.split()] for name, row in curves if name == wanted]
+        for wanted in ("with", "without")
+    )
+    assert len(with_) == len(without) == 3
+    assert all(abs(row[0] - chance) < 0.1 and best - 0.1 < row[-1] <= best for row in with_)
+    assert sum(row[-1] < -1.0 for row in without) == 2, "what the lesson says of the baseline"
+
+
+def test_one_step_from_the_meta_learned_start_beats_both_others():
+    text = "".join(text for cell in code_cells(read(lesson("13"))) for _, text in text_of(cell))
+    rows = re.findall(r"^(untrained|joint|meta-learned) +(\S+) +(\S+) +(\S+) \(rate", text, re.M)
+    after = {name: (float(same), float(own)) for name, _, same, own in rows}
+    assert after["meta-learned"][1] < 0.2
+    for rival in ("untrained", "joint"):
+        assert after["meta-learned"][0] < after[rival][0] / 3
+        assert after["meta-learned"][1] < after[rival][1] / 2
+
+
+def test_the_lesson_on_moving_weights_runs_without_torch_and_matplotlib_and_says_so(run, without):
+    without("torch", "matplotlib")
+    saved = read(lesson("05"))
+    fresh = run(read(lesson("05")))
+    paths, torch = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(paths)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    assert text.count("(10.00, 1.00)") == 4
+    ((_, text),) = text_of(torch)
+    assert "PyTorch is not installed here" in text
+    equal = re.findall(r"PyTorch (\S+)   Value (\S+)", text)
+    assert len(equal) == 4
+    assert all(theirs == ours for theirs, ours in equal)
+    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+        assert varies(old) or text_of(new) == text_of(old)
+
+
+def test_the_language_model_shows_its_loss_and_its_attention_without_matplotlib(run, without):
+    pytest.importorskip("names")
+    without("matplotlib")
+    fresh = run(with_settings(read(lesson("14")), SMALLER["14"]))
+    curve, looks = (cell for cell in code_cells(fresh) if varies(cell))
+    ((_, text),) = text_of(curve)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    losses = [float(loss) for loss in re.findall(r"^step +\d+   (\S+)  █", text, re.M)]
+    assert len(losses) >= 10
+    assert losses[0] > 3.2 > 2.5 > losses[-1]
+    ((_, text),) = text_of(looks)
+    assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
+    _, *heads = text.split("\nhead ")
+    assert len(heads) == 4
+    for head in heads:
+        _, letters, *rows = head.rstrip("\n").splitlines()
+        assert [row.split()[0] for row in rows] == letters.split()
+        assert [len(row) for row in rows] == [4 + 2 * i + 1 for i in range(len(rows))], "never ahead"
+        assert rows[0].endswith("█"), "all the weight is on the first, which sees nothing else"
+
+
+@notebooks
+def test_saved_as_run_from_top_to_bottom(path):
+    cells = code_cells(read(path))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert not any(output.output_type == "error" for output in cell.outputs), cell.source
+        assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
+        shows = re.search(rf"^(?:{'|'.join(WAYS_OF_LOOKING)}|display|print)\(", cell.source, re.M)
+        assert cell.outputs or not shows, f"shows something, but no output is saved:\n{cell.source}"
+
+
+@notebooks
+def test_pictures_are_saved_for_every_reader(path):
+    """A trusted notebook shows the SVG, an untrusted one the PNG, a terminal the text."""
+    pictures = 0
+    for cell in code_cells(read(path)):
+        if not re.search(r"^draw\(", cell.source, re.M):
+            continue
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert {"image/svg+xml", "image/png", "text/plain"} <= kinds, cell.source
+        pictures += 1
+    assert pictures, "a lesson has pictures"
+
+
+def test_steps_are_saved_for_every_reader():
+    """A trusted notebook runs the script, an untrusted one shows picture and table, a terminal the text."""
+    found = 0
+    for path in LESSONS:
+        for cell in code_cells(read(path)):
+            if re.search(r"^steps\(", cell.source, re.M):
+                (shown,) = (output.data for output in cell.outputs if "text/html" in output.get("data", {}))
+                for part in ("<script>", "data:image/png;base64,", "<details>", "<table"):
+                    assert part in shown["text/html"], cell.source
+                assert shown["text/plain"].startswith("step ")
+                found += 1
+    assert found >= 4
+
+
+def test_the_first_lessons_use_every_way_of_looking():
+    sources = "\n".join(cell.source for path in LESSONS[:4] for cell in code_cells(read(path)))
+    for name in WAYS_OF_LOOKING:
+        assert re.search(rf"\b{name}\(", sources), f"no lesson uses {name}"
+
+
+@notebooks
+def test_a_lesson_is_a_small_file(path):
+    assert path.stat().st_size < 650_000
+
+
+@notebooks
+def test_carries_nothing_of_the_machine_that_ran_it(path):
+    notebook = read(path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata.language_info) == {"name"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}, cell.source
+        shown = [cell.source]
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            shown += [output.get("text", ""), *(text for kind, text in data.items() if kind != "image/png")]
+        for text in shown:
+            assert not MACHINE_PATH.search(str(text)), text
+
+
+@lessons
+def test_a_lesson_is_short_and_asks_before_it_tells(path):
+    cells = read(path).cells
+    lesson, _ = exercises(cells)
+    assert 15 <= len(lesson) <= 32
+    assert cells[0].source.startswith("# ")
+    assert "\n> *" in cells[0].source, "it opens with the question it answers"
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert prose.count("**Predict") >= 3
+    for heading in ("## The general rule", "## Change it"):
+        assert heading in prose
+
+
+def exercises(cells):
+    """The cells of the lesson, and those from the heading of its exercises on."""
+    starts = (i for i, cell in enumerate(cells) if cell.source.startswith("## Exercises"))
+    at = next(starts, len(cells))
+    return cells[:at], cells[at:]
+
+
+def test_drawings_have_ids_of_their_own():
+    for path in (START, *LESSONS):
+        seen = set()
+        for cell in code_cells(read(path)):
+            for output in cell.outputs:
+                data = output.get("data", {})
+                shown = data.get("image/svg+xml", "") + data.get("text/html", "")
+                ids = re.findall(r'\bid="([^"]+)"', shown)
+                assert len(ids) == len(set(ids))
+                assert seen.isdisjoint(ids)
+                seen.update(ids)

@@ -1,0 +1,90 @@
+"""The reference lists every public name, the documentation shows every lesson, and guides run as shown."""
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd
+import nn
+
+ROOT = Path(__file__).parents[2]
+
+#: Of nn.init: what the layers and nn.data are made with.
+MADE_WITH = {"kaiming_uniform", "generator"}
+
+
+def _listed() -> list[str]:
+    """What the pages document, by its full name."""
+    names = []
+    for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
+        module = ""
+        for directive, name in re.findall(
+            r"^\.\. (currentmodule|autofunction|autoclass|autoexception):: ([\w.]+)",
+            page.read_text(),
+            re.MULTILINE,
+        ):
+            if directive == "currentmodule":
+                module = name
+            else:
+                names.append(name if name.startswith("autograd.") else f"{module}.{name}")
+    return names
+
+
+def _functions(module: str) -> set[str]:
+    own = importlib.import_module(module)
+    return {
+        name
+        for name, x in vars(own).items()
+        if inspect.isfunction(x) and x.__module__ == module and not name.startswith("_")
+    }
+
+
+def test_nothing_is_listed_twice() -> None:
+    listed = _listed()
+    assert sorted(set(listed)) == sorted(listed)
+
+
+@pytest.mark.parametrize(
+    ("module", "public"),
+    [
+        ("autograd", set(autograd.__all__)),
+        ("nn", set(nn.__all__) - {"data", "init"}),
+        ("nn.data", _functions("nn.data")),
+        ("nn.init", _functions("nn.init") - MADE_WITH),
+    ],
+)
+def test_every_public_name_is_listed(module: str, public: set[str]) -> None:
+    listed = {name.rpartition(".")[2] for name in _listed() if name.rpartition(".")[0] == module}
+    assert listed == public
+
+
+def test_what_is_listed_exists() -> None:
+    for name in _listed():
+        module, _, own = name.rpartition(".")
+        assert inspect.getdoc(getattr(importlib.import_module(module), own)), name
+
+
+def test_every_page_can_be_reached() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert "lessons/*" in index
+    for folder, pages in (("reference", "*.rst"), ("guide", "*.md")):
+        for page in (ROOT / "docs" / folder).glob(pages):
+            assert f"{folder}/{page.stem}\n" in index
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "guide").glob("*.md")), ids=lambda page: page.stem)
+def test_the_cells_of_a_guide_print_what_is_shown(page: Path) -> None:
+    """In a process of its own, because primitive() adds to the table."""
+    text = page.read_text(encoding="utf-8")
+    cells = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL)
+    end_of_cell = "=" * 20 + "\n"
+    script = f"\nprint({end_of_cell.strip()!r})\n".join(code for code, _ in cells)
+    command = [sys.executable, "-X", "utf8", "-W", "error", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert done.stderr == ""
+    assert done.stdout.split(end_of_cell) == [shown for _, shown in cells]

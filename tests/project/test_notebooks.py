@@ -208,6 +208,7 @@ def test_what_the_lesson_on_real_data_measured():
         assert ours > line + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
 
 
+@pytest.mark.slow
 def test_the_generalising_lesson_runs_without_matplotlib_and_gives_the_losses_in_numbers(run, without):
     pytest.importorskip("sklearn")
     without("matplotlib")
@@ -250,6 +251,7 @@ def test_the_network_lesson_gets_every_sample_right():
     assert "step 200   loss 0.0000   60 of 60 right" in text
 
 
+@pytest.mark.slow
 def test_the_lesson_through_time_runs_without_matplotlib_and_says_so(run, without):
     without("matplotlib")
     saved = read(lesson("08"))
@@ -319,7 +321,7 @@ def test_in_the_growing_lesson_pytorch_goes_on_where_the_values_ended():
     assert "60 of 60 right" in there.splitlines()[-1]
 
 
-@pytest.mark.parametrize("number", ["11", "12", "13"])
+@pytest.mark.parametrize("number", ["11", *(pytest.param(n, marks=pytest.mark.slow) for n in ("12", "13"))])
 def test_the_lessons_of_the_outlook_run_without_matplotlib_and_say_so(number, run, without):
     without("matplotlib")
     smaller = SMALLER.get(number)
@@ -385,6 +387,7 @@ def test_the_lesson_on_moving_weights_runs_without_torch_and_matplotlib_and_says
         assert varies(old) or text_of(new) == text_of(old)
 
 
+@pytest.mark.slow
 def test_the_language_model_shows_its_loss_and_its_attention_without_matplotlib(run, without):
     pytest.importorskip("names")
     without("matplotlib")

@@ -262,7 +262,7 @@ ESCAPES: dict[str, Callable[[Any, Value], Any]] = {
 def test_a_number_that_leaves_the_graph_is_an_error(how: str) -> None:
     w = Value(2.0)
     escape = ESCAPES[how]
-    with pytest.raises(TraceError, match=r"test_never_wrong\.py:\d+: "):
+    with pytest.raises(TraceError, match=r"test_soundness\.py:\d+: "):
         compile(lambda x: escape(x, w))(1)
     assert w.data == 2.0 or how == "writing"
     w.data = 3.0

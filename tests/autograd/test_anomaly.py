@@ -586,7 +586,7 @@ def test_in_a_notebook_the_line_is_the_cell_s() -> None:
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in NOTEBOOK]
     nbclient.NotebookClient(
-        notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": str(HERE.parent.parent)}}
+        notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": str(HERE.parents[2])}}
     ).execute()
     first, forward, backward = (cell.outputs for cell in notebook.cells)
     assert first == []

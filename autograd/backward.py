@@ -1,7 +1,8 @@
 """The backward pass.
 
 Its loop is written again where no ``.grad`` may change: in ``grad()``, where gradients may be Values, and in
-``contributions()`` (nodes.py), which yields each product for the views.
+``contributions()`` (nodes.py), which yields each product for the views. ``grad()`` visits the whole graph, so
+where a derivative is None it may add the products in another order and differ in the last bit.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def backward(root: Value, gradient: float = 1.0) -> None:
 
 
 def gradient_order(root: Value) -> list[Value]:
-    """Return the computed Values that a gradient reaches from ``root``, operands first, with grad 0.0.
+    """Mark the computed Values that a gradient reaches, set their grad to 0.0, return them operands first.
 
     It visits no leaves, and nothing behind a derivative of None, such as that of a dead relu.
     """
@@ -60,8 +61,8 @@ def gradient_order(root: Value) -> list[Value]:
     if root.is_leaf:
         root.mark = this_pass
         return order
-    # A node may be on the path twice, below different results; it enters the order once, by its mark. All
-    # operands of a node that has its mark are marked, so a node of many does not list them again.
+    # A node may be on the path twice, below different results, but it is marked and enters the order once,
+    # after its operands. So a marked node has nothing left to visit; the branch for many operands skips it.
     # CPython 3.11 specializes ``while True`` at once, and ``while path`` only after eight calls.
     while True:
         if node.da is not None and (a := node.a)._primitive is not None and a.mark != this_pass:
@@ -86,7 +87,9 @@ def gradient_order(root: Value) -> list[Value]:
 
 def unvisited(node: Value, this_pass: int) -> list[Value]:
     many = node.many or ()
-    return [x for _, xs, _ in many for x in xs if x._primitive is not None and x.mark != this_pass]
+    return [
+        x for _, receivers, _ in many for x in receivers if x._primitive is not None and x.mark != this_pass
+    ]
 
 
 def topological_order(root: Value) -> list[Value]:

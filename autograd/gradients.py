@@ -46,37 +46,38 @@ def grad(output: Value, inputs: Any = None, *, create_graph: bool = False, allow
     """
     if active and not create_graph:
         report_escape(None, "grad() without create_graph=True")
-    wanted = checked(output, inputs)
+    input_list = checked(output, inputs)
     order = topological_order(output)
-    unused = set(wanted).difference(order)
+    unused = set(input_list).difference(order)
     if unused and not allow_unused:
-        i = next(i for i, x in enumerate(wanted) if x in unused)
+        i = next(i for i, x in enumerate(input_list) if x in unused)
         raise ValueError(
-            f"grad() expected inputs that the output was computed from, got inputs[{i}] = {wanted[i]!r}. "
+            f"grad() expected inputs that the output was computed from, got inputs[{i}] = {input_list[i]!r}. "
             "Pass the very Value that was used. For a constant derivative use allow_unused=True."
         )
     with recording_rules() if create_graph else nullcontext():
-        totals = total_gradients(order, wanted, recorded_edges if create_graph else edges)
-        found = [None if x in unused else as_value(totals.get(x, 0.0)) for x in wanted]  # 0.0: a dead relu
+        totals = total_gradients(order, input_list, recorded_edges if create_graph else edges)
+        # The total of an input behind a dead relu is missing.
+        gradients = [None if x in unused else as_value(totals.get(x, 0.0)) for x in input_list]
     if active:
         visited = [node for node in order if node in totals and not node.is_leaf]
         for mode in open_modes():
             mode.after_backward(output, visited, lambda v: float(data_of(totals[v])) if v in totals else None)
         if tracer := current_tracer():
-            return tracer.differentiated(output, wanted, found)
-    return found
+            return tracer.differentiated(output, input_list, gradients)
+    return gradients
 
 
 def checked(output: object, inputs: Any) -> list[Value]:
     """Return the inputs as a list; raise TypeError unless they and the output are Values."""
-    wanted: list[Any] = [*inputs] if isinstance(inputs, Iterable) else [inputs]
-    for x in (output, *wanted):
+    input_list: list[Any] = [*inputs] if isinstance(inputs, Iterable) else [inputs]
+    for x in (output, *input_list):
         if not isinstance(x, Value):
-            remedy = (
-                "Call the function on Values, and pass its result." if callable(x) else "Make it a Value."
-            )
-            raise TypeError(f"grad() expected Values, got {type(x).__name__} {short(x)}. {remedy}")
-    return wanted
+            hint = "Call the function on Values, and pass its result." if callable(x) else "Make it a Value."
+            if x is inputs is None:
+                hint = "Pass the inputs, as in grad(output, [w])."
+            raise TypeError(f"grad() expected Values, got {type(x).__name__} {short(x)}. {hint}")
+    return input_list
 
 
 def as_value(total: Value | float) -> Value:
@@ -85,14 +86,16 @@ def as_value(total: Value | float) -> Value:
 
 def total_gradients(order: list[Value], inputs: list[Value], edges_of: Edges) -> dict[Value, Any]:
     """Compute ∂root/∂node for the Values that depend on an input; ``root`` is the last of ``order``."""
-    depends, passing = set(inputs), set[Value]()
+    depends, passing_nodes = set(inputs), set[Value]()
     for node in order:
         if not depends.isdisjoint(operand_values(node)):
             depends.add(node)
-            passing.add(node)  # an input itself is not differentiated, unless it depends on another input
+            passing_nodes.add(
+                node
+            )  # an input itself is not differentiated, unless it depends on another input
     totals: dict[Value, Any] = {order[-1]: 1.0}
     for node in reversed(order):
-        if node in totals and node in passing:
+        if node in totals and node in passing_nodes:
             for operand, derivative in edges_of(node):
                 if operand in depends:
                     product = totals[node] * derivative

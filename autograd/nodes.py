@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .backward import operands_first
 from .floats import compute
 from .operations import data_of, stored_group
+from .primitives import Primitive
 from .value import Value
 
 
@@ -31,17 +32,37 @@ def local_derivatives(node: Value) -> list[float | None]:
     >>> local_derivatives(Value(3.0) * 5.0), local_derivatives(Value(-1.0).relu())
     ([5.0, None], [None])
     """
-    if node.many is None:
+    op = node.primitive
+    if op is None or node.many is None:
         return [node.da, node.db][: len(node.operands)]
     found: list[float | None] = []
-    rest = edges(node)
-    receiver, derivative = next(rest, (None, None))
-    for operand in node.operands:
-        is_next = receiver is operand  # of an operand used twice the first, which changes no sum
-        found.append(derivative if is_next else None)
-        if is_next:
-            receiver, derivative = next(rest, (None, None))
+    for i, (operands, receivers, derivatives) in enumerate(node.many):
+        skipped = positions_of_none(op, node, i)
+        rest = zip(receivers, derivatives)
+        receiver, derivative = next(rest, (None, None))
+        for position, operand in enumerate(operands):
+            is_next = receiver is operand and position not in skipped
+            found.append(derivative if is_next else None)
+            if is_next:
+                receiver, derivative = next(rest, (None, None))
     return found
+
+
+def positions_of_none(op: Primitive, node: Value, i: int) -> list[int]:
+    """Return where in group ``i`` the derivative is None, if its operands alone do not tell.
+
+    A node does not store it. It matters only for an operand that stands in the group twice, once with a
+    derivative and once without.
+    """
+    operands, receivers, _ = (node.many or ())[i]
+    values = [x for x in operands if isinstance(x, Value)]
+    if len(receivers) in (0, len(values)) or len({*values}) == len(values):
+        return []
+    _, derivatives = recompute_rules(op, node)
+    pairs = enumerate(zip(operands, derivatives[i]))
+    skipped = [j for j, (x, d) in pairs if isinstance(x, Value) and d is None]
+    # Unless an operand was overwritten since, and another one is selected now.
+    return skipped if len(values) - len(skipped) == len(receivers) else []
 
 
 def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
@@ -53,7 +74,7 @@ def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
     return [[next(rest) for _ in g] if name.endswith("*") else next(rest) for name, (g, _, _) in pairs]
 
 
-def groups_of(node: Value) -> list[tuple[Value | float, ...]]:
+def groups_of(node: Value) -> list[Sequence[Value | float]]:
     """Return the operands of each group of a computed node; a single operand is a group of one."""
     return [(x,) for x in node.operands] if node.many is None else [operands for operands, _, _ in node.many]
 
@@ -70,6 +91,13 @@ def recompute(node: Value, numbers: Sequence[float]) -> float:
     return compute(node.primitive, regroup(node, numbers))[0]
 
 
+def recompute_rules(op: Primitive, node: Value) -> tuple[float, list[Any]]:
+    """Compute the data of a node, and its derivatives by group, from the data its operands have now."""
+    numbers = regroup(node, [*map(data_of, node.operands)])
+    needed = [any(isinstance(x, Value) for x in group) for group in groups_of(node)]
+    return compute(op, numbers, needed)
+
+
 def is_unchanged(node: Value) -> bool:
     """Return True if the operands still give the data and the local derivatives that ``node`` stores.
 
@@ -83,15 +111,14 @@ def is_unchanged(node: Value) -> bool:
     op = node.primitive
     if op is None:
         return True
-    numbers = regroup(node, [*map(data_of, node.operands)])
-    needed = [any(isinstance(x, Value) for x in group) for group in groups_of(node)]
-    data, derivatives = compute(op, numbers, needed)
-    now = [(node, data)]
+    data, derivatives = recompute_rules(op, node)
+    actual = [(node, data)]
     for group, derivative in zip(groups_of(node), derivatives):
         _, receivers, passed = stored_group(group, derivative)
-        now += zip(receivers, passed)
-    then = [(node, node._data), *edges(node)]
-    return [(id(x), repr(d)) for x, d in now] == [(id(x), repr(d)) for x, d in then]  # so that nan equals nan
+        actual += zip(receivers, passed)
+    stored = [(node, node._data), *edges(node)]
+    # As text, so that nan equals nan.
+    return [(id(x), repr(d)) for x, d in actual] == [(id(x), repr(d)) for x, d in stored]
 
 
 def shown_gradient(node: Value, root: Value) -> float | None:

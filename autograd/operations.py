@@ -15,7 +15,7 @@ from .floats import IEEE, add_up, apply_each, choose_ieee, compute, ieee_positio
 from .interop.reals import require_float, short
 from .modes import active, is_grad_enabled
 from .primitives import DOT, PRIMITIVES, Primitive
-from .value import Function, Operand, Value, apply_binary, named, record, unary
+from .value import Function, Operand, StoredGroup, Value, apply_binary, named, record, unary
 
 #: Every primitive as a function of Values and numbers, by its name.
 FUNCTIONS: dict[str, Callable[..., Value]] = {}
@@ -125,10 +125,8 @@ def apply_many(op: Primitive, *arguments: Any) -> Value:
     return record(data, op, many=(*map(stored_group, groups, derivatives),))
 
 
-def stored_group(
-    group: Sequence[Any], derivatives: Any
-) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-    """Return a group as a node stores it: its operands, those that receive a gradient, their derivatives."""
+def stored_group(group: Sequence[Any], derivatives: Any) -> StoredGroup:
+    """Return a group as a node stores it; a receiver is a Value whose derivative is not None."""
     if derivatives is None:
         return group, (), ()
     listed = derivatives if isinstance(derivatives, (list, tuple)) else (derivatives,)

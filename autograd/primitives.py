@@ -7,8 +7,9 @@ print, and on instructions they compile.
 
 ``m`` is the namespace that a rule computes with: ``FLOATS`` or ``IEEE`` (floats.py), ``VALUES``
 (operations.py), ``Symbols``, or that of the compiler. A rule uses numbers, ``+ - * /``, ``< <= > >=`` and
-what ``m`` offers. It has no Python ``if``, and no function of ``math`` for an operand. A rule such as
-``m.exp(x)`` ends at Python's function (``KERNELS`` in floats.py). Every ``m`` offers
+what ``m`` offers. It has no Python ``if``, and no function of ``math`` for an operand. The rule of exp is
+``m.exp(x)``, which is not recursive: on floats that is ``math.exp`` (``KERNELS`` in floats.py). Every ``m``
+offers
 
 ====================  ================================================================================
 ``m.exp(x)``, ...     every function of the table by its name: abs, pow, exp, log, tanh, sigmoid, ...
@@ -28,8 +29,10 @@ ordinary number.
 An operand whose name ends in ``*`` is a *group*, any number of operands. Its derivative is a list.
 
 A new entry also needs a method in value.py, ``f = unary(table.F)``, a function in operations.py, ``f =
-function_of_one(table.F)``, and its name in ``__init__.py``, twice. If its value is a function of ``math``, it
-needs its name in ``KERNELS`` (floats.py). A user's own entry, by ``primitive()``, needs none of this.
+function_of_one(table.F)``, and its name in ``__init__.py``, twice. With two operands these are
+``binary(table.F, is_operator=False)`` and ``function_of_two(table.F)``. If its value is a function of
+``math``, it needs its name in ``KERNELS`` (floats.py). A user's own entry, by ``primitive()``, needs none of
+this.
 
 The derivatives are those of the standard tables (Abramowitz and Stegun, chapters 4 and 7). Where a form
 was chosen for its accuracy, a comment says so.
@@ -134,8 +137,9 @@ NEG = Primitive("neg", lambda m, x: -x, lambda m, out, x: -1.0, template="−{x}
 
 
 def _pow_base(m: Any, out: Any, a: Any, b: Any) -> Any:
-    # At b = 0 the power is 1 for every a, so the derivative is 0 even where a**−1 is infinite. There it is
-    # written b·out / a, so that its own derivative with respect to b, 1/a, is right as well.
+    # At b = 0 the power is 1 for every a, so the derivative is 0 even where a**−1 is infinite. It is written
+    # b·out / a, whose own derivative with respect to b, 1/a, is right as well. ``where`` evaluates both
+    # branches, so the division is by 1 at a = 0, where there is no derivative.
     at_zero = m.where(m.abs(a) > 0.0, b * out / m.where(m.eq(a, 0.0), 1.0, a), None)
     return m.where(m.eq(b, 0.0), at_zero, b * m.pow(a, b - 1.0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Never, SupportsFloat, TypeAlias, TypeVar
 
@@ -21,6 +21,8 @@ from .tracing import current_tracer, report_escape, resident
 #: What + and the functions accept: a Value, or any real number.
 Operand: TypeAlias = "Value | SupportsFloat"
 Function = TypeVar("Function", bound=Callable[..., Any])
+#: A group of operands as a node stores it: (operands, receivers, derivatives).
+StoredGroup: TypeAlias = tuple[Sequence[Any], Sequence[Any], Any]
 
 
 class GradientLostWarning(UserWarning):
@@ -32,13 +34,13 @@ class GradientLostWarning(UserWarning):
 
 def unary(op: Primitive) -> Callable[[Value], Value]:
     """Make the method for a primitive of one operand."""
-    value, (derivative,) = getattr(FLOATS, op.name), op.derivatives
+    value, (derivative,) = getattr(FLOATS, op.name), op.derivatives  # FLOATS.exp is math.exp, without a rule
 
     def method(self: Value) -> Value:
         x = self._data
         try:
             data = value(x)
-            if active and not is_grad_enabled():  # observed() would see to it, after the derivative
+            if active and not is_grad_enabled():  # before the derivative, which observed() would discard
                 return Value(data)
             da = derivative(FLOATS, data, x)
         except RAISED:
@@ -116,15 +118,17 @@ class Value:
     >>> loss.data, w.grad  # ∂loss/∂w = 2·(w·x − y)·x = 2·(−2)·5
     (4.0, -20.0)
 
-    ``==`` and ``hash`` compare identity; ``<`` and its like compare numbers. A slot with an underscore has a
-    property of that name for users; the other slots belong to the engine:
+    ``==`` and ``hash`` compare identity; ``<`` and its like compare numbers. Contrary to Python's habit, the
+    slots without an underscore are private to the engine. Those with one have a property for users, whose
+    name is the one without.
 
     ========  ====================================================================================
     a, b      the operands: Values, or floats for constants; None if there is none
     da, db    the local derivatives ∂self/∂a and ∂self/∂b, as numbers, from when it was computed.
               None if nothing is passed back: to a constant, or through a dead relu
-    many      instead of a and b, for a primitive of many operands. For each group: its operands,
-              those of them that a gradient is passed to, and the local derivatives of these
+    many      instead of a and b, for a primitive of many operands. For each group (operands,
+              receivers, derivatives): the receivers are those operands that a gradient is passed
+              to, with one local derivative each
     mark      the number of the last backward pass that visited it, or, of a leaf, started from it; or 0
     ========  ====================================================================================
     """
@@ -140,7 +144,7 @@ class Value:
     b: Any
     da: float | None
     db: float | None
-    many: tuple[tuple[tuple[Any, ...], tuple[Any, ...], Any], ...] | None
+    many: tuple[StoredGroup, ...] | None
     mark: int
 
     def __init__(self, data: SupportsFloat, label: str = "", *others: Never) -> None:

@@ -800,3 +800,9 @@ def test_later_pass_visits_what_an_earlier_one_left_gradients_on() -> None:
             a.grad = b.grad = 0.0
             total.backward(float(number))
             assert (a.grad, b.grad) == (number * 16.0, number * 10.0)
+
+
+def test_grad_without_inputs_raises_type_error_with_the_call_to_write() -> None:
+    message = r"got NoneType None\. Pass the inputs, as in grad\(output, \[w\]\)\.$"
+    with pytest.raises(TypeError, match=message):
+        grad(Value(2.0) * 3.0)  # type: ignore[call-overload]

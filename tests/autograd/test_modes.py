@@ -850,3 +850,29 @@ def test_mode_that_is_entered_again_does_not_open_in_an_earlier_copy_of_the_cont
     with mode:
         assert context.run(is_grad_enabled)
         assert not is_grad_enabled()
+
+
+def test_outer_mode_closed_by_another_thread_does_not_disturb_the_inner_ones() -> None:
+    errors: list[BaseException] = []
+
+    def evaluate() -> None:
+        try:
+            for _ in range(2000):
+                with no_grad():
+                    assert (Value(1.0) * 2.0).is_leaf
+        except BaseException as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(40):
+            with no_grad():
+                threads = [threading.Thread(target=copy_context().run, args=(evaluate,)) for _ in range(2)]
+                for thread in threads:
+                    thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not errors

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Mode, Value, check_grads, grad, no_grad
+from autograd import Mode, Value, check_grads, grad, no_grad, take
 from autograd import value as value_module
 from autograd.floats import FLOATS, IEEE, compute
 from autograd.ieee import RAISED, IeeeFloat
-from autograd.nodes import edges, local_derivatives
+from autograd.nodes import contributions, edges, local_derivatives
 from autograd.operations import FUNCTIONS, VALUES, apply_many, data_of
 from autograd.primitives import ADD, DOT, MUL, PRIMITIVES, Primitive
 from autograd.value import apply_binary
@@ -529,6 +529,14 @@ def test_operand_that_loses_gets_no_gradient(name: str, loser: int, g: float) ->
     FUNCTIONS[name](*leaves).backward(g)
     assert leaves[loser].grad == 0.0
     assert bits(leaves[1 - loser].grad) == bits(g)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_local_derivatives_belong_to_the_position_that_take_selects(index: int) -> None:
+    x, y = Value(5.0), Value(6.0)
+    node = take([x, y, x], index)
+    assert local_derivatives(node) == [*(1.0 if i == index else None for i in range(3)), None]
+    assert [(c.position, c.local) for c in contributions(node) if c.local] == [(index, 1.0)]
 
 
 @pytest.mark.parametrize("g", [math.inf, math.nan])

@@ -49,9 +49,11 @@ DASHED: set[Arrow] = {(importer.split(".")[1], imported.split(".")[1]) for impor
 
 
 def imports() -> set[Arrow]:
-    """The imports between the modules and folders of autograd that are run when they are loaded."""
+    """The imports between the modules and folders of autograd, without those for type checkers alone."""
     return {
-        (importer, imported) for importer, imported, each in imports_within("autograd") if not each.for_types
+        (importer, imported)
+        for importer, imported, each in imports_within("autograd")
+        if not each.for_types or importer == "__init__"  # the names that it loads when they are first used
     } - DASHED
 
 

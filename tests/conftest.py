@@ -1,5 +1,6 @@
 """What all tests share: ``--no-skips`` (a skipped test fails the run, in CI), Ctrl-C, and the table."""
 
+import gc
 import signal
 from collections.abc import Iterator
 
@@ -47,3 +48,12 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Nothing is freed but by reference counting."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

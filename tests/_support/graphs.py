@@ -1,8 +1,11 @@
 """Graphs that several tests look at."""
 
+import math
+from collections.abc import Callable
+
 from hypothesis import strategies as st
 
-from autograd import Value
+from autograd import Value, dot, logsumexp
 from autograd import sum as total_of
 from nn import MLP, hinge_loss
 from nn.data import two_moons
@@ -46,3 +49,42 @@ def labeled_graphs(draw: st.DrawFn) -> Value:
     if draw(st.booleans()):
         values[-1].backward()
     return values[-1]
+
+
+OPERATIONS: list[Callable[[Value, Value], Value]] = [
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: a * b,
+    lambda a, b: a / b,
+    lambda a, b: a**2 + 3.0,
+    lambda a, b: a**b,
+    lambda a, b: -a,
+    lambda a, b: abs(a),
+    lambda a, b: a.tanh(),
+    lambda a, b: a.exp(),
+    lambda a, b: a.relu(),
+    lambda a, b: a.maximum(b),
+    lambda a, b: total_of([a, b, a, 1.0]),
+    lambda a, b: dot([a, b, 2.0], [b, b, a], a),
+    lambda a, b: logsumexp([a, b, 0.0]),
+]
+numbers = st.floats(-3.0, 3.0) | st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
+#: A place among the Values so far, counted from the end, so that results are used, and some of them often.
+places = st.integers(0, 40)
+Program = list[tuple[Callable[[Value, Value], Value], int, int]]
+
+
+def programs(most: int) -> st.SearchStrategy[Program]:
+    return st.lists(st.tuples(st.sampled_from(OPERATIONS), places, places), max_size=most)
+
+
+def graph_of(leaves: list[float], program: Program) -> Value:
+    values = [Value(x) for x in leaves]
+    for make, i, j in program:
+        values.append(make(values[-1 - i % len(values)], values[-1 - j % len(values)]))
+    return values[-1]
+
+
+def random_graphs(most: int) -> st.SearchStrategy[Value]:
+    """Graphs of up to 4 leaves and as many operations, on numbers of every kind."""
+    return st.builds(graph_of, st.lists(numbers, min_size=1, max_size=4), programs(most))

@@ -258,14 +258,6 @@ def test_label_takes_memory_only_where_there_is_one() -> None:
     assert _bytes(lambda a, b: Value(1.0)) < _bytes(lambda a, b: Value(1.0, label))
 
 
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 def _alive() -> int:
     return sum(type(x) is Value for x in gc.get_objects())
 

@@ -1,6 +1,6 @@
 """functional_call: a module run with other parameters, and left as it was."""
 
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +9,7 @@ import pytest
 from autograd import Value, grad, hessian
 from nn import MLP, Layer, Module, Neuron, Parameter, functional_call, mse_loss
 
-Pair = namedtuple("Pair", "first second")
-
-
-class Line(Module):
-    def __init__(self) -> None:
-        self.slope, self.offset = Parameter(2.0), Parameter(1.0)
-
-    def __call__(self, x: Any) -> Value:
-        return self.slope * x + self.offset
+from .._support.modules import Line, Pair
 
 
 def _inside(module: Module) -> list[Any]:

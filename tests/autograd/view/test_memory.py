@@ -1,8 +1,7 @@
 """No view keeps a graph alive: when the last name of it goes so does the graph, without a collector."""
 
-import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -27,14 +26,6 @@ VIEWS: dict[str, Callable[[Value, Value], object]] = {
     "compare": lambda root, leaf: repr(compare(snapshot(root), snapshot(root))),
     "draw": lambda root, leaf: str(draw(root).svg),
 }
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -3,15 +3,13 @@
 import math
 import re
 import time
-from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, dot, explain, logsumexp, maximum, steps, topological_order
-from autograd import sum as total_of
+from autograd import Value, explain, maximum, steps, topological_order
 from autograd.nodes import local_derivatives
 from autograd.primitives import PRIMITIVES
 from autograd.view.explain.explain import DEFINED, FACTORS, SHOWN, Explanation
@@ -32,6 +30,7 @@ from autograd.view.explain.paths import (
 )
 from autograd.view.notation.writers import text
 
+from ...._support.graphs import graph_of, places, programs, random_graphs
 from ...._support.hostile import each_hostile
 from ...._support.reading import sides
 from ...._support.table import bits, call, flat, shaped, temporary_primitive
@@ -350,35 +349,6 @@ def test_a_hostile_label_is_shown_and_never_executed(label: str) -> None:
 
 # Held to the engine and to a walk along every path ------------------------------------------------
 
-OPERATIONS: list[Callable[[Value, Value], Value]] = [
-    lambda a, b: a + b,
-    lambda a, b: a - b,
-    lambda a, b: a * b,
-    lambda a, b: a / b,
-    lambda a, b: a**2 + 3.0,
-    lambda a, b: a**b,
-    lambda a, b: -a,
-    lambda a, b: a.tanh(),
-    lambda a, b: a.relu(),
-    lambda a, b: a.maximum(b),
-    lambda a, b: total_of([a, b, a, 1.0]),
-    lambda a, b: dot([a, b, 2.0], [b, b, a], a),
-    lambda a, b: logsumexp([a, b, 0.0]),
-]
-numbers = st.floats(-3.0, 3.0) | st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
-places = st.integers(0, 40)
-programs = st.lists(st.tuples(st.sampled_from(OPERATIONS), places, places), max_size=8)
-
-
-def _graph(leaves: list[float], program: list[tuple[Callable[[Value, Value], Value], int, int]]) -> Value:
-    values = [Value(x) for x in leaves]
-    for make, i, j in program:
-        values.append(make(values[-1 - i % len(values)], values[-1 - j % len(values)]))
-    return values[-1]
-
-
-graphs = st.builds(_graph, st.lists(numbers, min_size=1, max_size=3), programs)
-
 
 def _walks(root: Value, wrt: Value) -> list[list[Edge]]:
     """Every path, by walking all of them."""
@@ -412,7 +382,7 @@ def _about(size: Size) -> tuple[float, ...]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(graphs, st.integers(0, 100), st.integers(1, 20))
+@given(random_graphs(8), st.integers(0, 100), st.integers(1, 20))
 def test_the_paths_are_those_of_a_walk_and_the_largest_come_first(root: Value, which: int, most: int) -> None:
     order = topological_order(root)
     wrt = order[which % len(order)]
@@ -436,7 +406,7 @@ def test_the_paths_are_those_of_a_walk_and_the_largest_come_first(root: Value, w
 
 
 @settings(max_examples=300, deadline=None)
-@given(graphs, st.integers(0, 100))
+@given(random_graphs(8), st.integers(0, 100))
 def test_the_gradient_is_that_of_backward_and_the_products_add_up_to_it(root: Value, which: int) -> None:
     order = topological_order(root)
     wrt = order[which % len(order)]
@@ -465,7 +435,7 @@ plain = st.integers(-3000, 3000).map(lambda n: n / 1000)  # a tiny factor would 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.builds(_graph, st.lists(plain, min_size=1, max_size=3), programs),
+    st.builds(graph_of, st.lists(plain, min_size=1, max_size=3), programs(8)),
     st.integers(0, 100),
     st.lists(st.tuples(places, plain), max_size=3),
 )

@@ -2,14 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, dot, logsumexp, steps, topological_order
-from autograd import sum as total_of
+from autograd import Value, dot, steps, topological_order
 from autograd.floats import compute_ieee
 from autograd.nodes import local_derivatives, regroup
 from autograd.view.notation.names import format_number
@@ -17,7 +15,7 @@ from autograd.view.steps.step import ForwardStep, Step
 from autograd.view.steps.steps import Steps
 from autograd.view.steps.table import SHOWN
 
-from ...._support.graphs import first_example
+from ...._support.graphs import first_example, numbers, places, random_graphs
 from ...._support.reading import sides
 from ...._support.table import bits, flat
 
@@ -91,39 +89,8 @@ def test_a_constant_receives_nothing() -> None:
     assert [step.operand for step in steps(2.0 * a + 1.0) if step.operand.is_leaf] == [a]
 
 
-OPERATIONS: list[Callable[[Value, Value], Value]] = [
-    lambda a, b: a + b,
-    lambda a, b: a - b,
-    lambda a, b: a * b,
-    lambda a, b: a / b,
-    lambda a, b: a**2 + 3.0,
-    lambda a, b: a**b,
-    lambda a, b: -a,
-    lambda a, b: abs(a),
-    lambda a, b: a.tanh(),
-    lambda a, b: a.exp(),
-    lambda a, b: a.relu(),
-    lambda a, b: a.maximum(b),
-    lambda a, b: total_of([a, b, a, 1.0]),
-    lambda a, b: dot([a, b, 2.0], [b, b, a], a),
-    lambda a, b: logsumexp([a, b, 0.0]),
-]
-numbers = st.floats(-3.0, 3.0) | st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
-places = st.integers(0, 40)
-programs = st.lists(st.tuples(st.sampled_from(OPERATIONS), places, places), max_size=20)
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> Value:
-    values = [Value(x) for x in draw(st.lists(numbers, min_size=1, max_size=4))]
-    for make, i, j in draw(programs):
-        # Counted from the end, so that results are used, and some of them often.
-        values.append(make(values[-1 - i % len(values)], values[-1 - j % len(values)]))
-    return values[-1]
-
-
 @settings(max_examples=300, deadline=None)
-@given(graphs())
+@given(random_graphs(20))
 def test_the_last_gradient_so_far_is_the_gradient_of_backward(root: Value) -> None:
     last = {step.operand: step.gradient for step in steps(root)}
     root.backward()
@@ -134,7 +101,7 @@ def test_the_last_gradient_so_far_is_the_gradient_of_backward(root: Value) -> No
 
 
 @settings(max_examples=200, deadline=None)
-@given(graphs())
+@given(random_graphs(20))
 def test_each_contribution_is_what_the_rule_gives(root: Value) -> None:
     for step in steps(root)[1:]:
         node = step.node
@@ -150,7 +117,7 @@ def test_each_contribution_is_what_the_rule_gives(root: Value) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(graphs())
+@given(random_graphs(20))
 def test_the_gradient_so_far_adds_up_and_a_node_passes_on_its_whole_gradient(root: Value) -> None:
     so_far: dict[Value, float] = {}
     passed_on: set[Value] = set()
@@ -166,7 +133,7 @@ def test_the_gradient_so_far_adds_up_and_a_node_passes_on_its_whole_gradient(roo
 
 
 @settings(deadline=None)
-@given(graphs(), st.none() | st.floats(allow_nan=False))
+@given(random_graphs(20), st.none() | st.floats(allow_nan=False))
 def test_no_gradient_is_touched(root: Value, grad: float | None) -> None:
     order = topological_order(root)
     for value in order:
@@ -261,7 +228,7 @@ def test_products_of_numbers_do_not_look_like_decimal_points() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(graphs())
+@given(random_graphs(20))
 def test_a_forward_step_tells_every_operation_once_and_in_order(root: Value) -> None:
     told = [step.node for step in steps(root, forward=True) if isinstance(step, ForwardStep)]
     assert told == [value for value in topological_order(root) if not value.is_leaf]
@@ -279,7 +246,7 @@ def test_the_table_of_both_passes() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(graphs(), st.lists(st.tuples(places, numbers), max_size=4))
+@given(random_graphs(20), st.lists(st.tuples(places, numbers), max_size=4))
 def test_no_equation_is_false_whatever_was_overwritten(root: Value, changes: list[tuple[int, float]]) -> None:
     order = topological_order(root)
     for which, x in changes:

@@ -61,10 +61,10 @@ def gradient_order(root: Value) -> list[Value]:
     if root.is_leaf:
         root.mark = this_pass
         return order
-    # A node may be on the path twice, below different results, but it is marked and enters the order once,
-    # after its operands. So a marked node has nothing left to visit; the branch for many operands skips it.
-    # CPython 3.11 specializes ``while True`` at once, and ``while path`` only after eight calls.
-    while True:
+    # A node may be on the path twice, below different results. When it is finished first, it is marked and
+    # enters the order. The second time nothing is left to visit: its a and b are marked, and the third branch
+    # tests the node's own mark, so as not to list its groups again.
+    while True:  # not "while path", which CPython 3.11 specializes only after eight calls
         if node.da is not None and (a := node.a)._primitive is not None and a.mark != this_pass:
             path.append(node)
             node = a

@@ -112,7 +112,7 @@ for _op in PRIMITIVES.values():
 def compute(op: Primitive, numbers: Sequence[Any], needed: Sequence[bool] = ()) -> tuple[float, list[Any]]:
     """Compute a primitive on floats, and lists of floats, with the local derivatives that are needed.
 
-    ``needed`` tells it for each operand; if it is empty, no derivative is computed.
+    ``needed[i]`` says whether derivative i is computed; if it is empty, none is.
 
     >>> compute(PRIMITIVES["div"], [1.0, 0.0], [True, True])  # 1/b and −out/b
     (inf, [inf, -inf])

@@ -74,7 +74,7 @@ def checked(output: object, inputs: Any) -> list[Value]:
     for x in (output, *input_list):
         if not isinstance(x, Value):
             hint = "Call the function on Values, and pass its result." if callable(x) else "Make it a Value."
-            if x is inputs is None:
+            if x is None and inputs is None:
                 hint = "Pass the inputs, as in grad(output, [w])."
             raise TypeError(f"grad() expected Values, got {type(x).__name__} {short(x)}. {hint}")
     return input_list
@@ -90,9 +90,7 @@ def total_gradients(order: list[Value], inputs: list[Value], edges_of: Edges) ->
     for node in order:
         if not depends.isdisjoint(operand_values(node)):
             depends.add(node)
-            passing_nodes.add(
-                node
-            )  # an input itself is not differentiated, unless it depends on another input
+            passing_nodes.add(node)  # an input, only if it depends on another input
     totals: dict[Value, Any] = {order[-1]: 1.0}
     for node in reversed(order):
         if node in totals and node in passing_nodes:

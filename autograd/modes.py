@@ -42,7 +42,8 @@ class Mode:
     >>> count.nodes
     2
 
-    Hooks run inside the mode: one that computes with Values is called again for these.
+    Hooks run inside the mode: one that computes with Values is called again for these, without end unless it
+    guards against that.
 
     A mode is also a decorator: each call, and each step of a generator, runs inside a copy of it, so an
     attribute that a hook assigns is lost. A plain ``with`` block around a ``yield`` also covers the caller
@@ -124,7 +125,10 @@ def is_grad_enabled() -> bool:
 
 @contextmanager
 def recording_rules() -> Generator[None, None, None]:
-    """Record, inside only the modes that the open modes return from ``mode_for_rules()``."""
+    """Record what a rule computes. The open modes do not see it, except through ``mode_for_rules()``.
+
+    ``detect_anomaly`` returns a copy from it that only stores lines.
+    """
     outside = _entered.get()
     inner_modes = [mode for outer in open_modes()[::-1] if (mode := outer.mode_for_rules()) is not None]
     # A mode may return itself: it is open already, and stays. The others are entered, outermost first.

@@ -152,7 +152,7 @@ def dot(weights: Iterable[Operand], inputs: Iterable[Operand], bias: Operand = 0
         data = add_up(map(mul, w_numbers, x_numbers), b._data if isinstance(b, Value) else b)
     except AttributeError:  # there are numbers among them
         return apply_many(DOT, ws, xs, b)
-    if len(ws) != len(xs) or not ws or type(data) is not float:
+    if len(ws) != len(xs) or not ws or type(data) is not float:  # unequal, empty, or not Values at all
         return apply_many(DOT, ws, xs, b)
     of_inputs = (xs, (), ()) if is_constant else (xs, xs, w_numbers)
     of_bias = ((b,), (b,), (1.0,)) if isinstance(b, Value) else ((b,), (), ())
@@ -203,8 +203,8 @@ for _op, _function in ((table.SUM_OF, sum), (table.LOGSUMEXP, logsumexp), (DOT, 
     define_on_values(_function, _op)
 
 
-def add_function(op: Primitive) -> Callable[..., Value]:
-    """Make the function of an entry that has none yet."""
+def function_for(op: Primitive) -> Callable[..., Value]:
+    """Make the function of an entry, by its number of operands, and enter it in ``FUNCTIONS``."""
     if op.is_many:
         return function_of_many(op)
     return function_of_one(op) if len(op.derivatives) == 1 else function_of_two(op)
@@ -212,4 +212,4 @@ def add_function(op: Primitive) -> Callable[..., Value]:
 
 for _op in PRIMITIVES.values():  # +, abs() and their like are operators, but the rules use some as functions
     if _op.name not in FUNCTIONS:
-        add_function(_op)
+        function_for(_op)

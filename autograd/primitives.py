@@ -71,7 +71,7 @@ class Primitive:
         operands: The names of the operands, separated by spaces; by default "x", or "a b" for two.
         template: How it is printed, by default as a call. With a group, the part before ``…`` is printed
             once for each element: "{weights}·{inputs} + … + {bias}".
-        defaults: The numbers that stand in for operands left out at the end.
+        defaults: The numbers that stand in for operands left out at the end, where it is printed or parsed.
     """
 
     def __init__(
@@ -137,11 +137,11 @@ NEG = Primitive("neg", lambda m, x: -x, lambda m, out, x: -1.0, template="−{x}
 
 
 def _pow_base(m: Any, out: Any, a: Any, b: Any) -> Any:
-    # At b = 0 the power is 1 for every a, so the derivative is 0 even where a**−1 is infinite. It is written
-    # b·out / a, whose own derivative with respect to b, 1/a, is right as well. ``where`` evaluates both
-    # branches, so the division is by 1 at a = 0, where there is no derivative.
-    at_zero = m.where(m.abs(a) > 0.0, b * out / m.where(m.eq(a, 0.0), 1.0, a), None)
-    return m.where(m.eq(b, 0.0), at_zero, b * m.pow(a, b - 1.0))
+    # At b = 0 the derivative is 0, even where a**−1 is infinite; as b·out / a its own derivative with respect
+    # to b, 1/a, is right too. At a = 0 nothing is passed back; ``where`` evaluates both branches, so the
+    # division is by 1 there.
+    at_b_zero = m.where(m.abs(a) > 0.0, b * out / m.where(m.eq(a, 0.0), 1.0, a), None)
+    return m.where(m.eq(b, 0.0), at_b_zero, b * m.pow(a, b - 1.0))
 
 
 def _pow_exponent(m: Any, out: Any, a: Any, b: Any) -> Any:

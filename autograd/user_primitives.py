@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from .floats import FLOATS, define_on_floats
 from .interop.reals import short
-from .operations import add_function
+from .operations import function_for
 from .primitives import PRIMITIVES, Primitive, Rule
 from .symbols import Symbol, Symbols
 from .value import Value
@@ -68,7 +68,7 @@ def primitive(
     op.value = returning_float(value)
     op.derivatives = tuple(map(checking_length, op.operands, derivatives))
     define_on_floats(op)
-    added[name] = function = add_function(op)
+    added[name] = function = function_for(op)
     function.__module__ = "autograd"  # where pickle looks for it
     if not any(operand.endswith("*") for operand in op.operands):
         setattr(Value, name, function)

@@ -96,7 +96,7 @@ def comparison(holds: Callable[[float, float], bool], symbol: str, swaps: bool) 
 
 
 def named(function: Function, op: Primitive, owner: str = "") -> Function:
-    """Give a function the docstring of its primitive, and the name by which pickle finds it."""
+    """Give a function the docstring of its primitive, and its name: pickle finds all but operators by it."""
     function.__name__, function.__qualname__ = op.name, owner + op.name
     function.__doc__ = function.__doc__ or f"{op.formula}: {op.doc}."
     return function
@@ -118,9 +118,9 @@ class Value:
     >>> loss.data, w.grad  # ∂loss/∂w = 2·(w·x − y)·x = 2·(−2)·5
     (4.0, -20.0)
 
-    ``==`` and ``hash`` compare identity; ``<`` and its like compare numbers. Contrary to Python's habit, the
-    slots without an underscore are private to the engine. Those with one have a property for users, whose
-    name is the one without.
+    ``==`` and ``hash`` compare identity; ``<`` and its like compare numbers. ``_data``, ``_grad``, ``_note``
+    and ``_primitive`` have a property for users, which checks what is assigned. The slots without an
+    underscore have none: only the engine uses them.
 
     ========  ====================================================================================
     a, b      the operands: Values, or floats for constants; None if there is none

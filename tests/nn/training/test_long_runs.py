@@ -24,7 +24,7 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
-lengths = pytest.mark.parametrize("steps", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+lengths = pytest.mark.parametrize("steps", [2000, pytest.param(20_000, marks=pytest.mark.slow)])
 
 
 @ways

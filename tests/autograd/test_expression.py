@@ -4,12 +4,13 @@ import math
 import warnings
 from collections.abc import Callable
 
+import mpmath
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, topological_order
-from autograd.expression import DEEPEST, ExpressionError, compute
+from autograd import Value, softmax, topological_order
+from autograd.expression import DEEPEST, ExpressionError, compute, constant, functions
 from autograd.primitives import PRIMITIVES
 
 from .._support.table import bits, call, flat, shaped
@@ -68,6 +69,21 @@ def pointed_at(error: ExpressionError) -> str:
         ("p = x*y; q = p + 1; q", 7.0),
         ("p = x*y; p + 1;", 7.0),
         ("p = x*y", 6.0),
+        ("sum(x, y, 1)", 6.0),
+        ("max(x, y, 1) - min(x, y, 1)", 2.0),
+        ("maximum([x, 10, y]) + minimum([y])", 12.0),
+        ("max(1, 7, 2)", 7.0),
+        ("dot((x, y), (1, 2))", 7.0),
+        ("p = [x, y, 4]; p[0] + p[-1]", 7.0),
+        ("p, q = [x, y]; p - q", 1.0),
+        ("p = [x, y]; q = p; sum(q)", 5.0),
+        ("[x, y][1]", 2.0),
+        ("take([x, y], 3 - 2)", 2.0),
+        ("take([[1, 2], [x, y]], 1)[0]", 3.0),
+        ("sum(take([[1, 2], [x, y]], -1))", 5.0),
+        ("pi*x - x*pi", 0.0),
+        ("log(e)", 1.0),
+        ("pi = 2; pi*x", 6.0),
         ("  x  ", 3.0),
         ("\n x\n + y \n", 5.0),
         ("\tx\u00a0", 3.0),
@@ -100,6 +116,60 @@ def test_every_function_of_the_table_can_be_called(entry) -> None:
 )  # fmt: skip
 def test_numbers_never_raise(source: str, result: float) -> None:
     assert bits(value_of(source)) == bits(result)
+
+
+@pytest.mark.parametrize("logits", ["[x, y, 0.5]", "x, y, 0.5"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_is_that_of_mpmath(name: str, logits: str) -> None:
+    powers = [mpmath.e ** mpmath.mpf(x) for x in (3.0, 2.0, 0.5)]
+    for i, power in enumerate(powers):
+        share = power / mpmath.fsum(powers)
+        expected = float(share if name == "softmax" else mpmath.log(share))
+        assert value_of(f"{name}({logits})[{i}]", x=3.0, y=2.0) == pytest.approx(expected, rel=1e-14)
+        assert value_of(f"{name}([3, 2, 0.5])[{i}]") == pytest.approx(expected, rel=1e-14)
+
+
+def test_softmax_has_the_gradients_of_the_cross_entropy() -> None:
+    given = inputs(a=0.5, b=-0.25, c=2.0)
+    compute("-log(softmax([a, b, c])[1])", given).backward()
+    shares = [x.data for x in softmax([0.5, -0.25, 2.0])]
+    expected = [share - (i == 1) for i, share in enumerate(shares)]  # the shares minus the one-hot target
+    assert [value.grad for value in given.values()] == pytest.approx(expected, rel=1e-12)
+
+
+def test_elements_of_a_named_list_have_its_name() -> None:
+    root = compute("p = softmax([x, y]); p[1]", inputs(x=3.0, y=2.0))
+    assert root.label == "p[1]"
+    given = inputs(x=3.0, y=2.0)
+    compute("p = [x, y]; p[0]*p[1]", given)
+    assert [value.label for value in given.values()] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("source", "number"),
+    [("1/3", 1 / 3), ("pi", math.pi), ("sqrt(2)", 2**0.5), ("softmax([0, 0])[1]", 0.5), ("1/0", math.inf)],
+)
+def test_constant_computes_numbers_alone(source: str, number: float) -> None:
+    assert bits(constant(source)) == bits(number)
+
+
+@pytest.mark.parametrize(
+    "source", ["x", "2*x", "a = 2", "1; 2", "", "[1, 2]", "softmax([1, 2])", "True", "1,5"]
+)
+def test_constant_rejects_what_is_not_one_number(source: str) -> None:
+    with pytest.raises(ExpressionError):
+        constant(source)
+
+
+def test_functions_lists_each_function_as_it_is_called() -> None:
+    listed = functions()
+    assert {"softmax([values])", "max(a, b)", "dot([weights], [inputs], bias)", "exp(x)"} <= {*listed}
+    arguments = {"[weights]": "[x]", "[inputs]": "[x]", "bias": "x", "[values]": "[x]", "index": "0"}
+    for call_of in listed:
+        name, _, operands = call_of.rstrip(")").partition("(")
+        typed = ", ".join(arguments.get(operand, "x") for operand in operands.split(", "))
+        assert isinstance(compute(f"p = {name}({typed}); sum([p, 0])" if "softmax" not in name
+                                  else f"sum({name}({typed}))", inputs(x=0.5)), Value)  # fmt: skip
 
 
 def test_the_graph_is_that_of_the_same_python() -> None:
@@ -226,6 +296,8 @@ def test_random_arithmetic_is_what_python_computes(source: str, x: float, y: flo
         ("1 + 2j", "2j"),
         ("None", "None"),
         ("...", "..."),
+        ("True", "True"),
+        ("x + False", "False"),
         ("x, x", "x, x"),
         ("[x]", "[x]"),
         ("x + ()", "()"),
@@ -274,7 +346,35 @@ def test_what_is_no_arithmetic_is_refused_where_it_stands(source: str, at: str) 
         ("p = x; p = 2", "p", "p is taken already: choose another name"),
         ("x = 2", "x", "x is taken already: choose another name"),
         ("q = q + 1", "q", "q has no value"),
-        ("x ^ 2", "x ^ 2", "a power is **"),
+        ("x ^ 2", "x ^ 2", "a power is **). Write x ** 2."),
+        ("1 + sin(x^2)", "x^2", "Write x**2."),
+        ("x^2 + x^3", "x^2 + x", "Write x**2 + x**3."),
+        ("(x-1)(x+1)", "x-1", "there is no function 'x-1'. Write (x-1)*(x+1)."),
+        ("x(x + 1)", "x", "there is no function 'x'. Write x*(x + 1)."),
+        ("2(x^2 + 1)", "2", "Write 2*(x**2 + 1)."),
+        ("x()", "x", "there is no function 'x'; there are"),
+        ("x^" + "2" * 70, "x^" + "2" * 70, "Write * for a product and ** for a power."),
+        ("q = 2; xq", "xq", "(known: x, q; a product is written x*q)"),
+        ("softmax([x, 1])", "softmax([x, 1])", "the result is a list of 2, and a gradient is that of one"),
+        ("1 + softmax([x, 1])", "softmax([x, 1])", "a number is needed here, not a list of 2"),
+        ("-[x]", "[x]", "a number is needed here, not a list of 1"),
+        (
+            "softmax(x)",
+            "softmax(x)",
+            "softmax is called as softmax([values]), or with several: softmax(a, b, …)",
+        ),
+        ("softmax([x, [x]])", "softmax([x, [x]])", "takes numbers or a list of numbers, not a list of lists"),
+        ("exp(softmax([x, 1]))", "exp(softmax([x, 1]))", "exp is called as exp(x)"),
+        ("max([])", "max([])", "max needs one number or more"),
+        ("[x][1]", "[x][1]", "there is no [1] in a list of 1: the first is [0]"),
+        ("[x][x]", "[x][x]", "an index is a whole number, such as p[0]"),
+        ("[x][0.5]", "[x][0.5]", "an index is a whole number, such as p[0]"),
+        ("[x][0:1]", "[x][0:1]", "an index is a whole number, such as p[0]"),
+        ("x[0]", "x[0]", "an index needs a list, such as softmax([a, b])[0], not one number"),
+        ("take([x, 1], x)", "take([x, 1], x)", "an index of take is an int"),
+        ("p, q = x", "p, q = x", "2 names can't be given one number"),
+        ("p, q = [x]", "p, q = [x]", "2 names can't be given a list of 1"),
+        ("[[[x]]]", "[[[x]]]", "lists are nested more than two deep"),
     ],
 )
 def test_a_mistake_is_named(source: str, at: str, message: str) -> None:
@@ -295,6 +395,37 @@ def test_what_is_no_python_is_refused(source: str) -> None:
     error = refusal(source, x=1.0)
     assert "this is not an expression" in str(error)
     assert source in str(error).split("\n")[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        ("2x + 1", "2*x + 1"),
+        ("2x^2", "2*x**2"),
+        ("2 x", "2*x"),
+        ("x x", "x*x"),
+        ("2sin(x)", "2*sin(x)"),
+        ("2exp(-x)", "2*exp(-x)"),
+        ("1.5e-3x", "1.5e-3*x"),
+        ("1_000x", "1_000*x"),
+        ("2pi x", "2*pi*x"),
+        ("(x + 1)2", "(x + 1)*2"),
+        ("(x + 1)x", "(x + 1)*x"),
+        ("p = 2x; p(x + 1)", "p = 2*x; p*(x + 1)"),
+        ("3·x − x² ÷ 2", "3*x - x**2 / 2"),
+        ("2×x³", "2*x**3"),
+    ],
+)
+def test_a_product_as_in_mathematics_gets_the_form_to_write(source: str, written: str) -> None:
+    error = refusal(source, x=1.0)
+    assert "this is not an expression" in str(error)
+    assert f". Write {written}." in str(error)
+    value_of(written, x=1.0)  # the form is understood
+
+
+@pytest.mark.parametrize("source", ["sin x", "x +* 2", "2x if x", "(2x", "2if x", "$2x", "2x = = 1"])
+def test_no_form_is_proposed_that_is_not_an_expression(source: str) -> None:
+    assert "Write" not in str(refusal(source, x=1.0))
 
 
 @pytest.mark.parametrize(("source", "column"), [("x +* 2", 3), ("é +* 2", 3), ("  x +* 2", 5), ("x ? 2", 2)])
@@ -342,6 +473,10 @@ NESTED: dict[str, Callable[[int], str]] = {
     "conditions": lambda n: "x if x else " * n + "x",
     "lambdas": lambda n: "lambda:" * n + "x",
     "assignments": lambda n: "a=" * n + "x",
+    "lists of lists": lambda n: (
+        "p0=[x,x];" + "".join(f"p{i}=[p{i - 1},p{i - 1}];" for i in range(1, n)) + "p1"
+    ),
+    "products": lambda n: "x(" * n + "x" + ")" * n,
 }
 
 

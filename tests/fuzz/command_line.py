@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd import Value
 from autograd.__main__ import _inputs, _is_option, _parser, main
-from autograd.expression import _CALLABLE, ExpressionError, compute
+from autograd.expression import _CALLABLE, CONSTANTS, ExpressionError, compute
 from autograd.floats import KERNELS
 from autograd.operations import data_of
 
@@ -42,6 +42,9 @@ SEEDS = (
     "a = relu(x); b = leaky_relu(a); gelu(b)*silu(b)\nx=1",
     "-x/0\nx=1e308",
     "é = ω; ﬁ = é*2; ﬁ\nω=2",
+    "p = softmax([x, y, 2]); -log(p[0]) + max(p)\nx=1/3\ny=sqrt(2)",
+    "p, q = softmax(x, pi); take([p, q], 1)*e\nx=-pi/2",
+    "2x^2 + (x - 1)(x + 1)\nx=1",
     "eval('1')",
     "x.__class__\nx=1",
     "[x for x in y]\ny=1",
@@ -55,7 +58,8 @@ SEEDS = (
 TOKENS = (
     *_CALLABLE, *KERNELS, "pow", "take", "largest",
     "**", "*", "/", "+", "-", "(", ")", "[", "]", ",", ";", "=", "x", "y", "w", "1e308",
-    "inf", "nan", "0x", "1j", "1_0", "lambda", "eval", "__import__", "\n", "x=1", "y=-0.0", "#", ":=", "if",
+    "inf", "nan", "pi", "e", "^", "p[0]", "0x", "1j", "1_0", "lambda", "eval", "__import__",
+    "\n", "x=1", "y=-0.0", "#", ":=", "if",
     "else", "for", "in", "not", "@", "//", "%", "{", "}", "'", '"', "\\", "b'", "f'", "...", "None", "True",
 )  # fmt: skip
 
@@ -95,7 +99,7 @@ def by_python(tree: ast.Module, inputs: dict[str, Value]) -> float | None:
     tree = _Floats().visit(tree)
     last = tree.body[-1]
     tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_result", ast.Store())], last.value), last)
-    names: dict[str, Any] = {"__builtins__": {}, **_CALLABLE, **inputs}
+    names: dict[str, Any] = {"__builtins__": {}, **CONSTANTS, **_CALLABLE, **inputs}
     try:
         exec(compile(ast.fix_missing_locations(tree), "<fuzz>", "exec"), names)
     except (ArithmeticError, TypeError):  # 1/0, and 2**0.5 below 0, which is complex

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -142,6 +143,8 @@ SMOOTH = [
     ("exp(-x**2/2) * sin(3*x) + sqrt(abs(x))", {"x": 0.7}),
     ("logsumexp([a, b, a]) + dot([a, 2], [b, 3], a) + gelu(sum([a, b]))", {"a": 0.5, "b": -0.25}),
     ("2**x + x**0.5 + max(x, 1) + softplus(-x)", {"x": 3.0}),
+    ("p = softmax([a, b, 0.5]); -log(p[1]) + max(a, b, 0.1)*p[0]", {"a": 0.5, "b": -0.25}),
+    ("p, q = log_softmax(a, b); dot([p, q], [a, pi]) + take([a, b], 1)", {"a": 0.5, "b": -0.25}),
 ]
 
 
@@ -278,6 +281,17 @@ def test_an_input_is_any_number(run, text: str, shown: str) -> None:
     assert result.section("Forward")[0] == ["x", shown]
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1/3", 1 / 3), ("pi", math.pi), ("sqrt(2)", math.sqrt(2.0)), ("-pi/2", -math.pi / 2), ("e", math.e),
+     ("2**-3", 0.125), ("1/0", math.inf), ("-(1 + 2)*3", -9.0), ("max(1, 4, 2)", 4.0), ("1e-3", 0.001)],
+)  # fmt: skip
+def test_input_value_may_be_computed_from_numbers(run, text: str, number: float) -> None:
+    result = run("x*1", f"x={text}")
+    assert result.code == 0, result.err
+    assert result.section("Forward")[0] == ["x", format_number(number)]
+
+
 def test_numbers_beyond_the_floats_are_no_error(run) -> None:
     result = run("exp(x)/y - log(z)", "x=1000", "y=0", "z=0")
     assert result.code == 0
@@ -319,6 +333,15 @@ def test_help(run) -> None:
     ):
         assert word in result.out
     assert list(Path().iterdir()) == []
+
+
+def test_help_lists_the_functions_and_constants(run) -> None:
+    text = " ".join(run("--help").out.split())
+    listed = text.partition("functions: ")[2]
+    for name in autograd.expression._CALLABLE:
+        assert re.search(rf"\b{name}\(", listed), name
+    assert "constants: pi, e" in listed
+    assert all(len(line) <= 100 for line in run("--help").out.split("\n"))
 
 
 def test_a_very_long_expression_is_not_repeated_in_full(run) -> None:
@@ -395,8 +418,27 @@ def test_colours_in_a_terminal(
         (["__import__('os')"], "there is no function '__import__'"),
         ([" "], "there is nothing to compute"),
         (["x", "x"], "an input is written name=number, like w=2, not 'x'"),
-        (["x", "x=two"], "the value of x must be a number, not 'two'"),
-        (["x", "x="], "the value of x must be a number, not ''"),
+        (["x", "x=two"], "must be a number such as 2, 1/3, pi or sqrt(2), not 'two': two is not a number"),
+        (["x", "x="], "the value of x must be a number such as 2, 1/3, pi or sqrt(2), not '': it is not one"),
+        (["x*y", "x=2", "y=x+1"], "not 'x+1': x is not a number"),
+        (
+            ["x", "x=2^3"],
+            "not '2^3': of the operators, + - * / ** are understood (a power is **). Write 2**3.",
+        ),
+        (["x", "x=y=2"], "not 'y=2': it is not one number"),
+        (["x", "x=1,5"], "not '1,5': a number is needed here, not a list of 2"),
+        (["x", "x=1/"], "not '1/': this is not an expression"),
+        (["x", "x=True"], "not 'True': this is not understood"),
+        (["True", "True=2"], "True can't be the name of an input, because Python reserves it"),
+        (["x", "lambda=2"], "lambda can't be the name of an input, because Python reserves it"),
+        (["True"], "this is not understood: use numbers, names"),
+        (["x^2", "x=3"], "(a power is **). Write x**2."),
+        (["2x+1", "x=3"], "Write 2*x+1."),
+        (["(x-1)(x+1)", "x=3"], "Write (x-1)*(x+1)."),
+        (
+            ["softmax([x, 1])", "x=3"],
+            "a gradient is that of one number. Choose one, such as softmax([a, b])[0]",
+        ),
         (["x", "=2"], "an input is written name=number, like w=2, not '=2'"),
         (["x", "1x=2"], "an input is written name=number, like w=2, not '1x=2'"),
         (["x", "x=1", "x=2"], "x is given twice"),
@@ -506,6 +548,47 @@ def test_a_finite_difference_beside_a_kink_is_remarked_upon(
     assert "The finite difference" in capsys.readouterr().out
     assert main(["relu(x)*3", "x=1", "--out", str(tmp_path / "loss.svg")]) == 0
     assert "The finite difference" not in capsys.readouterr().out
+
+
+def test_finite_differences_of_many_inputs_are_those_of_the_expression(run) -> None:
+    """The graph is computed again from what depends on an input; here the whole expression is."""
+    numbers = {f"x{i}": 0.3 + 0.05 * i for i in range(20)}
+    names = [*numbers]
+    source = (
+        f"p = softmax([{', '.join(names)}]); -log(p[3]) + {'*'.join(names[:6])} + sum(p)*tanh(x0) + x19/x18"
+    )
+    table = run(source, *given_as(numbers)).section("Gradients")
+
+    def at(moved: dict[str, float]) -> float:
+        given = {name: autograd.Value(x, label=name) for name, x in moved.items()}
+        return autograd.expression.compute(source, given).data
+
+    for (name, x), row in zip(numbers.items(), table, strict=True):
+        above, below = x + 1e-6 * x, x - 1e-6 * x
+        slope = (at({**numbers, name: above}) - at({**numbers, name: below})) / (above - below)
+        assert row[0] == f"∂loss/∂{name}"
+        assert math.isclose(float(row[2].replace("−", "-")), slope, rel_tol=1e-3, abs_tol=1e-9)
+
+
+def test_a_thousand_inputs_take_seconds(run) -> None:
+    names = [f"x{i}" for i in range(1000)]
+    start = time.perf_counter()
+    result = run("+".join(f"{x}*{x}" for x in names), *(f"{x}=0.5" for x in names), "--out", "g.dot")
+    assert time.perf_counter() - start < 15.0  # 4 here; 33 when each input computed the expression anew
+    assert result.section("Gradients") == [[f"∂loss/∂{x}", "1", "1"] for x in names]
+    assert "finite difference is computed for" not in result.out
+
+
+def test_finite_differences_are_bounded_and_the_bound_is_said(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.__main__.MOST_READ", 30)
+    names = [f"x{i}" for i in range(10)]
+    result = run("+".join(names), *(f"{x}=0.5" for x in names))
+    rows = result.section("Gradients")
+    assert [row[1] for row in rows[:10]] == ["1"] * 10
+    compared = [row[2] for row in rows[:10]]
+    assert 0 < compared.count("1") < 10
+    assert compared == ["1"] * compared.count("1") + ["not computed"] * compared.count("not computed")
+    assert f"is computed for the first {compared.count('1')} of 10 inputs" in result.out
 
 
 @pytest.mark.parametrize("x", [1e13, 1e308, -1e308, 1.7976931348623157e308, 5e-324, math.inf, math.nan])

@@ -22,9 +22,9 @@ from .system.shell import FAILED, USAGE, run, write_any_letter
 from .value import Value
 from .view.draw.graphviz import draw
 from .view.notation.names import Names, format_number, operation
-from .view.render.graphviz_program import RenderError
 from .view.render.tables import text_table
 from .view.render.terminal import DATA, GRADIENT, Colours, has_colours
+from .view.render.time_limit import RenderError
 from .view.steps.steps import steps
 
 COMMAND = "python -m autograd"

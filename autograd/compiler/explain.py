@@ -67,6 +67,7 @@ def explained(program: Program, lines: int) -> list[str]:
 def picture(program: Program, limit: int | None) -> Picture:
     """The instructions of a program as cards; of more than ``limit`` those nearest the result."""
     from ..view.picture.cards import Edge, Picture, Summary
+    from ..view.render.time_limit import in_time
 
     plan = program.plan
     code, in_lane = plan.tape.code, plan.tape.in_lane
@@ -75,7 +76,7 @@ def picture(program: Program, limit: int | None) -> Picture:
     shown = _nearest(plan, fused, limit)
     cards: list[Card] = []
     edges: list[Edge] = []
-    for i in fused.order:
+    for i in in_time(fused.order):
         if i not in shown or code[i][0] == "const":
             continue
         kind = "leaf" if code[i][0] in SOURCES else "output" if i in results else "operation"

@@ -10,12 +10,12 @@ from ...value import Value
 from ..draw.graphviz import Drawing
 from ..notation.names import LANES, apart, format_number, known
 from ..picture.cards import LIMIT, Card, Changed, Picture
-from ..render.graphviz_program import TIMEOUT
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
 from ..render.theme import theme_named
+from ..render.time_limit import TIMEOUT, in_time
 from .matching import computed_alike, match
-from .snapshot import Node, Snapshot, snapshot
+from .snapshot import Node, Snapshot, picture_time, snapshot
 from .ulps import same_number
 
 
@@ -94,13 +94,18 @@ class Comparison:
         return notes
 
     def draw(self, *, theme: str = "light", timeout: float = TIMEOUT) -> Drawing:
-        """The graph as it is after, ``before → after`` and a thick border on every card that differs."""
-        return Drawing(self._picture(), theme_named(theme), timeout)
+        """The graph as it is after, ``before → after`` and a thick border on every card that differs.
+
+        It takes at most ``timeout`` seconds, as in :func:`draw`.
+        """
+        time = picture_time(timeout)
+        with time.running():
+            return Drawing(self._picture(), theme_named(theme), time)
 
     def _picture(self) -> Picture:
         picture = self.after.picture
         after = [row for row in self.rows if row.after]
-        rows = {f"v{i}": row for i, row in enumerate(after)}  # by the keys of the cards
+        rows = {f"v{i}": row for i, row in enumerate(in_time(after))}  # by the keys of the cards
         cards = [_changed(card, rows[card.key]) if card.key in rows else card for card in picture.cards]
         gone = [row.name for row in self.rows if row.after is None]
         notes = [picture.note] if picture.note else []

@@ -9,13 +9,13 @@ from ...backward import topological_order
 from ...value import Value
 from ..draw.graphviz import Drawing
 from ..notation.names import Names, format_number, known, operation
-from ..picture.cards import LIMIT, Picture, picture_of, reservations
+from ..picture.cards import LIMIT, Picture, picture_nearest, reservations
 from ..picture.last_pass import last_pass
-from ..render.graphviz_program import TIMEOUT
 from ..render.options import check_int
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
 from ..render.theme import theme_named
+from ..render.time_limit import TIMEOUT, TimeLimit
 
 
 class Node(NamedTuple):
@@ -73,8 +73,10 @@ class Snapshot(Mapping[str, Node]):
         return len(self._nodes)
 
     def draw(self, *, theme: str = "light", timeout: float = TIMEOUT) -> Drawing:
-        """The graph as it was, drawn as :func:`draw` does."""
-        return Drawing(self._picture, theme_named(theme), timeout)
+        """The graph as it was, drawn as :func:`draw` does, in at most ``timeout`` seconds."""
+        time = picture_time(timeout)
+        with time.running():
+            return Drawing(self._picture, theme_named(theme), time)
 
     def _rows(self) -> tuple[list[list[str]], list[str]]:
         rows = [
@@ -95,6 +97,11 @@ class Snapshot(Mapping[str, Node]):
         rows, notes = self._rows()
         html = html_with_notes(html_table(self.HEADER, rows, self.RIGHT), notes)
         return {"text/html": html, "text/plain": repr(self)}
+
+
+def picture_time(timeout: float) -> TimeLimit:
+    """The time limit of a picture whose size was decided when the snapshot was taken."""
+    return TimeLimit(timeout, "Take a snapshot of a smaller part (limit=…), or allow more time (timeout=…).")
 
 
 def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
@@ -131,4 +138,5 @@ def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
         for value in order
     )
     notes = tuple(reservations(order, names, gradients))
-    return Snapshot(nodes, notes, picture_of(root, most, by="snapshot(…, limit=None) keeps"))
+    by = "snapshot(…, limit=None) keeps"
+    return Snapshot(nodes, notes, picture_nearest(order, names, gradients, most, by, notes))

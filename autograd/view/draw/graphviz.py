@@ -20,9 +20,10 @@ from ...value import Value
 from ..network.collapsed import Modules, network_or_graph
 from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from ..picture.layout import COLUMN_GAP, Box, Placed, place_cards, text_width
-from ..render.graphviz_program import TIMEOUT, RenderError, compact, measures_bytes, render
-from ..render.options import check_int, seconds
+from ..render.graphviz_program import compact, measures_bytes, render
+from ..render.options import check_int
 from ..render.theme import FAINT, Theme, theme_named
+from ..render.time_limit import TIMEOUT, RenderError, TimeLimit, in_time
 from .text_table import text_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
     graph = new_graph(theme, prefix, picture.note)
     tight = measures_bytes()
     faint = theme.faint()
-    for card in picture.cards:
+    for card in in_time(picture.cards):
         ink = faint if card.key in staging.faint else theme
         fill, border = ink.cards.get(card.kind, (ink.box[0], ink.box[0]))
         style = "rounded,filled,dashed" if card.kind == "cut" else "rounded,filled"
@@ -114,7 +115,7 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
     if picture.groups:
         _lay_out(graph, picture, theme, prefix)
         return graph
-    for i, edge in enumerate(picture.edges):
+    for i, edge in enumerate(in_time(picture.edges)):
         _add_edge(graph, edge, theme, prefix, f"e{i}", staging)
     return graph
 
@@ -134,7 +135,7 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> Non
     """Say where every card stands, so that no program chooses; arrows run straight, below the cards."""
     placed = place_cards(picture)
     graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
-    for key, box in placed.cards.items():
+    for key, box in in_time(placed.cards.items()):
         width, height = f"{box.width / 72:.4f}", f"{box.height / 72:.4f}"
         graph.node(key, pos=f"{box.x:.2f},{box.y:.2f}", width=width, height=height, fixedsize="true")
     fill, border = theme.box
@@ -148,10 +149,10 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> Non
                 cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
                 for key in group.keys:
                     cluster.node(key)
-    for i, flow in enumerate(picture.flows):
+    for i, flow in enumerate(in_time(picture.flows)):
         _add_flow(graph, flow, placed, theme, f"{prefix}-f{i}")
     passing = {card.key for card in picture.cards if card.kind == "numbers"}
-    for i, edge in enumerate(picture.edges):
+    for i, edge in enumerate(in_time(picture.edges)):
         _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", edge.result in passing)
 
 
@@ -311,14 +312,17 @@ class Drawable(Protocol):
 
 
 class Drawing:
-    """A graph drawn as it was when :func:`draw` was called: inline in a notebook, or saved."""
+    """A graph drawn as it was when :func:`draw` was called: inline in a notebook, or saved.
+
+    A time limit is that of all it makes together: the DOT source, the SVG and the PNG.
+    """
 
     def __init__(
-        self, picture: Picture, theme: Theme, timeout: float = TIMEOUT, staging: Staging = STILL
+        self, picture: Picture, theme: Theme, limit: TimeLimit | None = None, staging: Staging = STILL
     ) -> None:
         self._picture = picture
         self._theme = theme
-        self._timeout = seconds("timeout", timeout)
+        self._limit = limit or TimeLimit(TIMEOUT)
         self._staging = staging
         # Two pictures on one page must not share ids, nor a notebook run again have others than before.
         content = f"{zlib.crc32(repr((picture, theme)).encode('utf-8', 'replace')):08x}"
@@ -329,7 +333,8 @@ class Drawing:
     @cached_property
     def graph(self) -> graphviz.Digraph:
         """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
-        graph: Any = digraph(self._picture, self._theme, self.prefix, self._staging)
+        with self._limit.running():
+            graph: Any = digraph(self._picture, self._theme, self.prefix, self._staging)
         return graph
 
     @property
@@ -340,11 +345,16 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """The picture as an SVG element."""
-        text = render(self.graph.source, "svg", self._timeout).decode()
+        with self._limit.running():
+            return self._finished(render(self.graph.source, "svg", self._limit).decode())
+
+    def _finished(self, text: str) -> str:
+        """The SVG of the layout program with titles, numbers that end alike, and an alternative text."""
         text = text[text.index("<svg") :]
         names = {card.key: card.name or card.data for card in self._picture.cards}
 
         def title(match: re.Match[str]) -> str:  # what a pointer over a card shows
+            self._limit.check()
             return f"<title>{escape(names.get(match[1], ''))}</title>"
 
         text = re.sub(r"<title>(.*?)</title>", title, text).replace("<title></title>\n", "")
@@ -370,7 +380,8 @@ class Drawing:
         """The picture as a PNG file: two pixels to the pixel of a page, or fewer if it is very large."""
         width, height = self.size
         scale = min(2.0, math.sqrt(PNG_PIXELS / (width * height)))
-        return render(self.graph.source, "png", self._timeout, dots=96.0 * scale)
+        with self._limit.running():
+            return render(self.graph.source, "png", self._limit, dots=96.0 * scale)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -411,11 +422,15 @@ class Drawing:
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, Any]]:
         try:
-            svg, png = self._svg_on_page, self.png
-            if len(png) > HEAVY:
-                png = compact(png, exact=True)
+            svg = self._svg_on_page
         except (RenderError, ImportError) as error:
             return {"text/plain": f"{error}\n\n{self}"}, {}
+        try:
+            png = self.png
+        except RenderError:  # no time was left for it
+            return {"image/svg+xml": svg, "text/plain": str(self)}, {}
+        if len(png) > HEAVY:
+            png = compact(png, exact=True)
         width, height = map(round, self.size)
         return (
             {"image/svg+xml": svg, "image/png": base64.b64encode(png).decode(), "text/plain": str(self)},
@@ -447,12 +462,16 @@ def draw(
     for each neuron, over all the samples it has seen, in a box for each layer. ``expand``, a module or
     a list of them, opens these neurons or layers, at the first sample; ValueError if the graph does
     not use them. Where no module is found, the picture is cut down to the Values nearest the root.
-    It says so in either case, and ``limit=None`` draws all. A layout that takes longer than
-    ``timeout`` seconds is given up with RenderError. What :func:`compile` gives is drawn as the
+    It says so in either case, and ``limit=None`` draws all. What :func:`compile` gives is drawn as the
     instructions of its last program.
+
+    ``timeout`` is the time in seconds for all of it: reading the graph, writing the DOT source and laying
+    it out. A picture that takes longer raises RenderError, here or where it is shown.
     """
     if not isinstance(root, Value) and not hasattr(root, "picture"):
         raise TypeError(f"draw() takes the Value to draw, not {type(root).__name__} {root!r}")
     most = check_int("limit", limit, unlimited="no limit")
-    picture = network_or_graph(root, most, expand) if isinstance(root, Value) else root.picture(most)
-    return Drawing(picture, theme_named(theme), timeout)
+    time = TimeLimit(timeout)
+    with time.running():
+        picture = network_or_graph(root, most, expand) if isinstance(root, Value) else root.picture(most)
+        return Drawing(picture, theme_named(theme), time)

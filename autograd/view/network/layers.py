@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ...value import Value
 from ..notation.names import clean, subscript
 from ..picture.last_pass import last_pass
+from ..render.time_limit import in_time
 from .neurons import Input, Instance, Owner, activation_of, owner_of
 
 #: The letters of the layers, as they follow one another; the last layer is ``o``.
@@ -38,7 +39,7 @@ def depths_of(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Val
     """How many neurons a computed Value has behind it, at the most."""
     outputs = {instance.output for instance in instances}
     depths: dict[Value, int] = {}
-    for node in order:
+    for node in in_time(order):
         if node.primitive is not None:
             behind = max((depths.get(x, 0) for x in node.operands if isinstance(x, Value)), default=0)
             depths[node] = behind + (node in outputs)
@@ -125,7 +126,7 @@ class Network:
         self.flows: dict[tuple[str, str], float | None] = {}
         for layer in self.layers:
             for neuron in layer.neurons:
-                for instance in neuron.instances:
+                for instance in in_time(neuron.instances):
                     self.place.update(dict.fromkeys(instance.nodes, neuron.key))
         self._sources = self._find_sources(order)
         self._fed_back = self._find_fed_back()
@@ -156,7 +157,7 @@ class Network:
             neuron.key: frozenset({i}) for i, layer in enumerate(self.layers) for neuron in layer.neurons
         }
         sources: dict[Value, frozenset[int]] = {}
-        for node in order:
+        for node in in_time(order):
             if node in self.place:
                 sources[node] = layers[self.place[node]]
             elif node.primitive is not None:
@@ -170,7 +171,7 @@ class Network:
             (i, entry.position)
             for i, layer in enumerate(self.layers)
             for neuron in layer.neurons
-            for instance in neuron.instances
+            for instance in in_time(neuron.instances)
             for entry in instance.inputs
             if isinstance(entry.operand, Value) and i in self._sources.get(entry.operand, ())
         }
@@ -184,7 +185,7 @@ class Network:
         seen: dict[tuple[int, int], tuple[str, list[Value | float]]] = {}
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
-                for instance in neuron.instances:
+                for instance in in_time(neuron.instances):
                     for entry in instance.inputs:
                         if not self._is_computed(entry.operand) and not self._starts_a_state(i, entry):
                             first, values = seen.setdefault((i, entry.position), (neuron.key, []))
@@ -205,7 +206,7 @@ class Network:
     def _find_between(self) -> None:
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
-                for instance in neuron.instances:
+                for instance in in_time(neuron.instances):
                     for entry in instance.inputs:
                         if isinstance(entry.operand, Value) and self._is_computed(entry.operand):
                             self._place_between(entry.operand, i)
@@ -246,7 +247,7 @@ class Network:
     def _find_flows(self) -> None:
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
-                for instance in neuron.instances:
+                for instance in in_time(neuron.instances):
                     node, passed = None, None
                     for entry in instance.inputs:
                         if entry.node is not node:
@@ -255,7 +256,7 @@ class Network:
                         cotangent = passed[entry.at] if live and passed is not None else None
                         if (source := self.source(i, entry)) is not None:
                             self._add(source, neuron.key, cotangent)
-        for node in (*self.after, *(x for nodes in self.between.values() for x in nodes)):
+        for node in in_time((*self.after, *(x for nodes in self.between.values() for x in nodes))):
             passed = self.gradients.passed_back(node)
             for position, x in enumerate(node.operands):
                 source = self.place.get(x) if isinstance(x, Value) else None

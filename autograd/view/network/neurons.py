@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from ...nodes import regroup
 from ...primitives import MUL
 from ...value import Value
+from ..render.time_limit import in_time
 
 
 class Owner(Protocol):
@@ -96,16 +97,17 @@ class _Search:
         self._own: dict[int, dict[Value, int]] = {}  # by the id of the owner
 
     def run(self, order: Sequence[Value]) -> list[Instance]:
-        for node in order:
+        for node in in_time(order):
             if node.primitive is not None:
                 self._visit(node)
         by_part: dict[_Part, list[Value]] = {}
-        for node in order:
+        for node in in_time(order):
             part = self._part(node)
             if part is not None and part.complete:
                 by_part.setdefault(part, []).append(node)
         instances = [
-            Instance(part.owner, nodes, [*self._inputs(part, nodes)]) for part, nodes in by_part.items()
+            Instance(part.owner, nodes, [*self._inputs(part, nodes)])
+            for part, nodes in in_time(by_part.items())
         ]
         place = {node: i for i, node in enumerate(order)}
         return sorted((i for i in instances if i.inputs), key=lambda i: place[i.output])

@@ -11,6 +11,7 @@ from ...backward import topological_order
 from ...nodes import recompute, regroup
 from ...symbols import is_group
 from ...value import Value
+from ..render.time_limit import in_time
 from .syntax import SIGN, Formula, Name, Number
 from .template import many_formula, op_formula
 from .writers import text
@@ -163,7 +164,7 @@ class Names:
         self._names: dict[Value, str] = {}
         self._next: dict[str, int] = {}
         taken: set[str] = set()
-        for value in order:
+        for value in in_time(order):
             if name := clean(value.label):
                 self._names[value] = self._free(name, taken)
         if order[-1] not in self._names:
@@ -171,7 +172,7 @@ class Names:
         #: The name of the Value the graph ends in.
         self.root = self._names[order[-1]]
         counts = {"x": 0, "h": 0}
-        for value in order:
+        for value in in_time(order):
             if value not in self._names:
                 letter = "x" if value.is_leaf else "h"
                 while True:

@@ -11,6 +11,7 @@ from ...backward import topological_order
 from ...nodes import is_unchanged
 from ...value import Value
 from ..notation.names import UNKNOWN, Names, exact, format_number, known, operation, visible_constants
+from ..render.time_limit import in_time
 from .breadth_first import by_distance
 from .last_pass import Gradients, factors, last_pass
 
@@ -118,11 +119,18 @@ def picture_of(root: Value, limit: int | None = LIMIT, by: str = "draw(…, limi
     """
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)
+    return picture_nearest(order, names, gradients, limit, by, reservations(order, names, gradients))
+
+
+def picture_nearest(
+    order: list[Value], names: Names, gradients: Gradients, limit: int | None, by: str, notes: Sequence[str]
+) -> Picture:
+    """The same of a graph whose names, gradients and reservations are known."""
     if limit is None or len(order) <= limit:
-        return picture_from(order, names, set(order), gradients)
+        return _picture(order, names, set(order), gradients, notes)
     note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: {by} them all"
-    nearest = {value for value, _ in islice(by_distance(root), limit)}
-    return picture_from(order, names, nearest, gradients, [note])
+    nearest = {value for value, _ in islice(by_distance(order[-1]), limit)}
+    return _picture(order, names, nearest, gradients, [note, *notes])
 
 
 def picture_from(
@@ -136,14 +144,20 @@ def picture_from(
 
     The arrows of a Value come in the order of its operands. ``notes`` say what was left out.
     """
+    return _picture(order, names, shown, gradients, [*notes, *reservations(order, names, gradients)])
+
+
+def _picture(
+    order: list[Value], names: Names, shown: set[Value], gradients: Gradients, notes: Sequence[str]
+) -> Picture:
     keys = keys_of(order)
     cards: list[Card] = []
     edges: list[Edge] = []
-    for value in order:
+    for value in in_time(order):
         if value in shown:
             cards.append(_card(value, keys[value], order[-1], names, gradients))
             _add_operands(value, keys, shown, gradients, cards, edges)
-    notes = [*notes, *reservations(order, names, gradients)]
+    notes = [*notes]
     if len(edges) > LABELLED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
         notes.append(f"with more than {LABELLED} arrows their numbers are left out")
@@ -165,12 +179,12 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
     if warning := stale(order, names):
         return [warning]
     received: dict[Value, list[float]] = {}
-    for value in order:
+    for value in in_time(order):
         if (passed := gradients.passed_back(value)) is not None:
             for operand, part in zip(value.operands, passed, strict=True):
                 if isinstance(operand, Value):
                     received.setdefault(operand, []).append(part)
-    for value in order:
+    for value in in_time(order):
         grad, parts = gradients.of(value), received.get(value, [])
         total = sum(parts)
         if parts and grad is not None and abs(grad - total) > 1e-9 * sum(map(abs, parts)):
@@ -197,7 +211,7 @@ def stale(order: list[Value], names: Names) -> str:
 
 def overwritten(order: Sequence[Value]) -> Value | None:
     """The first computed Value that its operands, as they are now, do not give again."""
-    for value in order:
+    for value in in_time(order):
         if not is_unchanged(value):
             return value
     return None
@@ -222,7 +236,7 @@ def _add_operands(
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:
         hidden, constants = len(constants), []
-    for i, operand in enumerate(value.operands):
+    for i, operand in enumerate(in_time(value.operands)):
         if isinstance(operand, Value):
             if operand not in shown:
                 hidden += 1
@@ -255,7 +269,7 @@ def describe(picture: Picture) -> str:
     """The picture in words, its alternative text: every value and gradient it shows."""
     label_of = picture.label_of()
     parts: list[str] = []
-    for card in picture.cards:
+    for card in in_time(picture.cards):
         if card.kind in ("cut", "numbers"):
             continue
         if card.kind == "constant":

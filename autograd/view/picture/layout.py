@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
+from ..render.time_limit import in_time
 from .cards import Card, CardGroup, Picture, Summary
 
 #: Between cards of a column, between opened neurons, between the columns of one, inside a box.
@@ -70,7 +71,7 @@ def place_cards(picture: Picture) -> Placed:
     >>> boxes["a"].x == boxes["b"].x, boxes["a"].y > boxes["b"].y
     (True, True)
     """
-    sizes = {card.key: _size(card) for card in picture.cards}
+    sizes = {card.key: _size(card) for card in in_time(picture.cards)}
     cards: dict[str, Box] = {}
     groups: list[Box] = []
     left = 0.0

@@ -9,17 +9,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
-#: A layout is given up after so many seconds.
-TIMEOUT = 20.0
+from .time_limit import TIMEOUT, RenderError, TimeLimit
 
 _REMEDY = (
     'pip install "glassgrad[viz]" (pip install -e ".[viz]" in a clone), or install graphviz from '
     "https://graphviz.org"
 )
-
-
-class RenderError(RuntimeError):
-    """A picture could not be laid out; the message says why and what to do."""
 
 
 def layout_program() -> str | None:
@@ -37,24 +32,22 @@ def measures_bytes() -> bool:
     return "graphviz-pure" in Path(layout_program() or "").name
 
 
-def render(source: str, form: str, timeout: float = TIMEOUT, dots: float = 192.0) -> bytes:
+def render(source: str, form: str, limit: TimeLimit | None = None, dots: float = 192.0) -> bytes:
     """The picture of a DOT source as "svg" or "png", this with so many dots to the inch.
 
-    Raises RenderError.
+    Raises RenderError, also where it takes longer than is left of the time ``limit``.
     """
+    limit = limit or TimeLimit(TIMEOUT)
     program = layout_program()
     if program is None:
         raise RenderError(f"no program to lay out the graph was found: {_REMEDY}")
     flags = [f"-Gdpi={dots:.4g}"] if form == "png" else []
     try:
         done = subprocess.run(
-            [program, f"-T{form}", *flags], input=source.encode(), capture_output=True, timeout=timeout
+            [program, f"-T{form}", *flags], input=source.encode(), capture_output=True, timeout=limit.left
         )
     except subprocess.TimeoutExpired:
-        raise RenderError(
-            f"laying out the graph took more than {timeout:g} seconds and was given up: draw a smaller part "
-            "(limit=…), or allow more (timeout=…)"
-        ) from None
+        raise limit.error() from None
     except OSError as error:
         raise RenderError(f"{program} could not be run ({error}): {_REMEDY}") from error
     # Its warnings (about the width of letters like ∂) are not for the user; its failures are.

@@ -16,16 +16,18 @@ from importlib import resources
 from typing import NamedTuple
 
 from ..draw.graphviz import Drawing, Staging
-from ..render.graphviz_program import RenderError, compact
+from ..render.graphviz_program import compact
 from ..render.tables import html_table
 from ..render.theme import LIGHT, VARIABLES, css_variables, with_variables
+from ..render.time_limit import RenderError, TimeLimit
 from .captions import narrate
 from .step import ForwardStep, Step
 from .table import StepTable
 from .timeline import Scene, scene_of
 
-#: A layout that takes longer is given up, and the steps are shown without a picture.
+#: A picture that takes longer is given up, and the steps are shown without one.
 TIMEOUT = 10.0
+FEWER = "Show a part of the pass, such as steps(…)[:100]."
 
 #: A picture wider than so many pixels is scrolled.
 WIDE = 1800
@@ -95,8 +97,8 @@ def page(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
 
 
 def _draw(scene: Scene) -> _Pictures:
-    at_end = Drawing(scene.picture, LIGHT, TIMEOUT)
-    stepped = Drawing(scene.picture, VARIABLES, TIMEOUT, Staging(room=scene.room))
+    at_end = Drawing(scene.picture, LIGHT, TimeLimit(TIMEOUT, FEWER))
+    stepped = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
     try:
         svg = _lean(with_variables(stepped.svg))
         # The fast way, so that a page is made in a fifth of a second.

@@ -13,9 +13,9 @@ from ..draw.graphviz import Digraph, Drawing, lettering, new_graph
 from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, format_number, known
 from ..picture.cards import Card, Picture
 from ..picture.layout import Box, text_width
-from ..render.graphviz_program import TIMEOUT
 from ..render.tables import Table
 from ..render.theme import Theme, theme_named
+from ..render.time_limit import TIMEOUT, TimeLimit
 from .diagnosis import Finding, Measure, Thresholds, findings_of
 from .layer_stats import LayerFlow, Model, gradients_of, named_parameters_of, read_layers
 
@@ -108,7 +108,7 @@ class GradientFlow(Drawing):
         limits: Thresholds,
         loss: Card | None,
         theme: Theme,
-        timeout: float = TIMEOUT,
+        limit: TimeLimit | None = None,
         found: Sequence[Finding] = (),
     ) -> None:
         self.layers = layers
@@ -118,7 +118,7 @@ class GradientFlow(Drawing):
         self._tiles = tiles_of(layers, limits)
         cards = [Card(t.key, "layer", t.name, t.function, t.activation, t.gradient) for t in self._tiles]
         note = "\n".join(map(str, self.findings))
-        super().__init__(Picture([*cards, *([loss] if loss else [])], [], note), theme, timeout)
+        super().__init__(Picture([*cards, *([loss] if loss else [])], [], note), theme, limit)
 
     @cached_property
     def graph(self) -> graphviz.Digraph:
@@ -328,5 +328,7 @@ def gradient_flow(
         raise TypeError(f"gradient_flow() takes a Value as the loss, not {type(loss).__name__} {loss!r}")
     limits = Thresholds(vanishing, exploding, saturated)
     limits.check()
-    layers = read_layers(model, loss, gradients_of([p for _, p in named], loss), saturated)
-    return GradientFlow(layers, limits, loss_card(loss), theme_named(theme), timeout)
+    time = TimeLimit(timeout, "Allow more time (timeout=…), or leave out the loss: gradient_flow(model).")
+    with time.running():
+        layers = read_layers(model, loss, gradients_of([p for _, p in named], loss), saturated)
+        return GradientFlow(layers, limits, loss_card(loss), theme_named(theme), time)

@@ -12,6 +12,7 @@ from ..network.layers import depths_of, layer_of
 from ..network.neurons import Instance, Owner, find_instances, owner_of
 from ..notation.names import clean
 from ..picture.last_pass import factors, last_pass
+from ..render.time_limit import in_time
 
 #: The primitives that are activations.
 ACTIVATIONS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh"})
@@ -241,7 +242,7 @@ class _Graph:
         # A module with activations inside is a network in itself, not a neuron.
         instances = [
             i
-            for i in find_instances(order)
+            for i in in_time(find_instances(order))
             if id(i.owner) in own and not any(map(_is_activation, i.nodes[:-1]))
         ]
         self.layers = self._layers(instances, depths_of(order, instances))
@@ -269,7 +270,7 @@ class _Graph:
         if not outputs:
             return {}
         users: dict[Value, list[Value]] = {}
-        for node in order:
+        for node in in_time(order):
             for operand in node.operands:
                 if isinstance(operand, Value) and operand in outputs:
                     users.setdefault(operand, []).append(node)
@@ -304,7 +305,7 @@ class _Graph:
         saturated: list[str] = []
         shut = 0
         for unit in layer:
-            outputs = [self.after.get(x.output, x.output) for x in unit.instances]
+            outputs = [self.after.get(x.output, x.output) for x in in_time(unit.instances)]
             activations += [x.data for x in outputs]
             gradients += [g for x in outputs if (g := self.gradients.of(x)) is not None]
             found = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}

@@ -15,11 +15,11 @@ from ...value import Value
 from ..draw.graphviz import Digraph, lettering
 from ..notation.names import format_number
 from ..picture.layout import Box
-from ..render.graphviz_program import RenderError
 from ..render.options import seconds
 from ..render.tables import fit
 from ..render.terminal import encodable, terminal_width
 from ..render.theme import Theme, theme_named
+from ..render.time_limit import RenderError
 from .diagnosis import Finding, Thresholds
 from .gradient_flow import GradientFlow
 from .layer_stats import LayerFlow, Model, gradients_of, named_parameters_of, read_layers

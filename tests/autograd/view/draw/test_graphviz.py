@@ -16,8 +16,9 @@ import pytest
 from autograd import Value, draw, topological_order
 from autograd.view.draw.graphviz import HEAVY, PAGE, Drawing
 from autograd.view.notation.names import clean, format_number
-from autograd.view.render.graphviz_program import RenderError, layout_program, render
+from autograd.view.render.graphviz_program import layout_program, render
 from autograd.view.render.theme import LIGHT
+from autograd.view.render.time_limit import RenderError
 from nn import MLP, hinge_loss
 
 from ...._support.hostile import HOSTILE

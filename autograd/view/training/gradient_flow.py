@@ -319,6 +319,9 @@ def gradient_flow(
     is below ``saturated`` on every one; ``closed`` in the table is the share of samples and units where
     it is. :class:`~autograd.view.training.diagnosis.Thresholds` has the sources.
 
+    A network of 10**6 Values is read in about 25 s with 1.1 GB. ``timeout`` is the time in seconds for
+    all of it, from reading the graph to the layout; a picture that takes longer raises RenderError.
+
     ``theme`` is "light" or "dark". Before any backward pass from the ``loss`` a gradient reads ``·``;
     without a loss it is the ``grad`` of the parameter, 0 from the start. Raises TypeError for what is no
     model or no loss, ValueError for a model without parameters, or which the loss was not computed by.

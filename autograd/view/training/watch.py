@@ -354,6 +354,9 @@ def watch(
     than the curve, the picture says so. It is laid out by graphviz as every other picture here, in some
     hundredths of a second: it needs no plotting library and no widget, and is there in a saved notebook.
 
+    A loss of 10**6 Values is read in about 25 s with 1.1 GB, at the first step and the last one too; a
+    loss that is a plain number is not read.
+
     When the loop ends, also by an error or an interrupt, the last step is shown; the error goes on.
     Without ``with``, as a callback, say ``live.close()`` at the end: until then the graph of the last
     loss is kept for it. ``live.losses`` and ``live.picture`` stay.

@@ -6,18 +6,32 @@ import errno
 import os
 import secrets
 import shutil
+import stat
+import sys
+import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform != "win32":
+    import fcntl
 
 _REMEDIES = {errno.EACCES: "this folder cannot be written to; save elsewhere"}
+
+#: On Windows, where files are not locked, a temporary file older than so many seconds is left over.
+_LEFT_OVER = 24 * 3600.0
 
 
 def write_atomic(path: Path, content: bytes) -> Path:
     """Put a file in its place in one step: written beside it, forced to the disk, then renamed.
 
     Killed at any moment, or with the disk full, the old file or the new one is there (and of the killed
-    one perhaps a ``.glassgrad-….tmp`` beside it). What is no plain file, such as a pipe, is written to.
-    Raises OSError that names the file and, where the folder is why, what to do.
+    one perhaps a ``.glassgrad-….tmp`` beside it, which the next write of the same name removes). A special
+    file, such as a pipe, is written to.
+
+    Raises:
+        OSError: If the file or its folder cannot be written. The message names the file and the remedy.
     """
     target = Path(os.path.realpath(path))  # through a link, not in place of it
     folder = target.parent
@@ -30,19 +44,16 @@ def write_atomic(path: Path, content: bytes) -> Path:
     if target.exists() and not target.is_file():
         target.write_bytes(content)
         return path
-    temporary = folder / f".glassgrad-{secrets.token_hex(8)}.tmp"
+    if os.access(folder, os.W_OK) and target.exists() and _is_read_only(target):
+        raise PermissionError(
+            errno.EACCES, "this file is read-only; make it writable or save under another name", str(path)
+        )
+    prefix = f".glassgrad-{zlib.crc32(os.fsencode(target.name)):08x}-"
+    _remove_left_over(folder, prefix)
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError) and error.filename == str(temporary):  # whose name says nothing
+        _replace(target, content, prefix)
+    except OSError as error:
+        if Path(str(error.filename)).name.startswith(prefix):  # a name that the caller has not given
             why = _REMEDIES.get(error.errno or 0, error.strerror)
             raise type(error)(error.errno, why, str(path)) from None
         raise
@@ -53,3 +64,62 @@ def write_atomic(path: Path, content: bytes) -> Path:
         finally:
             os.close(descriptor)
     return path
+
+
+def _is_read_only(target: Path) -> bool:
+    """Return True if nobody may write to the file, or this process may not. Root may write to any file."""
+    return not target.stat().st_mode & 0o222 or not os.access(target, os.W_OK)
+
+
+def _replace(target: Path, content: bytes, prefix: str) -> None:
+    """Write the content beside the target, and rename it. If that fails, nothing is left."""
+    temporary = target.parent / f"{prefix}{secrets.token_hex(8)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            _lock(file, wait=True)  # until the file has its name
+            if not temporary.exists():  # before it was locked, another process may have removed it
+                return _replace(target, content, prefix)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
+            if sys.platform == "win32":  # an open file cannot be renamed there
+                file.close()
+            os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _lock(file: BinaryIO, wait: bool) -> bool:
+    """Lock a file until it is closed, also by the end of the process. False if that is not possible."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another process has it, or the file system has no locks
+        return False
+    return True
+
+
+def _remove_left_over(folder: Path, prefix: str) -> None:
+    """Remove the temporary files of processes that were killed, and not of one that is writing now."""
+    with suppress(OSError):  # the folder cannot be listed
+        for name in os.listdir(folder):
+            if name.startswith(prefix) and name.endswith(".tmp"):
+                with suppress(OSError):  # another process was faster, or it belongs to another user
+                    _remove_if_left_over(folder / name)
+
+
+def _remove_if_left_over(temporary: Path) -> None:
+    if not stat.S_ISREG(temporary.lstat().st_mode):
+        return
+    if sys.platform == "win32":
+        if time.time() - temporary.stat().st_mtime > _LEFT_OVER:
+            temporary.unlink()
+        return
+    with temporary.open("r+b") as file:  # NFS locks only files that are open for writing
+        if _lock(file, wait=False):
+            temporary.unlink()

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import pytest
 import autograd
 from autograd import Value, compile, detect_anomaly, draw, explain, grad, hessian, no_grad, show, steps
 from autograd.modes import active, open_modes
-from nn import MLP, SGD, Adam, Module, Optimizer, RMSprop, mse_loss, save
+from nn import MLP, SGD, Adam, Module, Optimizer, RMSprop, load, mse_loss, save
 
 from .._support import faults
 from .._support.faults import lines_of, moments, stopped_at
@@ -312,12 +314,111 @@ def test_killed_save_leaves_a_whole_file(tmp_path: Path, name: str) -> None:
         first, second, either = (file.read_bytes() for file in files)
         assert either.endswith((first[-4:], b"the old one"))
         assert abs(len(first) - len(second)) > 1000  # one written over the other would show
-        for other in {*tmp_path.iterdir()} - {*files}:
-            assert other.name.startswith(".glassgrad-")
-            other.unlink()
+        assert all(other.name.startswith(".glassgrad-") for other in {*tmp_path.iterdir()} - {*files})
+    SAVING[name](files[2])
+    assert {*tmp_path.iterdir()} == {*files}
+
+
+#: Writes the file it is given, and waits for a line at the moment before it is renamed.
+WAITING = """
+import os, sys
+from nn import save
+fsync = os.fsync
+def wait(descriptor):
+    fsync(descriptor)
+    print("waiting", flush=True)
+    sys.stdin.readline()
+os.fsync = wait
+save({"x": 3.0}, sys.argv[1])
+"""
+
+
+@posix
+def test_save_removes_what_killed_saves_left_and_nothing_of_a_running_one(tmp_path: Path) -> None:
+    path, other = tmp_path / "model.json", tmp_path / "other.json"
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", WAITING, file],
+                    cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )
+            )
+            for file in (path, path, path, other)
+        ]  # fmt: skip
+        for process in waiting:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waiting\n"
+        assert len([*tmp_path.iterdir()]) == 4
+        for process in (waiting[0], waiting[1], waiting[3]):
+            process.kill()
+            process.wait()
+        save({"x": 2.0}, path)
+        assert load(path) == {"x": 2.0}
+        assert len({*tmp_path.iterdir()} - {path}) == 2  # of the running save, and of the other name
+        waiting[2].communicate("\n\n")  # it forces the folder to the disk too
+        assert waiting[2].returncode == 0
+    assert load(path) == {"x": 3.0}
+    save({"x": 1.0}, other)
+    assert {*tmp_path.iterdir()} == {path, other}
+
+
+def test_saves_of_one_name_in_threads_do_not_remove_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+
+    def write(x: float) -> None:
+        for _ in range(30):
+            save({"x": x}, path)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(write, float(x)) for x in range(8)]:
+            done.result()
+    assert load(path)["x"] in range(8)
+    assert [*tmp_path.iterdir()] == [path]
 
 
 # The machine says no ------------------------------------------------------------------------------
+
+
+@each_file
+def test_read_only_file_is_not_replaced(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("the old one")
+    path.chmod(0o444)
+    remedy = f"is read-only; make it writable or save under another name: .*{name}"
+    with pytest.raises(PermissionError, match=remedy):
+        SAVING[name](path)
+    assert path.read_text() == "the old one"
+    assert [*tmp_path.iterdir()] == [path]
+    path.chmod(0o644)
+    SAVING[name](path)
+    assert path.read_text() != "the old one"
+
+
+#: Root's file, in a folder that everyone may write to.
+OVER_A_FILE_OF_ANOTHER = """
+try:
+    draw(Value(2.0)).save(f"{sys.argv[1]}/graph.dot")
+except PermissionError as error:
+    print(error)
+"""
+
+
+@posix
+def test_file_of_another_user_is_not_replaced(locked: Path) -> None:
+    path = locked / "graph.dot"
+    path.write_text("the old one")
+    path.chmod(0o644 if not os.geteuid() else 0o444)
+    locked.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY + OVER_A_FILE_OF_ANOTHER, locked],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.startswith("[Errno 13] this file is read-only; make it writable")
+    assert path.read_text() == "the old one"
+    assert [*locked.iterdir()] == [path]
+
 
 #: Saves what the file's name says, where no file may have more than 100 bytes.
 ON_A_FULL_DISK = """

@@ -9,12 +9,17 @@ from ..kinds import is_list
 
 Array: TypeAlias = "float | list[Array]"
 
+#: An array has no more dimensions than this, as in NumPy 1.
+DIMENSIONS = 32
+
 
 def shape_of(x: Any) -> tuple[int, ...] | None:
-    """The shape of an array of floats: () of a float itself; None for what is none.
+    """The shape of an array of floats: () of a float itself; None for any other object.
 
     >>> shape_of([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), shape_of([1.0, [2.0]]), shape_of([])
     ((2, 3), None, None)
+
+    No length in it is 0, and there are at most ``DIMENSIONS``.
     """
     if isinstance(x, float):
         return ()
@@ -22,7 +27,7 @@ def shape_of(x: Any) -> tuple[int, ...] | None:
         return None
     shapes = {shape_of(item) for item in x}
     shape = shapes.pop()
-    return None if shapes or shape is None else (len(x), *shape)
+    return None if shapes or shape is None or len(shape) == DIMENSIONS else (len(x), *shape)
 
 
 def arrays_of(numbers: Mapping[str, float], reserved: Container[str] = ()) -> dict[str, Array]:
@@ -43,17 +48,18 @@ def arrays_of(numbers: Mapping[str, float], reserved: Container[str] = ()) -> di
     return arrays
 
 
-def numbers_of(name: str, array: Array) -> Iterator[tuple[str, float]]:
+def numbers_of(name: str, array: Array) -> Iterator[tuple[str, Any]]:
     """Every number in an array by its name.
 
     >>> dict(numbers_of("a", [1.0, 2.0]))
     {'a.0': 1.0, 'a.1': 2.0}
     """
-    if isinstance(array, list):
-        for i, item in enumerate(array):
-            yield from numbers_of(f"{name}.{i}", item)
-    else:
-        yield name, array
+    names, items = [name], [array]
+    while is_list(items[0]):  # so are all others, because the rows of an array are alike
+        rows: list[list[Array]] = items  # type: ignore[assignment]
+        names = [f"{stem}.{i}" for stem, row in zip(names, rows) for i in range(len(row))]
+        items = [item for row in rows for item in row]
+    yield from zip(names, items)
 
 
 def _stem(name: str) -> str | None:

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 from ..kinds import is_list, is_mapping, is_sequence
 from ..state import number_like
-from .arrays import Array, arrays_of, numbers_of, shape_of
+from .arrays import DIMENSIONS, Array, arrays_of, numbers_of, shape_of
 
 #: Between the name of a part and the names in it.
 WITHIN = "/"
-#: Parts within parts are refused beyond this depth, on the way out and on the way in.
+#: Parts within parts are refused beyond this depth, on the way out and on the way in; so are lists in lists.
 DEEPEST = 100
+#: A name of more characters is refused: an array repeats its name for each of its numbers.
+LONGEST = 1000
 
 
 class Content(NamedTuple):
@@ -34,16 +36,16 @@ class Content(NamedTuple):
     @property
     def state(self) -> dict[str, Any]:
         """The state it was made of; ValueError if two things in it are of one name, or it is too deep."""
-        leaves = [*self.more.items()]
         lists = {name for name in self.lists if isinstance(name, str)}  # one with many would take long
-        for name, array in self.arrays.items():
-            leaves += [(name, array)] if name in lists else numbers_of(name, array)
+        leaves = [(name, leaf, False) for name, leaf in self.more.items()]
+        leaves += [(name, array, name not in lists) for name, array in self.arrays.items()]
         nested: dict[str, Any] = {}
         parts = {id(nested)}  # and not an empty dict that is kept as it is
-        for name, leaf in leaves:
+        for name, leaf, is_numbers in leaves:
             *path, last = name.split(WITHIN)
             if len(path) > DEEPEST:
                 raise ValueError(f"its parts are nested more than {DEEPEST} deep")
+            _check_length(last)
             inside = nested
             for part in path:
                 if part not in inside:
@@ -52,9 +54,10 @@ class Content(NamedTuple):
                 inside = inside[part]
                 if id(inside) not in parts:
                     raise ValueError(f"{name!r} lies within what is no part of the state")
-            if last in inside:
-                raise ValueError(f"two things in it are named {name!r}")
-            inside[last] = leaf
+            for key, item in numbers_of(last, leaf) if is_numbers else [(last, leaf)]:
+                if key in inside:
+                    raise ValueError(f"two things in it are named {WITHIN.join([*path, key])!r}")
+                inside[key] = item
         return nested
 
 
@@ -89,11 +92,29 @@ def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
         for key, item in what.items():
             if not isinstance(key, str) or WITHIN in key:
                 raise ValueError(f"a name in a state is a string without {WITHIN!r}, and not {key!r}")
+            _check_length(key)
             yield from _leaves(item, key if name is None else f"{name}{WITHIN}{key}")
     elif name is not None:
+        check_depth(what)
         yield name, _plain(what, name)
     else:
         raise TypeError(f"save() takes a model or a state, then a path, not {type(what).__name__} {what!r}")
+
+
+def _check_length(name: str) -> None:
+    """Raise ValueError for a name that would take too much room, once for each number of its array."""
+    if len(name) > LONGEST:
+        raise ValueError(
+            f"a name in a state has at most {LONGEST} characters, not {len(name)}: {name[:40]!r}…"
+        )
+
+
+def check_depth(x: Any, depth: int = 0) -> None:
+    """Raise ValueError for lists and dicts that are nested too deep."""
+    if depth > DEEPEST:
+        raise ValueError(f"lists and dicts in a state are nested at most {DEEPEST} deep")
+    for item in x.values() if is_mapping(x) else x if is_sequence(x) else ():
+        check_depth(item, depth + 1)
 
 
 def _plain(x: Any, name: str) -> Any:
@@ -118,10 +139,26 @@ def strict(x: Any) -> Any:
     return x if math.isfinite(x) else repr(x)
 
 
-def loose(x: Any) -> Array:
+def loose(x: Any, name: str) -> Array:
     """The array that was made strict; ValueError if it is none."""
+    array = _loose(x)
+    if shape_of(array) is None:
+        raise ValueError(f"{name!r} is not an array of at most {DIMENSIONS} dimensions, each of 1 or more")
+    return array
+
+
+def _loose(x: Any) -> Array:
     if is_list(x):
-        return [loose(item) for item in x]
+        return [_loose(item) for item in x]
     if isinstance(x, float) or x in ("nan", "inf", "-inf"):
         return float(x)
     raise ValueError(f"there is a {type(x).__name__} where a float should be: {str(x)[:40]}")
+
+
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object that these pairs of a JSON file make; ValueError if two have the same name."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise ValueError(f"two things in it are named {twice!r}")
+    return found

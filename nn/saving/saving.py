@@ -6,15 +6,19 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autograd.system.files import write_atomic
 
-from ..kinds import is_dict
-from .content import Content, content_of, loose, strict
+from ..kinds import is_dict, is_list
+from .arrays import DIMENSIONS
+from .content import Content, check_depth, content_of, distinct, loose, strict
 
 #: Written into every file. One without it is not ours.
 FORMAT = "glassgrad state 1"
+
+#: The format of safetensors allows no more.
+LARGEST_HEADER = 100_000_000
 
 #: What stands in a file beside its content: the format, the checksum.
 Marks = Mapping[str, Any]
@@ -40,8 +44,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     ``p``. Lists come back as lists, tuples too; ints, strings and None are kept beside the arrays.
 
     What was there before is replaced in one step: killed at any moment, the old file or the new one is
-    there (and perhaps a ``.glassgrad-….tmp`` beside it). Raises OSError for a folder that is missing or
-    cannot be written to.
+    there (and perhaps a ``.glassgrad-….tmp`` beside it, which the next save of that name removes). Raises
+    OSError for a folder that is missing or cannot be written to, and for a file that is read-only.
     """
     path = Path(path)
     to_bytes, _ = _format(path)
@@ -97,7 +101,7 @@ def _to_json(content: Content, marks: Marks) -> bytes:
 
 
 def _from_json(path: Path) -> tuple[Content, Marks]:
-    document = json.loads(path.read_bytes())
+    document = json.loads(path.read_bytes(), object_pairs_hook=distinct)
     if not is_dict(document) or not isinstance(document.get("state"), dict):
         raise ValueError("it has no state in it")
     return _content(document["state"], document.get("lists", []), document.get("more", {})), document
@@ -106,7 +110,9 @@ def _from_json(path: Path) -> tuple[Content, Marks]:
 def _content(arrays: dict[str, Any], lists: Any, more: Any) -> Content:
     if not isinstance(lists, list) or not isinstance(more, dict):
         raise ValueError("it is not built as nn.save builds it")
-    return Content({name: loose(array) for name, array in arrays.items()}, lists, more)
+    for item in more.values():
+        check_depth(item)
+    return Content({name: loose(array, name) for name, array in arrays.items()}, lists, more)
 
 
 def _safetensors() -> Any:
@@ -133,12 +139,50 @@ def _to_safetensors(content: Content, marks: Marks) -> bytes:
 
 
 def _from_safetensors(path: Path) -> tuple[Content, Marks]:
+    import numpy as np
+
     library = _safetensors()
-    try:
-        with library.safe_open(path, framework="numpy") as file:
-            marks: dict[str, Any] = file.metadata() or {}
-            names = file.keys() if marks.get("format") == FORMAT else ()  # others have types NumPy lacks
-            arrays = {name: file.get_tensor(name).tolist() for name in names}
-    except library.SafetensorError as error:
-        raise ValueError(str(error)) from error
-    return _content(arrays, json.loads(marks.get("lists", "[]")), json.loads(marks.get("more", "{}"))), marks
+    with path.open("rb") as file:
+        header = _header(file)
+        marks = header.pop("__metadata__", {})
+        if not is_dict(marks) or marks.get("format") != FORMAT:
+            return Content({}, [], {}), {}
+        for name, entry in header.items():  # before room is made for what they claim
+            _check_entry(name, entry)
+        file.seek(0)
+        try:
+            tensors: dict[str, Any] = dict(library.deserialize(file.read()))
+        except library.SafetensorError as error:
+            raise ValueError(str(error)) from error
+    arrays = {
+        name: np.frombuffer(tensors[name]["data"], "<f8").reshape(entry["shape"]).tolist()
+        for name, entry in header.items()
+    }
+    lists, more = (
+        json.loads(marks.get(name, "[]"), object_pairs_hook=distinct) for name in ("lists", "more")
+    )
+    return _content(arrays, lists, more), marks
+
+
+def _header(file: BinaryIO) -> dict[str, Any]:
+    """The names, dtypes and shapes of a safetensors file, as JSON."""
+    size = os.fstat(file.fileno()).st_size - 8
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(size, LARGEST_HEADER):
+        raise ValueError(f"its header claims {length:,} bytes, and it has {max(size, 0):,} after the length")
+    header = json.loads(file.read(length), object_pairs_hook=distinct)
+    if not is_dict(header):
+        raise ValueError(f"its header is a {type(header).__name__}")
+    return header
+
+
+def _check_entry(name: str, entry: Any) -> None:
+    """Raise ValueError for an array that nn.save does not write."""
+    dtype, shape = (entry.get("dtype"), entry.get("shape")) if is_dict(entry) else (None, None)
+    if dtype != "F64":
+        raise ValueError(f"its array {name!r} has the dtype {dtype!r}; nn.save writes 'F64'")
+    if not is_list(shape) or len(shape) > DIMENSIONS or 0 in shape:
+        raise ValueError(
+            f"its array {name!r} has the shape {str(shape)[:40]}; nn.save writes at most {DIMENSIONS} "
+            "dimensions, each of 1 or more"
+        )

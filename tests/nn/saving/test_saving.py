@@ -12,11 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ from autograd import Value
 from nn import MLP, Module, Neuron, Parameter, load, save
 from nn.saving.arrays import arrays_of, numbers_of
 from nn.saving.content import DEEPEST, Content
-from nn.saving.saving import FORMAT, _to_json
+from nn.saving.saving import FORMAT, _to_json, _to_safetensors
 
 from ..._support.states import Holder, bits, with_former_names
 
@@ -271,9 +273,38 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, suffix: str) -> None
     assert damaged(path, content + b"x", neuron.state_dict())
 
 
+def nested(depth: int) -> list[Any]:
+    """A list in as many lists."""
+    inner: list[Any] = [None]
+    for _ in range(depth - 1):
+        inner = [inner]
+    return inner
+
+
 def header(text: bytes, data: bytes = b"") -> bytes:
     return struct.pack("<Q", len(text)) + text + data
 
+
+MARKS = json.dumps({"format": FORMAT, "sha256": "", "lists": "[]", "more": "{}"}).encode()
+
+
+def marked(entries: bytes, data: bytes = b"") -> bytes:
+    """A safetensors file with our marks."""
+    return header(b'{"__metadata__":' + MARKS + b"," + entries + b"}", data)
+
+
+def entry(name: str, shape: object, begin: int, end: int, dtype: str = "F64") -> bytes:
+    """An array as the header of such a file names it."""
+    told = json.dumps({"dtype": dtype, "shape": shape, "data_offsets": [begin, end]})
+    return f'"{name}":{told}'.encode()
+
+
+#: The dtypes of safetensors, with the bits of a number, and one that is none of them.
+DTYPES = {
+    "BOOL": 8, "U8": 8, "I8": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
+    "I64": 64, "U64": 64, "C64": 64, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4, "F1": 1, "f64": 64,
+}  # fmt: skip
 
 FOREIGN = {
     "nothing": b"",
@@ -294,13 +325,158 @@ FOREIGN = {
     "lists that are none": b'{"format": "glassgrad state 1", "sha256": "", "state": {}, "lists": 1}',
     "more that is none": b'{"format": "glassgrad state 1", "sha256": "", "state": {}, "more": [1]}',
     "huge": header(b'{"b":{"dtype":"F64","shape":[1000000000],"data_offsets":[0,8000000000]}}', bytes(8)),
+    "a header that is longer than the file": struct.pack("<Q", 2**62) + b"{}",
+    "a header of 99 MB": struct.pack("<Q", 99_000_000) + b"{}",
+    "a header that is a list": header(b"[]"),
+    "a deep header": header(b'{"a":' * 100_000),
+    "marks that are a list": header(b'{"__metadata__":["format"]}'),
+    "an entry that is a list": marked(b'"b":["F64",[],[0,8]]', bytes(8)),
+    "a shape that is none": marked(entry("b", 1, 0, 8), bytes(8)),
+    "no numbers in many rows": marked(entry("b", [1_000_000, 0], 0, 0)),
+    "a length of -1": marked(entry("b", [-1], 0, 8), bytes(8)),
+    "a product that overflows": marked(entry("b", [2**40, 2**40], 0, 8), bytes(8)),
+    "a product that overflows to the right size": marked(entry("b", [2**62, 4, 1], 0, 8), bytes(8)),
+    "a thousand dimensions": marked(entry("b", [1] * 1000, 0, 8), bytes(8)),
+    "33 dimensions": marked(entry("b", [1] * 33, 0, 8), bytes(8)),
+    "overlapping offsets": marked(entry("a", [], 0, 8) + b"," + entry("b", [], 0, 8), bytes(8)),
+    "a gap between offsets": marked(entry("a", [], 0, 8) + b"," + entry("b", [], 16, 24), bytes(24)),
+    "an offset beyond the end": marked(entry("a", [], 0, 8) + b"," + entry("b", [], 8, 16), bytes(8)),
+    "offsets that go back": marked(entry("a", [], 8, 0), bytes(8)),
+    "more data than offsets": marked(entry("a", [], 0, 8), bytes(16)),
+    "an int of a million digits": b'{"format": "glassgrad state 1", "state": {"b": 1' + b"0" * 10**6 + b"}}",
+    "beside that is no text": header(b'{"__metadata__":{"format":"glassgrad state 1","lists":[]}}'),
+    "beside that is not there": header(b'{"__metadata__":{"format":"glassgrad state 1"}}'),
+    **{
+        f"of type {dtype}": marked(entry("b", [8], 0, bits, dtype), bytes(bits))
+        for dtype, bits in DTYPES.items()
+    },
 }  # fmt: skip
 
 
 @each_format
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
 def test_a_foreign_file_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
-    assert damaged(tmp_path / f"model{suffix}", content, {})
+    path = tmp_path / f"model{suffix}"
+    assert damaged(path, content, {})  # imports what reading needs
+    tracemalloc.start()
+    try:
+        assert damaged(path, content, {})
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000 + 20 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+@needs_safetensors
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_array_of_another_dtype_is_named(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(FOREIGN[f"of type {dtype}"])
+    with pytest.raises(ValueError, match=rf"its array 'b' has the dtype '{dtype}'; nn\.save writes 'F64'"):
+        load(path)
+
+
+def signed(arrays: Any, more: Any, suffix: str) -> bytes:
+    """A file with the right checksum, also of what save does not write."""
+    content = Content(arrays, [], more)
+    marks = {"format": FORMAT, "sha256": content.checksum}
+    return (_to_json if suffix == ".json" else _to_safetensors)(content, marks)
+
+
+@each_format
+@pytest.mark.parametrize(
+    ("arrays", "more", "told"),
+    [
+        ({"b" * 1001: [0.0] * 3000}, {}, "at most 1000 characters, not 1001: 'bbb"),
+        ({"b" * 100_000: [0.0] * 3000}, {}, "at most 1000 characters, not 100000: 'bbb"),
+        ({"b": np.zeros([300] + [1] * 32).tolist()}, {}, "at most 32 dimensions"),
+        ({"b": 0.0}, {"a" * 1001: None}, "at most 1000 characters"),
+        ({"b": 0.0}, {"a": nested(101)}, "nested at most 100 deep"),
+    ],
+)
+def test_signed_file_that_would_take_much_more_room_is_refused(
+    tmp_path: Path, suffix: str, arrays: Any, more: Any, told: str
+) -> None:
+    """A name is repeated for each number of its array: of 300 kB there would be 300 MB."""
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(signed(arrays, more, suffix))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=told):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000 + 100 * path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+@each_format
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"b" * 1001: 0.0}, "at most 1000 characters, not 1001: 'bbb"),
+        ({"part": {"b" * 1001: 0}}, "at most 1000 characters"),
+        ({"b": nested(101)}, "nested at most 100 deep"),
+        ({"b": nested(5000)}, "nested at most 100 deep"),
+    ],
+)
+def test_state_that_could_not_be_read_again_is_not_saved(
+    tmp_path: Path, suffix: str, state: Any, told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        save(state, tmp_path / f"model{suffix}")
+    assert not [*tmp_path.iterdir()]
+
+
+@each_format
+def test_longest_name_and_deepest_lists_come_back(tmp_path: Path, suffix: str) -> None:
+    state = {
+        "b" * 1000: 0.5,
+        "c": nested(100),
+        "d": np.ones([1] * 32).tolist(),
+        "e": np.ones([1] * 33).tolist(),
+    }
+    state["f" + ".0" * 40] = 2.0
+    save(state, tmp_path / f"model{suffix}")
+    assert load(tmp_path / f"model{suffix}") == state
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (b'"state": {', b'"state": {"b": 1.0, '),
+        (b'{\n "format"', b'{"format": "another", "format"'),
+        (b'{\n "format"', b'{"state": {"b": 1.0}, "format"'),
+        (b'"more": {', b'"more": {"m": 2, '),
+    ],
+)
+def test_json_with_a_name_twice_is_refused(tmp_path: Path, one: bytes, two: bytes) -> None:
+    path = tmp_path / "model.json"
+    save({"b": 2.0, "m": 3}, path)
+    content = path.read_bytes()
+    assert content.count(one) == 1
+    path.write_bytes(content.replace(one, two))
+    with pytest.raises(ValueError, match=r"two things in it are named '(b|m|format|state)'"):
+        load(path)
+
+
+@needs_safetensors
+def test_safetensors_with_a_name_twice_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    for entries in (
+        entry("b", [1], 0, 8) + b"," + entry("b", [1, 1], 0, 8),
+        b'"__metadata__":{},' + entry("b", [], 0, 8),
+        entry("b", [], 0, 8)[:-1] + b',"dtype":"F64"}',
+    ):
+        path.write_bytes(marked(entries, bytes(8)))
+        with pytest.raises(ValueError, match=r"two things in it are named '(b|__metadata__|dtype)'"):
+            load(path)
+
+
+@pytest.mark.parametrize("array", [[], [[]], [[1.0], []], [[1.0], [2.0, 3.0]], [1.0, [2.0]]])
+def test_array_without_a_shape_is_refused(tmp_path: Path, array: Any) -> None:
+    path = tmp_path / "model.json"
+    path.write_bytes(signed({"b": array}, {}, ".json"))
+    with pytest.raises(ValueError, match="'b' is not an array"):
+        load(path)
 
 
 @pytest.mark.parametrize(
@@ -554,10 +730,9 @@ def test_killed_at_any_moment_the_old_file_or_the_new_one_is_there(tmp_path: Pat
         state = load(path)
         assert len(state) == 5000
         assert len(set(state.values())) == 1
-        for other in tmp_path.iterdir():
-            if other != path:
-                assert other.name.startswith(".glassgrad-")
-                other.unlink()
+        assert all(other.name.startswith(".glassgrad-") for other in {*tmp_path.iterdir()} - {path})
+    save({"x": 1.0}, path)
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_model_with_a_parameter_in_a_dict_of_strange_keys(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def _from_json(path: Path) -> tuple[Content, Marks]:
 
 
 def _content(arrays: dict[str, Any], lists: Any, more: Any) -> Content:
-    if not isinstance(lists, list) or not isinstance(more, dict):
+    if not isinstance(lists, list) or not is_dict(more):
         raise ValueError("it is not built as nn.save builds it")
     for item in more.values():
         check_depth(item)

@@ -18,7 +18,8 @@ from pathlib import Path
 from .backward import topological_order
 from .expression import CONSTANTS, ExpressionError, compute, constant, functions
 from .nodes import recompute
-from .system.shell import FAILED, USAGE, run, write_any_letter
+from .system.messages import replace_controls
+from .system.shell import FAILED, USAGE, Parser, run, write_any_letter
 from .value import Value
 from .view.draw.graphviz import draw
 from .view.notation.names import Names, format_number, operation
@@ -44,8 +45,8 @@ LONGEST = 200
 MOST_READ = 5_000_000
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog=COMMAND,
         description="Explain an expression: values, each step of the backward pass, gradients, a picture.",
         epilog=_epilog(),
@@ -77,7 +78,7 @@ def _epilog() -> str:
     return "\n".join(textwrap.fill(line, 79, subsequent_indent="  ") for line in lines).replace(NO_BREAK, " ")
 
 
-def _is_option(parser: argparse.ArgumentParser, argument: str) -> bool:
+def _is_option(parser: Parser, argument: str) -> bool:
     if argument == "--":
         return True
     name = argument.partition("=")[0]
@@ -176,6 +177,7 @@ def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
     forward = [[names[v], operation(v, names), format_number(v.data)] for v in order]
     given = ", ".join(f"{n} = {format_number(v.data)}" for n, v in inputs.items())
     shown = source.strip() if len(source) <= LONGEST else source.strip()[:LONGEST] + "…"
+    shown = replace_controls(shown)
     print(f"{shown}    with {given}\n" if given else f"{shown}\n")
     print(colours.title("Forward: the values"))
     print(text_table(("name", "how", "data"), forward, right=(2,), paint=colours.columns(_2=DATA)))
@@ -246,9 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path = draw(root, theme=options.theme).save(options.out)
     except (RenderError, ImportError, OSError) as error:
-        print(f"\n{COMMAND}: the picture could not be made: {error}", file=sys.stderr)
+        print(f"\n{COMMAND}: the picture could not be made: {replace_controls(str(error))}", file=sys.stderr)
         return FAILED
-    print(f"\nThe graph is drawn in {path}")
+    print(f"\nThe graph is drawn in {replace_controls(str(path))}")
     return 0
 
 

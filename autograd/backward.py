@@ -12,6 +12,7 @@ from itertools import count
 from threading import RLock
 
 from .modes import active, open_modes
+from .system.messages import type_and_value
 from .tracing import report_escape
 from .value import Value, operand_values
 
@@ -103,7 +104,7 @@ def topological_order(root: Value) -> list[Value]:
     It visits the whole graph, also where no gradient flows, and changes nothing in it.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"topological_order() expected a Value, got {type(root).__name__} {root!r:.60}.")
+        raise TypeError(f"topological_order() expected a Value, got {type_and_value(root)}.")
     return operands_first([root], operand_values)
 
 

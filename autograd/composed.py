@@ -6,8 +6,8 @@ import operator
 from collections.abc import Iterable
 from typing import Any, SupportsFloat
 
-from .interop.reals import short
 from .operations import FUNCTIONS, items_of
+from .system.messages import short, type_and_value
 from .tracing import current_tracer
 from .value import Value
 
@@ -93,7 +93,7 @@ def _index(index: Any) -> Any:
     try:
         return operator.index(index)
     except TypeError:
-        raise TypeError(f"an index of take is an int, not {type(index).__name__} {short(index)}") from None
+        raise TypeError(f"an index of take is an int, not {type_and_value(index)}") from None
 
 
 def group(operands: Iterable[Any]) -> tuple[Any, ...]:

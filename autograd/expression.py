@@ -20,6 +20,7 @@ from typing import Any
 from .composed import log_softmax, softmax, take
 from .operations import FUNCTIONS, data_of
 from .primitives import PRIMITIVES
+from .system.messages import replace_controls
 from .value import Value
 
 #: Deeper nesting than this is refused; nobody reads it and Python's own parser gives up soon after.
@@ -76,9 +77,9 @@ class ExpressionError(ValueError):
 
     def __init__(self, message: str, source: str, column: int, width: int = 1) -> None:
         start = max(0, column - 50)  # of a long line, what is near the place
-        shown = source[start : start + 100]
+        shown = replace_controls(source[start : start + 100])
         pointer = " " * (column - start) + "^" * max(1, min(width, len(shown) - (column - start)))
-        super().__init__(f"{message}\n  {shown}\n  {pointer}")
+        super().__init__(f"{replace_controls(message)}\n  {shown}\n  {pointer}")
 
 
 def compute(source: str, inputs: Mapping[str, Value]) -> Value:

@@ -11,6 +11,7 @@ from typing import Any, SupportsFloat
 from .gradients import grad
 from .modes import enable_grad
 from .operations import FUNCTIONS
+from .system.messages import short, type_and_value
 from .tracing import report_escape
 from .value import Value
 
@@ -18,20 +19,20 @@ from .value import Value
 def _leaves(at: Sequence[Value | SupportsFloat]) -> list[Value]:
     report_escape(None, "jacobian(), hessian() or hvp()")
     if isinstance(at, Value | str | Mapping | Set) or not hasattr(at, "__iter__"):
-        raise TypeError(f"the point must be a sequence with one number for each argument, not {at!r}")
+        raise TypeError(f"the point must be a sequence with one number for each argument, not {short(at)}")
     return [Value(x.data if isinstance(x, Value) else x) for x in at]
 
 
 def _outputs(f: Callable[..., Any], inputs: list[Value]) -> Any:
     if not callable(f):
-        raise TypeError(f"what is differentiated is a function of Values, not {type(f).__name__} {f!r}")
+        raise TypeError(f"what is differentiated is a function of Values, not {type_and_value(f)}")
     return f(*inputs)
 
 
 def _scalar(f: Callable[..., Value], inputs: list[Value]) -> Value:
     output = _outputs(f, inputs)
     if not isinstance(output, Value):
-        raise TypeError(f"the function must return one Value, not {type(output).__name__} {output!r}")
+        raise TypeError(f"the function must return one Value, not {type_and_value(output)}")
     return output
 
 
@@ -54,11 +55,11 @@ def jacobian(f: Callable[..., Any], at: Sequence[Value | SupportsFloat]) -> Any:
     if isinstance(outputs, Value):
         return [g.data for g in _gradient(outputs, inputs)]
     if not hasattr(outputs, "__iter__"):
-        raise TypeError(f"the function must return Values, not {type(outputs).__name__} {outputs!r}")
+        raise TypeError(f"the function must return Values, not {type_and_value(outputs)}")
     rows: list[list[float]] = []
     for output in outputs:
         if not isinstance(output, Value):
-            raise TypeError(f"the function must return Values, not {type(output).__name__} {output!r}")
+            raise TypeError(f"the function must return Values, not {type_and_value(output)}")
         rows.append([g.data for g in _gradient(output, inputs)])
     return rows
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeAlias, overload
 
 from .backward import topological_order
 from .ieee import IeeeFloat
-from .interop.reals import short
 from .modes import active, open_modes, recording_rules
 from .nodes import edges, groups_of, is_unchanged, regroup
 from .operations import VALUES, data_of, stored_group
+from .system.messages import type_and_value
 from .tracing import current_tracer, report_escape
 from .value import Value, operand_values
 
@@ -76,7 +76,7 @@ def checked(output: object, inputs: Any) -> list[Value]:
             hint = "Call the function on Values, and pass its result." if callable(x) else "Make it a Value."
             if x is None and inputs is None:
                 hint = "Pass the inputs, as in grad(output, [w])."
-            raise TypeError(f"grad() expected Values, got {type(x).__name__} {short(x)}. {hint}")
+            raise TypeError(f"grad() expected Values, got {type_and_value(x)}. {hint}")
     return input_list
 
 

@@ -8,6 +8,8 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, TypeAlias, TypeVar, cast
 
+from .system.messages import class_name
+
 F = TypeVar("F", bound=Callable[..., Any])
 MakeMode: TypeAlias = Callable[[], AbstractContextManager[Any]]
 
@@ -34,7 +36,7 @@ def decorate(function: F, mode: MakeMode) -> F:
         return _AsyncSteps(function(*args, **kwargs), mode)
 
     if isinstance(function, type):
-        raise TypeError(f"A mode cannot decorate the class {function.__name__}. Decorate its methods.")
+        raise TypeError(f"A mode cannot decorate the class {class_name(function)}. Decorate its methods.")
     wrapper: Callable[..., Any] = call
     if isgeneratorfunction(function):
         wrapper = call_generator

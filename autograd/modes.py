@@ -14,6 +14,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import ref
 
+from .system.messages import type_name
+
 if TYPE_CHECKING:
     from .value import Value
 
@@ -77,7 +79,7 @@ class Mode:
 
     def __enter__(self) -> Self:
         if self._is_open:
-            raise RuntimeError(f"{type(self).__name__} is already entered. Create another one.")
+            raise RuntimeError(f"{type_name(self)} is already entered. Create another one.")
         for mode in open_modes():
             mode.entering(self)
         self._is_open = True

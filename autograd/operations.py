@@ -12,9 +12,10 @@ from typing import Any
 
 from . import primitives as table
 from .floats import IEEE, add_up, apply_each, choose_ieee, compute, ieee_positions
-from .interop.reals import require_float, short
+from .interop.reals import require_float
 from .modes import active, is_grad_enabled
 from .primitives import DOT, PRIMITIVES, Primitive
+from .system.messages import type_and_value
 from .value import Function, Operand, StoredGroup, Value, apply_binary, named, record, unary
 
 #: Every primitive as a function of Values and numbers, by its name.
@@ -102,7 +103,7 @@ def items_of(name: str, group: Any) -> Iterable[Any]:
     is_listed = type(group) is list or hasattr(group, "__iter__")
     if not is_listed or isinstance(group, (str, bytes, Value, Mapping, Set)):
         raise TypeError(
-            f"{name}() expected a sequence of Values or numbers, got {type(group).__name__} {short(group)}. "
+            f"{name}() expected a sequence of Values or numbers, got {type_and_value(group)}. "
             "Put it into a list."
         )
     return group  # type: ignore[no-any-return]

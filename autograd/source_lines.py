@@ -8,6 +8,7 @@ import sys
 from itertools import islice
 from types import CodeType
 
+from .system.messages import replace_controls
 from .value import Value
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,7 +41,7 @@ def source_line(value: Value) -> tuple[str, int, list[str]] | None:
     line, last, start, end = next(islice(code.co_positions(), at // 2, None), nowhere)
     line = line or code.co_firstlineno
     linecache.checkcache(code.co_filename)
-    source = linecache.getline(code.co_filename, line).rstrip()
+    source = replace_controls(linecache.getline(code.co_filename, line).rstrip(), keep="\t")
     shown = source.lstrip()
     if not shown or start is None or end is None:
         return _file(code.co_filename), line, [shown] if shown else []
@@ -57,4 +58,4 @@ def _file(filename: str) -> str:
     shell = ipython and ipython.get_ipython()
     if shell and (name := shell.compile.format_code_name(filename)):
         return " ".join(name)
-    return f'File "{filename}"'
+    return f'File "{replace_controls(filename)}"'

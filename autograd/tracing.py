@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .modes import Mode, active, open_modes
+from .system.messages import short, type_name
 
 if TYPE_CHECKING:
     from .value import Value
@@ -30,7 +31,7 @@ class Tracer(Mode):
 
     def constant(self, name: str, operands: Sequence[Value], answer: float) -> Value:
         """``name`` of the operands gave a number through which no gradient flows; return a leaf for it."""
-        raise TypeError(f"{type(self).__name__} has no constants, got {name} of {operands!r}.")
+        raise TypeError(f"{type_name(self)} has no constants, got {name} of {short(operands)}.")
 
     def detached(self, value: Value) -> Value:
         """Return a leaf for the number of ``value``, through which no gradient flows."""

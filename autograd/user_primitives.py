@@ -8,10 +8,10 @@ from typing import Any
 from unicodedata import normalize
 
 from .floats import FLOATS, define_on_floats
-from .interop.reals import short
 from .operations import function_for
 from .primitives import PRIMITIVES, Primitive, Rule
 from .symbols import Symbol, Symbols
+from .system.messages import short, type_and_value
 from .value import Value
 
 #: The functions that primitive() has added. They may be replaced: a notebook cell runs twice.
@@ -81,10 +81,10 @@ def check_name(name: str) -> None:
     """Raise ValueError unless a primitive may have the name."""
     is_name = isinstance(name, str) and name.isidentifier() and normalize("NFKC", name) == name
     if not is_name or iskeyword(name) or name.startswith("_"):
-        raise ValueError(f"primitive() expected a name such as 'softsign', got {name!r}.")
+        raise ValueError(f"primitive() expected a name such as 'softsign', got {short(name)}.")
     is_taken = hasattr(FLOATS, name) or name in {"lt", "le", *dir(Value), *reserved}
     if is_taken and name not in added:
-        raise ValueError(f"primitive() expected a new name, got {name!r}. Choose another one.")
+        raise ValueError(f"primitive() expected a new name, got {short(name)}. Choose another one.")
 
 
 def check_rules(op: Primitive) -> None:
@@ -102,8 +102,7 @@ def check_result(name: str, rule: str, result: object, kinds: tuple[type, ...]) 
     if not isinstance(result, kinds):
         expected = "a list, for example by m.each()" if list in kinds else "a number"
         raise TypeError(
-            f"primitive() expected the {rule} of {name} to be {expected}, "
-            f"got {type(result).__name__} {short(result)}."
+            f"primitive() expected the {rule} of {name} to be {expected}, got {type_and_value(result)}."
         )
 
 
@@ -113,7 +112,7 @@ def returning_float(value: Rule) -> Rule:
     def rule(m: Any, *operands: Any) -> Any:
         result = value(m, *operands)
         if result is None:
-            raise TypeError(f"The value of a primitive must be a number, got None at {operands!r:.60}.")
+            raise TypeError(f"The value of a primitive must be a number, got None at {short(operands)}.")
         return float(result) if isinstance(result, (int, bool)) else result
 
     return rule
@@ -128,7 +127,7 @@ def checking_length(operand: str, derivative: Rule) -> Rule:
         if result is None or not widths or (type(result) in (list, tuple) and {len(result)} == widths):
             return result  # on symbols there are no widths
         raise ValueError(
-            f"The derivative for {operand} must be a list, one item for each element, got {result!r:.60}. "
+            f"The derivative for {operand} must be a list, one item for each element, got {short(result)}. "
             "Use m.each()."
         )
 

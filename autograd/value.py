@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Never, SupportsFloat, TypeAlias, TypeVar
 from . import primitives as table
 from .floats import FLOATS, compute_ieee
 from .ieee import RAISED
-from .interop.reals import real_to_float, require_float, short
+from .interop.reals import real_to_float, require_float
 from .interop.ufuncs import array_ufunc
 from .interop.wrong_names import WrongName
 from .modes import active, is_grad_enabled, open_modes
 from .primitives import ADD, MUL, Primitive
+from .system.messages import short, type_and_value, type_name
 from .tracing import current_tracer, report_escape, resident
 
 #: What + and the functions accept: a Value, or any real number.
@@ -305,7 +306,7 @@ class Value:
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"label expected a str, got {type(label).__name__} {short(label)}")
+            raise TypeError(f"label expected a str, got {type_and_value(label)}")
         self._note = Note(label, self.note.place)  # a new one, because copies share the old one
 
     @property
@@ -386,7 +387,7 @@ class Value:
     def __repr__(self) -> str:
         grad = f", grad={self._grad!r}" if self._grad != 0.0 else ""
         label = f", label={short(self.label)}" if self.label else ""
-        return f"{type(self).__name__}({self._data!r}{grad}{label})"
+        return f"{type_name(self)}({self._data!r}{grad}{label})"
 
     def __getstate__(self) -> object:
         report_escape(self, "copying")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,8 @@ from typing import Any
 import autograd
 from autograd import Value, no_grad
 from autograd.system.files import write_atomic
-from autograd.system.shell import FAILED, run, write_any_letter
+from autograd.system.messages import replace_controls
+from autograd.system.shell import FAILED, Parser, run, write_any_letter
 
 from . import MLP, SGD, hinge_loss
 from .data import DataSet, two_moons
@@ -120,7 +120,7 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit code: 0 if every sample is right in the end."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=COMMAND,
         description="Train MLP(2, [16, 16, 1]) on two moons and draw its decision boundary.",
     )
@@ -149,9 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             save_boundary(model, samples, options.out)
         except (OSError, ValueError) as error:
-            print(f"{COMMAND}: the picture could not be saved: {error}", file=sys.stderr)
+            print(
+                f"{COMMAND}: the picture could not be saved: {replace_controls(str(error))}", file=sys.stderr
+            )
             return FAILED
-        print(f"The decision boundary is drawn in {options.out}")
+        print(f"The decision boundary is drawn in {replace_controls(str(options.out))}")
     return 0 if right == of else FAILED
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 
+from autograd.system.messages import class_name, type_name
+
 
 def declared_names(kind: type) -> frozenset[str]:
     """Return the names that a class and its bases annotate or define.
@@ -37,15 +39,15 @@ def unknown_attribute(layer: object, name: str, renamed: Mapping[str, str]) -> A
     elif name == "nonlin" and "activation" in options:
         remedy = _nonlin_remedy(kind)
     elif name in options:
-        remedy = f"Pass {name} to {kind.__name__}() when you build it."
+        remedy = f"Pass {name} to {class_name(kind)}() when you build it."
     else:
-        remedy = f"Use one of {_listed(kind)}, or subclass {kind.__name__} to add others."
-    return AttributeError(f"{kind.__name__} has no attribute {name!r}. {remedy}", name=name, obj=layer)
+        remedy = f"Use one of {_listed(kind)}, or subclass {class_name(kind)} to add others."
+    return AttributeError(f"{class_name(kind)} has no attribute {name!r}. {remedy}", name=name, obj=layer)
 
 
 def final_attribute(layer: object, name: str) -> AttributeError:
     """Return the error for an attribute that is fixed when the layer is built."""
-    kind = type(layer).__name__
+    kind = type_name(layer)
     return AttributeError(f"{kind}.{name} is fixed when the layer is built. Build another {kind}.")
 
 
@@ -62,12 +64,12 @@ def unknown_option(kind: type, unknown: Iterable[str]) -> TypeError:
     name = next(iter(unknown))
     options = [option for option in inspect.signature(kind).parameters if option != "unknown"]
     remedy = _nonlin_remedy(kind) if name == "nonlin" else f"Use one of {', '.join(options)}."
-    return TypeError(f"{kind.__name__}() got an unexpected keyword argument {name!r}. {remedy}")
+    return TypeError(f"{class_name(kind)}() got an unexpected keyword argument {name!r}. {remedy}")
 
 
 def _nonlin_remedy(kind: type) -> str:
     """Return what to write in place of micrograd's ``nonlin``."""
-    return f'Set activation, for example {kind.__name__}(..., activation="linear").'
+    return f'Set activation, for example {class_name(kind)}(..., activation="linear").'
 
 
 def _listed(kind: type) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograd import Value
+from autograd.system.messages import short, type_and_value, type_name
 
 from .inputs import real
 
@@ -19,7 +20,7 @@ def check_int(what: str, x: object, least: int = 1) -> int:
     ValueError: the number of inputs must be 1 or more, not 0
     """
     if isinstance(x, bool) or not isinstance(x, int):
-        raise TypeError(f"{what} must be an int, not {type(x).__name__} {x!r}")
+        raise TypeError(f"{what} must be an int, not {type_and_value(x)}")
     if x < least:
         raise ValueError(f"{what} must be {least} or more, not {x}")
     return x
@@ -37,7 +38,7 @@ def check_number(what: str, x: Any) -> float:
     try:
         return real(x)
     except TypeError:
-        raise TypeError(f"{what} must be a number, not {type(x).__name__} {x!r}") from None
+        raise TypeError(f"{what} must be a number, not {type_and_value(x)}") from None
 
 
 def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float:
@@ -50,14 +51,14 @@ def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float
     real = check_number(what, x)
     if not low <= real < high:
         allowed = f"{low:g} or more, and " + ("finite" if high == math.inf else f"less than {high:g}")
-        raise ValueError(f"{what} must be {allowed}, not {x!r}")
+        raise ValueError(f"{what} must be {allowed}, not {short(x)}")
     return real
 
 
 def parameters_in(given: Any, what: str) -> list[Any]:
     """The parameters that were passed, as a list; a model in their place is refused with what to write."""
     if isinstance(given, str | Value) or not isinstance(given, Iterable):
-        shown = f"{type(given).__name__} {given!r}" if given is None or isinstance(given, str | Value) else ""
+        shown = type_and_value(given) if given is None or isinstance(given, str | Value) else ""
         remedy = "pass model.parameters()" if hasattr(given, "parameters") else "pass a list of Values"
-        raise TypeError(f"{what} takes a list of parameters, not {shown or type(given).__name__}: {remedy}")
+        raise TypeError(f"{what} takes a list of parameters, not {shown or type_name(given)}: {remedy}")
     return [*given]

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from autograd.system.messages import short, type_name
+
 from .checks import check_int, check_number
 from .draws import generator
 from .inputs import is_listed
@@ -123,13 +125,13 @@ def stratified_split(
     if len(samples) != len(labels):
         raise ValueError(f"there are {len(samples)} samples and {len(labels)} labels; give as many of each")
     if not 0.0 < check_number("held_out", held_out) < 1.0:
-        raise ValueError(f"held_out is a share of the samples between 0 and 1, not {held_out!r}")
+        raise ValueError(f"held_out is a share of the samples between 0 and 1, not {short(held_out)}")
     counts = Counter(labels)
     wanted = {label: round(held_out * count) for label, count in counts.items()}
     for label, count in counts.items():
         if not 0 < wanted[label] < count:
             raise ValueError(
-                f"of the {count} samples with the label {label!r}, {wanted[label]} would be held out: "
+                f"of the {count} samples with the label {short(label)}, {wanted[label]} would be held out: "
                 "both parts need at least one; change held_out, or leave the class out"
             )
     rng = generator(seed)
@@ -180,12 +182,12 @@ def standardize(
 def _pair(data: tuple[X, Y]) -> tuple[X, Y]:
     """Data as everything here takes it: the samples and their labels."""
     if not is_listed(data) or len(data) != 2 or not all(map(is_listed, data)):
-        raise TypeError(f"data are a pair of samples and labels, not {type(data).__name__}")
+        raise TypeError(f"data are a pair of samples and labels, not {type_name(data)}")
     return data
 
 
 def _checked(n: int, noise: float, seed: int | random.Random | None) -> random.Random:
     check_int("the number of samples", n, least=2)
     if not 0.0 <= check_number("the noise", noise) < math.inf:
-        raise ValueError(f"the noise must be 0 or more, not {noise!r}")
+        raise ValueError(f"the noise must be 0 or more, not {short(noise)}")
     return generator(seed)

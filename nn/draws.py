@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import random
 
+from autograd.system.messages import type_and_value
+
 #: How much an activation shrinks a signal, made up for in the weights.
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75}
 
@@ -32,5 +34,5 @@ def generator(seed: int | random.Random | None) -> random.Random:
     if seed is None:
         return random.Random(random.getrandbits(64))
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"a seed is an int or a random.Random, not {type(seed).__name__} {seed!r}")
+        raise TypeError(f"a seed is an int or a random.Random, not {type_and_value(seed)}")
     return random.Random(seed)

@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from autograd.system.messages import short, type_name
+
 from .draws import GAINS, generator
 from .layers.mlp import Layer, Neuron
 from .module import Module, Parameter
@@ -28,7 +30,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return math.sqrt(2.0 / (1.0 + slope * slope))
     if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
         known = ", ".join([*GAINS, "leaky_relu"])
-        raise ValueError(f"there is no gain for {nonlinearity!r}, but for {known}; give the gain as a number")
+        raise ValueError(
+            f"there is no gain for {short(nonlinearity)}, but for {known}; give the gain as a number"
+        )
     return GAINS[nonlinearity]
 
 
@@ -96,7 +100,7 @@ Deviation = Callable[[int, int], float]
 def _kaiming(a: float, mode: str, nonlinearity: str) -> Deviation:
     gain = calculate_gain(nonlinearity, a)
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {mode!r}")
+        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {short(mode)}")
     return lambda nin, nout: gain / math.sqrt(nin if mode == "fan_in" else nout)
 
 
@@ -118,7 +122,7 @@ def _draw_normal(module: M, deviation: Deviation, seed: int | random.Random | No
 def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, float]]:
     """Every weight of every neuron in a module, in order, with its standard deviation."""
     if not isinstance(module, Module):
-        raise TypeError(f"weights are drawn for a Module, such as a Layer, not {type(module).__name__}")
+        raise TypeError(f"weights are drawn for a Module, such as a Layer, not {type_name(module)}")
     modules = module.modules()
     fan_out = {
         id(neuron): len(layer.neurons)
@@ -128,7 +132,7 @@ def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, floa
     }
     neurons = [inner for inner in modules if isinstance(inner, Neuron)]
     if not neurons:
-        raise ValueError(f"{type(module).__name__} has no neurons whose weights could be drawn")
+        raise ValueError(f"{type_name(module)} has no neurons whose weights could be drawn")
     return [
         (weight, deviation(len(neuron.w), fan_out.get(id(neuron), 1)))
         for neuron in neurons
@@ -138,5 +142,5 @@ def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, floa
 
 def _number(x: float, what: str) -> float:
     if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x):
-        raise ValueError(f"{what} must be a finite number, not {x!r}")
+        raise ValueError(f"{what} must be a finite number, not {short(x)}")
     return float(x)

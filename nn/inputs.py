@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 from autograd import Value
+from autograd.system.messages import short, type_and_value
 
 from .kinds import is_tuple
 
@@ -39,7 +40,7 @@ def is_listed(x: Any) -> bool:
 def sample_of(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
     """The inputs as a sequence of the right length; a single number is refused."""
     if not is_listed(x):
-        raise TypeError(f"{what} takes a sequence of {width} {of}, not {type(x).__name__} {x!r}")
+        raise TypeError(f"{what} takes a sequence of {width} {of}, not {type_and_value(x)}")
     inputs = x if is_tuple(x) else (*x,)
     if len(inputs) != width:
         raise ValueError(f"{what} takes {width} {of}, but was given {len(inputs)}")
@@ -49,7 +50,7 @@ def sample_of(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
 def values_of(x: Any, what: str) -> list[Value]:
     """The numbers of a sample, as Values; a single number is refused."""
     if not is_listed(x):
-        raise TypeError(f"{what} takes a sample, a list of numbers, not {type(x).__name__} {x!r}")
+        raise TypeError(f"{what} takes a sample, a list of numbers, not {type_and_value(x)}")
     return [xi if isinstance(xi, Value) else Value(xi) for xi in x]
 
 
@@ -63,14 +64,14 @@ def is_batch(x: Any) -> bool:
 def samples_of(batch: Any, what: str) -> list[Inputs]:
     """The samples of a batch; none at all, or a single sample in place of a batch, is refused."""
     if not is_listed(batch):
-        raise TypeError(f"{what} takes a batch, a list of samples, not {type(batch).__name__} {batch!r}")
+        raise TypeError(f"{what} takes a batch, a list of samples, not {type_and_value(batch)}")
     samples: list[Inputs] = [*batch]
     if not samples:
         raise ValueError(f"{what} was given an empty batch: give it at least one sample")
     for sample in samples:
         if isinstance(sample, Value | str) or not hasattr(sample, "__iter__"):
             raise TypeError(
-                f"{what} takes a batch, a list of samples, but {sample!r} is no sample; "
+                f"{what} takes a batch, a list of samples, but {short(sample)} is no sample; "
                 "of a single sample x make the batch [x]"
             )
     return samples

@@ -9,6 +9,7 @@ from typing import Any, SupportsFloat
 
 import autograd
 from autograd import Value, take
+from autograd.system.messages import short, type_and_value
 
 from .checks import check_number
 from .inputs import real
@@ -35,7 +36,7 @@ def check_rows(predictions: Any, targets: Any) -> None:
         if not is_row(given):
             raise TypeError(
                 "a loss takes a sequence of predictions and one of targets, "
-                f"not a single {type(given).__name__} {given!r}"
+                f"not a single {type_and_value(given)}"
             )
     if len(predictions) != len(targets):
         raise ValueError(
@@ -99,7 +100,7 @@ def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Va
     """
     bound = delta if isinstance(delta, Value) else check_number("delta", delta)  # compile() records a Value
     if not 0.0 < bound < math.inf:
-        raise ValueError(f"delta must be above 0 and finite, not {delta!r}")
+        raise ValueError(f"delta must be above 0 and finite, not {short(delta)}")
     sizes = [abs(error) for error in _errors(predictions, targets)]
     bent = [size.minimum(delta) for size in sizes]
     return _mean([q * (size - 0.5 * q) for q, size in zip(bent, sizes)])
@@ -114,7 +115,7 @@ def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
     pairs = _pairs(scores, labels)
     for _, label in pairs:
         if not 1.0 <= abs(label) <= 1.0:  # comparisons, which compile() can record
-            raise ValueError(f"a label of the hinge loss is −1 or 1, not {label!r}")
+            raise ValueError(f"a label of the hinge loss is −1 or 1, not {short(label)}")
     return _mean([(1.0 - score * label).relu() for score, label in pairs])
 
 
@@ -130,7 +131,7 @@ def binary_cross_entropy_with_logits(logits: Numbers, targets: Numbers) -> Value
     pairs = _pairs(logits, targets)
     for _, target in pairs:
         if not 0.0 <= target <= 1.0:
-            raise ValueError(f"a target is a probability between 0 and 1, not {target!r}")
+            raise ValueError(f"a target is a probability between 0 and 1, not {short(target)}")
     return _mean([_cross_entropy(logit, target) for logit, target in pairs])
 
 
@@ -163,7 +164,7 @@ def cross_entropy(
     for i, (row, target) in enumerate(zip(logits, targets)):
         if not is_row(row):
             raise TypeError(
-                f"cross_entropy takes a row of logits for each sample, not {row!r} for sample {i}"
+                f"cross_entropy takes a row of logits for each sample, not {short(row)} for sample {i}"
             )
         if len(row) != width:
             raise ValueError(
@@ -186,7 +187,7 @@ def _check_probabilities(target: Any, i: int, width: int) -> None:
     total: Value = autograd.sum([*target])
     if not all(p >= 0.0 for p in target) or not 1.0 - 1e-6 <= total <= 1.0 + 1e-6:
         raise ValueError(
-            f"the target of sample {i} is {target!r}: probabilities are 0 or more, and their sum is 1"
+            f"the target of sample {i} is {short(target)}: probabilities are 0 or more, and their sum is 1"
         )
 
 
@@ -195,20 +196,20 @@ def _chosen(row: Sequence[Any], target: Any, i: int) -> Any:
     index: Any = target if isinstance(target, Value) else _index(target, i)
     if not 0 <= index < len(row):
         classes = f"the classes are 0 to {len(row) - 1}" if row else "there are no classes"
-        raise ValueError(f"the target of sample {i} is {target!r}, but {classes}")
+        raise ValueError(f"the target of sample {i} is {short(target)}, but {classes}")
     if not isinstance(target, Value):
         return row[index]
     try:  # what stands for an int while compile() records selects when the program runs
         return take(row, index)
     except TypeError:
-        raise TypeError(_NO_CLASS.format(target, i)) from None
+        raise TypeError(_NO_CLASS.format(short(target), i)) from None
 
 
-_NO_CLASS = "a target of cross_entropy is the index of a class, an int, not {!r} as for sample {}"
+_NO_CLASS = "a target of cross_entropy is the index of a class, an int, not {} as for sample {}"
 
 
 def _index(target: Any, i: int) -> Any:
     try:
         return operator.index(target)
     except TypeError:
-        raise TypeError(_NO_CLASS.format(target, i)) from None
+        raise TypeError(_NO_CLASS.format(short(target), i)) from None

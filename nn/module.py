@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsFloat
 
 from autograd import Value
+from autograd.system.messages import replace_controls, type_and_value, type_name
 
 from .attributes import declared_names, final_attribute, final_names, unknown_attribute
 from .kinds import is_dict, is_mapping, is_sequence
@@ -172,7 +173,7 @@ class Module:
         parameters = ((name, parameter.data) for name, parameter in self.named_parameters())
         for name, number in chain(parameters, self.named_buffers()):
             if name in state:  # as of {"a.b": p} beside {"a": {"b": q}}
-                raise ValueError(f"two numbers of this {type(self).__name__} are both named {name!r}")
+                raise ValueError(f"two numbers of this {type_name(self)} are both named {name!r}")
             state[name] = number
         return state
 
@@ -183,7 +184,7 @@ class Module:
         what fits is taken over; in either case the names that do not fit are given back. Gradients stay.
         """
         own, renamed = self.state_dict(), self._renamed_attributes()
-        new, mismatch = taken_over(state, own, strict, type(self).__name__, renamed)
+        new, mismatch = taken_over(state, own, strict, type_name(self), renamed)
         try:
             self._write(new)
         except BaseException:  # interrupted: it is done all the same
@@ -232,9 +233,9 @@ class Module:
             for item_name, item in _items(name, attribute):
                 if isinstance(item, Module):
                     inner = repr(item).replace("\n", "\n  ")
-                    lines.append(f"  ({item_name}): {inner}")
-        inside = "\n" + "\n".join(lines) + "\n" if lines else self.extra_repr()
-        return f"{type(self).__name__}({inside})"
+                    lines.append(f"  ({replace_controls(item_name)}): {inner}")
+        inside = "\n" + "\n".join(lines) + "\n" if lines else replace_controls(self.extra_repr(), keep="\n")
+        return f"{type_name(self)}({inside})"
 
 
 def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
@@ -254,16 +255,18 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     exchanged for the time of the call, so not for several threads on one module.
     """
     if not isinstance(module, Module):
-        raise TypeError(f"functional_call() takes a Module, not {type(module).__name__} {module!r}")
+        raise TypeError(f"functional_call() takes a Module, not {type_and_value(module)}")
     if not is_mapping(parameters):
         raise TypeError(
             "parameters map names to Values, as dict(model.named_parameters()) does, not "
-            f"{type(parameters).__name__}"
+            f"{type_name(parameters)}"
         )
     own = dict(module.named_parameters())
     unknown = [name for name in parameters if name not in own]
     if unknown:
-        raise KeyError(f"{type(module).__name__} has no parameter {unknown[0]!r}; it has {', '.join(own)}")
+        raise KeyError(
+            f"{type_name(module)} has no parameter {unknown[0]!r}; it has {replace_controls(', '.join(own))}"
+        )
     replaced = {
         own[name]: value if isinstance(value, Value) else Value(value) for name, value in parameters.items()
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from autograd import Value
+from autograd.system.messages import replace_controls, type_name
 
 from .kinds import is_list, is_mapping
 
@@ -32,11 +33,11 @@ def number_like(old: float, new: Any, name: str) -> float:
     try:
         number = Value(new).data
     except TypeError as error:
-        raise TypeError(f"{name} of the state: {error}") from None
+        raise TypeError(f"{replace_controls(name)} of the state: {error}") from None
     if not isinstance(old, int):
         return number
     if not number.is_integer():
-        raise ValueError(f"{name} of the state must be a whole number, not {number!r}")
+        raise ValueError(f"{replace_controls(name)} of the state must be a whole number, not {number!r}")
     return int(number)
 
 
@@ -49,7 +50,7 @@ def taken_over(
     name is rejected, also if ``strict`` is False.
     """
     if not is_mapping(state):
-        raise TypeError(f"a state maps names to numbers, which {type(state).__name__} does not")
+        raise TypeError(f"a state maps names to numbers, which {type_name(state)} does not")
     mismatch = Mismatch([name for name in own if name not in state], [n for n in state if n not in own])
     for name in mismatch.unexpected_keys:
         if (new_name := _new_name(name, renamed)) is not None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence, Set
 
 from ..backward import topological_order
 from ..floats import compute
-from ..interop.reals import short
 from ..nodes import edges, regroup
 from ..operations import data_of
 from ..symbols import is_group
+from ..system.messages import short
 from ..value import Value
 from .backends.python import Outcome
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from ..system.messages import replace_controls
 from .ir.fused import Fused
 from .ir.listing import KEPT, Listing, Stage, name_of
 from .ir.tape import SOURCES
@@ -50,7 +51,7 @@ def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
 def explained(program: Program, lines: int) -> list[str]:
     """What each pass left of a program, and the first instructions it made."""
     plan = program.plan
-    text = [f"  {note}" for note in plan.notes]
+    text = [f"  {replace_controls(note)}" for note in plan.notes]
     stages = [*plan.stages]
     if program.runner is None or program.runner.name != "python":  # which runs it as it is
         stages.append(fused_stage(plan)[0])

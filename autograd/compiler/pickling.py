@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
-from ..interop.reals import short
+from ..system.messages import short
 from ..value import Value
 from .record.arguments import is_tuple
 

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ..backward import topological_order
-from ..interop.reals import short
 from ..modes import enable_grad
+from ..system.messages import replace_controls, short, type_and_value
 from ..tracing import resident
 from ..value import Value
 from .audit import Reference
@@ -198,7 +198,7 @@ class CompiledStep:
         self.dtype = dtype
         #: The warnings about calls that fell back to eager execution, or were retraced.
         self.fallbacks: list[str] = []
-        self._name = getattr(function, "__qualname__", None) or short(function)
+        self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
         self._step = StepReplay(function, self._name, self.backend, dtype, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
 
@@ -239,7 +239,7 @@ class CompiledStep:
         Parameters stay in the program between steps; data and gradients are written back at the end.
         """
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"the number of steps must be an int of 1 or more, not {steps!r}")
+            raise ValueError(f"the number of steps must be an int of 1 or more, not {short(steps)}")
         outcomes = self._step.take(steps, self._step.called(args, kwargs))
         return [loss for outcome in outcomes for loss in outcome.losses]
 
@@ -366,5 +366,5 @@ def compile(
     as in PyTorch by default. The audits then allow for that, and Values stay float64.
     """
     if not callable(function):
-        raise TypeError(f"compile() takes a function, not {type(function).__name__} {short(function)}")
+        raise TypeError(f"compile() takes a function, not {type_and_value(function)}")
     return CompiledStep(function, optimizer, backend, dtype)

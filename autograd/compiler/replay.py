@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 from ..modes import active, enable_grad, open_modes
+from ..system.messages import replace_controls, type_name
 from ..tracing import report_escape, resident
 from ..user_primitives import added
 from ..value import Value
@@ -462,7 +463,7 @@ class Replay(ABC):
         except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
-            raise Untraceable(f"run on Values it raises {type(error).__name__}: {error}") from error
+            raise Untraceable(f"run on Values it raises {type_name(error)}: {error}") from error
         progress.at(f"{len(first.nodes):,} Values recorded, the backward pass is emitted")
         made = self.plan(first, leaves)
         self._recorded += 1
@@ -493,7 +494,7 @@ class Replay(ABC):
 
     def warn(self, what: str) -> None:
         """Warn once."""
-        message = f"compile({self.name}): {what}"
+        message = f"compile({self.name}): {replace_controls(what)}"
         if message not in self.messages:
             self.messages.append(message)
             warnings.warn(message, CompileWarning, stacklevel=_outside())

@@ -6,6 +6,8 @@ import sys
 from decimal import Decimal
 from numbers import Real
 
+from ..system.messages import type_and_value
+
 
 def real_to_float(x: object) -> float | None:
     """Convert a real number to the nearest float64; return None for any other object.
@@ -38,11 +40,5 @@ def require_float(x: object, name: object) -> float:
             remedy = "Use its .item(), or .detach() for a new leaf with the same number."
         elif hasattr(x, "__iter__") and not isinstance(x, str):
             remedy = "Create one Value for each element."
-        raise TypeError(f"{name} expected a real number, got {type(x).__name__} {short(x)}. {remedy}")
+        raise TypeError(f"{name} expected a real number, got {type_and_value(x)}. {remedy}")
     return result
-
-
-def short(x: object) -> str:
-    """The repr of an object, cut to 60 characters."""
-    text = repr(x)
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from ..system.messages import class_name
+
 
 class WrongName:
     """An attribute that raises AttributeError with a remedy when it is read or assigned."""
@@ -15,7 +17,7 @@ class WrongName:
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
-        raise AttributeError(f"{owner.__name__} has no attribute {self.name!r}. {self.remedy}")
+        raise AttributeError(f"{class_name(owner)} has no attribute {self.name!r}. {self.remedy}")
 
     def __set__(self, instance: object, value: object) -> NoReturn:
         self.__get__(instance, type(instance))

@@ -1,1 +1,1 @@
-"""The operating system: atomic writes of files, and the manners of a command in a shell."""
+"""Where the package meets the outside: atomic writes of files, text in messages, a command in a shell."""

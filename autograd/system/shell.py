@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
+
+from .messages import replace_controls
 
 #: Exit codes: 0 all well, 1 the picture or the output could not be written, 2 the command line is wrong,
 #: 130 interrupted, as shells have it.
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of command lines whose errors show control characters as symbols."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit."""
+        super().error(replace_controls(message, keep="\n"))
 
 
 def write_any_letter() -> None:
@@ -30,7 +41,7 @@ def run(main: Callable[[], int], name: str) -> int:
         code = 0
     except OSError as error:
         with suppress(OSError):
-            print(f"{name}: the output could not be written: {error}", file=sys.stderr)
+            print(f"{name}: the output could not be written: {replace_controls(str(error))}", file=sys.stderr)
         code = FAILED
     except KeyboardInterrupt:
         code = INTERRUPTED

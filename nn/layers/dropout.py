@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from autograd import not_compiled
+from autograd.system.messages import short
 
 from ..checks import check_number
 from ..draws import generator
@@ -34,7 +35,7 @@ class Dropout(Module, fixed_attributes=True):
     def __init__(self, p: float = 0.5, *, seed: int | random.Random | None = None) -> None:
         self.p = check_number("p", p)
         if not 0.0 <= self.p <= 1.0:
-            raise ValueError(f"p is the probability of leaving a number out, between 0 and 1, not {p!r}")
+            raise ValueError(f"p is the probability of leaving a number out, between 0 and 1, not {short(p)}")
         self._rng = generator(seed)
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:

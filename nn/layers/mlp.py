@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Never
 
 from autograd import Value, dot, group
+from autograd.system.messages import short
 
 from ..attributes import unknown_option
 from ..checks import check_int
@@ -23,7 +24,7 @@ ACTIVATIONS = (
 def activation_named(name: str) -> Callable[[Value], Value] | None:
     """Return the function of that name; None for "linear". Raise ValueError for an unknown name."""
     if name not in ACTIVATIONS:
-        raise ValueError(f"there is no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
+        raise ValueError(f"there is no activation {short(name)}; choose one of {', '.join(ACTIVATIONS)}")
     if name == "linear":
         return None
     function: Callable[[Value], Value] = getattr(Value, name)
@@ -167,7 +168,7 @@ class MLP(Module, fixed_attributes=True):
         widths = [nin, *nouts] if is_listed(nouts) else []
         if len(widths) < 2:
             kind = ValueError if widths else TypeError
-            raise kind(f"nouts must list the width of each layer, such as [16, 16, 1], not {nouts!r}")
+            raise kind(f"nouts must list the width of each layer, such as [16, 16, 1], not {short(nouts)}")
         activation_named(
             activation
         )  # a network of one layer has no use for it, but a typo is one all the same

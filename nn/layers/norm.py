@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 import autograd
 from autograd import Value, dot, not_compiled
+from autograd.system.messages import short, type_name
 
 from ..checks import check_int, check_number, within
 from ..inputs import Batch, Inputs, is_batch, sample_of, samples_of, values_of
@@ -40,7 +41,7 @@ class _Norm(Module):
         self.bias = [Parameter(0.0) for _ in range(width)] if bias else None
 
     def _read(self, sample: Any) -> list[Value]:
-        name = type(self).__name__
+        name = type_name(self)
         return values_of(sample_of(sample, self.width, name), name)
 
     def _scaled(self, sample: Sequence[Value]) -> list[Value]:
@@ -133,7 +134,7 @@ class BatchNorm1d(_Norm, fixed_attributes=True):
     ) -> None:
         super().__init__(num_features, eps, affine, affine)
         if momentum is not None and not 0.0 <= check_number("momentum", momentum) <= 1.0:
-            raise ValueError(f"momentum must be between 0 and 1, or None, not {momentum!r}")
+            raise ValueError(f"momentum must be between 0 and 1, or None, not {short(momentum)}")
         self.momentum = momentum
         self.running_mean = [0.0] * num_features
         self.running_var = [1.0] * num_features

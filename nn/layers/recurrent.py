@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from autograd import Value, dot, group
+from autograd.system.messages import type_and_value, type_name
 
 from ..checks import check_int
 from ..draws import generator
@@ -169,7 +170,7 @@ def _number(x: Any) -> Value | float:
 def _pair(state: Any) -> tuple[Inputs, Inputs]:
     if is_sequence(state) and len(state) == 2:
         return state[0], state[1]
-    raise TypeError(f"the state of an LSTM is a pair (h, c), not {type(state).__name__} {state!r}")
+    raise TypeError(f"the state of an LSTM is a pair (h, c), not {type_and_value(state)}")
 
 
 def unroll(
@@ -195,9 +196,9 @@ def unroll(
     """
     k = None if truncate is None else check_int("truncate, the steps a gradient may go back,", truncate)
     if not callable(cell):
-        raise TypeError(f"unroll() takes a cell, such as an RNNCell, not {type(cell).__name__} {cell!r}")
+        raise TypeError(f"unroll() takes a cell, such as an RNNCell, not {type_and_value(cell)}")
     if not is_listed(sequence):
-        raise TypeError(f"the sequence must list the inputs of each step, not {type(sequence).__name__}")
+        raise TypeError(f"the sequence must list the inputs of each step, not {type_name(sequence)}")
     outputs: list[list[Value]] = []
     for t, x in enumerate(sequence):
         state = cell(x, detached(state) if k is not None and t > 0 and t % k == 0 else state)

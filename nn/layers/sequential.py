@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd import Value
+from autograd.system.messages import short
 
 from ..inputs import Batch, Inputs, bare, is_batch, samples_of, values_of
 from ..module import Module
@@ -31,7 +32,7 @@ class Sequential(Module, fixed_attributes=True):
     def __init__(self, *modules: Module) -> None:
         for module in modules:
             if not isinstance(module, Module):
-                raise TypeError(f"Sequential is made of modules, such as a Layer, not {module!r}")
+                raise TypeError(f"Sequential is made of modules, such as a Layer, not {short(module)}")
         if not modules:
             raise ValueError("Sequential needs at least one module")
         self.layers = [*modules]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from autograd import Value
+from autograd.system.messages import short
 
 from ..checks import check_number, parameters_in
 
@@ -50,7 +51,7 @@ def clip_grad_norm_(
     """
     limit = _limit(max_norm, "max_norm")
     if not check_number("norm_type", norm_type) > 0.0:
-        raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, not {norm_type!r}")
+        raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, not {short(norm_type)}")
     pairs = _gradients(parameters)
     norm = _norm([gradient for _, gradient in pairs], norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
@@ -80,7 +81,7 @@ def _norm(numbers: list[float], order: float) -> float:
 def _limit(limit: float, name: str) -> float:
     size = check_number(name, limit)
     if not size >= 0.0:
-        raise ValueError(f"{name} must be 0 or more, not {limit!r}")
+        raise ValueError(f"{name} must be 0 or more, not {short(limit)}")
     return size
 
 
@@ -89,7 +90,7 @@ def _gradients(parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]
     given = [parameters] if isinstance(parameters, Value) else parameters_in(parameters, "clipping")
     for parameter in given:
         if not isinstance(parameter, Value):
-            raise TypeError(f"what is clipped are the gradients of Values, not of {parameter!r}")
+            raise TypeError(f"what is clipped are the gradients of Values, not of {short(parameter)}")
     if len(set(given)) < len(given):
         raise ValueError("a parameter is listed twice and would be counted twice: list each once")
     return [(parameter, parameter.grad) for parameter in given]

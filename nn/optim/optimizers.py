@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from autograd import Value, no_grad
+from autograd.system.messages import replace_controls, short, type_name
 
 from ..checks import check_number, parameters_in, within
 from ..inputs import is_listed
@@ -47,7 +48,7 @@ class Optimizer:
             raise ValueError("there are no parameters to move: pass model.parameters()")
         for parameter in self.parameters:
             if not isinstance(parameter, Value) or not parameter.is_leaf:
-                raise TypeError(f"an optimiser moves leaf Values, not {parameter!r}")
+                raise TypeError(f"an optimiser moves leaf Values, not {short(parameter)}")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is listed twice and would be moved twice: list each once")
         self.lr = lr
@@ -108,7 +109,7 @@ class Optimizer:
         """
         if not isinstance(state_dict, Mapping) or {*state_dict} != {"state", "hyperparameters"}:
             raise ValueError(
-                f"an optimiser's has 'state' and 'hyperparameters', not {type(state_dict).__name__}"
+                f"an optimiser's has 'state' and 'hyperparameters', not {type_name(state_dict)}"
                 + (f" with {', '.join(map(repr, state_dict))}" if isinstance(state_dict, Mapping) else "")
             )
         state, settings = state_dict["state"], state_dict["hyperparameters"]
@@ -118,8 +119,9 @@ class Optimizer:
         ):
             if names != own:
                 raise ValueError(
-                    f"the {what} of {type(self).__name__} consists of {', '.join(sorted(own)) or 'nothing'}, "
-                    f"not of {', '.join(sorted(names)) or 'nothing'}: was it another kind of optimiser?"
+                    f"the {what} of {type_name(self)} consists of {', '.join(sorted(own)) or 'nothing'}, "
+                    f"not of {replace_controls(', '.join(sorted(names))) or 'nothing'}: "
+                    "was it another kind of optimiser?"
                 )
         for name, column in state.items():
             if len(column) != len(self.parameters):
@@ -133,7 +135,7 @@ class Optimizer:
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={x!r}" for name, x in self.hyperparameters.items())
-        return f"{type(self).__name__}({len(self.parameters)} parameters, {settings})"
+        return f"{type_name(self)}({len(self.parameters)} parameters, {settings})"
 
 
 class SGD(Optimizer):
@@ -168,7 +170,7 @@ class SGD(Optimizer):
         if nesterov and (not momentum or dampening):
             raise ValueError(
                 f"nesterov looks ahead along the momentum: it takes momentum above 0 and dampening 0, "
-                f"not momentum={momentum!r} and dampening={dampening!r}"
+                f"not momentum={short(momentum)} and dampening={short(dampening)}"
             )
 
     def step(self) -> None:
@@ -244,7 +246,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr)
         if not is_listed(betas) or len(betas) != 2:
             kind = ValueError if is_listed(betas) else TypeError
-            raise kind(f"betas are two numbers, of the mean and of the mean square, not {betas!r}")
+            raise kind(f"betas are two numbers, of the mean and of the mean square, not {short(betas)}")
         self.betas = (within("betas[0]", betas[0], high=1.0), within("betas[1]", betas[1], high=1.0))
         self.eps = within("eps", eps)
         self.weight_decay = within("weight_decay", weight_decay)

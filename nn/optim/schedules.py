@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from autograd.system.messages import short, type_and_value, type_name
+
 from ..checks import check_int, check_number
 from .optimizers import Optimizer
 
@@ -52,11 +54,9 @@ class Schedule:
 
     def __init__(self, optimizer: Optimizer, lr_at: Callable[[int, float], float]) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"a schedule takes an optimiser of nn, such as SGD, not {type(optimizer).__name__}"
-            )
+            raise TypeError(f"a schedule takes an optimiser of nn, such as SGD, not {type_name(optimizer)}")
         if not callable(lr_at):
-            raise TypeError(f"a schedule takes a function of the step, not {type(lr_at).__name__} {lr_at!r}")
+            raise TypeError(f"a schedule takes a function of the step, not {type_and_value(lr_at)}")
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
         self.last_epoch = 0
@@ -73,7 +73,7 @@ class Schedule:
         if self.optimizer.lr != self._set:
             raise RuntimeError(
                 f"the learning rate was set to {self.optimizer.lr!r} by something else than this "
-                f"{type(self).__name__}, which left it at {self._set!r}: to change it, set base_lr of the "
+                f"{type_name(self)}, which left it at {self._set!r}: to change it, set base_lr of the "
                 "schedule; for two schedules in one, LambdaLR"
             )
 
@@ -88,7 +88,7 @@ class Schedule:
         return [self._set]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_lr={self.base_lr!r}, last_epoch={self.last_epoch})"
+        return f"{type_name(self)}(base_lr={self.base_lr!r}, last_epoch={self.last_epoch})"
 
 
 class LambdaLR(Schedule):
@@ -105,9 +105,7 @@ class LambdaLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
         if not callable(lr_lambda):
-            raise TypeError(
-                f"lr_lambda is a function of the step, not {type(lr_lambda).__name__} {lr_lambda!r}"
-            )
+            raise TypeError(f"lr_lambda is a function of the step, not {type_and_value(lr_lambda)}")
         super().__init__(optimizer, lambda step, base_lr: base_lr * lr_lambda(step))
 
 
@@ -141,9 +139,9 @@ class LinearLR(Schedule):
     ) -> None:
         check_int("total_iters", total_iters)
         if not 0.0 < check_number("start_factor", start_factor) <= 1.0:
-            raise ValueError(f"start_factor must be above 0 and at most 1, not {start_factor!r}")
+            raise ValueError(f"start_factor must be above 0 and at most 1, not {short(start_factor)}")
         if not 0.0 <= check_number("end_factor", end_factor) <= 1.0:
-            raise ValueError(f"end_factor must be between 0 and 1, not {end_factor!r}")
+            raise ValueError(f"end_factor must be between 0 and 1, not {short(end_factor)}")
         super().__init__(
             optimizer,
             lambda step, base_lr: linear_lr(step, base_lr, start_factor, end_factor, total_iters),

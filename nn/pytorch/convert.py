@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from autograd.system.messages import replace_controls, short, type_and_value, type_name
+
 from ..layers.dropout import Dropout
 from ..layers.mlp import MLP, Layer, Neuron
 from ..layers.sequential import Activation, Sequential
@@ -62,7 +64,7 @@ def to_torch(model: Module) -> Any:
     if ours != theirs:
         raise ValueError(
             f"to_torch() knows no sharing of parameters or statistics: the layers hold {theirs}, "
-            f"and this {type(model).__name__} has {ours} of its own"
+            f"and this {type_name(model)} has {ours} of its own"
         )
     return net
 
@@ -98,7 +100,7 @@ def from_torch(module: Any) -> MLP | Sequential:
         else:
             rows.append((name, part, activation))
     if not rows:
-        raise ValueError(f"there is no module in it that computes anything: {module}")
+        raise ValueError(f"there is no module in it that computes anything: {short(module)}")
     _check(module, [(name, part) for name, part, _ in rows])
     parts = [_part(*row) for row in rows]
     layers = [part for part in parts if isinstance(part, Layer)]
@@ -150,7 +152,7 @@ def _parts(module: Module) -> Iterator[Any]:
     else:
         raise TypeError(
             f"to_torch() takes MLP, Layer, Neuron, Sequential, Activation, {', '.join(NORMS)} and Dropout, "
-            f"and not {type(module).__name__}: {module!r}"
+            f"and not {type_and_value(module)}"
         )
     yield from (part.train(module.training) for part in parts)
 
@@ -160,14 +162,11 @@ def _linear(neurons: Sequence[Neuron]) -> list[Any]:
     torch = _pytorch()
     for neuron in neurons:
         if not _computes_as(neuron, Neuron):
-            raise TypeError(
-                f"to_torch() takes layers of Neurons, and not of {type(neuron).__name__}: {neuron!r}"
-            )
+            raise TypeError(f"to_torch() takes layers of Neurons, and not of {type_and_value(neuron)}")
     activations = {neuron.activation for neuron in neurons}
     if len(activations) > 1:
-        raise ValueError(
-            f"the neurons of a layer must have one activation, not {', '.join(sorted(activations))}"
-        )
+        found = replace_controls(", ".join(sorted(activations)))
+        raise ValueError(f"the neurons of a layer must have one activation, not {found}")
     (activation,) = activations
     weights = [[w.data for w in neuron.w] for neuron in neurons]
     linear = torch.nn.utils.skip_init(  # the weights are not to be drawn, which would move torch's generator
@@ -193,10 +192,10 @@ def _flat(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """The modules in a Sequential, and those in a Sequential within, by their names."""
     torch = _pytorch()
     if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"from_torch() takes a torch.nn.Module, not {type(module).__name__} {module!r}")
+        raise TypeError(f"from_torch() takes a torch.nn.Module, not {type_and_value(module)}")
     if type(module) is torch.nn.Sequential:
         for inner, part in module._modules.items():  # named_children() tells a module used again but once
-            yield from _flat(part, f"{name}.{inner}" if name else inner)
+            yield from _flat(part, f"{name}.{replace_controls(inner)}" if name else replace_controls(inner))
     elif type(module) is not torch.nn.Identity:
         yield name or "the module", module
 
@@ -209,12 +208,14 @@ def _activation_of(name: str, module: Any) -> str:
             continue
         wrong = [key for key, setting in settings.items() if getattr(module, key) != setting]
         if wrong:
-            raise ValueError(f"{name} must have {wrong[0]}={settings[wrong[0]]!r}, as ours has: {module}")
+            raise ValueError(
+                f"{name} must have {wrong[0]}={settings[wrong[0]]!r}, as ours has: {short(module)}"
+            )
         if activation == "softplus" and module.threshold < LEAST_THRESHOLD:
-            raise ValueError(f"{name} must have a threshold of {LEAST_THRESHOLD:g} or more: {module}")
+            raise ValueError(f"{name} must have a threshold of {LEAST_THRESHOLD:g} or more: {short(module)}")
         return activation
     raise TypeError(
-        f"{name} has no twin here: {module}. from_torch() takes Sequential, Linear, Identity, "
+        f"{name} has no twin here: {short(module)}. from_torch() takes Sequential, Linear, Identity, "
         f"{', '.join([*NORMS, 'Dropout', *(twin for twin, _ in TWINS.values())])}"
     )
 
@@ -224,23 +225,24 @@ def _check(module: Any, parts: Sequence[tuple[str, Any]]) -> None:
     torch = _pytorch()
     for name, part in module.named_modules():
         if part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
-            raise ValueError(f"{name or 'the module'} has hooks, which may change what it computes: {part}")
+            where = replace_controls(name) or "the module"
+            raise ValueError(f"{where} has hooks, which may change what it computes: {short(part)}")
     width = None
     for name, part in parts:
         takes = gives = width
         if type(part) is torch.nn.Linear:
             if part.bias is None:
-                raise ValueError(f"{name} must be a Linear with a bias: {part}")
+                raise ValueError(f"{name} must be a Linear with a bias: {short(part)}")
             takes, gives = part.in_features, part.out_features
         elif is_norm(part, torch):
             takes = gives = width_of(name, part, torch)
         if width not in (None, takes):
-            raise ValueError(f"{name} takes {takes} inputs and gets {width}: {module}")
+            raise ValueError(f"{name} takes {takes} inputs and gets {width}: {short(module)}")
         width = gives
     held = [tensor for _, part in parts for tensor in (*part.parameters(), *part.buffers())]
     if len(held) != len([*module.parameters(), *module.buffers()]):
         raise ValueError(
-            f"from_torch() takes modules with tensors of their own, none of them shared: {module}"
+            f"from_torch() takes modules with tensors of their own, none of them shared: {short(module)}"
         )
 
 

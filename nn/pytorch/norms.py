@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd.system.messages import short
+
 from ..checks import check_number
 from ..layers.norm import BatchNorm1d, LayerNorm, RMSNorm
 
@@ -35,7 +37,9 @@ def width_of(name: str, module: Any, torch: Any) -> int:
         return int(module.num_features)
     shape = (*module.normalized_shape,)
     if len(shape) != 1:
-        raise ValueError(f"{name} must have a normalized_shape of one dimension, not {shape}: {module}")
+        raise ValueError(
+            f"{name} must have a normalized_shape of one dimension, not {shape}: {short(module)}"
+        )
     return int(shape[0])
 
 
@@ -49,7 +53,7 @@ def norm_to_torch(norm: Norm, torch: Any) -> Any:
         settings["bias"] = norm.bias is not None
     name = next(name for name, kind in NORMS.items() if isinstance(norm, kind))
     if not hasattr(torch.nn, name):
-        raise ImportError(f"{name} came with PyTorch 2.4, and this is {torch.__version__}: {norm!r}")
+        raise ImportError(f"{name} came with PyTorch 2.4, and this is {torch.__version__}: {short(norm)}")
     twin = getattr(torch.nn, name)(norm.width, norm.eps, **settings, device="cpu", dtype=torch.float64)
     with torch.no_grad():
         for row in ROWS:
@@ -67,7 +71,7 @@ def norm_from_torch(name: str, module: Any, torch: Any) -> Norm:
     try:
         norm = _as_set(width, module, torch)
     except ValueError as error:
-        raise ValueError(f"{name} has no twin with its settings, {error}: {module}") from None
+        raise ValueError(f"{name} has no twin with its settings, {error}: {short(module)}") from None
     for parameters, tensor in ((norm.weight, module.weight), (norm.bias, getattr(module, "bias", None))):
         if parameters is not None:
             for parameter, number in zip(parameters, reals(tensor, module)):

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from autograd.system.messages import replace_controls, short, type_and_value, type_name
+
 from ..kinds import is_list, is_mapping, is_sequence
 from ..state import number_like
 from .arrays import DIMENSIONS, Array, arrays_of, numbers_of, shape_of
@@ -88,7 +90,8 @@ def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
         if not what:
             raise ValueError("there are no numbers to save")
         if name is not None and name.count(WITHIN) >= DEEPEST:
-            raise ValueError(f"the parts of a state are nested at most {DEEPEST} deep, not as {name[:40]}…")
+            beginning = replace_controls(name[:40])
+            raise ValueError(f"the parts of a state are nested at most {DEEPEST} deep, not as {beginning}…")
         for key, item in what.items():
             if not isinstance(key, str) or WITHIN in key:
                 raise ValueError(f"a name in a state is a string without {WITHIN!r}, and not {key!r}")
@@ -98,7 +101,7 @@ def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
         check_depth(what)
         yield name, _plain(what, name)
     else:
-        raise TypeError(f"save() takes a model or a state, then a path, not {type(what).__name__} {what!r}")
+        raise TypeError(f"save() takes a model or a state, then a path, not {type_and_value(what)}")
 
 
 def _check_length(name: str) -> None:
@@ -125,7 +128,9 @@ def _plain(x: Any, name: str) -> Any:
         return [_plain(item, name) for item in x]
     if is_mapping(x):
         if wrong := [key for key in x if not isinstance(key, str)]:
-            raise ValueError(f"a name in a state is a string, and in {name} not {wrong[0]!r}")
+            raise ValueError(
+                f"a name in a state is a string, and in {replace_controls(name)} not {short(wrong[0])}"
+            )
         return {key: _plain(item, name) for key, item in x.items()}
     return number_like(0.0, x, name)
 
@@ -152,7 +157,7 @@ def _loose(x: Any) -> Array:
         return [_loose(item) for item in x]
     if isinstance(x, float) or x in ("nan", "inf", "-inf"):
         return float(x)
-    raise ValueError(f"there is a {type(x).__name__} where a float should be: {str(x)[:40]}")
+    raise ValueError(f"there is a {type_name(x)} where a float should be: {short(x)}")
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

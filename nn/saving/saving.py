@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from autograd.system.files import write_atomic
+from autograd.system.messages import replace_controls, type_name
 
 from ..kinds import is_dict, is_list
 from .arrays import DIMENSIONS
@@ -74,7 +75,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         return content.state
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{path} is damaged or not a file of glassgrad, and was not read: {error}"
+            f"{replace_controls(str(path))} is damaged or not a file of glassgrad, and was not read: "
+            f"{replace_controls(str(error))}"
         ) from error
 
 
@@ -172,7 +174,7 @@ def _header(file: BinaryIO) -> dict[str, Any]:
         raise ValueError(f"its header claims {length:,} bytes, and it has {max(size, 0):,} after the length")
     header = json.loads(file.read(length), object_pairs_hook=distinct)
     if not is_dict(header):
-        raise ValueError(f"its header is a {type(header).__name__}")
+        raise ValueError(f"its header is a {type_name(header)}")
     return header
 
 

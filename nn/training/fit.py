@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from autograd import Value, no_grad, topological_order
+from autograd.system.messages import replace_controls, type_and_value, type_name
 
 from ..module import Module
 from ..optim.optimizers import Optimizer
@@ -28,11 +29,9 @@ def evaluate(model: Module, data: Data, loss: Callable[[Any, Any], Any], forward
     5.0
     """
     if not isinstance(model, Module):
-        raise TypeError(f"evaluate takes a Module, not {type(model).__name__} {model!r}")
+        raise TypeError(f"evaluate takes a Module, not {type_and_value(model)}")
     if not callable(loss):
-        raise TypeError(
-            f"a loss is a function of predictions and targets, not {type(loss).__name__} {loss!r}"
-        )
+        raise TypeError(f"a loss is a function of predictions and targets, not {type_and_value(loss)}")
     inputs, targets = pair(data, "data")
     with mode(model, training=False), no_grad():
         return float(loss(forward(model, inputs), targets))
@@ -112,7 +111,7 @@ def fit(
             )
         except BaseException as error:
             run.restore()
-            history.stopped = f"ended by {type(error).__name__}"
+            history.stopped = f"ended by {type_name(error)}"
             raise
         finally:
             bar.close()
@@ -145,7 +144,7 @@ def _step(run: Run, indices: list[int]) -> None:
     predictions = run.forward(run.model, [run.data.inputs[i] for i in indices])  # 1 forward
     loss = run.loss(predictions, [run.data.targets[i] for i in indices])  # 2 loss
     if not isinstance(loss, Value):
-        raise TypeError(f"the loss must give a Value, not {type(loss).__name__} {loss!r}")
+        raise TypeError(f"the loss must give a Value, not {type_and_value(loss)}")
     if not run.connected:
         if not set(topological_order(loss)) & set(run.optimizer.parameters):
             raise ValueError("the loss was computed from no parameter: something detaches it from the model")
@@ -174,7 +173,9 @@ def _refuse_what_is_not_finite(run: Run, loss: Value) -> None:
     for p in run.optimizer.parameters:
         if not math.isfinite(p.grad):
             name = next((name for name, own in run.model.named_parameters() if own is p), repr(p))
-            raise FloatingPointError(f"the gradient of {name} is {p.grad!r} {where}: {remedy}")
+            raise FloatingPointError(
+                f"the gradient of {replace_controls(name)} is {p.grad!r} {where}: {remedy}"
+            )
 
 
 def _end_epoch(run: Run) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from autograd.system.messages import replace_controls
+
 from ..module import Module
 
 
@@ -66,13 +68,14 @@ class History:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Become what ``state_dict()`` was made of."""
         if set(state_dict) != set(vars(self)):
-            raise ValueError(f"a history consists of {', '.join(vars(self))}, not {', '.join(state_dict)}")
+            found = replace_controls(", ".join(map(str, state_dict)))
+            raise ValueError(f"a history consists of {', '.join(vars(self))}, not {found}")
         checkpoint = state_dict["checkpoint"]
         self.__dict__.update(state_dict, checkpoint=checkpoint and Checkpoint(**checkpoint))
 
     def __repr__(self) -> str:
         head = f"{_count(len(self.loss), 'epoch')}, {_count(len(self.step_loss), 'step')}"
-        lines = [head + (f"; {self.stopped}" if self.stopped else "")]
+        lines = [head + (f"; {replace_controls(self.stopped)}" if self.stopped else "")]
         if self.loss:
             lines.append(f"  loss      {self.loss[0]:.4g} → {self.loss[-1]:.4g}")
         elif self.step_loss:

@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 from autograd import Value
+from autograd.system.messages import short
 
 from ..inputs import real
 from ..losses import check_rows, is_row
@@ -33,7 +34,7 @@ def accuracy(predictions: Any, targets: Any) -> float:
             for x in (prediction if is_row(prediction) else [prediction])
         ]
         if any(map(math.isnan, given)):
-            raise ValueError(f"the prediction of sample {i} is {prediction!r}: nan is of no class")
+            raise ValueError(f"the prediction of sample {i} is {short(prediction)}: nan is of no class")
         if is_row(prediction):
             if len(given) < 2:
                 raise ValueError(
@@ -49,5 +50,5 @@ def _class(target: Any, i: int, classes: range | tuple[int, ...]) -> int:
     """The class as an int, if it is one of these."""
     number = target.data if isinstance(target, Value) else target
     if number not in classes:
-        raise ValueError(f"the target of sample {i} is {target!r}, not one of {[*classes]}")
+        raise ValueError(f"the target of sample {i} is {short(target)}, not one of {[*classes]}")
     return operator.index(int(number))

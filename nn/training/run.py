@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import Value
+from autograd.system.messages import short, type_and_value, type_name
 
 from ..checks import check_int
 from ..module import Module
@@ -47,11 +48,11 @@ class Run:
     def check(self) -> None:
         """Raise what is wrong with any of it, with nothing changed."""
         if not isinstance(self.model, Module):
-            raise TypeError(f"fit trains a Module, not {type(self.model).__name__} {self.model!r}")
+            raise TypeError(f"fit trains a Module, not {type_and_value(self.model)}")
         if not isinstance(self.optimizer, Optimizer):
-            raise TypeError(f"fit takes an optimiser of nn, such as SGD, not {type(self.optimizer).__name__}")
+            raise TypeError(f"fit takes an optimiser of nn, such as SGD, not {type_name(self.optimizer)}")
         if not isinstance(self.history, History):
-            raise TypeError(f"fit resumes the History of another fit, not {type(self.history).__name__}")
+            raise TypeError(f"fit resumes the History of another fit, not {type_name(self.history)}")
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             unset = value is None and name != "epochs"
@@ -59,16 +60,16 @@ class Run:
                 check_int(name, value)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | None):
             raise TypeError(
-                f"seed must be an int, or None to keep the order of the samples, not {self.seed!r}"
+                f"seed must be an int, or None to keep the order of the samples, not {short(self.seed)}"
             )
         if self.patience is not None and self.validation is None:
             raise ValueError("patience waits for the validation loss to fall: give validation data")
         if not isinstance(self.schedule, Schedule | None):
-            raise TypeError(f"fit takes a schedule of nn, such as StepLR, not {type(self.schedule).__name__}")
+            raise TypeError(f"fit takes a schedule of nn, such as StepLR, not {type_name(self.schedule)}")
         if self.schedule is not None and self.schedule.optimizer is not self.optimizer:
             raise ValueError("the schedule is that of another optimiser")
         if self.schedule_every not in ("epoch", "step"):
-            raise ValueError(f'schedule_every must be "epoch" or "step", not {self.schedule_every!r}')
+            raise ValueError(f'schedule_every must be "epoch" or "step", not {short(self.schedule_every)}')
         own = self.model.parameters()
         if not set(own) & set(self.optimizer.parameters):
             raise ValueError("the optimiser moves no parameter of the model: make it of model.parameters()")
@@ -84,7 +85,7 @@ class Run:
                 self.schedule.check()
             self.save()
         elif differing := [
-            f"{name} was {was!r} and is {now!r}"
+            f"{name} was {short(was)} and is {short(now)}"
             for name, now in self.settings.items()
             if (was := self.history.checkpoint.settings.get(name)) != now
         ]:

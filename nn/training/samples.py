@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from autograd import Value, no_grad
+from autograd.system.messages import type_name
 
 from ..kinds import is_sequence
 from ..module import Module
@@ -38,10 +39,10 @@ class Samples(NamedTuple):
 def pair(data: Any, what: str) -> Data:
     """The inputs and the targets, if there are both; TypeError for what is no such pair."""
     if not _has_length(data) or len(data) != 2:
-        raise TypeError(f"{what} must be a pair of inputs and targets, not {type(data).__name__}")
+        raise TypeError(f"{what} must be a pair of inputs and targets, not {type_name(data)}")
     for part, name in zip(data, ("inputs", "targets")):
         if not _has_length(part):
-            raise TypeError(f"the {name} of {what} must be a sequence, not {type(part).__name__}")
+            raise TypeError(f"the {name} of {what} must be a sequence, not {type_name(part)}")
     inputs, targets = data
     return inputs, targets
 

@@ -8,6 +8,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
+from ...system.messages import replace_controls
 from ...value import Value
 from .fused import Fused
 from .tape import SOURCES, Tape
@@ -150,7 +151,8 @@ def name_of(leaf: Value, place: int, labels: Mapping[str, int]) -> str:
     """A leaf by its label, if no other has it, else by its place."""
     if not leaf.label:
         return "p" + lowered(place + 1)
-    return leaf.label if labels[leaf.label] == 1 else leaf.label + lowered(place + 1)
+    label = replace_controls(leaf.label)
+    return label if labels[leaf.label] == 1 else label + lowered(place + 1)
 
 
 def lowered(number: int) -> str:

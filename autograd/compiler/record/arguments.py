@@ -10,7 +10,8 @@ from operator import index
 from struct import error, pack
 from typing import Any, TypeGuard
 
-from ...interop.reals import real_to_float, short
+from ...interop.reals import real_to_float
+from ...system.messages import class_name, short
 from ...value import Value
 
 #: What stands in a shape for a number.
@@ -88,7 +89,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     ):
         raise TypeError(
             "a compiled function takes numbers, lists, tuples, dicts and NumPy arrays of them, and objects "
-            f"without elements such as models, not {kind.__name__} {short(argument)}"
+            f"without elements such as models, not {class_name(kind)} {short(argument)}"
         )
     return object, id(argument)
 
@@ -203,15 +204,15 @@ def described(shape: Any) -> str:
     if shape == NUMBER:
         return "a number"
     if not is_tuple(shape) or not shape:
-        return f"{shape!r}"
+        return short(shape)
     kind, *rest = shape
     if kind == "array":
         return f"an array of shape {rest[0]}"
     if kind is list or kind is tuple:
         if len(rest) == 3:
-            return f"a {kind.__name__} of {rest[0]} {rest[1].__name__}s of {rest[2]}"
-        return f"a {kind.__name__} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}"
+            return f"a {class_name(kind)} of {rest[0]} {class_name(rest[1])}s of {rest[2]}"
+        return f"a {class_name(kind)} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}"
     if kind in (str, bool):
         return repr(rest[0])
     known = {dict: "a dict", Value: "another Value", object: "another object"}
-    return known.get(kind) or f"a {kind.__name__}"
+    return known.get(kind) or f"a {class_name(kind)}"

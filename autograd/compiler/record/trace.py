@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn, SupportsFloat
 
 from ...backward import operands_first, topological_order
-from ...interop.reals import real_to_float, short
+from ...interop.reals import real_to_float
 from ...modes import Mode, active
 from ...primitives import ADD, MUL, NEG, SUB
+from ...system.messages import replace_controls, short, type_and_value, type_name
 from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
 from .arguments import rebuild
@@ -125,7 +126,7 @@ def _where() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return f"{replace_controls(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def _called_by_the_user() -> bool:
@@ -165,7 +166,7 @@ class FunctionTracer(Tracer):
     def entering(self, inner: Mode) -> None:
         """Raise for a mode that a program cannot have inside: no_grad() and those that observe."""
         if inner.records is False or observes(inner):
-            self.escaped(None, f"{type(inner).__name__}()")
+            self.escaped(None, f"{type_name(inner)}()")
 
     def escaped(self, value: Value | None, how: str) -> None:
         """Raise TraceError with the remedy."""
@@ -269,9 +270,7 @@ def as_value(output: Any) -> Value:
         return output
     x = real_to_float(output)
     if x is None:
-        raise TypeError(
-            f"a compiled function returns one Value or number, not {type(output).__name__} {short(output)}"
-        )
+        raise TypeError(f"a compiled function returns one Value or number, not {type_and_value(output)}")
     return Value(x)
 
 

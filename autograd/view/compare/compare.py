@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ...system.messages import type_and_value
 from ...value import Value
 from ..draw.graphviz import Drawing
 from ..notation.names import LANES, apart, format_number, known
@@ -274,6 +275,6 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
     moments: list[Snapshot] = []
     for x in (before, after):
         if not isinstance(x, Value | Snapshot):
-            raise TypeError(f"compare() takes Values or snapshots, not {type(x).__name__} {x!r}")
+            raise TypeError(f"compare() takes Values or snapshots, not {type_and_value(x)}")
         moments.append(snapshot(x) if isinstance(x, Value) else x)
     return Comparison(*moments)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ...backward import topological_order
+from ...system.messages import type_and_value
 from ...value import Value
 from ..draw.graphviz import Drawing
 from ..notation.names import Names, format_number, known, operation
@@ -122,7 +123,7 @@ def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
     A graph of 10**6 Values takes about 20 s and 0.65 GB.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"snapshot() takes the Value to start from, not {type(root).__name__} {root!r}")
+        raise TypeError(f"snapshot() takes the Value to start from, not {type_and_value(root)}")
     most = check_int("limit", limit, unlimited="no limit")
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)

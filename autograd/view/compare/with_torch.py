@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...backward import topological_order
 from ...nodes import all_gradients
+from ...system.messages import type_and_value
 from ...value import Value
 from ..notation.names import Names, apart, format_number
 from ..picture.cards import LIMIT, overwritten
@@ -144,7 +145,7 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
     A graph of 10**6 Values takes about 25 s and 2.2 GB: each Value becomes a tensor.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"compare_with_torch() takes a Value, not {type(root).__name__} {root!r}")
+        raise TypeError(f"compare_with_torch() takes a Value, not {type_and_value(root)}")
     order = topological_order(root)
     names = Names(order)
     if (off := overwritten(order)) is not None:

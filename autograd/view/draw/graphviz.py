@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...system.files import write_atomic
+from ...system.messages import replace_controls, type_and_value
 from ...value import Value
 from ..network.collapsed import Modules, network_or_graph
 from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
@@ -122,7 +123,7 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
 
 def literal(text: str) -> str:
     """A text as it stands in an HTML-like label, where a backslash starts an escape such as ``\\N``."""
-    return escape(text).replace("\\", "\\\\")
+    return escape(replace_controls(text)).replace("\\", "\\\\")
 
 
 def lettering(text: str, colour: str, size: float, bold: bool = False) -> str:
@@ -471,7 +472,7 @@ def draw(
     A graph of 10**6 Values is read in about 12 s with 0.35 GB; a network of as many in 40 s with 1.1 GB.
     """
     if not isinstance(root, Value) and not hasattr(root, "picture"):
-        raise TypeError(f"draw() takes the Value to draw, not {type(root).__name__} {root!r}")
+        raise TypeError(f"draw() takes the Value to draw, not {type_and_value(root)}")
     most = check_int("limit", limit, unlimited="no limit")
     time = TimeLimit(timeout)
     with time.running():

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from ...backward import topological_order
 from ...nodes import all_gradients
+from ...system.messages import type_and_value
 from ...value import Value
 from ..notation.derivation import Derivation, Line
 from ..notation.local_derivative import Local, local_derivative
@@ -249,7 +250,6 @@ def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:
     for value in (root, wrt):
         if not isinstance(value, Value):
             raise TypeError(
-                "explain() takes a Value and the one to differentiate by, not "
-                f"{type(value).__name__} {value!r}"
+                f"explain() takes a Value and the one to differentiate by, not {type_and_value(value)}"
             )
     return Explanation(root, wrt, check_int("paths", paths))

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 
 from ...backward import topological_order
+from ...system.messages import type_and_value
 from ...value import Value
 from ..notation.derivation import Derivation, Line
 from ..notation.names import Names, computed_from, computed_on, constant, operation_formula, quantity, telling
@@ -116,7 +117,7 @@ def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     A graph of 10**6 Values is read in about 4 s with 0.2 GB.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"formula() takes the Value to write out, not {type(root).__name__} {root!r}")
+        raise TypeError(f"formula() takes the Value to write out, not {type_and_value(root)}")
     order = topological_order(root)
     nested = Nested(order, Names(order), check_int("limit", limit))
     lines = [Line(nested.equation())]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from ...backward import topological_order
+from ...system.messages import type_and_value
 from ...value import Value
 from ..notation.names import Names, format_number, known, operation
 from ..picture.cards import LIMIT, reservations
@@ -83,7 +84,7 @@ def show(
     A graph of 10**6 Values is read in about 10 s with 0.35 GB.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"show() takes the Value to show, not {type(root).__name__} {root!r}")
+        raise TypeError(f"show() takes the Value to show, not {type_and_value(root)}")
     given = check_int("width", width, NARROWEST, unlimited="that of the terminal")
     most = check_int("limit", limit, unlimited="no limit")
     columns = max(terminal_width(), NARROWEST) if given is None else given

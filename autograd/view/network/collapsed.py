@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ...backward import topological_order
 from ...operations import data_of
+from ...system.messages import short, type_and_value
 from ...value import Value
 from ..notation.names import UNKNOWN, Names, clean, exact, format_number, is_exponent, operation, subscript
 from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
@@ -40,7 +41,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = N
     if instances:
         return _Sketch(Network(order, instances), wanted or [], limit).picture()
     if wanted:
-        raise ValueError(f"expand={_short(wanted[0])}: {_short(root)} was computed by no neuron of a module")
+        raise ValueError(f"expand={short(wanted[0])}: {short(root)} was computed by no neuron of a module")
     return picture_of(root, limit)
 
 
@@ -50,15 +51,8 @@ def _listed(expand: Modules) -> list[Owner] | None:
     modules = list(expand) if isinstance(expand, Iterable) else [expand]
     for module in modules:
         if not hasattr(module, "parameters"):
-            raise TypeError(
-                f"expand takes a module or a list of them, not {type(module).__name__} {_short(module)}"
-            )
+            raise TypeError(f"expand takes a module or a list of them, not {type_and_value(module)}")
     return modules
-
-
-def _short(x: object) -> str:
-    text = " ".join(repr(x).split())
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _chain(owner: Owner | None) -> Iterable[Owner]:
@@ -156,9 +150,9 @@ class _Sketch:
                 if any(owner is module for owner in _chain(neuron.owner))
             ]
             if not inside:
-                there = [_short(layer_of(layer.neurons[0].owner)) for layer in self.network.layers[:8]]
+                there = [short(layer_of(layer.neurons[0].owner)) for layer in self.network.layers[:8]]
                 raise ValueError(
-                    f"expand={_short(module)} is no part of this graph, which has "
+                    f"expand={short(module)} is no part of this graph, which has "
                     f"{', '.join(there)}{', …' if len(self.network.layers) > 8 else ''}"
                 )
             found.update((neuron.key, neuron) for neuron in inside)

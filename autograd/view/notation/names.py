@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from ...backward import topological_order
 from ...nodes import recompute, regroup
 from ...symbols import is_group
+from ...system.messages import replace_controls
 from ...value import Value
 from ..render.time_limit import in_time
 from .syntax import SIGN, Formula, Name, Number
@@ -130,16 +130,13 @@ def subscript(n: int) -> str:
 
 
 def clean(label: str) -> str:
-    """A label on one line, without control characters, cut to a length that can be shown.
+    """A label on one line, its control characters as symbols, cut to a length that can be shown.
 
-    >>> clean("two" + chr(10) + "lines")
-    'two lines'
+    >>> clean("two" + chr(10) + "lines"), clean("red" + chr(27) + "[31m")
+    ('two lines', 'red␛[31m')
     """
-    shown = "".join(
-        c if c.isprintable() else "" if unicodedata.category(c) == "Cf" else " "
-        for c in label[: 4 * LABEL_LENGTH]
-    )
-    shown = " ".join(shown.split())
+    shown = replace_controls(" ".join(label[: 4 * LABEL_LENGTH].split()))
+    shown = " ".join("".join(filter(str.isprintable, shown)).split())  # nothing of no width is left
     if not label.strip():
         return ""
     return (

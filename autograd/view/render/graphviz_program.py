@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from ...system.messages import replace_controls
 from .time_limit import TIMEOUT, RenderError, TimeLimit
 
 _REMEDY = (
@@ -49,11 +50,12 @@ def render(source: str, form: str, limit: TimeLimit | None = None, dots: float =
     except subprocess.TimeoutExpired:
         raise limit.error() from None
     except OSError as error:
-        raise RenderError(f"{program} could not be run ({error}): {_REMEDY}") from error
+        raise RenderError(f"{replace_controls(program)} could not be run ({error}): {_REMEDY}") from error
     # Its warnings (about the width of letters like ∂) are not for the user; its failures are.
     if done.returncode != 0 or not done.stdout:
         said = done.stderr.decode(errors="replace").strip()[-500:]
-        raise RenderError(f"{program} failed with exit code {done.returncode}: {said or 'it said nothing'}")
+        said = replace_controls(said, keep="\n") or "it said nothing"
+        raise RenderError(f"{replace_controls(program)} failed with exit code {done.returncode}: {said}")
     return done.stdout
 
 

@@ -7,6 +7,8 @@ import operator
 from numbers import Real
 from typing import SupportsIndex, cast, overload
 
+from ...system.messages import short, type_and_value
+
 
 @overload
 def check_int(name: str, given: object, least: int = 1) -> int: ...
@@ -25,10 +27,10 @@ def check_int(name: str, given: object, least: int = 1, *, unlimited: str = "") 
         return None
     wanted = f"{name} must be {{}}{least} or more{unlimited and f', or None for {unlimited}'}, not "
     if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise TypeError(f"{wanted.format('a whole number, ')}{type(given).__name__} {given!r}")
+        raise TypeError(f"{wanted.format('a whole number, ')}{type_and_value(given)}")
     number = operator.index(cast(SupportsIndex, given))
     if number < least:
-        raise ValueError(f"{wanted.format('')}{given!r}")
+        raise ValueError(f"{wanted.format('')}{short(given)}")
     return number
 
 
@@ -41,7 +43,7 @@ def seconds(name: str, given: object, zero: bool = False) -> float:
     """
     wanted = f"{name} must be {'0 or more' if zero else 'more than 0'} seconds, not "
     if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"{wanted}{type(given).__name__} {given!r}")
+        raise TypeError(f"{wanted}{type_and_value(given)}")
     if not (0.0 <= float(given) < math.inf and (zero or given)):
-        raise ValueError(f"{wanted}{given!r}")
+        raise ValueError(f"{wanted}{short(given)}")
     return float(given)

@@ -9,6 +9,7 @@ from typing import Literal, overload
 from ...backward import topological_order
 from ...nodes import contributions
 from ...system.files import write_atomic
+from ...system.messages import type_and_value
 from ...value import Value
 from ..notation.names import Names
 from .gif import gif
@@ -66,7 +67,7 @@ def steps(root: Value, *, forward: bool = False) -> Steps[Step] | Steps[Step | F
     A graph of 10**6 Values takes about 8 s, its page 13 s more, and 0.8 GB; with ``forward``, 1 GB.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"steps() takes the Value to start from, not {type(root).__name__} {root!r}")
+        raise TypeError(f"steps() takes the Value to start from, not {type_and_value(root)}")
     order = topological_order(root)
     names = Names(order)
     if not forward:

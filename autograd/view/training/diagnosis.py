@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import NamedTuple
 
+from ...system.messages import short, type_and_value
 from ..notation.names import format_number
 from .layer_stats import LayerFlow
 
@@ -37,9 +38,9 @@ class Thresholds(NamedTuple):
             ("saturated", self.saturated, 0.0, 1.0),
         ):
             if isinstance(value, bool) or not isinstance(value, Real):
-                raise TypeError(f"{name} must be a number, not {type(value).__name__} {value!r}")
+                raise TypeError(f"{name} must be a number, not {type_and_value(value)}")
             if not low < value < high:
-                raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value!r}")
+                raise ValueError(f"{name} must be between {low:g} and {high:g}, not {short(value)}")
 
 
 class Finding(NamedTuple):

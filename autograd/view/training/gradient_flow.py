@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...system.messages import type_and_value
 from ...value import Value
 from ..draw.graphviz import Digraph, Drawing, lettering, new_graph
 from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, format_number, known
@@ -328,7 +329,7 @@ def gradient_flow(
     """
     named = named_parameters_of(model)
     if loss is not None and not isinstance(loss, Value):
-        raise TypeError(f"gradient_flow() takes a Value as the loss, not {type(loss).__name__} {loss!r}")
+        raise TypeError(f"gradient_flow() takes a Value as the loss, not {type_and_value(loss)}")
     limits = Thresholds(vanishing, exploding, saturated)
     limits.check()
     time = TimeLimit(timeout, "Allow more time (timeout=…), or leave out the loss: gradient_flow(model).")

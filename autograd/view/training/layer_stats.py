@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ...backward import topological_order
+from ...system.messages import replace_controls, type_and_value, type_name
 from ...value import Value
 from ..network.layers import depths_of, layer_of
 from ..network.neurons import Instance, Owner, find_instances, owner_of
@@ -90,18 +91,17 @@ def named_parameters_of(model: Model) -> list[tuple[str, Value]]:
     """The parameters with their names; TypeError or ValueError if there are none to look at."""
     if not hasattr(model, "named_parameters"):
         raise TypeError(
-            f"what is wanted is a model with named_parameters(), such as nn.MLP, not {type(model).__name__} "
-            f"{model!r}"
+            f"what is wanted is a model with named_parameters(), such as nn.MLP, not {type_and_value(model)}"
         )
     named = [(_printable(name), parameter) for name, parameter in model.named_parameters()]
     if not named:
-        raise ValueError(f"{type(model).__name__} has no parameters, so no gradient flows to it")
+        raise ValueError(f"{type_name(model)} has no parameters, so no gradient flows to it")
     return named
 
 
 def _printable(name: str) -> str:
     """A name on one line: names are identifiers, but the key of a dict may be anything."""
-    return "".join(c if c.isprintable() else " " for c in name[:200])
+    return replace_controls(name[:200])
 
 
 # Layers by name -----------------------------------------------------------------------------------
@@ -169,11 +169,11 @@ class _ByName:
         name = self.names.get(id(owner), "")
         if owner is self.top:
             attributes = {_stem(own) for own, parameter in self.named if owner_of(parameter) is owner}
-            return id(owner), attributes.pop() if len(attributes) == 1 else type(owner).__name__
+            return id(owner), attributes.pop() if len(attributes) == 1 else type_name(owner)
         parent = layer_of(owner)
         if parent is owner or parent is self.top or _stem(name) == name:
-            return id(owner), name or type(owner).__name__
-        return id(parent), self.names.get(id(parent)) or _parent(name) or type(parent).__name__
+            return id(owner), name or type_name(owner)
+        return id(parent), self.names.get(id(parent)) or _parent(name) or type_name(parent)
 
 
 def _says_activation(owner: Owner) -> bool:
@@ -235,7 +235,7 @@ class _Graph:
         order = topological_order(loss)
         if self.first.keys().isdisjoint(order):
             raise ValueError(
-                f"the loss was not computed by this {type(model).__name__}: none of its parameters is in the "
+                f"the loss was not computed by this {type_name(model)}: none of its parameters is in the "
                 "graph of the loss"
             )
         own = {id(owner) for p in self.first if (owner := owner_of(p)) is not None}
@@ -293,7 +293,7 @@ class _Graph:
     def _name(self, layer: Sequence[_Unit]) -> str:
         owner = layer[0].owner
         if len(layer) > 1:
-            return _parent(self.by_name.names.get(id(owner), "")) or type(layer_of(owner)).__name__
+            return _parent(self.by_name.names.get(id(owner), "")) or type_name(layer_of(owner))
         return self.by_name.layer(owner)[1]
 
     def _row(self, name: str, layer: Sequence[_Unit]) -> LayerFlow:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any, NamedTuple, Self, SupportsFloat, TextIO
 
+from ...system.messages import class_name, type_name
 from ...value import Value
 from ..draw.graphviz import Digraph, lettering
 from ..notation.names import format_number
@@ -303,13 +304,11 @@ class Live:
         if kind is None:
             self.close()
         else:
-            self.close("interrupted" if kind is KeyboardInterrupt else f"ended by {kind.__name__}")
+            self.close("interrupted" if kind is KeyboardInterrupt else f"ended by {class_name(kind)}")
 
     def __repr__(self) -> str:
         return (
-            f"watching {type(self._model).__name__}, nothing yet"
-            if self.picture is None
-            else str(self.picture)
+            f"watching {type_name(self._model)}, nothing yet" if self.picture is None else str(self.picture)
         )
 
     def _repr_mimebundle_(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from ....system.messages import replace_controls, type_name
 from ...passes.plan import Plan
 from ..memory import InputRows, Layout, Outside
 from ..python import Numbers, Outcome
@@ -39,8 +40,8 @@ def _without_cache(why: Exception) -> Any:
         LOG.warning(
             "numba can't keep what it compiles, and takes some seconds for it in each process (%s: %s); let "
             "the environment variable NUMBA_CACHE_DIR name a folder of your own",
-            type(why).__name__,
-            why,
+            type_name(why),
+            replace_controls(str(why)),
         )
     return _uncached()
 

@@ -474,7 +474,7 @@ NESTED: dict[str, Callable[[int], str]] = {
     "lambdas": lambda n: "lambda:" * n + "x",
     "assignments": lambda n: "a=" * n + "x",
     "lists of lists": lambda n: (
-        "p0=[x,x];" + "".join(f"p{i}=[p{i - 1},p{i - 1}];" for i in range(1, n)) + "p1"
+        "p0=[x,x];" + "".join(f"p{i}=[p{i - 1},p{i - 1}];" for i in range(1, min(n, 3000))) + "p1"
     ),
     "products": lambda n: "x(" * n + "x" + ")" * n,
 }

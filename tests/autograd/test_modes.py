@@ -501,7 +501,10 @@ def test_interrupt_while_a_block_is_entered_leaves_nothing(outside: type[Mode] |
         with no_grad():
             entered.append(True)
 
+    gc.collect()
+    gc.freeze()  # what other tests have left need not be collected after each opcode
     with ExitStack() as stack:
+        stack.callback(gc.unfreeze)
         if outside:
             stack.enter_context(outside())
         number = 0

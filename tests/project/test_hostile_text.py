@@ -144,6 +144,8 @@ VIEWS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_view_shows_symbols(name: str) -> None:
+    if name == "compare_with_torch":
+        pytest.importorskip("torch")
     shown = [*texts(VIEWS[name]())]
     for text in shown:
         check(text, shown=False)
@@ -285,6 +287,8 @@ def changed() -> None:
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error_shows_symbols(name: str) -> None:
+    if name == "to_torch":
+        pytest.importorskip("torch")
     check(message(ERRORS[name]))
 
 
@@ -297,6 +301,8 @@ def test_from_torch_shows_symbols() -> None:
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_file_names_and_names_in_files_show_symbols(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
     path = tmp_path / f"{FILE}{suffix}"
     check(message(lambda: load(path), FileNotFoundError))
     check(message(lambda: save({"x": 1.0}, tmp_path / FILE / f"x{suffix}"), FileNotFoundError))
@@ -478,6 +484,7 @@ def test_command_shows_the_expression_and_the_file_as_symbols(
 
 
 def test_command_of_nn_shows_symbols(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
     for arguments in (
         ["--out", FILE],
         [f"--{FILE}"],

@@ -87,10 +87,7 @@ def gradient_order(root: Value) -> list[Value]:
 
 
 def unvisited(node: Value, this_pass: int) -> list[Value]:
-    many = node.many or ()
-    return [
-        x for _, receivers, _ in many for x in receivers if x._primitive is not None and x.mark != this_pass
-    ]
+    return [x for _, xs, _ in node.many or () for x in xs if x._primitive and x.mark != this_pass]
 
 
 def topological_order(root: Value) -> list[Value]:

@@ -6,7 +6,8 @@ import operator
 from collections.abc import Iterable
 from typing import Any, SupportsFloat
 
-from .operations import FUNCTIONS, items_of
+from .interop.groups import items_of
+from .operations import FUNCTIONS
 from .system.messages import short, type_and_value
 from .tracing import current_tracer
 from .value import Value

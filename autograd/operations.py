@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from operator import mul
 from types import SimpleNamespace
 from typing import Any
 
 from . import primitives as table
 from .floats import IEEE, add_up, apply_each, choose_ieee, compute, ieee_positions
+from .interop.groups import all_floats, items_of
 from .interop.reals import require_float
 from .modes import active, is_grad_enabled
 from .primitives import DOT, PRIMITIVES, Primitive
-from .system.messages import type_and_value
 from .value import Function, Operand, StoredGroup, Value, apply_binary, named, record, unary
 
 #: Every primitive as a function of Values and numbers, by its name.
@@ -92,21 +92,6 @@ def read_group(op: Primitive, group: Any) -> tuple[tuple[Any, ...], Sequence[flo
         return operands, operands
     operands = tuple([x if isinstance(x, Value) else require_float(x, f"{op.name}()") for x in operands])
     return operands, [data_of(x) for x in operands]
-
-
-def all_floats(group: tuple[Any, ...]) -> bool:
-    return group != () and type(group[0]) is float and {*map(type, group)} == {float}
-
-
-def items_of(name: str, group: Any) -> Iterable[Any]:
-    """Return the group if it is a sequence, a generator or an array of one dimension."""
-    is_listed = type(group) is list or hasattr(group, "__iter__")
-    if not is_listed or isinstance(group, (str, bytes, Value, Mapping, Set)):
-        raise TypeError(
-            f"{name}() expected a sequence of Values or numbers, got {type_and_value(group)}. "
-            "Put it into a list."
-        )
-    return group  # type: ignore[no-any-return]
 
 
 def apply_many(op: Primitive, *arguments: Any) -> Value:

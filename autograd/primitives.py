@@ -137,15 +137,22 @@ NEG = Primitive("neg", lambda m, x: -x, lambda m, out, x: -1.0, template="−{x}
 
 
 def _pow_base(m: Any, out: Any, a: Any, b: Any) -> Any:
-    # At b = 0 the derivative is 0, even where a**−1 is infinite; as b·out / a its own derivative with respect
-    # to b, 1/a, is right too. At a = 0 nothing is passed back; ``where`` evaluates both branches, so the
-    # division is by 1 there.
-    at_b_zero = m.where(m.abs(a) > 0.0, b * out / m.where(m.eq(a, 0.0), 1.0, a), None)
-    return m.where(m.eq(b, 0.0), at_b_zero, b * m.pow(a, b - 1.0))
+    size, exponent, product = m.abs(a), m.abs(b), b * m.pow(a, b - 1.0)
+    # b·out / a is the same. It is taken where a**(b − 1), or its derivative, overflows and a small b makes up
+    # for it, and where b − 1 rounds to an even number. The factor keeps 1/a finite.
+    factor = m.where(size < 1e-140, 2.0**600, 1.0)
+    quotient = (b * factor) * (out / (m.where(size > 0.0, a, 1.0) * factor))
+    # At b = 0 the power is 1 for every a, so the derivative is 0 even where a**−1 is infinite.
+    at_a_zero = m.where(m.eq(b, 0.0), None, product)
+    small = m.where(size > 0.0, m.where(size < 1e-140, quotient, product), at_a_zero)
+    large = m.where(exponent < 2.0**53, product, m.where(a < -0.5, quotient, product))
+    return m.where(exponent < 0.5, small, large)
 
 
 def _pow_exponent(m: Any, out: Any, a: Any, b: Any) -> Any:
-    derivative = out * m.log(a)
+    # Where 1/a overflows, which is the derivative of log(a), a is scaled.
+    scaled = out * (m.log(2.0**600 * a) - 600.0 * math.log(2.0))
+    derivative = m.where(a < 2.0**-1022, scaled, out * m.log(a))
     return m.where(m.eq(a, 0.0), m.where(b >= 0.0, None, derivative), derivative)  # 0**b is flat for b ≥ 0
 
 
@@ -221,8 +228,13 @@ def _sigmoid(m: Any, x: Any) -> Any:
     return m.where(x < 0.0, e, 1.0) / (1.0 + e)
 
 
-# Its derivative is not out · (1 − out): 1 − out has no digits left where out rounds to 1.
-SIGMOID = Primitive("sigmoid", _sigmoid, lambda m, out, x: out * m.sigmoid(-x), doc="1 / (1 + exp(−x))")
+def _sigmoid_derivative(m: Any, out: Any, x: Any) -> Any:
+    # Not out · (1 − out): 1 − out has no digits left where out rounds to 1, nor has the next derivative at 0.
+    half = 0.5 * m.sech(0.5 * x)
+    return half * half
+
+
+SIGMOID = Primitive("sigmoid", _sigmoid, _sigmoid_derivative, doc="1 / (1 + exp(−x))")
 RELU = Primitive(
     "relu",
     lambda m, x: m.where(x <= 0.0, 0.0, x),
@@ -318,15 +330,20 @@ DOT = Primitive(
 def _logsumexp(m: Any, values: Any) -> Any:
     top = m.largest(values)
     top = m.where(m.eq(m.abs(top), math.inf), 0.0, top)  # inf − inf would be nan
-    return top + m.log(m.sum(m.each(values, lambda x: m.exp(x - top))))
+    # exp(x − top) is 1 for the largest: by log1p, what is added to it keeps its digits.
+    ties = m.sum(m.each(values, lambda x: m.where(m.eq(x, top), 1.0, 0.0)))
+    rest = m.sum(m.each(values, lambda x: m.where(m.eq(x, top), 0.0, m.exp(x - top))))
+    return top + m.log1p((ties - 1.0) + rest)
+
+
+def _softmax(m: Any, out: Any, values: Any) -> Any:
+    parts = m.each(values, lambda x: m.exp(x - out))
+    total = m.sum(parts)  # 1, but for the rounding of out, which is coarse where it is large
+    return m.each(parts, lambda x: m.where(x > 0.0, x / total, x))
 
 
 LOGSUMEXP = Primitive(
-    "logsumexp",
-    _logsumexp,
-    lambda m, out, values: m.each(values, lambda x: m.exp(x - out)),
-    doc="log(Σ exp(x)), shifted by the largest value so that nothing overflows",
-    operands="values*",
+    "logsumexp", _logsumexp, _softmax, doc="log(Σ exp(x)) without overflow on the way", operands="values*"
 )
 TAKE = Primitive(
     "take",

@@ -31,6 +31,7 @@ BESIDE = [
     "interop/reals",
     "interop/wrong_names",
     "interop/ufuncs",
+    "interop/groups",
     "composed",
 ]
 

@@ -112,11 +112,11 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     numbers = {names[node]: node.data}
     numbers |= {names[x]: x.data for x in node.operands if isinstance(x, Value)}
     rule = _rule(op, node, position, names)
-    if has_group(rule):  # a sum over a whole group can't be written in a line
-        return Local(value, None, numbers)
     conditions: list[Condition] = []
     simplifier = Simplifier(numbers)
     expression = simplifier.simplify(rule, conditions)
+    if has_group(expression):  # a sum over a whole group can't be written in a line
+        return Local(value, None, numbers)
     local = Local(value, expression, numbers, tuple(conditions))
     return local if simplifier.is_general or local.is_current else Local(value, None, numbers)
 

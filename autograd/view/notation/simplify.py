@@ -47,6 +47,8 @@ def evaluate_symbols(expression: Operand, numbers: Numbers) -> Any:
 
 
 def _evaluate(expression: Operand, numbers: Numbers) -> Any:
+    if is_group(expression):
+        return [_evaluate(element, numbers) for element in expression]
     if not isinstance(expression, Symbol):
         return IeeeFloat(0.0 if expression is None else expression)
     if not expression.args:
@@ -199,4 +201,7 @@ class Simplifier:
         if is_number(a, 0.0) and evaluate_symbols(b, self.numbers) != 0.0:
             self.is_general = False
             return 0.0
+        if has_group(b) and math.isclose(evaluate_symbols(b, self.numbers), 1.0, rel_tol=1e-9):
+            self.is_general = False  # a sum that is 1 but for rounding, which keeps digits alone
+            return a
         return Symbol("/", (a, b))

@@ -31,7 +31,7 @@ def test_the_first_example_by_hand() -> None:
     assert "v₄ = v₂ − x₂" in lines
     assert "out = v₄·v₄" in lines  # after the passes: the power is a product
     assert re.search(r"trace +7 instructions: .*\(1 mul, 1 sub, 1 pow\)", told)
-    assert re.search(r"backward +17 instructions", told)
+    assert re.search(r"backward +32 instructions", told)
     assert re.search(r"expand +9 instructions: .*\(4 mul, 1 sub\)", told)
     assert "0 guards, 1 leaf Value, 1 call" in told
     assert "for the first call" in told

@@ -122,7 +122,7 @@ zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
         (a.sqrt(), 0, "0.5 / out", "0.5 / 1.414", []),
         (a.tanh(), 0, "sech(a)²", "sech(2)²", []),
         (a.sech(), 0, "−out·tanh(a)", "−0.2658·tanh(2)", []),
-        (b.sigmoid(), 0, "out·sigmoid(−b)", "0.04743·sigmoid(−(−3))", []),
+        (b.sigmoid(), 0, "(0.5·sech(0.5·b))²", "(0.5·sech(0.5·(−3)))²", []),
         (a.relu(), 0, "1", "1", ["a > 0"]),
         (b.relu(), 0, "0", "0", ["b ≤ 0"]),
         (n.relu(), 0, "1", "1", ["n is nan"]),

@@ -21,7 +21,7 @@ if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
 from .anomaly import AnomalyError, detect_anomaly
 from .backward import topological_order
 from .checking import GradientError, check_grads
-from .composed import group, log_softmax, softmax, take
+from .composed import group, log_odds, log_softmax, softmax, take
 from .functional import hessian, hvp, jacobian
 from .gradients import grad
 from .modes import Mode, enable_grad, is_grad_enabled, no_grad
@@ -135,6 +135,7 @@ __all__ = [
     "leaky_relu",
     "log",
     "log1p",
+    "log_odds",
     "log_softmax",
     "logsumexp",
     "maximum",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterable
 from typing import Any, SupportsFloat
 
@@ -11,6 +12,9 @@ from .operations import FUNCTIONS
 from .system.messages import short, type_and_value
 from .tracing import current_tracer
 from .value import Value
+
+#: What hides a value among others: its exp() is 0.
+_LOWEST = -sys.float_info.max
 
 
 def log_softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
@@ -31,12 +35,42 @@ def softmax(values: Iterable[Value | SupportsFloat]) -> list[Value]:
     return [x.exp() for x in _log_softmax("softmax", values)]
 
 
+def log_odds(values: Iterable[Value | SupportsFloat], index: int) -> Value:
+    """log(p / (1 − p)) for the probability p = softmax(values)[index]: one class against all others.
+
+    >>> log_odds([Value(2.0), Value(5.0)], 1).data  # of two logits, their difference
+    3.0
+
+    ``softplus(-log_odds(values, index))`` is −log p, and its gradients keep their digits where p rounds to 1.
+    A value of −inf is a class of probability 0.
+
+    Raises:
+        IndexError: If there is no value at the index.
+    """
+    shifted = _shifted("log_odds", values)
+    place = _place(index, len(shifted))
+    if isinstance(place, Value):  # an index that is traced
+        chosen = FUNCTIONS["take"](shifted, place)
+        is_chosen = [(1.0 - (place - i) * (place - i)).relu() for i in range(len(shifted))]
+        others = [x + _LOWEST * one_or_zero for x, one_or_zero in zip(shifted, is_chosen)]
+    else:
+        # It stays among the others, which are never none then, and compile() fuses no large logit into a sum.
+        chosen = shifted[place]
+        others = [x + _LOWEST if i == place else x for i, x in enumerate(shifted)]
+    return chosen - FUNCTIONS["logsumexp"](others)
+
+
 def _log_softmax(name: str, values: Iterable[Value | SupportsFloat]) -> list[Value]:
-    logits = [x if isinstance(x, Value) else Value(x) for x in items_of(name, values)]
-    top = _largest(logits)  # a constant: the result does not depend on it
-    shifted = [x - top for x in logits]
+    shifted = _shifted(name, values)
     total = FUNCTIONS["logsumexp"](shifted)
     return [x - total for x in shifted]
+
+
+def _shifted(name: str, values: Iterable[Value | SupportsFloat]) -> list[Value]:
+    """Subtract the largest value, as a constant: no softmax depends on it, and no digit is lost later."""
+    logits = [x if isinstance(x, Value) else Value(x) for x in items_of(name, values)]
+    top = _largest(logits)
+    return [x - top for x in logits]
 
 
 def _largest(logits: list[Value]) -> Value | float:
@@ -62,8 +96,20 @@ def take(values: Iterable[Any], index: int) -> Any:
     that is out of range.
     """
     items = values if isinstance(values, list | tuple) else [*items_of("take", values)]
-    width = len(items)
-    place = at = _index(index)
+    place = _place(index, len(items))
+    if not isinstance(items[0], list | tuple):
+        return FUNCTIONS["take"](items, place if isinstance(place, Value) else float(place))
+    if len(widths := {*map(len, items)}) > 1:
+        raise ValueError(
+            f"the rows of a table are of one length, not {' and '.join(map(str, sorted(widths)))}"
+        )
+    return [take(column, index) for column in zip(*items)]
+
+
+def _place(index: Any, width: int) -> Value | int:
+    """The index counted from 0; IndexError if there is nothing at it."""
+    at = _index(index)
+    place: Value | int = at
     if at < 0:
         place = at + width
         found = place >= 0
@@ -72,13 +118,7 @@ def take(values: Iterable[Any], index: int) -> Any:
     if not found:
         reach = f"they run from {-width} to {width - 1}" if width else "there are none"
         raise IndexError(f"{short(index)} is none of the indices of {width} values: {reach}")
-    if not isinstance(items[0], list | tuple):
-        return FUNCTIONS["take"](items, place if isinstance(place, Value) else float(place))
-    if len(widths := {*map(len, items)}) > 1:
-        raise ValueError(
-            f"the rows of a table are of one length, not {' and '.join(map(str, sorted(widths)))}"
-        )
-    return [take(column, index) for column in zip(*items)]
+    return place
 
 
 def _index(index: Any) -> Any:

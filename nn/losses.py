@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any, SupportsFloat
 
 import autograd
-from autograd import Value, take
+from autograd import Value
 from autograd.system.messages import short, type_and_value
 
 from .checks import check_number
@@ -96,14 +96,15 @@ def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Va
     0.8125
 
     Squared near 0 and straight further out, so that a few wild targets do not decide everything
-    (Huber, 1964). Both pieces are q·(|e| − ½·q) with q = min(|e|, delta).
+    (Huber, 1964). Both pieces are q·(e − ½·q) with q = e, held between −delta and delta.
     """
     bound = delta if isinstance(delta, Value) else check_number("delta", delta)  # compile() records a Value
     if not 0.0 < bound < math.inf:
         raise ValueError(f"delta must be above 0 and finite, not {short(delta)}")
-    sizes = [abs(error) for error in _errors(predictions, targets)]
-    bent = [size.minimum(delta) for size in sizes]
-    return _mean([q * (size - 0.5 * q) for q, size in zip(bent, sizes)])
+    errors = _errors(predictions, targets)
+    # Not by |error|, whose derivative at 0 is 0, and constant.
+    bent = [error.minimum(delta).maximum(-delta) for error in errors]
+    return _mean([q * (error - 0.5 * q) for q, error in zip(bent, errors)])
 
 
 def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
@@ -155,8 +156,8 @@ def cross_entropy(
     A target may also be a row of probabilities, one for each class, as in PyTorch: then each −log softmax
     counts by its probability.
 
-    Computed as logsumexp(logits − logit of the class), which overflows for no logits and, as only their
-    differences enter, keeps its digits wherever they are.
+    Only differences of the logits enter: nothing overflows, and no large logit costs another one its digits.
+    A logit of −inf is a class of probability 0.
     """
     check_rows(logits, targets)
     width = len(logits[0]) if is_row(logits[0]) else 0
@@ -173,10 +174,9 @@ def cross_entropy(
         if is_row(target):
             _check_probabilities(target, i, width)
             probabilities: Any = target
-            chosen = autograd.dot(probabilities, row)  # the mean of all, weighted by the probabilities
+            surprises.append(-autograd.dot(probabilities, autograd.log_softmax(row)))
         else:
-            chosen = _chosen(row, target, i)
-        surprises.append(autograd.logsumexp([logit - chosen for logit in row]))
+            surprises.append(_surprise(row, target, i))
     return _mean(surprises)
 
 
@@ -191,16 +191,14 @@ def _check_probabilities(target: Any, i: int, width: int) -> None:
         )
 
 
-def _chosen(row: Sequence[Any], target: Any, i: int) -> Any:
-    """The logit of the class of sample i."""
+def _surprise(row: Sequence[Any], target: Any, i: int) -> Value:
+    """−log of the probability of the class of sample i."""
     index: Any = target if isinstance(target, Value) else _index(target, i)
     if not 0 <= index < len(row):
         classes = f"the classes are 0 to {len(row) - 1}" if row else "there are no classes"
         raise ValueError(f"the target of sample {i} is {short(target)}, but {classes}")
-    if not isinstance(target, Value):
-        return row[index]
     try:  # what stands for an int while compile() records selects when the program runs
-        return take(row, index)
+        return (-autograd.log_odds(row, index)).softplus()
     except TypeError:
         raise TypeError(_NO_CLASS.format(short(target), i)) from None
 

@@ -87,6 +87,7 @@ def functions() -> None:
         assert_type(result, Value)
     assert_type(autograd.softmax([x, 1.0]), list[Value])
     assert_type(autograd.log_softmax([x, 1.0]), list[Value])
+    assert_type(autograd.log_odds([x, 1.0], 0), Value)
     taken: Value = autograd.take([x, y], 1)
     assert taken.data == y.data
     autograd.not_compiled("it draws random numbers")

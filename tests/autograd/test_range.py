@@ -12,8 +12,8 @@ from mpmath import mp
 from autograd import Value, grad
 from autograd.primitives import PRIMITIVES, Primitive
 
+from .._support.references import REFERENCES, WITHOUT_REFERENCE
 from .._support.table import as_leaves, call, flat
-from .test_accuracy import REFERENCES, WITHOUT_REFERENCE
 
 SMALLEST_NORMAL, LARGEST = sys.float_info.min, sys.float_info.max
 EPSILON = 2.0**-52

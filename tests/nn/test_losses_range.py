@@ -12,7 +12,7 @@ from mpmath import mp
 from autograd import Value, compile, grad, hessian, log_odds, log_softmax, logsumexp, softmax
 from nn import binary_cross_entropy_with_logits, cross_entropy, huber_loss, mse_loss
 
-from ..compiler.test_against_eager import BACKENDS
+from .._support.compiled import BACKENDS
 
 INF, LARGEST, SMALLEST_NORMAL = math.inf, sys.float_info.max, sys.float_info.min
 EPSILON = 2.0**-52

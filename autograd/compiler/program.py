@@ -236,7 +236,8 @@ class CompiledStep:
     def run(self, steps: int, /, *args: Any, **kwargs: Any) -> list[float]:
         """Take ``steps`` steps on the same arguments and return their losses.
 
-        Parameters stay in the program between steps; data and gradients are written back at the end.
+        Parameters stay in the program between steps; data and gradients are written back at the end. Ctrl-C
+        takes effect within about 50 ms, or after the current step, and keeps the steps before it.
         """
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise ValueError(f"the number of steps must be an int of 1 or more, not {short(steps)}")
@@ -251,10 +252,13 @@ class CompiledStep:
         >>> compile(lambda x, y: (w * x - y) ** 2, SGD([w], lr=0.5)).each([(1.0, 3.0), (1.0, 2.0)]), w.data
         ([4.0, 1.0], 2.0)
 
-        Parameters stay in the program between steps, as by :meth:`run`: data, gradients and the state of
-        the optimiser are written back at the end, or where a batch of another shape follows. What makes
-        the batches may change the learning rate, but what it writes to a parameter is lost.
+        Of a list or tuple of batches parameters stay in the program between steps, as by :meth:`run`: data,
+        gradients and the state of the optimizer are written back at the end, or where a batch of another
+        shape follows. A generator may read and write parameters and hyperparameters between the steps, and
+        may call the step itself, so each of its batches is a step of its own.
         """
+        if not isinstance(batches, (list, tuple)):
+            return [self(*batch) for batch in batches]
         called = (self._step.called(tuple(batch), {}) for batch in batches)
         return [outcome.losses[0] for outcome in self._step.take_each(called)]
 

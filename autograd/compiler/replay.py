@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
+from time import perf_counter
 from typing import Any
 
 from ..modes import active, enable_grad, open_modes
@@ -34,6 +35,9 @@ MOST_VARIANTS = 4
 MANY_RECORDINGS = 32
 #: So many programs were dropped for disagreeing with eager, and no more are made.
 MOST_DROPPED = 3
+#: A program runs for about so many seconds at a time. Ctrl-C takes effect between two stretches, and the
+#: steps of those before are kept.
+STRETCH = 0.05
 
 #: Reports at level INFO that a function is retraced, and why.
 LOG = logging.getLogger("autograd.compiler")
@@ -78,6 +82,8 @@ class Program:
         self.kept: Any = [call.args, call.kwargs]
         #: What the last step left of the leaves, and what is in ``resident`` while that is what they are.
         self.left: tuple[Row, object] | None = None
+        #: The seconds that a step took the last time.
+        self.seconds = STRETCH
 
     def __getstate__(self) -> dict[str, Any]:
         kept = self.kept if by_identity(self.key) else None  # and the next call is an audit
@@ -89,6 +95,10 @@ class Program:
             args, kwargs = self.kept
             shape = Arguments(args, kwargs, fingerprint=None).shape
             self.key = (*shape, *self.key[len(shape) :])
+
+    def in_a_stretch(self, steps: int) -> int:
+        """Return how many of the steps to take before Ctrl-C is looked for."""
+        return max(1, min(steps, int(STRETCH / self.seconds)))
 
     def takes(self, numbers: Sequence[float]) -> bool:
         """Whether what selects is an int."""
@@ -263,10 +273,14 @@ class Replay(ABC):
             self.settle(call)
             outcomes: list[Outcome] = []
             left = steps
+            current: Program | None = None
             while left > 0:
-                go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call)
+                self._done = None
+                go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call, current)
                 outcomes.append(go)
                 left -= len(go.losses)
+                done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
+                current = done[0] if done is not None else None
             return outcomes
 
     def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
@@ -321,16 +335,20 @@ class Replay(ABC):
         program.calls = calls
         return outcome
 
-    def _advance(self, steps: int, call: Call) -> Outcome:
-        """At least one step, and at most ``steps``; fewer where a guard fails or an audit is due."""
+    def _advance(self, steps: int, call: Call, current: Program | None = None) -> Outcome:
+        """At least one step, and at most ``steps``; fewer where a guard fails or an audit is due.
+
+        ``current`` is the program that took the last stretch of the same call, which is not counted again.
+        """
         variants = self.programs.setdefault(call.key, [])
         for program in variants:
             if not program.takes(call.given):
                 continue
-            calls = program.calls + 1
-            audited = calls & (calls - 1) == 0  # call 1, 2, 4, 8, …
+            calls = program.calls + (program is not current)
+            audited = program is not current and calls & (calls - 1) == 0  # call 1, 2, 4, 8, …
             numbers = self.numbers(program.plan, call, program.leaves())
-            outcome = self._run(1 if audited else self.at_once(steps, program.plan), program, numbers)
+            most = 1 if audited else program.in_a_stretch(self.at_once(steps, program.plan))
+            outcome = self._run(most, program, numbers)
             if not outcome.losses:
                 continue
             program.calls = calls
@@ -361,7 +379,10 @@ class Replay(ABC):
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
         program.left = None  # until what it moves is written
         if program.calls and program.runner is not None:
-            return program.runner.run(steps, numbers)
+            start = perf_counter()
+            outcome = program.runner.run(steps, numbers)
+            program.seconds = (perf_counter() - start) / steps or program.seconds
+            return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.backend} gets ready")
             if program.runner is None:

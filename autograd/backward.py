@@ -35,19 +35,28 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     with _one_pass:
         order = gradient_order(root)
         root._grad += gradient
-        for node in reversed(order):
-            g = node._grad
-            if node.da is not None:
-                node.a._grad += g * node.da
-            if node.db is not None:
-                node.b._grad += g * node.db
-            if node.many is not None:
-                for _, receivers, derivatives in node.many:
-                    for operand, derivative in zip(receivers, derivatives):
-                        operand._grad += g * derivative
+        pass_back(order)
         if active:
             for mode in open_modes():
                 mode.after_backward(root, order, lambda value: value._grad)
+
+
+def pass_back(order: list[Value]) -> None:
+    """Pass the gradients back, results before operands.
+
+    This loop is not in ``backward()``, because an interrupt at its end could skip the release of the lock: on
+    CPython 3.12 and 3.13 a jump back after an ``if`` does not belong to the ``with`` block around it.
+    """
+    for node in reversed(order):
+        g = node._grad
+        if node.da is not None:
+            node.a._grad += g * node.da
+        if node.db is not None:
+            node.b._grad += g * node.db
+        if node.many is not None:
+            for _, receivers, derivatives in node.many:
+                for operand, derivative in zip(receivers, derivatives):
+                    operand._grad += g * derivative
 
 
 def gradient_order(root: Value) -> list[Value]:

@@ -134,12 +134,12 @@ def recording_rules() -> Generator[None, None, None]:
     outside = _entered.get()
     inner_modes = [mode for outer in open_modes()[::-1] if (mode := outer.mode_for_rules()) is not None]
     # A mode may return itself: it is open already, and stays. The others are entered, outermost first.
+    closed_modes = [mode for mode in (enable_grad(), *inner_modes) if not mode._is_open]
     _entered.set(tuple([r for r in open_refs() if r() in inner_modes]))
     try:
         with ExitStack() as stack:
-            for mode in (enable_grad(), *inner_modes):
-                if not mode._is_open:
-                    stack.enter_context(mode)
+            for mode in closed_modes:
+                stack.enter_context(mode)
             yield
     finally:
         _entered.set(outside)

@@ -272,16 +272,23 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     }
     kept: list[tuple[dict[str, Any], str, Any]] = []
     try:
-        for inner in module.modules():
-            for name, attribute in list(inner.__dict__.items()):
-                if (other := _replaced(attribute, replaced)) is not attribute:
-                    kept.append((inner.__dict__, name, attribute))
-                    inner.__dict__[name] = other
+        _exchange(module, replaced, kept)
         call: Any = module
         return call(*inputs)
     finally:
         for attributes, name, attribute in kept:
             attributes[name] = attribute
+
+
+def _exchange(
+    module: Module, replaced: dict[Any, Value], kept: list[tuple[dict[str, Any], str, Any]]
+) -> None:
+    """Put other parameters into a module, and note in ``kept`` what was there."""
+    for inner in module.modules():
+        for name, attribute in list(inner.__dict__.items()):
+            if (other := _replaced(attribute, replaced)) is not attribute:
+                kept.append((inner.__dict__, name, attribute))
+                inner.__dict__[name] = other
 
 
 def _replaced(attribute: Any, replaced: dict[Any, Value]) -> Any:

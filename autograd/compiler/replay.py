@@ -268,20 +268,23 @@ class Replay(ABC):
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""
         with self._lock:
-            if added:
-                self._drop_replaced()
-            self.settle(call)
-            outcomes: list[Outcome] = []
-            left = steps
-            current: Program | None = None
-            while left > 0:
-                self._done = None
-                go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call, current)
-                outcomes.append(go)
-                left -= len(go.losses)
-                done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
-                current = done[0] if done is not None else None
-            return outcomes
+            return self._taken(steps, call)
+
+    def _taken(self, steps: int, call: Call) -> list[Outcome]:
+        if added:
+            self._drop_replaced()
+        self.settle(call)
+        outcomes: list[Outcome] = []
+        left = steps
+        current: Program | None = None
+        while left > 0:
+            self._done = None
+            go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call, current)
+            outcomes.append(go)
+            left -= len(go.losses)
+            done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
+            current = done[0] if done is not None else None
+        return outcomes
 
     def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
         """A step for each call. What moves stays in a program as long as the next call is one of it."""

@@ -106,11 +106,14 @@ def _lock(file: BinaryIO, wait: bool) -> bool:
 
 def _remove_left_over(folder: Path, prefix: str) -> None:
     """Remove the temporary files of processes that were killed, and not of one that is writing now."""
-    with suppress(OSError):  # the folder cannot be listed
-        for name in os.listdir(folder):
-            if name.startswith(prefix) and name.endswith(".tmp"):
-                with suppress(OSError):  # another process was faster, or it belongs to another user
-                    _remove_if_left_over(folder / name)
+    try:
+        names = os.listdir(folder)
+    except OSError:  # the folder cannot be listed
+        return
+    for name in names:
+        if name.startswith(prefix) and name.endswith(".tmp"):
+            with suppress(OSError):  # another process was faster, or it belongs to another user
+                _remove_if_left_over(folder / name)
 
 
 def _remove_if_left_over(temporary: Path) -> None:

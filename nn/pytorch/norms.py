@@ -55,11 +55,13 @@ def norm_to_torch(norm: Norm, torch: Any) -> Any:
     if not hasattr(torch.nn, name):
         raise ImportError(f"{name} came with PyTorch 2.4, and this is {torch.__version__}: {short(norm)}")
     twin = getattr(torch.nn, name)(norm.width, norm.eps, **settings, device="cpu", dtype=torch.float64)
+    shared = [
+        row for row in ROWS if getattr(norm, row, None) is not None and getattr(twin, row, None) is not None
+    ]
     with torch.no_grad():
-        for row in ROWS:
-            if getattr(norm, row, None) is not None and getattr(twin, row, None) is not None:
-                numbers = [check_number(row, x) for x in getattr(norm, row)]
-                getattr(twin, row).copy_(torch.tensor(numbers, dtype=torch.float64, device="cpu"))
+        for row in shared:
+            numbers = [check_number(row, x) for x in getattr(norm, row)]
+            getattr(twin, row).copy_(torch.tensor(numbers, dtype=torch.float64, device="cpu"))
         if isinstance(norm, BatchNorm1d):
             twin.num_batches_tracked.fill_(norm.num_batches_tracked)
     return twin

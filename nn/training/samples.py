@@ -94,21 +94,26 @@ def rehearse(
     One sample of each shape goes through the model; its outputs stand for those of all of that shape,
     and the loss looks at them beside every target.
     """
-    outputs: dict[Any, Any] = {}
     with mode(model, training=False), no_grad():
-        for i, x in enumerate(samples.inputs):
-            shape = _shape(x)
-            if shape not in outputs:
-                try:
-                    (outputs[shape],) = forward(model, [x])
-                except Exception as error:
-                    error.add_note(f"(with the input of sample {i} of {what}; nothing has been changed)")
-                    raise
+        outputs = _outputs_by_shape(model, samples, forward, what)
         try:
             loss([outputs[_shape(x)] for x in samples.inputs], samples.targets)
         except Exception as error:
             error.add_note(f"(with the targets of {what}; nothing has been changed)")
             raise
+
+
+def _outputs_by_shape(model: Module, samples: Samples, forward: Forward, what: str) -> dict[Any, Any]:
+    outputs: dict[Any, Any] = {}
+    for i, x in enumerate(samples.inputs):
+        shape = _shape(x)
+        if shape not in outputs:
+            try:
+                (outputs[shape],) = forward(model, [x])
+            except Exception as error:
+                error.add_note(f"(with the input of sample {i} of {what}; nothing has been changed)")
+                raise
+    return outputs
 
 
 def _shape(x: Any) -> Any:

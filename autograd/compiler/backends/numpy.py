@@ -410,28 +410,31 @@ class NumpyRunner:
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps, moving ``numbers`` along."""
-        np, words, calls = self.np, self.words, self.calls
         again = numbers.inputs is self.read  # the very array, which is there as it was read
         self.read = numbers.inputs
-        losses: list[float] = []
-        gradients: Any = []
-        with np.errstate(all="ignore"):  # inf and nan are answers
+        with self.np.errstate(all="ignore"):  # inf and nan are answers
             self.outside.load(numbers, again)
             if self.inputs.count and not again:
                 self.inputs.fill(self.rows[: self.inputs.count], self.outside.inputs)
-            if not again:
-                for function, operands in self.settled:
-                    function(*operands)
-            for left in reversed(range(steps)):
-                for function, operands in calls:
-                    function(*operands)
-                if any((memory[places] != answers).any() for memory, places, answers in self.guards):
-                    break
-                losses.append(float(words[self.loss]))
-                if self.guards or not left:  # the next step may end before it has its own
-                    gradients = self._copied(self.slopes)
-                if self.moves:
-                    words[self.moved] = self._copied(self.fresh)
+            losses, gradients = self._steps(steps, () if again else self.settled)
         if losses and self.moves:
             self.outside.moved(numbers)
         return Outcome(losses, memoryview(gradients) if losses else [])
+
+    def _steps(self, steps: int, settled: Any) -> tuple[list[float], Any]:
+        words, calls = self.words, self.calls
+        losses: list[float] = []
+        gradients: Any = []
+        for function, operands in settled:
+            function(*operands)
+        for left in reversed(range(steps)):
+            for function, operands in calls:
+                function(*operands)
+            if any((memory[places] != answers).any() for memory, places, answers in self.guards):
+                break
+            losses.append(float(words[self.loss]))
+            if self.guards or not left:  # the next step may end before it has its own
+                gradients = self._copied(self.slopes)
+            if self.moves:
+                words[self.moved] = self._copied(self.fresh)
+        return losses, gradients

@@ -15,10 +15,12 @@ def all_floats(group: tuple[Any, ...]) -> bool:
 
 def items_of(name: str, group: Any) -> Iterable[Any]:
     """Return the group if it is a sequence, a generator or an array of one dimension."""
-    is_listed = type(group) is list or hasattr(group, "__iter__")
-    if not is_listed or isinstance(group, (str, bytes, Mapping, Set)):
-        raise TypeError(
-            f"{name}() expected a sequence of Values or numbers, got {type_and_value(group)}. "
-            "Put it into a list."
-        )
-    return group  # type: ignore[no-any-return]
+    if _is_listed(group):
+        return group  # type: ignore[no-any-return]
+    raise TypeError(
+        f"{name}() expected a sequence of Values or numbers, got {type_and_value(group)}. Put it into a list."
+    )
+
+
+def _is_listed(group: object) -> bool:
+    return hasattr(group, "__iter__") and not isinstance(group, (str, bytes, Mapping, Set))

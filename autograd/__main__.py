@@ -145,7 +145,7 @@ def _finite_difference(root: Value, leaf: Value, dependents: list[Value]) -> flo
     """The slope by values alone: (f(x + h) − f(x − h)) / 2h."""
     point = leaf.data
     h = min(1e-4, 1e-6 * abs(point)) or 1e-6
-    h = max(h, 1024 * math.ulp(point))  # a smaller one is lost beside a large number
+    h = max(h, 1024 * math.ulp(point))  # a smaller step is lost in the rounding of a large number
 
     def at(x: float) -> float:
         moved = {leaf: x}

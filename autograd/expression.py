@@ -148,7 +148,7 @@ def _parse(source: str, known: Collection[str] = ()) -> ast.Module:
 
 def _parsed(source: str) -> ast.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's advice on what is refused below anyway
+        warnings.simplefilter("ignore")  # Python's advice on code that is rejected below
         return ast.parse(source.strip())
 
 

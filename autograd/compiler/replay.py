@@ -384,7 +384,8 @@ class Replay(ABC):
         if program.calls and program.runner is not None:
             start = perf_counter()
             outcome = program.runner.run(steps, numbers)
-            program.seconds = (perf_counter() - start) / steps or program.seconds
+            taken = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
+            program.seconds = (perf_counter() - start) / taken or program.seconds
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.backend} gets ready")

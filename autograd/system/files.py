@@ -24,10 +24,10 @@ _LEFT_OVER = 24 * 3600.0
 
 
 def write_atomic(path: Path, content: bytes) -> Path:
-    """Put a file in its place in one step: written beside it, forced to the disk, then renamed.
+    """Put a file in its place in one step: written to the same folder, forced to the disk, then renamed.
 
-    Killed at any moment, or with the disk full, the old file or the new one is there (and of the killed
-    one perhaps a ``.glassgrad-….tmp`` beside it, which the next write of the same name removes). A special
+    Killed at any moment, or with the disk full, the old file or the new one is there. A killed write may
+    leave a ``.glassgrad-….tmp`` in the folder, which the next write of the same name removes. A special
     file, such as a pipe, is written to.
 
     Raises:
@@ -72,7 +72,7 @@ def _is_read_only(target: Path) -> bool:
 
 
 def _replace(target: Path, content: bytes, prefix: str) -> None:
-    """Write the content beside the target, and rename it. If that fails, nothing is left."""
+    """Write the content to the folder of the target, and rename it. If that fails, nothing is left."""
     temporary = target.parent / f"{prefix}{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:

@@ -7,6 +7,6 @@
 - ``draw``: a picture as a drawing or as a table of text
 - ``steps``: a pass step by step, as a page, a table or an animation
 - ``explain``: derivations, formulas, the tree in a terminal, the messages of ``detect_anomaly``
-- ``compare``: two moments or two graphs side by side, and a graph beside PyTorch
+- ``compare``: two moments or two graphs side by side, and a graph compared with PyTorch
 - ``training``: gradients and activations by layer, and a training loop as it runs
 """

@@ -18,7 +18,7 @@ from .arrays import DIMENSIONS, Array, arrays_of, numbers_of, shape_of
 WITHIN = "/"
 #: Parts within parts are refused beyond this depth, on the way out and on the way in; so are lists in lists.
 DEEPEST = 100
-#: A name of more characters is refused: an array repeats its name for each of its numbers.
+#: A name of more characters is rejected: an array repeats its name for each of its numbers.
 LONGEST = 1000
 
 

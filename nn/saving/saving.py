@@ -45,7 +45,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     ``p``. Lists come back as lists, tuples too; ints, strings and None are kept beside the arrays.
 
     What was there before is replaced in one step: killed at any moment, the old file or the new one is
-    there (and perhaps a ``.glassgrad-….tmp`` beside it, which the next save of that name removes). Raises
+    there (and perhaps a ``.glassgrad-….tmp`` in its folder, which the next save of that name removes). Raises
     OSError for a folder that is missing or cannot be written to, and for a file that is read-only.
     """
     path = Path(path)

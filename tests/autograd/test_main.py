@@ -1,6 +1,5 @@
 """``python -m autograd``: what it prints, draws and gives back."""
 
-import importlib.util
 import math
 import os
 import re
@@ -17,9 +16,11 @@ import autograd
 from autograd.__main__ import main
 from autograd.view.notation.names import format_number
 
+from .._support.pytorch import needs_torch
+
 REPOSITORY = Path(autograd.__file__).parent.parent
 
-needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal or shell")
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -1,1 +1,1 @@
-"""Two graphs, or two moments of one, side by side; and a graph beside PyTorch."""
+"""Two graphs, or two moments of one, side by side; and a graph compared with PyTorch."""

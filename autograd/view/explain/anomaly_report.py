@@ -97,9 +97,9 @@ def _operands(node: Value, names: Names) -> list[str]:
     if len(operands) > OPERANDS:
         largest = sorted(operands, key=lambda x: (math.isfinite(x.data), -abs(x.data)))[:OPERANDS]
         shown = [x for x in operands if x in set(largest)]
-    told = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in shown)
+    data = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in shown)
     rest = f" (the {OPERANDS} largest of {len(operands)})" if len(shown) < len(operands) else ""
-    return [f"  with {told}{rest}"] if told else []
+    return [f"  with {data}{rest}"] if data else []
 
 
 def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, float]) -> list[str]:

@@ -71,9 +71,9 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
     known = [g for g in grads if g is not None]
     sizes = known if len(values) == 1 else [abs(g) for g in known]
     mean = sum(data) / len(data)
-    return format_number(mean), format_number(
-        sum(sizes) / len(sizes)
-    ) if sizes else UNKNOWN if grads else None
+    if sizes:
+        return format_number(mean), format_number(sum(sizes) / len(sizes))
+    return format_number(mean), UNKNOWN if grads else None
 
 
 def _operations(count: int) -> str:

@@ -136,7 +136,7 @@ def clean(label: str) -> str:
     ('two lines', 'red␛[31m')
     """
     shown = replace_controls(" ".join(label[: 4 * LABEL_LENGTH].split()))
-    shown = " ".join("".join(filter(str.isprintable, shown)).split())  # nothing of no width is left
+    shown = " ".join("".join(filter(str.isprintable, shown)).split())  # remove characters without a width
     if not label.strip():
         return ""
     return (

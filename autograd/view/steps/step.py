@@ -100,7 +100,7 @@ def _chain_rule(step: Step) -> Formula:
     if step.node is None:
         return equals(received, quantity(step.gradient, "gradient"))
     node = names[step.node]
-    # ∂y/∂q is written alike for the gradient and for the local derivative: colour tells them apart.
+    # ∂y/∂q is written the same for the gradient and for the local derivative: colors distinguish them.
     chain = product([Partial(top, node, "gradient"), Partial(node, operand, "local")], wide=True)
     sides = [received, chain]
     if step.upstream * step.local == step.contribution or math.isnan(step.contribution):  # not ∞·0 = 0

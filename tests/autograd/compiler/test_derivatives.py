@@ -1,6 +1,5 @@
 """What a compiled function gives besides steps, and gradients inside of one: held to eager and to PyTorch."""
 
-import importlib.util
 import math
 import random
 from typing import Any
@@ -14,9 +13,9 @@ from autograd.operations import FUNCTIONS
 
 from ..._support.compiled import BACKENDS
 from ..._support.programs import _cook, _recipe
+from ..._support.pytorch import needs_torch
 
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
-needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 
 
 def rosenbrock(x: Any, y: Any) -> Any:

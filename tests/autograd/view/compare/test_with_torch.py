@@ -1,6 +1,5 @@
 """Side by side with PyTorch: every primitive of the table, every number, and the truth about what differs."""
 
-import importlib.util
 import math
 import random
 import sys
@@ -16,11 +15,12 @@ from autograd.view.compare.with_torch import TorchComparison, TorchRow
 
 from ...._support.graphs import first_example
 from ...._support.html import PageText
+from ...._support.pytorch import needs_torch
 from ...._support.table import as_leaves, call, flat, shaped, temporary_primitive
 
 pytestmark = [
     pytest.mark.torch,
-    pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed"),
+    needs_torch,
 ]
 
 

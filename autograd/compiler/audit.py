@@ -51,34 +51,39 @@ class Reference:
         self.gradients = gradients
         self.used = used
 
+    def check_loss(self, outcome: Outcome, dtype: str) -> None:
+        """Raise Disagreement unless the loss is this, to rounding."""
+        loss, mine = self.output._data, outcome.losses[0]
+        if not close(mine, loss, dtype) and not close(mine, loss, dtype, _largest_term(self.output)):
+            raise Disagreement(f"the program gave {mine!r}, the function {loss!r}")
+
     def check(self, outcome: Outcome, read: Set[Value], dtype: str) -> None:
         """Raise Disagreement unless the outcome is this, to rounding, and of the same leaves."""
-        relative, of_the_terms = TOLERANCES[dtype]
-
-        def close(a: float, b: float, terms: float = 0.0) -> bool:
-            if a == b or (math.isnan(a) and math.isnan(b)):
-                return True
-            return abs(a - b) <= relative * abs(b) + of_the_terms * terms < math.inf
-
-        loss, mine = self.output._data, outcome.losses[0]
-        if not close(mine, loss) and not close(mine, loss, _largest_term(self.output)):
-            raise Disagreement(f"the program gave {mine!r}, the function {loss!r}")
+        self.check_loss(outcome, dtype)
         pairs = [*zip(self.gradients, outcome.gradients, strict=True)]
         width = len(self.inputs)
         for i, root in enumerate(self.roots):
             part = pairs[i * width : (i + 1) * width]
-            if all(close(mine, g) for g, mine in part):
+            if all(close(mine, g, dtype) for g, mine in part):
                 continue
             # Where terms cancel, what is left of them is rounding: it is measured by the terms.
             sizes = _sizes(root)
             for value, (g, mine) in zip(self.inputs, part):
-                if not close(mine, g, sizes.get(value, 0.0)):
+                if not close(mine, g, dtype, sizes.get(value, 0.0)):
                     raise Disagreement(
                         f"the program gave {short(value)} a gradient of {mine!r}, eager {g!r}",
                         is_cut=math.isnan(mine) and not math.isnan(g),
                     )
         if read and (gone := read - (self.used or {*topological_order(self.output)})):
             raise Disagreement(f"the function no longer uses {short(next(iter(gone)))}")
+
+
+def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:
+    """Return True if a is b to rounding, of which more is allowed if b is a sum of large terms."""
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return True
+    relative, of_the_terms = TOLERANCES[dtype]
+    return abs(a - b) <= relative * abs(b) + of_the_terms * terms < math.inf
 
 
 def _largest_term(output: Value) -> float:

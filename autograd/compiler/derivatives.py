@@ -14,13 +14,15 @@ from ..operations import FUNCTIONS
 from ..value import Value
 from .audit import Reference
 from .backends.python import Outcome
+from .build import Options
+from .calls import Call
 from .ir.listing import stage
 from .ir.tape import Meaning
 from .passes.differentiate import gradient
 from .passes.plan import Plan, plan, simplified, transcribe
 from .record.arguments import as_floats
 from .record.trace import Recording, as_value
-from .replay import Call, Replay
+from .replay import Replay
 
 
 class Derivative(Replay):
@@ -30,12 +32,11 @@ class Derivative(Replay):
         self,
         function: Callable[..., Any],
         name: str,
-        backend: str,
-        dtype: str,
+        options: Options,
         messages: list[str],
         kind: str,
     ) -> None:
-        super().__init__(function, name, backend, dtype, messages)
+        super().__init__(function, name, options, messages)
         self.kind = kind
         self.what = f"the {kind}"
         self._width = 0
@@ -63,7 +64,7 @@ class Derivative(Replay):
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The value, and the derivatives in a row."""
         if self.kind == "value":
-            return plan(recording, leaves, None, batch=self.backend != "python", slopes=False)
+            return plan(recording, leaves, None, batch=self.options.backend != "python", slopes=False)
         tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
         stages = [stage("trace", tape, leaves, {output: "out"})]
         inputs = [tape.source("input", i) for i in range(self._width)]
@@ -83,7 +84,7 @@ class Derivative(Replay):
         """The same by grad() on the function's graph."""
         with enable_grad():
             if self.kind == "value":
-                return Reference(as_value(self.function(*call.args, **call.kwargs)), (), (), ())
+                return Reference(as_value(call.run(self.function)), (), (), ())
             inputs = [Value(x) for x in call.args]
             output = _scalar(self.function, inputs)
             roots = [output]

@@ -6,12 +6,12 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from ..system.messages import replace_controls
+from .calls import Program
 from .ir.fused import Fused
 from .ir.listing import KEPT, Listing, Stage, name_of
 from .ir.tape import SOURCES
 from .passes.fuse import fuse
 from .passes.plan import Plan
-from .replay import Program
 
 if TYPE_CHECKING:
     from ..view.picture.cards import Card, Edge, Picture
@@ -62,6 +62,10 @@ def explained(program: Program, lines: int) -> list[str]:
             text.append("    …")
     counts = {"guard": len(plan.guards), "leaf Value": len(plan.leaves), "call": program.calls}
     text.append("  " + ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items()))
+    if (guard := program.guard) is not None:
+        text.append(f"  guarded: {replace_controls(', '.join(guard.described()))}")
+        if opaque := [path for _, path in guard.reach.opaque]:
+            text.append(f"  only audited: {replace_controls(', '.join(opaque))}")
     return text
 
 

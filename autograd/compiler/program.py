@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from inspect import Parameter, signature
 from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -15,13 +17,15 @@ from ..value import Value
 from .audit import Reference
 from .backends.choose import chosen
 from .backends.python import Numbers, Outcome, Row
+from .build import CompileWarning, Options, watched
+from .calls import Call, Program
 from .derivatives import Derivative
 from .explain import explained, picture
 from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
 from .pickling import check_named
 from .record.arguments import as_floats, fingerprint, kind_of
 from .record.trace import Recording, as_value
-from .replay import Call, CompileWarning, Program, Replay
+from .replay import Replay
 
 if TYPE_CHECKING:
     from ..view.picture.cards import Picture
@@ -38,12 +42,11 @@ class StepReplay(Replay):
         self,
         function: Callable[..., Any],
         name: str,
-        backend: str,
-        dtype: str,
+        options: Options,
         messages: list[str],
         optimizer: Optimizer | None,
     ) -> None:
-        super().__init__(function, name, backend, dtype, messages)
+        super().__init__(function, name, options, messages)
         self.optimizer = optimizer
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
@@ -82,7 +85,7 @@ class StepReplay(Replay):
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The loss, its gradients and the update."""
-        return self._warned(plan(recording, leaves, self._update, batch=self.backend != "python"))
+        return self._warned(plan(recording, leaves, self._update, batch=self.options.backend != "python"))
 
     def _warned(self, made: Plan) -> Plan:
         if self._update is not None and not made.moved:
@@ -91,7 +94,7 @@ class StepReplay(Replay):
 
     def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
         """The loss alone, in lanes."""
-        return traced(recording, leaves, self._update, True) if self.backend != "python" else None
+        return traced(recording, leaves, self._update, True) if self.options.backend != "python" else None
 
     def completed(self, found: Traced) -> Plan:
         """Its gradients and the update."""
@@ -157,7 +160,7 @@ class StepReplay(Replay):
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """The function and backward(), with the gradients left on the leaves."""
         with enable_grad():
-            output = as_value(self.function(*call.args, **call.kwargs))
+            output = as_value(call.run(self.function))
         used = {*topological_order(output)}
         for value in used:
             if value.is_leaf:
@@ -188,18 +191,18 @@ class CompiledStep:
         self,
         function: Callable[..., Any],
         optimizer: Optimizer | None,
-        backend: str = "auto",
-        dtype: str = "float64",
+        options: Options,
     ) -> None:
         self.function = function
         self.optimizer = optimizer
         #: The backend as it was asked for, and as it was chosen.
-        self.asked_for, self.backend = backend, chosen(backend, dtype)
-        self.dtype = dtype
+        self.asked_for, self.backend = options.backend, chosen(options.backend, options.dtype)
+        self.options = replace(options, backend=self.backend)
+        watched(options.watch)
         #: The warnings about calls that fell back to eager execution, or were retraced.
         self.fallbacks: list[str] = []
         self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
-        self._step = StepReplay(function, self._name, self.backend, dtype, self.fallbacks, optimizer)
+        self._step = StepReplay(function, self._name, self.options, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
 
     def __repr__(self) -> str:
@@ -211,9 +214,7 @@ class CompiledStep:
 
     def _other(self, kind: str) -> Derivative:
         if kind not in self._others:
-            self._others[kind] = Derivative(
-                self.function, self._name, self.backend, self.dtype, self.fallbacks, kind
-            )
+            self._others[kind] = Derivative(self.function, self._name, self.options, self.fallbacks, kind)
         return self._others[kind]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -223,7 +224,7 @@ class CompiledStep:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The backend is chosen anew, for another machine may have other packages."""
         self.__dict__.update(state)
-        self.backend = chosen(self.asked_for, self.dtype)
+        self.backend = chosen(self.asked_for, self.options.dtype)
         for replay in self._replays():
             replay.move_to(self.backend)
 
@@ -307,9 +308,9 @@ class CompiledStep:
     # What it is -----------------------------------------------------------------------------------
 
     def explain(self, lines: int = 12) -> str:
-        """What each pass made of the function, and why: the first ``lines`` instructions of every pass.
+        """Describe the programs: the first ``lines`` instructions that each pass made, and the guards.
 
-        And what was recorded anew, what runs as it is, and the cause of each.
+        Also how often the function was traced, what falls back to eager execution, and the cause of each.
         """
         found: list[str] = []
         asked = "the fastest that is installed" if self.asked_for == "auto" else "as asked for"
@@ -317,12 +318,17 @@ class CompiledStep:
             for data_of, (program, cause) in enumerate(replay.made, 1):
                 runs = self.backend if program.runner is None else program.runner.name
                 why = asked if runs == self.backend else f"{self.backend} is slower on a deep and narrow one"
-                if self.dtype != "float64":
-                    why += f", in {self.dtype}"
+                if self.options.dtype != "float64":
+                    why += f", in {self.options.dtype}"
                 found.append(
                     f"{replay.what} of {self._name}, program {data_of} ({cause}), run by {runs} ({why})"
                 )
                 found += explained(program, lines)
+            if replay.causes:
+                causes = ", ".join(f"{replay.causes.count(c)} × {c}" for c in dict.fromkeys(replay.causes))
+                found.append(
+                    f"{replay.what} was traced {len(replay.causes)} × in all: {replace_controls(causes)}"
+                )
         return "\n".join(found + self.fallbacks) or "nothing is recorded before the first call"
 
     def picture(self, limit: int | None) -> Picture:
@@ -339,8 +345,12 @@ def compile(
     *,
     backend: str = "auto",
     dtype: str = "float64",
+    audit: int | None = None,
+    watch: Sequence[Any] = (),
+    static_argnames: str | Sequence[str] = (),
+    strict: bool = False,
 ) -> CompiledStep:
-    """A function of Values, recorded once and replayed fast: its loss, gradients and, if wanted, updates.
+    """Trace a function of Values once, and replay it fast: its loss, gradients and, if wanted, updates.
 
     >>> w = Value(2.0)
     >>> step = compile(lambda x, y: (w * x - y) ** 2)
@@ -348,27 +358,71 @@ def compile(
     (4.0, -20.0)
 
     ``step(...)`` returns the loss as a float and sets the gradient of every leaf that was there before;
-    with an ``optimizer`` it moves the parameters too, and ``step.run(n, ...)`` takes n steps. The numbers
-    among the arguments may change from call to call. **Numbers the function makes or takes from elsewhere
-    are constants**, as in JAX, but for the leaf Values it uses, which are read anew.
+    with an ``optimizer`` it updates the parameters too, and ``step.run(n, ...)`` takes n steps.
     ``step.value(...)`` is the function alone; ``step.value_and_grad(at)``, ``step.hessian(at)`` and
-    ``step.hvp(at, v)`` are its derivatives by its arguments.
+    ``step.hvp(at, v)`` are its derivatives with respect to its arguments.
 
-    The first call is checked against the function run as it is, and so are calls 2, 4, 8, …; a comparison
-    of Values is a guard, and where it goes the other way the call is recorded anew or run as it is. What
-    cannot be recorded (random draws, for one) runs as it is, with a :class:`CompileWarning` that says why.
-    Behind a dead relu, where eager stops, a program goes on with a gradient of 0, so an infinite local
-    derivative further back gives nan, as in PyTorch.
-    ``.data``, ``float()`` and ``bool()`` of a Value inside the function raise :class:`TraceError`, and so
-    does an argument used as an index: ``take(values, index)`` selects.
+    The numbers among the arguments may change from call to call, and so may the data of leaf Values.
+    **Everything else that the function reads is guarded**: variables, attributes, items, defaults, the mode
+    and the parameters of modules, as far as the names in its code lead to them. If one of them has changed
+    at a call, the function is traced again. If the function reads an object that cannot be compared, a
+    :class:`CompileWarning` names it.
+
+    A comparison of Values is a guard too: if its answer changes, the function is traced again. Code that
+    cannot be traced, such as random draws or code that changes what it reads, falls back to eager execution;
+    a :class:`CompileWarning` gives the reason. ``.data``, ``float()`` and ``bool()`` of a Value inside the
+    function raise :class:`TraceError`, and so does an argument used as an index: use ``take(values, index)``.
+
+    Calls 1, 2, 4, 8, … are audited: they are compared with eager execution, on a few random samples of a
+    batch. Behind a dead relu, where eager execution stops, a program goes on with a gradient of 0, so an
+    infinite local derivative further back gives nan, as in PyTorch.
 
     In a pickle it takes its programs along, if its function brings the Values it uses: one of a module that
     is given the model, or an object with ``__call__`` that holds it. The first call afterwards is checked.
 
-    ``backend`` is "numba", "numpy", "python", or "auto", the fastest there is. ``dtype="float32"`` reckons
-    in half as many bits, with NumPy or numba: faster where there are many lanes, and right to 6 or 7 digits,
-    as in PyTorch by default. The audits then allow for that, and Values stay float64.
+    Args:
+        function: Returns one Value, the loss. It must not depend on anything that its code does not name.
+        optimizer: Updates the parameters after each step; those of ``nn`` are compiled too.
+        backend: "numba", "numpy", "python", or "auto", the fastest one that is installed.
+        dtype: "float64", or "float32" with NumPy or numba: faster for large batches, and right to 6 or 7
+            digits. Values stay float64, and the audits allow for the difference.
+        audit: The number of calls from one audit to the next; 0 for none. None audits calls 1, 2, 4, 8, …
+        watch: Objects to be guarded in full, whatever names the code loads.
+        static_argnames: The names of arguments that select a program: their numbers are constants of it.
+        strict: Whether to raise TraceError in place of falling back to eager execution.
+
+    Returns:
+        A :class:`CompiledStep`.
+
+    Raises:
+        TypeError: If ``function`` is not callable, or ``audit`` is not an int.
+        ValueError: If there is no such backend, dtype or argument.
     """
     if not callable(function):
         raise TypeError(f"compile() takes a function, not {type_and_value(function)}")
-    return CompiledStep(function, optimizer, backend, dtype)
+    if audit is not None and (isinstance(audit, bool) or not isinstance(audit, int)):
+        raise TypeError(f"audit must be a number of calls or None, not {type_and_value(audit)}")
+    if audit is not None and audit < 0:
+        raise ValueError(
+            f"audit must be 0 or more, not {audit}: 0 for no audit, None for calls 1, 2, 4, 8, …"
+        )
+    names = (static_argnames,) if isinstance(static_argnames, str) else (*static_argnames,)
+    static = _static_positions(function, names) if names else {}
+    return CompiledStep(
+        function, optimizer, Options(backend, dtype, audit, (*watch,), static, strict=bool(strict))
+    )
+
+
+def _static_positions(function: Callable[..., Any], names: Sequence[str]) -> dict[int, str]:
+    """Return the names of static arguments by their positions; of keyword-only ones these are negative."""
+    parameters = signature(function).parameters
+    places = {name: i for i, name in enumerate(parameters)}
+    found: dict[int, str] = {}
+    for name in names:
+        if name not in parameters:
+            raise ValueError(
+                f"static_argnames: the function has no argument {name!r}; it has {', '.join(places)}"
+            )
+        keyword = parameters[name].kind is Parameter.KEYWORD_ONLY
+        found[-1 - places[name] if keyword else places[name]] = name
+    return found

@@ -17,7 +17,7 @@ from workloads import two_moons
 
 import autograd
 from autograd import Value, compile, topological_order
-from autograd.compiler import replay
+from autograd.compiler import build
 from nn import MLP, SGD, hinge_loss
 
 
@@ -61,7 +61,7 @@ def by_functions() -> str:
         ),
         "GPT, a name of 7 letters": (gpt, letters, ([0, 5, 13, 13, 1, 2, 7, 0],)),
     }
-    make = replay.Replay._make
+    make = build.Builder.make
     rows = []
     for name, (function, parameters, arguments) in functions.items():
         seconds: list[float] = []
@@ -72,10 +72,10 @@ def by_functions() -> str:
             seconds.append(time.process_time() - start)
             return made
 
-        replay.Replay._make = timed  # type: ignore[method-assign]
+        build.Builder.make = timed  # type: ignore[method-assign]
         for _ in range(5):
             compile(function, SGD(parameters, lr=0.0), backend="numba")(*arguments)
-        replay.Replay._make = make  # type: ignore[method-assign]
+        build.Builder.make = make  # type: ignore[method-assign]
         nodes = [v for v in topological_order(function(*arguments)) if not v.is_leaf]
         operands = sum(len(v.operands) for v in nodes)
         made = median(seconds)

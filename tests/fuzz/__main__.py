@@ -1,7 +1,8 @@
 """Random programs, as many as wanted: ``python -m tests.fuzz --programs 100000``.
 
 They run against PyTorch, and for every tenth another one runs compiled against itself as it is; with
-``--backend`` every one of them does, on that backend. A program that fails is printed as small as it gets.
+``--backend`` every one of them does, on that backend, and every fourth of those reads state from outside
+that changes. A program that fails is printed as small as it gets.
 With ``--threads`` they run in so many threads at once, and must come to the same bits as alone.
 """
 
@@ -15,12 +16,13 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
+from . import outside
 from .compiled import differences
 from .lockstep import compare
 from .programs import Program, program, pure, smaller
 from .threads import differing
 
-COMPILED_EVERY = 10
+COMPILED_EVERY, OUTSIDE_EVERY = 10, 4
 #: So many programs the threads share at a time.
 AT_ONCE = 100
 
@@ -49,6 +51,18 @@ def _compiled(seed: int, counts: Counter[str], backend: str = "python") -> Calla
     return check
 
 
+def _outside(seed: int, counts: Counter[str], backend: str) -> int:
+    """Run a function that reads changing state; return 1 if it was silently wrong."""
+    with warnings.catch_warnings():
+        found = outside.differences(seed, backend)
+    kind = found[0].partition(":")[0] if found else "right"
+    if kind.startswith("call"):
+        print(f"seed {seed}, state from outside: {found[0]}", flush=True)
+        kind = "silently wrong"
+    counts[f"with state from outside: {kind}"] += 1
+    return kind == "silently wrong"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--programs", type=int, default=1000)
@@ -63,6 +77,9 @@ def main() -> int:
     start, failures = time.perf_counter(), 0
     for seed in range(given.first, given.first + given.programs):
         checks = [(program, lambda p: compare(p, counts))]
+        if given.backend and seed % OUTSIDE_EVERY == 0:
+            failures += _outside(seed, counts, given.backend)
+            continue
         if given.backend:
             checks = [(pure, _compiled(seed, counts, given.backend))]
         elif seed % COMPILED_EVERY == 0:

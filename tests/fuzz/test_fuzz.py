@@ -1,5 +1,6 @@
 """A few random programs, command lines and files at every run; the commands beside this file make many."""
 
+import os
 import random
 from collections import Counter
 from importlib.util import find_spec
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograd import TraceError, Value, modes
+from autograd.compiler.guards.guard import Guard
 from autograd.primitives import PRIMITIVES
 
 from .._support.compiled import BACKENDS
-from . import command_line, files, lockstep
+from . import command_line, files, lockstep, outside
 from .compiled import differences
 from .programs import KINDS, Program, program, programs, pure, pure_programs, smaller
 from .threads import differing
@@ -58,6 +60,19 @@ def test_compiled_programs_do_as_eager_ones(program: Program, seed: int) -> None
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_many_compiled_programs_do_as_eager_ones(backend: str) -> None:
     assert not [d for seed in range(300) if (d := differences(pure(seed), seed, backend))]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_state_from_outside_is_never_silently_wrong(backend: str) -> None:
+    """``FUZZ_SEED`` says where the seeds begin; CI takes others every day."""
+    first = int(os.environ.get("FUZZ_SEED", "0"))
+    found = {seed: outside.differences(seed, backend) for seed in range(first, first + 40)}
+    assert not {seed: wrong for seed, wrong in found.items() if wrong and not wrong[0].startswith("told")}
+
+
+def test_a_guard_that_always_holds_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Guard, "holds", lambda self: True)
+    assert any(outside.differences(seed) for seed in range(20))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

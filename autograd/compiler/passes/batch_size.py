@@ -53,7 +53,7 @@ class Batch:
 
     def first(self, few: int) -> list[Any]:
         """The arguments with so many samples."""
-        return [a[:few] if many else a for a, many in zip(self.arguments, self.batched)]
+        return picked(self.arguments, self.batched, range(few))
 
     def locate(self, position: int, size: int) -> tuple[int, int, int]:
         """Of which argument a number is, of which sample (or −1), and its place there."""
@@ -71,6 +71,14 @@ class Batch:
             for width, many in zip(self.widths[:which], self.batched[:which])
         )
         return before + max(sample, 0) * self.widths[which] + place
+
+
+def picked(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
+    """The arguments with these samples only."""
+    return [
+        a if not many else type(a)([a[i] for i in samples]) if type(a) in (list, tuple) else a[[*samples]]
+        for a, many in zip(arguments, batched)
+    ]
 
 
 def _length(argument: Any) -> int:
@@ -110,6 +118,22 @@ class General:
     rows: list[tuple[int, int]]
     indices: set[tuple[int, int, int]]
     read: set[Value]
+    batched: Sequence[bool]
+
+    def is_that_of(self, found: Traced, batch: Batch) -> bool:
+        """Return True if the tape of all samples of a batch is the one that a few of them let expect.
+
+        A constant that depends on the size, such as 1 / size, may be off by rounding.
+        """
+        expected = self.traced_for(batch)
+        return (
+            found.lanes is not None
+            and expected.lanes is not None
+            and (found.output, found.guards, found.order, found.tape.in_lane, found.lanes.rows)
+            == (expected.output, expected.guards, expected.order, expected.tape.in_lane, expected.lanes.rows)
+            and all(map(_same_instruction, found.tape.code, expected.tape.code))
+            and len(found.tape.code) == len(expected.tape.code)
+        )
 
     def traced_for(self, batch: Batch) -> Traced:
         """The tape for such a batch."""
@@ -187,7 +211,15 @@ def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Trac
         rows.append(places.pop())
     indices = {batch.locate(p, SMALL[0]) for p in recordings[0].indices}
     live = {*first.order}
-    return General(first, constants, inputs, rows, indices, {x for x in recordings[0].reached if x in live})
+    read = {x for x in recordings[0].reached if x in live}
+    return General(first, constants, inputs, rows, indices, read, batch.batched)
+
+
+def _same_instruction(a: tuple[str, Any], b: tuple[str, Any]) -> bool:
+    if a[0] != "const" or b[0] != "const":
+        return a == b
+    (x,), (y,) = a[1], b[1]
+    return repr(x) == repr(y) or (x != 0.0 and math.isclose(x, y, rel_tol=1e-12))
 
 
 def _of_the_size(x: float, y: float) -> Constant | None:

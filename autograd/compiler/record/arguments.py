@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import index
 from struct import error, pack
 from typing import Any, TypeGuard
 
 from ...interop.reals import real_to_float
-from ...system.messages import class_name, short
+from ...system.messages import class_name, short, type_and_value
 from ...value import Value
 
 #: What stands in a shape for a number.
@@ -24,6 +24,29 @@ class Flat(list[float]):
     """The numbers of the arguments; ``plain`` if all were Python's own, in its own lists."""
 
     plain = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The objects among the arguments, such as models.
+        self.objects: list[Any] = []
+
+
+class Static:
+    """An argument that selects a program by what it is, and is passed to the function as it is."""
+
+    def __init__(self, value: Any, name: str) -> None:
+        self.value = value
+        try:
+            self.key: Any = type(value), marshal.dumps(value, 2)
+        except ValueError:
+            self.key = type(value), value
+            try:
+                hash(value)
+            except TypeError:
+                raise TypeError(
+                    f"the static argument {name} must be hashable, or made of numbers and strings, not "
+                    f"{type_and_value(value)}"
+                ) from None
 
 
 def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
@@ -73,6 +96,8 @@ def flatten(argument: Any, numbers: Flat) -> Any:
         return Value, id(argument)
     if argument is None or kind is str or kind is bool:
         return kind, argument
+    if kind is Static:
+        return Static, argument.key
     if is_tuple(argument) and hasattr(argument, "_fields"):
         numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
@@ -91,6 +116,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
             "a compiled function takes numbers, lists, tuples, dicts and NumPy arrays of them, and objects "
             f"without elements such as models, not {class_name(kind)} {short(argument)}"
         )
+    numbers.objects.append(argument)
     return object, id(argument)
 
 
@@ -142,6 +168,8 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return {key: rebuild(item, make) for key, item in argument.items()}
     if isinstance(argument, Value) or argument is None or kind is str or kind is bool:
         return argument
+    if kind is Static:
+        return argument.value
     if is_tuple(argument) and hasattr(argument, "_fields"):
         return kind(*[rebuild(item, make) for item in argument])
     if _is_array(argument):
@@ -151,48 +179,6 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
     if real_to_float(argument) is None:
         return argument
     return make(_int_or(argument, argument))
-
-
-def surroundings(function: Any) -> Callable[[], tuple[Any, ...]]:
-    """What reads the numbers, strings and flags a function takes from outside: its closure and globals.
-
-    They are constants of a program, and part of its key, so that a changed one is noticed. Only those the
-    function itself names are seen, not those inside objects or of functions it calls.
-
-    >>> rate = 0.5
-    >>> read = surroundings(lambda w: w * rate)
-    >>> read()
-    ('rate', '0.5')
-    """
-    plain = getattr(function, "__func__", function)
-    code = getattr(plain, "__code__", None)
-    if code is None:
-        return tuple
-    cells = [*zip(code.co_freevars, plain.__closure__ or ())]
-    names = [name for name in code.co_names if name in plain.__globals__]
-
-    def found() -> Iterator[Any]:
-        for name, cell in cells:
-            try:
-                value = cell.cell_contents
-            except ValueError:  # not yet filled
-                continue
-            if type(value) in _STATIC:
-                yield name
-                yield repr(value)  # in which −0.0 and 0.0 differ, and 1 and True
-        for name in names:
-            if type(value := plain.__globals__.get(name)) in _STATIC:
-                yield name
-                yield repr(value)
-        defaults: list[Any] = [*(plain.__defaults__ or ()), *(plain.__kwdefaults__ or {}).values()]
-        for value in defaults:
-            if type(value) in _STATIC:
-                yield repr(value)
-
-    return lambda: (*found(),)
-
-
-_STATIC = {float, int, bool, str}
 
 
 def described(shape: Any) -> str:
@@ -214,5 +200,7 @@ def described(shape: Any) -> str:
         return f"a {class_name(kind)} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}"
     if kind in (str, bool):
         return repr(rest[0])
+    if kind is Static:
+        return f"another static {class_name(rest[0][0])}"
     known = {dict: "a dict", Value: "another Value", object: "another object"}
     return known.get(kind) or f"a {class_name(kind)}"

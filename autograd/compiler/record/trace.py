@@ -7,7 +7,6 @@ made inside are constants. A :class:`FunctionTracer` raises for a number that wo
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -37,7 +36,14 @@ class TraceError(RuntimeError):
 
 
 class Untraceable(Exception):
-    """Why a function has to be run as it is; it becomes the reason of a fallback."""
+    """Why a function has to be run as it is; it becomes the reason of a fallback.
+
+    ``is_final`` says that it stays so whatever changes outside.
+    """
+
+    def __init__(self, reason: str, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
 
 
 class Input(Value):
@@ -272,18 +278,6 @@ def as_value(output: Any) -> Value:
     if x is None:
         raise TypeError(f"a compiled function returns one Value or number, not {type_and_value(output)}")
     return Value(x)
-
-
-def drawing_nothing(draw: Callable[[], Recording]) -> Recording:
-    """A recording of a function that draws no random numbers; the generator is left as it was."""
-    before = random.getstate()
-    try:
-        recording = draw()
-        if random.getstate() != before:
-            raise Untraceable("it draws random numbers, which a program would repeat at every call")
-        return recording
-    finally:
-        random.setstate(before)
 
 
 def live_leaves(first: Recording, second: Recording) -> list[Value]:

@@ -76,19 +76,32 @@ def test_a_new_recording_is_told_once_with_its_cause(caplog: pytest.LogCaptureFi
         "for a comparison went the other way",
     ]
     for cause in ["for the first call", *causes]:
-        assert step.explain().count(cause) == 1
+        assert step.explain().count(cause) == 2  # by the program, and in the list of all causes
 
 
-def test_the_cause_of_a_program_that_was_dropped() -> None:
-    w, scale = Value(2.0), [1.0]
-    step = compile(lambda x: w * x * scale[0], backend="python")
+def test_what_is_guarded_and_why_it_was_traced_again() -> None:
+    w, scale, model = Value(2.0), [1.0], nn.MLP(1, [1], seed=0)
+    step = compile(lambda x: w * model([x]) * scale[0], backend="python")
     step(1.0)
-    scale[0] = 3.0
-    with pytest.warns(CompileWarning, match="in call 2"):
+    for scale[0] in (3.0, 4.0, 3.0):
         step(1.0)
-    step(1.0)
-    assert "for something outside changed" in step.explain()
-    assert step.explain().count("it is compiled anew") == 1
+    text = step.explain()
+    assert "  guarded: model (11 entries), scale (2 entries), w, the code of 1 function" in text
+    assert (
+        "the step was traced 3 × in all: 1 × for the first call, 1 × for scale[0] was 1.0 and is 3.0, "
+        in text
+    )
+    assert "only audited" not in text
+    assert not step.fallbacks
+
+
+def test_what_is_only_audited() -> None:
+    numbers = iter([])
+    w = Value(2.0)
+    step = compile(lambda x: w * x if numbers else w, backend="python")
+    with pytest.warns(CompileWarning, match=r"it reads numbers, list_iterator .*, or name it in watch=\[…\]"):
+        step(1.0)
+    assert "  only audited: numbers\n" in step.explain()
 
 
 def test_a_fallback_is_told_with_its_cause() -> None:

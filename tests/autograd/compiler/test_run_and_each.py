@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, compile
-from autograd.compiler import replay
+from autograd.compiler import calls
 from nn import SGD, Adam
 
 from ..._support.compiled import BACKENDS
@@ -35,7 +35,7 @@ def test_run_in_short_stretches_takes_the_same_steps(
     w, moving, step = descent(backend, optimizer)
     expected = step.run(100, 1.0)
     numbers = [w.data, w.grad, *moving.state[0]]
-    monkeypatch.setattr(replay, "STRETCH", 0.0)
+    monkeypatch.setattr(calls, "STRETCH", 0.0)
     w, moving, step = descent(backend, optimizer)
     assert step.run(100, 1.0) == expected
     assert [w.data, w.grad, *moving.state[0]] == numbers

@@ -352,7 +352,7 @@ def test_random_draws_run_as_they_are_and_leave_the_generator_alone() -> None:
 def test_a_generator_of_its_own_is_noticed_too() -> None:
     w, rng = Value(2.0), random.Random(0)
     step = compile(lambda x: w * x * rng.random())
-    with pytest.warns(CompileWarning, match="random numbers or on something that it changes"):
+    with pytest.warns(CompileWarning, match="it draws random numbers from rng"):
         step(3.0)
     assert step(3.0) != step(3.0)
 
@@ -371,25 +371,16 @@ def test_outer_state_that_it_changes() -> None:
     assert step(1.0) == 2.0 * (before + 1.0)
 
 
-def test_outer_state_that_others_change_is_found_by_the_audit() -> None:
+def test_what_others_change_and_nothing_shows_is_found_by_the_audit() -> None:
     w, scale = Value(2.0), [1.0]
-    step = compile(lambda x: w * x * scale[0])
-    assert [step(1.0) for _ in range(5)] == [2.0] * 5
+    read = iter(lambda: scale[0], None).__next__  # an iterator, whose function no code names
+    step = compile(lambda x: w * x * read(), backend="python")
+    with pytest.warns(CompileWarning, match="only an audit notices"):
+        assert [step(1.0) for _ in range(5)] == [2.0] * 5
     scale[0] = 10.0
-    with pytest.warns(CompileWarning, match="may have been wrong"):
+    with pytest.warns(CompileWarning, match="calls since number 4 may have been wrong"):
         assert [step(1.0) for _ in range(3)][-1] == 20.0  # call 8
     assert (step(1.0), w.grad) == (20.0, 10.0)
-
-
-def test_a_parameter_that_is_replaced_is_found_by_the_audit() -> None:
-    holder = [Value(2.0)]
-    step = compile(lambda x: holder[0] * x)
-    assert [step(1.0) for _ in range(3)] == [2.0] * 3
-    holder[0] = Value(2.0)  # the same number: only the gradient would go astray
-    with pytest.warns(CompileWarning):
-        step(1.0)
-    step(1.0)
-    assert holder[0].grad == 1.0
 
 
 # Exceptions and other company ---------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import CompileWarning, TraceError, Value, compile, draw, explain, grad, take
+from autograd import TraceError, Value, compile, draw, explain, grad, take
 
 from ..._support.compiled import BACKENDS
 
@@ -246,10 +246,10 @@ def test_strings_are_structure() -> None:
     assert not step.fallbacks
 
 
-def test_an_audit_finds_a_table_that_was_replaced() -> None:
+def test_a_table_that_was_replaced_is_seen() -> None:
     table = [leaves(1.0, 2.0), leaves(3.0, 4.0)]
     step = compile(lambda i: autograd.sum(take(table, i)))
     assert [step(0), step(1), step(0)] == [3.0, 7.0, 3.0]
-    table[0] = leaves(1.0, 2.0)
-    with pytest.warns(CompileWarning, match="no longer uses"):
-        step(1)
+    table[0] = leaves(1.0, 4.0)
+    assert (step(0), [x.grad for x in table[0]]) == (5.0, [1.0, 1.0])
+    assert not step.fallbacks

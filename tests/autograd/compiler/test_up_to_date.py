@@ -13,7 +13,7 @@ import pytest
 import autograd
 import nn
 from autograd import Value, compile
-from autograd.compiler import replay
+from autograd.compiler import calls
 from autograd.tracing import resident
 
 from ..._support.compiled import BACKENDS
@@ -25,14 +25,14 @@ each_backend = pytest.mark.parametrize("backend", BACKENDS)
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many leaves were read, each time they were."""
     found: list[int] = []
-    before = replay.numbers_of
+    before = calls.numbers_of
 
     def counted(leaves: Iterable[Value]) -> Any:
         numbers = before(leaves)
         found.append(len(numbers))
         return numbers
 
-    monkeypatch.setattr(replay, "numbers_of", counted)
+    monkeypatch.setattr(calls, "numbers_of", counted)
     return found
 
 
@@ -227,7 +227,7 @@ def test_nothing_is_kept_alive() -> None:
     for step in steps:
         step(1.0)
     assert len(resident) == 1  # of the last, for the others' is written over
-    assert not any(isinstance(x, (replay.Program, list, dict)) for x in resident)
+    assert not any(isinstance(x, (calls.Program, list, dict)) for x in resident)
 
 
 def test_who_writes_the_number_of_a_leaf() -> None:

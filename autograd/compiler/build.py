@@ -1,0 +1,290 @@
+"""From a call to a program: trace the function twice, guard what it reads, and make the plan ready to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..modes import enable_grad
+from ..system.messages import replace_controls, type_and_value, type_name
+from ..value import Value
+from .audit import Disagreement, Reference
+from .backends.choose import ready
+from .backends.python import Numbers, Row
+from .calls import Call, Program, numbers_of
+from .guards.draws import Draws
+from .guards.guard import Guard
+from .guards.reach import Reach
+from .ir.patterns import value_of
+from .passes.batch_size import SMALL, Batch, General, general, key_of
+from .passes.plan import Plan, Traced, completed
+from .progress import Progress
+from .record.trace import Recording, TraceError, Untraceable, live_leaves, record
+
+#: After so many recordings a warning says that the arguments keep changing shape.
+MANY_RECORDINGS = 32
+
+NONE = array("d")
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class CompileWarning(RuntimeWarning):
+    """A compiled function falls back to eager execution, is retraced, or reads what cannot be guarded."""
+
+
+@dataclass
+class Options:
+    """What :func:`compile` was asked for."""
+
+    backend: str
+    dtype: str = "float64"
+    audit: int | None = None
+    watch: Sequence[Any] = ()
+    #: The static arguments by their position; of keyword-only ones it is negative.
+    static: Mapping[int, str] = field(default_factory=dict[int, str])
+    strict: bool = False
+
+    def is_audited(self, call: int) -> bool:
+        """Return True if the call of this number, from 1, is compared with eager execution."""
+        if self.audit is None:
+            return call & (call - 1) == 0  # 1, 2, 4, 8, …
+        return self.audit > 0 and (call - 1) % self.audit == 0
+
+
+def watched(watch: Sequence[Any], roots: Sequence[tuple[str, Any]] = ()) -> Guard:
+    """Return a guard; raise TypeError if one of the objects to watch cannot be compared."""
+    return Guard(roots, [(type_name(x), x) for x in watch])
+
+
+class Builder(ABC):
+    """Makes the programs of a function, and warns of what it cannot make them of."""
+
+    def __init__(
+        self, function: Callable[..., Any], name: str, options: Options, messages: list[str]
+    ) -> None:
+        self.function = function
+        self.name = name
+        self.options = options
+        self.messages = messages
+        #: Why the function was traced, each time.
+        self.causes: list[str] = []
+        #: Tapes for any size of batch, by the shapes of the arguments except that, with their guards; None
+        #: where there is none.
+        self._general: dict[Any, tuple[Guard, General | None]] = {}
+
+    # What a subclass says -------------------------------------------------------------------------
+
+    @abstractmethod
+    def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
+        """The recording as instructions for what is wanted."""
+
+    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+        """The recording as a tape of which any size of batch may be made, if that is wanted."""
+        return None
+
+    def completed(self, found: Traced) -> Plan:
+        """Such a tape as instructions for what is wanted."""
+        return completed(found, None)
+
+    def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
+        """What the plan reads, now, with those of its leaves."""
+        return Numbers(leaves, NONE, NONE, call.numbers)
+
+    # Tracing --------------------------------------------------------------------------------------
+
+    def roots(self, objects: Iterable[object]) -> list[tuple[str, Any]]:
+        """Where to look for what the function reads: itself, and the objects among its arguments."""
+        name = getattr(self.function, "__name__", type_name(self.function))
+        return [(name, self.function), *((type_name(x), x) for x in objects)]
+
+    def guard(self, objects: Iterable[object]) -> Guard:
+        """Return a guard on what the function reads, now."""
+        return watched(self.options.watch, self.roots(objects))
+
+    def traced_twice(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], objects: Sequence[object], progress: Progress
+    ) -> tuple[Recording, list[Value], Guard]:
+        """Trace the function twice, so that what differs is noticed.
+
+        Returns:
+            What was recorded, the leaves that were there before, and a guard on what the function reads.
+
+        Raises:
+            Untraceable: If it draws random numbers, changes what it reads, or differs for another reason.
+        """
+        reach = Reach.of(self.roots(objects))
+        if reach.fresh:
+            raise Untraceable(
+                f"it draws random numbers from {min(reach.fresh)}, which a program would repeat at every call"
+            )
+        draws = Draws(reach.generators)
+        try:
+            first = self._recorded(args, kwargs, draws, progress)
+            guard = self.guard(objects)
+            second = self._recorded(args, kwargs, draws, progress)
+        finally:
+            draws.undo()
+        leaves = live_leaves(first, second)
+        if not guard.holds():
+            raise Untraceable(
+                f"it changes what it reads, which a program would not: {guard.difference}", is_final=True
+            )
+        return first, leaves, guard
+
+    def _recorded(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
+    ) -> Recording:
+        progress.at("recording")
+        with enable_grad():
+            recording = record(self.function, args, kwargs)
+        if (generator := draws.found()) is not None:
+            raise Untraceable(
+                f"it draws random numbers from {generator}, which a program would repeat at every call"
+            )
+        return recording
+
+    # Programs -------------------------------------------------------------------------------------
+
+    def make(self, call: Call, progress: Progress) -> Program:
+        """Make a program for a call.
+
+        Raises:
+            TraceError: If a number escapes from the graph.
+            Untraceable: If the function has to run as it is.
+        """
+        value_of.cache_clear()  # a rule of the user's own may read what has changed
+        if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
+            return program
+        try:
+            first, leaves, guard = self.traced_twice(call.args, call.kwargs, call.objects, progress)
+        except (TraceError, Untraceable, MemoryError):
+            raise
+        except Exception as error:
+            raise Untraceable(f"run on Values it raises {type_name(error)}: {error}") from error
+        progress.at(f"{len(first.nodes):,} Values recorded, the backward pass is emitted")
+        made = self.plan(first, leaves)
+        live = set(leaves)
+        read = {value for value in first.reached if value in live}
+        return self._ready(made, call, read, first.indices, guard, progress)
+
+    def _ready(
+        self,
+        made: Plan,
+        call: Call,
+        read: set[Value],
+        indices: set[int],
+        guard: Guard,
+        progress: Progress,
+        general: Any = None,
+    ) -> Program:
+        progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.options.backend}")
+        numbers = self.numbers(made, call, numbers_of(made.leaves))
+        runner = ready(made, self.options.backend, numbers, self.options.dtype)
+        return Program(made, runner, read, indices, call, guard, general)
+
+    def _for_a_batch(self, call: Call, progress: Progress) -> Program | None:
+        """Make a program for a large batch: a few samples are traced twice, all of them once.
+
+        All samples are traced because a later one may have another formula than the first ones, which no
+        comparison of numbers finds as long as both formulas give the same number.
+        """
+        arguments = [*call.args, *call.kwargs.values()]
+        batch = Batch.of(arguments)
+        if batch is None:
+            return None
+        split = len(call.args)
+        shapes = [*call.key[:split], *[shape for _, shape in call.key[split + 1 : len(arguments) + 1]]]
+        key = (*key_of(shapes, batch), None, *call.kwargs, *call.key[len(arguments) + 1 :])
+        if key not in self._general or not self._general[key][0].holds():
+            few = self._generalized(batch, call, progress)
+            if few is None:
+                return None
+            self._general[key] = few
+        guard, tape = self._general[key]
+        if tape is None:
+            return None
+        draws = Draws(guard.reach.generators)
+        try:
+            recording = self._recorded(call.args, call.kwargs, draws, progress)
+        except Exception:  # traced twice it is raised again, and reported
+            return None
+        finally:
+            draws.undo()
+        progress.at(f"{len(recording.nodes):,} Values recorded, the samples are compared")
+        found = self.traced(recording, tape.traced.order)
+        if found is None or not tape.is_that_of(found, batch) or not guard.holds():
+            return None
+        indices = tape.indices_for(batch)
+        program = self._ready(self.completed(found), call, tape.read, indices, guard, progress, key)
+        return program if self._gives(program, call, recording.output) else None
+
+    def _gives(self, program: Program, call: Call, output: Value) -> bool:
+        """Return True if the loss of a program is the one that was recorded."""
+        assert program.runner is not None
+        numbers = self.numbers(program.plan, call, numbers_of(program.plan.leaves))
+        outcome = program.runner.run(1, numbers)
+        try:
+            Reference(output, (), (), ()).check_loss(outcome, self.options.dtype)
+        except (Disagreement, IndexError):  # or a comparison went the other way
+            return False
+        return True
+
+    def _generalized(
+        self, batch: Batch, call: Call, progress: Progress
+    ) -> tuple[Guard, General | None] | None:
+        """Trace two small batches; None where that fails, and a tape of None where they are not alike."""
+        recordings: list[Recording] = []
+        traces: list[Traced] = []
+        guards: list[Guard] = []
+        for size in SMALL:
+            few = batch.first(size)
+            named = dict(zip(call.kwargs, few[len(call.args) :]))
+            try:
+                recording, leaves, guard = self.traced_twice(
+                    few[: len(call.args)], named, call.objects, progress
+                )
+            except Exception:  # with all samples it is raised again, and reported
+                return None
+            if (found := self.traced(recording, leaves)) is None:
+                return None
+            recordings.append(recording)
+            traces.append(found)
+            guards.append(guard)
+        return guards[-1], general(batch, recordings, traces)
+
+    # Warnings -------------------------------------------------------------------------------------
+
+    def warn(self, what: str) -> None:
+        """Warn once."""
+        message = f"compile({self.name}): {replace_controls(what)}"
+        if message not in self.messages:
+            self.messages.append(message)
+            warnings.warn(message, CompileWarning, stacklevel=_outside())
+
+    def warn_of_opaque(self, guard: Guard) -> None:
+        """Warn of what the function reads that no guard can compare; raise TraceError if strict."""
+        for x, path in guard.reach.opaque:
+            what = (
+                f"it reads {path}, {type_and_value(x)}, which cannot be compared at each call, so that only "
+                "an audit notices a change: pass it as an argument, or name it in watch=[…]"
+            )
+            if self.options.strict:
+                raise TraceError(f"compile({self.name}): {replace_controls(what)}")
+            self.warn(what)
+
+
+def _outside() -> int:
+    """How many frames up, counted as warnings are, somebody called this package."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level

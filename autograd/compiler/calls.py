@@ -1,0 +1,118 @@
+"""A call of a compiled function, and the program that takes it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..tracing import resident
+from ..value import Value
+from .backends.python import Row, Runner
+from .guards.guard import Guard
+from .passes.plan import Plan
+from .pickling import by_identity
+from .record.arguments import Flat, Static, as_floats, flatten
+
+#: A program runs for about so many seconds at a time. Ctrl-C takes effect between two stretches, and the
+#: steps of those before are kept.
+STRETCH = 0.05
+
+
+class Program:
+    """A plan, the runner of it, the guard under which it holds, and how often it was called."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        runner: Runner,
+        read: set[Value],
+        indices: set[int],
+        call: Call,
+        guard: Guard,
+        general: Any = None,
+    ) -> None:
+        self.plan = plan
+        self.runner: Runner | None = runner  # None where it was loaded and has not run yet
+        #: None where it was loaded and has not run yet: then ``tokens`` is what the guard compared.
+        self.guard: Guard | None = guard
+        self.tokens = ""
+        self.calls = 0
+        #: The last call that was audited.
+        self.audited = 0
+        self.read = read  # the leaves the result depends on, not only a guard
+        self.indices = indices  # the arguments that select something
+        self.general = general  # what any size of batch is known by, if it was made of that
+        self.key = call.key
+        # What the shape knows by its identity must not be freed and another made there.
+        self.kept: Any = [call.args, call.kwargs]
+        #: What the last step left of the leaves, and what is in ``resident`` while that is what they are.
+        self.left: tuple[Row, object] | None = None
+        #: The seconds that a step took the last time.
+        self.seconds = STRETCH
+        #: The same for a few samples, by which it is audited, if there is one.
+        self.sample: tuple[Plan, Runner] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self.kept if by_identity(self.key) else None  # and the next call is an audit
+        tokens = self.tokens if self.guard is None else self.guard.digest()
+        without = dict.fromkeys(("runner", "guard", "left", "sample"))
+        return self.__dict__ | without | {"calls": 0, "audited": 0, "kept": kept, "tokens": tokens}
+
+    def known_again(self) -> None:
+        """Give the key the identities that things have after loading."""
+        if self.kept is not None:
+            args, kwargs = self.kept
+            shape = Arguments(args, kwargs, fingerprint=None).shape
+            self.key = (*shape, *self.key[len(shape) :])
+
+    def in_a_stretch(self, steps: int) -> int:
+        """Return how many of the steps to take before Ctrl-C is looked for."""
+        return max(1, min(steps, int(STRETCH / self.seconds)))
+
+    def takes(self, numbers: Sequence[float]) -> bool:
+        """Whether what selects is an int."""
+        return not self.indices or all(type(numbers[i]) is int for i in self.indices)
+
+    def leaves(self) -> Row:
+        """Their numbers, now: read anew if somebody else may have written one since the last step."""
+        if self.left is not None and self.left[1] in resident:
+            return self.left[0]
+        return numbers_of(self.plan.leaves)
+
+
+def numbers_of(leaves: Iterable[Value]) -> array[float]:
+    """The numbers of leaves, now."""
+    return as_floats([leaf._data for leaf in leaves])
+
+
+class Arguments:
+    """The arguments of a call as numbers, and their shape; kept for the calls that have the same."""
+
+    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], fingerprint: bytes | None) -> None:
+        given = Flat()
+        shape = [flatten(a, given) for a in args]
+        named = [(name, flatten(a, given)) for name, a in kwargs.items()]
+        self.shape: tuple[Any, ...] = (*shape, None, *named)
+        self.given: list[float] = given
+        self.objects = given.objects
+        self.numbers = as_floats(given)
+        self.fingerprint = fingerprint if given.plain else None
+
+
+class Call:
+    """The arguments of a call, as they are and as numbers; ``key`` distinguishes their programs."""
+
+    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Arguments) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.given = read.given
+        self.numbers = read.numbers
+        self.objects = read.objects
+        self.key: Any = read.shape
+
+    def run(self, function: Callable[..., Any]) -> Any:
+        """Call a function with the arguments."""
+        args = [a.value if type(a) is Static else a for a in self.args]
+        kwargs = {name: a.value if type(a) is Static else a for name, a in self.kwargs.items()}
+        return function(*args, **kwargs)

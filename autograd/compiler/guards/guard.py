@@ -1,0 +1,197 @@
+"""A guard: what a function reads from outside is what it was when the function was traced."""
+
+from __future__ import annotations
+
+import marshal
+import pickle
+from collections import Counter
+from collections.abc import Iterable
+from hashlib import sha256
+from operator import is_
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from ...system.messages import short, type_and_value, type_name
+from ..record.arguments import kind_of
+from .reach import Computed, Reach, is_plain
+
+_ABSENT = object()
+
+
+class Guard:
+    """Compares what a function reads from outside with what it was.
+
+    Objects are compared by identity; numbers, strings and arrays by their content, to the last bit.
+
+    >>> config = {"rate": 0.5}
+    >>> guard = Guard([("loss", lambda x: x * config["rate"])])
+    >>> guard.holds()
+    True
+    >>> config["rate"] = 0.25
+    >>> guard.holds(), guard.difference
+    (False, "config['rate'] was 0.5 and is 0.25")
+
+    Args:
+        roots: The function and the objects among its arguments, with their names.
+        watch: Objects of which everything is compared, with their names.
+
+    Raises:
+        TypeError: If an object in ``watch`` cannot be compared.
+    """
+
+    def __init__(self, roots: Iterable[tuple[str, Any]], watch: Iterable[tuple[str, Any]] = ()) -> None:
+        self.reach = reach = Reach.of(roots, watch)
+        #: What differed when the guard did not hold the last time.
+        self.difference = ""
+        self.slots = sorted(reach.slots, key=lambda slot: not slot.is_item)
+        self._items = [(slot.holder, slot.key) for slot in self.slots if slot.is_item]
+        self._attributes = [(slot.holder, slot.key) for slot in self.slots if not slot.is_item]
+        self._then = self._now()
+        self._containers = [container for container, _ in reach.containers]
+        self._copies = [container.copy() for container in self._containers]
+        self._objects = [instance.holder for instance in reach.instances]
+        self._dicts = [{**holder.__dict__} for holder in self._objects]
+        self._contents = [content for content, _ in reach.contents]
+        self._bytes = marshal.dumps(self._contents, 2)
+        self._computed = [*map(_bytes_of, reach.computed)]
+        self._absent = [*reach.absent.values()]
+
+    def _now(self) -> list[Any]:
+        return [holder[key] for holder, key in self._items] + [
+            getattr(x, name) for x, name in self._attributes
+        ]
+
+    def holds(self) -> bool:
+        """Return True if all is as it was; otherwise ``difference`` says what is not."""
+        try:
+            now = self._now()
+            return (
+                (all(map(is_, now, self._then)) or self._holds_in_slots(now))
+                and (self._containers == self._copies or self._holds_in_containers())
+                and (marshal.dumps(self._contents, 2) == self._bytes or self._holds_in_contents())
+                and ([x.__dict__ for x in self._objects] == self._dicts or self._holds_in_instances())
+                and (not self._computed or self._holds_in_computed())
+                and all(variables.keys().isdisjoint(names) for variables, names in self._absent)
+            )
+        except (LookupError, AttributeError, ValueError, TypeError, RecursionError) as error:
+            return self._differs(f"what it reads has changed ({type_name(error)}: {error})")
+
+    def _differs(self, how: str) -> bool:
+        self.difference = how
+        return False
+
+    def _holds_in_slots(self, now: list[Any]) -> bool:
+        for i, (before, after) in enumerate(zip(self._then, now)):
+            if before is not after:
+                if not _same(before, after):
+                    return self._differs(_difference(self.slots[i].path, before, after))
+                self._contents = [after if content is before else content for content in self._contents]
+        self._then = now
+        return True
+
+    def _holds_in_containers(self) -> bool:
+        for (container, path), copy in zip(self.reach.containers, self._copies):
+            if container != copy:
+                return self._differs(f"{path} has other elements")
+        return True
+
+    def _holds_in_contents(self) -> bool:
+        before: list[Any] = marshal.loads(self._bytes)
+        for (_, path), old, new in zip(self.reach.contents, before, self._contents):
+            if marshal.dumps(old, 2) != marshal.dumps(new, 2):
+                return self._differs(_difference(path, old, new))
+        return self._differs("an array or a list that it reads has changed")
+
+    def _holds_in_instances(self) -> bool:
+        for i, instance in enumerate(self.reach.instances):
+            before, now = self._dicts[i], instance.holder.__dict__
+            names = before.keys() | now.keys()
+            for name in names if instance.names is None else names & instance.names:
+                old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
+                if old is not new and not _same(old, new):
+                    return self._differs(_difference(f"{instance.path}.{name}", old, new))
+            self._dicts[i] = {**now}
+        return True
+
+    def _holds_in_computed(self) -> bool:
+        for computed, before in zip(self.reach.computed, self._computed):
+            if _bytes_of(computed) != before:
+                return self._differs(f"the content of {computed.path} has changed")
+        return True
+
+    def described(self) -> list[str]:
+        """Return the names of what is compared, with the number of entries below each."""
+        found: Counter[str] = Counter()
+        functions = 0
+        for slot, x in zip(self.slots, self._then):
+            if isinstance(x, (CodeType, FunctionType, ModuleType, type, property, staticmethod, classmethod)):
+                functions += isinstance(x, CodeType)
+            elif not slot.path.endswith(("__defaults__", "__kwdefaults__")):
+                found[_root(slot.path)] += 1
+        for _, path in (*self.reach.containers, *self.reach.contents):
+            found[_root(path)] += 1
+        for instance, attributes in zip(self.reach.instances, self._dicts):
+            names = instance.names
+            found[_root(instance.path)] += sum(names is None or name in names for name in attributes)
+        for computed in self.reach.computed:
+            found[_root(computed.path)] += 1
+        lines = [
+            f"{name} ({count:,} entries)" if count > 1 else name for name, count in sorted(found.items())
+        ]
+        return [*lines, f"the code of {functions} function{'s' * (functions != 1)}"]
+
+    def digest(self) -> str:
+        """Return a hash of what can be compared in another process: the plain content, with its names."""
+        plain = [(slot.path, x) for slot, x in zip(self.slots, self._then)]
+        plain += [(path, content) for content, path in self.reach.contents]
+        found = [
+            (path, x if is_plain(x) else type_name(x)) for path, x in plain if not isinstance(x, CodeType)
+        ]
+        return sha256(repr(sorted(map(repr, found))).encode()).hexdigest()
+
+
+def _bytes_of(computed: Computed) -> bytes:
+    content = computed.read()
+    try:
+        return marshal.dumps(content, 2)
+    except ValueError:
+        pass
+    try:
+        return pickle.dumps(content)
+    except Exception as error:
+        raise TypeError(
+            f"watch= cannot compare {computed.path}, {type_and_value(content)}, because it cannot be pickled "
+            f"({type_name(error)}: {error}). Watch a number, list, dict, array or object with attributes"
+        ) from error
+
+
+def _same(x: Any, y: Any) -> bool:
+    """Return True if two objects are the same plain content, to the last bit."""
+    if type(x) is not type(y):
+        return False
+    if getattr(x, "dtype", None) != getattr(y, "dtype", None) or getattr(x, "shape", 0) != getattr(
+        y, "shape", 0
+    ):
+        return False
+    try:
+        return marshal.dumps(x, 2) == marshal.dumps(y, 2)
+    except ValueError:
+        return False
+
+
+def _difference(path: str, before: Any, after: Any) -> str:
+    """Say in words where two things differ, as deep inside as they have the same keys."""
+    kind = kind_of(before)
+    if kind is kind_of(after) and kind in (dict, list, tuple) and len(before) == len(after):
+        keys = before if kind is dict else range(len(before))
+        if kind is not dict or before.keys() == after.keys():
+            for key in keys:
+                if before[key] is not after[key] and not _same(before[key], after[key]):
+                    return _difference(f"{path}[{key!r}]", before[key], after[key])
+    was = "absent" if before is _ABSENT else short(before)
+    now = "absent" if after is _ABSENT else short(after)
+    return f"{path} was {was} and is {now}" if was != now else f"{path} is another {type_name(after)}"
+
+
+def _root(path: str) -> str:
+    return path.partition("[")[0].partition(".")[0]

@@ -1,0 +1,403 @@
+"""What a function can read from outside: everything that the names in its code lead to."""
+
+from __future__ import annotations
+
+import marshal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from functools import partial
+from importlib.util import resolve_name
+from numbers import Number
+from operator import attrgetter, methodcaller
+from types import (
+    CodeType,
+    FunctionType,
+    GenericAlias,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    UnionType,
+)
+from typing import Any, NamedTuple
+from weakref import ReferenceType
+
+from ...primitives import Primitive
+from ...user_primitives import added
+from ...value import Value
+from ..record.arguments import kind_of
+from .draws import Generator, generator_of
+from .names import DYNAMIC, SHOWING, is_closed, is_installed, names_in
+
+#: More than so many objects are not looked at, and more that installed packages use.
+MOST_OBJECTS, MOST_QUIET = 1_000_000, 200
+#: How far to look into an object: by the names that the code loads, in full, or by names and without a
+#: warning of what cannot be compared, as in installed packages.
+NAMED, FULL, QUIET = "named", "full", "quiet"
+
+#: What never changes, so that its identity says all.
+_ATOMS = (
+    int, float, complex, bool, str, bytes, type(None), range, slice, type(...), CodeType, Number,
+    GenericAlias, UnionType,
+)  # fmt: skip
+#: Methods that are not called by using an object.
+_NOT_USED = frozenset({
+    "__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__set_name__",
+    "__del__", "__setattr__", "__delattr__", "__setitem__", "__delitem__", "__repr__", "__str__", "__dir__",
+    "__sizeof__", "__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__",
+    "__replace__", "__annotate_func__",
+})  # fmt: skip
+_WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
+#: The parts that wrappers of functions hold.
+_PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords")
+#: A closed class that has one of these holds data.
+_DATA = ("__float__", "__array__", "__getitem__", "__iter__", "__next__")
+
+
+class Slot(NamedTuple):
+    """A place where something is read: an item or an attribute of its holder."""
+
+    holder: Any
+    key: Any
+    is_item: bool
+    path: str
+
+
+class Instance(NamedTuple):
+    """An object with a ``__dict__``, and the names of the attributes that may be read; None for all."""
+
+    holder: Any
+    names: frozenset[str] | None
+    path: str
+
+
+class Computed(NamedTuple):
+    """Content that is compared as bytes."""
+
+    read: Callable[[], Any]
+    path: str
+
+
+class Reach:
+    """What is found from some roots by the names that have been loaded by the code found there.
+
+    >>> config = {"rate": 0.5}
+    >>> def loss(x):
+    ...     return x * config["rate"]
+    >>> [path for _, path in Reach.of([("loss", loss)]).contents]
+    ['config']
+    """
+
+    def __init__(self, attributes: set[str], own: set[str], dynamic: set[str]) -> None:
+        #: The names of attributes that are loaded somewhere, and those that only ``nn`` loads, of modules.
+        self.attributes, self.own = attributes, own
+        #: The packages with code that may load any attribute of their own objects; "" may of any object.
+        self.dynamic = dynamic
+        self.slots: list[Slot] = []
+        self.absent: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self.containers: list[tuple[Any, str]] = []
+        self.instances: list[Instance] = []
+        self.contents: list[tuple[Any, str]] = []
+        self.computed: list[Computed] = []
+        self.generators: list[Generator] = []
+        #: Functions called that draw fresh random numbers.
+        self.fresh: set[str] = set()
+        #: What holds data that cannot be compared.
+        self.opaque: list[tuple[Any, str]] = []
+        self._seen: dict[int, Any] = {}
+        self._quiet = 0
+        self._places: set[tuple[int, Any]] = set()
+        self._classes: set[tuple[type, bool]] = set()
+        self._pending: list[tuple[Any, str, str]] = []
+
+    @classmethod
+    def of(cls, roots: Iterable[tuple[str, Any]], watch: Iterable[tuple[str, Any]] = ()) -> Reach:
+        """Look at what the roots lead to, and at everything in ``watch``, until no name is new."""
+        attributes: set[str] = set()
+        own: set[str] = set()
+        dynamic: set[str] = set()
+        roots, watch = [*roots], [*watch]
+        while True:
+            known = len(attributes), len(own), len(dynamic)
+            found = cls(attributes, own, dynamic)
+            found._pending = [(x, path, NAMED) for path, x in roots] + [(x, path, FULL) for path, x in watch]
+            found._look()
+            if known == (len(attributes), len(own), len(dynamic)):
+                return found
+
+    def _look(self) -> None:
+        """Visit what is pending, and in the end the primitives that are called by one of the names."""
+        while self._pending or self._add_primitives():
+            x, path, how = self._pending.pop()
+            if _is(x, *_ATOMS, Value) or id(x) in self._seen:
+                continue
+            self._seen[id(x)] = x
+            if len(self._seen) > MOST_OBJECTS:
+                self.opaque.append((x, path))
+                return
+            self._quiet += how == QUIET
+            if how == QUIET and self._quiet > MOST_QUIET:
+                continue
+            self._visit(x, path, how)
+
+    def _add_primitives(self) -> bool:
+        new = {name: f for name, f in added.items() if name in self.attributes and id(f) not in self._seen}
+        self._pending += [(function, name, NAMED) for name, function in new.items()]
+        return bool(new)
+
+    def _visit(self, x: Any, path: str, how: str) -> None:
+        if (generator := generator_of(x, path)) is not None:
+            self.generators.append(generator)
+        elif _is(x, FunctionType):
+            self._visit_function(x, path, how)
+        elif _is(x, type):
+            self._visit_class(x, path, True, how)
+        elif _is(x, ModuleType):
+            self._visit_module(x, path, how)
+        elif _is(x, list, tuple, dict, set, frozenset, deque, bytearray) or _is_array(x):
+            self._visit_container(x, path, how)
+        elif _is(x, Primitive):
+            for rule in (x.value, *x.derivatives):
+                self._pending.append((rule, path, how))
+        elif _is(x, attrgetter, methodcaller):
+            self.attributes.update(*[name.split(".") for name in x.__reduce__()[1] if isinstance(name, str)])
+        elif _is(x, ReferenceType):
+            self._pending.append((x(), path, how))
+        else:
+            self._visit_object(x, path, how)
+
+    def _compare(self, holder: Any, key: Any, is_item: bool, path: str) -> None:
+        """Add a slot, unless there is one for the same place."""
+        if (id(holder), key) not in self._places:
+            self._places.add((id(holder), key))
+            self.slots.append(Slot(holder, key, is_item, path))
+
+    def _read(self, holder: Any, key: Any, is_item: bool, path: str, how: str = NAMED) -> None:
+        """Compare what is in a place, and look into it."""
+        self._compare(holder, key, is_item, path)
+        self._pending.append((holder[key] if is_item else getattr(holder, key), path, how))
+
+    # Code ---------------------------------------------------------------------------------------------------
+
+    def _visit_function(self, function: FunctionType, path: str, how: str) -> None:
+        closed = is_closed(function.__code__.co_filename)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            if _is_filled(cell):
+                if not closed:
+                    self._compare(cell, "cell_contents", False, name)
+                self._pending.append((cell.cell_contents, name, how))
+        if (wrapped := getattr(function, "__wrapped__", None)) is not None:
+            self._pending.append((wrapped, path, how))
+        if closed:
+            return
+        names = names_in(function.__code__)
+        if _package_of(function) == "nn":  # whose functions are not replaced, and read only their own objects
+            self.own |= names.attributes
+            if "__dict__" in names.attributes:
+                self.dynamic.add("nn")
+            self._pending += [(function.__globals__.get(name), name, how) for name in sorted(names.globals)]
+            return
+        self.attributes |= names.attributes
+        installed = is_installed(function.__code__.co_filename)
+        how = QUIET if installed else how
+        if not DYNAMIC.isdisjoint(names.globals | names.attributes):
+            self.dynamic.add(_package_of(function) if installed else "")
+        if not installed:
+            self.fresh |= names.fresh
+            if not SHOWING.isdisjoint(names.globals):
+                self.attributes |= {"__format__", "__repr__", "__str__"}
+        self._compare(function, "__code__", False, path)
+        for part in ("__defaults__", "__kwdefaults__"):
+            if getattr(function, part):
+                self._read(function, part, False, f"{path}.{part}", how)
+        for name in sorted(self.attributes & function.__dict__.keys()):
+            self._read(function.__dict__, name, True, f"{path}.{name}", how)
+        self._visit_globals(function.__globals__, names.globals, how)
+        for name, level in sorted(names.imports):
+            if level:
+                name = resolve_name("." * level + name, function.__globals__.get("__package__") or "")
+            self._pending.append((sys.modules.get(name), name, how))
+
+    def _visit_globals(self, variables: dict[str, Any], names: Iterable[str], how: str) -> None:
+        for name in sorted(names):
+            if name in variables:
+                self._read(variables, name, True, name, how)
+            else:
+                self.absent.setdefault(id(variables), (variables, set()))[1].add(name)
+
+    def _visit_class(self, kind: type, path: str, constructed: bool, how: str) -> None:
+        if (kind, constructed) in self._classes:
+            return
+        self._classes.add((kind, constructed))
+        for base in kind.__mro__:
+            if _is_closed_class(base):
+                continue
+            table, everything, fixed = vars(base), self._reads_all_of(base), _package_of(base) == "nn"
+            loaded = self._names_for(kind)
+            for name, entry in [*table.items()]:
+                if (
+                    name in loaded
+                    or (name.startswith("__") and name not in _NOT_USED and callable(entry))
+                    or (constructed and name in _WHEN_CONSTRUCTED)
+                    or (everything and not name.startswith("__") and not callable(entry))
+                ):
+                    if fixed and callable(entry):
+                        self._pending.append((entry, name, how))
+                    else:
+                        self._read(table, name, True, f"{path}.{name}", how)
+
+    def _visit_module(self, module: ModuleType, path: str, how: str) -> None:
+        file = getattr(module, "__file__", None) or "<frozen >"
+        closed = is_closed(file) and module.__name__ != "__main__"
+        for name in sorted(self.attributes & vars(module).keys()):
+            entry = vars(module)[name]
+            if name.startswith("__") or (closed and (callable(entry) or isinstance(entry, ModuleType))):
+                continue
+            self._read(vars(module), name, True, f"{path}.{name}", QUIET if is_installed(file) else how)
+
+    # Data ---------------------------------------------------------------------------------------------------
+
+    def _visit_container(self, x: Any, path: str, how: str) -> None:
+        if is_plain(x):
+            self.contents.append((x, path))
+            if not _is(x, list, tuple, dict, set, frozenset, deque) or type(x).__module__ == "builtins":
+                return
+        if _is_array(x):
+            self.computed.append(Computed(lambda: [*map(id, x.ravel().tolist())], path))
+            self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
+            return
+        if not _is(x, tuple, frozenset):
+            self.containers.append((x, path))
+        if _is(x, dict):
+            self._pending += [(key, path, how) for key in x]
+            for key, item in x.items():
+                self._entry(x, key, item, f"{path}[{key!r}]" if isinstance(key, (str, int)) else path, how)
+        elif _is(x, list, tuple, deque):
+            for i, item in enumerate(x):
+                self._entry(x, i, item, f"{path}[{i}]", how)
+        else:
+            self._pending += [(item, path, how) for item in x]
+        if not _is_closed_class(kind_of(x)):
+            self._visit_object(x, path, how)
+
+    def _entry(self, holder: Any, key: Any, item: Any, path: str, how: str) -> None:
+        if not isinstance(holder, tuple) and not _told_apart(item):
+            self._compare(holder, key, True, path)
+        self._pending.append((item, path, how))
+
+    def _visit_object(self, x: Any, path: str, how: str) -> None:
+        kind = kind_of(x)
+        closed = _is_closed_class(kind)
+        if not closed:
+            self._visit_class(kind, kind.__name__, False, how)
+        elif _package_of(kind) in ("autograd", "typing"):
+            return
+        for part in _PARTS:
+            if closed and (inner := getattr(x, part, None)) is not None and not isinstance(inner, ModuleType):
+                self._pending.append((inner, path, how))
+        if isinstance(getattr(x, "__dict__", None), dict):
+            names: frozenset[str] | None = self._names_for(kind)
+            if how == FULL or self._reads_all_of(kind):
+                names = None
+            elif closed:
+                names = frozenset(name for name in self.attributes if not name.startswith("_"))
+            self.instances.append(Instance(x, names, path))
+            for name, item in x.__dict__.items():
+                if names is None or name in names:
+                    self._entry(x.__dict__, name, item, f"{path}.{name}", how)
+        self._visit_slots(x, path, how)
+        if closed:
+            self._visit_data(x, path, how)
+
+    def _visit_slots(self, x: Any, path: str, how: str) -> None:
+        """Visit the attributes of an object whose class has ``__slots__``."""
+        bases: tuple[type, ...] = kind_of(x).__mro__
+        for base in bases:
+            if not _is_closed_class(base):
+                for name, descriptor in vars(base).items():
+                    known = isinstance(descriptor, MemberDescriptorType) and hasattr(x, name)
+                    if known and (how == FULL or name in self.attributes):
+                        self._read(x, name, False, f"{path}.{name}", how)
+
+    def _visit_data(self, x: Any, path: str, how: str) -> None:
+        kind = kind_of(x)
+        if _is(x, *_WRAPPERS):
+            return
+        if _is(x, Mapping) and is_plain({**x}):
+            self.computed.append(Computed(lambda: {**x}, path))
+        elif how == FULL:
+            self.computed.append(Computed(lambda: x, path))
+        elif how != QUIET and (
+            _is(x, ContextVar)
+            or any(hasattr(kind, name) for name in _DATA)
+            or (callable(x) and getattr(x, "__dict__", None))
+        ):
+            self.opaque.append((x, path))
+
+    def _names_for(self, kind: type) -> frozenset[str]:
+        """Return the names of attributes that may be loaded of objects of a class."""
+        if any(_package_of(base) == "nn" for base in kind.__mro__):
+            return frozenset(self.attributes | self.own)
+        return frozenset(self.attributes)
+
+    def _reads_all_of(self, kind: type) -> bool:
+        """Return True if code may load any attribute of objects of a class."""
+        if not self.dynamic:
+            return False
+        return "" in self.dynamic or any(_package_of(base) in self.dynamic for base in kind.__mro__)
+
+
+#: What holds functions, whose parts are looked into.
+_WRAPPERS: Any = (
+    MethodType, partial, property, staticmethod, classmethod, type(len), type(str.upper),
+    type(object.__init__), type("".__add__),
+)  # fmt: skip
+
+
+def _is(x: Any, *kinds: Any) -> bool:
+    """``isinstance()``, after which a type checker knows as little of x as before."""
+    return isinstance(x, kinds)
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _is_array(x: Any) -> bool:
+    return (type(x).__module__ == "numpy" and type(x).__name__ == "ndarray") or type(x).__module__ == "array"
+
+
+def is_plain(x: Any) -> bool:
+    """Return True for numbers, strings and arrays of numbers, also nested, that marshal can write."""
+    try:
+        marshal.dumps(x, 2)
+    except ValueError:
+        return False
+    return True
+
+
+def _told_apart(x: Any) -> bool:
+    """Return True if ``==`` is False for anything else than x: not so of 0.0 and −0.0, or of two arrays."""
+    kind: Any = kind_of(x)
+    if kind is list or kind is tuple:
+        return all(map(_told_apart, x))
+    return kind.__eq__ is object.__eq__ or isinstance(x, (Value, str, bool, type(None)))
+
+
+def _package_of(x: Any) -> str:
+    return (x.__module__ or "").partition(".")[0]
+
+
+def _is_closed_class(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    if module is None or kind.__module__ == "__main__":
+        return False
+    if kind.__module__ in ("builtins", *sys.builtin_module_names):
+        return True
+    file = getattr(module, "__file__", None)
+    return is_closed(file) if file else module.__name__ in sys.stdlib_module_names

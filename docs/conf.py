@@ -1,5 +1,6 @@
 """How the reference is built, without a network: ``sphinx-build -W docs docs/_build/html``."""
 
+import os
 import re
 import shutil
 import sys
@@ -46,30 +47,44 @@ html_math_renderer = "mathml"
 html_copy_source = False
 
 
-def _borrowed() -> None:
-    """The lessons and CONTRIBUTING, which live elsewhere, for the build to find."""
-    lessons = DOCS / "lessons"
-    lessons.mkdir(exist_ok=True)
-    for lesson in (ROOT / "notebooks").glob("*.ipynb"):
-        shutil.copy2(lesson, lessons)
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (DOCS / "contributing.md").write_text(_switched(text), encoding="utf-8")
+#: Pages that live elsewhere in the repository, and their copies in the documentation.
+BORROWED = {
+    ROOT / "CONTRIBUTING.md": DOCS / "contributing.md",
+    ROOT / "tests" / "benchmarks" / "RESULTS.md": DOCS / "results.md",
+    **{lesson: DOCS / "lessons" / lesson.name for lesson in (ROOT / "notebooks").glob("*.ipynb")},
+}
 
 
-def _switched(markdown: str) -> str:
-    """A picture in two themes as two images: ``<picture>`` asks the system, but a page has a button."""
+def _borrow() -> None:
+    """Copy the pages that live elsewhere to where the build finds them."""
+    (DOCS / "lessons").mkdir(exist_ok=True)
+    for original, copy in BORROWED.items():
+        shutil.copy2(original, copy)
+
+
+def _adapt_markdown(_app: Sphinx, name: str, content: list[str]) -> None:
+    """Adapt a page that is written to be read in the repository, with its links and pictures, to the site."""
+    page = DOCS / f"{name}.md"
+    if not page.exists():
+        return
+    original = next((original for original, copy in BORROWED.items() if copy == page), page)
+
+    def target(link: str) -> str:
+        path = Path(os.path.normpath(original.parent / link))
+        return os.path.relpath(BORROWED.get(path, path), page.parent) if path.exists() else link
 
     def images(found: re.Match[str]) -> str:
+        """A picture in two themes as two images: ``<picture>`` asks the system, but a page has a button."""
         return "\n\n".join(
-            f"```{{image}} {found[theme]}\n:class: only-{theme}\n:alt: {found['alt']}\n```"
+            f"```{{image}} {target(found[theme])}\n:class: only-{theme}\n:alt: {found['alt']}\n```"
             for theme in ("light", "dark")
         )
 
-    pattern = (
-        r'<picture>.*?srcset="docs/(?P<dark>[^"]+)".*?src="docs/(?P<light>[^"]+)" alt="(?P<alt>[^"]+)"'
-        r".*?</picture>"
+    picture = (
+        r'<picture>.*?srcset="(?P<dark>[^"]+)".*?src="(?P<light>[^"]+)" alt="(?P<alt>[^"]+)".*?</picture>'
     )
-    return re.sub(pattern, images, markdown, flags=re.DOTALL)
+    text = re.sub(picture, images, content[0], flags=re.DOTALL)
+    content[0] = re.sub(r"\]\((?!\w+:|#)([^)#\s]+)", lambda found: f"]({target(found[1])}", text)
 
 
 def _formula(translator: Any, node: nodes.math | nodes.math_block) -> None:
@@ -115,4 +130,5 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", _bars)
     app.connect("autodoc-process-signature", _given)
     app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
-    _borrowed()
+    app.connect("source-read", _adapt_markdown)
+    _borrow()

@@ -1,4 +1,4 @@
-"""Record what PyTorch, TensorFlow and JAX print for the first example, as the README and lesson 09 show it.
+"""Record what PyTorch, TensorFlow and JAX print for the first example, as docs/guide/frameworks.md shows it.
 
 Run in the repository, in an environment of its own (pip install torch tensorflow-cpu jax):
 python -m tests.golden.record_frameworks

@@ -1,96 +1,203 @@
-"""What the README shows is what happens."""
+"""The code of the README, the front page and the guides runs as shown, and ratios of speed were measured."""
 
-import doctest
-import io
+import os
 import re
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import autograd
-from autograd.primitives import PRIMITIVES
 
 from .._support.pytorch import needs_torch
-from ..golden.record_frameworks import NAMES, PROGRAMS, printed, read
+from ..golden.record_frameworks import NAMES, PROGRAMS, read
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-EXAMPLE = BLOCKS[0]
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+OVERVIEW, FRAMEWORKS, PERFORMANCE = (
+    ROOT / "docs" / "guide" / f"{name}.md" for name in ("overview", "frameworks", "performance")
+)
+PAGES = [README, ROOT / "docs" / "index.md", *GUIDES]
+
+#: A block of Python, and a block of text directly below it.
+CELL = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+LINK = re.compile(
+    r"\]\((?!http)([^)#\s]+)(?:#\S*)?\)|(?:src|srcset)=\"([^\"]+)\"|^```\{image\} (\S+)", re.MULTILINE
+)
+
+#: Printed between two cells.
+END = "=" * 20 + "\n"
 
 
-def test_the_first_example_prints_what_it_says() -> None:
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        exec(EXAMPLE, {})
-    assert printed.getvalue().strip() == EXAMPLE.rsplit("# ", 1)[1].strip() == "4.0 -20.0 -8.0 4.0"
+class Cell(NamedTuple):
+    """A block of Python, and the output that the page shows."""
+
+    code: str
+    shown: str
+
+    @property
+    def needs_torch(self) -> bool:
+        return re.search(r"^import torch|_torch\b", self.code, re.MULTILINE) is not None
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if ">>>" in b], ids=["steps", "tour", "networks"])
-def test_the_sessions_run_as_shown(block: str) -> None:
-    names: dict[str, object] = {}
-    with redirect_stdout(io.StringIO()):
-        exec(EXAMPLE, names)
-    test = doctest.DocTestParser().get_doctest(block, names, "README", "README.md", 0)
-    assert test.examples
-    results = doctest.DocTestRunner(verbose=False).run(test)
-    assert results.failed == 0
+def read_page(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
-def test_the_primitive_shown_is_the_one_in_the_table() -> None:
-    shown = next(block for block in BLOCKS if "Primitive(" in block)
-    without_comments = re.sub(r"  # [^\n]*", "", shown)
-    assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
+def cells_of(page: Path) -> list[Cell]:
+    """Its cells; the output is the block of text below a cell, or else the comments of its prints."""
+    return [
+        Cell(code, text or "".join(re.findall(r"^print\(.*\)  # (.*\n)", code, re.MULTILINE)))
+        for code, text in CELL.findall(read_page(page))
+    ]
 
 
-def test_a_primitive_of_ones_own_prints_what_is_shown() -> None:
-    """In a process of its own, because it adds to the table."""
-    shown = next(block for block in BLOCKS if " primitive(" in block)
-    command = [sys.executable, "-c", shown]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == shown.rsplit("# ", 1)[1].strip() == "-0.5 0.25"
+#: Programs of frameworks that are not installed: their outputs were recorded.
+RECORDED = {PROGRAMS["tensorflow"], PROGRAMS["jax"]}
+
+#: The cells that run in one process: those of a page, but each block of the README alone.
+SCRIPTS = {page.stem: [cell for cell in cells_of(page) if cell.code not in RECORDED] for page in PAGES}
+SCRIPTS |= {f"README-{i}": [cell] for i, cell in enumerate(SCRIPTS.pop("README"))}
+PLAIN = [name for name, cells in SCRIPTS.items() if not all(cell.needs_torch for cell in cells)]
+WITH_TORCH = [name for name, cells in SCRIPTS.items() if any(cell.needs_torch for cell in cells)]
+
+
+def run_cells(cells: list[Cell], folder: Path) -> None:
+    """Run cells in a process of their own, because primitive() adds to the table and save() writes files."""
+    script = f"\nprint({END.strip()!r})\n".join(cell.code for cell in cells)
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-W", "error", "-c", script],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    # numba may have to compile its interpreter first, and says so.
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("compile(")]
+    assert errors == []
+    assert done.stdout.split(END) == [cell.shown for cell in cells]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_cells_print_what_is_shown(name: str, tmp_path: Path) -> None:
+    run_cells([cell for cell in SCRIPTS[name] if not cell.needs_torch], tmp_path)
+
+
+@pytest.mark.torch
+@needs_torch
+@pytest.mark.parametrize("name", WITH_TORCH)
+def test_cells_with_torch_print_what_is_shown(name: str, tmp_path: Path) -> None:
+    run_cells(SCRIPTS[name], tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_is_a_cell_or_its_output(page: Path) -> None:
+    """Except the commands of the README, which .ci/newcomer runs, and the contents of the front page."""
+    text = read_page(page)
+    kinds = Counter(re.findall(r"^ *(?:```|~~~)[^\w\n]*(\w+)", text, re.MULTILINE))
+    cells = CELL.findall(text)
+    assert kinds.pop("python", 0) == len(cells)
+    assert kinds.pop("text", 0) == sum(shown != "" for _, shown in cells)
+    assert {*kinds} == {"README": {"sh"}, "index": {"image", "toctree"}}.get(page.stem, set())
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_example_in_other_frameworks_is_what_was_recorded(name: str) -> None:
-    assert PROGRAMS[name] in BLOCKS
     recorded = read()[name]
-    assert recorded["printed"] == EXAMPLE.rsplit("# ", 1)[1].strip()
-    assert f"{NAMES[name]} {recorded['version'].partition('+')[0]}" in README
+    assert Cell(PROGRAMS[name], recorded["printed"] + "\n") in cells_of(FRAMEWORKS)
+    assert recorded["printed"] + "\n" == cells_of(README)[0].shown
+    assert f"{NAMES[name]} {recorded['version'].partition('+')[0]}" in read_page(FRAMEWORKS)
 
 
-@pytest.mark.torch
-@needs_torch
-def test_the_example_in_pytorch_runs_as_recorded() -> None:
-    assert printed("torch") == read()["torch"]["printed"]
+def test_the_primitive_shown_is_the_one_in_the_table() -> None:
+    (shown,) = (cell.code for cell in cells_of(CONTRIBUTING) if "Primitive(" in cell.code)
+    without_comments = re.sub(r"  # [^\n]*", "", shown)
+    assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.torch
-@needs_torch
-def test_the_road_to_pytorch_and_back_runs() -> None:
-    names: dict[str, object] = {}
-    exec(next(block for block in BLOCKS if "to_torch" in block), names)
-    assert repr(names["model"]) == repr(names["MLP"](2, [16, 16, 1], "tanh"))  # type: ignore[operator]
-    assert type(names["net"]).__name__ == "Sequential"
+def test_the_overview_names_every_function() -> None:
+    functions = {name for name in autograd.__all__ if name.islower()}
+    missing = {name for name in functions if not re.search(rf"\b{name}\b", read_page(OVERVIEW))}
+    assert missing == {"not_compiled"}, "the page on compile() names it"
 
 
-def test_every_function_is_named() -> None:
-    missing = [n for n in (*PRIMITIVES, *autograd.__all__) if hasattr(autograd, n) and n not in README]
-    assert missing == ["GradientError", "is_grad_enabled"]
+def test_the_readme_has_at_most_130_lines() -> None:
+    assert len(read_page(README).splitlines()) <= 130
 
 
 def test_the_two_commands_are_there_and_ci_runs_the_second() -> None:
     run = 'python3 -m venv .venv && .venv/bin/pip install -e ".[viz]" && .venv/bin/python -m autograd\n'
     test = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest\n'
-    assert run in README
-    assert test in README
+    readme = read_page(README)
+    assert run in readme
+    assert test in readme
     assert test in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_every_file_it_links_to_exists() -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
+@pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=lambda page: page.stem)
+def test_every_file_it_links_to_exists(page: Path) -> None:
+    links = LINK.findall(read_page(page))
     assert links
-    assert [link for pair in links for link in pair if link and not (ROOT / link).exists()] == []
+    assert [link for found in links for link in found if link and not (page.parent / link).exists()] == []
+
+
+#: The tables of RESULTS.md, by the first words of the line above each.
+EAGER_MOONS = "Moons: MLP of 2, 16, 16, 1, 100 samples, hinge loss + L2, one"
+EAGER_GPT, EAGER_CHAIN = "GPT: a training step", "Chain: 10,000"
+MOONS = "Moons: MLP of 2, 16, 16, 1, 100 samples, hinge loss + L2, SGD"
+GPT, WIDE = "GPT: 1 layer", "Wide: MLP of 64"
+STEP_RUN, STEP_EACH = "**glassgrad, step.run** | float64", "**glassgrad, step.each** | float64"
+PEERS = "× PyTorch", "× leanest PyTorch", "× JAX jit", "time, C = 1"
+
+
+def eager(table: str, engine: str) -> list[tuple[str, str, str]]:
+    return [(table, f"{collector} | glassgrad {engine}", "× micrograd") for collector in ("on", "off")]
+
+
+#: A page, the beginning of a line, and by table, row and column what its ratios are.
+QUOTED = [
+    (README, "- Eager:", eager(EAGER_MOONS, "nn.MLP")),
+    (README, "- Compiled,", [(MOONS, STEP_RUN, peer) for peer in PEERS[::3]]),
+    (README, "- Tensors win", [(WIDE, "JAX jit | float32", "× PyTorch")]),
+    (PERFORMANCE, "| micrograd's moons demo", eager(EAGER_MOONS, "explicit")),
+    (PERFORMANCE, "| the same, with one `dot`", eager(EAGER_MOONS, "dot")),
+    (PERFORMANCE, "| the same, with `nn.MLP`", eager(EAGER_MOONS, "nn.MLP")),
+    (PERFORMANCE, "| a scalar GPT (", eager(EAGER_GPT, "dot")),
+    (PERFORMANCE, "| a chain", eager(EAGER_CHAIN, "explicit")),
+    *[
+        (PERFORMANCE, line, [(MOONS, f"**glassgrad{row}** | float64", peer) for peer in PEERS])
+        for line, row in (
+            ("| `step.run(n, X, y)`, numba", ", step.run"),
+            ("| `step(X, y)`, numba", ", step()"),
+            ("| `step.run(n, X, y)`, NumPy", " on NumPy, step.run"),
+        )
+    ],
+    (PERFORMANCE, "| a scalar GPT, another", [(GPT, STEP_EACH, peer) for peer in PEERS[::2]]),
+    (
+        PERFORMANCE,
+        "| a wide network",
+        [(WIDE, STEP_RUN, peer) for peer in ("× PyTorch", "× PyTorch, float64", "× JAX jit")],
+    ),
+]  # fmt: skip
+
+
+def measured(title: str, row: str, column: str) -> float:
+    """A number in a table of RESULTS.md."""
+    results = read_page(ROOT / "tests" / "benchmarks" / "RESULTS.md")
+    header, _, *lines = results.partition(f"\n{title}")[2].split("\n\n")[1].splitlines()
+    (line,) = (line for line in lines if line.startswith(f"| {row} |"))
+    columns = [name.strip() for name in header.split("|")]
+    return float(line.split("|")[columns.index(column)].strip().rstrip("x×"))
+
+
+@pytest.mark.parametrize(("page", "start", "sources"), QUOTED)
+def test_ratios_are_those_last_measured(page: Path, start: str, sources: list[tuple[str, str, str]]) -> None:
+    (line,) = (line for line in read_page(page).splitlines() if line.startswith(start))
+    quoted = re.findall(r"([\d.]+)×", line)
+    assert len(quoted) == len(sources)
+    for number, source in zip(quoted, sources):
+        places = len(number.partition(".")[2])
+        assert abs(float(number) - measured(*source)) <= 0.5 * 10**-places + 0.005, (number, source)

@@ -4,8 +4,8 @@ Eager mode is measured beside micrograd, a peer in the style of microgpt and the
 environment that the first run makes under ``.benchmarks/``. Compiled mode uses the Python that runs this
 command and the packages installed there: ``pip install torch jax casadi``, the extra ``compile``, a C and
 a C++ compiler. Libraries that are not installed are skipped, and the table says so. ``--save`` also writes
-RESULTS.md and the README's plot (the extra ``train``). Times vary on a shared machine, so the contenders
-take turns; quote the ratios.
+RESULTS.md and the plot of docs/guide/performance.md (the extra ``train``). Times vary on a shared machine,
+so the contenders take turns; quote the ratios.
 """
 
 from __future__ import annotations

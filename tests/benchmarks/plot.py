@@ -1,4 +1,4 @@
-"""The plot for the README: a step of micrograd's demo, contender by contender, on a logarithmic axis.
+"""The plot of docs/guide/performance.md: a step of micrograd's demo by every contender, logarithmic.
 
 ``plot.py`` reads JSON, of each bar the name, the seconds and whether it is ours, and writes
 docs/speed-light.svg and docs/speed-dark.svg.

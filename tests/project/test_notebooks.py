@@ -43,8 +43,8 @@ NEEDS = {"07": "sklearn", "10": "sklearn", "14": "names"}
 #: its own assertions must hold; the run that compares the saved outputs is slow. pytest -m "" does both.
 SMALLER: dict[str, str] = {"12": "seeds = 0, 1\nupdates = 60", "14": "STEPS, HELD_OUT = 80, 300"}
 
-#: What the README lists under this name; the lessons show each where it answers a question.
-WAYS_OF_LOOKING = (
+#: The functions in the README's "Inspecting a graph"; the lessons show each where it answers a question.
+VIEWS = (
     "draw", "steps", "explain", "formula", "show", "compare_with_torch", "snapshot", "compare",
     "gradient_flow", "watch",
 )  # fmt: skip
@@ -416,7 +416,7 @@ def test_saved_as_run_from_top_to_bottom(path):
     for cell in cells:
         assert not any(output.output_type == "error" for output in cell.outputs), cell.source
         assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
-        shows = re.search(rf"^(?:{'|'.join(WAYS_OF_LOOKING)}|display|print)\(", cell.source, re.M)
+        shows = re.search(rf"^(?:{'|'.join(VIEWS)}|display|print)\(", cell.source, re.M)
         assert cell.outputs or not shows, f"shows something, but no output is saved:\n{cell.source}"
 
 
@@ -447,9 +447,9 @@ def test_steps_are_saved_for_every_reader():
     assert found >= 4
 
 
-def test_the_first_lessons_use_every_way_of_looking():
+def test_the_first_lessons_use_every_view():
     sources = "\n".join(cell.source for path in LESSONS[:4] for cell in code_cells(read(path)))
-    for name in WAYS_OF_LOOKING:
+    for name in VIEWS:
         assert re.search(rf"\b{name}\(", sources), f"no lesson uses {name}"
 
 

@@ -11,7 +11,7 @@ from ..nodes import edges, regroup
 from ..operations import data_of
 from ..symbols import is_group
 from ..system.messages import short
-from ..value import Value
+from ..value import Value, operand_values
 from .backends.python import Outcome
 
 #: Sums are added in another order than by eager: so far may a number be off, as a part of it, and so
@@ -74,7 +74,7 @@ class Reference:
                         f"the program gave {short(value)} a gradient of {mine!r}, eager {g!r}",
                         is_cut=math.isnan(mine) and not math.isnan(g),
                     )
-        if read and (gone := read - (self.used or {*topological_order(self.output)})):
+        if read and (gone := read - (self.used or reached(self.output))):
             raise Disagreement(f"the function no longer uses {short(next(iter(gone)))}")
 
 
@@ -84,6 +84,17 @@ def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:
         return True
     relative, of_the_terms = TOLERANCES[dtype]
     return abs(a - b) <= relative * abs(b) + of_the_terms * terms < math.inf
+
+
+def reached(output: Value) -> set[Value]:
+    """Return every Value that the output was computed from, and itself, in no order."""
+    found = {output}
+    waiting = [output]
+    while waiting:
+        new = {*operand_values(waiting.pop())} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _largest_term(output: Value) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from ..modes import enable_grad, is_grad_enabled
 from ..tracing import resident
 from ..value import Value
 from .backends.python import Row, Runner
@@ -84,6 +86,11 @@ class Program:
 def numbers_of(leaves: Iterable[Value]) -> array[float]:
     """The numbers of leaves, now."""
     return as_floats([leaf._data for leaf in leaves])
+
+
+def with_grad() -> AbstractContextManager[Any]:
+    """Record also inside ``no_grad()``. Outside of it no mode is entered, which slows every operation."""
+    return nullcontext() if is_grad_enabled() else enable_grad()
 
 
 class Arguments:

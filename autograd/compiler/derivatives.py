@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
 
 from ..functional import _gradient, _leaves, _scalar
-from ..modes import enable_grad
 from ..operations import FUNCTIONS
 from ..value import Value
 from .audit import Reference
 from .backends.python import Outcome
 from .build import Options
-from .calls import Call
+from .calls import Call, with_grad
 from .ir.listing import stage
 from .ir.tape import Meaning
 from .passes.differentiate import gradient
@@ -82,7 +81,7 @@ class Derivative(Replay):
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """The same by grad() on the function's graph."""
-        with enable_grad():
+        with with_grad():
             if self.kind == "value":
                 return Reference(as_value(call.run(self.function)), (), (), ())
             inputs = [Value(x) for x in call.args]

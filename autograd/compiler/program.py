@@ -9,16 +9,14 @@ from inspect import Parameter, signature
 from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from ..backward import topological_order
-from ..modes import enable_grad
 from ..system.messages import replace_controls, short, type_and_value
 from ..tracing import resident
 from ..value import Value
-from .audit import Reference
+from .audit import Reference, reached
 from .backends.choose import chosen
 from .backends.python import Numbers, Outcome, Row
 from .build import CompileWarning, Options, watched
-from .calls import Call, Program
+from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import explained, picture
 from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
@@ -159,9 +157,9 @@ class StepReplay(Replay):
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """The function and backward(), with the gradients left on the leaves."""
-        with enable_grad():
+        with with_grad():
             output = as_value(call.run(self.function))
-        used = {*topological_order(output)}
+        used = reached(output)
         for value in used:
             if value.is_leaf:
                 value.zero_grad()
@@ -373,7 +371,7 @@ def compile(
     a :class:`CompileWarning` gives the reason. ``.data``, ``float()`` and ``bool()`` of a Value inside the
     function raise :class:`TraceError`, and so does an argument used as an index: use ``take(values, index)``.
 
-    Calls 1, 2, 4, 8, … are audited: they are compared with eager execution, on a few random samples of a
+    Calls 1, 2, 4, 8, … are audited: they are compared with eager execution, for five random samples of a
     batch. Behind a dead relu, where eager execution stops, a program goes on with a gradient of 0, so an
     infinite local derivative further back gives nan, as in PyTorch.
 

@@ -2,7 +2,7 @@
 
 Every uniform number has a word, every lane number a row; a group of like instructions writes words or
 rows that lie side by side. Operands that lie regularly are views made beforehand, others are gathered.
-Sums of products over the same rows become one matrix product.
+Sums of products over the same rows become one matrix product, unless their order is given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..ir.fused import Fused, SumOfProducts, Term, operands_after_fusing
+from ..ir.fused import NO_BIAS, Fused, SumOfProducts, Term, operands_after_fusing
 from ..ir.tape import CONDITIONS, SOURCES
 from ..passes.fuse import fuse
 from ..passes.plan import Plan
@@ -23,8 +23,6 @@ from .python import Numbers, Outcome
 
 #: Sums of more products than this are multiplied at once and then added.
 MANY = 6
-
-_NO_BIAS = repr(-0.0)
 
 
 def _import_numpy() -> Any:
@@ -154,15 +152,17 @@ class NumpyRunner:
         for t, (negative, a, b) in enumerate(total.terms):
             if b >= 0 and in_lane[a] and not in_lane[b]:  # the uniform factor comes first
                 total.terms[t] = negative, b, a
-        total.terms.sort(
-            key=lambda term: (*self._shape(term), [self.place[x] for x in term[:0:-1] if x >= 0])
-        )
+        if total.commutes:
+            total.terms.sort(
+                key=lambda term: (*self._shape(term), [self.place[x] for x in term[:0:-1] if x >= 0])
+            )
         shared = () if total.reduces else tuple(b for _, _, b in self._products(total))
         return (
             "reduce" if total.reduces else "sum",
             repr(total.bias),
             tuple(map(self._shape, total.terms)),
             shared,
+            total.commutes,
         )
 
     def _shape(self, term: Term) -> tuple[Any, ...]:
@@ -171,7 +171,9 @@ class NumpyRunner:
         return b < 0, in_lane[a], b >= 0 and in_lane[b], negative
 
     def _products(self, total: SumOfProducts) -> list[Term]:
-        """The uniform multiples of rows, if they are enough for a matrix product."""
+        """The uniform multiples of rows, if they are enough for a matrix product, which has no order."""
+        if total.ordered:
+            return []
         in_lane = self.plan.tape.in_lane
         found = [t for t in total.terms if not t[0] and t[2] >= 0 and not in_lane[t[1]] and in_lane[t[2]]]
         return found if len(found) > 1 else []
@@ -179,7 +181,7 @@ class NumpyRunner:
     def _grids(self, key: Any, members: list[int]) -> list[list[int]]:
         """Sums over lanes of products of two rows, parted so that each part is every row with every row."""
         kind = key[1]
-        if kind[0] != "reduce" or len(kind[2]) != 1 or kind[2][0][0] or not kind[2][0][1]:
+        if kind[0] != "reduce" or kind[2][0][0]:
             return [members]
         at = {self.fused.sums[i].terms[0][1:]: i for i in members}
         twins = [i for i in members if at[self.fused.sums[i].terms[0][1:]] != i]
@@ -311,6 +313,8 @@ class NumpyRunner:
             begun = True
         terms = [[t for t in total.terms if not products or t not in self._products(total)] for total in sums]
         width = len(terms[0])
+        bias = sums[0].bias
+        waits = repr(bias) != NO_BIAS  # the bias is the second of what is added up
         if not in_lane and width > MANY and all(b >= 0 for row in terms for _, _, b in row):
             left, right = (self._matrix([[t[k] for t in row] for row in terms]) for k in (1, 2))
             every = np.empty(left.shape, self.words.dtype)
@@ -318,14 +322,22 @@ class NumpyRunner:
             if any(negative for negative, _, _ in terms[0]):
                 signs = np.array([-1.0 if negative else 1.0 for negative, _, _ in terms[0]], out.dtype)
                 call((np.multiply, (every, signs, every)))
-            call((np.add.reduce, (every, 1, None, out)))
+            if sums[0].ordered:
+                if waits:
+                    call((np.add, (every[:, 0], bias, every[:, 0])))
+                    waits = False
+                up_to = np.empty(left.shape, self.words.dtype)  # add.reduce adds in pairs
+                call((np.add.accumulate, (every, 1, None, up_to)))
+                call((np.copyto, (out, up_to[:, -1])))
+            else:
+                call((np.add.reduce, (every, 1, None, out)))
             begun, terms, width = True, [], 0
         total = out if begun else None  # what is added up so far: it need not be copied to begin with
-        bias = sums[0].bias
-        waits = repr(bias) != _NO_BIAS  # the bias is the second of what is added up
         between = np.empty(out.shape, out.dtype) if width else None
-        # Single numbers that are added come first, and last what is subtracted: the fewest calls.
-        for t in sorted(range(width), key=lambda t: (terms[0][t][0], terms[0][t][2] >= 0)):
+        order: Sequence[int] = range(width)
+        if sums[0].commutes:  # single numbers that are added first, what is subtracted last: fewest calls
+            order = sorted(order, key=lambda t: (terms[0][t][0], terms[0][t][2] >= 0))
+        for t in order:
             column = [row[t] for row in terms]
             negative = column[0][0]
             x = self._view([a for _, a, _ in column], in_lane)
@@ -351,19 +363,14 @@ class NumpyRunner:
 
     def _emit_reduce(self, out: Any, members: list[int]) -> None:
         """Sums over the lanes: of rows, or of products of two rows."""
-        np, call, in_lane = self.np, self.calls.append, self.plan.tape.in_lane
+        np, call = self.np, self.calls.append
         sums = [self.fused.sums[i] for i in members]
-        _, a, b = sums[0].terms[0]
+        _, _, b = sums[0].terms[0]
         lefts = [total.terms[0][1] for total in sums]
         if b < 0:
             call((np.add.reduce, (self._view(lefts, each=True), 1, None, out)))
             return
         rights = [total.terms[0][2] for total in sums]
-        if not in_lane[a]:  # a uniform multiple of a row
-            total = np.empty(out.shape, out.dtype)
-            call((np.add.reduce, (self._view(rights, each=True), 1, None, total)))
-            call((np.multiply, (self._view(lefts), total, out)))
-            return
         across = rights.index(rights[0], 1) if rights[0] in rights[1:] else len(rights)
         down = len(rights) // across
         if [*rights] == rights[:across] * down and lefts == [

@@ -10,14 +10,27 @@ from .tape import SOURCES, Tape
 #: A term of a sum of products: whether it is subtracted, a, and b or −1.
 Term = tuple[bool, int, int]
 
+#: The bias that adds nothing, as its repr.
+NO_BIAS = repr(-0.0)
+
 
 @dataclass(slots=True)
 class SumOfProducts:
-    """bias ± a·b ± …; over lanes too if ``reduces``."""
+    """bias ± a·b ± …; over lanes too if ``reduces``.
+
+    If it is ``ordered``, every product is rounded, and the terms are added one after another, to the bias
+    first: it was written with + and −. The order of any other sum is unspecified.
+    """
 
     bias: float
     terms: list[Term] = field(default_factory=list[Term])
     reduces: bool = False
+    ordered: bool = False
+
+    @property
+    def commutes(self) -> bool:
+        """Return True if the terms may be added in any order; a sum of two is the same in both."""
+        return not self.ordered or len(self.terms) + (repr(self.bias) != NO_BIAS) <= 2
 
 
 @dataclass

@@ -1,15 +1,15 @@
-"""Fusing: single-use trees of sums and products become one instruction each, a sum of products.
+"""Fusing: sums become one instruction each, a sum of products, with the products that only they use.
 
-It is bias ± a·b ± …, where a term without b is a alone. Sums are added in another
-order than eager adds them, so the last digits may differ; nan and inf do not, short of an overflow on
-the way.
+It is bias ± a·b ± …, where a term without b is a alone. Brackets around + and − are kept: a chain of
+additions and subtractions is added from left to right, and what is in brackets is computed before. The terms
+of a ``sum``, of a ``dot`` and over lanes are added in any order, so the last digits may differ from eager's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir.fused import Fused, SumOfProducts, operands_after_fusing
+from ..ir.fused import Fused, SumOfProducts, Term, operands_after_fusing
 from ..ir.tape import SOURCES, Tape
 from .plan import Plan
 
@@ -29,71 +29,95 @@ def fuse(plan: Plan) -> Fused:
     for place in plan.results():
         uses[place] += 2
         used[place] = 1
+    fusing = _Fusing(tape, uses)
     sums: dict[int, SumOfProducts] = {}
     reads: list[Sequence[int]] = [()] * len(code)
     for i in range(len(code) - 1, -1, -1):
         if used[i]:  # what a sum has taken in is read by nobody
-            operation, operands = code[i]
-            if operation == "mul":
-                sums[i] = SumOfProducts(-0.0, [(False, *operands)])
-                reads[i] = operands
-            elif operation not in SOURCES:
-                if operation in _LINEAR:
-                    sums[i] = _sum_of_products(tape, i, uses)
-                reads[i] = operands_after_fusing(tape, sums, i)
+            operation = code[i][0]
+            if operation in _LINEAR:
+                sums[i] = fusing.sum_at(i)
+            reads[i] = operands_after_fusing(tape, sums, i)
             for o in reads[i]:
                 used[o] = 1
     return Fused([i for i, there in enumerate(used) if there], sums, reads)
 
 
-def _sum_of_products(tape: Tape, i: int, uses: list[int]) -> SumOfProducts:
-    code, in_lane = tape.code, tape.in_lane
-    total = SumOfProducts(-0.0)
-    top = i
-    if code[i][0] == "lanesum":
-        top = code[i][1][0]
-        total.reduces = True
-        total.bias = 0.0
-        if uses[top] > 1 or code[top][0] not in _LINEAR or not _purely_in_lanes(tape, top):
-            total.terms.append((False, top, -1))
-            return total
-    lane = in_lane[top]
-    # ± an operand, or what it is the sum of if nothing else uses it
-    waiting = [(top, False)]
-    while waiting:
-        place, negative = waiting.pop()
-        operation, operands = code[place]
-        if place != top:
-            if operation == "const" and not total.reduces:
-                total.bias += -operands[0] if negative else operands[0]
-                continue
-            if (
-                uses[place] > 1
-                or operation not in _LINEAR
-                or in_lane[place] != lane
-                or operation == "lanesum"
-            ):
-                total.terms.append((negative, place, -1))
-                continue
+class _Fusing:
+    """The sums of products of a tape, of which each takes in what nothing else reads."""
+
+    def __init__(self, tape: Tape, uses: list[int]) -> None:
+        self.code, self.in_lane, self.uses = tape.code, tape.in_lane, uses
+
+    def sum_at(self, i: int) -> SumOfProducts:
+        """The sum of products that an instruction computes."""
+        operation, operands = self.code[i]
+        if operation == "lanesum":
+            return self._over_lanes(operands[0])
         if operation == "mul":
-            total.terms.append((negative, *operands))
-        elif operation == "dot":
+            return SumOfProducts(-0.0, [(False, *operands)])
+        if operation in ("sum", "dot"):
+            return self._in_any_order(i)
+        return self._in_order(i)
+
+    def _in_order(self, i: int) -> SumOfProducts:
+        """Binary additions and subtractions; those that the left operand consists of come first."""
+        found: list[Term] = []  # the last one first
+        place = i
+        while True:
+            operation, operands = self.code[place]
+            if operation != "neg":
+                found.append(self._term(operands[1], operation == "sub", i))
+            left = operands[0]
+            if operation == "neg" or not (self._is_own(left, i) and self.code[left][0] in ("add", "sub")):
+                found.append(self._term(left, operation == "neg", i))
+                break
+            place = left
+        total = SumOfProducts(-0.0, found[::-1], ordered=True)
+        for term in total.terms[:2]:  # the bias and the first term commute
+            negative, a, b = term
+            if b < 0 and self.code[a][0] == "const":
+                x: float = self.code[a][1][0]
+                total.bias = -x if negative else x
+                total.terms.remove(term)
+                break
+        return total
+
+    def _in_any_order(self, i: int) -> SumOfProducts:
+        """A ``sum`` or a ``dot``."""
+        operation = self.code[i][0]
+        operands: tuple[int, ...] = self.code[i][1]
+        total = SumOfProducts(0.0 if operation == "sum" else -0.0)
+        if operation == "dot":
             half = len(operands) // 2
-            total.terms += [(negative, a, b) for a, b in zip(operands[:half], operands[half:-1])]
-            waiting.append((operands[-1], negative))
-        elif operation == "sub":
-            waiting += [(operands[1], not negative), (operands[0], negative)]
-        elif operation == "neg":
-            waiting.append((operands[0], not negative))
-        else:
-            waiting += [(o, negative) for o in reversed(operands)]
-            if operation == "sum":
-                total.bias += -0.0 if negative else 0.0
-    return total
+            total.terms = [(False, a, b) for a, b in zip(operands[:half], operands[half:-1])]
+            operands = operands[-1:]
+        for o in operands:
+            if self.code[o][0] == "const":
+                total.bias += self.code[o][1][0]
+            else:
+                total.terms.append(self._term(o, False, i))
+        return total
 
+    def _over_lanes(self, top: int) -> SumOfProducts:
+        operation, operands = self.code[top]
+        if operation == "mul" and self.uses[top] == 1:
+            a, b = operands
+            if self.in_lane[a] and self.in_lane[b]:
+                return SumOfProducts(0.0, [(False, a, b)], reduces=True)
+        return SumOfProducts(0.0, [(False, top, -1)], reduces=True)
 
-def _purely_in_lanes(tape: Tape, place: int) -> bool:
-    """Whether the sum of it over lanes is the sum of its terms over lanes, each of which has lanes."""
-    operation = tape.code[place][0]
-    operands: tuple[int, ...] = tape.code[place][1]
-    return operation == "mul" and any(tape.in_lane[o] for o in operands)
+    def _term(self, place: int, negative: bool, i: int) -> Term:
+        """± an operand of i, or the product it is if nothing else uses it. A sign is no rounding."""
+        operation, operands = self.code[place]
+        if self._is_own(place, i):
+            if operation == "neg":
+                return self._term(operands[0], not negative, i)
+            if operation == "mul":
+                a, b = operands
+                return negative, a, b
+        return negative, place, -1
+
+    def _is_own(self, place: int, i: int) -> bool:
+        """Return True if nothing but i uses an instruction, once for each number of i."""
+        return self.uses[place] == 1 and self.in_lane[place] == self.in_lane[i]

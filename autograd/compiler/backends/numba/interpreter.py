@@ -20,7 +20,7 @@ uintp: Any = None
 
 #: Bytes of a vector; LLVM makes several instructions of one where the processor's are shorter.
 VECTOR = 64
-#: What a sum of products of a single LLVM instruction may be: fused, and in another order.
+#: Where the order is unspecified, LLVM may add in another order, and not round a product before it is added.
 LOOSE = ("contract", "reassoc")
 
 
@@ -82,12 +82,14 @@ class Lanes:
     def keep(self, mask: Any, x: Any, other: float) -> Any:
         return x if mask is None else self.builder.select(mask, x, self.every(other))
 
-    def accumulate(self, total: Any, a: Any, b: Any, minus: bool = False) -> None:
+    def accumulate(
+        self, total: Any, a: Any, b: Any, minus: bool = False, flags: tuple[str, ...] = ()
+    ) -> None:
         """total ± a·b, in a register."""
         builder = self.builder
-        product = builder.fmul(a, b, flags=LOOSE)
+        product = builder.fmul(a, b, flags=flags)
         add = builder.fsub if minus else builder.fadd
-        builder.store(add(builder.load(total), product, flags=LOOSE), total)
+        builder.store(add(builder.load(total), product, flags=flags), total)
 
     def registers(self, count: int) -> list[Any]:
         return [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
@@ -124,7 +126,7 @@ def _spelled(intrinsic: Any, arguments: int, write: Callable[..., None]) -> Any:
 
 
 def _write_sum(lanes: Lanes, context: Any, given: Any, at: Any, total: Any, width: Any) -> None:
-    """total ± the products of rows, and of words and rows: the counts of each are at at − 4."""
+    """total ± the products of words and rows, then of rows, each rounded: how many are at at − 4."""
     builder = lanes.builder
     total = context.cast(builder, total, given[3], given[0].dtype)
     out = lanes.address(builder.sub(at, lanes.count(8)))
@@ -142,12 +144,12 @@ def _write_sum(lanes: Lanes, context: Any, given: Any, at: Any, total: Any, widt
                 b = builder.add(b, first)
                 left: Any = None
                 if kind < 2:
-                    a = builder.add(a, first)
-                else:
                     left = lanes.splat(lanes.word(a))
+                else:
+                    a = builder.add(a, first)
                 for k, register in enumerate(totals[:wide]):
                     there = lanes.count(k * lanes.size)
-                    x = lanes.load(builder.add(a, there)) if kind < 2 else left
+                    x = left if kind < 2 else lanes.load(builder.add(a, there))
                     lanes.accumulate(register, x, lanes.load(builder.add(b, there)), minus=kind % 2 == 1)
             begin = builder.add(begin, builder.mul(count, lanes.count(2)))
         for k, register in enumerate(totals[:wide]):
@@ -157,9 +159,9 @@ def _write_sum(lanes: Lanes, context: Any, given: Any, at: Any, total: Any, widt
     lanes.across(width, 4, block)
 
 
-def _write_tile(height: int) -> Callable[..., None]:
+def _write_tile(flags: tuple[str, ...], height: int = 4) -> Callable[..., None]:
     def write(lanes: Lanes, context: Any, given: Any, at: Any, depth: Any, width: Any, factors: Any) -> None:
-        """``height`` rows at once: a word each, and its factors times the same ``depth`` rows."""
+        """``height`` rows at once: a word each, and then its factors times the same ``depth`` rows."""
         builder = lanes.builder
         table = context.make_array(given[5])(context, builder, factors).data
         outs = [lanes.address(builder.add(at, lanes.count(k))) for k in range(height)]
@@ -178,7 +180,7 @@ def _write_tile(height: int) -> Callable[..., None]:
                 for k in range(height):
                     factor = lanes.splat(lanes.word(builder.add(begin, lanes.count(k)), table))
                     for j in range(wide):
-                        lanes.accumulate(totals[2 * k + j], factor, xs[j])
+                        lanes.accumulate(totals[2 * k + j], factor, xs[j], flags=flags)
             for k in range(height):
                 for j in range(wide):
                     there = builder.add(first, lanes.count(j * lanes.size))
@@ -204,7 +206,7 @@ def _write_grid(height: int, across: int) -> Callable[..., None]:
             rows = [lanes.keep(mask, row, -0.0 if k < height else 1.0) for k, row in enumerate(rows)]
             for i in range(height):
                 for j in range(across):
-                    lanes.accumulate(totals[i * across + j], rows[i], rows[height + j])
+                    lanes.accumulate(totals[i * across + j], rows[i], rows[height + j], flags=LOOSE)
 
         lanes.across(width, 1, block)
         for k, register in enumerate(totals):
@@ -231,8 +233,8 @@ def _write_grid(height: int, across: int) -> Callable[..., None]:
 
 #: Sums of products of rows; what :func:`compiled` makes numba know by these names.
 sum_of_products: Any = None
-tile1: Any = None
-tile4: Any = None
+tile: Any = None
+ordered_tile: Any = None
 grid11: Any = None
 grid14: Any = None
 grid41: Any = None
@@ -309,16 +311,16 @@ def interpret(
                             total -= memory[program[k]] * memory[program[k + 1]]
                         sum_of_products(memory, program, at + 10, total, n if n > 0 else width)
                         at = pairs + 2 * minus
-                    elif kind == 4:  # some rows that are sums of the same rows, each with its own factors
-                        height, depth = program[at + 1], program[at + 2]
-                        table = at + 3 + 2 * height + depth
-                        for k in range(height * depth):
+                    elif kind == 4:  # four rows that are sums of the same rows, each with its own factors
+                        depth = program[at + 2]
+                        table = at + 11 + depth
+                        for k in range(4 * depth):
                             factors[k] = memory[program[table + k]]
-                        if height == 4:
-                            tile4(memory, program, at + 3, depth, width, factors)
+                        if program[at + 1] != 0:
+                            ordered_tile(memory, program, at + 3, depth, width, factors)
                         else:
-                            tile1(memory, program, at + 3, depth, width, factors)
-                        at = table + height * depth
+                            tile(memory, program, at + 3, depth, width, factors)
+                        at = table + 4 * depth
                     elif kind == 5:  # sums over lanes, or over columns, of each with each
                         n, height, across = program[at + 1], program[at + 2], program[at + 3]
                         n = n if n > 0 else width
@@ -333,28 +335,6 @@ def interpret(
                         else:
                             grid11(memory, program, at, n, first)
                         at += height + across + height * across
-                    elif kind == 6:  # a sum over lanes of products of rows, and of words and rows
-                        out = program[at + 1]
-                        vv1, vv2, uv1, uv2 = (
-                            program[at + 2], program[at + 3], program[at + 4], program[at + 5],
-                        )  # fmt: skip
-                        at += 6
-                        total = memory[out] if first > 0 else 0.0
-                        for k in range(at, at + 2 * (vv1 + vv2), 2):
-                            a0, a1 = uintp(program[k]), uintp(program[k + 1])
-                            part = 0.0
-                            for lane in range(uintp(width)):
-                                part += memory[a0 + lane] * memory[a1 + lane]
-                            total += part if k < at + 2 * vv1 else -part
-                        at += 2 * (vv1 + vv2)
-                        for k in range(at, at + 2 * (uv1 + uv2), 2):
-                            c0, a0 = memory[program[k]], uintp(program[k + 1])
-                            part = 0.0
-                            for lane in range(uintp(width)):
-                                part += memory[a0 + lane]
-                            total += c0 * part if k < at + 2 * uv1 else -(c0 * part)
-                        at += 2 * (uv1 + uv2)
-                        memory[out] = total
                     elif kind == 2:  # a function
                         function = program[at + 1]
                         n = uintp(program[at + 2] if program[at + 2] > 0 else width)
@@ -423,30 +403,30 @@ def interpret(
                                 memory[o + k] = math.sqrt(memory[a0 + k])
                         else:
                             return -1
-                    elif kind == 7:  # a word in every place of a row
+                    elif kind == 6:  # a word in every place of a row
                         n = uintp(program[at + 1] if program[at + 1] > 0 else width)
                         o, total = uintp(program[at + 2]), memory[program[at + 3]]
                         at += 4
                         for k in range(n):
                             memory[o + k] = total
-                    elif kind == 8:  # words side by side, from wherever they are
+                    elif kind == 7:  # words side by side, from wherever they are
                         n, out = program[at + 1], program[at + 2]
                         at += 3
                         for k in range(n):
                             memory[out + k] = memory[program[at + k]]
                         at += n
-                    elif kind == 9:  # and to wherever they go
+                    elif kind == 8:  # and to wherever they go
                         n, out = program[at + 1], program[at + 2]
                         at += 3
                         for k in range(n):
                             memory[program[at + k]] = memory[out + k]
                         at += n
-                    elif kind == 10:  # this block of a row that holds all lanes
+                    elif kind == 9:  # this block of a row that holds all lanes
                         o, a0 = uintp(program[at + 1]), uintp(program[at + 2] + first)
                         at += 3
                         for k in range(uintp(width)):
                             memory[o + k] = memory[a0 + k]
-                    elif kind == 11:  # a guard on every lane
+                    elif kind == 10:  # a guard on every lane
                         a0, answer = uintp(program[at + 1]), program[at + 2] != 0
                         at += 3
                         failed = 0
@@ -496,10 +476,10 @@ def compiled(cached: bool) -> Any:
     intrinsic = numba.extending.intrinsic
     globals().update(ir=ir, types=numba.types, cgutils=numba.core.cgutils, uintp=numba.uintp)
     globals().update(sum_of_products=_spelled(intrinsic, 3, _write_sum))
+    globals().update(tile=_spelled(intrinsic, 4, _write_tile(LOOSE)))
+    globals().update(ordered_tile=_spelled(intrinsic, 4, _write_tile(())))
     for height in (1, 4):
-        globals()[f"tile{height}"] = _spelled(intrinsic, 4, _write_tile(height))
         for across in (1, 4):
             globals()[f"grid{height}{across}"] = _spelled(intrinsic, 3, _write_grid(height, across))
-    # Sums may be reordered and products fused into them; nan and inf are never assumed away.
-    how: Any = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
-    return numba.njit(cache=cached, **how)(interpret)
+    # No flag of fastmath: they are for a whole function, and this one keeps the order of what it adds.
+    return numba.njit(cache=cached, error_model="numpy")(interpret)

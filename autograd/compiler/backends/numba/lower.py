@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
-from ...ir.fused import Fused, SumOfProducts, Term
+from ...ir.fused import NO_BIAS, Fused, SumOfProducts, Term
 from ...ir.tape import SOURCES
 from ...passes.fuse import fuse
 from ...passes.plan import Plan
 from ...passes.schedule import AFTER, BLOCKS, SETTLED, Schedule
 from ..memory import Layout
-from .units import products, units_of
+from .units import parted, units_of
 
 #: The first number of an instruction.
 (
-    WORD_SUM, FUNCTION, ROW_SUM, TILE, GRID, REDUCE, SPLAT, GATHER, SCATTER, PART, GUARD,
-) = range(1, 12)  # fmt: skip
+    WORD_SUM, FUNCTION, ROW_SUM, TILE, GRID, SPLAT, GATHER, SCATTER, PART, GUARD,
+) = range(1, 11)  # fmt: skip
+
+#: Terms of a row sum in the order in which they are added, those that are subtracted second: products of two
+#: words, of a word and a row, and of two rows.
+UU, UV, VV = (0, 1), (2, 3), (4, 5)
+#: A term of a row sum, with its two addresses.
+Part = tuple[int, int, int]
 
 FUNCTIONS = (
     "abs", "cos", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh", "where",
@@ -226,20 +233,21 @@ class Machine:
                 self._function(operation, 0, self._at(i), places)
             else:
                 self._function(operation, 1, self.word[i], [self.word[o] for o in operands])
-        elif total.reduces:
-            self._reduce(self.word[i], total)
         elif self.in_lane[i]:
-            self._row_sum(self._at(i), total.bias, total.terms)
+            self._row_sum(self._at(i), total)
         else:
-            self._word_sum(self.word[i], total.bias, total.terms)
+            self._word_sum(self.word[i], total)
 
-    def _word_sum(self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]]) -> None:
-        plus: list[int] = []
-        minus: list[int] = []
-        for negative, a, b in terms:
-            pairs = minus if negative else plus
-            pairs += (self.word[a], self.word[b] if b >= 0 else self.one)
-        self.code += [WORD_SUM, out, self._constant(bias), len(plus) // 2, len(minus) // 2, *plus, *minus]
+    def _word_sum(self, out: int, total: SumOfProducts) -> None:
+        start = self._constant(total.bias)
+        terms = [
+            (negative, self.word[a], self.word[b] if b >= 0 else self.one) for negative, a, b in total.terms
+        ]
+        for part in _in_parts(terms, total.commutes):
+            minus = sum(negative for negative, _, _ in part)
+            pairs = [x for _, a, b in part for x in (a, b)]
+            self.code += [WORD_SUM, out, start, len(part) - minus, minus, *pairs]
+            start = out
 
     def _function(self, operation: str, n: int, out: int, places: Sequence[int]) -> None:
         if operation == "largest":  # two by two
@@ -250,77 +258,65 @@ class Machine:
         else:
             self.code += [FUNCTION, NUMBER_OF[operation], n, out, *[*places, 0, 0][:3]]
 
-    def _reduce(self, out: int, total: SumOfProducts) -> None:
-        kinds: dict[Any, list[int]] = {key: [] for key in ("vv+", "vv-", "uv+", "uv-")}
+    def _row_sum(self, out: int, total: SumOfProducts, onto: bool = False) -> None:
+        """A sum of rows; ``onto`` what is there."""
+        lane, commutes = self.in_lane, not total.ordered if onto else total.commutes
+        parts: list[Part] = []
         for negative, a, b in total.terms:
-            sign = "-" if negative else "+"
-            if b >= 0 and self.in_lane[a] and self.in_lane[b]:
-                kinds["vv" + sign] += [self._at(a), self._at(b)]
-            else:
-                v, u = (a, b) if self.in_lane[a] else (b, a)
-                kinds["uv" + sign] += [self.word[u] if u >= 0 else self.one, self._at(v)]
-        self.code += [REDUCE, out, *[len(x) // 2 for x in kinds.values()]]
-        for x in kinds.values():
-            self.code += x
-
-    def _row_sum(
-        self, out: int, bias: float, terms: Iterable[tuple[bool, int, int]], and_itself: bool = False
-    ) -> None:
-        lane = self.in_lane
-        parts: list[tuple[str, bool, int, int]] = []
-        for negative, a, b in terms:
-            if b >= 0 and lane[a] and lane[b]:
-                parts.append(("vv", negative, self._at(a), self._at(b)))
-            elif lane[a] or (b >= 0 and lane[b]):
+            if lane[a] or (b >= 0 and lane[b]):
                 v, u = (a, b) if lane[a] else (b, a)
-                parts.append(("uv", negative, self.word[u] if u >= 0 else self.one, self._at(v)))
+                if u >= 0 and lane[u]:
+                    parts.append((VV[negative], self._at(u), self._at(v)))
+                else:
+                    parts.append((UV[negative], self.word[u] if u >= 0 else self.one, self._at(v)))
+            elif commutes or not (onto or _has_rows(parts)):
+                parts.append((UU[negative], self.word[a], self.word[b] if b >= 0 else self.one))
+            elif b < 0:
+                parts.append((UV[negative], self.word[a], self._row_of_ones()))
             else:
-                parts.append(("uu", negative, self.word[a], self.word[b] if b >= 0 else self.one))
-        if and_itself:
-            parts.append(("uv", False, self.one, out))
-        self._sum(0, out, bias, parts)
+                parts.append((UV[negative], self.word[a], self._splat(b)))
+        self._sum(0, out, total.bias, parts, commutes, onto)
 
-    def _sum(self, n: int, out: int, bias: float, parts: list[tuple[str, bool, int, int]]) -> None:
-        kinds: dict[Any, list[int]] = {
-            (kind, negative): [] for kind in ("vv", "uv", "uu") for negative in (False, True)
-        }
-        for kind, negative, a, b in parts:
-            kinds[kind, negative] += [a, b]
-        count = {key: len(x) // 2 for key, x in kinds.items()}
-        uu = [count.pop(("uu", negative)) for negative in (False, True)]
-        self.code += [ROW_SUM, n, out, self._constant(bias), *uu, *count.values()]
-        for x in kinds.values():
-            self.code += x
+    def _sum(
+        self, n: int, out: int, bias: float, parts: list[Part], commutes: bool, onto: bool = False
+    ) -> None:
+        for part in _in_parts(parts, commutes):
+            if onto:
+                part, bias = sorted([(UV[0], self.one, out), *part], key=itemgetter(0)), -0.0
+            kinds = [kind for kind, _, _ in part]
+            self.code += [ROW_SUM, n, out, self._constant(bias), *map(kinds.count, (*UU, *UV, *VV))]
+            words = sum(kind in UU for kind in kinds)
+            self.code += [x for _, a, b in (*part[words:], *part[:words]) for x in (a, b)]
+            onto = True
 
-    def _emit_tile(self, members: list[int], rows: tuple[int, ...]) -> None:
+    def _emit_tile(self, members: list[int], how: tuple[bool, tuple[int, ...]]) -> None:
         """Rows that are sums of the same rows, four at a time."""
-        starts: list[int] = []
-        more: list[tuple[int, float, list[Term]]] = []
-        for i in members:
-            total = self.fused.sums[i]
-            rest = [t for t in total.terms if t[0] or t[2] < 0 or self.in_lane[t[1]] == self.in_lane[t[2]]]
-            if any(self.in_lane[x] for _, a, b in rest for x in (a, b) if x >= 0):
-                starts.append(self.nothing)
-                more.append((i, total.bias, rest))
-            elif not rest:
-                starts.append(self._constant(total.bias))
-            elif len(rest) == 1 and rest[0][2] < 0 and not rest[0][0] and repr(total.bias) == "-0.0":
-                starts.append(self.word[rest[0][1]])
-            else:
-                starts.append(self._new_word())
-                self._word_sum(starts[-1], total.bias, rest)
-        factors = [[self.word[u] for u, _ in products(self.fused.sums[i], self.in_lane)] for i in members]
-        at = 0
-        while at < len(members):
-            height = 4 if len(members) - at >= 4 else 1
-            part = slice(at, at + height)
-            outs = [self._at(i) for i in members[part]]
-            self.code += [TILE, height, len(rows), *outs, *starts[part], *[self._at(r) for r in rows]]
-            self.code += [f for column in zip(*factors[part]) for f in column]
-            self.deepest = max(self.deepest, height * len(rows))
-            at += height
-        for i, bias, rest in more:
-            self._row_sum(self._at(i), bias, rest, and_itself=True)
+        ordered, rows = how
+        for four in [members[k : k + 4] for k in range(0, len(members), 4)]:
+            sums = [self.fused.sums[i] for i in four]
+            if len(four) < 4:
+                for i, total in zip(four, sums):
+                    self._row_sum(self._at(i), total)
+                continue
+            parts = [parted(total, self.in_lane) for total in sums]
+            starts = [self._start(t.bias, p.uniform, ordered) for t, p in zip(sums, parts)]
+            self.code += [TILE, ordered, len(rows), *map(self._at, four), *starts, *map(self._at, rows)]
+            self.code += [self.word[u] for column in zip(*[p.products for p in parts]) for u, _ in column]
+            self.deepest = max(self.deepest, 4 * len(rows))
+            for i, part in zip(four, parts):
+                if part.rest:
+                    self._row_sum(self._at(i), SumOfProducts(-0.0, part.rest, ordered=ordered), onto=True)
+
+    def _start(self, bias: float, terms: list[Term], ordered: bool) -> int:
+        """The word with a sum of words."""
+        if not terms:
+            return self._constant(bias)
+        negative, a, b = terms[0]
+        if len(terms) == 1 and b < 0 and not negative and repr(bias) == NO_BIAS:
+            return self.word[a]
+        place = self._new_word()
+        self._word_sum(place, SumOfProducts(bias, terms, ordered=ordered))
+        return place
 
     def _emit_grid(self, members: list[int], how: Any) -> None:
         """Sums over lanes, or over the places of vectors of words, of each left one with each right one."""
@@ -386,22 +382,20 @@ class Machine:
             operation = self.plan.tape.code[members[0]][0]
             self._function(operation, n, out, [self._vector(c) for c in columns])
         else:
-            parts: list[tuple[str, bool, int, int]] = []
+            parts: list[Part] = []
             waiting = iter(columns)
             for negative, _, b in total.terms:
-                factors = [self._factor(next(waiting))]
-                factors.append(self._factor(next(waiting)) if b >= 0 else (False, self.one))
-                (wide_a, a), (wide_b, b) = sorted(factors, key=lambda factor: factor[0])
-                parts.append(("uv"[wide_a] + "uv"[wide_b], negative, a, b))
-            self._sum(n, out, total.bias, parts)
+                both = [next(waiting) for _ in range(1 + (b >= 0))]
+                wide = [column for column in both if len({*column}) > 1]
+                words = [column for column in both if len({*column}) == 1]
+                if not wide and not total.commutes and _has_rows(parts):
+                    wide.append(words.pop())
+                factors = [*[self.word[column[0]] for column in words], self.one][: 2 - len(wide)]
+                a, b = (*factors, *map(self._vector, wide))
+                parts.append(((UU, UV, VV)[len(wide)][negative], a, b))
+            self._sum(n, out, total.bias, parts, total.commutes)
         if apart:
             self.code += [SCATTER, n, out, *places]
-
-    def _factor(self, column: Sequence[int]) -> tuple[bool, int]:
-        """Whether a column has a word for each, and the address of it."""
-        if len({*column}) == 1:
-            return False, self.word[column[0]]
-        return True, self._vector(column)
 
     # All laid out ---------------------------------------------------------------------------------
 
@@ -420,3 +414,18 @@ class Machine:
         for tag, address in ((_WHOLE, self.inputs_at), (_ROOM, self.words), (_ROWS, self.rows_at)):
             code[code >= tag] += address - tag
         return code
+
+
+def _has_rows(parts: list[Part]) -> bool:
+    """Return True if rows are being added, after which there is no place for a product of words."""
+    return bool(parts) and parts[-1][0] >= UV[0]
+
+
+def _in_parts(terms: list[Any], commute: bool) -> Iterable[list[Any]]:
+    """Terms sorted by the first item, their kind; in several parts if that would change a given order."""
+    if commute:
+        yield sorted(terms, key=itemgetter(0))
+        return
+    ends = [k for k in range(1, len(terms)) if terms[k][0] < terms[k - 1][0]]
+    for first, end in pairwise([0, *ends, len(terms)]):
+        yield terms[first:end]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ...ir.fused import Fused, SumOfProducts
+from ...ir.fused import Fused, SumOfProducts, Term
 from ...ir.tape import SOURCES
 from ...passes.plan import Plan
 from ...passes.schedule import Schedule
@@ -43,7 +43,7 @@ def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
         for (kind, how), members in groups.items():
             if kind == "columns" and len(members) < FEW:
                 units += [Unit("alone", [i]) for i in members]
-            elif kind == "columns" and len(how) > 2 and how[1] >= FEW and how[2:] == (0, 0, 0):
+            elif kind == "columns" and how[2:] == (0, 0, 0) and how[1] >= FEW:
                 units += _grids({i: _vectors(sums[i]) for i in members})
             elif kind == "grid":
                 units += _grids({i: sums[i].terms[0][1:] for i in members})
@@ -58,27 +58,47 @@ def _kind(plan: Plan, i: int, total: SumOfProducts | None) -> tuple[str, Any]:
     if total is None:
         return ("alone", i) if in_lane[i] else ("columns", (operation, len(operands)))
     if total.reduces:
-        negative, a, b = total.terms[0]
-        plain = len(total.terms) == 1 and not negative and in_lane[a]
-        return ("grid", ()) if plain and (b < 0 or in_lane[b]) else ("alone", i)
+        return "grid", ()
     if not in_lane[i]:
+        if not total.commutes:
+            return "columns", (repr(total.bias), *[(negative, b < 0) for negative, _, b in total.terms])
         total.terms.sort(key=lambda term: (term[2] < 0, term[0]))
         counts = [0, 0, 0, 0]
         for negative, _, b in total.terms:
             counts[2 * (b < 0) + negative] += 1
         return "columns", (repr(total.bias), counts[0], counts[1], counts[2], counts[3])
-    rows = tuple([row for _, row in products(total, in_lane)])
-    return ("tile", rows) if len(rows) >= SHALLOW else ("alone", i)
+    rows = tuple([row for _, row in parted(total, in_lane).products])
+    return ("tile", (total.ordered, rows)) if len(rows) >= SHALLOW else ("alone", i)
 
 
-def products(total: SumOfProducts, in_lane: list[bool]) -> list[tuple[int, int]]:
-    """The words of a sum and the rows they multiply, by the row."""
-    found = [
-        (b, a) if in_lane[a] else (a, b)
-        for negative, a, b in total.terms
-        if not negative and b >= 0 and in_lane[a] != in_lane[b]
-    ]
-    return sorted(found, key=lambda pair: pair[1])
+class Parts(NamedTuple):
+    """A sum in lanes: terms that are the same in all lanes, words and the rows they multiply, the rest."""
+
+    uniform: list[Term]
+    products: list[tuple[int, int]]
+    rest: list[Term]
+
+
+def parted(total: SumOfProducts, in_lane: list[bool]) -> Parts:
+    """The parts of a sum, which may be added one after another; the products are sorted by the row.
+
+    Of an ordered sum the first parts are as long as its order lets them be.
+    """
+    kinds: list[int] = []
+    for negative, a, b in total.terms:
+        if not in_lane[a] and (b < 0 or not in_lane[b]):
+            kinds.append(0)
+        else:
+            kinds.append(1 if not negative and b >= 0 and in_lane[a] != in_lane[b] else 2)
+    if not total.commutes:
+        latest = 0
+        for k, kind in enumerate(kinds):
+            kinds[k] = latest = 2 if kind < latest else kind
+    parts = [[term for term, kind in zip(total.terms, kinds) if kind == k] for k in range(3)]
+    products = [(b, a) if in_lane[a] else (a, b) for _, a, b in parts[1]]
+    if total.commutes:
+        products.sort(key=lambda pair: pair[1])
+    return Parts(parts[0], products, parts[2])
 
 
 def _vectors(total: SumOfProducts) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -375,6 +375,9 @@ def compile(
     batch. Behind a dead relu, where eager execution stops, a program goes on with a gradient of 0, so an
     infinite local derivative further back gives nan, as in PyTorch.
 
+    Brackets around ``+`` and ``-`` are kept and products are rounded, as in eager mode. The order of
+    additions is unspecified inside ``dot`` and ``sum``, over the batch axis and where gradients accumulate.
+
     In a pickle it takes its programs along, if its function brings the Values it uses: one of a module that
     is given the model, or an object with ``__call__`` that holds it. The first call afterwards is checked.
 

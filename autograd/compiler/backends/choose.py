@@ -15,6 +15,9 @@ from .python import Numbers, PythonRunner, Runner
 #: 64-128-10, 128-256-10 and 256-512-10 at batch 256, because all that is no product goes through memory.
 BACKENDS = {"numba": "numba", "numpy": "numpy", "python": None}
 
+#: A call of NumPy takes about as long as so many instructions of Python.
+CALL = 12
+
 
 def chosen(backend: str, dtype: str = "float64") -> str:
     """The backend by its name; for "auto" the fastest there is. ValueError if it has no such numbers."""
@@ -53,6 +56,5 @@ def ready(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:
         if backend == "numba":
             return NumbaRunner(plan, Layout.of(plan, numbers, dtype))
         runner = NumpyRunner(plan, Layout.of(plan, numbers, dtype))
-    # A call of NumPy takes about as long as a dozen instructions of Python.
-    deep = plan.lanes is None and len(runner.calls) * 12 > len(runner.fused.order)
+    deep = plan.lanes is None and len(runner.calls) * CALL > len(runner.fused.order)
     return PythonRunner(plan) if deep and dtype == "float64" else runner

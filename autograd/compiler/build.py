@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..modes import enable_grad
-from ..system.messages import replace_controls, type_and_value, type_name
+from ..system.messages import replace_controls, type_name
 from ..value import Value
 from .audit import Disagreement, Reference
 from .backends.choose import ready
@@ -272,7 +272,7 @@ class Builder(ABC):
         """Warn of what the function reads that no guard can compare; raise TraceError if strict."""
         for x, path in guard.reach.opaque:
             what = (
-                f"it reads {path}, {type_and_value(x)}, which cannot be compared at each call, so that only "
+                f"it reads {path}, a {type_name(x)}, which cannot be compared at each call, so that only "
                 "an audit notices a change: pass it as an argument, or name it in watch=[…]"
             )
             if self.options.strict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from inspect import Parameter, signature
@@ -323,10 +324,9 @@ class CompiledStep:
                 )
                 found += explained(program, lines)
             if replay.causes:
-                causes = ", ".join(f"{replay.causes.count(c)} × {c}" for c in dict.fromkeys(replay.causes))
-                found.append(
-                    f"{replay.what} was traced {len(replay.causes)} × in all: {replace_controls(causes)}"
-                )
+                causes = "; ".join(f"{c} ({n} ×)" if n > 1 else c for c, n in Counter(replay.causes).items())
+                times = "once" if len(replay.causes) == 1 else f"{len(replay.causes)} times"
+                found.append(f"{replay.what} was traced {times}: {replace_controls(causes)}")
         return "\n".join(found + self.fallbacks) or "nothing is recorded before the first call"
 
     def picture(self, limit: int | None) -> Picture:

@@ -171,7 +171,7 @@ class NumpyRunner:
         return b < 0, in_lane[a], b >= 0 and in_lane[b], negative
 
     def _products(self, total: SumOfProducts) -> list[Term]:
-        """The uniform multiples of rows, if they are enough for a matrix product, which has no order."""
+        """The products of a scalar and a row, if they make a matrix product, whose order is unspecified."""
         if total.ordered:
             return []
         in_lane = self.plan.tape.in_lane
@@ -335,7 +335,7 @@ class NumpyRunner:
         total = out if begun else None  # what is added up so far: it need not be copied to begin with
         between = np.empty(out.shape, out.dtype) if width else None
         order: Sequence[int] = range(width)
-        if sums[0].commutes:  # single numbers that are added first, what is subtracted last: fewest calls
+        if sums[0].commutes:  # terms without b first and negative ones last take the fewest calls
             order = sorted(order, key=lambda t: (terms[0][t][0], terms[0][t][2] >= 0))
         for t in order:
             column = [row[t] for row in terms]

@@ -16,10 +16,10 @@ NO_BIAS = repr(-0.0)
 
 @dataclass(slots=True)
 class SumOfProducts:
-    """bias ± a·b ± …; over lanes too if ``reduces``.
+    """bias ± a·b ± …; over the batch axis too if ``reduces``.
 
-    If it is ``ordered``, every product is rounded, and the terms are added one after another, to the bias
-    first: it was written with + and −. The order of any other sum is unspecified.
+    If it is ``ordered``, as additions by + and − are, every product is rounded and the terms are added from
+    left to right, beginning with the bias. The order of any other sum is unspecified.
     """
 
     bias: float

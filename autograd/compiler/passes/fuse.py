@@ -1,8 +1,8 @@
 """Fusing: sums become one instruction each, a sum of products, with the products that only they use.
 
 It is bias ± a·b ± …, where a term without b is a alone. Brackets around + and − are kept: a chain of
-additions and subtractions is added from left to right, and what is in brackets is computed before. The terms
-of a ``sum``, of a ``dot`` and over lanes are added in any order, so the last digits may differ from eager's.
+additions and subtractions is added from left to right, after the operands in brackets are computed. Inside a
+``sum`` or a ``dot`` and over the batch axis the order is unspecified: last digits may differ from eager's.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def fuse(plan: Plan) -> Fused:
 
 
 class _Fusing:
-    """The sums of products of a tape, of which each takes in what nothing else reads."""
+    """Makes the sums of products of a tape; each includes the operations that only it uses."""
 
     def __init__(self, tape: Tape, uses: list[int]) -> None:
         self.code, self.in_lane, self.uses = tape.code, tape.in_lane, uses
@@ -53,7 +53,7 @@ class _Fusing:
         """The sum of products that an instruction computes."""
         operation, operands = self.code[i]
         if operation == "lanesum":
-            return self._over_lanes(operands[0])
+            return self._over_batch(operands[0])
         if operation == "mul":
             return SumOfProducts(-0.0, [(False, *operands)])
         if operation in ("sum", "dot"):
@@ -61,7 +61,7 @@ class _Fusing:
         return self._in_order(i)
 
     def _in_order(self, i: int) -> SumOfProducts:
-        """Binary additions and subtractions; those that the left operand consists of come first."""
+        """Binary additions and subtractions, with those of the left operand."""
         found: list[Term] = []  # the last one first
         place = i
         while True:
@@ -99,7 +99,7 @@ class _Fusing:
                 total.terms.append(self._term(o, False, i))
         return total
 
-    def _over_lanes(self, top: int) -> SumOfProducts:
+    def _over_batch(self, top: int) -> SumOfProducts:
         operation, operands = self.code[top]
         if operation == "mul" and self.uses[top] == 1:
             a, b = operands
@@ -108,7 +108,7 @@ class _Fusing:
         return SumOfProducts(0.0, [(False, top, -1)], reduces=True)
 
     def _term(self, place: int, negative: bool, i: int) -> Term:
-        """± an operand of i, or the product it is if nothing else uses it. A sign is no rounding."""
+        """± an operand of i, or a product that only i uses. Negation is exact, so it becomes the sign."""
         operation, operands = self.code[place]
         if self._is_own(place, i):
             if operation == "neg":
@@ -119,5 +119,5 @@ class _Fusing:
         return negative, place, -1
 
     def _is_own(self, place: int, i: int) -> bool:
-        """Return True if nothing but i uses an instruction, once for each number of i."""
+        """Return True if i alone uses an instruction, and both are batched or neither is."""
         return self.uses[place] == 1 and self.in_lane[place] == self.in_lane[i]

@@ -1,8 +1,8 @@
 """Batching: a loss that is a long sum of like terms becomes the term once, with its leaves in lanes.
 
 Terms are alike if they are isomorphic: the same operations, wired alike, on the same shared Values;
-only arguments and constants may differ. What is not exactly so stays as it is: flat. Over the batch axis the
-order of additions is unspecified, so brackets among the terms of such a sum are not kept.
+only arguments and constants may differ. What is not exactly so stays as it is: flat. The order of
+additions over the batch axis is unspecified, so brackets among the terms of such a sum are not kept.
 """
 
 from __future__ import annotations

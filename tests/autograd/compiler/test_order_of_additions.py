@@ -185,7 +185,7 @@ def one_of(count: int, k: int) -> list[float]:
 
 
 def magnitude(rng: random.Random) -> float:
-    """A number of one of a few magnitudes, so that many sums cancel or lose digits."""
+    """Draw from a few magnitudes, so that many sums cancel or lose digits."""
     return rng.choice([-1.0, 1.0]) * rng.uniform(1.0, 2.0) * rng.choice([1e-17, 1e-8, 1.0, 1.0, 1e8, 1e17])
 
 
@@ -202,7 +202,7 @@ def tree(rng: random.Random, leaves: Sequence[Callable[[Sequence[Any]], Any]]) -
 
 
 def random_formula(rng: random.Random, given: int) -> Formula:
-    """Each of ``given`` numbers at most once, and constants anywhere between them: no terms are alike."""
+    """Each operand at most once, and constants anywhere between them: no four terms are isomorphic."""
     leaves: list[Callable[[Sequence[Any]], Any]] = [
         operator.itemgetter(k) for k in rng.sample(range(given), rng.randint(2, given))
     ]
@@ -251,11 +251,11 @@ def test_random_trees_of_each_sample(seed: int, backend: str) -> None:
     assert backend == "python" or "20 lanes" in step.explain()
 
 
-# Chains of like sums, which become one call on arrays, or a tile --------------------------------------
+# Chains, several of which become one call on arrays or a tile ------------------------------------------
 
 
 def like_size(rng: random.Random) -> float:
-    """A number that the order of a sum rounds with most of the time."""
+    """Draw from one magnitude, so that most sums are rounded otherwise in another order."""
     return rng.uniform(-2.0, 2.0)
 
 
@@ -268,17 +268,17 @@ def from_a_bias(w: Any, x: Any, b: Any) -> Any:
 CHAINS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "from a bias": from_a_bias,
     "from 0, then a bias": lambda w, x, b: sum(wi * xi for wi, xi in zip(w, x)) + b,
-    "from two words": lambda w, x, b: from_a_bias(w, x, b - w[0]),
-    "a word between": lambda w, x, b: from_a_bias(w[:4], x[:4], b) - b * w[1] + w[4] * x[4] + w[2],
+    "from two scalars": lambda w, x, b: from_a_bias(w, x, b - w[0]),
+    "a scalar between": lambda w, x, b: from_a_bias(w[:4], x[:4], b) - b * w[1] + w[4] * x[4] + w[2],
     "constants between": lambda w, x, b: 2.5 - from_a_bias(w[:4], x[:4], 0.1) + 0.3 + b * x[4] - 3.0,
     "signs by turns": lambda w, x, b: w[0] * x[0] - w[1] * x[1] + w[2] * x[2] - b + x[3] - w[4] * x[4] + b,
     "products of rows": lambda w, x, b: x[0] * x[1] + w[0] * x[2] + x[3] * x[4] + x[2] * x[4] - w[1] * x[0],
     "a chain in a chain": lambda w, x, b: from_a_bias(w, x, b) - from_a_bias(w[:4], x[:4], b) + w[4] * x[4],
-    "of words": lambda w, x, b: b * w[0] - w[1] * w[2] + w[3] - w[4] * w[4] + w[0] - b + x[0],
+    "of scalars": lambda w, x, b: b * w[0] - w[1] * w[2] + w[3] - w[4] * w[4] + w[0] - b + x[0],
     "two products": lambda w, x, b: w[0] * x[0] + b * x[1],
-    "a row and a word at last": lambda w, x, b: from_a_bias(w[:4], x[:4], b) - x[4] + w[0],
-    "many words": lambda w, x, b: from_a_bias([*w, *w], [*w[1:], b, *w], b) + x[0],
-    "many products of words": lambda w, x, b: from_a_bias([*w, *w], [*w[1:], b, *w], w[0] * b),
+    "a row and a scalar at last": lambda w, x, b: from_a_bias(w[:4], x[:4], b) - x[4] + w[0],
+    "many scalars": lambda w, x, b: from_a_bias([*w, *w], [*w[1:], b, *w], b) + x[0],
+    "many products of scalars": lambda w, x, b: from_a_bias([*w, *w], [*w[1:], b, *w], w[0] * b),
     "many products, from a constant": lambda w, x, b: from_a_bias([*w, *w], [*w[1:], b, *w], 2.5),
 }
 
@@ -338,8 +338,8 @@ def test_expression_of_a_gradient(backend: str) -> None:
     w = Value(3.0)
 
     def loss(a: Any, b: Any) -> Value:
-        (slope,) = grad(w * w, [w], create_graph=True)
-        return slope - (a - b)
+        (derivative,) = grad(w * w, [w], create_graph=True)
+        return derivative - (a - b)
 
     step = compile(loss, backend=backend)
     check(step, [w], (1e16, 1e16), (1e17, 1e17), (0.1, 0.3))

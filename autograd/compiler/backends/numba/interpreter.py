@@ -126,7 +126,7 @@ def _spelled(intrinsic: Any, arguments: int, write: Callable[..., None]) -> Any:
 
 
 def _write_sum(lanes: Lanes, context: Any, given: Any, at: Any, total: Any, width: Any) -> None:
-    """total ± the products of words and rows, then of rows, each rounded: how many are at at − 4."""
+    """total ± the products of scalars and rows, then of rows, each rounded: how many are at at − 4."""
     builder = lanes.builder
     total = context.cast(builder, total, given[3], given[0].dtype)
     out = lanes.address(builder.sub(at, lanes.count(8)))
@@ -161,7 +161,7 @@ def _write_sum(lanes: Lanes, context: Any, given: Any, at: Any, total: Any, widt
 
 def _write_tile(flags: tuple[str, ...], height: int = 4) -> Callable[..., None]:
     def write(lanes: Lanes, context: Any, given: Any, at: Any, depth: Any, width: Any, factors: Any) -> None:
-        """``height`` rows at once: a word each, and then its factors times the same ``depth`` rows."""
+        """``height`` rows at once: a scalar each, and then its factors times the same ``depth`` rows."""
         builder = lanes.builder
         table = context.make_array(given[5])(context, builder, factors).data
         outs = [lanes.address(builder.add(at, lanes.count(k))) for k in range(height)]

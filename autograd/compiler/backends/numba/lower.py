@@ -26,7 +26,7 @@ from .units import parted, units_of
 ) = range(1, 11)  # fmt: skip
 
 #: Terms of a row sum in the order in which they are added, those that are subtracted second: products of two
-#: words, of a word and a row, and of two rows.
+#: scalars, of a scalar and a row, and of two rows.
 UU, UV, VV = (0, 1), (2, 3), (4, 5)
 #: A term of a row sum, with its two addresses.
 Part = tuple[int, int, int]
@@ -259,7 +259,7 @@ class Machine:
             self.code += [FUNCTION, NUMBER_OF[operation], n, out, *[*places, 0, 0][:3]]
 
     def _row_sum(self, out: int, total: SumOfProducts, onto: bool = False) -> None:
-        """A sum of rows; ``onto`` what is there."""
+        """Emit a sum of rows, which is added to ``out`` if ``onto`` is set."""
         lane, commutes = self.in_lane, not total.ordered if onto else total.commutes
         parts: list[Part] = []
         for negative, a, b in total.terms:
@@ -299,7 +299,7 @@ class Machine:
                     self._row_sum(self._at(i), total)
                 continue
             parts = [parted(total, self.in_lane) for total in sums]
-            starts = [self._start(t.bias, p.uniform, ordered) for t, p in zip(sums, parts)]
+            starts = [self._start(t.bias, p.unbatched, ordered) for t, p in zip(sums, parts)]
             self.code += [TILE, ordered, len(rows), *map(self._at, four), *starts, *map(self._at, rows)]
             self.code += [self.word[u] for column in zip(*[p.products for p in parts]) for u, _ in column]
             self.deepest = max(self.deepest, 4 * len(rows))
@@ -308,7 +308,7 @@ class Machine:
                     self._row_sum(self._at(i), SumOfProducts(-0.0, part.rest, ordered=ordered), onto=True)
 
     def _start(self, bias: float, terms: list[Term], ordered: bool) -> int:
-        """The word with a sum of words."""
+        """The address of a sum of scalars."""
         if not terms:
             return self._constant(bias)
         negative, a, b = terms[0]
@@ -417,12 +417,12 @@ class Machine:
 
 
 def _has_rows(parts: list[Part]) -> bool:
-    """Return True if rows are being added, after which there is no place for a product of words."""
+    """Return True if the last part has a row; a product of two scalars has no place after it."""
     return bool(parts) and parts[-1][0] >= UV[0]
 
 
 def _in_parts(terms: list[Any], commute: bool) -> Iterable[list[Any]]:
-    """Terms sorted by the first item, their kind; in several parts if that would change a given order."""
+    """The terms sorted by the first item, their kind; in several parts if they do not commute."""
     if commute:
         yield sorted(terms, key=itemgetter(0))
         return

@@ -72,17 +72,17 @@ def _kind(plan: Plan, i: int, total: SumOfProducts | None) -> tuple[str, Any]:
 
 
 class Parts(NamedTuple):
-    """A sum in lanes: terms that are the same in all lanes, words and the rows they multiply, the rest."""
+    """A batched sum: the unbatched terms, the products of a scalar and a row, and the rest."""
 
-    uniform: list[Term]
+    unbatched: list[Term]
     products: list[tuple[int, int]]
     rest: list[Term]
 
 
 def parted(total: SumOfProducts, in_lane: list[bool]) -> Parts:
-    """The parts of a sum, which may be added one after another; the products are sorted by the row.
+    """The parts of a sum, to be added one after another.
 
-    Of an ordered sum the first parts are as long as its order lets them be.
+    Products are sorted by the row. In an ordered sum the first two parts end where its order demands it.
     """
     kinds: list[int] = []
     for negative, a, b in total.terms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import sys
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
@@ -155,7 +156,7 @@ class Reach:
             self._visit_class(x, path, True, how)
         elif _is(x, ModuleType):
             self._visit_module(x, path, how)
-        elif _is(x, list, tuple, dict, set, frozenset, deque, bytearray) or _is_array(x):
+        elif _is(x, list, tuple, dict, set, frozenset, deque, bytearray, array) or _is_array(x):
             self._visit_container(x, path, how)
         elif _is(x, Primitive):
             for rule in (x.value, *x.derivatives):
@@ -259,14 +260,17 @@ class Reach:
     # Data ---------------------------------------------------------------------------------------------------
 
     def _visit_container(self, x: Any, path: str, how: str) -> None:
+        if _is_array(x):
+            self.computed.append(Computed(lambda: _content_of(x), path))
+            if x.dtype.hasobject:
+                self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
+            if not _is_closed_class(kind_of(x)):
+                self._visit_object(x, path, how)
+            return
         if is_plain(x):
             self.contents.append((x, path))
             if not _is(x, list, tuple, dict, set, frozenset, deque) or type(x).__module__ == "builtins":
                 return
-        if _is_array(x):
-            self.computed.append(Computed(lambda: [*map(id, x.ravel().tolist())], path))
-            self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
-            return
         if not _is(x, tuple, frozenset):
             self.containers.append((x, path))
         if _is(x, dict):
@@ -369,7 +373,20 @@ def _is_filled(cell: Any) -> bool:
 
 
 def _is_array(x: Any) -> bool:
-    return (type(x).__module__ == "numpy" and type(x).__name__ == "ndarray") or type(x).__module__ == "array"
+    """Return True for a NumPy array, of which ``tobytes()`` writes all: not so of a masked one."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.ndarray) and not isinstance(x, numpy.ma.MaskedArray)
+
+
+def _content_of(x: Any) -> tuple[Any, ...]:
+    """Return what distinguishes NumPy arrays: also views, which are not contiguous, and arrays of objects."""
+    if not x.dtype.hasobject:
+        content = x.tobytes()
+    elif x.dtype == object:
+        content = [*map(id, x.ravel().tolist())]
+    else:
+        content = x.tolist()
+    return x.shape, hash(x.dtype), content
 
 
 def is_plain(x: Any) -> bool:
@@ -378,7 +395,16 @@ def is_plain(x: Any) -> bool:
         marshal.dumps(x, 2)
     except ValueError:
         return False
-    return True
+    return "numpy" not in sys.modules or not _has_objects(x)
+
+
+def _has_objects(x: Any) -> bool:
+    """Return True if there is an array of objects inside, of which marshal writes the addresses."""
+    if _is(x, list, tuple, set, frozenset):
+        return any(map(_has_objects, x))
+    if _is(x, dict):
+        return any(map(_has_objects, x.values()))
+    return _is_array(x) and x.dtype.hasobject
 
 
 def _told_apart(x: Any) -> bool:

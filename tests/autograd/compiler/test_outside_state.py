@@ -568,6 +568,53 @@ def iterator_made_of_a_list() -> Made:
     )
 
 
+@case
+def column_of_an_array() -> Made:
+    np = pytest.importorskip("numpy")
+    table = np.arange(12.0).reshape(3, 4)
+    columns = [table[:, 1], table.T]
+
+    def change(i: int) -> None:
+        table[0, 1] = NEW[i]
+
+    return on(Value(2.0), lambda v: v * (columns[0][0] + columns[1][1, 0]), change)
+
+
+@case
+def array_of_objects() -> Made:
+    np = pytest.importorskip("numpy")
+    config = Config()
+    configs = np.array([config], dtype=object)
+    return on(Value(2.0), lambda v: v * configs[0].beta, lambda i: setattr(config, "beta", NEW[i]))
+
+
+@case
+def array_of_objects_in_a_list() -> Made:
+    np = pytest.importorskip("numpy")
+    config = Config()
+    configs = [np.array([config], dtype=object)]
+    return on(Value(2.0), lambda v: v * configs[0][0].beta, lambda i: setattr(config, "beta", NEW[i]))
+
+
+@case
+def array_of_records() -> Made:
+    np = pytest.importorskip("numpy")
+    records = np.rec.array([(0.5, 1)], dtype=[("beta", "f8"), ("count", "i4")])
+    return on(Value(2.0), lambda v: v * records.beta[0], lambda i: records.beta.__setitem__(0, NEW[i]))
+
+
+@case
+def type_of_an_array() -> Made:
+    np = pytest.importorskip("numpy")
+    numbers = [np.array([1, 2]), np.array([1.0, 2.0])]
+    box = {"x": numbers[0]}
+    return on(
+        Value(2.0),
+        lambda v: v * (0.5 if box["x"].dtype == float else 2.0),
+        lambda i: box.update(x=numbers[1 - i]),
+    )
+
+
 # Parameters ---------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ what cannot, a warning at the first call names it.
 import argparse
 import array
 import collections
+import collections.abc
 import contextvars
 import dataclasses
 import enum
@@ -378,6 +379,33 @@ def view_of_a_dict() -> Made:
     config = {"b": 0.5}
     view = types.MappingProxyType(config)
     return on(Value(2.0), lambda v: v * view["b"], lambda i: config.update(b=NEW[i]))
+
+
+@case
+def mapping_of_the_users_own() -> Made:
+    class Local(collections.UserDict[str, float]):
+        pass
+
+    config = Local(b=0.5)
+    return on(Value(2.0), lambda v: v * config["b"], lambda i: config.update(b=NEW[i]))
+
+
+@case
+def sequence_of_the_users_own() -> Made:
+    class Local(collections.abc.Sequence[float]):
+        def __init__(self) -> None:
+            self.numbers = [0.5]
+
+        def __getitem__(self, i: Any) -> Any:
+            return self.numbers[i]
+
+        def __len__(self) -> int:
+            return len(self.numbers)
+
+    rates = Local()
+    return on(
+        Value(2.0), lambda v: autograd.sum([v * r for r in rates]), lambda i: rates.numbers.append(NEW[i])
+    )
 
 
 @case
@@ -962,6 +990,19 @@ def test_what_cannot_be_compared_is_named_when_it_is_traced() -> None:
     with pytest.warns(CompileWarning, match=r"it reads rate, a Tensor, which cannot be compared"):
         step(1.0)
     step(2.0)  # without another warning
+
+
+def test_a_model_of_pytorch_is_named() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Local(torch.nn.Module):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("rate", torch.tensor(0.5))
+
+    model, w = Local(), Value(2.0)
+    with pytest.warns(CompileWarning, match="it reads model, a Local, which cannot be compared"):
+        assert compile(lambda x: w * x * float(model.rate))(1.0) == 1.0
 
 
 def test_a_context_variable_is_named() -> None:

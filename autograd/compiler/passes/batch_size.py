@@ -1,8 +1,8 @@
-"""Another batch size without another recording: two small batches tell what depends on the size.
+"""Batches of any size: two small ones tell what a sample is, and what depends on the size.
 
-Of arguments that hold samples the first few are recorded, and then a few more. Where the two tapes, in
-lanes, are the same but for numbers that follow from the size, the tape of any size is known. The first
-call of each size is checked against eager as every program is.
+Of arguments that hold samples the first few are traced, and then a few more. If the two tapes, with a batch
+axis, are the same except for numbers that follow from the size, the tape of any size is known. With it the
+trace of a whole batch is compared, sample by sample, and a few samples of a batch can be audited.
 """
 
 from __future__ import annotations

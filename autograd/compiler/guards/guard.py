@@ -49,8 +49,16 @@ class Guard:
         self._then = self._now()
         self._containers = [container for container, _ in reach.containers]
         self._copies = [container.copy() for container in self._containers]
-        self._objects = [instance.holder for instance in reach.instances]
-        self._dicts = [{**holder.__dict__} for holder in self._objects]
+        self._objects = [holder for holder, _ in reach.objects]
+        self._kinds = [*map(type, self._objects)]
+        self._instances = [instance.holder for instance in reach.instances]
+        self._live = [holder.__dict__ for holder in self._instances]
+        self._dicts = [{**attributes} for attributes in self._live]
+        self._ordered = [
+            *(container for container in self._containers if isinstance(container, (dict, set))),
+            *(instance.holder.__dict__ for instance in reach.instances if instance.names is None),
+        ]
+        self._orders = [*map(list, self._ordered)]
         self._contents = [content for content, _ in reach.contents]
         self._bytes = marshal.dumps(self._contents, 2)
         self._computed = [*map(_bytes_of, reach.computed)]
@@ -69,7 +77,9 @@ class Guard:
                 (all(map(is_, now, self._then)) or self._holds_in_slots(now))
                 and (self._containers == self._copies or self._holds_in_containers())
                 and (marshal.dumps(self._contents, 2) == self._bytes or self._holds_in_contents())
-                and ([x.__dict__ for x in self._objects] == self._dicts or self._holds_in_instances())
+                and ([*map(type, self._objects)] == self._kinds or self._holds_in_kinds())
+                and (self._holds_in_dicts() or self._holds_in_instances())
+                and ([*map(list, self._ordered)] == self._orders or self._holds_in_orders())
                 and (not self._computed or self._holds_in_computed())
                 and all(variables.keys().isdisjoint(names) for variables, names in self._absent)
             )
@@ -102,9 +112,25 @@ class Guard:
                 return self._differs(_difference(path, old, new))
         return self._differs("an array or a list that it reads has changed")
 
+    def _holds_in_kinds(self) -> bool:
+        for (x, path), kind in zip(self.reach.objects, self._kinds):
+            if type(x) is not kind:
+                return self._differs(f"{path} was of class {kind.__name__} and is of {type_name(x)}")
+        return True
+
+    def _holds_in_dicts(self) -> bool:
+        now = [x.__dict__ for x in self._instances]
+        return now == self._dicts and all(map(is_, now, self._live))
+
+    def _holds_in_orders(self) -> bool:
+        changed = next(i for i, x in enumerate(self._ordered) if [*x] != self._orders[i])
+        return self._differs(f"the order of {short(self._orders[changed])} has changed")
+
     def _holds_in_instances(self) -> bool:
         for i, instance in enumerate(self.reach.instances):
             before, now = self._dicts[i], instance.holder.__dict__
+            if now is not self._live[i]:
+                return self._differs(f"{instance.path} has another __dict__")
             names = before.keys() | now.keys()
             for name in names if instance.names is None else names & instance.names:
                 old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
@@ -126,7 +152,7 @@ class Guard:
         for slot, x in zip(self.slots, self._then):
             if isinstance(x, (CodeType, FunctionType, ModuleType, type, property, staticmethod, classmethod)):
                 functions += isinstance(x, CodeType)
-            elif not slot.path.endswith(("__defaults__", "__kwdefaults__")):
+            elif not slot.path.endswith(("__defaults__", "__kwdefaults__", "__mro__")):
                 found[_root(slot.path)] += 1
         for _, path in (*self.reach.containers, *self.reach.contents):
             found[_root(path)] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import sys
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -96,8 +96,10 @@ class Reach:
         #: The packages with code that may load any attribute of their own objects; "" may of any object.
         self.dynamic = dynamic
         self.slots: list[Slot] = []
-        self.absent: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self.absent: dict[int, tuple[Mapping[str, Any], set[str]]] = {}
         self.containers: list[tuple[Any, str]] = []
+        #: Objects whose class is the users', and may be replaced by another.
+        self.objects: list[tuple[Any, str]] = []
         self.instances: list[Instance] = []
         self.contents: list[tuple[Any, str]] = []
         self.computed: list[Computed] = []
@@ -188,6 +190,8 @@ class Reach:
                 if not closed:
                     self._compare(cell, "cell_contents", False, name)
                 self._pending.append((cell.cell_contents, name, how))
+            elif not closed:
+                self.computed.append(Computed(partial(_is_filled, cell), name))
         if (wrapped := getattr(function, "__wrapped__", None)) is not None:
             self._pending.append((wrapped, path, how))
         if closed:
@@ -214,6 +218,7 @@ class Reach:
                 self._read(function, part, False, f"{path}.{part}", how)
         for name in sorted(self.attributes & function.__dict__.keys()):
             self._read(function.__dict__, name, True, f"{path}.{name}", how)
+        self._add_absent(function, function.__dict__, self.attributes)
         self._visit_globals(function.__globals__, names.globals, how)
         for name, level in sorted(names.imports):
             if level:
@@ -224,18 +229,28 @@ class Reach:
         for name in sorted(names):
             if name in variables:
                 self._read(variables, name, True, name, how)
-            else:
-                self.absent.setdefault(id(variables), (variables, set()))[1].add(name)
+        self._add_absent(variables, variables, names)
+
+    def _add_absent(self, holder: Any, variables: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Notice when one of the names is added to the variables of a module, class or function."""
+        _, absent = self.absent.setdefault(id(holder), (variables, set()))
+        absent.update(name for name in names if name not in variables)
 
     def _visit_class(self, kind: type, path: str, constructed: bool, how: str) -> None:
         if (kind, constructed) in self._classes:
             return
         self._classes.add((kind, constructed))
+        if not _is_closed_class(kind):
+            self._compare(kind, "__mro__", False, f"{path}.__mro__")
+        if not _is_closed_class(type(kind)):
+            self._visit_class(type(kind), f"type({path})", False, how)
         for base in kind.__mro__:
             if _is_closed_class(base):
                 continue
             table, everything, fixed = vars(base), self._reads_all_of(base), _package_of(base) == "nn"
             loaded = self._names_for(kind)
+            if not fixed:
+                self._add_absent(base, table, loaded)
             for name, entry in [*table.items()]:
                 if (
                     name in loaded
@@ -249,13 +264,18 @@ class Reach:
                         self._read(table, name, True, f"{path}.{name}", how)
 
     def _visit_module(self, module: ModuleType, path: str, how: str) -> None:
-        file = getattr(module, "__file__", None) or "<frozen >"
-        closed = is_closed(file) and module.__name__ != "__main__"
-        for name in sorted(self.attributes & vars(module).keys()):
+        file = vars(module).get("__file__")
+        closed = is_closed(file) if file else module.__name__ in sys.stdlib_module_names
+        closed = closed and module.__name__ != "__main__"
+        for name in sorted((self.attributes | {"__getattr__"}) & vars(module).keys()):
             entry = vars(module)[name]
-            if name.startswith("__") or (closed and (callable(entry) or isinstance(entry, ModuleType))):
+            if closed and (callable(entry) or isinstance(entry, ModuleType)):
                 continue
-            self._read(vars(module), name, True, f"{path}.{name}", QUIET if is_installed(file) else how)
+            if not name.startswith("__") or name == "__getattr__":
+                quiet = file and is_installed(file)
+                self._read(vars(module), name, True, f"{path}.{name}", QUIET if quiet else how)
+        if not closed:
+            self._add_absent(module, vars(module), self.attributes)
 
     # Data ---------------------------------------------------------------------------------------------------
 
@@ -273,6 +293,10 @@ class Reach:
                 return
         if not _is(x, tuple, frozenset):
             self.containers.append((x, path))
+        if _is(x, dict, set, frozenset) and any(_is(kind_of(key).__eq__, FunctionType) for key in x):
+            self.computed.append(Computed(lambda: [*map(id, x)], path))
+        if _is(x, defaultdict):
+            self._read(x, "default_factory", False, f"{path}.default_factory", how)
         if _is(x, dict):
             self._pending += [(key, path, how) for key in x]
             for key, item in x.items():
@@ -294,6 +318,7 @@ class Reach:
         kind = kind_of(x)
         closed = _is_closed_class(kind)
         if not closed:
+            self.objects.append((x, path))
             self._visit_class(kind, kind.__name__, False, how)
         elif _package_of(kind) in ("autograd", "typing"):
             return
@@ -320,9 +345,11 @@ class Reach:
         for base in bases:
             if not _is_closed_class(base):
                 for name, descriptor in vars(base).items():
-                    known = isinstance(descriptor, MemberDescriptorType) and hasattr(x, name)
-                    if known and (how == FULL or name in self.attributes):
-                        self._read(x, name, False, f"{path}.{name}", how)
+                    if isinstance(descriptor, MemberDescriptorType):
+                        if not hasattr(x, name):
+                            self.computed.append(Computed(partial(hasattr, x, name), f"{path}.{name}"))
+                        elif how == FULL or name in self.attributes:
+                            self._read(x, name, False, f"{path}.{name}", how)
 
     def _visit_data(self, x: Any, path: str, how: str) -> None:
         kind = kind_of(x)

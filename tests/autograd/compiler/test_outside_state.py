@@ -643,6 +643,194 @@ def type_of_an_array() -> Made:
     )
 
 
+@case
+def attribute_that_is_added_to_a_class() -> Made:
+    class Local(Settings):
+        pass
+
+    Settings.beta = 0.5
+    local = Local()
+    return on(Value(2.0), lambda v: v * local.beta, lambda i: setattr(Local, "beta", NEW[i]))
+
+
+@case
+def attribute_that_is_added_to_a_module() -> Made:
+    module = types.ModuleType("glassgrad_test_config")
+    return on(
+        Value(2.0), lambda v: v * getattr(module, "beta", 0.5), lambda i: setattr(module, "beta", NEW[i])
+    )
+
+
+@case
+def attribute_that_is_added_to_a_function() -> Made:
+    def scale(v: Value) -> Value:
+        return v * getattr(scale, "beta", 0.5)
+
+    return on(Value(2.0), lambda v: scale(v), lambda i: setattr(scale, "beta", NEW[i]))
+
+
+@case
+def slot_that_is_filled() -> Made:
+    config = Slots()
+    del config.beta
+    return on(
+        Value(2.0), lambda v: v * getattr(config, "beta", 0.5), lambda i: setattr(config, "beta", NEW[i])
+    )
+
+
+@case
+def variable_that_is_bound() -> Made:
+    rate = 0.0
+
+    def scale(v: Value) -> Value:
+        try:
+            return v * rate
+        except NameError:
+            return v * 0.5
+
+    def change(i: int) -> None:
+        nonlocal rate
+        rate = NEW[i]
+
+    del rate
+    return on(Value(2.0), scale, change)
+
+
+@case
+def attribute_of_a_metaclass() -> Made:
+    class Meta(type):
+        _half = 0.25
+
+        @property
+        def beta(cls) -> float:
+            return 2.0 * cls._half
+
+    class Local(metaclass=Meta):
+        pass
+
+    return on(Value(2.0), lambda v: v * Local.beta, lambda i: setattr(Meta, "_half", NEW[i]))
+
+
+@case
+def attributes_that_a_module_computes() -> Made:
+    module = types.ModuleType("glassgrad_test_config")
+    exec("known = {'beta': 0.5}\ndef __getattr__(name):\n return known[name]", vars(module))
+    return on(Value(2.0), lambda v: v * module.beta, lambda i: module.known.update(beta=NEW[i]))
+
+
+def _classes() -> tuple[Any, list[Any]]:
+    class First:
+        __slots__ = ("any",)
+        beta = 0.5
+
+    class Second:
+        __slots__ = ("any",)
+        beta = 2.0
+
+    return First(), [Second, First]
+
+
+@case
+def class_of_an_object() -> Made:
+    local, kinds = _classes()
+    return on(Value(2.0), lambda v: v * local.beta, lambda i: setattr(local, "__class__", kinds[i]))
+
+
+@case
+def bases_of_a_class() -> Made:
+    _, (second, first) = _classes()
+    local: Any = type("Local", (first,), {})
+    return on(
+        Value(2.0), lambda v: v * local.beta, lambda i: setattr(local, "__bases__", ((second,), (first,))[i])
+    )
+
+
+# The order of entries, and what is equal to another -----------------------------------------------
+
+
+@case
+def order_of_a_dict_of_objects() -> Made:
+    weights = {"a": Value(0.5), "b": Value(2.0)}
+    return Made(
+        lambda x: x * next(iter(weights.values())),
+        lambda: [*map(weights.__getitem__, "ab")],
+        lambda i: weights.update({"ab"[i]: weights.pop("ab"[i])}),
+    )
+
+
+@case
+def order_of_the_parameters_of_a_module() -> Made:
+    class Local(nn.Module):
+        def __init__(self) -> None:
+            self.a, self.b = nn.Parameter(0.5), nn.Parameter(2.0)
+
+    model = Local()
+
+    def change(i: int) -> None:
+        name = "ab"[i]
+        parameter = getattr(model, name)
+        delattr(model, name)
+        setattr(model, name, parameter)
+
+    return Made(lambda x: x * model.parameters()[0], lambda: [model.a, model.b], change)
+
+
+class Alike:
+    """An object that is equal to every other."""
+
+    def __init__(self, beta: float) -> None:
+        self.beta = beta
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@case
+def key_that_is_equal_to_another() -> Made:
+    table = {Alike(0.5): 1.0}
+
+    def change(i: int) -> None:
+        table.clear()
+        table[Alike(NEW[i])] = 1.0
+
+    return on(Value(2.0), lambda v: v * next(iter(table)).beta, change)
+
+
+@case
+def element_of_a_set_that_is_equal_to_another() -> Made:
+    members = {Alike(0.5)}
+
+    def change(i: int) -> None:
+        members.clear()
+        members.add(Alike(NEW[i]))
+
+    return on(Value(2.0), lambda v: v * next(iter(members)).beta, change)
+
+
+@case
+def dict_of_an_object_that_is_replaced() -> Made:
+    config = Config()
+    vars(config)["inner"] = Alike(0.5)
+    return on(
+        Value(2.0),
+        lambda v: v * config.inner.beta,  # type: ignore[attr-defined]
+        lambda i: setattr(config, "__dict__", {**vars(config), "inner": Alike(NEW[i])}),
+    )
+
+
+@case
+def what_a_default_dict_makes() -> Made:
+    table: collections.defaultdict[str, float] = collections.defaultdict(lambda: 0.5)
+
+    def change(i: int) -> None:
+        table.default_factory = lambda: NEW[i]
+
+    return on(Value(2.0), lambda v: v * table.default_factory(), change)  # type: ignore[misc]
+
+
 # Parameters ---------------------------------------------------------------------------------------
 
 

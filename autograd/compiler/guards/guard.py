@@ -56,7 +56,11 @@ class Guard:
         self._dicts = [{**attributes} for attributes in self._live]
         self._ordered = [
             *(container for container in self._containers if isinstance(container, (dict, set))),
-            *(instance.holder.__dict__ for instance in reach.instances if instance.names is None),
+            *(
+                instance.holder.__dict__
+                for instance in reach.instances
+                if instance.names is None or instance.is_searched
+            ),
         ]
         self._orders = [*map(list, self._ordered)]
         self._contents = [content for content, _ in reach.contents]
@@ -123,18 +127,21 @@ class Guard:
         return now == self._dicts and all(map(is_, now, self._live))
 
     def _holds_in_orders(self) -> bool:
-        changed = next(i for i, x in enumerate(self._ordered) if [*x] != self._orders[i])
-        return self._differs(f"the order of {short(self._orders[changed])} has changed")
+        for i, now in enumerate(self._ordered):
+            before = self._orders[i]
+            if [key for key in now if key in before] != [key for key in before if key in now]:
+                return self._differs(f"the order of {short(before)} has changed")
+            self._orders[i] = [*now]
+        return True
 
     def _holds_in_instances(self) -> bool:
         for i, instance in enumerate(self.reach.instances):
             before, now = self._dicts[i], instance.holder.__dict__
             if now is not self._live[i]:
                 return self._differs(f"{instance.path} has another __dict__")
-            names = before.keys() | now.keys()
-            for name in names if instance.names is None else names & instance.names:
+            for name in before.keys() | now.keys():
                 old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
-                if old is not new and not _same(old, new):
+                if old is not new and instance.reads(name, old, new) and not _same(old, new):
                     return self._differs(_difference(f"{instance.path}.{name}", old, new))
             self._dicts[i] = {**now}
         return True
@@ -157,8 +164,7 @@ class Guard:
         for _, path in (*self.reach.containers, *self.reach.contents):
             found[_root(path)] += 1
         for instance, attributes in zip(self.reach.instances, self._dicts):
-            names = instance.names
-            found[_root(instance.path)] += sum(names is None or name in names for name in attributes)
+            found[_root(instance.path)] += sum(instance.reads(name, x) for name, x in attributes.items())
         for computed in self.reach.computed:
             found[_root(computed.path)] += 1
         lines = [

@@ -18,6 +18,9 @@ DYNAMIC = frozenset({
 #: Functions that call an object's ``__repr__``, ``__str__`` or ``__format__``.
 SHOWING = frozenset({"ascii", "format", "print", "repr", "str"})
 
+#: Functions that compare objects by their ``__eq__``.
+_COMPARING = frozenset({"count", "eq", "index", "ne", "remove"})
+
 #: Functions that draw from the entropy of the system, and those that do if they are called without a seed.
 _ENTROPY = frozenset({
     "SystemRandom", "getrandom", "randbelow", "randbits", "token_bytes", "token_hex", "urandom", "uuid1",
@@ -68,6 +71,7 @@ def names_in(code: CodeType) -> Names:
     imports: set[tuple[str, int]] = set()
     fresh: set[str] = set()
     before: list[object] = [0, 0]
+    is_constant = [False, False]
     called = ""
     for instruction in dis.get_instructions(code):
         name, operation = instruction.argval, instruction.opname
@@ -82,7 +86,15 @@ def names_in(code: CodeType) -> Names:
             attributes.add(name)
         elif operation.startswith("FORMAT_"):
             loaded.add("format")
+        elif operation == "MATCH_CLASS":
+            attributes.add("__match_args__")
+        elif operation == "COMPARE_OP" and str(name).rstrip(")").endswith(("==", "!=")):
+            if not is_constant[-1]:
+                attributes.add("__eq__")
+        elif operation == "CONTAINS_OP" and not is_constant[-2]:
+            attributes.add("__eq__")
         before.append(name)
+        is_constant.append(operation.startswith(("LOAD_CONST", "LOAD_SMALL_INT")))
         if operation == "CALL" and called and name == 0:
             fresh.add(called)
         if operation not in ("CACHE", "PRECALL", "PUSH_NULL"):
@@ -95,6 +107,8 @@ def names_in(code: CodeType) -> Names:
             imports |= inner.imports
             fresh |= inner.fresh
     fresh |= _ENTROPY & (loaded | attributes)
+    if not _COMPARING.isdisjoint(loaded | attributes):
+        attributes.add("__eq__")
     return Names(frozenset(loaded), frozenset(attributes), frozenset(imports), frozenset(fresh))
 
 

@@ -66,11 +66,21 @@ class Slot(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """An object with a ``__dict__``, and the names of the attributes that may be read; None for all."""
+    """An object with a ``__dict__``, and the names of the attributes that may be read; None for all.
+
+    If ``is_searched``, the other attributes are searched for parameters and modules.
+    """
 
     holder: Any
     names: frozenset[str] | None
     path: str
+    is_searched: bool = False
+
+    def reads(self, name: str, *contents: Any) -> bool:
+        """Return True if an attribute may be read that has, or had, such contents."""
+        if self.names is None or name in self.names:
+            return True
+        return self.is_searched and any(map(may_hold_parameters, contents))
 
 
 class Computed(NamedTuple):
@@ -251,10 +261,13 @@ class Reach:
             loaded = self._names_for(kind)
             if not fixed:
                 self._add_absent(base, table, loaded)
+            if "__match_args__" in loaded:
+                self.attributes.update(table.get("__match_args__", ()))
+            not_used = _NOT_USED | {"__eq__"} if "__dataclass_params__" in table else _NOT_USED
             for name, entry in [*table.items()]:
                 if (
                     name in loaded
-                    or (name.startswith("__") and name not in _NOT_USED and callable(entry))
+                    or (name.startswith("__") and name not in not_used and callable(entry))
                     or (constructed and name in _WHEN_CONSTRUCTED)
                     or (everything and not name.startswith("__") and not callable(entry))
                 ):
@@ -331,10 +344,13 @@ class Reach:
                 names = None
             elif closed:
                 names = frozenset(name for name in self.attributes if not name.startswith("_"))
-            self.instances.append(Instance(x, names, path))
+            instance = Instance(x, names, path, self._is_searched(kind))
+            self.instances.append(instance)
             for name, item in x.__dict__.items():
-                if names is None or name in names:
+                if instance.reads(name, item):
                     self._entry(x.__dict__, name, item, f"{path}.{name}", how)
+                elif instance.is_searched and _is(item, *_CONTAINERS):
+                    self.computed.append(Computed(partial(may_hold_parameters, item), f"{path}.{name}"))
         self._visit_slots(x, path, how)
         if closed or _inherits_data(kind):
             self._visit_data(x, path, how)
@@ -369,14 +385,30 @@ class Reach:
     def _names_for(self, kind: type) -> frozenset[str]:
         """Return the names of attributes that may be loaded of objects of a class."""
         if any(_package_of(base) == "nn" for base in kind.__mro__):
-            return frozenset(self.attributes | self.own)
+            return frozenset(self.attributes | self.own | {*getattr(kind, "_buffers", ())})
         return frozenset(self.attributes)
 
     def _reads_all_of(self, kind: type) -> bool:
         """Return True if code may load any attribute of objects of a class."""
         if not self.dynamic:
             return False
-        return "" in self.dynamic or any(_package_of(base) in self.dynamic for base in kind.__mro__)
+        packages = self.dynamic - {"nn"}
+        return "" in packages or any(_package_of(base) in packages for base in kind.__mro__)
+
+    def _is_searched(self, kind: type) -> bool:
+        """Return True if ``nn`` may look for parameters among the attributes of objects of a class."""
+        is_module = hasattr(kind, "named_parameters") and any(_package_of(b) == "nn" for b in kind.__mro__)
+        return "nn" in self.dynamic and is_module
+
+
+_CONTAINERS: Any = (list, tuple, dict, set, frozenset, deque)
+
+
+def may_hold_parameters(x: Any) -> bool:
+    """Return True for a Value, a module, and a container that is not made of numbers and strings."""
+    if _is(x, *_CONTAINERS):
+        return not is_plain(x)
+    return _is(x, Value) or hasattr(kind_of(x), "named_parameters")
 
 
 #: What holds functions, whose parts are looked into.

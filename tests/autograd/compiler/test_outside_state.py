@@ -745,6 +745,34 @@ def bases_of_a_class() -> Made:
     )
 
 
+@case
+def fields_that_a_pattern_reads() -> Made:
+    config = Config()
+
+    def scale(v: Value) -> Value:
+        match config:
+            case Config(found):
+                return v * found
+
+    return on(Value(2.0), scale, lambda i: setattr(config, "beta", NEW[i]))
+
+
+@case
+def buffer_of_a_users_own_module() -> Made:
+    class Local(nn.Module):
+        _buffers = ("mean",)
+
+        def __init__(self) -> None:
+            self.mean = 0.5
+
+    model = Local()
+    return on(
+        Value(2.0),
+        lambda v: v * math.fsum(number for _, number in model.named_buffers()),
+        lambda i: setattr(model, "mean", NEW[i]),
+    )
+
+
 # The order of entries, and what is equal to another -----------------------------------------------
 
 
@@ -1140,6 +1168,47 @@ def test_attributes_that_no_code_names_may_change_at_every_call() -> None:
         trainer.history.append(step(1.0))
         trainer.steps = i
     assert len(step._step.causes) == 1
+
+
+class Counting(Gate):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+        self.best: Any = None
+        self.history: list[float] = []
+        self.extra: list[Any] = []
+
+
+def test_a_module_may_count_while_its_parameters_are_read() -> None:
+    model = Counting()
+    step = compile(lambda x: model(x) + autograd.sum([p * p for p in model.parameters()]), backend="python")
+    for i in range(100):
+        model.history.append(step(1.0))
+        model.seen = i
+        model.best = [p.data for p in model.parameters()]
+    assert len(step._step.causes) == 1
+    model.extra.append(nn.Parameter(3.0))
+    assert (step(1.0), step(1.0)) == (15.0, 15.0)
+    model.best = nn.Parameter(4.0)
+    assert (step(1.0), step(1.0)) == (31.0, 31.0)
+
+
+def test_fields_of_a_dataclass_that_are_not_read_may_change() -> None:
+    @dataclasses.dataclass
+    class Run:
+        beta: float = 0.5
+        epoch: int = 0
+
+    run, other, w = Run(), Run(2.0, 50), Value(2.0)
+    step = compile(lambda x: w * x * run.beta if x != 3.0 else w, backend="python")
+    for run.epoch in range(100):
+        assert step(1.0) == 1.0
+    assert len(step._step.causes) == 1
+    step = compile(lambda x: w * x if run == other else w * x * run.beta, backend="python")
+    run.beta, results = 2.0, []
+    for run.epoch in (0, 0, 0, 50, 50, 0):
+        results.append(step(1.0))
+    assert results == [4.0, 4.0, 4.0, 2.0, 2.0, 4.0]
 
 
 def test_a_number_that_changes_at_every_call_falls_back_in_the_end() -> None:

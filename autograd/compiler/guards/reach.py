@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import marshal
 import sys
 from array import array
-from collections import defaultdict, deque
+from collections import ChainMap, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from importlib.util import resolve_name
 from numbers import Number
 from operator import attrgetter, methodcaller
@@ -22,7 +23,7 @@ from types import (
     UnionType,
 )
 from typing import Any, NamedTuple
-from weakref import ReferenceType
+from weakref import ReferenceType, WeakKeyDictionary
 
 from ...primitives import Primitive
 from ...user_primitives import added
@@ -51,7 +52,9 @@ _NOT_USED = frozenset({
 })  # fmt: skip
 _WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
 #: The parts that wrappers of functions hold.
-_PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords")
+_PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords", "dispatcher")
+#: A function with a cache, as :func:`functools.lru_cache` makes it.
+_Cached: Any = type(cache(len))
 #: A closed class that has one of these holds data.
 _DATA = ("__float__", "__array__", "__getitem__", "__iter__", "__next__")
 
@@ -118,6 +121,8 @@ class Reach:
         self.fresh: set[str] = set()
         #: What holds data that cannot be compared.
         self.opaque: list[tuple[Any, str]] = []
+        #: What is compared by its address, and must not be freed.
+        self.kept: list[Any] = []
         self._seen: dict[int, Any] = {}
         self._quiet = 0
         self._places: set[tuple[int, Any]] = set()
@@ -197,6 +202,8 @@ class Reach:
         closed = is_closed(function.__code__.co_filename)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if _is_filled(cell):
+                if closed and _is(cell.cell_contents, WeakKeyDictionary):
+                    continue  # the cache of a singledispatch, of which the registry says all
                 if not closed:
                     self._compare(cell, "cell_contents", False, name)
                 self._pending.append((cell.cell_contents, name, how))
@@ -343,7 +350,8 @@ class Reach:
             if how == FULL or self._reads_all_of(kind):
                 names = None
             elif closed:
-                names = frozenset(name for name in self.attributes if not name.startswith("_"))
+                flags = {name for name in names_in_library(kind) if _is(x.__dict__.get(name), *_ATOMS)}
+                names = frozenset(flags | {n for n in self.attributes if not n.startswith("_")})
             instance = Instance(x, names, path, self._is_searched(kind))
             self.instances.append(instance)
             for name, item in x.__dict__.items():
@@ -371,7 +379,14 @@ class Reach:
         kind = kind_of(x)
         if _is(x, *_WRAPPERS):
             return
-        if _is(x, Mapping) and is_plain({**x}):
+        if _is(x, ChainMap, UserDict, UserList):
+            self._read(x, "maps" if _is(x, ChainMap) else "data", False, path, how)
+        elif _is(x, _Cached):
+            results = _cached_by(x)
+            self.kept.append(results)
+            self.computed.append(Computed(lambda: sorted(map(id, _cached_by(x))), path))
+            self._pending += [(result, path, how) for result in results]
+        elif _is(x, Mapping) and is_plain({**x}):
             self.computed.append(Computed(lambda: {**x}, path))
         elif how == FULL:
             self.computed.append(Computed(lambda: x, path))
@@ -384,6 +399,9 @@ class Reach:
 
     def _names_for(self, kind: type) -> frozenset[str]:
         """Return the names of attributes that may be loaded of objects of a class."""
+        return self._names_loaded(kind) | names_in_library(kind)
+
+    def _names_loaded(self, kind: type) -> frozenset[str]:
         if any(_package_of(base) == "nn" for base in kind.__mro__):
             return frozenset(self.attributes | self.own | {*getattr(kind, "_buffers", ())})
         return frozenset(self.attributes)
@@ -485,6 +503,27 @@ def _inherits_data(kind: type) -> bool:
 
 def _package_of(x: Any) -> str:
     return (x.__module__ or "").partition(".")[0]
+
+
+def _cached_by(function: Any) -> list[Any]:
+    """Return the function and the results in the cache of a function that has one."""
+    found: list[Any] = []
+    for part in gc.get_referents(function):
+        found += part.values() if _is(part, dict) else [part]
+    return found
+
+
+@cache
+def names_in_library(kind: type) -> frozenset[str]:
+    """Return the names of attributes that the methods load which a class inherits from libraries."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        if _is_closed_class(base) and _package_of(base) not in ("autograd", "nn"):
+            for entry in vars(base).values():
+                function = getattr(entry, "fget", entry)
+                if _is(function, FunctionType):
+                    found |= names_in(function.__code__).attributes
+    return frozenset(found)
 
 
 def _is_closed_class(kind: type) -> bool:

@@ -19,6 +19,7 @@ import os
 import random
 import re
 import sys
+import threading
 import types
 import warnings
 import weakref
@@ -859,6 +860,81 @@ def what_a_default_dict_makes() -> Made:
     return on(Value(2.0), lambda v: v * table.default_factory(), change)  # type: ignore[misc]
 
 
+# Objects of the standard library ------------------------------------------------------------------
+
+
+@case
+def flag_of_an_event() -> Made:
+    event = threading.Event()
+    return on(Value(2.0), lambda v: v * 2.0 if event.is_set() else v, lambda i: (event.set, event.clear)[i]())
+
+
+@case
+def dict_of_the_users_own_class() -> Made:
+    class Local(collections.UserDict[str, Any]):
+        pass
+
+    table = Local(beta=0.5, w=Value(1.0))
+    return on(Value(2.0), lambda v: v * table["beta"], lambda i: table.update(beta=NEW[i]))
+
+
+@case
+def dict_behind_another() -> Made:
+    inner: dict[str, Any] = {"beta": 0.5, "w": Value(1.0)}
+    table = collections.ChainMap({}, inner)
+    return on(Value(2.0), lambda v: v * table["beta"], lambda i: (inner, table)[i].update(beta=NEW[i]))
+
+
+@case
+def content_of_an_enum() -> Made:
+    Local: Any = enum.Enum("Local", {"RATES": [0.5]})
+    return on(
+        Value(2.0), lambda v: v * Local.RATES.value[0], lambda i: Local.RATES.value.__setitem__(0, NEW[i])
+    )
+
+
+@case
+def function_by_the_type_of_its_argument() -> Made:
+    config = Config()
+
+    @functools.singledispatch
+    def rate(x: object) -> float:
+        return config.beta
+
+    return on(
+        Value(2.0),
+        lambda v: v * rate(config),
+        lambda i: setattr(config, "beta", NEW[0]) if i == 0 else rate.register(Config, lambda x: NEW[1]),
+    )
+
+
+@case
+def function_with_a_cache_that_is_cleared() -> Made:
+    config = Config()
+
+    @functools.lru_cache
+    def rate() -> float:
+        return config.beta
+
+    assert rate() == 0.5
+    config.beta = 7.0
+
+    def change(i: int) -> None:
+        config.beta = (7.0, -3.0)[i]
+        rate.cache_clear()
+
+    return on(Value(2.0), lambda v: v * rate(), change)
+
+
+@case
+def content_of_a_cache() -> Made:
+    @functools.cache
+    def rates(n: int) -> list[float]:
+        return [0.5] * n
+
+    return on(Value(2.0), lambda v: v * rates(3)[0], lambda i: rates(3).__setitem__(0, NEW[i]))
+
+
 # Parameters ---------------------------------------------------------------------------------------
 
 
@@ -1267,6 +1343,22 @@ def test_a_context_variable_is_named() -> None:
     w = Value(2.0)
     with pytest.warns(CompileWarning, match="it reads variable, a ContextVar"):
         compile(lambda x: w * x * variable.get())(1.0)
+
+
+def test_the_parameters_of_a_torch_module_of_the_users_own_are_named() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Local(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x: Any) -> Any:
+            return self.scale * x
+
+    model, w = Local(), Value(2.0)
+    with pytest.warns(CompileWarning, match=r"it reads model\._parameters\['scale'\], Parameter"):
+        compile(lambda x: w * x * model(1.0).item())(1.0)
 
 
 def test_what_is_watched_is_compared_in_full() -> None:

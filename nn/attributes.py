@@ -1,4 +1,4 @@
-"""Fixed attributes: which names a layer has, and the errors that a wrong name raises."""
+"""Fixed attributes: the names that a layer has, and the errors that a wrong name raises."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def final_attribute(layer: object, name: str) -> AttributeError:
 def unknown_option(kind: type, unknown: Iterable[str]) -> TypeError:
     """Return the error for a keyword argument that a layer does not take, with a remedy.
 
-    Layers take ``**unknown`` for this message alone. It says what to write for micrograd's ``nonlin``.
+    Layers take ``**unknown`` for this message alone. For micrograd's ``nonlin`` it names the replacement.
 
     >>> from nn import Neuron
     >>> Neuron(3, sed=0)
@@ -68,7 +68,7 @@ def unknown_option(kind: type, unknown: Iterable[str]) -> TypeError:
 
 
 def _nonlin_remedy(kind: type) -> str:
-    """Return what to write in place of micrograd's ``nonlin``."""
+    """Return the remedy for micrograd's ``nonlin``."""
     return f'Set activation, for example {class_name(kind)}(..., activation="linear").'
 
 

@@ -1,4 +1,4 @@
-"""Module: something with parameters. Parameter: a Value that knows its owner."""
+"""Module, the base class of layers and models, and Parameter, a Value with an owner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ class Parameter(Value):
     >>> Parameter(0.5, label="w")
     Parameter(0.5, label='w')
 
-    ``owner`` is the module it is an attribute of, or None while it has none.
+    Args:
+        data: A real number, stored as a float64.
+        label: A name for pictures and formulas.
+
+    Raises:
+        TypeError: If ``data`` is not a real number.
     """
 
     __slots__ = ("_owner",)
@@ -32,7 +37,7 @@ class Parameter(Value):
 
     @property
     def owner(self) -> Module | None:
-        """The module it belongs to. Held weakly: a module and its parameters are no cycle."""
+        """The module that stores this parameter, or None. The reference is weak, to avoid a cycle."""
         return None if self._owner is None else self._owner()
 
     def __getstate__(self) -> object:
@@ -42,12 +47,12 @@ class Parameter(Value):
 
 
 def rebuilt(container: Any, items: Iterable[Any]) -> Any:
-    """A list or tuple of the same kind, a namedtuple too, with other items."""
+    """Return a list, tuple or namedtuple of the type of ``container`` with other items."""
     return type(container)(*items) if hasattr(container, "_fields") else type(container)(items)
 
 
 def _items(prefix: str, attribute: Any) -> Iterator[tuple[str, Any]]:
-    """The parameters and modules in an attribute, also within lists, tuples and dicts, with their names."""
+    """Yield the parameters and modules in an attribute, also within lists, tuples and dicts, by name."""
     if isinstance(attribute, (Parameter, Module)):  # half the time of a union
         yield prefix, attribute
     elif is_sequence(attribute):
@@ -62,7 +67,7 @@ def _items(prefix: str, attribute: Any) -> Iterator[tuple[str, Any]]:
 
 
 class Module:
-    """Something with parameters, found among its attributes and those of the modules in them.
+    """Base class for layers and models. Parameters are collected recursively from its attributes.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -73,18 +78,22 @@ class Module:
     >>> line(3.0).data, [name for name, _ in line.named_parameters()]
     (7.0, ['slope', 'offset'])
 
-    A module may have any attributes. Those of a class defined with ``fixed_attributes=True``, as every
-    layer of ``nn`` is, are the ones that it annotates or defines; assigning another one raises
-    AttributeError. Subclasses of such a class may have any attributes again.
+    A module may have any attributes. If a class is defined with ``fixed_attributes=True``, as every layer of
+    ``nn`` is, only the attributes that it annotates or defines can be assigned. Its subclasses may have any
+    attributes again.
+
+    Raises:
+        AttributeError: If an attribute is assigned that a class with fixed attributes does not have, or if
+            an attribute annotated as ``Final`` is assigned again.
     """
 
-    #: Whether it is being trained; see :meth:`train` and :meth:`eval`.
+    #: True in training mode; see :meth:`train` and :meth:`eval`.
     training: bool = True
     #: Attributes that belong to the state but are not learned, such as a running mean: numbers, or lists.
     _buffers: ClassVar[tuple[str, ...]] = ()
     #: Former names of attributes and the names that replace them. A state with a former name is rejected.
     _former_names: ClassVar[Mapping[str, str]] = {}
-    #: The names that may be assigned, and those of them that may be assigned once. None: any name.
+    #: The names that may be assigned (None: any name), and those of them that may be assigned once.
     _fixed_names: ClassVar[frozenset[str] | None] = None
     _final_names: ClassVar[frozenset[str]] = frozenset()
     _owner: weakref.ref[Module] | None = None
@@ -96,7 +105,7 @@ class Module:
 
     @property
     def owner(self) -> Module | None:
-        """The module it is an attribute of, as a neuron of its layer; None for the outermost."""
+        """The module that stores this one, such as the layer of a neuron; None for the outermost module."""
         return None if self._owner is None else self._owner()
 
     def _assign(self, name: str, attribute: Any) -> None:
@@ -124,7 +133,7 @@ class Module:
                     object.__setattr__(item, "_owner", weakref.ref(self))
 
     def modules(self) -> list[Module]:
-        """Itself and every module inside it, each once, outer ones first."""
+        """Return this module and every module inside it, each once, outer modules first."""
         return [module for _, module in self._named_modules("", set())]
 
     def _named_modules(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
@@ -136,7 +145,11 @@ class Module:
                     yield from item._named_modules(f"{item_name}.", seen)
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its name, such as ``layers.0.neurons.2.b``; each once, in order."""
+        """Yield every parameter with its name, such as ``layers.0.neurons.2.b``; each once, in order.
+
+        Args:
+            prefix: A prefix for every name, separated from it by a dot.
+        """
         seen: set[Parameter] = set()
         for module_name, module in self._named_modules(f"{prefix}." if prefix else "", set()):
             for name, attribute in module.__dict__.items():
@@ -146,11 +159,15 @@ class Module:
                         yield item_name, item
 
     def parameters(self) -> list[Parameter]:
-        """Every parameter, each once; a module's own before those of the modules in it."""
+        """Return every parameter, each once; a module's own parameters precede those of the modules in it."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, float]]:
-        """Every number that is kept but not learned, with its name, such as ``norm.running_mean.0``."""
+        """Yield every number that is stored but not learned, with its name, such as ``norm.running_mean.0``.
+
+        Args:
+            prefix: A prefix for every name, separated from it by a dot.
+        """
         for name, container, key in self._buffer_places(f"{prefix}." if prefix else ""):
             yield name, container[key]
 
@@ -160,14 +177,17 @@ class Module:
                 yield from places(f"{module_name}{name}", module.__dict__, name)
 
     def state_dict(self) -> dict[str, float]:
-        """The numbers of all parameters and buffers by name: all there is to keep of a model.
+        """Return the numbers of all parameters and buffers by name, which is all that a model needs to save.
 
         >>> from nn import Neuron
         >>> sorted(Neuron(2).state_dict())
         ['b', 'w.0', 'w.1']
 
-        They are copies: the training that goes on does not change them. What it is built of (the widths,
-        the activation) is code, and not among them.
+        The numbers are copies, so further training does not change them. The architecture (the widths, the
+        activation) is code and is not part of the state.
+
+        Raises:
+            ValueError: If two numbers have the same name.
         """
         state: dict[str, float] = {}
         parameters = ((name, parameter.data) for name, parameter in self.named_parameters())
@@ -178,10 +198,20 @@ class Module:
         return state
 
     def load_state_dict(self, state: Mapping[str, SupportsFloat], strict: bool = True) -> Mismatch:
-        """Take over the numbers of a state, as given by :meth:`state_dict`; all of them or none.
+        """Replace the numbers of the model by those of a state, all or none. Gradients do not change.
 
-        Raises RuntimeError, as PyTorch does, if names are missing or unexpected. With ``strict=False``
-        what fits is taken over; in either case the names that do not fit are given back. Gradients stay.
+        Args:
+            state: Names mapped to numbers, as :meth:`state_dict` returns them.
+            strict: Raise if names are missing or unexpected. If False, only the numbers that fit are loaded.
+
+        Returns:
+            The names that do not fit, as ``missing_keys`` and ``unexpected_keys``.
+
+        Raises:
+            RuntimeError: If ``strict`` is set and names are missing or unexpected, as in PyTorch. A former
+                name of an attribute, such as ``weights`` for ``w``, raises in either case.
+            TypeError: If ``state`` is not a mapping, or one of its numbers is not a real number.
+            ValueError: If a buffer stores an int and the number is not a whole number.
         """
         own, renamed = self.state_dict(), self._renamed_attributes()
         new, mismatch = taken_over(state, own, strict, type_name(self), renamed)
@@ -193,7 +223,7 @@ class Module:
         return mismatch
 
     def _renamed_attributes(self) -> dict[str, str]:
-        """Return the former names of attributes, with their paths from this module, and the names now."""
+        """Return the former names of attributes with their current names, as paths from this module."""
         return {
             prefix + former: prefix + now
             for prefix, module in self._named_modules("", set())
@@ -214,17 +244,24 @@ class Module:
             parameter.zero_grad()
 
     def train(self, mode: bool = True) -> Self:
-        """Switch it and every module in it to training (or, with False, out of it); gives itself."""
+        """Switch this module and every module inside it to training mode.
+
+        Args:
+            mode: If False, switch to evaluation mode instead.
+
+        Returns:
+            The module itself.
+        """
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Switch it and every module in it to evaluation; gives itself."""
+        """Switch this module and every module inside it to evaluation mode, and return the module itself."""
         return self.train(False)
 
     def extra_repr(self) -> str:
-        """What its repr says in brackets, if it has no modules in it."""
+        """Return the text in the parentheses of the repr of a module that has no modules inside."""
         return ""
 
     def __repr__(self) -> str:
@@ -239,7 +276,7 @@ class Module:
 
 
 def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
-    """What ``module(*inputs)`` would be if its parameters were these; the module is left as it was.
+    """Call a module with other parameters: compute ``module(*inputs)`` and leave the module as it was.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -249,10 +286,21 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     >>> functional_call(Line(), {"slope": Value(10.0)}, 3.0).data
     30.0
 
-    ``parameters`` maps names, as in ``named_parameters()``, to Values or numbers; one that is left
-    out keeps its own. Raises KeyError for a name the module does not have. The Values may be
-    computed, so that a gradient flows through an update of the parameters. The parameters are
-    exchanged for the time of the call, so not for several threads on one module.
+    The Values may be computed, so that a gradient flows through an update of the parameters. The parameters
+    are replaced for the duration of the call, so several threads must not use one module.
+
+    Args:
+        module: A :class:`Module`.
+        parameters: Names, as in ``named_parameters()``, mapped to Values or numbers. A parameter that is
+            left out stays as it is.
+        inputs: The arguments of the call.
+
+    Returns:
+        The result of the call.
+
+    Raises:
+        KeyError: If the module does not have a parameter of that name.
+        TypeError: If ``module`` is not a Module, or ``parameters`` is not a mapping.
     """
     if not isinstance(module, Module):
         raise TypeError(f"functional_call() takes a Module, not {type_and_value(module)}")
@@ -283,7 +331,7 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
 def _exchange(
     module: Module, replaced: dict[Any, Value], kept: list[tuple[dict[str, Any], str, Any]]
 ) -> None:
-    """Put other parameters into a module, and note in ``kept`` what was there."""
+    """Replace the parameters in a module, and add each attribute that was replaced to ``kept``."""
     for inner in module.modules():
         for name, attribute in list(inner.__dict__.items()):
             if (other := _replaced(attribute, replaced)) is not attribute:
@@ -292,7 +340,7 @@ def _exchange(
 
 
 def _replaced(attribute: Any, replaced: dict[Any, Value]) -> Any:
-    """The attribute with other parameters; what holds none, and every module, stays the object it is."""
+    """Return an attribute with other parameters; return the same object if nothing in it is replaced."""
     if isinstance(attribute, Parameter):
         return replaced.get(attribute, attribute)
     if is_sequence(attribute):

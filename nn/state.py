@@ -1,4 +1,4 @@
-"""What a state, names mapped to numbers, asks of a model: where its numbers go, and what does not fit."""
+"""The state of a model, which maps names to numbers: find its places, check it, and report mismatches."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .kinds import is_list, is_mapping
 
 
 class Mismatch(NamedTuple):
-    """The names of the model that a state lacks, and those of the state that the model lacks."""
+    """The names of the model that a state lacks, and the names of the state that the model lacks."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
 
 
 def places(name: str, container: Any, key: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Where a buffer keeps its numbers, also within lists: each with its name, as container and key."""
+    """Yield each number of a buffer, also within lists, as its name, its container and its key."""
     buffer = container[key]
     if is_list(buffer):
         for i in range(len(buffer)):
@@ -29,7 +29,7 @@ def places(name: str, container: Any, key: Any) -> Iterator[tuple[str, Any, Any]
 
 
 def number_like(old: float, new: Any, name: str) -> float:
-    """A number of a state as a float, or as an int where an int is kept."""
+    """Return a number of a state as a float, or as an int if ``old`` is an int."""
     try:
         number = Value(new).data
     except TypeError as error:
@@ -78,7 +78,7 @@ def _former_name(name: str, new_name: str, whose: str) -> str:
 
 
 def _difference(mismatch: Mismatch, whose: str) -> str:
-    """The error of a state that does not fit, naming what differs."""
+    """Return the error message for a state that does not fit; it names the differences."""
 
     def some(names: list[str]) -> str:
         return ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

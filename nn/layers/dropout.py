@@ -1,4 +1,4 @@
-"""Dropout: numbers left out at random in training, so that no neuron can rely on a single other."""
+"""Dropout: random zeros during training, so that a neuron does not rely on a single input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..module import Module
 
 
 class Dropout(Module, fixed_attributes=True):
-    """In training, each number times 0 with probability p, else times 1 / (1 − p); in evaluation as it is.
+    """Random zeros in training: each number is multiplied by 0 with probability p, else by 1 / (1 − p).
 
     >>> dropout = Dropout(0.5, seed=0)
     >>> [x.data for x in dropout([1.0, 2.0, 3.0, 4.0])]
@@ -23,12 +23,24 @@ class Dropout(Module, fixed_attributes=True):
     >>> [x.data for x in dropout.eval()([1.0, 2.0, 3.0, 4.0])]
     [1.0, 2.0, 3.0, 4.0]
 
-    Times 1 / (1 − p), so that the expectation is the number itself and nothing needs to be made up for
-    in evaluation (Srivastava et al., 2014). Takes a sample, or a list of samples; every call draws anew
-    from ``seed``, an int or a ``random.Random``. ValueError if p is no probability.
+    The factor 1 / (1 − p) keeps the expectation equal to the number itself. In evaluation mode the input is
+    therefore returned unchanged. Every call draws new random numbers.
+
+    Args:
+        p: The probability of a zero, between 0 and 1.
+        seed: An int or a ``random.Random`` for the draws; None uses the global generator.
+
+    Shape:
+        Input: a sample of any length, or a list of samples. The output has the same shape.
+
+    Raises:
+        ValueError: If ``p`` is not between 0 and 1.
+        TypeError: If ``p`` is not a number, or the input is a single number.
+
+    Reference: Srivastava et al. (2014).
     """
 
-    #: The probability of leaving a number out.
+    #: The probability of a zero.
     p: float
     _rng: random.Random
 

@@ -1,4 +1,4 @@
-"""Neuron, Layer, MLP: weighted sums and activations, one sample per call."""
+"""Neuron, Layer and MLP: weighted sums and activations, one sample per call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ActivatedModule(Module):
 
 
 class Neuron(ActivatedModule, fixed_attributes=True):
-    """activation(w₁·x₁ + w₂·x₂ + … + b).
+    """A neuron: activation(w₁·x₁ + w₂·x₂ + … + b).
 
     >>> neuron = Neuron(2, activation="linear", seed=0)
     >>> for parameter, number in zip(neuron.parameters(), [2.0, 3.0, 0.5]):
@@ -57,15 +57,27 @@ class Neuron(ActivatedModule, fixed_attributes=True):
     >>> neuron([10.0, 1.0]).data  # 2·10 + 3·1 + 0.5
     23.5
 
-    The weighted sum is one ``dot`` node. With ``fused=False`` every product and sum is a node of its
-    own, for a lesson; the numbers are the same.
+    Args:
+        nin: The number of inputs.
+        activation: One of linear, relu, leaky_relu, elu, gelu, silu, softplus, sigmoid, tanh.
+        fused: Compute the weighted sum as one ``dot`` node. If False, every product and sum is a node of its
+            own, which suits a lesson; the numbers are the same.
+        seed: An int or a ``random.Random`` for the initial weights; None uses the global generator. The bias
+            starts at 0.
+
+    Shape:
+        Input: ``nin`` numbers. Output: one Value.
+
+    Raises:
+        ValueError: If ``nin`` is below 1, the activation is unknown, or the input has the wrong length.
+        TypeError: If ``nin`` is not an int, the input is not a sequence, or a keyword argument is unknown.
     """
 
     #: The weights, one for each input.
     w: tuple[Parameter, ...]
     #: The bias.
     b: Parameter
-    #: Whether the weighted sum is one node.
+    #: True if the weighted sum is one node.
     fused: bool
     _former_names: ClassVar[Mapping[str, str]] = {"weights": "w", "bias": "b"}
 
@@ -104,7 +116,26 @@ class Neuron(ActivatedModule, fixed_attributes=True):
 
 
 class Layer(Module, fixed_attributes=True):
-    """``nout`` neurons that see the same inputs; a single output comes bare, several as a list."""
+    """A layer of ``nout`` neurons with the same inputs.
+
+    The initial weights are drawn neuron by neuron.
+
+    Args:
+        nin: The number of inputs.
+        nout: The number of neurons, which is the number of outputs.
+        activation: The activation of every neuron, as in :class:`Neuron`.
+        fused: Compute each weighted sum as one node, as in :class:`Neuron`.
+        seed: An int or a ``random.Random`` for the initial weights; None uses the global generator.
+
+    Shape:
+        Input: ``nin`` numbers. Output: a list of ``nout`` Values, or one Value if ``nout`` is 1.
+
+    Raises:
+        ValueError: If ``nin`` or ``nout`` is below 1, the activation is unknown, or the input has the wrong
+            length.
+        TypeError: If ``nin`` or ``nout`` is not an int, the input is not a sequence, or a keyword argument is
+            unknown.
+    """
 
     #: The number of inputs.
     nin: Final[int]
@@ -140,15 +171,30 @@ class Layer(Module, fixed_attributes=True):
 
 
 class MLP(Module, fixed_attributes=True):
-    """A multi-layer perceptron: layers one after another, the last one linear.
+    """A multi-layer perceptron: layers in sequence, of which the last is linear.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
     >>> len(model.parameters()), type(model([1.0, 2.0])).__name__
     (337, 'Value')
 
-    One sample per call: floats, ints, Values or a row of an array. A single output comes bare,
-    several as a list. The weights are drawn by ``nn.draws.kaiming_uniform`` from ``seed``, an int or a
-    ``random.Random``; without one, from Python's ``random``, so ``random.seed`` repeats them.
+    A call takes one sample: floats, ints, Values or a row of an array.
+
+    Args:
+        nin: The number of inputs.
+        nouts: The number of neurons of each layer.
+        activation: The activation of every layer except the last, as in :class:`Neuron`.
+        fused: Compute each weighted sum as one node, as in :class:`Neuron`.
+        seed: An int or a ``random.Random`` for the initial weights, which ``nn.draws.kaiming_uniform`` draws.
+            None uses Python's global generator, so ``random.seed`` repeats the weights.
+
+    Shape:
+        Input: ``nin`` numbers. Output: a list of ``nouts[-1]`` Values, or one Value if that width is 1.
+
+    Raises:
+        ValueError: If ``nouts`` is empty, a width is below 1, the activation is unknown, or the input has the
+            wrong length.
+        TypeError: If ``nouts`` is not a sequence, a width is not an int, the input is not a sequence, or a
+            keyword argument is unknown.
     """
 
     layers: list[Layer]

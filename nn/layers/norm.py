@@ -1,4 +1,4 @@
-"""Normalisation: each number less the mean, by the spread, over the batch or within the sample."""
+"""Normalization: subtract a mean and divide by a deviation, over the batch or within the sample."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _mean_square(values: Sequence[Value]) -> Value:
 
 
 class _Norm(Module):
-    """What the norms share: for each feature a factor (``weight``) and an offset (``bias``) to be learned."""
+    """Base class of the norms: for each feature a learned factor (``weight``) and offset (``bias``)."""
 
     #: The number of features.
     width: Final[int]
@@ -55,14 +55,30 @@ class _Norm(Module):
 
 
 class LayerNorm(_Norm, fixed_attributes=True):
-    """(x − mean) / √(variance + eps) · weight + bias, within each sample (Ba, Kiros and Hinton, 2016).
+    """Layer normalization within each sample: (x − mean) / √(variance + eps) · weight + bias.
 
     >>> norm = LayerNorm(2, eps=0.0)
     >>> [x.data for x in norm([1.0, 5.0])]  # mean 3, variance ((−2)² + 2²) / 2 = 4
     [-1.0, 1.0]
 
-    Takes a sample, or a list of samples, of which each goes by itself: training and evaluation are the
-    same.
+    In a list, every sample is normalized independently. Training and evaluation mode compute the same.
+
+    Args:
+        normalized_shape: The number of features of a sample.
+        eps: A number that is added to the variance, 0 or more.
+        elementwise_affine: Learn a weight for each feature.
+        bias: Learn a bias for each feature; without effect if ``elementwise_affine`` is False.
+
+    Shape:
+        Input: a sample of ``normalized_shape`` numbers, or a list of samples. The output has the same shape.
+
+    Raises:
+        ValueError: If ``normalized_shape`` is below 1, ``eps`` is negative or not finite, or a sample has the
+            wrong length.
+        TypeError: If ``normalized_shape`` is not an int, ``eps`` is not a number, or the input is not a
+            sequence.
+
+    Reference: Ba, Kiros and Hinton (2016).
     """
 
     def __init__(
@@ -81,14 +97,29 @@ class LayerNorm(_Norm, fixed_attributes=True):
 
 
 class RMSNorm(_Norm, fixed_attributes=True):
-    """x / √(mean of squares + eps) · weight, within each sample (Zhang and Sennrich, 2019).
+    """Root mean square normalization within each sample: x / √(mean of squares + eps) · weight.
 
     >>> norm = RMSNorm(2)
     >>> [round(x.data, 6) for x in norm([1.0, 7.0])]  # √((1² + 7²) / 2) = 5
     [0.2, 1.4]
 
-    Takes a sample, or a list of samples, as LayerNorm does. Without ``eps`` it is 2⁻⁵², PyTorch's
-    for float64.
+    In a list, every sample is normalized independently, as by :class:`LayerNorm`.
+
+    Args:
+        normalized_shape: The number of features of a sample.
+        eps: A number that is added to the mean square; None is 2⁻⁵², PyTorch's default for float64.
+        elementwise_affine: Learn a weight for each feature.
+
+    Shape:
+        Input: a sample of ``normalized_shape`` numbers, or a list of samples. The output has the same shape.
+
+    Raises:
+        ValueError: If ``normalized_shape`` is below 1, ``eps`` is negative or not finite, or a sample has the
+            wrong length.
+        TypeError: If ``normalized_shape`` is not an int, ``eps`` is not a number, or the input is not a
+            sequence.
+
+    Reference: Zhang and Sennrich (2019).
     """
 
     def __init__(
@@ -106,7 +137,7 @@ class RMSNorm(_Norm, fixed_attributes=True):
 
 
 class BatchNorm1d(_Norm, fixed_attributes=True):
-    """(x − mean) / √(variance + eps) · weight + bias, each feature over the batch (Ioffe and Szegedy, 2015).
+    """Batch normalization of each feature over the batch: (x − mean) / √(variance + eps) · weight + bias.
 
     >>> norm = BatchNorm1d(1, eps=0.0)
     >>> [x.data for (x,) in norm([[1.0], [5.0]])]  # mean 3, variance ((−2)² + 2²) / 2 = 4
@@ -114,11 +145,27 @@ class BatchNorm1d(_Norm, fixed_attributes=True):
     >>> norm.running_mean, norm.running_var  # 0.9 · 0 + 0.1 · 3, and 0.9 · 1 + 0.1 · 8
     ([0.30000000000000004], [1.7000000000000002])
 
-    Takes a batch, a list of samples; as a part of a network, in a ``Sequential``. In training it also
-    keeps running statistics, the new with weight ``momentum`` (None: the mean over all batches); their
-    variance is that of n − 1. They are what it normalises by in evaluation, where a sample's output
-    must not hang on who else is there. Raises ValueError in training for a batch of one, whose
-    variance is 0, and if a mean or variance is not finite; the statistics then stay as they were.
+    As part of a network, it belongs in a :class:`Sequential`. In training mode it also updates running
+    statistics; the running variance is that with n − 1 in the denominator. In evaluation mode it normalizes
+    by these statistics, so that the output of a sample does not depend on the rest of the batch.
+
+    Args:
+        num_features: The number of features of a sample.
+        eps: A number that is added to the variance, 0 or more.
+        momentum: The weight of the new statistics in the running ones, between 0 and 1. None computes the
+            mean over all batches instead.
+        affine: Learn a weight and a bias for each feature.
+
+    Shape:
+        Input: a list of samples of ``num_features`` numbers each. The output has the same shape.
+
+    Raises:
+        ValueError: If a setting is out of its range, a sample has the wrong length, or the batch is empty. In
+            training mode also if the batch has one sample, whose variance is 0, or if a mean or variance is
+            not finite; the running statistics then do not change.
+        TypeError: If a setting is of the wrong type, or the input is not a list of samples.
+
+    Reference: Ioffe and Szegedy (2015).
     """
 
     takes_batch = True
@@ -126,7 +173,7 @@ class BatchNorm1d(_Norm, fixed_attributes=True):
     running_mean: list[float]
     running_var: list[float]
     num_batches_tracked: int
-    #: Plain numbers that are kept but not learned.
+    #: Plain numbers that are stored but not learned.
     _buffers: ClassVar[tuple[str, ...]] = ("running_mean", "running_var", "num_batches_tracked")
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Recurrent cells: networks that read a sequence step by step and keep a state from each step to the next."""
+"""Recurrent cells: networks that read a sequence step by step and pass a state from each step to the next."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class RecurrentNeuron(ActivatedModule, fixed_attributes=True):
-    """activation(w_ih · x + b_ih + w_hh · h + b_hh): a neuron that sees the inputs and the state.
+    """A neuron with inputs and a state: activation(w_ih · x + b_ih + w_hh · h + b_hh).
 
-    PyTorch has these two biases, of which one would do, and so it is here: the same steps of
-    training give the same numbers. ``label`` is what its answers are called in pictures.
+    One bias would suffice. There are two as in PyTorch, so that the same steps of training give the same
+    numbers. ``label`` is the name of its outputs in pictures.
     """
 
     weights_ih: tuple[Parameter, ...]
@@ -54,7 +54,7 @@ class RecurrentNeuron(ActivatedModule, fixed_attributes=True):
 
 
 class RNNCell(Module, fixed_attributes=True):
-    """Elman's recurrent layer: h′ = tanh(W_ih · x + b_ih + W_hh · h + b_hh).
+    """Elman's recurrent cell: h′ = tanh(W_ih · x + b_ih + W_hh · h + b_hh) for one time step of one sample.
 
     >>> cell = RNNCell(1, 1)
     >>> for parameter, number in zip(cell.parameters(), [1.0, 0.5, 0.0, 0.0]):
@@ -63,11 +63,24 @@ class RNNCell(Module, fixed_attributes=True):
     >>> h.data
     0.0
 
-    One step of one sample per call: the inputs, and the state, a list of ``nhidden`` numbers or
-    Values, zero if it is left out. The answer is the new state, always a list. Row j of PyTorch's
-    ``weight_ih`` and ``weight_hh`` is ``neurons[j].weights_ih`` and ``.weights_hh``; the weights are
-    drawn as there, from U(−b, b) with b = 1/√nhidden. Raises ValueError for a wrong number of inputs
-    or a state of another width. (Elman, Finding structure in time, 1990.)
+    Row j of PyTorch's ``weight_ih`` and ``weight_hh`` is ``neurons[j].weights_ih`` and ``.weights_hh``. As in
+    PyTorch, the initial weights are drawn from U(−b, b) with b = 1/√nhidden.
+
+    Args:
+        nin: The number of inputs.
+        nhidden: The width of the state.
+        activation: The activation in place of tanh, as in :class:`Neuron`.
+        seed: An int or a ``random.Random`` for the initial weights; None uses the global generator.
+
+    Shape:
+        Input ``x``: ``nin`` numbers. State ``h``: ``nhidden`` numbers or Values, zeros if omitted. The output
+        is the new state, always a list of ``nhidden`` Values.
+
+    Raises:
+        ValueError: If x or h has the wrong length, a width is below 1, or the activation is unknown.
+        TypeError: If x or h is not a sequence, or a width is not an int.
+
+    Reference: Elman, Finding structure in time (1990).
     """
 
     #: The number of inputs.
@@ -98,10 +111,10 @@ class RNNCell(Module, fixed_attributes=True):
 
 
 class LSTMCell(Module, fixed_attributes=True):
-    """Long short-term memory: a state h, and a memory c that is added to instead of computed anew.
+    """Long short-term memory (LSTM) cell: one time step of one sample.
 
-    i, f, o = sigmoid(…) and g = tanh(…), each of x and h as in an :class:`RNNCell`; then
-    c′ = f·c + i·g and h′ = o·tanh(c′).
+    The cell computes c′ = f·c + i·g and h′ = o·tanh(c′). Here i, f, o = sigmoid(…) and g = tanh(…) are
+    functions of x and h as in an :class:`RNNCell`. The memory c is added to instead of overwritten.
 
     >>> cell = LSTMCell(1, 1)
     >>> for parameter in cell.parameters():
@@ -110,12 +123,24 @@ class LSTMCell(Module, fixed_attributes=True):
     >>> c[0].data
     2.0
 
-    One step of one sample per call. The state is the pair (h, c), each a list of ``nhidden`` numbers
-    or Values, zero if it is left out; the answer is the new pair. The gates are lists of neurons; one
-    after another, in the order ``input_gate``, ``forget_gate``, ``cell_gate``, ``output_gate``, they are
-    the rows of PyTorch's ``weight_ih`` and ``weight_hh``. Raises TypeError for a state that is no pair,
-    ValueError for a wrong width. (Hochreiter and Schmidhuber, Long short-term memory, 1997; the
-    forget gate: Gers, Schmidhuber and Cummins, 2000.)
+    The gates are lists of neurons. In the order ``input_gate``, ``forget_gate``, ``cell_gate``,
+    ``output_gate``, they are the rows of PyTorch's ``weight_ih`` and ``weight_hh``.
+
+    Args:
+        nin: The number of inputs.
+        nhidden: The width of the state.
+        seed: An int or a ``random.Random`` for the initial weights; None uses the global generator.
+
+    Shape:
+        Input ``x``: ``nin`` numbers. State: the pair ``(h, c)`` of ``nhidden`` numbers or Values each, zeros
+        if omitted. The output is the new pair ``(h′, c′)`` of ``nhidden`` Values each.
+
+    Raises:
+        ValueError: If x, h or c has the wrong length, or a width is below 1.
+        TypeError: If the state is not a pair, x, h or c is not a sequence, or a width is not an int.
+
+    Reference: Hochreiter and Schmidhuber, Long short-term memory (1997); for the forget gate, Gers,
+    Schmidhuber and Cummins (2000).
     """
 
     #: The number of inputs.
@@ -155,7 +180,7 @@ class LSTMCell(Module, fixed_attributes=True):
 
 
 def _x_and_h(cell: RNNCell | LSTMCell, x: Inputs, h: Inputs | None) -> Any:
-    """What all the neurons see, read once for all of them."""
+    """Return the inputs and the state as one group, which all neurons share."""
     return group((*sample_of(x, cell.nin, "the cell"), *_state(h, cell.nhidden, "the state h")))
 
 
@@ -176,7 +201,7 @@ def _pair(state: Any) -> tuple[Inputs, Inputs]:
 def unroll(
     cell: Any, sequence: Iterable[Inputs], state: Any = None, *, truncate: int | None = None
 ) -> tuple[list[list[Value]], Any]:
-    """Run a cell over a sequence: the outputs h of every step, and the state after the last.
+    """Run a cell over a sequence.
 
     >>> cell = RNNCell(1, 1, "linear")
     >>> for parameter, number in zip(cell.parameters(), [1.0, 0.5, 0.0, 0.0]):
@@ -185,14 +210,26 @@ def unroll(
     >>> [h.data for (h,) in outputs]
     [8.0, 4.0, 2.0]
 
-    ``backward()`` of what is computed from the outputs is *backpropagation through time*: the
-    parameters take part in every step, and their gradients add up over the steps. With
-    ``truncate=k`` the state is detached before steps k + 1, 2k + 1, …: the numbers are the same, but
-    no gradient crosses these points. To move the weights there as well, unroll piece by piece and
-    hand on ``detached(state)``. (Werbos, Backpropagation through time, 1990; Williams and Peng, 1990.)
+    ``backward()`` on a loss of the outputs is *backpropagation through time*: every step uses the same
+    parameters, and their gradients accumulate over the steps.
 
-    A cell is anything called as ``cell(x, state)``; where its state is a tuple, the first is the
-    output. Raises ValueError for an empty sequence or ``truncate`` below 1.
+    Args:
+        cell: A callable ``cell(x, state)`` that returns the next state, such as an :class:`RNNCell`. If the
+            state is a tuple, its first item is the output.
+        sequence: The inputs of each step.
+        state: The state before the first step; None for zeros.
+        truncate: A number of steps k. The state is detached before steps k + 1, 2k + 1, …, so that no
+            gradient crosses these points; the numbers are the same. To update the weights at these points
+            as well, unroll the pieces separately and pass ``detached(state)`` to the next one.
+
+    Returns:
+        The outputs h of every step, and the state after the last step.
+
+    Raises:
+        ValueError: If the sequence is empty or ``truncate`` is below 1.
+        TypeError: If ``cell`` is not callable, ``sequence`` is not a sequence, or ``truncate`` is not an int.
+
+    Reference: Werbos, Backpropagation through time (1990); Williams and Peng (1990).
     """
     k = None if truncate is None else check_int("truncate, the steps a gradient may go back,", truncate)
     if not callable(cell):
@@ -209,13 +246,18 @@ def unroll(
 
 
 def detached(state: Any) -> Any:
-    """The same state without its past: each Value in the lists and tuples a new leaf (see ``Value.detach``).
+    """Return a copy of a state in which each Value is a new leaf (see ``Value.detach``).
 
     >>> h = [Value(2.0) * 3.0]
     >>> detached(h)
     [Value(6.0)]
 
-    None, the state before the first piece, stays None. Raises TypeError for what holds no numbers.
+    Args:
+        state: A Value, a number, or lists and tuples of them. None, the state before the first step, is
+            returned as None.
+
+    Raises:
+        TypeError: If the state contains anything else.
     """
     if is_sequence(state):
         return rebuilt(state, map(detached, state))

@@ -1,4 +1,4 @@
-"""Sequential: modules one after another, for a batch of samples; Activation: a function as a module."""
+"""Sequential, modules applied in sequence to a batch of samples, and Activation, a function as a module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .mlp import ActivatedModule
 
 
 class Sequential(Module, fixed_attributes=True):
-    """Modules one after another: a list of samples gives a list of outputs.
+    """A sequence of modules, applied in order to a list of samples.
 
     >>> from nn import Layer
     >>> model = Sequential(Layer(2, 3, "linear", seed=0), Activation("relu"), Layer(3, 1, "linear", seed=1))
@@ -21,9 +21,20 @@ class Sequential(Module, fixed_attributes=True):
     >>> len(outputs), type(outputs[0]).__name__
     (2, 'Value')
 
-    A whole batch at once, as some modules need it: a batch norm compares the samples with one another.
-    Such modules, and a Sequential itself, say ``takes_batch = True``; all others are called sample by
-    sample. A single output comes bare, as it does from an MLP.
+    A call takes a whole batch, because some modules need it: a batch norm computes statistics over the
+    samples. Such modules, and Sequential itself, set ``takes_batch = True``; all other modules are called
+    sample by sample.
+
+    Args:
+        modules: One or more modules.
+
+    Shape:
+        Input: a list of samples. Output: a list with the output of each sample, which is one Value if the
+        output is a single number, as in :class:`MLP`, or else a list of Values.
+
+    Raises:
+        ValueError: If there are no modules, or the batch is empty.
+        TypeError: If an argument is not a Module, or the input is not a list of samples.
     """
 
     takes_batch = True
@@ -47,12 +58,20 @@ class Sequential(Module, fixed_attributes=True):
 
 
 class Activation(ActivatedModule, fixed_attributes=True):
-    """An activation by name, for each number of a sample: where it is not to follow its layer at once.
+    """An activation, by name, as a module of its own. It need not follow its layer immediately.
 
     >>> Activation("relu")([Value(2.0), Value(-2.0)])
     [Value(2.0), Value(0.0)]
 
-    Takes a sample, or a list of samples.
+    Args:
+        activation: The name of the activation, as in :class:`Neuron`.
+
+    Shape:
+        Input: a sample of any length, or a list of samples. The output has the same shape.
+
+    Raises:
+        ValueError: If the activation is unknown.
+        TypeError: If the input is a single number.
     """
 
     def __init__(self, activation: str) -> None:

@@ -1,4 +1,4 @@
-"""Losses: how wrong the predictions are, as one Value, the mean over the samples and their outputs."""
+"""Losses: the error of the predictions as one Value, the mean over the samples and their outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autograd.system.messages import short, type_and_value
 from .checks import check_number
 from .inputs import real
 
-#: What is predicted or wanted: for each sample a number, or a row of them where there are several outputs.
+#: Predictions or targets: for each sample a number, or a row of numbers if there are several outputs.
 Numbers = Sequence[Value | SupportsFloat] | Sequence[Sequence[Value | SupportsFloat]]
 
 
@@ -24,14 +24,14 @@ def _mean(terms: list[Value]) -> Value:
 
 
 def is_row(x: object) -> bool:
-    """Whether it is a row of numbers, as of several outputs, and no single one."""
+    """Return True for a row of numbers, such as several outputs, and False for a single number."""
     return (
         hasattr(x, "__len__") and not isinstance(x, Value | str | Mapping | Set) and getattr(x, "ndim", 1) > 0
     )
 
 
 def check_rows(predictions: Any, targets: Any) -> None:
-    """As many of each, and not none, or ValueError."""
+    """Raise an error unless there are as many predictions as targets, and at least one of each."""
     for given in (predictions, targets):
         if not is_row(given):
             raise TypeError(
@@ -47,7 +47,7 @@ def check_rows(predictions: Any, targets: Any) -> None:
 
 
 def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
-    """Each prediction with its target, sample by sample and output by output."""
+    """Return each prediction with its target, sample by sample and output by output."""
     check_rows(predictions, targets)
     pairs: list[tuple[Value, Any]] = []
     for p, t in zip(predictions, targets):
@@ -59,7 +59,7 @@ def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
 
 
 def _errors(predictions: Numbers, targets: Numbers) -> list[Value]:
-    """Prediction − target of each; a target that is nan is refused, before it makes everything nan."""
+    """Return prediction − target of each pair; raise ValueError for a target that is nan."""
     pairs = _pairs(predictions, targets)
     for i, (_, target) in enumerate(pairs):
         if not -math.inf <= target:  # a comparison, which compile() can record, where isnan() cannot be
@@ -68,35 +68,73 @@ def _errors(predictions: Numbers, targets: Numbers) -> list[Value]:
 
 
 def mse_loss(predictions: Numbers, targets: Numbers) -> Value:
-    """The mean squared error, mean((p − t)²).
+    """Compute the mean squared error, mean((p − t)²).
 
     >>> mse_loss([Value(10.0), Value(1.0)], [12.0, 1.0]).data
     2.0
     >>> mse_loss([[Value(10.0), Value(1.0)], [Value(3.0), Value(3.0)]], [[12.0, 1.0], [3.0, 3.0]]).data
     1.0
 
-    With several outputs a sample it is the mean over all of them, as in PyTorch.
+    If a sample has several outputs, the mean is taken over all of them, as in PyTorch.
+
+    Args:
+        predictions: The outputs p of the model.
+        targets: The numbers t that were to be predicted.
+
+    Shape:
+        Predictions and targets: for each sample a number, or a row of numbers. Returns one Value.
+
+    Raises:
+        ValueError: If the numbers of predictions and targets differ or are 0, or a target is nan.
+        TypeError: If the predictions or the targets are not a sequence of numbers.
     """
     return _mean([error**2 for error in _errors(predictions, targets)])
 
 
 def l1_loss(predictions: Numbers, targets: Numbers) -> Value:
-    """The mean absolute error (mae), mean(|p − t|); its slope at p = t is 0.
+    """Compute the mean absolute error (MAE), mean(|p − t|). Its derivative at p = t is 0.
 
     >>> l1_loss([Value(10.0), Value(1.0)], [12.0, 1.0]).data
     1.0
+
+    Args:
+        predictions: The outputs p of the model.
+        targets: The numbers t that were to be predicted.
+
+    Shape:
+        Predictions and targets: as in :func:`mse_loss`. Returns one Value.
+
+    Raises:
+        ValueError: If the numbers of predictions and targets differ or are 0, or a target is nan.
+        TypeError: If the predictions or the targets are not a sequence of numbers.
     """
     return _mean([abs(error) for error in _errors(predictions, targets)])
 
 
 def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Value:
-    """mean of ½·e² for an error e of at most ``delta``, and of delta·(|e| − ½·delta) beyond.
+    """Compute the Huber loss: the mean of ½·e² for |e| ≤ delta, and of delta·(|e| − ½·delta) beyond.
 
     >>> huber_loss([Value(10.0), Value(1.5)], [12.0, 1.0]).data  # (2 − ½ + ½·½²)/2
     0.8125
 
-    Squared near 0 and straight further out, so that a few wild targets do not decide everything
-    (Huber, 1964). Both pieces are q·(e − ½·q) with q = e, held between −delta and delta.
+    Here e is prediction − target. The loss is quadratic near 0 and linear beyond ``delta``, so that a few
+    outliers do not dominate it. Both pieces are q·(e − ½·q), where q is e clamped to [−delta, delta].
+
+    Args:
+        predictions: The outputs of the model.
+        targets: The numbers that were to be predicted.
+        delta: The largest error of the quadratic piece, above 0 and finite.
+
+    Shape:
+        Predictions and targets: as in :func:`mse_loss`. Returns one Value.
+
+    Raises:
+        ValueError: If ``delta`` is out of its range, the numbers of predictions and targets differ or are 0,
+            or a target is nan.
+        TypeError: If ``delta`` is not a number, or the predictions or the targets are not a sequence of
+            numbers.
+
+    Reference: Huber (1964).
     """
     bound = delta if isinstance(delta, Value) else check_number("delta", delta)  # compile() records a Value
     if not 0.0 < bound < math.inf:
@@ -108,10 +146,21 @@ def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Va
 
 
 def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
-    """mean(relu(1 − label·score)), for labels −1 and 1: zero once each score is right by a margin of 1.
+    """Compute the hinge loss, mean(relu(1 − label·score)). A score that is right by a margin of 1 adds 0.
 
     >>> hinge_loss([Value(0.25), Value(-3.0)], [1, -1]).data
     0.375
+
+    Args:
+        scores: The outputs of the model; their sign is the predicted class.
+        labels: The classes, −1 or 1.
+
+    Shape:
+        Scores and labels: as in :func:`mse_loss`. Returns one Value.
+
+    Raises:
+        ValueError: If a label is not −1 or 1, or the numbers of scores and labels differ or are 0.
+        TypeError: If the scores or the labels are not a sequence of numbers.
     """
     pairs = _pairs(scores, labels)
     for _, label in pairs:
@@ -121,13 +170,24 @@ def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
 
 
 def binary_cross_entropy_with_logits(logits: Numbers, targets: Numbers) -> Value:
-    """−mean(t·log s + (1 − t)·log(1 − s)) for s = sigmoid(logit) and targets between 0 and 1.
+    """Compute −mean(t·log s + (1 − t)·log(1 − s)) for s = sigmoid(logit) and targets t.
 
     >>> round(binary_cross_entropy_with_logits([Value(0.0)], [1]).data, 12)  # log 2
     0.69314718056
 
-    Computed as t·softplus(−logit) + (1 − t)·softplus(logit), which overflows for no logit and keeps
-    its digits where the prediction is all but certain.
+    The loss is computed as t·softplus(−logit) + (1 − t)·softplus(logit). This form never overflows and stays
+    accurate if the prediction is nearly certain.
+
+    Args:
+        logits: The outputs of the model before the sigmoid.
+        targets: The probabilities t of the positive class, between 0 and 1.
+
+    Shape:
+        Logits and targets: as in :func:`mse_loss`. Returns one Value.
+
+    Raises:
+        ValueError: If a target is not between 0 and 1, or the numbers of logits and targets differ or are 0.
+        TypeError: If the logits or the targets are not a sequence of numbers.
     """
     pairs = _pairs(logits, targets)
     for _, target in pairs:
@@ -146,18 +206,29 @@ def cross_entropy(
     logits: Sequence[Sequence[Value | SupportsFloat]],
     targets: Sequence[int] | Sequence[Sequence[Value | SupportsFloat]],
 ) -> Value:
-    """−mean(log softmax(logits)[target]): a row of logits for each sample, and the index of its class.
+    """Compute the cross entropy, −mean(log softmax(logits)[target]).
 
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 12)  # log 2
     0.69314718056
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [[0.0, 1.0]]).data, 12)  # the same
     0.69314718056
 
-    A target may also be a row of probabilities, one for each class, as in PyTorch: then each −log softmax
-    counts by its probability.
+    Only differences of logits are used, so nothing overflows, and a large logit does not reduce the accuracy
+    of another one. A logit of −inf stands for a class of probability 0.
 
-    Only differences of the logits enter: nothing overflows, and no large logit costs another one its digits.
-    A logit of −inf is a class of probability 0.
+    Args:
+        logits: A row of logits for each sample, one for each class.
+        targets: For each sample the index of its class, or a row of probabilities, one for each class. Then
+            each −log softmax is weighted by its probability, as in PyTorch.
+
+    Shape:
+        Logits: n rows of as many numbers as there are classes. Targets: n ints, or n rows. Returns one Value.
+
+    Raises:
+        ValueError: If the numbers of logits and targets differ or are 0, the samples have different numbers
+            of logits, an index is not that of a class, or the probabilities of a sample are negative or do
+            not add up to 1.
+        TypeError: If the logits of a sample are not a row, or a target is neither an int nor a row.
     """
     check_rows(logits, targets)
     width = len(logits[0]) if is_row(logits[0]) else 0
@@ -181,7 +252,7 @@ def cross_entropy(
 
 
 def _check_probabilities(target: Any, i: int, width: int) -> None:
-    """Comparisons of sums, which compile() can record."""
+    """Raise ValueError unless a target is a row of probabilities. compile() can trace the comparisons."""
     if len(target) != width:
         raise ValueError(f"sample {i} has {width} logits and {len(target)} probabilities; give as many")
     total: Value = autograd.sum([*target])
@@ -192,7 +263,7 @@ def _check_probabilities(target: Any, i: int, width: int) -> None:
 
 
 def _surprise(row: Sequence[Any], target: Any, i: int) -> Value:
-    """−log of the probability of the class of sample i."""
+    """Return −log of the probability of the class of sample i."""
     index: Any = target if isinstance(target, Value) else _index(target, i)
     if not 0 <= index < len(row):
         classes = f"the classes are 0 to {len(row) - 1}" if row else "there are no classes"

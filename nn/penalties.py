@@ -1,4 +1,4 @@
-"""Penalties: what large weights are to cost, as a term to add to the loss."""
+"""Penalties on large weights, as a term to add to the loss."""
 
 from __future__ import annotations
 
@@ -11,22 +11,37 @@ from .checks import parameters_in
 
 
 def l1_penalty(parameters: Iterable[Value]) -> Value:
-    """The sum of |p|: its gradient, the sign of p, pulls all alike and makes the useless ones zero.
+    """Compute the sum of |p|, a penalty that makes useless parameters zero.
 
     >>> l1_penalty([Value(3.0), Value(-4.0)]).data
     7.0
+
+    Its gradient is the sign of p, so that it reduces all parameters at the same rate.
+
+    Args:
+        parameters: An iterable of Values, such as ``model.parameters()``.
+
+    Raises:
+        TypeError: If ``parameters`` is a model, a single Value, or not an iterable of Values.
     """
     total: Value = autograd.sum([abs(p) for p in parameters_in(parameters, "a penalty")])
     return total
 
 
 def l2_penalty(parameters: Iterable[Value]) -> Value:
-    """The sum of p²: its gradient, 2p, pulls the harder the larger p is.
+    """Compute the sum of p², a penalty that reduces large parameters most.
 
     >>> l2_penalty([Value(3.0), Value(-4.0)]).data
     25.0
 
-    λ/2 times this in the loss of SGD is what is called weight decay λ: each step takes lr · λ · p off p.
+    Its gradient is 2p. If λ/2 times this penalty is added to the loss of SGD, each step subtracts lr · λ · p
+    from p; this is called weight decay λ.
+
+    Args:
+        parameters: An iterable of Values, such as ``model.parameters()``.
+
+    Raises:
+        TypeError: If ``parameters`` is a model, a single Value, or not an iterable of Values.
     """
     values = parameters_in(parameters, "a penalty")
     return dot(values, values)

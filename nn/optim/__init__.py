@@ -1,1 +1,1 @@
-"""Optimizers, their updates, schedules of the learning rate, clipping."""
+"""Optimizers, their update rules, schedules of the learning rate, and gradient clipping."""

@@ -1,4 +1,4 @@
-"""Clipping: gradients kept below a limit, one by one or all together, between backward() and step()."""
+"""Gradient clipping, one by one or by their norm, between backward() and step()."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..checks import check_number, parameters_in
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
-    """Move each gradient beyond ±``clip_value`` to the limit.
+    """Clip each gradient in place, so that its magnitude is at most ``clip_value``.
 
     >>> a, b = Value(0.0), Value(0.0)
     >>> a.grad, b.grad = -20.0, 4.0
@@ -20,8 +20,16 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
     >>> a.grad, b.grad
     (-5.0, 4.0)
 
-    This turns the direction of the step; :func:`clip_grad_norm_` keeps it. A gradient that is nan stays
+    This changes the direction of the step; :func:`clip_grad_norm_` preserves it. A gradient that is nan stays
     nan.
+
+    Args:
+        parameters: A Value or an iterable of Values.
+        clip_value: The largest magnitude of a gradient, 0 or more.
+
+    Raises:
+        ValueError: If ``clip_value`` is negative or nan, or a parameter is listed twice.
+        TypeError: If ``clip_value`` is not a number, or a parameter is not a Value.
     """
     limit = _limit(clip_value, "clip_value")
     for parameter, gradient in _gradients(parameters):
@@ -35,7 +43,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
-    """Scale all gradients down alike if their norm is above ``max_norm``; gives the norm before.
+    """Clip the total norm of the gradients in place.
 
     >>> a, b = Value(0.0), Value(0.0)
     >>> a.grad, b.grad = 3.0, -4.0
@@ -44,10 +52,26 @@ def clip_grad_norm_(
     >>> round(a.grad, 6), round(b.grad, 6)
     (0.6, -0.8)
 
-    The factor is max_norm / (norm + 1e-6), as in PyTorch (Pascanu, Mikolov and Bengio, 2013).
-    ``norm_type`` may be any number above 0, or ``math.inf`` for the largest of them. A norm of nan makes
-    every gradient nan, and one of inf makes zeros of those that are finite: with ``error_if_nonfinite``
-    either raises RuntimeError, and nothing is changed.
+    The norm is taken over all gradients as one vector. If it exceeds ``max_norm``, every gradient is
+    multiplied by max_norm / (norm + 1e-6), as in PyTorch. A norm of nan makes every gradient nan, and one of
+    inf sets the finite gradients to zero.
+
+    Args:
+        parameters: A Value or an iterable of Values.
+        max_norm: The largest norm, 0 or more.
+        norm_type: The order of the norm, above 0; ``math.inf`` is the largest magnitude.
+        error_if_nonfinite: Raise instead of scaling by a nan or infinite norm.
+
+    Returns:
+        The norm before clipping.
+
+    Raises:
+        RuntimeError: If ``error_if_nonfinite`` is set and the norm is not finite. No gradient changes.
+        ValueError: If ``max_norm`` is negative or nan, ``norm_type`` is not above 0, or a parameter is listed
+            twice.
+        TypeError: If ``max_norm`` or ``norm_type`` is not a number, or a parameter is not a Value.
+
+    Reference: Pascanu, Mikolov and Bengio (2013).
     """
     limit = _limit(max_norm, "max_norm")
     if not check_number("norm_type", norm_type) > 0.0:

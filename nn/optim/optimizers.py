@@ -1,4 +1,4 @@
-"""Optimisers: they keep what an update needs to remember, and move every parameter by it."""
+"""Optimizers: they store the state of an update rule and update every parameter by it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .updates import adam_update, adamw_update, momentum_update, rmsprop_update,
 
 
 class Optimizer:
-    """What all optimisers share: the parameters, the learning rate, and a state for each parameter.
+    """Base class of the optimizers, with the parameters, the learning rate and a state for each parameter.
 
-    A subclass names its ``rule``, a pure function of :mod:`nn.optim.updates`, what the rule keeps for each
-    parameter (``state_names``; all start at 0.0) and its hyperparameters, which are attributes:
+    A subclass sets ``rule``, a pure function of :mod:`nn.optim.updates`; ``state_names``, which the rule
+    stores for each parameter (all start at 0.0); and ``hyperparameter_names``, which are attributes:
 
     >>> class Sign(Optimizer):
     ...     '''Steps of lr, whatever the size of the gradient.'''
@@ -30,11 +30,18 @@ class Optimizer:
     >>> w.data
     1.5
 
-    A gradient of 0.0 is an ordinary gradient, also of a parameter that no backward pass has reached: momentum
-    and weight decay still move it, as in PyTorch after ``zero_grad(set_to_none=False)``.
+    A gradient of 0.0 is an ordinary gradient, also if no backward pass has reached the parameter: momentum
+    and weight decay still update it, as in PyTorch after ``zero_grad(set_to_none=False)``. If a rule divides
+    by 0 or overflows, the result is that of IEEE 754, as in every operation on Values. ``state`` has one
+    list of floats for each parameter, in the order of ``parameters``.
 
-    ``state`` has one list of floats for each parameter, in the order of ``parameters``. Where a rule
-    divides by 0 or overflows, the result is that of IEEE 754, as everywhere here.
+    Args:
+        parameters: An iterable of leaf Values, such as ``model.parameters()``.
+        lr: The learning rate, 0 or more and finite.
+
+    Raises:
+        ValueError: If there are no parameters, a parameter is listed twice, or a setting is out of its range.
+        TypeError: If a parameter is not a leaf Value, or a setting is not a number.
     """
 
     #: ``(parameter, gradient, *state, **hyperparameters) -> (parameter, *state)``
@@ -56,7 +63,7 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate; it may be written between steps."""
+        """The learning rate. It may be assigned between steps."""
         return self._lr
 
     @lr.setter
@@ -65,7 +72,7 @@ class Optimizer:
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """Those of the next step, by the names its rule gives them."""
+        """The hyperparameters of the next step, by the names of the arguments of the rule."""
         return {name: getattr(self, name) for name in self.hyperparameter_names}
 
     def zero_grad(self) -> None:
@@ -93,7 +100,7 @@ class Optimizer:
             raise
 
     def state_dict(self) -> dict[str, Any]:
-        """What it remembers of each parameter, and its hyperparameters; for :func:`nn.save`.
+        """Return the state of each parameter and the hyperparameters, for :func:`nn.save`.
 
         >>> Adam([Value(2.0)], lr=0.1).state_dict()["state"]
         {'step': [0.0], 'exp_avg': [0.0], 'exp_avg_sq': [0.0]}
@@ -103,9 +110,15 @@ class Optimizer:
         return {"state": state, "hyperparameters": self.hyperparameters}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over the ``state_dict()`` of an optimiser of the same kind, of as many parameters.
+        """Replace the state and the hyperparameters by those of an optimizer of the same class.
 
-        Raises ValueError or TypeError for what does not fit; then nothing has changed.
+        Args:
+            state_dict: The ``state_dict()`` of an optimizer of the same class with as many parameters.
+
+        Raises:
+            ValueError: If a key or the number of parameters does not fit, or a hyperparameter is out of its
+                range. Nothing changes.
+            TypeError: If a number is not a real number. Nothing changes.
         """
         if not isinstance(state_dict, Mapping) or {*state_dict} != {"state", "hyperparameters"}:
             raise ValueError(
@@ -139,7 +152,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if wanted.
+    """Stochastic gradient descent, optionally with momentum.
 
     >>> w = Value(2.0)
     >>> optimizer = SGD([w], lr=0.01)
@@ -147,6 +160,21 @@ class SGD(Optimizer):
     >>> optimizer.step()
     >>> w.data
     2.2
+
+    Args:
+        parameters: An iterable of leaf Values, such as ``model.parameters()``.
+        lr: The learning rate, 0 or more and finite.
+        momentum: The factor of the momentum buffer in each step, 0 or more.
+        dampening: The share of the gradient that is not added to the momentum buffer. The first step is not
+            dampened, as in PyTorch.
+        weight_decay: A factor; weight_decay · parameter is added to the gradient.
+        nesterov: Update by gradient + momentum · buffer instead of the buffer.
+
+    Raises:
+        ValueError: If a setting is out of its range, or ``nesterov`` is set without momentum or with
+            dampening. See also :class:`Optimizer`.
+
+    Reference: Sutskever et al. (2013), for ``nesterov``.
     """
 
     rule = staticmethod(momentum_update)
@@ -198,6 +226,19 @@ class RMSprop(Optimizer):
     >>> optimizer.step()
     >>> round(w.data, 6)  # 2 + 0.01 · 20 / √(¼ · 20²)
     2.02
+
+    Args:
+        parameters: An iterable of leaf Values, such as ``model.parameters()``.
+        lr: The learning rate, 0 or more and finite.
+        alpha: The decay rate of the mean square, from 0 to below 1.
+        eps: A number that is added to the root mean square, 0 or more.
+        weight_decay: A factor; weight_decay · parameter is added to the gradient.
+        momentum: The factor of the momentum buffer in each step, 0 or more.
+
+    Raises:
+        ValueError: If a setting is out of its range. See also :class:`Optimizer`.
+
+    Reference: Hinton (2012).
     """
 
     rule = staticmethod(rmsprop_update)
@@ -221,14 +262,28 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam: momentum and RMSprop in one, both made up for having started at 0.
+    """Adam: momentum combined with RMSprop, both corrected for their start at 0.
 
     >>> w = Value(2.0)
     >>> optimizer = Adam([w], lr=0.01)
     >>> ((w * 5.0 - 12.0) ** 2).backward()
     >>> optimizer.step()
-    >>> round(w.data, 6)  # a first step of lr, however steep the slope
+    >>> round(w.data, 6)  # a first step of lr, for a gradient of any size
     2.01
+
+    Args:
+        parameters: An iterable of leaf Values, such as ``model.parameters()``.
+        lr: The learning rate, 0 or more and finite.
+        betas: The decay rates of the mean and of the mean square, each from 0 to below 1.
+        eps: A number that is added to the root mean square, 0 or more.
+        weight_decay: A factor; weight_decay · parameter is added to the gradient.
+
+    Raises:
+        ValueError: If a setting is out of its range, or ``betas`` are not two numbers. See also
+            :class:`Optimizer`.
+        TypeError: If ``betas`` is not a sequence.
+
+    Reference: Kingma and Ba (2015).
     """
 
     rule = staticmethod(adam_update)
@@ -253,7 +308,22 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a weight decay of its own, which the division by the root mean square leaves alone."""
+    """Adam with decoupled weight decay, which is not divided by the root mean square.
+
+    Each step first multiplies the parameter by 1 − lr · weight_decay, then makes a step of :class:`Adam`.
+
+    Args:
+        parameters: An iterable of leaf Values, such as ``model.parameters()``.
+        lr: The learning rate, 0 or more and finite.
+        betas: The decay rates of the mean and of the mean square, each from 0 to below 1.
+        eps: A number that is added to the root mean square, 0 or more.
+        weight_decay: The weight decay, 0 or more.
+
+    Raises:
+        ValueError: If a setting is out of its range. See also :class:`Adam`.
+
+    Reference: Loshchilov and Hutter (2019).
+    """
 
     rule = staticmethod(adamw_update)
 

@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate changes while training runs, with PyTorch's names and numbers."""
+"""Schedules: the learning rate as a function of the step, with PyTorch's names and numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .optimizers import Optimizer
 
 
 def step_lr(step: int, base_lr: float, step_size: int, gamma: float) -> float:
-    """base_lr · gamma once every ``step_size`` steps.
+    """Return base_lr multiplied by ``gamma`` once every ``step_size`` steps.
 
     >>> [step_lr(step, 8.0, step_size=2, gamma=0.5) for step in range(6)]
     [8.0, 8.0, 4.0, 4.0, 2.0, 2.0]
@@ -22,7 +22,7 @@ def step_lr(step: int, base_lr: float, step_size: int, gamma: float) -> float:
 
 
 def cosine_annealing_lr(step: int, base_lr: float, T_max: int, eta_min: float = 0.0) -> float:
-    """Half a cosine from base_lr down to ``eta_min`` in ``T_max`` steps (Loshchilov and Hutter, 2017).
+    """Return half a cosine from base_lr down to ``eta_min`` in ``T_max`` steps (Loshchilov and Hutter, 2017).
 
     >>> [round(cosine_annealing_lr(step, 8.0, T_max=4), 2) for step in range(5)]
     [8.0, 6.83, 4.0, 1.17, 0.0]
@@ -33,7 +33,7 @@ def cosine_annealing_lr(step: int, base_lr: float, T_max: int, eta_min: float = 
 def linear_lr(
     step: int, base_lr: float, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
 ) -> float:
-    """A straight line from base_lr · start_factor to base_lr · end_factor, and on at that: a warm-up.
+    """Return a linear warm-up from base_lr · start_factor to base_lr · end_factor, constant afterwards.
 
     >>> [linear_lr(step, 8.0, start_factor=0.25, total_iters=3) for step in range(5)]
     [2.0, 4.0, 6.0, 8.0, 8.0]
@@ -43,13 +43,19 @@ def linear_lr(
 
 
 class Schedule:
-    """Sets an optimiser's learning rate to a pure function of the number of steps taken.
+    """Base class of the schedules, which set the learning rate to a pure function of the number of steps.
 
-    Made, it sets that of step 0; ``step()``, after each epoch or each step of the optimiser, the next.
-    ``base_lr`` is the optimiser's own rate when it was made, ``last_epoch`` how often it has stepped.
+    The constructor sets the learning rate of step 0. Each call of ``step()``, after an epoch or after a step
+    of the optimizer, sets the next one. ``base_lr`` is the learning rate of the optimizer at construction;
+    ``last_epoch`` counts the calls of ``step()``.
 
-    A rate changed by something else in between, as by a second schedule, would be lost without a word:
-    ``step()`` raises RuntimeError instead.
+    Args:
+        optimizer: An :class:`Optimizer`.
+        lr_at: A function ``lr_at(step, base_lr)`` that returns the learning rate.
+
+    Raises:
+        TypeError: If ``optimizer`` is not an Optimizer, or ``lr_at`` is not callable.
+        ValueError: If a learning rate is negative or not finite.
     """
 
     def __init__(self, optimizer: Optimizer, lr_at: Callable[[int, float], float]) -> None:
@@ -64,12 +70,17 @@ class Schedule:
         optimizer.lr = self._set = lr_at(0, self.base_lr)
 
     def step(self) -> None:
-        """Set the learning rate of what comes next."""
+        """Set the next learning rate.
+
+        Raises:
+            RuntimeError: If something else, such as a second schedule, has changed the learning rate in the
+                meantime. The change would be lost otherwise.
+        """
         self.check()
         self.at(self.last_epoch + 1)
 
     def check(self) -> None:
-        """Raise RuntimeError if the learning rate is not the one it has set."""
+        """Raise RuntimeError if the learning rate is not the one that this schedule has set."""
         if self.optimizer.lr != self._set:
             raise RuntimeError(
                 f"the learning rate was set to {self.optimizer.lr!r} by something else than this "
@@ -78,13 +89,17 @@ class Schedule:
             )
 
     def at(self, last_epoch: int) -> None:
-        """Set the learning rate as it is after so many steps, as when training goes on from a record."""
+        """Set the learning rate of a given step, for example when training resumes from a checkpoint.
+
+        Args:
+            last_epoch: The number of steps.
+        """
         lr = self._lr_at(last_epoch, self.base_lr)
         self.optimizer.lr = lr
         self.last_epoch, self._set = last_epoch, self.optimizer.lr
 
     def get_last_lr(self) -> list[float]:
-        """The learning rate it has set, in a list of one, as PyTorch gives it."""
+        """Return the learning rate that this schedule has set, in a list of one, as in PyTorch."""
         return [self._set]
 
     def __repr__(self) -> str:
@@ -92,7 +107,7 @@ class Schedule:
 
 
 class LambdaLR(Schedule):
-    """base_lr times a function of the number of steps.
+    """The base learning rate multiplied by a function of the number of steps.
 
     >>> from autograd import Value
     >>> from nn import SGD
@@ -101,6 +116,13 @@ class LambdaLR(Schedule):
     >>> schedule.step()
     >>> optimizer.lr
     4.0
+
+    Args:
+        optimizer: An :class:`Optimizer`.
+        lr_lambda: A function of the number of steps that returns the factor.
+
+    Raises:
+        TypeError: If ``optimizer`` is not an Optimizer, or ``lr_lambda`` is not callable.
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
@@ -110,7 +132,18 @@ class LambdaLR(Schedule):
 
 
 class StepLR(Schedule):
-    """:func:`step_lr`: times ``gamma`` once every ``step_size`` steps."""
+    """The base learning rate, multiplied by ``gamma`` once every ``step_size`` steps.
+
+    Args:
+        optimizer: An :class:`Optimizer`.
+        step_size: The number of steps between two changes, 1 or more.
+        gamma: The factor.
+
+    Raises:
+        ValueError: If ``step_size`` is below 1.
+        TypeError: If ``optimizer`` is not an Optimizer, ``step_size`` is not an int, or ``gamma`` is not a
+            number.
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         check_int("step_size", step_size)
@@ -119,7 +152,20 @@ class StepLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """:func:`cosine_annealing_lr`: half a cosine down to ``eta_min`` in ``T_max`` steps."""
+    """Half a cosine from the base learning rate down to ``eta_min`` in ``T_max`` steps.
+
+    Args:
+        optimizer: An :class:`Optimizer`.
+        T_max: The number of steps, 1 or more.
+        eta_min: The learning rate after ``T_max`` steps.
+
+    Raises:
+        ValueError: If ``T_max`` is below 1.
+        TypeError: If ``optimizer`` is not an Optimizer, ``T_max`` is not an int, or ``eta_min`` is not a
+            number.
+
+    Reference: Loshchilov and Hutter (2017).
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         check_int("T_max", T_max)
@@ -128,7 +174,19 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """:func:`linear_lr`: a linear warm-up over ``total_iters`` steps."""
+    """A linear warm-up of the learning rate over ``total_iters`` steps, constant afterwards.
+
+    Args:
+        optimizer: An :class:`Optimizer`.
+        start_factor: The factor of the base learning rate at step 0, above 0 and at most 1.
+        end_factor: The factor after ``total_iters`` steps, between 0 and 1.
+        total_iters: The number of steps, 1 or more.
+
+    Raises:
+        ValueError: If a factor or ``total_iters`` is out of its range.
+        TypeError: If ``optimizer`` is not an Optimizer, ``total_iters`` is not an int, or a factor is not a
+            number.
+    """
 
     def __init__(
         self,

@@ -1,23 +1,23 @@
-"""How a gradient moves a parameter: every optimiser's update, stated once as a pure function of numbers.
+"""Update rules of the optimizers, each stated once as a pure function of numbers.
 
-Each takes a parameter, its gradient, the state the optimiser keeps for it, and the hyperparameters, and
-gives the new parameter and the new state. There are only operators in them, no ``math``, and no ``if``
-but on hyperparameters: they run on floats, and as well on Values (so that a gradient flows through a
-step, as MAML wants) and on whatever else has the operators of a number. On floats the one thing they
-may raise is ZeroDivisionError or OverflowError, where IEEE 754 has inf or nan; :class:`nn.Optimizer`
-sees to that.
+A rule takes a parameter, its gradient, the state that the optimizer stores for it, and the
+hyperparameters. It returns the new parameter and the new state. Rules use operators only, no ``math``, and
+have no ``if`` except on hyperparameters. They therefore run on floats, on Values (so that a gradient flows
+through a step, as MAML requires) and on any object with the operators of a number. On floats a rule may
+raise only ZeroDivisionError or OverflowError, where IEEE 754 has inf or nan; :class:`nn.Optimizer` handles
+these.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-#: A number or what computes like one. Not a type variable: a step on a Value may give a Value of a float.
+#: A number, or an object with its operators. Not a type variable: a step may turn a float into a Value.
 Number = Any
 
 
 def sgd_update(parameter: Number, gradient: Number, lr: Number) -> Number:
-    """One step of gradient descent: parameter − lr · gradient.
+    """Make one step of gradient descent: parameter − lr · gradient.
 
     >>> sgd_update(2.0, -20.0, 0.01)
     2.2
@@ -37,7 +37,7 @@ def momentum_update(
     weight_decay: float,
     nesterov: bool,
 ) -> tuple[Number, Number, Number]:
-    """One step of gradient descent that keeps its direction: buffer ← momentum · buffer + gradient.
+    """Make one step of gradient descent with momentum: buffer ← momentum · buffer + gradient.
 
     >>> how = dict(lr=0.25, momentum=0.5, dampening=0.0, weight_decay=0.0, nesterov=False)
     >>> momentum_update(3.0, 4.0, 0.0, 0.0, **how)  # the first: buffer = 4
@@ -45,7 +45,7 @@ def momentum_update(
     >>> momentum_update(2.0, 4.0, 1.0, 4.0, **how)  # buffer = ½·4 + 4, moved by ¼·6
     (0.5, 2.0, 6.0)
 
-    ``nesterov`` moves by gradient + momentum · buffer, which looks one step ahead (Sutskever et al.,
+    ``nesterov`` updates by gradient + momentum · buffer, which looks one step ahead (Sutskever et al.,
     2013). The first step is not dampened, as in PyTorch. ``weight_decay`` adds weight_decay · parameter
     to the gradient.
     """
@@ -74,7 +74,7 @@ def rmsprop_update(
     weight_decay: float,
     momentum: float,
 ) -> tuple[Number, Number, Number]:
-    """One step of RMSprop: the gradient divided by its recent root mean square (Hinton, 2012).
+    """Make one step of RMSprop: the gradient divided by its recent root mean square (Hinton, 2012).
 
     >>> how = dict(lr=0.1, alpha=0.75, eps=0.0, weight_decay=0.0, momentum=0.0)
     >>> rmsprop_update(1.0, 8.0, 0.0, 0.0, **how)  # square_avg = ¼·8² = 16, moved by 0.1·8/√16
@@ -101,14 +101,14 @@ def adam_update(
     eps: float,
     weight_decay: float,
 ) -> tuple[Number, Number, Number, Number]:
-    """One step of Adam: the mean gradient over its root mean square, both recent (Kingma and Ba, 2015).
+    """Make one step of Adam: the recent mean gradient over its root mean square (Kingma and Ba, 2015).
 
     >>> how = dict(lr=0.1, betas=(0.5, 0.75), eps=0.0, weight_decay=0.0)
     >>> adam_update(1.0, 8.0, 0.0, 0.0, 0.0, **how)  # m = ½·8, v = ¼·8²; unbiased 8 and 64
     (0.9, 1.0, 4.0, 16.0)
 
-    Both means start at 0, so they are too small at first: dividing by 1 − βᵗ makes up for it. That is
-    why the first step is one of lr, however large or small the gradient.
+    Both means start at 0, so they are too small at first; dividing by 1 − βᵗ corrects this. The first step
+    therefore has the size lr, for a gradient of any size.
     """
     beta1, beta2 = betas
     step = step + 1.0
@@ -133,14 +133,14 @@ def adamw_update(
     eps: float,
     weight_decay: float,
 ) -> tuple[Number, Number, Number, Number]:
-    """One step of Adam after the parameter itself has shrunk by lr · weight_decay of it.
+    """Make one step of Adam after multiplying the parameter by 1 − lr · weight_decay.
 
     >>> how = dict(lr=0.5, betas=(0.5, 0.75), eps=0.0, weight_decay=0.5)
     >>> adamw_update(1.0, 8.0, 0.0, 0.0, 0.0, **how)  # 1 − ½·½·1 = ¾, moved by ½
     (0.25, 1.0, 4.0, 16.0)
 
-    In Adam the decay goes through the division by the root mean square, so that weights with large
-    gradients decay less; here all decay alike (Loshchilov and Hutter, 2019).
+    In Adam the decay is divided by the root mean square, so that weights with large gradients decay less.
+    Here all weights decay at the same rate (Loshchilov and Hutter, 2019).
     """
     parameter = parameter * (1.0 - lr * weight_decay)
     return adam_update(

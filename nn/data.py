@@ -1,4 +1,4 @@
-"""Data to learn on: samples and their labels, made up here or from scikit-learn; split and standardised."""
+"""Data sets: generated points, data sets of scikit-learn, a stratified split, and standardization."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .inputs import is_listed
 
 Sample = tuple[float, float]
 DataSet = tuple[list[Sample], list[int]]
-#: Measurements of something that there is, and the number of its class, counted from 0.
+#: Samples of measurements, and the index of the class of each, from 0.
 Records = tuple[list[list[float]], list[int]]
 
 X = TypeVar("X")
@@ -25,13 +25,22 @@ Y = TypeVar("Y")
 
 
 def xor(n: int = 4, noise: float = 0.0, seed: int | random.Random | None = None) -> DataSet:
-    """The four corners of exclusive or, which no straight line separates.
+    """Return the four corners of exclusive or, which no straight line separates.
 
     >>> xor()
     ([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)], [-1, 1, 1, -1])
 
-    ``n`` samples go around the corners in turn; ``noise`` is the standard deviation of what is added to
-    each coordinate.
+    Args:
+        n: The number of samples, 2 or more; they cycle through the corners.
+        noise: The standard deviation of the noise that is added to each coordinate.
+        seed: An int or a ``random.Random`` for the noise; None uses the global generator.
+
+    Returns:
+        The samples, as pairs (x, y), and their labels, −1 or 1.
+
+    Raises:
+        ValueError: If ``n`` is below 2, or ``noise`` is negative or not finite.
+        TypeError: If ``n`` is not an int, ``noise`` is not a number, or ``seed`` is of another type.
     """
     rng = _checked(n, noise, seed)
     corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
@@ -41,13 +50,23 @@ def xor(n: int = 4, noise: float = 0.0, seed: int | random.Random | None = None)
 
 
 def two_moons(n: int = 100, noise: float = 0.1, seed: int | random.Random | None = None) -> DataSet:
-    """Two half circles, one in the bend of the other, ``n`` samples in all.
+    """Return two interleaved half circles.
 
     >>> samples, labels = two_moons(4, noise=0.0)
     >>> [(round(x, 2), round(y, 2)) for x, y in samples], labels
     ([(1.0, 0.0), (-1.0, 0.0), (0.0, 0.5), (2.0, 0.5)], [-1, -1, 1, 1])
 
-    ``noise`` is the standard deviation of what is added to each coordinate.
+    Args:
+        n: The total number of samples, 2 or more.
+        noise: The standard deviation of the noise that is added to each coordinate.
+        seed: An int or a ``random.Random`` for the noise; None uses the global generator.
+
+    Returns:
+        The samples, as pairs (x, y), and their labels, −1 or 1.
+
+    Raises:
+        ValueError: If ``n`` is below 2, or ``noise`` is negative or not finite.
+        TypeError: If ``n`` is not an int, ``noise`` is not a number, or ``seed`` is of another type.
     """
     rng = _checked(n, noise, seed)
     upper = n // 2
@@ -64,7 +83,20 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int | random.Random | None
 
 
 def spirals(n: int = 100, noise: float = 0.02, seed: int | random.Random | None = None) -> DataSet:
-    """Two spirals of one and a half turns around one another, ``n`` samples in all."""
+    """Return two interleaved spirals of one and a half turns.
+
+    Args:
+        n: The total number of samples, 2 or more.
+        noise: The standard deviation of the noise that is added to each coordinate.
+        seed: An int or a ``random.Random`` for the noise; None uses the global generator.
+
+    Returns:
+        The samples, as pairs (x, y), and their labels, −1 or 1.
+
+    Raises:
+        ValueError: If ``n`` is below 2, or ``noise`` is negative or not finite.
+        TypeError: If ``n`` is not an int, ``noise`` is not a number, or ``seed`` is of another type.
+    """
     rng = _checked(n, noise, seed)
     first = n // 2
     samples: list[Sample] = []
@@ -82,17 +114,44 @@ def spirals(n: int = 100, noise: float = 0.02, seed: int | random.Random | None 
 
 
 def iris() -> Records:
-    """150 flowers of three species of iris, 50 each: 4 lengths in cm (Fisher, 1936; from scikit-learn)."""
+    """Return the iris data set of scikit-learn: 150 flowers of three species, 50 each.
+
+    Returns:
+        The samples, each four lengths in cm, and their classes, 0 to 2.
+
+    Raises:
+        ImportError: If scikit-learn is not installed.
+
+    Reference: Fisher (1936).
+    """
     return _records("load_iris")
 
 
 def breast_cancer() -> Records:
-    """569 tumours, malignant (0) or benign (1): 30 measurements of cells (Wolberg; from scikit-learn)."""
+    """Return the breast cancer data set of scikit-learn: 569 tumors, malignant (0) or benign (1).
+
+    Returns:
+        The samples, each 30 measurements of cells, and their classes, 0 or 1.
+
+    Raises:
+        ImportError: If scikit-learn is not installed.
+
+    Reference: Wolberg.
+    """
     return _records("load_breast_cancer")
 
 
 def digits() -> Records:
-    """1797 handwritten digits: 8·8 pixels from 0 to 16, row by row (Alpaydin; from scikit-learn)."""
+    """Return the digits data set of scikit-learn: 1797 handwritten digits of 8·8 pixels.
+
+    Returns:
+        The samples, each 64 pixels from 0 to 16, row by row, and their classes, 0 to 9.
+
+    Raises:
+        ImportError: If scikit-learn is not installed.
+
+    Reference: Alpaydin.
+    """
     return _records("load_digits")
 
 
@@ -112,14 +171,26 @@ def stratified_split(
     held_out: float = 0.25,
     seed: int | random.Random | None = None,
 ) -> tuple[tuple[list[X], list[Y]], tuple[list[X], list[Y]]]:
-    """Data in two parts, to train on and to measure with: of each class the same share is ``held_out``.
+    """Split data into a training part and a held-out part, with the same share of every class.
 
     >>> training, rest = stratified_split(([10, 11, 12, 13, 14, 15], [0, 0, 0, 0, 1, 1]), 0.5, seed=0)
     >>> sorted(training[1]), sorted(rest[1]), sorted(training[0] + rest[0])
     ([0, 0, 1], [0, 0, 1], [10, 11, 12, 13, 14, 15])
 
-    Both parts are shuffled. The share of a class is rounded to whole samples; a class of which one part
-    would get none is refused.
+    Both parts are shuffled. The share of a class is rounded to whole samples.
+
+    Args:
+        data: A pair of samples and labels.
+        held_out: The share of the held-out part, between 0 and 1.
+        seed: An int or a ``random.Random`` for the shuffle; None uses the global generator.
+
+    Returns:
+        The training part and the held-out part, each a pair of samples and labels.
+
+    Raises:
+        ValueError: If the numbers of samples and labels differ, ``held_out`` is not between 0 and 1, or one
+            part would have no sample of a class.
+        TypeError: If ``data`` is not a pair of samples and labels, or ``held_out`` is not a number.
     """
     samples, labels = _pair(data)
     if len(samples) != len(labels):
@@ -152,13 +223,26 @@ def stratified_split(
 def standardize(
     training: tuple[Sequence[Any], list[Y]], *others: tuple[Sequence[Any], list[Y]]
 ) -> list[tuple[list[list[float]], list[Y]]]:
-    """Each feature less its mean, by its standard deviation: those of the ``training`` part, for all parts.
+    """Subtract the mean of each feature and divide by its standard deviation.
 
     >>> standardize(([[1.0, 5.0], [3.0, 5.0]], [0, 1]), ([[4.0, 6.0]], [1]))
     [([[-1.0, 0.0], [1.0, 0.0]], [0, 1]), ([[2.0, 1.0]], [1])]
 
-    What is measured with must not be looked at before, not even for its mean. A feature that is the
-    same in all training samples has no deviation; it is divided by 1, as in scikit-learn.
+    The statistics of the training part are used for all parts, because held-out data must not influence
+    training, not even through a mean. A feature that is constant in the training part is divided by 1, as in
+    scikit-learn.
+
+    Args:
+        training: The training part, a pair of samples and labels.
+        others: Other parts, such as the held-out part.
+
+    Returns:
+        All parts with standardized samples, in order.
+
+    Raises:
+        ValueError: If the training part is empty, one of its features is not finite, or samples have
+            different lengths.
+        TypeError: If a part is not a pair of samples and labels.
     """
     parts = [_pair(part) for part in (training, *others)]
     if not len(parts[0][0]):
@@ -180,7 +264,7 @@ def standardize(
 
 
 def _pair(data: tuple[X, Y]) -> tuple[X, Y]:
-    """Data as everything here takes it: the samples and their labels."""
+    """Return the data if it is a pair of samples and labels; raise TypeError otherwise."""
     if not is_listed(data) or len(data) != 2 or not all(map(is_listed, data)):
         raise TypeError(f"data are a pair of samples and labels, not {type_name(data)}")
     return data

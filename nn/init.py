@@ -1,4 +1,4 @@
-"""Initial weights: large enough to break the symmetry, small enough to keep signals and gradients alike."""
+"""Initial weights that break the symmetry and keep the size of signals and gradients from layer to layer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ M = TypeVar("M", bound=Module)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The gain that PyTorch recommends for an activation; ``param`` is the slope of leaky_relu (0.01).
+    """Return the gain that PyTorch recommends for an activation.
 
     >>> calculate_gain("relu") ** 2
     2.0000000000000004
 
-    Half of what comes in passes a relu, so the weights' variance is doubled. ValueError where PyTorch
-    recommends none: for elu, gelu, silu and softplus that of relu is near enough.
+    A relu sets half of its inputs to 0, so the variance of the weights is doubled. PyTorch recommends no gain
+    for elu, gelu, silu and softplus; that of relu is close enough.
+
+    Args:
+        nonlinearity: One of linear, sigmoid, tanh, relu, selu, leaky_relu.
+        param: The negative slope of leaky_relu; None is 0.01.
+
+    Raises:
+        ValueError: If PyTorch recommends no gain for the activation, or ``param`` is not a finite number.
     """
     if nonlinearity == "leaky_relu":
         slope = _number(0.01 if param is None else param, "the slope of leaky_relu")
@@ -37,23 +44,52 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def xavier_uniform_(module: M, gain: float = 1.0, *, seed: int | random.Random | None = None) -> M:
-    """Draw new weights from U(−b, b), b = gain · √(6 / (fan_in + fan_out)); gives the module.
+    """Draw new weights from U(−b, b) with b = gain · √(6 / (fan_in + fan_out)).
 
     >>> from nn import Layer
     >>> layer = xavier_uniform_(Layer(3, 3, "tanh"), gain=calculate_gain("tanh"), seed=0)
     >>> all(abs(w.data) <= 5 / 3 for neuron in layer.neurons for w in neuron.w)
     True
 
-    A compromise between keeping the signal, which asks for the inputs of a layer, and keeping its
-    gradient, which asks for its outputs (Glorot and Bengio, 2010). Of a network, every layer is drawn, by
-    its own widths. Biases stay.
+    To preserve the variance of the signal, b would depend on fan_in alone; to preserve that of the gradient,
+    on fan_out alone. This b is a compromise. In a network, every layer uses its own widths. Biases do not
+    change.
+
+    Args:
+        module: A Neuron, a Layer, or a module that contains some.
+        gain: A factor, such as :func:`calculate_gain` returns.
+        seed: An int or a ``random.Random``; None uses the global generator.
+
+    Returns:
+        The module itself.
+
+    Raises:
+        ValueError: If ``module`` contains no neuron, or ``gain`` is not a finite number.
+        TypeError: If ``module`` is not a Module.
+
+    Reference: Glorot and Bengio (2010).
     """
     deviation = _number(gain, "the gain")
     return _draw_uniform(module, lambda nin, nout: deviation * math.sqrt(2.0 / (nin + nout)), seed)
 
 
 def xavier_normal_(module: M, gain: float = 1.0, *, seed: int | random.Random | None = None) -> M:
-    """As :func:`xavier_uniform_`, from a normal distribution of the same variance."""
+    """Draw new weights from a normal distribution with the variance of :func:`xavier_uniform_`.
+
+    Args:
+        module: A Neuron, a Layer, or a module that contains some.
+        gain: A factor, such as :func:`calculate_gain` returns.
+        seed: An int or a ``random.Random``; None uses the global generator.
+
+    Returns:
+        The module itself.
+
+    Raises:
+        ValueError: If ``module`` contains no neuron, or ``gain`` is not a finite number.
+        TypeError: If ``module`` is not a Module.
+
+    Reference: Glorot and Bengio (2010).
+    """
     deviation = _number(gain, "the gain")
     return _draw_normal(module, lambda nin, nout: deviation * math.sqrt(2.0 / (nin + nout)), seed)
 
@@ -66,17 +102,32 @@ def kaiming_uniform_(
     *,
     seed: int | random.Random | None = None,
 ) -> M:
-    """Draw new weights from U(−b, b), b = gain · √(3 / fan_in); gives the module.
+    """Draw new weights from U(−b, b) with b = gain · √(3 / fan_in).
 
     >>> from nn import Layer
     >>> layer = kaiming_uniform_(Layer(6, 4), seed=0)  # gain √2, so b = √2 · √(3/6) = 1
     >>> all(abs(w.data) <= 1 for neuron in layer.neurons for w in neuron.w)
     True
 
-    Keeps the size of a signal on its way forward, or of its gradient on the way back with
-    ``mode="fan_out"`` (He et al., 2015). ``a`` is the slope of leaky_relu below 0; as in PyTorch the
-    gain is that of ``nonlinearity`` and not of what the layer has. Of a network, every layer is drawn,
-    by its own widths. Biases stay.
+    This preserves the variance of the signal in the forward pass. As in PyTorch, the gain is that of
+    ``nonlinearity``, not that of the activation of the layer. In a network, every layer uses its own widths.
+    Biases do not change.
+
+    Args:
+        module: A Neuron, a Layer, or a module that contains some.
+        a: The negative slope of leaky_relu.
+        mode: "fan_in", or "fan_out" to preserve the variance of the gradient in the backward pass.
+        nonlinearity: The activation whose gain is used, as in :func:`calculate_gain`.
+        seed: An int or a ``random.Random``; None uses the global generator.
+
+    Returns:
+        The module itself.
+
+    Raises:
+        ValueError: If ``module`` contains no neuron, or ``a``, ``mode`` or ``nonlinearity`` is not valid.
+        TypeError: If ``module`` is not a Module.
+
+    Reference: He et al. (2015).
     """
     return _draw_uniform(module, _kaiming(a, mode, nonlinearity), seed)
 
@@ -89,7 +140,24 @@ def kaiming_normal_(
     *,
     seed: int | random.Random | None = None,
 ) -> M:
-    """As :func:`kaiming_uniform_`, from a normal distribution of the same variance."""
+    """Draw new weights from a normal distribution with the variance of :func:`kaiming_uniform_`.
+
+    Args:
+        module: A Neuron, a Layer, or a module that contains some.
+        a: The negative slope of leaky_relu.
+        mode: "fan_in", or "fan_out" to preserve the variance of the gradient in the backward pass.
+        nonlinearity: The activation whose gain is used, as in :func:`calculate_gain`.
+        seed: An int or a ``random.Random``; None uses the global generator.
+
+    Returns:
+        The module itself.
+
+    Raises:
+        ValueError: If ``module`` contains no neuron, or ``a``, ``mode`` or ``nonlinearity`` is not valid.
+        TypeError: If ``module`` is not a Module.
+
+    Reference: He et al. (2015).
+    """
     return _draw_normal(module, _kaiming(a, mode, nonlinearity), seed)
 
 
@@ -120,7 +188,7 @@ def _draw_normal(module: M, deviation: Deviation, seed: int | random.Random | No
 
 
 def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, float]]:
-    """Every weight of every neuron in a module, in order, with its standard deviation."""
+    """Return every weight of every neuron in a module, in order, with its standard deviation."""
     if not isinstance(module, Module):
         raise TypeError(f"weights are drawn for a Module, such as a Layer, not {type_name(module)}")
     modules = module.modules()

@@ -1,4 +1,4 @@
-"""What a network is told besides its inputs, checked: counts, numbers, lists of parameters."""
+"""Checks of settings: counts, numbers, lists of parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .inputs import real
 
 
 def check_int(what: str, x: object, least: int = 1) -> int:
-    """An int of ``least`` or more.
+    """Return x if it is an int of ``least`` or more.
 
     >>> check_int("the number of inputs", 0)
     Traceback (most recent call last):
@@ -27,7 +27,7 @@ def check_int(what: str, x: object, least: int = 1) -> int:
 
 
 def check_number(what: str, x: Any) -> float:
-    """A real number of any kind, a Value too, as a float.
+    """Return a real number of any kind, or the data of a Value, as a float.
 
     >>> check_number("the learning rate", "0.1")
     Traceback (most recent call last):
@@ -42,7 +42,7 @@ def check_number(what: str, x: Any) -> float:
 
 
 def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float:
-    """A number that is ``low`` or more and less than ``high``.
+    """Return x as a float if ``low`` ≤ x < ``high``.
 
     >>> within("the learning rate", -0.1)
     Traceback (most recent call last):
@@ -56,7 +56,7 @@ def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float
 
 
 def parameters_in(given: Any, what: str) -> list[Any]:
-    """The parameters that were passed, as a list; a model in their place is refused with what to write."""
+    """Return the given parameters as a list; raise TypeError with a remedy for a model or a single Value."""
     if isinstance(given, str | Value) or not isinstance(given, Iterable):
         shown = type_and_value(given) if given is None or isinstance(given, str | Value) else ""
         remedy = "pass model.parameters()" if hasattr(given, "parameters") else "pass a list of Values"

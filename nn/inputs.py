@@ -1,4 +1,4 @@
-"""What a network is given, read: one sample, or a batch of them; a wrong shape is refused by name."""
+"""The inputs of a network, one sample or a batch: they are read, and a wrong shape raises an error."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .kinds import is_tuple
 #: The inputs of one sample: floats, ints, Values, a row of an array.
 Inputs = Sequence[Any]
 
-#: What a network is given at once: a list of samples, the rows of an array.
+#: The samples of one call: a list of samples, the rows of an array.
 Batch = Sequence[Inputs]
 
 
 def real(x: Any) -> float:
-    """The float nearest to a real number of any kind; TypeError for what is none."""
+    """Return the float nearest to a real number of any kind; raise TypeError for any other object."""
     if isinstance(x, Real):
         try:
             return float(x)
@@ -29,7 +29,7 @@ def real(x: Any) -> float:
 
 
 def is_listed(x: Any) -> bool:
-    """Whether it is something to go through in order: a list, a generator, a row of an array.
+    """Return True for an ordered iterable: a list, a generator, a row of an array.
 
     >>> is_listed([1.0]), is_listed("1.0"), is_listed({1.0}), is_listed(Value(1.0))
     (True, False, False, False)
@@ -38,7 +38,7 @@ def is_listed(x: Any) -> bool:
 
 
 def sample_of(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
-    """The inputs as a sequence of the right length; a single number is refused."""
+    """Return the inputs as a sequence of length ``width``; raise an error for any other input."""
     if not is_listed(x):
         raise TypeError(f"{what} takes a sequence of {width} {of}, not {type_and_value(x)}")
     inputs = x if is_tuple(x) else (*x,)
@@ -48,21 +48,21 @@ def sample_of(x: Any, width: int, what: str, of: str = "inputs") -> Inputs:
 
 
 def values_of(x: Any, what: str) -> list[Value]:
-    """The numbers of a sample, as Values; a single number is refused."""
+    """Return the numbers of a sample as Values; raise TypeError for a single number."""
     if not is_listed(x):
         raise TypeError(f"{what} takes a sample, a list of numbers, not {type_and_value(x)}")
     return [xi if isinstance(xi, Value) else Value(xi) for xi in x]
 
 
 def is_batch(x: Any) -> bool:
-    """Whether it is a list of samples, and not a sample itself."""
+    """Return True for a list of samples, and False for a single sample."""
     if isinstance(x, str | Mapping) or not hasattr(x, "__getitem__"):
         return False
     return len(x) > 0 and hasattr(x[0], "__iter__")
 
 
 def samples_of(batch: Any, what: str) -> list[Inputs]:
-    """The samples of a batch; none at all, or a single sample in place of a batch, is refused."""
+    """Return the samples of a batch; raise an error if it is empty or a single sample."""
     if not is_listed(batch):
         raise TypeError(f"{what} takes a batch, a list of samples, not {type_and_value(batch)}")
     samples: list[Inputs] = [*batch]
@@ -78,5 +78,5 @@ def samples_of(batch: Any, what: str) -> list[Inputs]:
 
 
 def bare(outputs: Inputs) -> Value | list[Value]:
-    """The outputs of a layer as it gives them: a single one by itself, several as a list."""
+    """Return the outputs of a layer: the Value itself if there is one, otherwise a list."""
     return outputs[0] if len(outputs) == 1 else [*outputs]

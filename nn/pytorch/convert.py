@@ -1,4 +1,4 @@
-"""Growing out: a model as a ``torch.nn.Module`` with the same weights, and the way back."""
+"""Conversion of a model to a ``torch.nn.Module`` with the same weights, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..layers.sequential import Activation, Sequential
 from ..module import Module
 from .norms import NORMS, is_norm, norm_from_torch, norm_to_torch, reals, width_of
 
-#: PyTorch's module for each activation, and what makes it compute the same.
+#: PyTorch's module for each activation, and the settings with which it computes the same.
 TWINS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("ReLU", {}),
     "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
@@ -28,12 +28,12 @@ TWINS: dict[str, tuple[str, dict[str, Any]]] = {
 #: Above its threshold PyTorch's softplus is x. That is 2e-9 off at its default, 20, and nothing at 40.
 EXACT_THRESHOLD, LEAST_THRESHOLD = 40.0, 20.0
 
-#: What a subclass must leave as it is to compute the same.
+#: Methods that a subclass must not override to compute the same.
 METHODS = ("__call__", "_outputs", "_output", "_read", "_scaled", "_by_this_batch", "_track")
 
 
 def to_torch(model: Module) -> Any:
-    """A ``torch.nn.Sequential``, float64, that computes what the model computes.
+    """Convert a model to a float64 ``torch.nn.Sequential`` that computes the same.
 
     ::
 
@@ -45,15 +45,23 @@ def to_torch(model: Module) -> Any:
           (2): Linear(in_features=16, out_features=1, bias=True)
         )
 
-    Of an MLP, Layer, Neuron, Activation, BatchNorm1d, LayerNorm, RMSNorm, Dropout, and of a Sequential of
-    them; one within another is laid out flat. It takes a tensor of a sample or of many (with a BatchNorm1d,
-    of many), and has a last dimension also where our single output comes bare. The weights and running
-    statistics are copies, and what trains or evaluates goes on doing so; gradients are not taken along.
-    Dropout has the same p, and draws from PyTorch's generator.
+    Nested Sequentials are flattened. Weights and running statistics are copied, gradients are not. Each
+    module stays in training or evaluation mode. Dropout has the same p and draws from PyTorch's generator.
 
-    Raises TypeError for any other module, as the recurrent RNNCell and LSTMCell, ValueError where PyTorch's
-    cannot do the same (neurons of one layer with different activations, parameters or statistics shared
-    between layers), ImportError without PyTorch.
+    Args:
+        model: An MLP, Layer, Neuron, Activation, BatchNorm1d, LayerNorm, RMSNorm or Dropout, or a Sequential
+            of them.
+
+    Shape:
+        Input of the result: a tensor of one sample or of a batch; with a BatchNorm1d, of a batch. Its output
+        has a last dimension even if the model returns a single Value.
+
+    Raises:
+        TypeError: If the model or a module in it is of another class, such as the recurrent RNNCell and
+            LSTMCell.
+        ValueError: If the neurons of one layer have different activations, or layers share parameters or
+            statistics. PyTorch's modules cannot compute the same.
+        ImportError: If PyTorch is not installed.
     """
     torch = _pytorch()
     with torch.inference_mode(False):  # else they could not be trained
@@ -70,7 +78,7 @@ def to_torch(model: Module) -> Any:
 
 
 def from_torch(module: Any) -> MLP | Sequential:
-    """The MLP, or else the Sequential, that computes what a ``torch.nn.Sequential`` or a part of it computes.
+    """Convert a ``torch.nn.Sequential``, or a part of it, to an MLP or a Sequential that computes the same.
 
     ::
 
@@ -80,13 +88,24 @@ def from_torch(module: Any) -> MLP | Sequential:
           (layers.0): Layer(2, 3, 'tanh')
         )
 
-    Linears, each with an activation after it or none, are an MLP, which takes a sample. With a
-    BatchNorm1d, LayerNorm, RMSNorm or Dropout among them, or an activation elsewhere, it is a Sequential,
-    which takes a list of samples. Each Linear needs a bias. float32 weights become the same float64. (A
-    Softplus of PyTorch's default threshold is 2e-9 off ours above 20.)
+    Linears, each followed by an activation or by none, become an MLP, which takes a sample. With a
+    BatchNorm1d, LayerNorm, RMSNorm or Dropout among them, or an activation elsewhere, the result is a
+    Sequential, which takes a list of samples. float32 weights become the same numbers in float64. If a
+    Softplus of PyTorch has its default threshold, its value above 20 differs by up to 2e-9.
 
-    Raises TypeError for a module without a twin here, by name, as the recurrent RNN, LSTM and their cells,
-    ValueError for one with settings that ours does not have, ImportError without PyTorch.
+    Args:
+        module: A ``torch.nn.Sequential``, or one of its modules. Each Linear needs a bias.
+
+    Returns:
+        The MLP or Sequential.
+
+    Raises:
+        TypeError: If a module has no counterpart, such as the recurrent RNN, LSTM and their cells. The
+            message names it.
+        ValueError: If a module has settings that its counterpart does not have, a hook, or a tensor that it
+            shares with another module. Also if a Linear has no bias, widths do not fit, or no module computes
+            anything.
+        ImportError: If PyTorch is not installed.
     """
     torch = _pytorch()
     rows: list[tuple[str, Any, str]] = []  # name, module, and the activation: a Linear's, or its own
@@ -125,14 +144,14 @@ def _pytorch() -> Any:
 
 
 def _computes_as(module: Module, kind: type[Module]) -> bool:
-    """Whether it is of that kind, and no subclass that computes something else."""
+    """Return True for an instance of ``kind``, unless its subclass computes something else."""
     return isinstance(module, kind) and all(
         getattr(type(module), method, None) is getattr(kind, method, None) for method in METHODS
     )
 
 
 def _parts(module: Module) -> Iterator[Any]:
-    """PyTorch's modules for one of ours, in order."""
+    """Yield PyTorch's modules for one of ours, in order."""
     torch = _pytorch()
     ours: Any = module  # of the kind that it computes as
     if any(_computes_as(module, kind) for kind in (MLP, Sequential)):
@@ -158,7 +177,7 @@ def _parts(module: Module) -> Iterator[Any]:
 
 
 def _linear(neurons: Sequence[Neuron]) -> list[Any]:
-    """A Linear, and the activation if there is one."""
+    """Return a Linear, and the activation if there is one."""
     torch = _pytorch()
     for neuron in neurons:
         if not _computes_as(neuron, Neuron):
@@ -179,7 +198,7 @@ def _linear(neurons: Sequence[Neuron]) -> list[Any]:
 
 
 def _activation(activation: str) -> list[Any]:
-    """PyTorch's module for an activation; none for "linear"."""
+    """Return PyTorch's module for an activation; an empty list for "linear"."""
     if activation == "linear":
         return []
     twin, settings = TWINS[activation]
@@ -189,7 +208,7 @@ def _activation(activation: str) -> list[Any]:
 
 
 def _flat(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The modules in a Sequential, and those in a Sequential within, by their names."""
+    """Yield the modules in a Sequential, also in nested ones, with their names."""
     torch = _pytorch()
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"from_torch() takes a torch.nn.Module, not {type_and_value(module)}")
@@ -201,7 +220,7 @@ def _flat(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _activation_of(name: str, module: Any) -> str:
-    """Our name for an activation of PyTorch's."""
+    """Return our name for an activation of PyTorch."""
     torch = _pytorch()
     for activation, (twin, settings) in TWINS.items():
         if type(module) is not getattr(torch.nn, twin):
@@ -221,7 +240,7 @@ def _activation_of(name: str, module: Any) -> str:
 
 
 def _check(module: Any, parts: Sequence[tuple[str, Any]]) -> None:
-    """ValueError for hooks, for what is shared, for a Linear without bias, for widths that do not fit."""
+    """Raise ValueError for hooks, shared tensors, a Linear without bias, or widths that do not fit."""
     torch = _pytorch()
     for name, part in module.named_modules():
         if part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
@@ -247,7 +266,7 @@ def _check(module: Any, parts: Sequence[tuple[str, Any]]) -> None:
 
 
 def _part(name: str, module: Any, activation: str) -> Module:
-    """Our module for one of PyTorch's, or for a Linear with the activation after it."""
+    """Return our module for one of PyTorch's, or for a Linear with the activation after it."""
     torch = _pytorch()
     if type(module) is torch.nn.Linear:
         part: Module = _layer(module, activation)
@@ -261,7 +280,7 @@ def _part(name: str, module: Any, activation: str) -> Module:
 
 
 def _layer(linear: Any, activation: str) -> Layer:
-    """A layer with the weights of a Linear."""
+    """Return a layer with the weights of a Linear."""
     layer = Layer(linear.in_features, linear.out_features, activation, seed=0)
     rows = zip(reals(linear.weight, linear), reals(linear.bias, linear))
     for neuron, (weights, bias) in zip(layer.neurons, rows):

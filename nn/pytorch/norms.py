@@ -1,4 +1,4 @@
-"""The norms on both sides: the same settings, weights and running statistics in PyTorch and here."""
+"""Conversion of norms to PyTorch and back, with settings, weights and running statistics."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Norm = BatchNorm1d | LayerNorm | RMSNorm
 #: The norms by the name they have in torch.nn as well.
 NORMS: dict[str, type[Norm]] = {"BatchNorm1d": BatchNorm1d, "LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
 
-#: What each may hold: numbers to be learned, or kept, one for each feature.
+#: The attributes of a norm with one number for each feature, learned or stored.
 ROWS = ("weight", "bias", "running_mean", "running_var")
 
 
 def reals(tensor: Any, of: Any) -> list[Any]:
-    """The numbers of a tensor, as float64."""
+    """Return the numbers of a tensor as float64."""
     if not tensor.is_floating_point():
         raise ValueError(f"the weights must be real numbers, not {tensor.dtype}: {of}")
     numbers: list[Any] = tensor.detach().double().tolist()
@@ -27,12 +27,12 @@ def reals(tensor: Any, of: Any) -> list[Any]:
 
 
 def is_norm(module: Any, torch: Any) -> bool:
-    """Whether it is one of PyTorch's that has a twin here."""
+    """Return True for a norm of PyTorch that has a counterpart in nn."""
     return any(type(module) is getattr(torch.nn, name, None) for name in NORMS)
 
 
 def width_of(name: str, module: Any, torch: Any) -> int:
-    """How many features a norm of PyTorch's takes; ValueError where they are no single row."""
+    """Return the number of features of a norm of PyTorch; raise ValueError for several dimensions."""
     if type(module) is torch.nn.BatchNorm1d:
         return int(module.num_features)
     shape = (*module.normalized_shape,)
@@ -44,7 +44,7 @@ def width_of(name: str, module: Any, torch: Any) -> int:
 
 
 def norm_to_torch(norm: Norm, torch: Any) -> Any:
-    """PyTorch's norm, float64, with the settings and numbers of ours."""
+    """Return PyTorch's norm, float64, with the settings and numbers of ours."""
     affine = norm.weight is not None
     settings: dict[str, Any] = {"elementwise_affine": affine}
     if isinstance(norm, BatchNorm1d):
@@ -68,7 +68,7 @@ def norm_to_torch(norm: Norm, torch: Any) -> Any:
 
 
 def norm_from_torch(name: str, module: Any, torch: Any) -> Norm:
-    """Our norm with the settings and numbers of PyTorch's."""
+    """Return our norm with the settings and numbers of PyTorch's."""
     width = width_of(name, module, torch)
     try:
         norm = _as_set(width, module, torch)
@@ -86,7 +86,7 @@ def norm_from_torch(name: str, module: Any, torch: Any) -> Norm:
 
 
 def _as_set(width: int, module: Any, torch: Any) -> Norm:
-    """Ours as it begins, with the settings of PyTorch's; ValueError for one that ours does not have."""
+    """Return our norm with the settings of PyTorch's; raise ValueError if ours does not have them."""
     affine = module.weight is not None
     if type(module) is torch.nn.BatchNorm1d:
         if not module.track_running_stats or any(buffer is None for buffer in module._buffers.values()):

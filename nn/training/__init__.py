@@ -1,1 +1,1 @@
-"""Training: the loop and its runs, their history, samples, metrics and progress."""
+"""Training: the loop, its runs and their history, samples, metrics and progress."""

@@ -1,4 +1,4 @@
-"""fit: the four steps of training in a loop, with all that a long run needs around it."""
+"""fit: the four steps of training in a loop, with validation, early stopping, callbacks and resuming."""
 
 from __future__ import annotations
 
@@ -22,11 +22,25 @@ LINES = 20
 
 
 def evaluate(model: Module, data: Data, loss: Callable[[Any, Any], Any], forward: Forward = each) -> float:
-    """The loss, or another number made of predictions and targets, in evaluation mode and without a graph.
+    """Compute the loss, or another number, of predictions and targets in evaluation mode and without a graph.
 
     >>> from nn import MLP, mse_loss
     >>> round(evaluate(MLP(1, [1], seed=0), ([[0.0], [0.0]], [1.0, 3.0]), mse_loss), 6)
     5.0
+
+    Args:
+        model: A :class:`Module`.
+        data: A pair of inputs and targets.
+        loss: A function of predictions and targets, such as a loss or :func:`accuracy`.
+        forward: A function ``forward(model, inputs)`` that returns the predictions. By default the model is
+            called with one sample at a time.
+
+    Returns:
+        The loss as a float.
+
+    Raises:
+        TypeError: If ``model`` is not a Module, ``loss`` is not callable, or ``data`` is not a pair of
+            inputs and targets.
     """
     if not isinstance(model, Module):
         raise TypeError(f"evaluate takes a Module, not {type_and_value(model)}")
@@ -56,7 +70,7 @@ def fit(
     forward: Forward = each,
     resume: History | None = None,
 ) -> History:
-    """Train a model: forward, loss, backward, update, batch by batch, ``epochs`` times over the data.
+    """Train a model: forward, loss, backward and update for each batch, ``epochs`` times over the data.
 
     >>> from nn import MLP, SGD, fit, hinge_loss
     >>> from nn.data import two_moons
@@ -67,26 +81,44 @@ def fit(
     >>> len(history.loss), len(history.step_loss), history.loss[-1] < 0.5 * history.loss[0]
     (10, 40, True)
 
-    ``data`` is inputs and targets, and ``loss`` a function of predictions and targets such as
-    :func:`nn.hinge_loss`. The order of the samples is drawn from ``seed`` for each epoch; with None it
-    is as given. ``batch_size=None`` takes all samples in one step. ``forward(model, inputs)``, if given,
-    makes the predictions of a batch; by itself the model is called with one sample after another.
+    If training is interrupted (Ctrl-C, or the stop button of a notebook), it returns the history so far and
+    leaves the model as it was after the last complete step. ``fit(..., resume=history)`` with the same
+    arguments resumes from there, bit-identical to a run without interruption; a finished run resumes with
+    more ``epochs``. Random numbers are repeated if they come from a ``random.Random`` in the model. To keep
+    the history through any other error, pass ``resume=History()`` to the first call.
 
-    With ``validation`` data their loss is noted after each epoch; with ``patience`` as well, training
-    stops once that loss has not fallen for so many epochs, and in the end the model has the weights of
-    the epoch where it was lowest. ``schedule`` moves on after every epoch or ``schedule_every`` step.
-    ``callbacks`` are called with the loss after each backward pass, as ``autograd.watch(model)`` wants
-    to be, ``epoch_callbacks`` with the history after each epoch.
+    All arguments are checked before anything changes. The check includes a dry run of the model on one
+    sample of each shape, and of the loss on every target.
 
-    Interrupted (Ctrl-C, or the stop button of a notebook), it gives the history so far and leaves the
-    model as it was after the last whole step; ``fit(..., resume=history)`` with the same arguments goes
-    on from there, to the same bits as if it had never stopped, and so does a finished run with more
-    ``epochs``. Random numbers are repeated if they come from a ``random.Random`` in the model. To keep
-    the history through any other error, begin with ``resume=History()``.
+    Args:
+        model: A :class:`Module`.
+        data: A pair of inputs and targets.
+        loss: A function of predictions and targets that returns a Value, such as :func:`hinge_loss`.
+        optimizer: An :class:`Optimizer` of the parameters of the model.
+        epochs: The number of passes over the data.
+        batch_size: The number of samples in a step; None takes all samples.
+        validation: A pair of inputs and targets; their loss is recorded after each epoch.
+        patience: A number of epochs; it requires ``validation``. Training stops when the validation loss has
+            not decreased for that many epochs. In the end the model has the weights of the epoch with the
+            lowest validation loss.
+        schedule: A :class:`Schedule` of the optimizer.
+        schedule_every: "epoch" or "step": when the schedule makes a step.
+        callbacks: Functions of the loss, called after each backward pass, such as ``autograd.watch(model)``.
+        epoch_callbacks: Functions of the history, called after each epoch.
+        seed: An int from which the order of the samples is drawn in each epoch; None keeps their order.
+        progress: Show a progress bar, or lines of text if tqdm is not installed.
+        forward: A function ``forward(model, inputs)`` that returns the predictions of a batch. By default the
+            model is called with one sample at a time.
+        resume: The History of a run to resume.
 
-    Everything is looked at beforehand: data that are not finite, labels the loss refuses, shapes the
-    model refuses raise before anything changes. A loss or gradient that becomes infinite or nan raises
-    FloatingPointError before it reaches the weights.
+    Returns:
+        The history of the run.
+
+    Raises:
+        FloatingPointError: If a loss or a gradient is infinite or nan. No step is made with it.
+        ValueError: If data are empty or not finite, the numbers of inputs and targets differ, the loss does
+            not depend on a parameter, a setting is out of its range, or ``resume`` is from another run.
+        TypeError: If an argument is of the wrong type, or the loss is not a Value.
     """
     run = Run(
         model, optimizer, loss, forward, checked(data, "data"),
@@ -119,7 +151,7 @@ def fit(
 
 
 def _train(run: Run, bar: Progress) -> None:
-    """From where it is to the end."""
+    """Train from the current step to the end."""
     while run.epoch < run.epochs and not run.exhausted:
         batches = batches_of(len(run.data.inputs), run.size, run.seed, run.epoch)
         for indices in batches[run.batch :]:
@@ -140,7 +172,7 @@ def _train(run: Run, bar: Progress) -> None:
 
 
 def _step(run: Run, indices: list[int]) -> None:
-    """The four steps of training, on one batch."""
+    """Make the four steps of training on one batch."""
     predictions = run.forward(run.model, [run.data.inputs[i] for i in indices])  # 1 forward
     loss = run.loss(predictions, [run.data.targets[i] for i in indices])  # 2 loss
     if not isinstance(loss, Value):
@@ -165,7 +197,7 @@ def _step(run: Run, indices: list[int]) -> None:
 
 
 def _refuse_what_is_not_finite(run: Run, loss: Value) -> None:
-    """A step along nan would make nan of every weight, for good."""
+    """Raise FloatingPointError if the loss or a gradient is not finite; it would make every weight nan."""
     where = f"in epoch {run.epoch + 1}, batch {run.batch + 1}; no step was taken along it"
     remedy = "try a smaller learning rate, or clip the gradients in a callback"
     if not math.isfinite(loss.data):
@@ -179,7 +211,7 @@ def _refuse_what_is_not_finite(run: Run, loss: Value) -> None:
 
 
 def _end_epoch(run: Run) -> None:
-    """Validate, move the schedule on, and note the epoch."""
+    """Compute the validation loss, step the schedule, and record the epoch."""
     if run.validation is not None:
         run.history.val_loss.append(evaluate(run.model, run.validation, run.loss, run.forward))
         if run.history.best_epoch == run.epoch:

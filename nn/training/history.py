@@ -1,4 +1,4 @@
-"""History: what a training run has done, and where it can go on."""
+"""History: the losses of a training run, and the checkpoint from which it resumes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..module import Module
 
 
 class Checkpoint(NamedTuple):
-    """Everything a run is made of, as it was after a step: nothing but numbers, lists and dicts."""
+    """The complete state of a run after a step, made of numbers, lists and dicts only."""
 
     settings: dict[str, Any]  # what must be the same when it goes on
     epoch: int  # how many are over
@@ -30,7 +30,7 @@ class Checkpoint(NamedTuple):
 
 @dataclass(repr=False)
 class History:
-    """What :func:`nn.fit` gives: the losses so far, and the record from which training can go on.
+    """The history of a run of :func:`nn.fit`: its losses, and the checkpoint from which it resumes.
 
     >>> history = History(loss=[0.5, 0.25], val_loss=[0.5, 0.375], step_loss=[0.5, 0.25], lr=[0.1, 0.1])
     >>> history
@@ -40,18 +40,21 @@ class History:
     >>> history.best_epoch
     1
 
-    ``state_dict()`` is made of numbers, strings, lists and dicts alone, so that it can be written as
-    JSON; a History that has loaded it goes on in another process just as well.
+    ``state_dict()`` consists of numbers, strings, lists and dicts only, so that it can be written as JSON. A
+    History that has loaded it can be resumed in another process.
     """
 
-    #: The mean over the samples, of each epoch: while training, and on the validation data after it.
+    #: The mean training loss over the samples, for each epoch.
     loss: list[float] = field(default_factory=list[float])
+    #: The loss on the validation data, after each epoch.
     val_loss: list[float] = field(default_factory=list[float])
-    #: Of each step: the loss of its batch, and the learning rate.
+    #: The loss of the batch, for each step.
     step_loss: list[float] = field(default_factory=list[float])
+    #: The learning rate, for each step.
     lr: list[float] = field(default_factory=list[float])
-    #: Why it ended before the last epoch, such as "interrupted" or "early stopping"; empty if it did not.
+    #: The reason why the run ended early, such as "interrupted" or "early stopping"; otherwise empty.
     stopped: str = ""
+    #: The state from which the run resumes.
     checkpoint: Checkpoint | None = None
 
     @property
@@ -61,12 +64,19 @@ class History:
         return min(finite, key=self.val_loss.__getitem__, default=None)
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it, as numbers, strings, lists and dicts."""
+        """Return the whole history as numbers, strings, lists and dicts."""
         kept = vars(self) | {"checkpoint": self.checkpoint and self.checkpoint._asdict()}
         return {name: [*x] if isinstance(x, list) else x for name, x in kept.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Become what ``state_dict()`` was made of."""
+        """Replace the history by a saved one.
+
+        Args:
+            state_dict: The ``state_dict()`` of a History.
+
+        Raises:
+            ValueError: If the keys are not those of a History.
+        """
         if set(state_dict) != set(vars(self)):
             found = replace_controls(", ".join(map(str, state_dict)))
             raise ValueError(f"a history consists of {', '.join(vars(self))}, not {found}")
@@ -96,7 +106,7 @@ def _count(n: int, what: str) -> str:
 
 
 def read_buffers(modules: Sequence[Module]) -> dict[str, Any]:
-    """The numbers, lists of numbers and ``random.Random``\\ s among the attributes of modules, copied."""
+    """Return copies of the numbers, lists of numbers and generator states in the attributes of modules."""
     found: dict[str, Any] = {}
     for i, module in enumerate(modules):
         for name, attribute in vars(module).items():
@@ -106,7 +116,7 @@ def read_buffers(modules: Sequence[Module]) -> dict[str, Any]:
 
 
 def write_buffers(modules: Sequence[Module], buffers: dict[str, Any]) -> None:
-    """Put back what :func:`read_buffers` gave."""
+    """Restore the attributes that :func:`read_buffers` returned."""
     for key, kept in buffers.items():
         place, _, name = key.partition(".")
         attributes = vars(modules[int(place)])

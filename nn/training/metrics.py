@@ -1,4 +1,4 @@
-"""Measures: how good the predictions are, as a plain number, where a loss is a Value to differentiate."""
+"""Metrics: plain numbers that measure the predictions and are not differentiated."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ from ..losses import check_rows, is_row
 
 
 def accuracy(predictions: Any, targets: Any) -> float:
-    """The share of samples that are given their class.
+    """Return the share of samples whose predicted class is right.
 
     >>> accuracy([0.3, -2.0, 1.5, 0.1], [1, -1, 1, -1])  # scores: positive above 0
     0.75
     >>> accuracy([[2.0, 1.0, 0.0], [0.0, 1.0, 5.0]], [0, 1])  # logits: the class of the largest
     0.5
 
-    A prediction is a score, with a target of 1 for positive and −1 or 0 for negative, or a row of
-    logits, with the index of a class as target. ``evaluate(model, data, accuracy)`` measures a model.
-    Where two logits are the largest, the first counts. A score or logit that is nan names no class and
-    is refused.
+    ``evaluate(model, data, accuracy)`` measures a model. If two logits are the largest, the first counts.
+
+    Args:
+        predictions: For each sample a score, or a row of logits.
+        targets: For a score, 1 for positive and −1 or 0 for negative; for a row of logits, the index of the
+            class.
+
+    Returns:
+        The accuracy, between 0 and 1.
+
+    Raises:
+        ValueError: If a score or logit is nan, a row has fewer than two logits, a target is not a class, or
+            the numbers of predictions and targets differ or are 0.
+        TypeError: If the predictions or the targets are not a sequence of numbers.
     """
     check_rows(predictions, targets)
     right = 0
@@ -47,7 +57,7 @@ def accuracy(predictions: Any, targets: Any) -> float:
 
 
 def _class(target: Any, i: int, classes: range | tuple[int, ...]) -> int:
-    """The class as an int, if it is one of these."""
+    """Return the class as an int; raise ValueError if it is not one of ``classes``."""
     number = target.data if isinstance(target, Value) else target
     if number not in classes:
         raise ValueError(f"the target of sample {i} is {short(target)}, not one of {[*classes]}")

@@ -1,4 +1,4 @@
-"""Progress: how far a long run is, as tqdm's bar or as lines of text."""
+"""Progress of a long run, as tqdm's bar or as lines of text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 class Progress:
-    """tqdm's progress bar where it is installed, else a line now and then.
+    """A progress bar of tqdm if it is installed, otherwise an occasional line of text.
 
     >>> progress = Progress(total=2, description="training", unit="step", show=False)
     >>> progress.advance(loss="0.5")
     >>> progress.close()
 
-    ``advance`` for each unit of work, with what the bar is to say; ``say`` for a line, which is printed
-    where there is no bar. With ``show=False`` neither is seen.
+    ``advance`` reports a unit of work and the numbers to show next to the bar. ``say`` prints a line if there is no
+    bar. With ``show=False`` nothing is printed.
     """
 
     def __init__(self, total: int, description: str, unit: str, *, done: int = 0, show: bool = True) -> None:
@@ -28,13 +28,13 @@ class Progress:
             self.bar = tqdm(total=total, initial=done, desc=description, unit=unit)
 
     def advance(self, **numbers: str) -> None:
-        """One more unit is done; the numbers stay until they are given again."""
+        """Advance by one unit; the numbers are shown until they are replaced."""
         self.note(**numbers)
         if self.bar is not None:
             self.bar.update()
 
     def note(self, **numbers: str) -> None:
-        """What the bar says from now on."""
+        """Set the numbers that the bar shows."""
         self._numbers |= numbers
         if self.bar is not None:
             self.bar.set_postfix(self._numbers, refresh=False)
@@ -45,6 +45,6 @@ class Progress:
             print(line, flush=True)
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Close the bar and leave it on the screen."""
         if self.bar is not None:
             self.bar.close()

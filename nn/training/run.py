@@ -1,4 +1,4 @@
-"""Run: what a training run was given and where it is, to be noted after each step and gone back to."""
+"""Run: the arguments and the position of a training run, saved after each step and restored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Loss = Callable[[Any, Any], Value]
 
 @dataclass
 class Run:
-    """What fit was given, and where it is."""
+    """The arguments of fit(), and the position of the run."""
 
     model: Module
     optimizer: Optimizer
@@ -46,7 +46,7 @@ class Run:
     connected: bool = False  # whether a loss was seen to depend on the parameters
 
     def check(self) -> None:
-        """Raise what is wrong with any of it, with nothing changed."""
+        """Raise an error for any invalid argument, before anything changes."""
         if not isinstance(self.model, Module):
             raise TypeError(f"fit trains a Module, not {type_and_value(self.model)}")
         if not isinstance(self.optimizer, Optimizer):
@@ -93,7 +93,7 @@ class Run:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What must be the same when a run goes on."""
+        """The settings that must not differ when a run resumes."""
         rest = self.optimizer.hyperparameters
         del rest["lr"]
         return {
@@ -109,7 +109,7 @@ class Run:
         }
 
     def save(self) -> None:
-        """Note where it is, all at once: an interrupt finds the old record or the new one."""
+        """Save the checkpoint. This is atomic: an interrupt leaves the old checkpoint or the new one."""
         self.history.checkpoint = Checkpoint(
             self.settings, self.epoch, self.batch, self.total,
             [p.data for p in self.parameters],
@@ -121,7 +121,7 @@ class Run:
         )  # fmt: skip
 
     def restore(self) -> None:
-        """Be where the record says."""
+        """Restore the checkpoint."""
         record = self.history.checkpoint
         if record is None:
             return
@@ -138,14 +138,14 @@ class Run:
         del self.history.loss[self.epoch :], self.history.val_loss[self.epoch :]
 
     def put(self, parameters: list[float], buffers: dict[str, Any]) -> None:
-        """Write the numbers of the model."""
+        """Write the parameters and the buffers of the model."""
         for p, number in zip(self.parameters, parameters, strict=True):
             p.data = number
         write_buffers(self.modules, buffers)
 
     @property
     def exhausted(self) -> bool:
-        """Whether the validation loss has not fallen for ``patience`` epochs."""
+        """True if the validation loss has not decreased for ``patience`` epochs."""
         best = self.history.best_epoch
         waited = len(self.history.val_loss) - (0 if best is None else best + 1)
         return self.patience is not None and waited >= self.patience

@@ -1,4 +1,4 @@
-"""Samples: data as training takes it, looked at before anything changes."""
+"""Samples: the training data, checked before anything changes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..module import Module
 
 #: Inputs and targets, as many of each.
 Data = tuple[Sequence[Any], Sequence[Any]]
-#: What a model says to some inputs: a prediction for each.
+#: A function of a model and inputs that returns a prediction for each input.
 Forward = Callable[[Any, Sequence[Any]], Any]
 
 
 def each(model: Any, inputs: Sequence[Any]) -> list[Any]:
-    """The predictions of a model that takes one sample per call.
+    """Return the predictions of a model that takes one sample per call.
 
     >>> each(abs, [-1.0, 2.0])
     [1.0, 2.0]
@@ -37,7 +37,7 @@ class Samples(NamedTuple):
 
 
 def pair(data: Any, what: str) -> Data:
-    """The inputs and the targets, if there are both; TypeError for what is no such pair."""
+    """Return the inputs and the targets; raise TypeError if the data are not such a pair."""
     if not _has_length(data) or len(data) != 2:
         raise TypeError(f"{what} must be a pair of inputs and targets, not {type_name(data)}")
     for part, name in zip(data, ("inputs", "targets")):
@@ -52,7 +52,7 @@ def _has_length(x: Any) -> bool:
 
 
 def checked(data: Any, what: str) -> Samples:
-    """The data, if it is inputs and as many targets, at least one of each, and all numbers are finite."""
+    """Return the data if there are as many targets as inputs, at least one, and all numbers are finite."""
     inputs, targets = pair(data, what)
     if len(inputs) != len(targets):
         raise ValueError(f"{what} has {len(inputs)} inputs and {len(targets)} targets; give as many of each")
@@ -69,7 +69,7 @@ def checked(data: Any, what: str) -> Samples:
 
 
 def not_finite(x: Any) -> float | None:
-    """The first number in it that is nan or infinite; None if there is none.
+    """Return the first number in x that is nan or infinite; None if there is none.
 
     >>> not_finite([1.0, [2, float("inf")]])
     inf
@@ -89,10 +89,10 @@ def not_finite(x: Any) -> float | None:
 def rehearse(
     model: Module, samples: Samples, loss: Callable[[Any, Any], Any], forward: Forward, what: str
 ) -> None:
-    """Raise now what a wrong shape or label would raise in the middle of training.
+    """Raise the error of a wrong shape or label before training starts.
 
-    One sample of each shape goes through the model; its outputs stand for those of all of that shape,
-    and the loss looks at them beside every target.
+    One sample of each shape is passed through the model. Its outputs stand for those of all samples of that
+    shape, and the loss is computed with every target.
     """
     with mode(model, training=False), no_grad():
         outputs = _outputs_by_shape(model, samples, forward, what)
@@ -124,7 +124,7 @@ def _shape(x: Any) -> Any:
 
 @contextmanager
 def mode(model: Module, training: bool) -> Generator[None, None, None]:
-    """A model switched to training or evaluation; afterwards each of its modules is as it was."""
+    """Switch a model to training or evaluation mode; restore the mode of each module afterwards."""
     before = [(module, module.training) for module in model.modules()]
     model.train(training)
     try:
@@ -135,7 +135,7 @@ def mode(model: Module, training: bool) -> Generator[None, None, None]:
 
 
 def batches_of(count: int, size: int, seed: int | None, epoch: int) -> list[list[int]]:
-    """The samples of an epoch in batches, by index, shuffled alike for the same seed and epoch.
+    """Return the samples of an epoch in batches, by index; the same seed and epoch give the same order.
 
     >>> batches_of(5, size=2, seed=None, epoch=0)  # no seed: in order
     [[0, 1], [2, 3], [4]]

@@ -1,4 +1,4 @@
-"""Numbers named p.0, p.1, … as one array named p, and back: how a state looks in a file."""
+"""Conversion of numbers named p.0, p.1, … to one array named p, as in a file, and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIMENSIONS = 32
 
 
 def shape_of(x: Any) -> tuple[int, ...] | None:
-    """The shape of an array of floats: () of a float itself; None for any other object.
+    """Return the shape of an array of floats: () for a float itself, None for any other object.
 
     >>> shape_of([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), shape_of([1.0, [2.0]]), shape_of([])
     ((2, 3), None, None)
@@ -31,7 +31,7 @@ def shape_of(x: Any) -> tuple[int, ...] | None:
 
 
 def arrays_of(numbers: Mapping[str, float], reserved: Container[str] = ()) -> dict[str, Array]:
-    """Numbers whose names end in an index, gathered into arrays as far as all rows are alike.
+    """Gather numbers whose names end in an index into arrays, as far as all rows have the same shape.
 
     >>> arrays_of({"a.0.0": 1.0, "a.0.1": 2.0, "a.1.0": 3.0, "a.1.1": 4.0, "b": 5.0, "c.1": 6.0})
     {'a': [[1.0, 2.0], [3.0, 4.0]], 'b': 5.0, 'c.1': 6.0}
@@ -49,7 +49,7 @@ def arrays_of(numbers: Mapping[str, float], reserved: Container[str] = ()) -> di
 
 
 def numbers_of(name: str, array: Array) -> Iterator[tuple[str, Any]]:
-    """Every number in an array by its name.
+    """Yield every number in an array with its name.
 
     >>> dict(numbers_of("a", [1.0, 2.0]))
     {'a.0': 1.0, 'a.1': 2.0}
@@ -63,13 +63,13 @@ def numbers_of(name: str, array: Array) -> Iterator[tuple[str, Any]]:
 
 
 def _stem(name: str) -> str | None:
-    """What stands before the last dot of a name, if it has one."""
+    """Return the part of a name before its last dot; None if it has no dot."""
     stem, dot, _ = name.rpartition(".")
     return stem if dot else None
 
 
 def _gathered(arrays: Mapping[str, Array], reserved: Container[str]) -> dict[str | None, Array]:
-    """One more dimension, for the names where there is one: all indices from 0, and rows alike."""
+    """Gather one more dimension of all names with indices from 0 and rows of the same shape."""
     rows: dict[str | None, dict[str, Array]] = {}
     for name, array in arrays.items():
         rows.setdefault(_stem(name), {})[name.rpartition(".")[2]] = array

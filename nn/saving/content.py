@@ -1,4 +1,4 @@
-"""A state as a file holds it: arrays of floats by name, and beside them what is no float."""
+"""The content of a file for a state: arrays of floats by name, and separately all other objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST = 1000
 
 
 class Content(NamedTuple):
-    """What is in a file: every number in ``arrays``, all the rest in ``more``."""
+    """The content of a file: every number in ``arrays``, all other objects in ``more``."""
 
     arrays: Mapping[str, Array]
     lists: list[str]  # the arrays that were lists in the state, and not numbers named p.0, p.1, …
@@ -31,13 +31,13 @@ class Content(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 of all of it, whichever way it is written."""
+        """The SHA-256 of the content, the same for every file format."""
         written = [strict(self.arrays), self.lists, self.more]
         return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
     @property
     def state(self) -> dict[str, Any]:
-        """The state it was made of; ValueError if two things in it are of one name, or it is too deep."""
+        """The state that was saved; ValueError if two names in it are equal, or it is nested too deep."""
         lists = {name for name in self.lists if isinstance(name, str)}  # one with many would take long
         leaves = [(name, leaf, False) for name, leaf in self.more.items()]
         leaves += [(name, array, name not in lists) for name, array in self.arrays.items()]
@@ -64,7 +64,7 @@ class Content(NamedTuple):
 
 
 def content_of(what: Any) -> Content:
-    """What a file is to hold of a model, a state, or parts that are such.
+    """Return the content of a file for a model, a state, or parts that are models or states.
 
     >>> content_of({"w.0": 1.0, "w.1": 2.0, "run": {"losses": [0.5, 0.25], "epoch": 2}})
     Content(arrays={'w': [1.0, 2.0], 'run/losses': [0.5, 0.25]}, lists=['run/losses'], more={'run/epoch': 2})
@@ -83,7 +83,7 @@ def content_of(what: Any) -> Content:
 
 
 def _leaves(what: Any, name: str | None = None) -> Iterator[tuple[str, Any]]:
-    """All that is no mapping, with its name; that of a part in front."""
+    """Yield every object that is not a mapping with its name, which starts with the name of its part."""
     if callable(getattr(what, "state_dict", None)) and not isinstance(what, type):
         what = what.state_dict()
     if is_mapping(what) and (what or name is None):
@@ -121,7 +121,7 @@ def check_depth(x: Any, depth: int = 0) -> None:
 
 
 def _plain(x: Any, name: str) -> Any:
-    """As JSON has it; any number that is no int is a float."""
+    """Return an object as JSON stores it; any number that is not an int becomes a float."""
     if x is None or isinstance(x, bool | int | str):
         return x
     if is_sequence(x):
@@ -136,7 +136,7 @@ def _plain(x: Any, name: str) -> Any:
 
 
 def strict(x: Any) -> Any:
-    """Floats that JSON has no word for as strings."""
+    """Replace the floats that JSON cannot store by strings."""
     if is_mapping(x):
         return {name: strict(item) for name, item in x.items()}
     if is_list(x):
@@ -145,7 +145,7 @@ def strict(x: Any) -> Any:
 
 
 def loose(x: Any, name: str) -> Array:
-    """The array that was made strict; ValueError if it is none."""
+    """Return the array that :func:`strict` converted; raise ValueError if it is not an array."""
     array = _loose(x)
     if shape_of(array) is None:
         raise ValueError(f"{name!r} is not an array of at most {DIMENSIONS} dimensions, each of 1 or more")
@@ -161,7 +161,7 @@ def _loose(x: Any) -> Array:
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object that these pairs of a JSON file make; ValueError if two have the same name."""
+    """Return the object with these pairs of a JSON file; raise ValueError if two have the same name."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))

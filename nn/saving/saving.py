@@ -1,4 +1,4 @@
-"""Keeping work: the numbers of a model in a file, as safetensors or JSON. Never pickle: reading runs it."""
+"""Saving and loading of states as safetensors or JSON. Never pickle: reading a pickle runs code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FORMAT = "glassgrad state 1"
 #: The format of safetensors allows no more.
 LARGEST_HEADER = 100_000_000
 
-#: What stands in a file beside its content: the format, the checksum.
+#: The entries of a file that are not its content: the format, the checksum.
 Marks = Mapping[str, Any]
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write the state of a model into a file, whole or not at all.
+    """Save the state of a model to a file. The write is atomic.
 
     >>> import tempfile
     >>> from nn import MLP
@@ -38,15 +38,21 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     >>> other.state_dict() == model.state_dict()
     True
 
-    ``model`` is anything with a ``state_dict()``, a state, or several under names of their own:
-    ``save({"model": model, "optimizer": optimizer, "epoch": 3}, path)``. The name of the file ends in
-    ``.safetensors`` (with the extra ``train``) or in ``.json``. Both keep every float to the last bit; JSON,
-    which has no word for them, has nan and the infinities as strings. ``p.0``, ``p.1``, … make one array
-    ``p``. Lists come back as lists, tuples too; ints, strings and None are kept beside the arrays.
+    Every float is stored bit-exact; JSON stores nan and the infinities as strings. ``p.0``, ``p.1``, …
+    become one array ``p``. Lists and tuples are loaded as lists; ints, strings and None are stored
+    separately from the arrays. If the process is killed, the file is either the old one or the new one. A
+    ``.glassgrad-….tmp`` may then remain in its folder, which the next save of that name removes.
 
-    What was there before is replaced in one step: killed at any moment, the old file or the new one is
-    there (and perhaps a ``.glassgrad-….tmp`` in its folder, which the next save of that name removes). Raises
-    OSError for a folder that is missing or cannot be written to, and for a file that is read-only.
+    Args:
+        model: Any object with a ``state_dict()``, a state, or several of them by name, as in
+            ``save({"model": model, "optimizer": optimizer, "epoch": 3}, path)``.
+        path: A name that ends in ``.safetensors``, which requires the extra ``train``, or in ``.json``.
+
+    Raises:
+        ValueError: If the path has another ending, or the state is empty or cannot be stored.
+        TypeError: If ``model`` is not a model or a state.
+        ImportError: If the path ends in ``.safetensors`` and safetensors is not installed.
+        OSError: If the folder is missing or not writable, or the file is read-only.
     """
     path = Path(path)
     to_bytes, _ = _format(path)
@@ -55,12 +61,19 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The state in a file that :func:`save` wrote, for ``load_state_dict()``.
+    """Load the state from a file that :func:`save` wrote, for ``load_state_dict()``.
 
-    Parts that were saved under names come back under them: ``load(path)["optimizer"]``.
+    Args:
+        path: The name of the file.
 
-    Raises ValueError if the file is damaged or not one of ours, told by the checksum it carries;
-    OSError if it cannot be read.
+    Returns:
+        The state. Parts that were saved by name have the same names, as in ``load(path)["optimizer"]``.
+
+    Raises:
+        ValueError: If the file is damaged, as its checksum shows, or was not written by :func:`save`, or the
+            path has another ending.
+        ImportError: If the path ends in ``.safetensors`` and safetensors is not installed.
+        OSError: If the file cannot be read.
     """
     path = Path(path)
     _, read = _format(path)
@@ -81,7 +94,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Path], tuple[Content, Marks]]]:
-    """How to write and how to read a file of that name."""
+    """Return the functions that write and read a file with that ending."""
     match path.suffix.lower():
         case ".json":
             return _to_json, _from_json
@@ -93,7 +106,7 @@ def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Pa
 
 
 def _to_json(content: Content, marks: Marks) -> bytes:
-    """JSON that a person can read: a line for each array."""
+    """Return JSON that a person can read, with a line for each array."""
     arrays, lists, more = content
     beside = {name: x for name, x in (("lists", lists), ("more", more)) if x}
     heading = [f" {json.dumps(name)}: {json.dumps(x)}" for name, x in (dict(marks) | beside).items()]
@@ -167,7 +180,7 @@ def _from_safetensors(path: Path) -> tuple[Content, Marks]:
 
 
 def _header(file: BinaryIO) -> dict[str, Any]:
-    """The names, dtypes and shapes of a safetensors file, as JSON."""
+    """Return the names, dtypes and shapes of a safetensors file, as JSON."""
     size = os.fstat(file.fileno()).st_size - 8
     length = int.from_bytes(file.read(8), "little")
     if length > min(size, LARGEST_HEADER):

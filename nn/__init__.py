@@ -1,4 +1,4 @@
-"""Neural networks on top of ``autograd``: neurons, layers, MLPs, recurrent cells."""
+"""Neural networks on top of ``autograd``: layers, losses, optimizers, training and saving."""
 
 import autograd
 

@@ -1,4 +1,4 @@
-"""``python -m nn``: train a small network on two moons, the four steps of training shown in numbers."""
+"""``python -m nn``: train a small network on two moons and print the four steps of training in numbers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ STEPS = 200
 
 
 def _score(model: MLP, x: Sequence[float]) -> Value:
-    """The one output of the network."""
+    """Return the one output of the network."""
     score: Value = model(x)
     return score
 
 
 def _loss(model: MLP, samples: DataSet) -> tuple[Value, list[float]]:
-    """The hinge loss plus a little weight decay, and the scores."""
+    """Return the hinge loss plus a small weight decay, and the scores."""
     inputs, labels = samples
     scores = [_score(model, x) for x in inputs]
     decay = 1e-4 * autograd.sum([p * p for p in model.parameters()])
@@ -42,7 +42,7 @@ def _right(scores: Iterable[float], labels: Iterable[int]) -> int:
 
 
 def _first_iteration(model: MLP, samples: DataSet, lr: float) -> None:
-    """Forward, loss, backward, update, one at a time with their numbers."""
+    """Print forward, loss, backward and update of the first iteration with their numbers."""
     inputs, labels = samples
     weight = model.parameters()[0]
     print("The first iteration, in four steps")
@@ -61,7 +61,7 @@ def _first_iteration(model: MLP, samples: DataSet, lr: float) -> None:
 
 
 def train(model: MLP, samples: DataSet, steps: int) -> list[float]:
-    """Gradient descent on all samples at once, until every one is right; gives the losses."""
+    """Train on all samples at once until every sample is right; return the losses."""
     optimizer = SGD(model.parameters(), lr=1.0)
     losses: list[float] = []
     progress = Progress(steps, "training", "step")
@@ -84,7 +84,7 @@ def train(model: MLP, samples: DataSet, steps: int) -> list[float]:
 
 
 def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
-    """A picture of the score over the plane, with the samples; needs matplotlib."""
+    """Save a picture of the score over the plane, with the samples; this requires matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
@@ -119,7 +119,7 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; gives its exit code: 0 if every sample is right in the end."""
+    """Run the command; return its exit code, which is 0 if every sample is right in the end."""
     parser = Parser(
         prog=COMMAND,
         description="Train MLP(2, [16, 16, 1]) on two moons and draw its decision boundary.",
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command() -> int:
-    """main() for a shell."""
+    """Run main() for a shell."""
     return run(main, COMMAND)
 
 

@@ -13,8 +13,8 @@ class Progress:
     >>> progress.advance(loss="0.5")
     >>> progress.close()
 
-    ``advance`` reports a unit of work and the numbers to show next to the bar. ``say`` prints a line if there is no
-    bar. With ``show=False`` nothing is printed.
+    ``advance`` reports a unit of work and the numbers to show next to the bar. ``say`` prints a line if there
+    is no bar. With ``show=False`` nothing is printed.
     """
 
     def __init__(self, total: int, description: str, unit: str, *, done: int = 0, show: bool = True) -> None:

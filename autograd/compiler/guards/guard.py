@@ -54,7 +54,7 @@ class Guard:
         self._instances = [instance.holder for instance in reach.instances]
         self._live = [holder.__dict__ for holder in self._instances]
         self._dicts = [{**attributes} for attributes in self._live]
-        self._ordered = [
+        self._ordered: list[Any] = [
             *(container for container in self._containers if isinstance(container, (dict, set))),
             *(
                 instance.holder.__dict__
@@ -62,7 +62,7 @@ class Guard:
                 if instance.names is None or instance.is_searched
             ),
         ]
-        self._orders = [*map(list, self._ordered)]
+        self._orders: list[list[Any]] = [*map(list, self._ordered)]
         self._contents = [content for content, _ in reach.contents]
         self._bytes = marshal.dumps(self._contents, 2)
         self._computed = [*map(_bytes_of, reach.computed)]

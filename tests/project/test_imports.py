@@ -49,7 +49,8 @@ ORDER = {
         ["explain", "compare", "training"],
     ],
     "autograd.compiler": [
-        ["record", "collector", "progress", "guards"],
+        ["record", "collector", "progress"],
+        ["guards"],
         ["ir"],
         ["passes"],
         ["backends"],

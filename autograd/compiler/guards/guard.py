@@ -11,7 +11,7 @@ from operator import is_
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ...system.messages import short, type_and_value, type_name
+from ...system.messages import class_name, short, type_and_value, type_name
 from ..record.arguments import kind_of
 from .reach import Computed, Reach, is_plain
 
@@ -119,7 +119,7 @@ class Guard:
     def _holds_in_kinds(self) -> bool:
         for (x, path), kind in zip(self.reach.objects, self._kinds):
             if type(x) is not kind:
-                return self._differs(f"{path} was of class {kind.__name__} and is of {type_name(x)}")
+                return self._differs(f"{path} was of class {class_name(kind)} and is of {type_name(x)}")
         return True
 
     def _holds_in_dicts(self) -> bool:

@@ -360,7 +360,7 @@ class Reach:
                 elif instance.is_searched and _is(item, *_CONTAINERS):
                     self.computed.append(Computed(partial(may_hold_parameters, item), f"{path}.{name}"))
         self._visit_slots(x, path, how)
-        if closed or _inherits_data(kind):
+        if closed:
             self._visit_data(x, path, how)
 
     def _visit_slots(self, x: Any, path: str, how: str) -> None:
@@ -490,15 +490,6 @@ def _told_apart(x: Any) -> bool:
     if kind is list or kind is tuple:
         return all(map(_told_apart, x))
     return kind.__eq__ is object.__eq__ or isinstance(x, (Value, str, bool, type(None)))
-
-
-def _inherits_data(kind: type) -> bool:
-    """Return True if a class reads data by code that is not looked into, as a subclass of UserDict does."""
-    for name in (*_DATA, "__getattr__", "__call__"):
-        owner = next((base for base in kind.__mro__ if name in vars(base)), object)
-        if _is_closed_class(owner) and owner.__module__ not in ("builtins", "collections.abc"):
-            return True
-    return False
 
 
 def _package_of(x: Any) -> str:

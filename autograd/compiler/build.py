@@ -157,7 +157,7 @@ class Builder(ABC):
 
         Raises:
             TraceError: If a number escapes from the graph.
-            Untraceable: If the function has to run as it is.
+            Untraceable: If the function has to fall back to eager execution.
         """
         value_of.cache_clear()  # a rule of the user's own may read what has changed
         if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
@@ -271,8 +271,9 @@ class Builder(ABC):
     def warn_of_opaque(self, guard: Guard) -> None:
         """Warn of what the function reads that no guard can compare; raise TraceError if strict."""
         for x, path in guard.reach.opaque:
+            kind = "" if x is open else f", a {type_name(x)}"
             what = (
-                f"it reads {path}, a {type_name(x)}, which cannot be compared at each call, so that only "
+                f"it reads {path}{kind}, which cannot be compared at each call, so that only "
                 "an audit notices a change: pass it as an argument, or name it in watch=[…]"
             )
             if self.options.strict:

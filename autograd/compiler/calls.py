@@ -77,7 +77,7 @@ class Program:
         return not self.indices or all(type(numbers[i]) is int for i in self.indices)
 
     def leaves(self) -> Row:
-        """Their numbers, now: read anew if somebody else may have written one since the last step."""
+        """Return their numbers, which are read again if one may have been written since the last step."""
         if self.left is not None and self.left[1] in resident:
             return self.left[0]
         return numbers_of(self.plan.leaves)

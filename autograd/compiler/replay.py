@@ -298,7 +298,7 @@ class Replay(Builder):
         self.made.append((program, cause))
         self.causes.append(cause)
         if len(self.causes) > 1:
-            LOG.info("compile(%s): recorded anew: %s", self.name, cause)
+            LOG.info("compile(%s): traced again: %s", self.name, cause)
         if len(variants) > MOST_KEPT:
             dropped = variants.pop(0)
             self.made = [pair for pair in self.made if pair[0] is not dropped]
@@ -309,7 +309,7 @@ class Replay(Builder):
             )
 
     def _judge(self, call: Call, reason: Untraceable) -> int:
-        """Let such calls fall back, as long as what the function reads stays as it is.
+        """Let such calls fall back until something that the function reads changes.
 
         For good if the function was tried so often already.
 

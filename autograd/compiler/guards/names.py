@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import os
+import re
 import sysconfig
 from functools import cache
 from types import CodeType
@@ -11,9 +12,11 @@ from typing import NamedTuple
 
 #: Code that loads one of these may read any attribute, by a name that its bytecode does not show.
 DYNAMIC = frozenset({
-    "__dict__", "asdict", "astuple", "attrgetter", "eval", "exec", "getattr", "getattr_static", "getmembers",
-    "globals", "locals", "vars",
+    "__dict__", "__getattribute__", "asdict", "astuple", "attrgetter", "eval", "exec", "getattr",
+    "getattr_static", "getmembers", "globals", "locals", "vars",
 })  # fmt: skip
+#: Functions that read variables by names in a string.
+_BY_TEXT = frozenset({"eval", "exec", "globals", "locals", "vars"})
 
 #: Functions that call an object's ``__repr__``, ``__str__`` or ``__format__``.
 SHOWING = frozenset({"ascii", "format", "print", "repr", "str"})
@@ -86,6 +89,9 @@ def names_in(code: CodeType) -> Names:
             attributes.add(name)
         elif operation.startswith("FORMAT_"):
             loaded.add("format")
+        elif operation == "BINARY_OP" and instruction.argrepr.startswith("%"):
+            if not (is_constant[-1] and isinstance(before[-1], (int, float))):  # it may format a string
+                loaded.add("format")
         elif operation == "MATCH_CLASS":
             attributes.add("__match_args__")
         elif operation == "COMPARE_OP" and str(name).rstrip(")").endswith(("==", "!=")):
@@ -106,6 +112,12 @@ def names_in(code: CodeType) -> Names:
             attributes |= inner.attributes
             imports |= inner.imports
             fresh |= inner.fresh
+    words = {word for text in attributes for word in re.findall(r"[^\W\d]\w*", text)}
+    if not attributes.isdisjoint(("format", "format_map")):  # "{0.name}" reads an attribute
+        loaded.add("format")
+        attributes |= words
+    if not _BY_TEXT.isdisjoint(loaded):
+        loaded |= words
     fresh |= _ENTROPY & (loaded | attributes)
     if not _COMPARING.isdisjoint(loaded | attributes):
         attributes.add("__eq__")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 import marshal
+import os
 import sys
 from array import array
 from collections import ChainMap, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextvars import ContextVar
 from functools import cache, partial
 from importlib.util import resolve_name
 from numbers import Number
 from operator import attrgetter, methodcaller
 from types import (
+    BuiltinFunctionType,
     CodeType,
     FunctionType,
     GenericAlias,
@@ -46,11 +48,14 @@ _ATOMS = (
 #: Methods that are not called by using an object.
 _NOT_USED = frozenset({
     "__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__set_name__",
-    "__del__", "__setattr__", "__delattr__", "__setitem__", "__delitem__", "__repr__", "__str__", "__dir__",
-    "__sizeof__", "__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__",
-    "__replace__", "__annotate_func__",
+    "__del__", "__setattr__", "__delattr__", "__repr__", "__str__", "__dir__",
+    "__sizeof__", "__getstate__", "__setstate__", "__reduce__", "__reduce_ex__",
+    "__annotate_func__",
 })  # fmt: skip
 _WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
+#: What makes an object of a class that the code does not name, and what reads a file.
+_CONSTRUCTING = frozenset({"__class__", "replace", "type"})
+_READING = frozenset({"open", "read_bytes", "read_text"})
 #: The parts that wrappers of functions hold.
 _PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords", "dispatcher")
 #: A function with a cache, as :func:`functools.lru_cache` makes it.
@@ -165,6 +170,8 @@ class Reach:
         return bool(new)
 
     def _visit(self, x: Any, path: str, how: str) -> None:
+        if _is(x, FunctionType, BuiltinFunctionType):
+            self._note({x.__name__}, how)  # it may go by another name in the code that calls it
         if (generator := generator_of(x, path)) is not None:
             self.generators.append(generator)
         elif _is(x, FunctionType):
@@ -182,6 +189,9 @@ class Reach:
             self.attributes.update(*[name.split(".") for name in x.__reduce__()[1] if isinstance(name, str)])
         elif _is(x, ReferenceType):
             self._pending.append((x(), path, how))
+        elif _is(x, classmethod):  # it may call the class
+            self.attributes |= _WHEN_CONSTRUCTED
+            self._pending.append((x.__func__, path, how))
         else:
             self._visit_object(x, path, how)
 
@@ -227,8 +237,7 @@ class Reach:
             self.dynamic.add(_package_of(function) if installed else "")
         if not installed:
             self.fresh |= names.fresh
-            if not SHOWING.isdisjoint(names.globals):
-                self.attributes |= {"__format__", "__repr__", "__str__"}
+            self._note(names.globals | names.attributes, how)
         self._compare(function, "__code__", False, path)
         for part in ("__defaults__", "__kwdefaults__"):
             if getattr(function, part):
@@ -241,6 +250,21 @@ class Reach:
             if level:
                 name = resolve_name("." * level + name, function.__globals__.get("__package__") or "")
             self._pending.append((sys.modules.get(name), name, how))
+
+    def _note(self, names: Set[str], how: str) -> None:
+        """Note what functions of the library read, from their names."""
+        if how == QUIET:
+            return
+        if not DYNAMIC.isdisjoint(names):
+            self.dynamic.add("")
+        if not SHOWING.isdisjoint(names):
+            self.attributes |= {"__format__", "__repr__", "__str__"}
+        if not _CONSTRUCTING.isdisjoint(names):
+            self.attributes |= _WHEN_CONSTRUCTED
+        if "getenv" in names:
+            self._pending.append((os.environ, "os.environ", how))
+        if not _READING.isdisjoint(names) and not any(x is open for x, _ in self.opaque):
+            self.opaque.append((open, "files"))
 
     def _visit_globals(self, variables: dict[str, Any], names: Iterable[str], how: str) -> None:
         for name in sorted(names):

@@ -32,7 +32,7 @@ class Flat(list[float]):
 
 
 class Static:
-    """An argument that selects a program by what it is, and is passed to the function as it is."""
+    """An argument that selects a program by its content, and is passed to the function unchanged."""
 
     def __init__(self, value: Any, name: str) -> None:
         self.value = value

@@ -36,7 +36,7 @@ class TraceError(RuntimeError):
 
 
 class Untraceable(Exception):
-    """Why a function has to be run as it is; it becomes the reason of a fallback.
+    """Why a function falls back to eager execution.
 
     ``is_final`` says that it stays so whatever changes outside.
     """

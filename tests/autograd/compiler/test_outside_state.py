@@ -24,6 +24,7 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -320,6 +321,123 @@ def text_of_an_object() -> Made:
 
     config = Local()
     return on(Value(2.0), lambda v: v * float(f"{config}"), lambda i: setattr(config, "number", NEW[i]))
+
+
+@case
+def text_made_by_percent() -> Made:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * float(("%s" % config).split("=")[1].split(",")[0]),  # noqa: UP031
+        lambda i: setattr(config, "beta", NEW[i]),
+    )
+
+
+@case
+def text_made_by_format() -> Made:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * float("{}".format(config).split("=")[1].split(",")[0]),  # noqa: UP032
+        lambda i: setattr(config, "beta", NEW[i]),
+    )
+
+
+@case
+def attribute_named_in_a_format() -> Made:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * float("{0.beta}".format(config)),  # noqa: UP030, UP032
+        lambda i: setattr(config, "beta", NEW[i]),
+    )
+
+
+@case
+def library_function_by_another_name() -> Made:
+    config, as_dict = Config(), dataclasses.asdict
+    return on(
+        Value(2.0),
+        lambda v: v * next(iter(as_dict(config).values())),
+        lambda i: setattr(config, "beta", NEW[i]),
+    )
+
+
+@case
+def builtin_function_by_another_name() -> Made:
+    config, read = Config(), getattr
+    return on(Value(2.0), lambda v: v * read(config, "be" + "ta"), lambda i: setattr(config, "beta", NEW[i]))
+
+
+@case
+def attribute_by_getattribute() -> Made:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * object.__getattribute__(config, "be" + "ta"),
+        lambda i: setattr(config, "beta", NEW[i]),
+    )
+
+
+@case
+def global_by_its_name() -> Made:
+    globals()["RATE"] = 0.5
+    return on(Value(2.0), lambda v: v * globals()["RATE"], lambda i: globals().update(RATE=NEW[i]))
+
+
+@case
+def global_in_evaluated_text() -> Made:
+    globals()["RATE"] = 0.5
+    return on(Value(2.0), lambda v: v * eval("RATE + 1.0"), lambda i: globals().update(RATE=NEW[i]))
+
+
+@case
+def environment_by_getenv() -> Made:
+    os.environ["GLASSGRAD_TEST"] = "0.5"
+    return on(
+        Value(2.0),
+        lambda v: v * float(os.getenv("GLASSGRAD_TEST") or 0.0),
+        lambda i: os.environ.update(GLASSGRAD_TEST=str(NEW[i])),
+    )
+
+
+@case
+def constructor_of_a_class_that_no_code_names() -> Made:
+    config = Config()
+
+    class Local:
+        def __init__(self) -> None:
+            self.number = config.beta
+
+        def again(self) -> Any:
+            return type(self)()
+
+        @classmethod
+        def new(cls) -> Any:
+            return cls()
+
+    local = Local()
+    return on(
+        Value(2.0),
+        lambda v: v * local.again().number + local.new().number,
+        lambda i: setattr(config, "beta", NEW[i]),
+    )
+
+
+@case
+def assignment_to_an_item() -> Made:
+    config = Config()
+
+    class Local(dict[str, Value]):
+        def __setitem__(self, key: str, v: Value) -> None:
+            super().__setitem__(key, v * config.beta)
+
+    def scale(v: Value) -> Value:
+        found = Local()
+        found["v"] = v
+        return found["v"]
+
+    return on(Value(2.0), scale, lambda i: setattr(config, "beta", NEW[i]))
 
 
 @case
@@ -1323,6 +1441,19 @@ def test_what_cannot_be_compared_is_named_when_it_is_traced() -> None:
     with pytest.warns(CompileWarning, match=r"it reads rate, a Tensor, which cannot be compared"):
         step(1.0)
     step(2.0)  # without another warning
+
+
+def test_files_are_named(tmp_path: Path) -> None:
+    path, w = tmp_path / "rate", Value(2.0)
+    path.write_text("0.5")
+
+    def read_opened() -> str:
+        with open(path) as file:
+            return file.read()
+
+    for read in (lambda: path.read_text(), read_opened):
+        with pytest.warns(CompileWarning, match="it reads files, which cannot be compared at each call"):
+            assert compile(lambda x, read=read: w * x * float(read()))(1.0) == 1.0
 
 
 def test_a_model_of_pytorch_is_named() -> None:

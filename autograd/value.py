@@ -278,12 +278,12 @@ class Value:
         if active:
             report_escape(self, "writing .data")
         self._data = data if type(data) is float else require_float(data, "data")
-        if resident:
-            resident.clear()
+        resident.clear()
 
     @property
     def grad(self) -> float:
         """∂root/∂self from the last backward pass that reached it; of a leaf, the sum over all passes."""
+        report_escape(self, ".grad")
         return self._grad
 
     @grad.setter

@@ -1,4 +1,4 @@
-"""Code, docs and notebook prose contain none of the retired phrases."""
+"""Code, docs and notebook prose contain no retired phrase, and no docstring opens with a clause."""
 
 import json
 import re
@@ -60,6 +60,12 @@ def test_retired_phrase_does_not_occur(phrase: str) -> None:
         for match in pattern(phrase).finditer(text)
     ]
     assert not found, f"write {PHRASES[phrase]!r} instead of {phrase!r}"
+
+
+def test_docstring_does_not_open_with_a_clause() -> None:
+    opening = re.compile(r'^\s*"""(what|whether|how|as|where|who(m|se)?)\b', re.MULTILINE)
+    found = {name: len([*opening.finditer(text)]) for name, text in TEXTS.items() if name.endswith(".py")}
+    assert {name: count for name, count in found.items() if count} == {}
 
 
 def test_every_exception_is_needed() -> None:

@@ -60,7 +60,7 @@ def differences_in(made: Case, seed: int, backend: str) -> list[str]:
         try:
             got = step(*call)
         except CompileWarning as warning:
-            return [f"told: call {k}: {warning}"]
+            return [f"reported: call {k}: {warning}"]
         if apart(got, loss.data, reach):
             found.append(f"call {k}: loss {got!r}, eager {loss.data!r}")
         nan = {leaf for leaf, g in multiplied_on(loss).items() if math.isnan(g)}

@@ -1,4 +1,4 @@
-"""Record what PyTorch's optimisers, schedules and losses do in tests/_support/optimizer_steps.py.
+"""Record the steps of PyTorch's optimizers, schedules and losses in tests/_support/optimizer_steps.py.
 
 Run in the repository: python -m tests.golden.record_steps
 """
@@ -20,7 +20,7 @@ PATH = Path(__file__).with_name("steps.json")
 
 
 def read() -> dict[str, Any]:
-    """By the name of the case: a path of parameters, the rates of a schedule, or a loss and its gradients."""
+    """For each case, a path of parameters, the rates of a schedule, or a loss and its gradients."""
     recorded: dict[str, Any] = json.loads(PATH.read_text())
     return recorded
 

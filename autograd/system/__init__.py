@@ -1,1 +1,1 @@
-"""Where the package meets the outside: atomic writes of files, text in messages, a command in a shell."""
+"""Where the package meets the outside: files, messages, docstrings, a command in a shell."""

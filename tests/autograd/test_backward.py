@@ -135,7 +135,7 @@ def test_backward_starts_from_the_given_gradient(gradient: Any) -> None:
 @pytest.mark.parametrize("gradient", ["1", None, [1.0], Value(1.0)], ids=lambda x: type(x).__name__)
 def test_backward_from_no_number_raises_and_changes_nothing(gradient: Any) -> None:
     a = Value(3.0)
-    with pytest.raises(TypeError, match=r"^backward\(\) expected a real number, got "):
+    with pytest.raises(TypeError, match=r"^backward\(\) expected a real number for gradient, got "):
         (a * 2.0).backward(gradient)
     assert a.grad == 0.0
 

@@ -77,7 +77,7 @@ def test_own_primitive_of_two_operands_takes_constants_on_either_side() -> None:
     assert (a.grad, b.grad) == (27.0, 54.0)
     assert [x.data for x in (mix(1, 2), mix(a, 1), mix(1, b), a.mix(2.0))] == [8.0, 2.0, 27.0, 16.0]
     assert mix(1.0, b).operands == (1.0, b)
-    with pytest.raises(TypeError, match=r"^mix\(\) expected a real number, got str 'x'"):
+    with pytest.raises(TypeError, match=r"^mix\(\) expected a real number for b, got str 'x'"):
         mix(a, "x")
 
 
@@ -103,7 +103,7 @@ def test_own_primitive_of_a_group_takes_any_sequence_and_is_no_method() -> None:
     assert norm((v for v in (x, 4)), 1.0).data == 5.0
     assert PRIMITIVES["norm"].formula == "√(scale·(values² + …))"
     with pytest.raises(
-        TypeError, match=r"^norm\(\) expected a sequence of Values or numbers, got float 3\.0"
+        TypeError, match=r"^norm\(\) expected a sequence of Values or numbers for values, got float 3\.0"
     ):
         norm(3.0, 1.0)
 

@@ -140,7 +140,7 @@ def test_array_of_numbers_is_not_changed_in_place() -> None:
         v < array  # noqa: B015
     with pytest.raises(TypeError, match="Create one Value for each element"):
         Value(array)
-    with pytest.raises(TypeError, match=r"^exp\(\) expected a real number, got ndarray"):
+    with pytest.raises(TypeError, match=r"^exp\(\) expected a real number for x, got ndarray"):
         autograd.exp(array)
 
 
@@ -225,5 +225,5 @@ def test_complex_scalar_equals_no_value_and_is_not_computed_with() -> None:
 
 @pytest.mark.parametrize("unit", ["ns", "s"])
 def test_timedelta_raises_type_error(unit: Any) -> None:
-    with pytest.raises(TypeError, match=r"^Value\(\) expected a real number, got timedelta64"):
+    with pytest.raises(TypeError, match=r"^Value\(\) expected a real number for data, got timedelta64"):
         Value(np.timedelta64(5, unit))  # type: ignore[arg-type]

@@ -519,15 +519,15 @@ def test_options_of_grad_are_keywords() -> None:
 @pytest.mark.parametrize(
     ("output", "inputs", "named"),
     [
-        (3.0, Value(1.0), r"float 3\.0"),
-        (Value(1.0), [3.0], r"float 3\.0"),
-        (Value(1.0), 2.0, r"float 2\.0"),
-        ("x", Value(1.0), "str 'x'"),
-        (None, Value(1.0), "NoneType None"),
+        (3.0, Value(1.0), r"output, got float 3\.0"),
+        (Value(1.0), [Value(1.0), 3.0], r"inputs\[1\], got float 3\.0"),
+        (Value(1.0), 2.0, r"inputs\[0\], got float 2\.0"),
+        ("x", Value(1.0), "output, got str 'x'"),
+        (None, Value(1.0), "output, got NoneType None"),
     ],
 )
-def test_grad_of_no_value_raises(output: Any, inputs: Any, named: str) -> None:
-    with pytest.raises(TypeError, match=rf"^grad\(\) expected Values, got {named}\. Make it a Value\."):
+def test_grad_of_other_objects_raises_type_error(output: Any, inputs: Any, named: str) -> None:
+    with pytest.raises(TypeError, match=rf"^grad\(\) expected a Value for {named}\. Make it a Value\."):
         grad(output, inputs)
 
 
@@ -540,7 +540,7 @@ def _square(x: Value) -> Value:
 )
 def test_grad_of_a_function_explains_what_to_call(arguments: Any) -> None:
     message = (
-        r"^grad\(\) expected Values, got function <function _square.*Call the function on Values, and pass"
+        r"^grad\(\) expected a Value for .*, got function <function _square.*Call the function on Values, and"
     )
     with pytest.raises(TypeError, match=message):
         grad(*arguments)
@@ -734,7 +734,8 @@ def test_recompute_runs_an_operation_on_other_numbers() -> None:
     assert recompute(a / b, [4.0, 0.0]) == math.inf
     assert recompute(autograd.dot([a, b], [b, 1.0], a), [1.0, 2.0, 3.0, 4.0, 5.0]) == 16.0
     with pytest.raises(
-        ValueError, match=r"^recompute\(\) expected a computed Value, got the leaf Value\(2\.0\)"
+        ValueError,
+        match=r"^recompute\(\) expected a non-leaf Value, got Value\(2\.0\)\. Pass a computed Value",
     ):
         recompute(a, [])
 

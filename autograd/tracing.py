@@ -42,7 +42,7 @@ class Tracer(Mode):
         return False
 
     def differentiated(self, output: Value, inputs: Sequence[Value], gradients: list[Any]) -> list[Any]:
-        """Return the gradients that ``grad(create_graph=True)`` returns in place of the computed ones."""
+        """Return replacements for the gradients that ``grad(create_graph=True)`` has computed."""
         return gradients
 
 

@@ -79,7 +79,7 @@ def test_small_mistake_is_found() -> None:
 
 
 def test_rule_whose_second_derivative_is_wrong_is_found_at_order_two() -> None:
-    """The rule of ``bent`` is right as a number, but the primitive it is written with has a wrong rule."""
+    """The rule of ``bent`` returns the correct number, but uses a primitive whose rule is wrong."""
     with (
         temporary_primitive(
             "crooked_cos",

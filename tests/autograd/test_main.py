@@ -1,4 +1,4 @@
-"""``python -m autograd``: what it prints, draws and gives back."""
+"""``python -m autograd``: its output, picture and exit code."""
 
 import math
 import os
@@ -27,7 +27,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Result:
-    """What a run of the command gave."""
+    """The result of a run of the command."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -77,7 +77,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def command(*missing: str) -> list[str]:
-    """The command for a process of its own, as if some packages were not installed."""
+    """Return the command for a new process, in which some packages cannot be imported."""
     hide = "".join(f"sys.modules[{name!r}] = None; " for name in missing)
     code = f"import runpy, sys; {hide}runpy.run_module('autograd', run_name='__main__', alter_sys=True)"
     return [sys.executable, "-c", code]
@@ -211,7 +211,7 @@ def test_pytorch_column_is_empty_for_an_unused_input(capsys: pytest.CaptureFixtu
     assert result.section("Gradients") == [["∂loss/∂x", "2", "2", "2"], ["unused", "not used"]]
 
 
-# Results -----------------------------------------------------------------------------------------
+# Results ------------------------------------------------------------------------------------------
 
 
 def test_unused_input_is_reported(run) -> None:
@@ -353,7 +353,7 @@ def test_long_expression_is_cut(run) -> None:
     assert "…    with x = 1" in first
 
 
-# Colours ------------------------------------------------------------------------------------------
+# Colors -------------------------------------------------------------------------------------------
 
 
 def test_pipe_has_colors_only_with_the_option(run) -> None:
@@ -407,7 +407,7 @@ def test_colours_in_a_terminal(
     assert (b"\x1b[" in out) is coloured
 
 
-# Errors -----------------------------------------------------------------------------------------
+# Errors -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -534,7 +534,7 @@ def test_broken_pipe_is_not_an_error(length: int) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
 def test_output_stream_of_another_encoding_is_written(encoding: str) -> None:
-    """As on Windows, when the output goes to a file."""
+    """On Windows, output to a file has such an encoding."""
     done = subprocess.run(
         [*command("torch"), "x**2", "x=3"],
         capture_output=True,
@@ -553,7 +553,7 @@ def test_finite_difference_at_a_kink_gets_a_note(capsys: pytest.CaptureFixture[s
 
 
 def test_finite_differences_of_many_inputs_agree_with_the_expression(run) -> None:
-    """The graph is computed again from what depends on an input; here the whole expression is."""
+    """The command recomputes the dependents of an input; this test recomputes the whole expression."""
     numbers = {f"x{i}": 0.3 + 0.05 * i for i in range(20)}
     names = [*numbers]
     source = (

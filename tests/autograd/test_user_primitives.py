@@ -1,4 +1,4 @@
-"""primitive(): operations of the user's own, which do all that the built-in ones do."""
+"""primitive(): operations of the user, with all features of the built-in ones."""
 
 import copy
 import math
@@ -194,7 +194,7 @@ def test_own_primitive_is_used_by_later_rules() -> None:
     assert VALUES.cube(Value(2.0)).primitive is PRIMITIVES["cube"]
 
 
-# Again --------------------------------------------------------------------------------------------
+# Redefinition -------------------------------------------------------------------------------------
 
 
 def test_running_the_cell_again_replaces_the_primitive_and_old_nodes_keep_their_rules() -> None:
@@ -240,7 +240,7 @@ def test_own_primitive_pickles_to_the_entry_of_that_name(copied: Callable[[Any],
     assert copied(PRIMITIVES["cube"]) is PRIMITIVES["cube"]
 
 
-# Invalid arguments ---------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 def check_raises(error: Any, match: str, name: Any, *rules: Any, **more: Any) -> None:

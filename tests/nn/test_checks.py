@@ -32,7 +32,8 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: nn.BatchNorm1d(2, momentum="a"), "momentum must be a number, not str 'a'"),
     (lambda: nn.huber_loss([W], [1.0], None), "delta must be a number, not NoneType None"),
     (lambda: nn.accuracy([None], [1]), (
-        "Value() expected a real number, got NoneType None. Convert it first, for example with float()."
+        "Value() expected a real number for data, got NoneType None. "
+        "Convert it first, for example with float()."
     )),
     (lambda: nn.evaluate(None, ([], []), nn.mse_loss), "evaluate takes a Module, not NoneType None"),
     (lambda: nn.evaluate(MODEL, 5, nn.mse_loss), f"data {PAIR} int"),

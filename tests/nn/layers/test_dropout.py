@@ -101,7 +101,9 @@ def test_what_is_no_probability_is_refused(p: float) -> None:
 @pytest.mark.parametrize("wrong", [1.0, Value(1.0), "ab", {"a": 1.0}, [1.0, "b"]])
 def test_what_is_no_sample_is_refused(wrong: Any) -> None:
     dropout = Dropout(0.5, seed=0)
-    with pytest.raises(TypeError, match=r"takes a sample, a list of numbers, not|expected a real number"):
+    with pytest.raises(
+        TypeError, match=r"takes a sample, a list of numbers, not|expected a real number for data"
+    ):
         dropout(wrong)
     assert [x.data for x in dropout([1.0] * 9)] == [x.data for x in Dropout(0.5, seed=0)([1.0] * 9)]
 

@@ -203,7 +203,7 @@ def test_the_repr_says_what_it_was_made_with() -> None:
         (1.0, TypeError, "takes a batch, a list of samples, not float 1.0"),
         ([[1.0, 2.0], [1.0]], ValueError, "BatchNorm1d takes 2 inputs, but was given 1"),
         ([[1.0, 2.0], [1.0, 2.0, 3.0]], ValueError, "BatchNorm1d takes 2 inputs, but was given 3"),
-        ([[1.0, 2.0], [1.0, "2"]], TypeError, "expected a real number, got str '2'"),
+        ([[1.0, 2.0], [1.0, "2"]], TypeError, "expected a real number for data, got str '2'"),
         ([[1.0, 2.0], [1.0, math.nan]], ValueError, "feature 1 of the batch has mean nan and variance nan"),
         ([[1.0, 2.0], [math.inf, 2.0]], ValueError, "feature 0 of the batch has mean inf"),
         ([[1.0, 1e300], [1.0, -1e300]], ValueError, "feature 1 of the batch has mean 0.0 and variance inf"),

@@ -276,7 +276,7 @@ def test_wrong_sequences_are_refused(make: Any) -> None:
 
 
 def test_what_holds_no_numbers_is_not_detached() -> None:
-    with pytest.raises(TypeError, match="expected a real number, got dict"):
+    with pytest.raises(TypeError, match="expected a real number for data, got dict"):
         detached({"h": [Value(1.0)]})
 
 

@@ -42,7 +42,7 @@ from .._support.table import all_bits, bits, flat, shaped
 HERE = Path(__file__)
 
 
-def told(run: Callable[[], Any], **options: bool) -> AnomalyError:
+def anomaly_in(run: Callable[[], Any], **options: bool) -> AnomalyError:
     """Return the error that a function raises inside detect_anomaly()."""
     with pytest.raises(AnomalyError) as caught, detect_anomaly(**options):
         run()
@@ -67,7 +67,7 @@ def test_first_nan_of_the_forward_pass_is_reported() -> None:
         loss = log(w * x - y) ** 2
         pytest.fail(f"went on to {loss}")
 
-    error = told(run)
+    error = anomaly_in(run)
     assert str(error) == (
         f"""\
 log(−2) = nan, in the forward pass
@@ -95,7 +95,7 @@ def test_first_inf_of_the_backward_pass_is_reported() -> None:
         loss.label = "loss"
         loss.backward()
 
-    error = told(run)
+    error = anomaly_in(run)
     made, used = line_of(run, "r = "), line_of(run, "loss = ")
     assert str(error) == (
         f"""\
@@ -126,12 +126,12 @@ def test_long_expression_and_long_path_are_cut() -> None:
         last(z)
 
     start = Value(1.0)
-    error = str(told(lambda: run(lambda z: (z * 1e308) * 4.0)))
+    error = str(anomaly_in(lambda: run(lambda z: (z * 1e308) * 4.0)))
     assert "1e308 = " in error.split("\n")[0]
     assert "of 2,001 operations the 12 nearest" in error
     assert "with h₂₀₀₀ = 2.717" in error
     start.data = 0.0
-    error = str(told(lambda: run(lambda z: (z + start.sqrt()).backward())))
+    error = str(anomaly_in(lambda: run(lambda z: (z + start.sqrt()).backward())))
     assert "∂x₁" in error.split("\n")[0]
     start.data = 1.0
 
@@ -141,7 +141,7 @@ def test_long_expression_and_long_path_are_cut() -> None:
             z = z + 1.0
         z.backward()
 
-    error = str(told(deep))
+    error = str(anomaly_in(deep))
     assert "(989 more)" in error
     assert len(error.split("\n")) < 30
 
@@ -149,7 +149,7 @@ def test_long_expression_and_long_path_are_cut() -> None:
 def test_report_of_many_operands_lists_the_largest() -> None:
     shared = Value(1e200, label="s") * 1.0
     many = [*(Value(float(i), label=f"a{i}") for i in range(20)), shared, shared]
-    error = str(told(lambda: dot(many, many)))
+    error = str(anomaly_in(lambda: dot(many, many)))
     assert "(the 8 largest of 21)" in error
     assert "a12" not in error.split("with ")[1]
     assert "= 1e200" in error.split("with ")[1]
@@ -157,13 +157,13 @@ def test_report_of_many_operands_lists_the_largest() -> None:
 
 def test_operand_that_was_nan_is_named() -> None:
     bad, before = Value(math.nan, label="bad"), Value(-1.0).log()
-    assert "bad was nan before: a leaf that was given so" in str(told(lambda: bad + 1.0))
-    assert "was nan before: it was computed outside" in str(told(lambda: before + 1.0))
+    assert "bad was nan before: a leaf that was given so" in str(anomaly_in(lambda: bad + 1.0))
+    assert "was nan before: it was computed outside" in str(anomaly_in(lambda: before + 1.0))
 
 
 def test_value_computed_outside_has_no_line() -> None:
     r = Value(0.0).sqrt()
-    assert "out was computed outside detect_anomaly(): enter it before" in str(told(r.backward))
+    assert "out was computed outside detect_anomaly(): enter it before" in str(anomaly_in(r.backward))
 
 
 def test_line_in_a_network_is_that_of_the_user() -> None:
@@ -173,7 +173,7 @@ def test_line_in_a_network_is_that_of_the_user() -> None:
     def run() -> None:
         mse_loss([model([1e10, 2.0])], [1.0])
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert f'File "{HERE}", line {line_of(run, "mse_loss")}' in error
     assert "    mse_loss([model([1e10, 2.0])], [1.0])\n              ^^^^^^^^^^^^^^^^^^\n" in error
 
@@ -182,13 +182,13 @@ def test_statement_of_several_lines_is_marked_to_the_end_of_the_first() -> None:
     source = """if True:\n    y = "∂α", log(\n        x\n    ), 2\n"""
     linecache.cache["<written>"] = len(source), None, source.splitlines(keepends=True), "<written>"
     code = builtins.compile(source, "<written>", "exec")
-    error = str(told(lambda: exec(code, {"x": Value(-1.0), "log": log})))
+    error = str(anomaly_in(lambda: exec(code, {"x": Value(-1.0), "log": log})))
     assert '"<written>", line 2\n    y = "∂α", log(\n              ^^^^\nthe expression' in error
 
 
 def test_code_without_source_shows_the_line_number() -> None:
     code = "x = Value(-1.0)\n\ny = x.log()"
-    error = str(told(lambda: exec(code, {"Value": Value})))
+    error = str(anomaly_in(lambda: exec(code, {"Value": Value})))
     assert '  File "<string>", line 3\nthe expression:' in error
 
 
@@ -202,7 +202,7 @@ def test_infinite_operand_is_not_an_anomaly() -> None:
         (out[0] + out[1]).backward()
         assert (Value(math.inf) * 2.0).data == math.inf
     assert math.isfinite(logits[0].grad)
-    assert "inf − inf = nan" in str(told(lambda: hidden * -1.0 - hidden * -1.0))
+    assert "inf − inf = nan" in str(anomaly_in(lambda: hidden * -1.0 - hidden * -1.0))
 
 
 def test_check_nan_and_check_inf_select_the_kind() -> None:
@@ -210,11 +210,11 @@ def test_check_nan_and_check_inf_select_the_kind() -> None:
     with detect_anomaly(check_inf=False):
         assert log(zero).data == -math.inf
         zero.sqrt().backward()
-    assert "log(0) = −inf" in str(told(lambda: log(zero), check_nan=False))
+    assert "log(0) = −inf" in str(anomaly_in(lambda: log(zero), check_nan=False))
     with detect_anomaly(check_nan=False):
         assert math.isnan(log(zero - 1.0).data)
-    assert "0·(−inf) = nan" in str(told(lambda: zero * log(zero), check_inf=False))
-    assert "0 · inf = nan" in str(told(lambda: (zero.sqrt() * 0.0).backward(), check_inf=False))
+    assert "0·(−inf) = nan" in str(anomaly_in(lambda: zero * log(zero), check_inf=False))
+    assert "0 · inf = nan" in str(anomaly_in(lambda: (zero.sqrt() * 0.0).backward(), check_inf=False))
 
 
 def test_infinite_sum_of_finite_gradients_is_reported() -> None:
@@ -225,24 +225,24 @@ def test_infinite_sum_of_finite_gradients_is_reported() -> None:
         b.label = "b"
         (b + b).backward(1.7e308)
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert error.startswith("∂out/∂b is inf, in the backward pass: the 2 numbers that are passed back to it")
     assert f"line {line_of(run, 'b = a')}" in error
     a.grad = None
-    assert "the 2 numbers that are" in str(told(lambda: (a + a).backward(1.7e308)))
+    assert "the 2 numbers that are" in str(anomaly_in(lambda: (a + a).backward(1.7e308)))
 
 
 def test_infinite_gradient_of_an_earlier_pass_is_reported() -> None:
     w, x = Value(2.0, label="w"), Value(5.0, label="x")
     w.grad = math.inf
-    error = str(told((w * x).backward))
+    error = str(anomaly_in((w * x).backward))
     assert "∂out/∂w is inf" in error
     assert "this pass added 5 to what an earlier one had left: call zero_grad() before it" in error
 
 
 def test_seed_gradient_of_nan_is_reported() -> None:
     for root in (Value(1.0), Value(1.0) * 2.0):
-        error = str(told(lambda r=root: r.backward(math.nan)))  # type: ignore[misc]
+        error = str(anomaly_in(lambda r=root: r.backward(math.nan)))  # type: ignore[misc]
         assert "the pass was started with it: look at the argument of backward()" in error
 
 
@@ -250,7 +250,7 @@ def test_grad_is_checked_like_backward() -> None:
     x = Value(0.0, label="x")
     for create_graph in (False, True):
         run = lambda c=create_graph: grad(x.sqrt() * 2.0, x, create_graph=c)  # noqa: E731
-        assert str(told(run)).startswith("∂out/∂x = ∂out/∂h₁ · ∂h₁/∂x = 2 · inf = inf, in the backward")
+        assert str(anomaly_in(run)).startswith("∂out/∂x = ∂out/∂h₁ · ∂h₁/∂x = 2 · inf = inf, in the backward")
         other = Value(3.0)
         with detect_anomaly():
             grad(
@@ -265,7 +265,7 @@ def test_reported_path_carries_a_gradient() -> None:
         r = x.sqrt()
         (r.maximum(1.0) + r * 1.0 * 1.0).backward()  # no gradient flows through the maximum
 
-    rows = str(told(run)).split("the path from out:")[1].strip().split("\n")[2:]
+    rows = str(anomaly_in(run)).split("the path from out:")[1].strip().split("\n")[2:]
     assert [row.split()[0] for row in rows] == ["out", "h₄", "h₃", "h₁"]
 
 
@@ -276,7 +276,7 @@ def test_recorded_gradient_has_lines_and_is_checked() -> None:
         (slope,) = grad(x**1.5, x, create_graph=True)
         slope.backward()
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert "= inf, in the backward pass" in error.split("\n")[0]
     assert f'File "{HERE}", line {line_of(run, "(slope,)")}' in error
 
@@ -300,7 +300,7 @@ def test_unselected_branch_of_a_rule_is_not_an_anomaly() -> None:
 
 def test_zero_grad_recovers_after_anomaly() -> None:
     w, x = Value(2.0), Value(5.0)
-    told(lambda: ((w * x - 10.0).sqrt() + w * x).backward())
+    anomaly_in(lambda: ((w * x - 10.0).sqrt() + w * x).backward())
     for leaf in (w, x):
         leaf.zero_grad()
     ((w * x - 12.0) ** 2).backward()
@@ -557,7 +557,7 @@ def test_compiled_step_falls_back_to_eager() -> None:
         assert step(2.0) == 2.0
         step(0.0)
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert "sqrt(w * x)" in error
     assert "in the backward pass" in error
     assert step(8.0) == 4.0

@@ -94,7 +94,7 @@ def check(content: bytes, suffix: str, folder: Path) -> bool:
         told = str(error)
         state = None
     if state is None:
-        assert told.startswith(f"{path} is damaged or not a file of glassgrad"), told
+        assert told.startswith(f"load() expected an intact file written by save(), got {path}: "), told
         return False
     assert isinstance(state, dict)
     assert all(isinstance(name, str) for name in state)

@@ -1,4 +1,4 @@
-"""Networks beside PyTorch's, recorded always and live if installed: outputs, gradients, 20 steps."""
+"""Networks compared with PyTorch, recorded and, if installed, live: outputs, gradients, 20 steps."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""The data sets: how many, how alike, how noisy, that no straight line separates them; splits and units."""
+"""Data sets: their size, balance and noise, separation by a line; splits and standardization."""
 
 import math
 import random
@@ -41,7 +41,7 @@ def test_xor_of_many_samples_is_around_its_corners() -> None:
     assert stdev(away) == pytest.approx(0.1, rel=0.06)
     wrong = sum((round(a) != round(b)) != (label == 1) for (a, b), label in zip(samples, labels, strict=True))
     assert wrong == 0, "the noise is a fifth of the way to the next corner's half"
-    with pytest.raises(ValueError, match="number of samples must be 2 or more, not 1"):
+    with pytest.raises(ValueError, match=r"xor\(\) expected an int of 2 or more for n, got int 1\. Pass"):
         xor(1)
 
 
@@ -140,7 +140,7 @@ def test_spirals_are_one_and_a_half_turns_and_opposite() -> None:
 
 @each_set
 def test_a_sample_is_nearer_to_its_own_kind(make: Maker) -> None:
-    """So that the labels can be learned at all; the innermost of the spirals lie close."""
+    """The labels can be learned, although the inner turns of the spirals are close."""
     data = make(120, noise=0.0)
     own, other = _of(-1, data), _of(1, data)
     for i, point in enumerate(own):
@@ -152,14 +152,14 @@ def test_a_sample_is_nearer_to_its_own_kind(make: Maker) -> None:
 def test_the_gap_between_the_moons_is_wider_than_their_noise() -> None:
     upper, lower = (_of(label, two_moons(400, noise=0.0)) for label in (-1, 1))
     gap = min(math.dist(a, b) for a in upper for b in lower)
-    assert gap > 4 * 0.1, "four standard deviations of the noise unless told"
+    assert gap > 4 * 0.1, "four standard deviations of the default noise"
 
 
 @pytest.mark.parametrize(
     "data", [xor(), two_moons(60, 0.1, seed=0), spirals(60, seed=0)], ids=["xor", "moons", "spirals"]
 )
 def test_no_straight_line_separates_them(data: DataSet) -> None:
-    """Whatever its direction, the projections of the two labels overlap."""
+    """The projections of the two labels overlap in every direction."""
     for step in range(720):
         angle = math.pi * step / 720
         a, b = ([x * math.cos(angle) + y * math.sin(angle) for x, y in _of(label, data)] for label in (-1, 1))
@@ -170,32 +170,42 @@ def test_no_straight_line_separates_them(data: DataSet) -> None:
 @each_set
 @pytest.mark.parametrize("wrong", [1, 0, -5, 2.0, "10", None, True], ids=repr)
 def test_a_number_of_samples_below_two_or_no_int_is_refused(make: Maker, wrong: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"number of samples must be (an int|2 or more), not "):
+    with pytest.raises(
+        (TypeError, ValueError),
+        match=rf"{make.__name__}\(\) expected an int of 2 or more for n, got \w+ {wrong!r}\. Pass",
+    ):
         make(wrong)
 
 
 @each_set
 @pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf, -math.inf])
 def test_negative_or_endless_noise_is_refused(make: Maker, wrong: float) -> None:
-    with pytest.raises(ValueError, match=f"noise must be 0 or more, not {wrong!r}"):
+    with pytest.raises(
+        ValueError, match=f"a finite number of 0 or more for noise, got float {wrong!r}. Pass"
+    ):
         make(10, noise=wrong)
 
 
 @each_set
 def test_noise_that_is_no_number_is_refused(make: Maker) -> None:
     for wrong in ("0.1", None, 1j):
-        with pytest.raises(TypeError):
+        with pytest.raises(
+            TypeError, match=rf"number for noise, got \w+ {wrong!r}\. Pass a float or an int\."
+        ):
             make(10, noise=wrong)
 
 
 @each_set
 @pytest.mark.parametrize("wrong", [1.5, "1", True], ids=repr)
 def test_a_seed_of_another_kind_is_refused(make: Maker, wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"a seed is an int or a random\.Random"):
+    with pytest.raises(
+        TypeError,
+        match=rf"{make.__name__}\(\) expected an int, .* or None for seed, got \w+ {wrong!r}\. Pass",
+    ):
         make(10, seed=wrong)
 
 
-# Parts --------------------------------------------------------------------------------------------
+# Splits and standardization -----------------------------------------------------------------------
 
 
 def test_a_split_has_each_sample_once_with_its_label() -> None:
@@ -229,14 +239,16 @@ def test_a_split_repeats_by_its_seed_and_leaves_the_data_alone() -> None:
 
 @pytest.mark.parametrize("wrong", [0.0, 1.0, -0.1, 25, math.nan])
 def test_a_share_that_is_none_is_refused(wrong: float) -> None:
-    with pytest.raises(ValueError, match=f"between 0 and 1, not {wrong!r}"):
+    with pytest.raises(ValueError, match=rf"above 0 and below 1 for held_out, got \w+ {wrong!r}\. Pass"):
         stratified_split(two_moons(8), wrong)
 
 
 def test_a_class_that_one_part_would_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="of the 1 samples with the label 7, 0 would be held out"):
+    with pytest.raises(
+        ValueError, match=r"got held_out=0\.25, .* 0 of the 1 samples with the label 7\. Change held_out"
+    ):
         stratified_split(([1, 2, 3, 4, 5], [0, 0, 0, 0, 7]), 0.25)
-    with pytest.raises(ValueError, match="there are 2 samples and 1 labels"):
+    with pytest.raises(ValueError, match=r"in data, got 2 samples and 1 labels. Pass"):
         stratified_split(([1, 2], [0]))
 
 
@@ -262,9 +274,11 @@ def test_a_constant_feature_becomes_zero(constant: float) -> None:
 
 
 def test_features_that_are_not_finite_or_are_not_as_many_are_refused() -> None:
-    with pytest.raises(ValueError, match="feature 1 of sample 0 is nan"):
+    with pytest.raises(ValueError, match=r"got nan as feature 1 of sample 0 of training. Remove"):
         standardize(([[1.0, math.nan], [2.0, 0.0]], [0, 1]))
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(
+        ValueError, match=r"length as the first, 2, got 1 in others\[0\]\[0\]\[0\] = \[1\.0\]\. Pass"
+    ):
         standardize(([[1.0, 2.0], [2.0, 0.0]], [0, 1]), ([[1.0]], [1]))
-    with pytest.raises(ValueError, match="no sample"):
+    with pytest.raises(ValueError, match=r"at least one sample in training, got tuple \(\[\], \[\]\)\. Add"):
         standardize(([], []))

@@ -1,4 +1,4 @@
-"""functional_call: a module run with other parameters, and left as it was."""
+"""functional_call: a call with other parameters, after which the module is unchanged."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .._support.modules import Line, Pair
 
 
 def _inside(module: Module) -> list[Any]:
-    """Every object a module is made of, so that any exchange is seen."""
+    """Return every object in a module, to detect any replacement."""
     return [(id(m), name, id(x)) for m in module.modules() for name, x in vars(m).items()] + [
         (name, id(p), p.data, p.grad, id(p.owner)) for name, p in module.named_parameters()
     ]
@@ -23,7 +23,7 @@ def _others(module: Module, factor: float = 3.0) -> dict[str, float]:
     return {name: factor * p.data + 0.5 for name, p in module.named_parameters()}
 
 
-# What it gives ------------------------------------------------------------------------------------
+# Results ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -64,9 +64,11 @@ def test_gradients_reach_the_parameters_given_and_not_those_replaced() -> None:
 
 def test_a_gradient_flows_through_an_update_of_the_parameters() -> None:
     line = Line()
-    inner = (line(1.0) - 5.0) ** 2  # (s + o − 5)², whose slope in s and in o is 2·(s + o − 5) = −4
-    slopes = grad(inner, line.parameters(), create_graph=True)
-    adapted = {name: p - 0.25 * g for (name, p), g in zip(line.named_parameters(), slopes, strict=True)}
+    inner = (
+        line(1.0) - 5.0
+    ) ** 2  # (s + o − 5)², whose derivative with respect to s and to o is 2·(s + o − 5) = −4
+    gradients = grad(inner, line.parameters(), create_graph=True)
+    adapted = {name: p - 0.25 * g for (name, p), g in zip(line.named_parameters(), gradients, strict=True)}
     # s' = s − (s + o − 5)/2 = 3 and o' = o − (s + o − 5)/2 = 2; out = 3·s' + o' = s + 10 − o
     out = functional_call(line, adapted, 3.0)
     out.backward()
@@ -151,7 +153,7 @@ def test_a_call_within_a_call() -> None:
     assert _inside(outer) == before
 
 
-# What it leaves -----------------------------------------------------------------------------------
+# The module afterwards ----------------------------------------------------------------------------
 
 
 def test_the_module_is_left_as_it_was() -> None:
@@ -185,7 +187,7 @@ def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
     assert _inside(module) == before
 
 
-# What it refuses ----------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,10 @@ def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
     with pytest.raises(KeyError) as error:
         functional_call(model, {"layers.0.neurons.0.b": 1.0, name: 1.0}, [1.0, 2.0])
     message = error.value.args[0]
-    assert message.startswith(f"MLP has no parameter {name!r}; it has layers.0.neurons.0.w.0, ")
+    names = "'layers.0.neurons.0.w.0', 'layers.0.neurons.0.w.1', 'layers.0.neurons.0.b'"
+    assert message == (
+        f"functional_call() expected names of parameters of this MLP, got {name!r}. Use its names: {names}."
+    )
     assert _inside(model) == before
 
 
@@ -205,6 +210,8 @@ def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
 def test_a_parameter_that_is_no_number_is_refused(wrong: Any) -> None:
     line = Line()
     before = _inside(line)
-    with pytest.raises(TypeError, match=f"real number, got {type(wrong).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"real number for parameters\['slope'\], got {type(wrong).__name__} .*\. Pass"
+    ):
         functional_call(line, {"slope": wrong}, 1.0)
     assert _inside(line) == before

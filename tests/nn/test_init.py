@@ -1,4 +1,4 @@
-"""Initial weights: their bounds, their spread, and what becomes of a signal on its way through."""
+"""Initial weights: their bounds, their spread, and the size of a signal through many layers."""
 
 import math
 import random
@@ -119,7 +119,7 @@ def test_a_gradient_keeps_its_size_through_ten_layers(activation: str, factor: f
 
 
 def test_smaller_weights_would_lose_the_signal() -> None:
-    """What the gain is for: the test above fails with the gain of a linear layer under relu."""
+    """Check that the test above fails if relu layers use the gain of a linear layer."""
     rng = random.Random(0)
     row = [rng.gauss(0.0, 1.0) for _ in range(WIDTH)]
     first = fmean(x * x for x in row)
@@ -131,12 +131,12 @@ def test_smaller_weights_would_lose_the_signal() -> None:
 
 def test_generator() -> None:
     rng = random.Random(3)
-    assert generator(rng) is rng
-    assert generator(3).random() == random.Random(3).random()
-    assert generator(None).random() != generator(None).random()
+    assert generator("Neuron", rng) is rng
+    assert generator("Neuron", 3).random() == random.Random(3).random()
+    assert generator("Neuron", None).random() != generator("Neuron", None).random()
 
 
-# New weights for a layer or a network, in PyTorch's ways ---------------------------------------------
+# New weights for a layer or a network -------------------------------------------------------------
 
 
 class Bounds(random.Random):
@@ -238,7 +238,9 @@ def test_gains() -> None:
     assert calculate_gain("leaky_relu", 1) == 1.0
     assert calculate_gain("relu", 5.0) == math.sqrt(2.0)
     for activation in ("silu", "rulu"):
-        with pytest.raises(ValueError, match=f"there is no gain for '{activation}', but for linear"):
+        with pytest.raises(
+            ValueError, match=f"expected one of linear, .* for nonlinearity, got str '{activation}'. Choose"
+        ):
             calculate_gain(activation)
 
 
@@ -248,18 +250,22 @@ def test_what_cannot_be_drawn_is_refused_and_nothing_changes(way: Any) -> None:
     before = _drawn(layer)
     size = "gain" if way.__name__.startswith("xavier") else "a"
     for wrong in (math.nan, math.inf, "1"):
-        with pytest.raises(ValueError, match=f"must be a finite number, not {wrong!r}"):
+        with pytest.raises(
+            ValueError, match=rf"{way.__name__}\(\) expected a finite number for {size}, got \w+ {wrong!r}\."
+        ):
             way(layer, **{size: wrong})
-    with pytest.raises(TypeError, match="a seed is an int"):
+    with pytest.raises(TypeError, match=rf"{way.__name__}\(\) expected an int, .* for seed, got str '0'\."):
         way(layer, seed="0")
-    with pytest.raises(TypeError, match="weights are drawn for a Module, such as a Layer, not list"):
+    with pytest.raises(
+        TypeError, match=rf"{way.__name__}\(\) expected a Module, got list \[.*\. Pass a model"
+    ):
         way([layer])
-    with pytest.raises(ValueError, match="LayerNorm has no neurons whose weights could be drawn"):
+    with pytest.raises(ValueError, match=r"expected a Module with neurons, got LayerNorm. Pass a model"):
         way(LayerNorm(2))
     if size == "a":
-        with pytest.raises(ValueError, match="mode is 'fan_in' or 'fan_out', not 'fan'"):
+        with pytest.raises(ValueError, match=r"'fan_in' or 'fan_out' for mode, got str 'fan'. Use"):
             way(layer, mode="fan")
-        with pytest.raises(ValueError, match="there is no gain for 'silu'"):
+        with pytest.raises(ValueError, match="for nonlinearity, got str 'silu'"):
             way(layer, nonlinearity="silu")
     assert _drawn(layer) == before
 
@@ -283,7 +289,7 @@ def _slope(activation: str, z: float) -> float:
      ("elu", 1.0, 1.16), ("gelu", 0.7, 1.0), ("silu", 0.7, 1.0), ("softplus", 0.7, 1.0)],
 )  # fmt: skip
 def test_by_how_much_a_wide_layer_changes_a_gradient(activation: str, low: float, high: float) -> None:
-    """What the docstring of kaiming_uniform says: the root mean square of the slope, times the gain."""
+    """Compare the root mean square derivative times the gain with the docstring of kaiming_uniform."""
     gain = GAINS.get(activation, GAINS["relu"])
     deviation = 1.0
     for _ in range(12):

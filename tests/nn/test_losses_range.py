@@ -61,7 +61,7 @@ def fifty_digits() -> Any:
 
 
 def _gaps(row: list[float], i: int) -> list[Any]:
-    """By how much each exceeds element i; what is beyond ±1e5 makes no difference after exp()."""
+    """Return the differences to element i, limited to ±1e5, beyond which exp() does not change."""
     here = mp.mpf(row[i])
     return [mp.mpf(0) if x == row[i] else max(min(mp.mpf(x) - here, 10**5), -(10**5)) for x in row]
 

@@ -1,4 +1,4 @@
-"""``python -m nn``: what it prints and draws, with and without matplotlib and tqdm."""
+"""``python -m nn``: its output and picture, with and without matplotlib and tqdm."""
 
 import os
 import re
@@ -67,8 +67,8 @@ def test_the_first_iteration_is_told_in_four_steps_with_its_numbers(full: tuple[
     stdout = full[0]
     assert stdout.startswith("MLP(\n  (layers.0): Layer(2, 16, 'relu')\n")
     assert "): 337 parameters\n" in stdout
-    told = re.findall(r"^  (\d) (\w+) ", stdout, re.M)
-    assert told == [("1", "forward"), ("2", "loss"), ("3", "backward"), ("4", "update")]
+    printed_steps = re.findall(r"^  (\d) (\w+) ", stdout, re.M)
+    assert printed_steps == [("1", "forward"), ("2", "loss"), ("3", "backward"), ("4", "update")]
     samples, labels = two_moons(100, noise=0.1, seed=0)
     model = MLP(2, [16, 16, 1], seed=0)
     x1, x2 = samples[0]
@@ -106,9 +106,9 @@ def test_the_first_gradient_is_that_of_finite_differences(full: tuple[str, str, 
     above = loss()
     weight.data = middle - h
     slope = (above - loss()) / (2.0 * h)
-    told = re.search(rf"of the first weight is {NUMBER}$", full[0], re.M)
-    assert told
-    assert float(told[1]) == pytest.approx(slope, abs=1e-4)
+    match = re.search(rf"of the first weight is {NUMBER}$", full[0], re.M)
+    assert match
+    assert float(match[1]) == pytest.approx(slope, abs=1e-4)
 
 
 @needs_matplotlib
@@ -158,7 +158,7 @@ def test_a_picture_of_no_known_format_is_refused_before_anything_is_done(
     with pytest.raises(SystemExit, match="2"):
         main(["--out", str(tmp_path / "moons.xyz")])
     printed = capsys.readouterr()
-    assert "end the name in .png, .svg or .pdf" in printed.err
+    assert "--out expected a name that ends in .png, .svg or .pdf, got " in printed.err
     assert printed.out == ""
 
 
@@ -166,7 +166,7 @@ def test_a_picture_of_no_known_format_is_refused_before_anything_is_done(
 def test_a_picture_that_cannot_be_saved_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--steps", "1", "--out", str(tmp_path / "missing" / "moons.png")]) == 1
     printed = capsys.readouterr()
-    assert "python -m nn: the picture could not be saved: " in printed.err
+    assert "python -m nn: cannot save the picture: " in printed.err
     assert "is drawn in" not in printed.out
     assert [*tmp_path.rglob("*")] == []
 

@@ -1,4 +1,4 @@
-"""Module and Parameter: what is found where, whose it is, and what copying keeps."""
+"""Module and Parameter: the parameters of a module, their owners, copies, memory and threads."""
 
 import copy
 import gc
@@ -91,7 +91,7 @@ def test_an_owner_cannot_be_assigned() -> None:
         Parameter(1.0).owner = Line()  # type: ignore[misc]
 
 
-# What a module finds ------------------------------------------------------------------------------
+# Parameters of a module ---------------------------------------------------------------------------
 
 
 def test_names_and_order_of_the_parameters() -> None:

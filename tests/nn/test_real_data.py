@@ -1,4 +1,4 @@
-"""What networks of nn learn of real data and of our own: held-out, beside an untrained one and scikit-learn.
+"""Networks on real and generated data: held-out accuracy, compared with untrained ones and scikit-learn.
 
 The settings were chosen on splits with the seeds 1 to 3. What is stated here is of the split with seed 0.
 """
@@ -27,7 +27,7 @@ from nn.data import (
 
 
 class Task(NamedTuple):
-    """A data set, the network for it, how long it is trained, and what it has to reach held-out."""
+    """A data set, its network, the number of epochs, and the required held-out accuracy."""
 
     load: Callable[[], Any]
     layers: list[int]
@@ -60,7 +60,7 @@ def parts(task: Task) -> Any:
 
 @cache
 def learned(name: str) -> tuple[float, float]:
-    """The accuracy on the held-out part, before training and after."""
+    """Return the held-out accuracy before and after training."""
     task = TASKS[name]
     if task.real:
         pytest.importorskip("sklearn")

@@ -1,4 +1,4 @@
-"""What a type checker sees of nn: annotations throughout, the marker file, and a program of a user."""
+"""Types of nn: complete annotations, the file py.typed, and a user's program under mypy."""
 
 import inspect
 import subprocess

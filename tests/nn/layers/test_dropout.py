@@ -1,4 +1,4 @@
-"""Dropout: what is left out and how often, what is left alone, and the gradient of both; penalties."""
+"""Dropout: the share of zeros, the other numbers, and their gradients; penalties."""
 
 import copy
 import math
@@ -94,19 +94,22 @@ def test_in_a_network() -> None:
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf])
 def test_what_is_no_probability_is_refused(p: float) -> None:
-    with pytest.raises(ValueError, match=f"between 0 and 1, not {p}"):
+    with pytest.raises(ValueError, match=f"a probability between 0 and 1 for p, got float {p}. Pass"):
         Dropout(p)
 
 
 @pytest.mark.parametrize("wrong", [1.0, Value(1.0), "ab", {"a": 1.0}, [1.0, "b"]])
 def test_what_is_no_sample_is_refused(wrong: Any) -> None:
     dropout = Dropout(0.5, seed=0)
-    with pytest.raises(TypeError, match=r"takes a sample, a list of numbers, not|expected a real number"):
+    with pytest.raises(
+        TypeError,
+        match=r"Dropout\(\) expected a (sample or a list of samples for x|real number for x\[\d\]), got",
+    ):
         dropout(wrong)
     assert [x.data for x in dropout([1.0] * 9)] == [x.data for x in Dropout(0.5, seed=0)([1.0] * 9)]
 
 
-# Penalties -----------------------------------------------------------------------------------------
+# Penalties ----------------------------------------------------------------------------------------
 
 
 def test_penalties_and_their_gradients() -> None:

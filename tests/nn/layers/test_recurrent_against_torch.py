@@ -1,4 +1,4 @@
-"""Recurrent cells beside PyTorch's, recorded always and live if installed: outputs, gradients, training."""
+"""Recurrent cells compared with PyTorch, recorded and, if installed, live: outputs, gradients, training."""
 
 import math
 import random

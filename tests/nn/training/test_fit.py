@@ -1,4 +1,4 @@
-"""fit: what it does each step and epoch, when it stops early, what it shows."""
+"""fit: its steps and epochs, early stopping, and progress."""
 
 import math
 import random
@@ -26,7 +26,7 @@ from nn.training.samples import batches_of
 
 from ..._support.fits import DATA, VALIDATION, Line, numbers_of
 
-# What it does -------------------------------------------------------------------------------------
+# Steps and epochs ---------------------------------------------------------------------------------
 
 
 def test_it_is_the_loop_written_out() -> None:
@@ -215,7 +215,7 @@ def test_a_schedule_moves_on(every: Any, steps: int) -> None:
 
 
 def test_early_stopping_restores_the_best_weights() -> None:
-    """The data want a slope of 10, the validation 1: it is best on the way past."""
+    """The training data fit a slope of 10, the validation data 1, so the best epoch is an early one."""
     model, slopes = Line(), []
     data, validation = ([1.0], [10.0]), ([1.0], [1.0])
     history = fit(
@@ -251,7 +251,7 @@ def test_without_patience_validation_changes_nothing() -> None:
     assert results[0] == results[1]
 
 
-# What is shown ------------------------------------------------------------------------------------
+# Progress and repr --------------------------------------------------------------------------------
 
 
 def _small(**more: Any) -> History:
@@ -294,6 +294,6 @@ def test_a_history_is_told_in_lines() -> None:
 
 def test_a_history_of_something_else_is_refused() -> None:
     history = History([1.0])
-    with pytest.raises(ValueError, match=r"a history consists of loss, val_loss, .* not weights"):
+    with pytest.raises(ValueError, match=r"the keys loss, val_loss, .* got dict {'weights': \[\]}\. Pass"):
         history.load_state_dict({"weights": []})
     assert history.loss == [1.0]

@@ -1,4 +1,4 @@
-"""fit: what is wrong is refused before anything changes, and nan before it reaches the weights."""
+"""fit: invalid arguments raise before anything changes, and a nan before it reaches the weights."""
 
 import math
 import random
@@ -22,7 +22,7 @@ from nn import (
 from ..._support.fits import DATA, VALIDATION, Line, numbers_of
 
 
-def _refused(
+def _assert_fit_raises(
     error: type[Exception],
     message: str,
     *,
@@ -54,90 +54,110 @@ def _with(place: int, what: Any, i: int) -> Any:
 def test_data_that_are_not_finite(bad: float) -> None:
     import numpy as np
 
-    _refused(ValueError, f"the input of sample 9 of data holds {bad!r}", data=_with(0, (0.5, bad), 9))
-    _refused(ValueError, f"the target of sample 9 of data holds {bad!r}", data=_with(1, bad, 9))
-    _refused(ValueError, "sample 2 of validation holds", validation=([(0, 0)] * 3, [1, 1, bad]))
+    _assert_fit_raises(
+        ValueError,
+        rf"got {bad!r} in data\[0\]\[9\], the input of sample 9\. .* Remove",
+        data=_with(0, (0.5, bad), 9),
+    )
+    _assert_fit_raises(
+        ValueError, rf"got {bad!r} in data\[1\]\[9\], the target of sample 9\.", data=_with(1, bad, 9)
+    )
+    _assert_fit_raises(
+        ValueError, r"in validation\[1\]\[2\], the target of sample 2", validation=([(0, 0)] * 3, [1, 1, bad])
+    )
     array = np.array(DATA[0])
     array[3, 1] = bad
-    _refused(ValueError, "the input of sample 3 of data holds ", data=(array, DATA[1]))
+    _assert_fit_raises(ValueError, r"in data\[0\]\[3\], the input of sample 3", data=(array, DATA[1]))
 
 
 def test_labels_out_of_range_of_the_last_sample() -> None:
-    caught = _refused(ValueError, "a label of the hinge loss is −1 or 1, not 0.0", data=_with(1, 0, 10))
-    assert caught.value.__notes__ == ["(with the targets of data; nothing has been changed)"]
-    _refused(
-        ValueError, "a probability between 0 and 1, not -1.0", loss=binary_cross_entropy_with_logits
+    caught = _assert_fit_raises(ValueError, r"−1 or 1 for labels\[10\], got float 0\.0", data=_with(1, 0, 10))
+    assert caught.value.__notes__ == ["The error was raised with the targets of data. Nothing was changed."]
+    _assert_fit_raises(
+        ValueError,
+        r"a probability from 0 to 1 for targets\[\d+\], got float -1\.0",
+        loss=binary_cross_entropy_with_logits,
     )  # the moons have −1 and 1
-    _refused(
-        ValueError, "the target of sample 10 is 2, but the classes are 0 to 1", model=MLP(2, [2], seed=0),
+    _assert_fit_raises(
+        ValueError, r"a class, 0 to 1, got targets\[10\] = 2", model=MLP(2, [2], seed=0),
         loss=cross_entropy, data=(DATA[0], [0] * 10 + [2]),
     )  # fmt: skip
-    _refused(ValueError, "not 0.5", validation=([(0.0, 0.0)] * 2, [1, 0.5]))
+    _assert_fit_raises(ValueError, r"labels\[1\], got float 0\.5", validation=([(0.0, 0.0)] * 2, [1, 0.5]))
 
 
 def test_a_sample_of_another_shape() -> None:
-    caught = _refused(
-        ValueError, "the network takes 2 inputs, but was given 3", data=_with(0, (1.0, 2.0, 3.0), 9)
+    caught = _assert_fit_raises(
+        ValueError, r"MLP\(\) expected 2 numbers for x, got .* of length 3", data=_with(0, (1.0, 2.0, 3.0), 9)
     )
-    assert caught.value.__notes__ == ["(with the input of sample 9 of data; nothing has been changed)"]
-    _refused(TypeError, "takes a sequence of 2 inputs", data=_with(0, 1.0, 9))
-    _refused(TypeError, "real number, got str", data=_with(1, "1", 9))
-    _refused(TypeError, "real number, got list", data=_with(1, [1], 9))
+    assert caught.value.__notes__ == [
+        "The error was raised with the input of sample 9 of data. Nothing was changed."
+    ]
+    _assert_fit_raises(TypeError, "a sequence of 2 numbers for x, got float 1.0", data=_with(0, 1.0, 9))
+    _assert_fit_raises(TypeError, r"real number for labels\[9\], got str", data=_with(1, "1", 9))
+    _assert_fit_raises(TypeError, r"real number for labels\[9\], got list", data=_with(1, [1], 9))
 
 
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        (([], []), ValueError, "data is empty: give at least one sample"),
-        (([(0.0, 0.0)], [1, 1]), ValueError, "data has 1 inputs and 2 targets; give as many of each"),
-        ([(0.0, 0.0)], TypeError, "data must be a pair of inputs and targets, not list"),
-        ({"x": 1, "y": 2}, TypeError, "data must be a pair of inputs and targets, not dict"),
-        (None, TypeError, "data must be a pair of inputs and targets, not NoneType"),
-        ((iter([(0.0, 0.0)]), [1]), TypeError, "the inputs of data must be a sequence, not list_iterator"),
-        (([(0.0, 0.0)], 1), TypeError, "the targets of data must be a sequence, not int"),
+        (([], []), ValueError, r"at least one sample in data, got tuple \(\[\], \[\]\)\. Add"),
+        (
+            ([(0.0, 0.0)], [1, 1]),
+            ValueError,
+            "as many targets as inputs in data, got 1 inputs and 2 targets. Pass",
+        ),
+        (
+            [(0.0, 0.0)],
+            TypeError,
+            r"a pair of inputs and targets for data, got list .*\. Pass \(inputs, targets\)",
+        ),
+        ({"x": 1, "y": 2}, TypeError, "a pair of inputs and targets for data, got dict"),
+        (None, TypeError, "a pair of inputs and targets for data, got NoneType None"),
+        (
+            (iter([(0.0, 0.0)]), [1]),
+            TypeError,
+            r"a sequence for data\[0\], the inputs, got list_iterator .*\. Pass",
+        ),
+        (([(0.0, 0.0)], 1), TypeError, r"a sequence for data\[1\], the targets, got int 1"),
     ],
 )
 def test_data_that_are_none(data: Any, error: Any, message: str) -> None:
-    _refused(error, message, data=data)
+    _assert_fit_raises(error, message, data=data)
     if data is not None:
-        wanted = (
-            message.replace("of data", "of validation")
-            if "of data" in message
-            else message.replace("data", "validation")
-        )
-        _refused(error, wanted, validation=data)
+        _assert_fit_raises(error, message.replace("data", "validation"), validation=data)
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3"], ids=repr)
 def test_counts_are_ints_of_1_or_more(name: str, wrong: Any) -> None:
     kind = type(wrong).__name__
-    error, wanted = (
-        (ValueError, f"1 or more, not {wrong}")
-        if kind == "int"
-        else (TypeError, f"an int, not {kind} {wrong!r}")
-    )
-    _refused(error, f"{name} must be {wanted}", validation=VALIDATION, **{name: wrong})
+    error = ValueError if kind == "int" else TypeError
+    message = rf"fit\(\) expected an int of 1 or more for {name}, got {kind} {wrong!r}\. Pass"
+    _assert_fit_raises(error, message, validation=VALIDATION, **{name: wrong})
 
 
 def test_arguments_of_another_kind() -> None:
-    _refused(TypeError, "epochs must be an int, not NoneType None", epochs=None)
-    _refused(TypeError, "seed must be an int, or None", seed=random.Random(0))
-    _refused(ValueError, "patience waits for the validation loss to fall: give validation data", patience=2)
-    _refused(ValueError, 'schedule_every must be "epoch" or "step", not \'batch\'', schedule_every="batch")
-    _refused(TypeError, "fit takes a schedule of nn, such as StepLR, not float", schedule=0.5)
-    _refused(TypeError, "fit takes an optimiser of nn, such as SGD, not str", optimizer="adam")
-    _refused(TypeError, "fit resumes the History of another fit, not bool", resume=True)
-    other = MLP(2, [1], seed=0)
-    _refused(
-        ValueError, "the optimiser moves no parameter of the model", optimizer=SGD(other.parameters(), 1.0)
+    _assert_fit_raises(TypeError, "an int of 1 or more for epochs, got NoneType None", epochs=None)
+    _assert_fit_raises(TypeError, "an int or None for seed, got Random .*. Pass None", seed=random.Random(0))
+    _assert_fit_raises(ValueError, "for patience=2, got validation=None. Pass validation=", patience=2)
+    _assert_fit_raises(
+        ValueError, "'epoch' or 'step' for schedule_every, got str 'batch'", schedule_every="batch"
     )
-    _refused(
+    _assert_fit_raises(TypeError, "a Schedule or None for schedule, got float 0.5. Pass", schedule=0.5)
+    _assert_fit_raises(TypeError, "an Optimizer for optimizer, got str 'adam'. Pass", optimizer="adam")
+    _assert_fit_raises(TypeError, "a History for resume, got bool True. Pass", resume=True)
+    other = MLP(2, [1], seed=0)
+    _assert_fit_raises(
         ValueError,
-        "the schedule is that of another optimiser",
+        r"of parameters of the model, got SGD\(3 .*\. Create it with model.parameters",
+        optimizer=SGD(other.parameters(), 1.0),
+    )
+    _assert_fit_raises(
+        ValueError,
+        r"a schedule of its optimizer, got StepLR\(.* Create",
         schedule=StepLR(SGD(other.parameters(), 1.0), 1),
     )
-    with pytest.raises(TypeError, match="fit trains a Module, not function"):
+    with pytest.raises(TypeError, match=r"fit\(\) expected a Module for model, got function .*\. Pass"):
         fit(lambda x: x, DATA, hinge_loss, SGD(other.parameters(), 0.1), epochs=1)  # type: ignore[arg-type]
 
 
@@ -146,14 +166,28 @@ def test_a_schedule_that_is_not_in_charge() -> None:
     optimizer = SGD(model.parameters(), 0.1, momentum=0.5)
     schedule = StepLR(optimizer, 1)
     optimizer.lr = 0.7
-    _refused(RuntimeError, "by something else", model=model, optimizer=optimizer, schedule=schedule)
+    _assert_fit_raises(
+        RuntimeError,
+        r"StepLR.step\(\) expected the learning rate 0.1, .* got 0.7",
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+    )
 
 
 def test_a_loss_that_is_no_value_or_hangs_in_the_air() -> None:
     for loss, error, message in [
-        (lambda p, t: 1.0, TypeError, "the loss must give a Value, not float 1.0"),
-        (lambda p, t: hinge_loss([x.detach() for x in p], t), ValueError, "computed from no parameter"),
-        (lambda p, t: Value(1.0), ValueError, "computed from no parameter"),
+        (lambda p, t: 1.0, TypeError, "the loss function to return a Value, got float 1.0. Compute"),
+        (
+            lambda p, t: hinge_loss([x.detach() for x in p], t),
+            ValueError,
+            "depends on a parameter of the optimizer, got Value.* Look for",
+        ),
+        (
+            lambda p, t: Value(1.0),
+            ValueError,
+            "depends on a parameter of the optimizer, got Value.* Look for",
+        ),
     ]:
         model = MLP(2, [1], seed=0)
         before = numbers_of(model)
@@ -166,7 +200,7 @@ def test_a_run_that_diverges_stops_before_the_weights_are_nan() -> None:
     model, history = Line(), History()
     data = [1e3], [1.0]
     with pytest.raises(
-        FloatingPointError, match=r"the loss is inf in epoch \d+, batch 1; no step .* learning rate"
+        FloatingPointError, match=r"a finite loss, got inf in epoch \d+, batch 1\. No step .* learning rate"
     ):
         fit(model, data, mse_loss, SGD(model.parameters(), 1.0), epochs=500, progress=False, resume=history)
     assert math.isfinite(model.slope.data)
@@ -181,6 +215,8 @@ def test_a_gradient_that_is_not_finite_is_named() -> None:
             return (self.slope * x).sqrt()
 
     model = Root()
-    with pytest.raises(FloatingPointError, match=r"the gradient of slope is -?(inf|nan) in epoch 1, batch 1"):
+    with pytest.raises(
+        FloatingPointError, match=r"finite gradients, got -?(inf|nan) for slope in epoch 1, batch 1\. No step"
+    ):
         fit(model, ([1.0], [1.0]), mse_loss, SGD(model.parameters(), 0.1), epochs=1, progress=False)
     assert model.slope.data == 0.0

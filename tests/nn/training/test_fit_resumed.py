@@ -1,4 +1,4 @@
-"""fit: interrupted anywhere, it goes on to the same bits."""
+"""fit: a run that was interrupted anywhere resumes bit-identically."""
 
 import _thread
 import json
@@ -118,7 +118,7 @@ def test_a_run_goes_on_in_another_process_by_way_of_json(which: int, capsys: Any
     text = json.dumps(setting.fit(callbacks=[stop]).state_dict())
     fresh, history = Setting(which), History()
     for p in fresh.model.parameters():
-        p.data = 0.125  # whatever it was made with
+        p.data = 0.125  # replaces the initial weight
     history.load_state_dict(json.loads(text))
     assert fresh.everything(fresh.fit(history)) == expected
 
@@ -164,13 +164,13 @@ def test_any_other_error_leaves_the_model_after_the_last_whole_step_and_goes_on_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": 5}, "batch_size was 4 and is 5"),
-        ({"seed": 3}, "seed was 0 and is 3"),
-        ({"validation": None, "patience": None}, "validation samples was 6 and is None"),
-        ({"data": two_moons(12, 0.1, seed=0)}, "samples was 11 and is 12"),
-        ({"schedule": None}, "schedule was 'StepLR' and is None"),
-        ({"optimizer": "adam"}, "optimizer was 'SGD' and is 'Adam'"),
-        ({"model": "other"}, "parameters was 9 and is 3"),
+        ({"batch_size": 5}, "batch_size=5 instead of 4. Pass the same arguments"),
+        ({"seed": 3}, "seed=3 instead of 0"),
+        ({"validation": None, "patience": None}, "validation samples=None instead of 6"),
+        ({"data": two_moons(12, 0.1, seed=0)}, "samples=12 instead of 11"),
+        ({"schedule": None}, "schedule=None instead of 'StepLR'"),
+        ({"optimizer": "adam"}, "optimizer='Adam' instead of 'SGD'"),
+        ({"model": "other"}, "parameters=3 instead of 9"),
     ],
 )
 def test_another_run_is_not_resumed(change: dict[str, Any], message: str) -> None:

@@ -13,7 +13,7 @@ SEEDS = range(5)
 
 
 def steps_to_learn(model: MLP, data: DataSet, loss: Callable[..., Value], lr: float, most: int) -> int | None:
-    """How many steps of gradient descent until every sample is right; None if ``most`` are too few."""
+    """Return the number of steps until every sample is right; None if ``most`` are too few."""
     inputs, labels = data
     targets: Any = [(y + 1) // 2 for y in labels] if loss is binary_cross_entropy_with_logits else labels
     optimizer = SGD(model.parameters(), lr)

@@ -1,4 +1,4 @@
-"""Long trainings, here not so long: constant memory, PyTorch's numbers, threads that do not meet.
+"""Long training runs, shortened here: constant memory, agreement with PyTorch, independent threads.
 
 ``python -m tests._support.long_runs`` takes a million steps.
 """
@@ -33,8 +33,8 @@ lengths = pytest.mark.parametrize("steps", [2000, pytest.param(20_000, marks=pyt
 def test_more_steps_take_no_more_memory(train: Callable[[int], Run], steps: int) -> None:
     run = train(steps)
     assert len(run.traced) == 9
-    first, *later = run.traced[2:]  # by then what is made once is there
-    assert max(later) - first < steps  # a byte for each step would be less than anything that is kept
+    first, *later = run.traced[2:]  # later than everything that is allocated once
+    assert max(later) - first < steps  # less than one byte for each step
 
 
 def test_compiled_trains_as_eager_does() -> None:

@@ -1,4 +1,4 @@
-"""Accuracy: by hand, in every form of predictions, and what is refused."""
+"""Accuracy: hand-computed, for every form of predictions, and invalid arguments."""
 
 import math
 from typing import Any
@@ -39,15 +39,15 @@ def test_evaluate_measures_a_model_by_it() -> None:
 @pytest.mark.parametrize(
     ("predictions", "targets", "message"),
     [
-        ([math.nan], [1], "the prediction of sample 0 is nan"),
-        ([[0.0, 1.0], [1.0, math.nan]], [1, 1], "the prediction of sample 1 is "),
-        ([[0.5]], [0], "a row of 1: give the bare score"),
-        ([0.5], [2], r"target of sample 0 is 2, not one of \[-1, 0, 1\]"),
-        ([0.5], [0.5], "target of sample 0 is 0.5, not"),
-        ([[0.0, 1.0]], [2], r"target of sample 0 is 2, not one of \[0, 1\]"),
-        ([[0.0, 1.0]], [-1], "target of sample 0 is -1, not"),
-        ([0.0, 1.0], [1], "there are 2 predictions and 1 targets"),
-        ([], [], "no samples"),
+        ([math.nan], [1], r"without nan, got predictions\[0\] = nan\. Find"),
+        ([[0.0, 1.0], [1.0, math.nan]], [1, 1], r"without nan, got predictions\[1\] = \[1.0, nan\]"),
+        ([[0.5]], [0], r"got predictions\[0\] = \[0.5\]\. Pass a single score as a number"),
+        ([0.5], [2], r"one of \[-1, 0, 1\] for targets\[0\], got int 2\. Pass"),
+        ([0.5], [0.5], r"for targets\[0\], got float 0.5"),
+        ([[0.0, 1.0]], [2], r"one of \[0, 1\] for targets\[0\], got int 2"),
+        ([[0.0, 1.0]], [-1], r"for targets\[0\], got int -1"),
+        ([0.0, 1.0], [1], "got 2 predictions and 1 targets"),
+        ([], [], r"at least one number in predictions, got list \[\]"),
     ],
 )
 def test_what_has_no_answer_is_refused(predictions: Any, targets: Any, message: str) -> None:
@@ -56,5 +56,5 @@ def test_what_has_no_answer_is_refused(predictions: Any, targets: Any, message: 
 
 
 def test_what_is_no_sequence_is_refused() -> None:
-    with pytest.raises(TypeError, match="not a single Value"):
+    with pytest.raises(TypeError, match=r"accuracy\(\) expected a sequence for predictions, got Value"):
         accuracy(Value(1.0), [1])

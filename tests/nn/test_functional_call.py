@@ -30,7 +30,9 @@ def _others(module: Module, factor: float = 3.0) -> dict[str, float]:
 @pytest.mark.parametrize(
     "make", [Neuron, lambda n, **more: Layer(n, 2, **more), lambda n, **more: MLP(n, [3, 1], **more)]
 )
-def test_it_is_the_module_with_these_parameters(make: Callable[..., Any], fused: bool) -> None:
+def test_functional_call_agrees_with_a_module_of_these_parameters(
+    make: Callable[..., Any], fused: bool
+) -> None:
     model, twin = make(2, activation="tanh", fused=fused, seed=0), make(2, activation="tanh", fused=fused)
     numbers = _others(model)
     for name, p in twin.named_parameters():
@@ -47,7 +49,7 @@ def test_parameters_may_be_numbers_or_values_and_some_may_be_left_out() -> None:
     assert functional_call(line, {}, 3.0).data == line(3.0).data == 7.0
 
 
-def test_several_inputs_are_passed_on() -> None:
+def test_functional_call_passes_several_inputs() -> None:
     class Plane(Line):
         def __call__(self, x: float, y: float) -> Value:  # type: ignore[override]
             return self.slope * x + self.offset * y
@@ -55,7 +57,7 @@ def test_several_inputs_are_passed_on() -> None:
     assert functional_call(Plane(), {"slope": 10.0}, 3.0, 4.0).data == 34.0
 
 
-def test_gradients_reach_the_parameters_given_and_not_those_replaced() -> None:
+def test_gradients_flow_to_the_given_parameters_only() -> None:
     line = Line()
     slope = Value(10.0)
     functional_call(line, {"slope": slope}, 3.0).backward()
@@ -103,7 +105,7 @@ def test_a_shared_parameter_is_replaced_wherever_it_is() -> None:
         functional_call(tied, {"many.0": 3.0}, 1.0)
 
 
-def test_containers_keep_their_kind_and_those_without_parameters_their_identity() -> None:
+def test_containers_keep_their_type() -> None:
     class Holder(Module):
         def __init__(self) -> None:
             self.pair = Pair(Parameter(2.0), "text")
@@ -125,7 +127,7 @@ def test_containers_keep_their_kind_and_those_without_parameters_their_identity(
     assert _inside(holder) == before
 
 
-def test_what_a_call_writes_down_stays_written() -> None:
+def test_attributes_assigned_by_the_call_remain() -> None:
     class Counting(Line):
         calls = 0
 
@@ -139,7 +141,7 @@ def test_what_a_call_writes_down_stays_written() -> None:
     assert counting.calls == 3
 
 
-def test_a_call_within_a_call() -> None:
+def test_functional_call_can_be_nested() -> None:
     class Outer(Module):
         def __init__(self) -> None:
             self.line, self.factor = Line(), Parameter(2.0)
@@ -156,7 +158,7 @@ def test_a_call_within_a_call() -> None:
 # The module afterwards ----------------------------------------------------------------------------
 
 
-def test_the_module_is_left_as_it_was() -> None:
+def test_module_is_restored() -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before = _inside(model)
     functional_call(model, _others(model), [1.0, 2.0]).backward()
@@ -165,7 +167,7 @@ def test_the_module_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("wrong", [[1.0], [1.0, 2.0, 3.0], 1.0, ["a", "b"], None], ids=repr)
-def test_the_module_is_left_as_it_was_when_the_call_raises(wrong: Any) -> None:
+def test_module_is_restored_when_the_call_raises(wrong: Any) -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before, expected = _inside(model), model([1.0, 2.0]).data
     with pytest.raises((TypeError, ValueError)):
@@ -174,7 +176,7 @@ def test_the_module_is_left_as_it_was_when_the_call_raises(wrong: Any) -> None:
     assert model([1.0, 2.0]).data == expected
 
 
-def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
+def test_module_is_restored_when_the_call_is_interrupted() -> None:
     class Interrupted(Line):
         def __call__(self, x: Any) -> Value:
             assert self.slope.data == 5.0
@@ -193,7 +195,7 @@ def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
 @pytest.mark.parametrize(
     "name", ["nope", "layers", "layers.0.neurons.0", "layers.0.neurons.0.w.9", "", "Slope"]
 )
-def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
+def test_unknown_name_raises_key_error_with_the_names(name: str) -> None:
     model = MLP(2, [1], seed=0)
     before = _inside(model)
     with pytest.raises(KeyError) as error:
@@ -207,7 +209,7 @@ def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0]], ids=repr)
-def test_a_parameter_that_is_no_number_is_refused(wrong: Any) -> None:
+def test_parameter_of_wrong_type_raises_type_error(wrong: Any) -> None:
     line = Line()
     before = _inside(line)
     with pytest.raises(

@@ -38,7 +38,7 @@ def test_the_weights_are_uniform_with_variance_gain_squared_over_fan_in(activati
     assert fmean(w**4 for w in weights) == pytest.approx(1.8 * variance**2, rel=0.12), "flat, not a bell"
 
 
-def test_the_gains_are_those_of_the_papers() -> None:
+def test_gains_agree_with_the_papers() -> None:
     assert GAINS["linear"] == GAINS["sigmoid"] == 1.0
     assert GAINS["relu"] ** 2 == pytest.approx(2.0)
     assert GAINS["tanh"] == pytest.approx(5.0 / 3.0)
@@ -46,21 +46,21 @@ def test_the_gains_are_those_of_the_papers() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_the_gains_are_those_of_pytorch() -> None:
+def test_gains_agree_with_pytorch() -> None:
     from torch.nn.init import calculate_gain
 
     for activation, gain in GAINS.items():
         assert calculate_gain(activation) == pytest.approx(gain)
 
 
-def test_a_neuron_draws_its_weights_so_and_its_bias_is_zero() -> None:
+def test_neuron_draws_kaiming_weights_and_a_zero_bias() -> None:
     for activation in ACTIVATIONS:
         neuron = Neuron(5, activation, seed=3)
         assert [w.data for w in neuron.w] == kaiming_uniform(5, activation, random.Random(3))
         assert neuron.b.data == 0.0
 
 
-def test_no_two_neurons_start_alike() -> None:
+def test_neurons_have_different_initial_weights() -> None:
     weights = [w.data for layer in MLP(4, [8, 8, 2], seed=0).layers for n in layer.neurons for w in n.w]
     assert len(set(weights)) == len(weights) == 4 * 8 + 8 * 8 + 8 * 2
 
@@ -93,7 +93,7 @@ def _signals(activation: str, seed: int) -> list[float]:
 @pytest.mark.parametrize(
     ("activation", "factor"), [("linear", 2.0), ("relu", 2.5), ("leaky_relu", 2.5), ("tanh", 3.0)]
 )
-def test_a_signal_keeps_its_size_through_ten_layers(activation: str, factor: float) -> None:
+def test_signal_keeps_its_size_through_ten_layers(activation: str, factor: float) -> None:
     runs = [_signals(activation, seed) for seed in range(5)]
     for layer in range(1, DEPTH):
         # the geometric mean over networks: of one alone, ten products of chance are left
@@ -160,7 +160,7 @@ def _drawn(module: Module) -> list[list[float]]:
 
 @pytest.mark.parametrize(("nin", "nout"), FANS)
 @pytest.mark.parametrize("gain", [1.0, 5 / 3])
-def test_xavier_goes_by_both_widths(nin: int, nout: int, gain: float) -> None:
+def test_xavier_bound_uses_both_widths(nin: int, nout: int, gain: float) -> None:
     deviation = gain * math.sqrt(2.0 / (nin + nout))
     assert _drawn(xavier_normal_(Layer(nin, nout), gain, seed=Bounds())) == [[deviation] * nin] * nout
     for row in _drawn(xavier_uniform_(Layer(nin, nout), gain, seed=Bounds())):
@@ -169,7 +169,7 @@ def test_xavier_goes_by_both_widths(nin: int, nout: int, gain: float) -> None:
 
 @pytest.mark.parametrize(("nin", "nout"), FANS)
 @pytest.mark.parametrize(("a", "nonlinearity"), [(0.0, "leaky_relu"), (0.3, "leaky_relu"), (0.0, "tanh")])
-def test_kaiming_goes_by_one_of_them(nin: int, nout: int, a: float, nonlinearity: str) -> None:
+def test_kaiming_bound_uses_the_width_of_its_mode(nin: int, nout: int, a: float, nonlinearity: str) -> None:
     for mode, fan in (("fan_in", nin), ("fan_out", nout)):
         deviation = calculate_gain(nonlinearity, a) / math.sqrt(fan)
         normal = kaiming_normal_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())
@@ -192,7 +192,7 @@ WAYS = [xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_]
         *((way, {"nonlinearity": "tanh"}) for way in WAYS[2:]),
     ],
 )
-def test_as_pytorch_draws_them(way: Any, options: dict[str, Any]) -> None:
+def test_bounds_agree_with_pytorch(way: Any, options: dict[str, Any]) -> None:
     """The largest of many uniform numbers, and the spread of many normal ones."""
     import torch
 
@@ -207,7 +207,7 @@ def test_as_pytorch_draws_them(way: Any, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_network_is_drawn_layer_by_layer_and_biases_stay(way: Any) -> None:
+def test_network_is_drawn_layer_by_layer_and_biases_do_not_change(way: Any) -> None:
     model = MLP(3, [4, 2], seed=0)
     for parameter in model.parameters():
         parameter.grad = 1.0
@@ -245,7 +245,7 @@ def test_gains() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_cannot_be_drawn_is_refused_and_nothing_changes(way: Any) -> None:
+def test_invalid_argument_raises_and_changes_no_weight(way: Any) -> None:
     layer = Layer(2, 2, seed=0)
     before = _drawn(layer)
     size = "gain" if way.__name__.startswith("xavier") else "a"
@@ -288,7 +288,9 @@ def _slope(activation: str, z: float) -> float:
     [("relu", 0.999, 1.001), ("leaky_relu", 0.999, 1.001), ("tanh", 1.09, 1.14), ("sigmoid", 0.2, 0.24),
      ("elu", 1.0, 1.16), ("gelu", 0.7, 1.0), ("silu", 0.7, 1.0), ("softplus", 0.7, 1.0)],
 )  # fmt: skip
-def test_by_how_much_a_wide_layer_changes_a_gradient(activation: str, low: float, high: float) -> None:
+def test_wide_layer_changes_the_gradient_by_the_stated_factor(
+    activation: str, low: float, high: float
+) -> None:
     """Compare the root mean square derivative times the gain with the docstring of kaiming_uniform."""
     gain = GAINS.get(activation, GAINS["relu"])
     deviation = 1.0

@@ -31,14 +31,14 @@ def test_a_parameter_is_a_leaf_value() -> None:
     assert p.grad == 1.0
 
 
-def test_what_is_computed_from_parameters_is_no_parameter() -> None:
+def test_result_of_an_operation_is_not_a_parameter() -> None:
     p = Parameter(2.0)
     for result in (p + 1.0, p * p, -p, p.tanh(), p.detach()):
         assert type(result) is Value
 
 
 @pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0], Value(1.0), Parameter(1.0)])
-def test_a_parameter_is_made_of_a_real_number(wrong: Any) -> None:
+def test_parameter_of_wrong_type_raises_type_error(wrong: Any) -> None:
     with pytest.raises(TypeError, match=type(wrong).__name__):
         Parameter(wrong)
 
@@ -50,7 +50,7 @@ def test_repr_of_a_parameter() -> None:
     assert repr(p) == "Parameter(0.5, grad=2.0, label='w')"
 
 
-def test_a_parameter_knows_its_owner() -> None:
+def test_owner_of_a_parameter_is_its_module() -> None:
     p = Parameter(1.0)
     assert p.owner is None
     line = Line()
@@ -59,7 +59,7 @@ def test_a_parameter_knows_its_owner() -> None:
     assert p.owner is line
 
 
-def test_a_parameter_in_a_container_knows_its_owner() -> None:
+def test_owner_of_a_parameter_in_a_container_is_the_module() -> None:
     tree = Tree()
     own = [p for name, p in tree.named_parameters() if "slope" not in name and "offset" not in name]
     assert len(own) == 7
@@ -111,7 +111,7 @@ def test_names_and_order_of_the_parameters() -> None:
     ]
 
 
-def test_parameters_are_those_with_a_name_in_the_same_order() -> None:
+def test_parameters_and_named_parameters_have_the_same_order() -> None:
     tree = Tree()
     assert tree.parameters() == [p for _, p in tree.named_parameters()]
     assert tree.parameters() == tree.parameters()
@@ -154,7 +154,7 @@ def test_modules_lists_each_once_outer_ones_first() -> None:
     assert model.modules() == [model, first, *first.neurons, last, *last.neurons]
 
 
-def test_what_is_appended_later_is_found() -> None:
+def test_appended_parameter_is_found() -> None:
     tree = Tree()
     tree.rows[2].append(Parameter(11.0))
     tree.named["c"] = Parameter(12.0)
@@ -162,7 +162,7 @@ def test_what_is_appended_later_is_found() -> None:
     assert (names["rows.2.0"].data, names["named.c"].data) == (11.0, 12.0)
 
 
-def test_what_is_replaced_or_deleted_is_found_no_more() -> None:
+def test_replaced_or_deleted_parameter_is_not_found() -> None:
     line = Line()
     line.slope = None
     assert [name for name, _ in line.named_parameters()] == ["offset"]
@@ -184,7 +184,7 @@ def test_zero_grad_sets_every_gradient_to_zero() -> None:
     assert [p.grad for p in tied.parameters()] == [0.0] * 4
 
 
-def test_train_and_eval_reach_every_module_and_give_the_module() -> None:
+def test_train_and_eval_set_every_module_and_return_the_module() -> None:
     tree = Tree()
     assert tree.training
     assert tree.eval() is tree
@@ -224,7 +224,7 @@ def test_repr_of_modules_in_modules_is_indented() -> None:
     )
 
 
-def test_repr_says_what_a_module_adds() -> None:
+def test_repr_includes_extra_repr() -> None:
     class Scale(Module):
         def extra_repr(self) -> str:
             return "by 3"
@@ -290,7 +290,7 @@ def test_a_copied_part_has_no_owner(duplicate: Callable[[Any], Any]) -> None:
 
 
 @in_full
-def test_what_was_shared_is_shared_in_the_copy(duplicate: Callable[[Any], Any]) -> None:
+def test_copy_keeps_shared_parameters_shared(duplicate: Callable[[Any], Any]) -> None:
     twin = duplicate(Tied())
     assert twin.left[0] is twin.right["again"] is twin.inner.shared
     assert twin.left[1] is twin.right["line"] is twin.line
@@ -298,7 +298,7 @@ def test_what_was_shared_is_shared_in_the_copy(duplicate: Callable[[Any], Any]) 
 
 
 @in_full
-def test_a_copy_computes_the_same_and_trains_apart(duplicate: Callable[[Any], Any]) -> None:
+def test_copy_computes_the_same_and_trains_independently(duplicate: Callable[[Any], Any]) -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before = model([0.5, -1.0]).data
     twin = duplicate(model)
@@ -310,7 +310,7 @@ def test_a_copy_computes_the_same_and_trains_apart(duplicate: Callable[[Any], An
     assert model([0.5, -1.0]).data == before
 
 
-def test_a_shallow_copy_shares_the_parts_and_leaves_them_to_the_original() -> None:
+def test_shallow_copy_does_not_become_the_owner() -> None:
     model = MLP(2, [3, 1], seed=0)
     twin = copy.copy(model)
     assert twin is not model
@@ -326,7 +326,7 @@ def test_a_shallow_copy_shares_the_parts_and_leaves_them_to_the_original() -> No
     assert neuron.b.owner is neuron
 
 
-def test_a_model_that_holds_a_computed_value_is_refused_by_name() -> None:
+def test_copying_a_model_with_a_computed_value_raises_type_error() -> None:
     line = Line()
     line.last = line(3.0)
     for duplicate in (copy.deepcopy, pickle.dumps):
@@ -402,7 +402,7 @@ def test_a_dropped_copy_is_freed_at_once() -> None:
         assert inner() is None
 
 
-def test_a_model_is_freed_once_the_error_of_a_call_is() -> None:
+def test_model_is_freed_after_a_call_raised() -> None:
     with no_collector():
         model = MLP(2, [4, 1], seed=0)
         seen = weakref.ref(model)
@@ -433,7 +433,7 @@ def _train(seed: int, steps: int = 25) -> list[float]:
     return losses + [p.data for p in model.parameters()]
 
 
-def test_models_in_two_threads_train_as_they_would_alone() -> None:
+def test_models_in_two_threads_train_independently() -> None:
     alone = [_train(0), _train(1)]
     together: list[list[list[float]]] = [[], []]
     ready = Barrier(2)
@@ -455,7 +455,7 @@ def test_models_in_two_threads_train_as_they_would_alone() -> None:
     assert together == [[alone[0]] * 4, [alone[1]] * 4]
 
 
-def test_one_model_scores_in_two_threads() -> None:
+def test_one_model_can_be_evaluated_in_two_threads() -> None:
     model = MLP(2, [4, 1], "tanh", seed=0)
     points = [(x / 10.0, -x / 7.0) for x in range(100)]
     expected = [model(x).data for x in points]

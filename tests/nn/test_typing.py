@@ -37,7 +37,7 @@ def test_a_public_function_is_annotated_in_full(name: str, function: Any) -> Non
     assert set(hints) == {*parameters, "return"}
 
 
-def test_the_marker_file_is_there() -> None:
+def test_py_typed_file_exists() -> None:
     assert (Path(nn.__file__).parent / "py.typed").is_file()
 
 

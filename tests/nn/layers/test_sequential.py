@@ -17,7 +17,7 @@ def _numbers(outputs: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("widths", [[4, 3, 2], [3, 1], [1, 3, 1], [1]])
-def test_layers_one_after_another_are_an_mlp(widths: list[int]) -> None:
+def test_sequential_of_layers_agrees_with_mlp(widths: list[int]) -> None:
     mlp = MLP(2, widths, "tanh", seed=0)
     model = Sequential(*copy.deepcopy(mlp.layers))
     assert _numbers(model(ROWS)) == _numbers([mlp(x) for x in ROWS])
@@ -25,7 +25,7 @@ def test_layers_one_after_another_are_an_mlp(widths: list[int]) -> None:
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_an_activation_of_its_own(activation: str) -> None:
+def test_activation_module_agrees_with_a_layer(activation: str) -> None:
     inside = Layer(2, 3, activation, seed=0)
     outside = Sequential(Layer(2, 3, "linear", seed=0), Activation(activation))
     for inner, outer in zip(inside.neurons, outside.layers[0].neurons, strict=True):
@@ -45,7 +45,7 @@ class Twice(Module):
         return [self.factor * xi for xi in x]
 
 
-def test_modules_of_ones_own_and_a_sequential_inside() -> None:
+def test_sequential_accepts_user_modules_and_nested_sequentials() -> None:
     model = Sequential(Twice(), Sequential(Twice(), LayerNorm(2)), Neuron(2, "linear", seed=0))
     outputs = model(ROWS)
     assert all(isinstance(out, Value) for out in outputs)
@@ -53,7 +53,7 @@ def test_modules_of_ones_own_and_a_sequential_inside() -> None:
     assert len(grad(outputs[0], model.parameters())) == 9
 
 
-def test_rows_of_an_array() -> None:
+def test_sequential_accepts_an_array() -> None:
     numpy = pytest.importorskip("numpy")
     model = Sequential(Layer(2, 2, seed=0))
     assert _numbers(model(numpy.array(ROWS))) == _numbers(model(ROWS))
@@ -65,7 +65,7 @@ def test_train_and_eval_reach_every_module() -> None:
     assert not any(module.training for module in model.modules())
 
 
-def test_what_is_no_module_is_refused() -> None:
+def test_non_module_raises() -> None:
     with pytest.raises(
         TypeError, match=r"Sequential\(\) expected Modules, got modules\[1\] = 'relu', str\. Pass"
     ):
@@ -91,6 +91,6 @@ def test_what_is_no_module_is_refused() -> None:
         ([(1.0, 2.0, 3.0)], ValueError, r"Layer\(\) expected 2 numbers for x, got .* of length 3"),
     ],
 )
-def test_a_wrong_batch_is_refused(wrong: Any, error: type[Exception], message: str) -> None:
+def test_invalid_batch_raises(wrong: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Sequential(Layer(2, 3, seed=0))(wrong)

@@ -44,26 +44,26 @@ def each(cases: list[Case]) -> Any:
 
 
 @each(OPTIMIZERS)
-def test_recorded_path(case: Case) -> None:
+def test_optimizer_path_agrees_with_recorded_pytorch(case: Case) -> None:
     assert len(GOLDEN[case.name]) == STEPS
     _assert_same_path(path_in_glassgrad(case), GOLDEN[case.name])
 
 
 @each(SCHEDULES)
-def test_recorded_rates(case: Case) -> None:
+def test_schedule_rates_agree_with_recorded_pytorch(case: Case) -> None:
     assert len(GOLDEN[case.name]) == STEPS + 1
     _assert_agree(rates_in_glassgrad(case), GOLDEN[case.name], 1e-13)
 
 
 @each(LOSSES)
-def test_recorded_loss(case: Case) -> None:
+def test_loss_agrees_with_recorded_pytorch(case: Case) -> None:
     _assert_agree(loss_in_glassgrad(case), GOLDEN[case.name], 1e-15)
 
 
 @pytest.mark.torch
 @needs_torch
 @each(OPTIMIZERS)
-def test_live_path(case: Case) -> None:
+def test_optimizer_path_agrees_with_live_pytorch(case: Case) -> None:
     live = path_in_pytorch(case)
     _assert_same_path(path_in_glassgrad(case), live)
     _assert_same_path(live, GOLDEN[case.name])
@@ -72,7 +72,7 @@ def test_live_path(case: Case) -> None:
 @pytest.mark.torch
 @needs_torch
 @each(SCHEDULES)
-def test_live_rates(case: Case) -> None:
+def test_schedule_rates_agree_with_live_pytorch(case: Case) -> None:
     live = rates_in_pytorch(case)
     _assert_agree(rates_in_glassgrad(case), live, 1e-13)
     _assert_agree(live, GOLDEN[case.name], 1e-13)
@@ -81,7 +81,7 @@ def test_live_rates(case: Case) -> None:
 @pytest.mark.torch
 @needs_torch
 @each(LOSSES)
-def test_live_loss(case: Case) -> None:
+def test_loss_agrees_with_live_pytorch(case: Case) -> None:
     live = loss_in_pytorch(case)
     _assert_agree(loss_in_glassgrad(case), live, 1e-15)
     _assert_agree(live, GOLDEN[case.name], 1e-15)
@@ -93,7 +93,7 @@ def test_every_record_belongs_to_a_case() -> None:
     assert set(names) == set(GOLDEN)
 
 
-def test_the_cases_cover_every_optimiser_and_schedule_of_nn() -> None:
+def test_cases_cover_every_optimizer_and_schedule() -> None:
     public = [getattr(nn, name) for name in nn.__all__]
     classes = [thing for thing in public if isinstance(thing, type)]
     for base, cases in ((nn.Optimizer, OPTIMIZERS), (nn.Schedule, SCHEDULES)):
@@ -127,7 +127,7 @@ def _path_from(case: Case, options: dict[str, Any]) -> list[list[float]]:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("kind", sorted({case.kind for case in (*OPTIMIZERS, *SCHEDULES)}))
-def test_names_order_and_defaults_are_pytorchs(kind: str) -> None:
+def test_signatures_agree_with_pytorch(kind: str) -> None:
     import inspect
 
     import torch
@@ -143,7 +143,7 @@ def test_names_order_and_defaults_are_pytorchs(kind: str) -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("kind", sorted({case.kind for case in LOSSES}))
-def test_options_of_losses_are_pytorchs(kind: str) -> None:
+def test_loss_options_agree_with_pytorch(kind: str) -> None:
     import inspect
 
     import torch

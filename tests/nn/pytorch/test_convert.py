@@ -39,7 +39,7 @@ def parameters(model: Module) -> list[float]:
     return [p.data for p in model.parameters()]
 
 
-def test_every_activation_has_a_twin() -> None:
+def test_every_activation_has_a_counterpart() -> None:
     assert {*COUNTERPARTS, "linear"} == set(ACTIVATIONS)
 
 
@@ -56,7 +56,7 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_gives_the_same_there_and_back(activation: str) -> None:
+def test_activation_round_trip_computes_the_same(activation: str) -> None:
     model = MLP(3, [5, 4, 2], activation, seed=1)
     net = to_torch(model)
     inputs = samples(3, 50, seed=2)
@@ -70,7 +70,7 @@ def test_every_activation_gives_the_same_there_and_back(activation: str) -> None
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_is_the_same_far_out(activation: str) -> None:
+def test_activations_agree_at_large_inputs(activation: str) -> None:
     neuron = Neuron(1, activation, seed=0)
     neuron.w[0].data = 1.0
     special = [0.0, -0.0, 19.9, 20.1, 39.9, 40.1, 800.0, -800.0, 1e300, -1e300, math.inf, math.nan]
@@ -81,7 +81,7 @@ def test_every_activation_is_the_same_far_out(activation: str) -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("seed", range(20))
-def test_random_networks(seed: int) -> None:
+def test_random_networks_agree_with_pytorch(seed: int) -> None:
     rng = random.Random(seed)
     widths = [rng.randint(1, 6) for _ in range(rng.randint(1, 4))]
     nin, activation = rng.randint(1, 5), rng.choice(ACTIVATIONS)
@@ -102,7 +102,7 @@ def test_random_networks(seed: int) -> None:
         (MLP(2, [3, 1], "elu", seed=0), ["Linear", "ELU", "Linear"]),
     ],
 )
-def test_the_structure_is_linear_and_activation(model: Module, children: list[str]) -> None:
+def test_to_torch_returns_linears_and_activations(model: Module, children: list[str]) -> None:
     net = to_torch(model)
     assert [type(child).__name__ for child in net] == children
     assert_equal_outputs(model, net, samples(2, 5, seed=3))
@@ -110,7 +110,7 @@ def test_the_structure_is_linear_and_activation(model: Module, children: list[st
 
 @pytest.mark.torch
 @needs_torch
-def test_one_sample_or_many() -> None:
+def test_converted_network_accepts_a_sample_or_a_batch() -> None:
     import torch
 
     model = MLP(2, [3, 1], seed=0)
@@ -122,7 +122,7 @@ def test_one_sample_or_many() -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("numbers", [[math.nan, math.inf, -0.0], [5e-324, 1e308, -1e-310]])
-def test_weights_go_and_come_to_the_last_bit(numbers: list[float]) -> None:
+def test_torch_round_trip_is_bit_exact(numbers: list[float]) -> None:
     neuron = Neuron(2, seed=0)
     for parameter, number in zip(neuron.parameters(), numbers):
         parameter.data = number
@@ -132,7 +132,7 @@ def test_weights_go_and_come_to_the_last_bit(numbers: list[float]) -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("mode", ["plain", "no_grad", "inference_mode", "float32"])
-def test_what_comes_out_can_be_trained_whatever_is_switched_off(mode: str) -> None:
+def test_converted_network_is_trainable_in_any_mode(mode: str) -> None:
     import torch
 
     model = MLP(2, [3, 1], "tanh", seed=0)
@@ -167,7 +167,7 @@ def test_what_comes_out_can_be_trained_whatever_is_switched_off(mode: str) -> No
 
 @pytest.mark.torch
 @needs_torch
-def test_the_two_do_not_hang_together() -> None:
+def test_converted_network_is_independent() -> None:
     model = MLP(2, [1], seed=0)
     before = parameters(model)
     net = to_torch(model)
@@ -180,7 +180,7 @@ def test_the_two_do_not_hang_together() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_copies_go_too_and_evaluation_stays_evaluation() -> None:
+def test_copied_model_is_converted_and_keeps_its_mode() -> None:
     model = copy.deepcopy(MLP(2, [3, 1], seed=0)).eval()
     net = to_torch(model)
     assert not net.training
@@ -190,7 +190,7 @@ def test_copies_go_too_and_evaluation_stays_evaluation() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_a_subclass_that_computes_the_same_is_welcome() -> None:
+def test_subclass_that_computes_the_same_is_converted() -> None:
     class Moons(MLP):
         def __init__(self) -> None:
             super().__init__(2, [4, 1], "tanh", seed=0)
@@ -203,7 +203,7 @@ def test_a_subclass_that_computes_the_same_is_welcome() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_networks_of_pytorch_come_over() -> None:
+def test_pytorch_networks_are_converted() -> None:
     from torch.nn import ELU, GELU, Identity, Linear, ReLU, Sequential, Sigmoid, Softplus, Tanh
 
     same = Tanh()
@@ -288,14 +288,14 @@ class Scaled(MLP):
         ([Layer(1, 1)], TypeError, "does not support list"),
     ],
 )
-def test_a_model_that_cannot_go_is_named(model: Any, error: type[Exception], message: str) -> None:
+def test_to_torch_of_an_unsupported_model_raises(model: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         to_torch(model)
 
 
 @pytest.mark.torch
 @needs_torch
-def test_a_module_that_cannot_come_is_named() -> None:
+def test_from_torch_of_an_unsupported_module_raises() -> None:
     import torch
     from torch.nn import (
         ELU,

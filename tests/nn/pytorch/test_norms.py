@@ -79,7 +79,7 @@ NORMS: list[Callable[[], Any]] = [
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_norm_gives_the_same_there_and_back(norm: Callable[[], Any]) -> None:
+def test_norm_round_trip_computes_the_same(norm: Callable[[], Any]) -> None:
     model = network(norm(), Activation("relu"))
     first, second, third = (samples(3, 6, seed) for seed in (1, 2, 3))
     outputs(model, first)  # running statistics that are not those of the beginning
@@ -94,7 +94,7 @@ def test_a_norm_gives_the_same_there_and_back(norm: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_what_is_there_and_back_at_once_is_the_same_to_the_last_bit(norm: Callable[[], Any]) -> None:
+def test_norm_round_trip_is_bit_exact(norm: Callable[[], Any]) -> None:
     model = network(norm())
     outputs(model, samples(3, 5, seed=4))
     back = from_torch(to_torch(model))
@@ -103,7 +103,7 @@ def test_what_is_there_and_back_at_once_is_the_same_to_the_last_bit(norm: Callab
     assert all(p.owner is not None and p.is_leaf for p in back.parameters())
 
 
-def test_the_running_statistics_go_on_alike() -> None:
+def test_running_statistics_continue_as_in_pytorch() -> None:
     import torch
 
     model = Sequential(disturbed(BatchNorm1d(2)))
@@ -120,7 +120,7 @@ def test_the_running_statistics_go_on_alike() -> None:
     assert ours.running_mean[0] != 7.0 != back.layers[0].running_mean[0]  # type: ignore[attr-defined]
 
 
-def test_they_train_alike() -> None:
+def test_network_with_norms_trains_as_in_pytorch() -> None:
     import torch
 
     model = network(BatchNorm1d(4), Activation("silu"), LayerNorm(4), RMSNorm(4))
@@ -144,7 +144,7 @@ def test_they_train_alike() -> None:
         assert math.isclose(a, b, rel_tol=1e-10, abs_tol=1e-10)  # of three steps, each a little off
 
 
-def test_dropout_has_the_same_p_and_is_nothing_in_evaluation() -> None:
+def test_dropout_keeps_p_and_is_the_identity_in_evaluation() -> None:
     model = network(Dropout(0.25, seed=0))
     net = to_torch(model)
     assert [type(part).__name__ for part in net] == ["Linear", "Dropout", "Linear", "Tanh"]
@@ -168,7 +168,7 @@ def test_each_part_keeps_its_own_mode() -> None:
     assert not from_torch(net.eval()).training
 
 
-def test_one_within_another_is_laid_out_flat() -> None:
+def test_nested_sequentials_are_flattened() -> None:
     model = Sequential(MLP(3, [4, 4], "elu", seed=0), Sequential(LayerNorm(4), Neuron(4, "tanh", seed=1)))
     net = to_torch(model)
     assert [type(part).__name__ for part in net] == ["Linear", "ELU", "Linear", "LayerNorm", "Linear", "Tanh"]
@@ -180,7 +180,7 @@ def test_one_within_another_is_laid_out_flat() -> None:
     assert_same_outputs(back, net, batch)
 
 
-def test_a_norm_an_activation_or_dropout_goes_by_itself() -> None:
+def test_single_norm_activation_or_dropout_is_converted() -> None:
     batch = samples(4, 3, seed=10)
     for model in (BatchNorm1d(4), LayerNorm(4), RMSNorm(4), Activation("gelu"), Dropout(0.0)):
         net = to_torch(model)
@@ -189,7 +189,7 @@ def test_a_norm_an_activation_or_dropout_goes_by_itself() -> None:
     assert_same_outputs(Activation("linear"), to_torch(Activation("linear")), batch)
 
 
-def test_an_activation_that_follows_no_linear_stands_by_itself() -> None:
+def test_activation_without_linear_becomes_a_module() -> None:
     from torch.nn import Linear, ReLU, Tanh
     from torch.nn import Sequential as Theirs
 
@@ -204,7 +204,7 @@ def test_an_activation_that_follows_no_linear_stands_by_itself() -> None:
     assert isinstance(from_torch(to_torch(Sequential(Layer(2, 1), Layer(1, 1)))), MLP)
 
 
-def test_networks_of_pytorch_come_over() -> None:
+def test_pytorch_network_with_norms_is_converted() -> None:
     import torch
     from torch import nn as theirs
 
@@ -219,7 +219,7 @@ def test_networks_of_pytorch_come_over() -> None:
     assert_same_outputs(model.eval(), net.eval(), samples(3, 5, seed=2))
 
 
-def test_an_rms_norm_without_eps_has_that_of_its_weights() -> None:
+def test_rms_norm_without_eps_uses_the_eps_of_its_dtype() -> None:
     import torch
 
     tiny = [[1e-4, -2e-4]]  # so small that eps matters
@@ -256,12 +256,12 @@ def twice(module: Module) -> Sequential:
         ),
     ],
 )
-def test_a_model_that_cannot_go_is_named(model: Any, error: type[Exception], message: str) -> None:
+def test_to_torch_of_an_unsupported_model_raises(model: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         to_torch(model)
 
 
-def test_a_module_that_cannot_come_is_named() -> None:
+def test_from_torch_of_an_unsupported_module_raises() -> None:
     import torch
     from torch.nn import BatchNorm1d, BatchNorm2d, LayerNorm, Linear, LSTMCell, RMSNorm, RNNCell, Sequential
 
@@ -302,7 +302,7 @@ def test_a_module_that_cannot_come_is_named() -> None:
             from_torch(Sequential(Linear(2, 2), module))
 
 
-def test_a_pytorch_without_rms_norm_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_torch_without_torch_rms_norm_raises_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.delattr(torch.nn, "RMSNorm")
@@ -312,7 +312,7 @@ def test_a_pytorch_without_rms_norm_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(from_torch(torch.nn.LayerNorm(2)), Sequential)
 
 
-def test_copies_go_too() -> None:
+def test_copied_model_is_converted() -> None:
     model = network(BatchNorm1d(4))
     outputs(model, samples(3, 5, seed=12))
     assert from_torch(to_torch(copy.deepcopy(model))).state_dict() == model.state_dict()

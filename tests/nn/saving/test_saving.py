@@ -65,7 +65,7 @@ def strange() -> MLP:
 
 @each_format
 @pytest.mark.parametrize("make", [strange, Holder, lambda: Neuron(1)])
-def test_a_model_comes_back_to_the_last_bit(tmp_path: Path, suffix: str, make: Any) -> None:
+def test_saved_model_round_trip_is_bit_exact(tmp_path: Path, suffix: str, make: Any) -> None:
     model, other = make(), make()
     save(model, tmp_path / f"model{suffix}")
     state = load(str(tmp_path / f"model{suffix}"))
@@ -100,7 +100,7 @@ states = st.dictionaries(
 
 
 @given(states)
-def test_arrays_hold_every_number_under_its_name(state: dict[str, float]) -> None:
+def test_arrays_contain_every_number_by_name(state: dict[str, float]) -> None:
     arrays = arrays_of(state)
     assert len(arrays) <= len(state)
     back = [pair for name, array in arrays.items() for pair in numbers_of(name, array)]
@@ -126,7 +126,7 @@ def without_slashes(x: Any) -> Any:
 @each_format
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(state=states)
-def test_any_state_comes_back(tmp_path: Path, suffix: str, state: dict[str, float]) -> None:
+def test_any_state_round_trip_is_bit_exact(tmp_path: Path, suffix: str, state: dict[str, float]) -> None:
     path = tmp_path / f"state{suffix}"
     save(state, path)
     assert bits(load(path)) == bits(state)
@@ -140,7 +140,9 @@ def test_any_state_comes_back(tmp_path: Path, suffix: str, state: dict[str, floa
     max_examples=60,
 )
 @given(tree=st.dictionaries(names, trees.map(without_slashes), min_size=1, max_size=4))
-def test_any_tree_of_them_comes_back_or_is_refused(tmp_path: Path, suffix: str, tree: dict[str, Any]) -> None:
+def test_nested_state_round_trips_or_raises_value_error(
+    tmp_path: Path, suffix: str, tree: dict[str, Any]
+) -> None:
     path = tmp_path / f"state{suffix}"
     try:
         save(tree, path)
@@ -161,7 +163,7 @@ def operands_first(x: Any) -> str:
 
 
 @each_format
-def test_what_a_training_run_keeps_comes_back_as_it_was(tmp_path: Path, suffix: str) -> None:
+def test_training_checkpoint_round_trip_is_exact(tmp_path: Path, suffix: str) -> None:
     run = {
         "loss": [0.5, math.nan, 0.25], "val_loss": [], "stopped": "interrupted", "epoch": 3, "lr": 0.1,
         "state": [[1.0, -0.0], [2.0, math.inf]], "ragged": [[1.0], []], "buffers": {},
@@ -175,7 +177,7 @@ def test_what_a_training_run_keeps_comes_back_as_it_was(tmp_path: Path, suffix: 
 
 
 @each_format
-def test_several_parts_in_one_file(tmp_path: Path, suffix: str) -> None:
+def test_several_parts_are_saved_in_one_file(tmp_path: Path, suffix: str) -> None:
     class Counter:
         def state_dict(self) -> dict[str, float]:
             return {"step": 3, "average.0": 0.5}
@@ -190,7 +192,7 @@ def test_several_parts_in_one_file(tmp_path: Path, suffix: str) -> None:
 
 
 @each_format
-def test_a_buffer_is_kept_too(tmp_path: Path, suffix: str) -> None:
+def test_buffers_are_saved(tmp_path: Path, suffix: str) -> None:
     model, other = Holder(), Holder()
     model.inner.running_mean[1], model.inner.count = 0.25, 9
     save(model, tmp_path / f"m{suffix}")
@@ -208,7 +210,7 @@ def test_numbers_of_one_list_are_one_array() -> None:
     assert arrays_of(ragged) == {"rows.0": [1.0], "rows.1": [2.0, 3.0], "gap.1": 4.0}
 
 
-def test_the_json_is_strict_and_can_be_read(tmp_path: Path) -> None:
+def test_json_file_is_strict_json(tmp_path: Path) -> None:
     neuron = Neuron(2, seed=0)
     neuron.load_state_dict({"w.0": 2.0, "w.1": -math.inf, "b": math.nan})
     save(neuron, tmp_path / "neuron.json")
@@ -222,7 +224,7 @@ def test_the_json_is_strict_and_can_be_read(tmp_path: Path) -> None:
 
 
 @needs_safetensors
-def test_the_safetensors_are_float64_arrays_with_the_names_of_the_model(tmp_path: Path) -> None:
+def test_safetensors_file_has_float64_arrays_by_name(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
     model = MLP(2, [3, 1], seed=0)
@@ -255,7 +257,7 @@ def damaged(path: Path, content: bytes, intact: dict[str, float]) -> bool:
 
 
 @each_format
-def test_a_change_of_any_byte_is_refused_or_means_nothing(tmp_path: Path, suffix: str) -> None:
+def test_file_with_a_changed_byte_raises_or_loads_the_same_state(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"neuron{suffix}"
     neuron = Neuron(2, seed=0)
     neuron.load_state_dict({"w.0": 0.1, "w.1": -math.inf, "b": -0.0})
@@ -270,7 +272,7 @@ def test_a_change_of_any_byte_is_refused_or_means_nothing(tmp_path: Path, suffix
 
 
 @each_format
-def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, suffix: str) -> None:
+def test_truncated_file_raises_value_error(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"neuron{suffix}"
     neuron = Neuron(2, seed=0)
     save(neuron, path)
@@ -362,7 +364,7 @@ FOREIGN = {
 
 @each_format
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_file_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_foreign_file_raises_value_error(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"model{suffix}"
     assert damaged(path, content, {})  # imports what reading needs
     tracemalloc.start()
@@ -375,7 +377,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path, suffix: str, content: bytes) 
 
 @needs_safetensors
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_array_of_another_dtype_is_named(tmp_path: Path, dtype: str) -> None:
+def test_array_of_another_dtype_raises_with_its_name(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(FOREIGN[f"of type {dtype}"])
     with pytest.raises(ValueError, match=rf"its array 'b' has the dtype '{dtype}', not 'F64'"):
@@ -399,14 +401,14 @@ def signed(arrays: Any, more: Any, suffix: str) -> bytes:
         ({"b": 0.0}, {"a": nested(101)}, "nested more than 100 deep"),
     ],
 )
-def test_signed_file_that_would_take_much_more_room_is_refused(
+def test_file_that_expands_much_raises_value_error(
     tmp_path: Path, suffix: str, arrays: Any, more: Any, message: str
 ) -> None:
     """A name is repeated for each number of its array: of 300 kB there would be 300 MB."""
     check_raises_with_little_memory(tmp_path / f"model{suffix}", signed(arrays, more, suffix), message)
 
 
-def test_signed_json_file_of_more_dimensions_is_refused(tmp_path: Path) -> None:
+def test_json_array_of_too_many_dimensions_raises_value_error(tmp_path: Path) -> None:
     content = signed({"b": [in_lists(0.0, 32)] * 300}, {}, ".json")
     check_raises_with_little_memory(tmp_path / "model.json", content, "at most 32 dimensions")
 
@@ -432,16 +434,14 @@ def check_raises_with_little_memory(path: Path, content: bytes, message: str) ->
         ({"b": nested(5000)}, "nested more than 100 deep"),
     ],
 )
-def test_state_that_could_not_be_read_again_is_not_saved(
-    tmp_path: Path, suffix: str, state: Any, message: str
-) -> None:
+def test_state_beyond_the_limits_is_not_saved(tmp_path: Path, suffix: str, state: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         save(state, tmp_path / f"model{suffix}")
     assert not [*tmp_path.iterdir()]
 
 
 @each_format
-def test_longest_name_and_deepest_lists_come_back(tmp_path: Path, suffix: str) -> None:
+def test_longest_name_and_deepest_lists_round_trip(tmp_path: Path, suffix: str) -> None:
     state = {
         "b" * 1000: 0.5,
         "c": nested(100),
@@ -462,7 +462,7 @@ def test_longest_name_and_deepest_lists_come_back(tmp_path: Path, suffix: str) -
         (b'"more": {', b'"more": {"m": 2, '),
     ],
 )
-def test_json_with_a_name_twice_is_refused(tmp_path: Path, one: bytes, two: bytes) -> None:
+def test_json_with_a_repeated_name_raises_value_error(tmp_path: Path, one: bytes, two: bytes) -> None:
     path = tmp_path / "model.json"
     save({"b": 2.0, "m": 3}, path)
     content = path.read_bytes()
@@ -473,7 +473,7 @@ def test_json_with_a_name_twice_is_refused(tmp_path: Path, one: bytes, two: byte
 
 
 @needs_safetensors
-def test_safetensors_with_a_name_twice_are_refused(tmp_path: Path) -> None:
+def test_safetensors_with_a_repeated_name_raises_value_error(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for entries in (
         entry("b", [1], 0, 8) + b"," + entry("b", [1, 1], 0, 8),
@@ -486,7 +486,7 @@ def test_safetensors_with_a_name_twice_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("array", [[], [[]], [[1.0], []], [[1.0], [2.0, 3.0]], [1.0, [2.0]]])
-def test_array_without_a_shape_is_refused(tmp_path: Path, array: Any) -> None:
+def test_ragged_array_raises_value_error(tmp_path: Path, array: Any) -> None:
     path = tmp_path / "model.json"
     path.write_bytes(signed({"b": array}, {}, ".json"))
     with pytest.raises(ValueError, match="'b' is not an array"):
@@ -504,7 +504,7 @@ def test_array_without_a_shape_is_refused(tmp_path: Path, array: Any) -> None:
         ({"a/b/c": 1.0}, {"a": "text"}),
     ],
 )
-def test_two_things_of_one_name_are_refused(tmp_path: Path, arrays: Any, more: Any) -> None:
+def test_conflicting_names_raise_value_error(tmp_path: Path, arrays: Any, more: Any) -> None:
     """Under the right checksum: what no save has written, a fuzzer does."""
     content = Content(arrays, [], more)
     (tmp_path / "model.json").write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
@@ -512,7 +512,7 @@ def test_two_things_of_one_name_are_refused(tmp_path: Path, arrays: Any, more: A
         load(tmp_path / "model.json")
 
 
-def test_parts_are_nested_as_deep_as_can_be_read_again_and_no_deeper(tmp_path: Path) -> None:
+def test_save_and_load_limit_the_depth_of_parts(tmp_path: Path) -> None:
     path = tmp_path / "deep.json"
     state: Any = {"a": 1.0}
     for _ in range(MAX_DEPTH):
@@ -528,14 +528,14 @@ def test_parts_are_nested_as_deep_as_can_be_read_again_and_no_deeper(tmp_path: P
 
 
 @needs_safetensors
-def test_a_file_of_one_kind_under_the_name_of_the_other_is_refused(tmp_path: Path) -> None:
+def test_file_with_the_suffix_of_the_other_format_raises(tmp_path: Path) -> None:
     for suffix, other in ((".json", ".safetensors"), (".safetensors", ".json")):
         save(Neuron(1), tmp_path / f"model{suffix}")
         assert damaged(tmp_path / f"other{other}", (tmp_path / f"model{suffix}").read_bytes(), {})
 
 
 @each_format
-def test_a_missing_file_and_a_folder_are_told_as_such(tmp_path: Path, suffix: str) -> None:
+def test_missing_file_and_folder_raise_os_errors(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(FileNotFoundError, match=f"none{suffix}"):
         load(tmp_path / f"none{suffix}")
     (folder := tmp_path / f"folder{suffix}").mkdir()
@@ -547,7 +547,7 @@ def test_a_missing_file_and_a_folder_are_told_as_such(tmp_path: Path, suffix: st
 
 
 @pytest.mark.parametrize("name", ["model", "model.pt", "model.pkl", "model.json.bak", ".json"])
-def test_other_names_are_refused(tmp_path: Path, name: str) -> None:
+def test_other_suffix_raises_value_error(tmp_path: Path, name: str) -> None:
     for call in (lambda: save(Neuron(1), tmp_path / name), lambda: load(tmp_path / name)):
         with pytest.raises(
             ValueError,
@@ -582,7 +582,7 @@ def test_capital_letters_are_the_same_suffix(tmp_path: Path) -> None:
         (Module(), ValueError, "no numbers to save"),
     ],
 )
-def test_what_cannot_be_saved_is_named_and_the_old_file_stays(
+def test_unsaveable_state_raises_and_keeps_the_old_file(
     tmp_path: Path, wrong: Any, error: type[Exception], message: str
 ) -> None:
     path = tmp_path / "kept.json"
@@ -594,7 +594,7 @@ def test_what_cannot_be_saved_is_named_and_the_old_file_stays(
 
 
 @needs_safetensors
-def test_the_one_name_that_safetensors_keeps_for_itself_is_refused(tmp_path: Path) -> None:
+def test_reserved_safetensors_name_raises_value_error(tmp_path: Path) -> None:
     for state in ({"__metadata__": 1.0}, {"__metadata__.0": 1.0}):
         with pytest.raises(ValueError, match="'__metadata__'"):
             save(state, tmp_path / "x.safetensors")
@@ -645,7 +645,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
         assert [*tmp_path.iterdir()] == [path]
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_save_to_a_missing_folder_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder to save in; create it first: .*none/mod"):
         save(Neuron(1), tmp_path / "none" / "model.json")
     (tmp_path / "file").write_text("")
@@ -661,7 +661,7 @@ def locked() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(locked: Path) -> None:
+def test_save_to_a_read_only_folder_raises(locked: Path) -> None:
     """In a process of its own, which for root's sake is nobody's."""
     folder = locked
     save({"x": 1.0}, folder / "model.json")
@@ -691,7 +691,7 @@ def test_a_new_file_has_the_usual_permissions_and_an_old_one_keeps_its_own(tmp_p
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_save_through_a_link_keeps_the_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "link.json"
     link.symlink_to(Path("real") / "model.json")
@@ -702,7 +702,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @each_format
-def test_a_reader_beside_a_writer_sees_whole_states(tmp_path: Path, suffix: str) -> None:
+def test_reader_during_writes_loads_complete_states(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     save(dict.fromkeys(map(str, range(200)), 0.0), path)
     done = threading.Event()
@@ -734,7 +734,7 @@ for i in itertools.count(1):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
 @each_format
-def test_killed_at_any_moment_the_old_file_or_the_new_one_is_there(tmp_path: Path, suffix: str) -> None:
+def test_killed_save_leaves_the_old_or_the_new_file(tmp_path: Path, suffix: str) -> None:
     path, rng = tmp_path / f"model{suffix}", random.Random(0)
     for _ in range(12):
         process = subprocess.Popen([sys.executable, "-c", SAVING, path], cwd=ROOT, stdout=subprocess.PIPE)

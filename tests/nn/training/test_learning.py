@@ -55,13 +55,13 @@ def test_moons_are_learned_from_every_seed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("data", [xor(), two_moons(40, 0.1, seed=0)], ids=["xor", "moons"])
-def test_a_linear_network_cannot_learn_them(data: DataSet) -> None:
+def test_linear_network_does_not_learn_xor_or_moons(data: DataSet) -> None:
     """So the two tests above show what the hidden layer does."""
     model = MLP(2, [8, 1], "linear", seed=0)
     assert steps_to_learn(model, data, hinge_loss, lr=0.1, most=100) is None
 
 
-def test_training_repeats_to_the_last_bit() -> None:
+def test_training_repeats_bit_identically() -> None:
     def trained() -> list[float]:
         model = MLP(2, [4, 1], "tanh", seed=3)
         steps_to_learn(model, two_moons(20, 0.1, seed=3), mse_loss, lr=0.1, most=10)

@@ -37,14 +37,14 @@ def test_more_steps_take_no_more_memory(train: Callable[[int], Run], steps: int)
     assert max(later) - first < steps  # less than one byte for each step
 
 
-def test_compiled_trains_as_eager_does() -> None:
+def test_compiled_training_agrees_with_eager() -> None:
     assert apart(eager(2000), in_python(2000)) < APART
 
 
 @pytest.mark.torch
 @ways
 @pytest.mark.parametrize("steps", [500, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_they_train_as_pytorch_does(train: Callable[[int], Run], steps: int) -> None:
+def test_long_training_agrees_with_pytorch(train: Callable[[int], Run], steps: int) -> None:
     pytest.importorskip("torch")
     ours = train(steps)
     assert ours.losses[-1] < 0.1
@@ -52,7 +52,7 @@ def test_they_train_as_pytorch_does(train: Callable[[int], Run], steps: int) -> 
 
 
 @ways
-def test_eight_threads_train_as_one_after_another(train: Callable[[int, int], Run]) -> None:
+def test_eight_threads_train_as_sequentially(train: Callable[[int, int], Run]) -> None:
     together = on_threads(train, 150)
     assert len({run.parameters[0] for run in together}) == 8
     for seed, run in enumerate(together):

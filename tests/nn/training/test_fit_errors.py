@@ -51,7 +51,7 @@ def _with(place: int, what: Any, i: int) -> Any:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_data_that_are_not_finite(bad: float) -> None:
+def test_data_that_are_not_finite_raise_value_error(bad: float) -> None:
     import numpy as np
 
     _assert_fit_raises(
@@ -70,7 +70,7 @@ def test_data_that_are_not_finite(bad: float) -> None:
     _assert_fit_raises(ValueError, r"in data\[0\]\[3\], the input of sample 3", data=(array, DATA[1]))
 
 
-def test_labels_out_of_range_of_the_last_sample() -> None:
+def test_invalid_label_of_the_last_sample_raises_before_training() -> None:
     caught = _assert_fit_raises(ValueError, r"−1 or 1 for labels\[10\], got float 0\.0", data=_with(1, 0, 10))
     assert caught.value.__notes__ == ["The error was raised with the targets of data. Nothing was changed."]
     _assert_fit_raises(
@@ -85,7 +85,7 @@ def test_labels_out_of_range_of_the_last_sample() -> None:
     _assert_fit_raises(ValueError, r"labels\[1\], got float 0\.5", validation=([(0.0, 0.0)] * 2, [1, 0.5]))
 
 
-def test_a_sample_of_another_shape() -> None:
+def test_sample_of_another_shape_raises_before_training() -> None:
     caught = _assert_fit_raises(
         ValueError, r"MLP\(\) expected 2 numbers for x, got .* of length 3", data=_with(0, (1.0, 2.0, 3.0), 9)
     )
@@ -121,7 +121,7 @@ def test_a_sample_of_another_shape() -> None:
         (([(0.0, 0.0)], 1), TypeError, r"a sequence for data\[1\], the targets, got int 1"),
     ],
 )
-def test_data_that_are_none(data: Any, error: Any, message: str) -> None:
+def test_invalid_data_raise(data: Any, error: Any, message: str) -> None:
     _assert_fit_raises(error, message, data=data)
     if data is not None:
         _assert_fit_raises(error, message.replace("data", "validation"), validation=data)
@@ -129,14 +129,14 @@ def test_data_that_are_none(data: Any, error: Any, message: str) -> None:
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3"], ids=repr)
-def test_counts_are_ints_of_1_or_more(name: str, wrong: Any) -> None:
+def test_invalid_count_raises(name: str, wrong: Any) -> None:
     kind = type(wrong).__name__
     error = ValueError if kind == "int" else TypeError
     message = rf"fit\(\) expected an int of 1 or more for {name}, got {kind} {wrong!r}\. Pass"
     _assert_fit_raises(error, message, validation=VALIDATION, **{name: wrong})
 
 
-def test_arguments_of_another_kind() -> None:
+def test_arguments_of_wrong_type_raise() -> None:
     _assert_fit_raises(TypeError, "an int of 1 or more for epochs, got NoneType None", epochs=None)
     _assert_fit_raises(TypeError, "an int or None for seed, got Random .*. Pass None", seed=random.Random(0))
     _assert_fit_raises(ValueError, "for patience=2, got validation=None. Pass validation=", patience=2)
@@ -161,7 +161,7 @@ def test_arguments_of_another_kind() -> None:
         fit(lambda x: x, DATA, hinge_loss, SGD(other.parameters(), 0.1), epochs=1)  # type: ignore[arg-type]
 
 
-def test_a_schedule_that_is_not_in_charge() -> None:
+def test_schedule_of_a_changed_rate_raises() -> None:
     model = MLP(2, [2, 1], seed=0)
     optimizer = SGD(model.parameters(), 0.1, momentum=0.5)
     schedule = StepLR(optimizer, 1)
@@ -175,7 +175,7 @@ def test_a_schedule_that_is_not_in_charge() -> None:
     )
 
 
-def test_a_loss_that_is_no_value_or_hangs_in_the_air() -> None:
+def test_loss_that_is_not_a_value_or_is_detached_raises() -> None:
     for loss, error, message in [
         (lambda p, t: 1.0, TypeError, "the loss function to return a Value, got float 1.0. Compute"),
         (
@@ -196,7 +196,7 @@ def test_a_loss_that_is_no_value_or_hangs_in_the_air() -> None:
         assert numbers_of(model) == before
 
 
-def test_a_run_that_diverges_stops_before_the_weights_are_nan() -> None:
+def test_diverging_run_raises_before_the_weights_are_nan() -> None:
     model, history = Line(), History()
     data = [1e3], [1.0]
     with pytest.raises(
@@ -209,7 +209,7 @@ def test_a_run_that_diverges_stops_before_the_weights_are_nan() -> None:
     assert len(history.step_loss) > 10
 
 
-def test_a_gradient_that_is_not_finite_is_named() -> None:
+def test_infinite_gradient_raises_with_the_name_of_its_parameter() -> None:
     class Root(Line):
         def __call__(self, x: float) -> Value:
             return (self.slope * x).sqrt()

@@ -97,7 +97,8 @@ def _pairs(
             prediction = (
                 p if isinstance(p, Value) else Value(_number(names.function, names.predictions, index, p))
             )
-            target = t if isinstance(t, Value) else _number(names.function, names.targets, index, t)
+            is_ready = type(t) is float or isinstance(t, Value)
+            target = t if is_ready else _number(names.function, names.targets, index, t)
             pairs.append((prediction, target, index))
     return pairs
 

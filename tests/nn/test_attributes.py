@@ -278,11 +278,11 @@ def test_assigned_parameters_and_modules_have_an_owner() -> None:
 )
 def test_a_copy_has_the_same_attributes_and_no_others(kind: str, duplicate: Any) -> None:
     layer = LAYERS[kind]()
-    twin = duplicate(layer)
-    assert [*vars(twin)] == [name for name in vars(layer) if name != "_owner"]
-    assert outputs_of(twin) == outputs_of(LAYERS[kind]())
+    clone = duplicate(layer)
+    assert [*vars(clone)] == [name for name in vars(layer) if name != "_owner"]
+    assert outputs_of(clone) == outputs_of(LAYERS[kind]())
     with pytest.raises(AttributeError, match=f"{kind} has no attribute 'color'"):
-        twin.color = "blue"
+        clone.color = "blue"
 
 
 # Classes of users ------------------------------------------------------------------------------------

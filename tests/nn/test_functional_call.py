@@ -33,11 +33,11 @@ def _others(module: Module, factor: float = 3.0) -> dict[str, float]:
 def test_functional_call_agrees_with_a_module_of_these_parameters(
     make: Callable[..., Any], fused: bool
 ) -> None:
-    model, twin = make(2, activation="tanh", fused=fused, seed=0), make(2, activation="tanh", fused=fused)
+    model, clone = make(2, activation="tanh", fused=fused, seed=0), make(2, activation="tanh", fused=fused)
     numbers = _others(model)
-    for name, p in twin.named_parameters():
+    for name, p in clone.named_parameters():
         p.data = numbers[name]
-    found, expected = functional_call(model, numbers, [1.0, 2.0]), twin([1.0, 2.0])
+    found, expected = functional_call(model, numbers, [1.0, 2.0]), clone([1.0, 2.0])
     pairs = zip(found, expected, strict=True) if isinstance(found, list) else [(found, expected)]
     assert all(a.data == b.data for a, b in pairs)
 

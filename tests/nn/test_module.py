@@ -257,28 +257,28 @@ def test_a_copy_has_the_same_numbers_and_none_of_the_same_values(
     for i, p in enumerate(model.parameters()):
         p.grad = float(i)
         p.label = f"p{i}"
-    twin = duplicate(model)
-    ours, theirs = dict(model.named_parameters()), dict(twin.named_parameters())
+    clone = duplicate(model)
+    ours, theirs = dict(model.named_parameters()), dict(clone.named_parameters())
     assert [*ours] == [*theirs]
     for p, q in zip(ours.values(), theirs.values(), strict=True):
         assert p is not q
         assert type(q) is Parameter
         assert (p.data, p.grad, p.label) == (q.data, q.grad, q.label)
-    assert repr(model) == repr(twin)
-    assert [m.training for m in twin.modules()] == [False] * len(model.modules())
+    assert repr(model) == repr(clone)
+    assert [m.training for m in clone.modules()] == [False] * len(model.modules())
 
 
 @in_full
 def test_a_copy_owns_its_own_parts(duplicate: Callable[[Module], Module]) -> None:
     model = MLP(2, [3, 1], seed=0)
-    twin = duplicate(model)
-    for original, copied in zip(model.modules()[1:], twin.modules()[1:], strict=True):
+    clone = duplicate(model)
+    for original, copied in zip(model.modules()[1:], clone.modules()[1:], strict=True):
         assert copied is not original
         assert original.owner in model.modules()
-        assert copied.owner in twin.modules()
-    for neuron in (n for layer in twin.layers for n in layer.neurons):
+        assert copied.owner in clone.modules()
+    for neuron in (n for layer in clone.layers for n in layer.neurons):
         assert all(p.owner is neuron for p in neuron.parameters())
-    assert twin.owner is None
+    assert clone.owner is None
 
 
 @in_full
@@ -291,37 +291,37 @@ def test_a_copied_part_has_no_owner(duplicate: Callable[[Any], Any]) -> None:
 
 @in_full
 def test_copy_keeps_shared_parameters_shared(duplicate: Callable[[Any], Any]) -> None:
-    twin = duplicate(Tied())
-    assert twin.left[0] is twin.right["again"] is twin.inner.shared
-    assert twin.left[1] is twin.right["line"] is twin.line
-    assert all(p.owner in twin.modules() for p in twin.parameters())
+    clone = duplicate(Tied())
+    assert clone.left[0] is clone.right["again"] is clone.inner.shared
+    assert clone.left[1] is clone.right["line"] is clone.line
+    assert all(p.owner in clone.modules() for p in clone.parameters())
 
 
 @in_full
 def test_copy_computes_the_same_and_trains_independently(duplicate: Callable[[Any], Any]) -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before = model([0.5, -1.0]).data
-    twin = duplicate(model)
-    assert twin([0.5, -1.0]).data == before
-    twin([0.5, -1.0]).backward()
+    clone = duplicate(model)
+    assert clone([0.5, -1.0]).data == before
+    clone([0.5, -1.0]).backward()
     assert all(p.grad == 0.0 for p in model.parameters())
-    SGD(twin.parameters(), 0.1).step()
-    assert twin([0.5, -1.0]).data != before
+    SGD(clone.parameters(), 0.1).step()
+    assert clone([0.5, -1.0]).data != before
     assert model([0.5, -1.0]).data == before
 
 
 def test_shallow_copy_does_not_become_the_owner() -> None:
     model = MLP(2, [3, 1], seed=0)
-    twin = copy.copy(model)
-    assert twin is not model
-    assert twin.parameters() == model.parameters()
-    assert twin([1.0, 2.0]).data == model([1.0, 2.0]).data
+    clone = copy.copy(model)
+    assert clone is not model
+    assert clone.parameters() == model.parameters()
+    assert clone([1.0, 2.0]).data == model([1.0, 2.0]).data
     assert all(layer.owner is model for layer in model.layers)
     neuron = model.layers[0].neurons[0]
     copied = copy.copy(neuron)
     assert copied.b is neuron.b
     assert (neuron.b.owner, neuron.owner, copied.owner) == (neuron, model.layers[0], None)
-    del twin, copied
+    del clone, copied
     assert all(layer.owner is model for layer in model.layers)
     assert neuron.b.owner is neuron
 
@@ -394,10 +394,10 @@ def test_a_dropped_model_is_freed_at_once(use: Callable[[Any], Any]) -> None:
 def test_a_dropped_copy_is_freed_at_once() -> None:
     model = MLP(2, [4, 1], seed=0)
     with no_collector():
-        for twin in (copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))):
-            seen = weakref.ref(twin)
-            inner = weakref.ref(twin.layers[0])
-        del twin
+        for clone in (copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))):
+            seen = weakref.ref(clone)
+            inner = weakref.ref(clone.layers[0])
+        del clone
         assert seen() is None
         assert inner() is None
 
@@ -472,8 +472,8 @@ def test_ordered_dicts_and_named_tuples_keep_their_kind() -> None:
     module = Module()
     module.pair = Pair(Parameter(1.0), 2.0)
     module.table = OrderedDict(a=Parameter(3.0))
-    twin = copy.deepcopy(module)
-    assert type(twin.pair) is Pair
-    assert type(twin.table) is OrderedDict
-    assert [p.data for p in twin.parameters()] == [1.0, 3.0]
-    assert all(p.owner is twin for p in twin.parameters())
+    clone = copy.deepcopy(module)
+    assert type(clone.pair) is Pair
+    assert type(clone.table) is OrderedDict
+    assert [p.data for p in clone.parameters()] == [1.0, 3.0]
+    assert all(p.owner is clone for p in clone.parameters())

@@ -73,8 +73,8 @@ def test_seed_repeats_the_draws_and_each_call_draws_again() -> None:
 def test_copy_continues_the_draws_of_the_original() -> None:
     dropout = Dropout(0.5, seed=0)
     dropout([1.0] * 3)
-    twin = copy.deepcopy(dropout)
-    assert [x.data for x in twin([1.0] * 50)] == [x.data for x in dropout([1.0] * 50)]
+    clone = copy.deepcopy(dropout)
+    assert [x.data for x in clone([1.0] * 50)] == [x.data for x in dropout([1.0] * 50)]
 
 
 def test_samples_of_a_batch_have_independent_draws() -> None:

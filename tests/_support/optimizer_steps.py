@@ -19,7 +19,7 @@ class Case(NamedTuple):
         return f"{self.kind}({', '.join(f'{name}={x!r}' for name, x in self.options.items())})"
 
 
-OPTIMISERS = [
+OPTIMIZERS = [
     Case("SGD", {}),
     Case("SGD", {"lr": 0.02, "weight_decay": 0.1}),
     Case("SGD", {"lr": 0.02, "momentum": 0.9}),

@@ -93,7 +93,7 @@ def check(content: bytes, suffix: str, folder: Path) -> bool:
     except ValueError as error:
         state, message = None, str(error)
     if state is None:
-        assert message.startswith(f"{path} is damaged or not a file of glassgrad"), message
+        assert message.startswith(f"load() expected an intact file written by save(), got {path}: "), message
         return False
     assert isinstance(state, dict)
     assert all(isinstance(name, str) for name in state)

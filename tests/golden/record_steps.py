@@ -9,7 +9,7 @@ from typing import Any
 
 from .._support.optimizer_steps import (
     LOSSES,
-    OPTIMISERS,
+    OPTIMIZERS,
     SCHEDULES,
     loss_in_pytorch,
     path_in_pytorch,
@@ -26,7 +26,7 @@ def read() -> dict[str, Any]:
 
 
 def record() -> None:
-    results: dict[str, Any] = {case.name: path_in_pytorch(case) for case in OPTIMISERS}
+    results: dict[str, Any] = {case.name: path_in_pytorch(case) for case in OPTIMIZERS}
     results |= {case.name: rates_in_pytorch(case) for case in SCHEDULES}
     results |= {case.name: loss_in_pytorch(case) for case in LOSSES}
     lines = [f"{json.dumps(name)}: {json.dumps(result)}" for name, result in results.items()]

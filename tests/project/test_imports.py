@@ -64,8 +64,8 @@ ORDER = {
     "nn": [
         ["kinds", "attributes"],
         ["state", "inputs"],
-        ["module", "checks"],
-        ["draws"],
+        ["checks"],
+        ["module", "draws"],
         ["layers", "optim", "saving", "losses", "penalties", "data"],
         ["init", "training", "pytorch"],
         ["__init__"],

@@ -63,7 +63,7 @@ class Derivative(Replay):
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """The value, and the derivatives in a row."""
         if self.kind == "value":
-            return plan(recording, leaves, None, batch=self.options.backend != "python", slopes=False)
+            return plan(recording, leaves, None, batch=self.options.backend != "python", with_gradients=False)
         tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
         stages = [stage("trace", tape, leaves, {output: "out"})]
         inputs = [tape.source("input", i) for i in range(self._width)]

@@ -88,7 +88,7 @@ class StepReplay(Replay):
 
     def _warned(self, made: Plan) -> Plan:
         if self._update is not None and not made.moved:
-            self.warn(f"the optimiser takes its own steps: {made.notes[-1]}")
+            self.warn(f"the optimizer's own step() is called: {made.notes[-1]}")
         return made
 
     def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
@@ -134,7 +134,7 @@ class StepReplay(Replay):
             self.optimizer.step()
 
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
-        leaves, gradients = program.plan.leaves, outcome.slopes
+        leaves, gradients = program.plan.leaves, outcome.raw_gradients
         optimizer: Any = self.optimizer
         moving = len(program.plan.moved)  # the parameters, which are the first leaves
         for leaf, g in zip(leaves[moving:], gradients[moving:]):

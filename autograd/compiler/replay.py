@@ -102,7 +102,9 @@ class Replay(Builder):
     def move_to(self, backend: str) -> None:
         """Run by this backend what it can run of the programs that were loaded."""
         self.options.backend = backend
-        self.made = [(p, cause) for p, cause in self.made if p.plan.lanes is None or backend != "python"]
+        self.made = [
+            (p, cause) for p, cause in self.made if p.plan.batch_inputs is None or backend != "python"
+        ]
         for program, _ in self.made:
             self.programs.setdefault(program.key, []).append(program)
 

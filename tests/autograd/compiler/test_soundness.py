@@ -142,7 +142,7 @@ def test_a_rule_that_decides_by_the_gradient_takes_its_own_steps(decides: Callab
 
     w = Value(2.0)
     step = compile(lambda x: w * x, Sign([w], lr=0.5))
-    with pytest.warns(CompileWarning, match="takes its own steps"):
+    with pytest.warns(CompileWarning, match=r"own step\(\) is called"):
         assert [step(1.0), step(-1.0), *step.run(2, 1.0)] == [2.0, -1.5, 2.0, 1.5]
 
 
@@ -431,7 +431,9 @@ def test_what_is_no_result() -> None:
         compile(lambda x: [x])(1.0)
     with pytest.raises(TypeError, match="takes a function"):
         compile(3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="no backend 'c'"):
+    with pytest.raises(
+        ValueError, match=r"expected a backend, got str 'c'\. Use one of 'auto', 'numba', 'numpy', 'python'"
+    ):
         compile(abs, backend="c")
 
 

@@ -146,8 +146,8 @@ def test_samples_become_lanes(fused: bool) -> None:
     _, _, objective = training("SGD", "hinge", "relu", fused)
     recordings = [record(objective, [XS, SIGNS], {}) for _ in range(2)]
     made = plan(recordings[0], live_leaves(*recordings), None)
-    assert made.lanes is not None
-    assert made.lanes.width == len(XS)
+    assert made.batch_inputs is not None
+    assert made.batch_inputs.size == len(XS)
     counts = dict(made.passes)
     assert counts["batch"] < counts["trace"] / 2
 
@@ -244,7 +244,7 @@ def test_explain_tells_what_was_done_and_why() -> None:
     assert step.explain() == "nothing is recorded before the first call"
     step(XS, SIGNS)
     told = step.explain()
-    assert "a sum of 12 like terms: the term once, in 12 lanes" in told
+    assert "a sum of 12 isomorphic terms becomes one term with a batch axis of 12" in told
     assert "backward" in told
     for name in ("trace", "batch", "backward", "update", "expand", "fuse"):
         assert f"\n  {name} " in told

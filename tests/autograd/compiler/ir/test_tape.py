@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autograd.compiler.ir.tape import Handle, Meaning, Tape, needed, run_instruction
-from autograd.compiler.passes.differentiate import passed_back
+from autograd.compiler.passes.differentiate import vjp
 from autograd.compiler.passes.expand import rewritten
 
 from ...._support.table import bits
@@ -86,7 +86,7 @@ def test_where_a_derivative_is_none_zero_is_selected() -> None:
     m = Meaning(tape, expand=False)
     g, x, d = (tape.handle(tape.source("leaf", i)) for i in range(3))
     inner = m.where(x < 0.0, None, d)
-    made = passed_back(m, g, m.where(d < x, 1.0, inner))
+    made = vjp(m, g, m.where(d < x, 1.0, inner))
     assert tape.lines()[3:] == [
         "%3 = const 0.0",
         "%4 = lt %1 %3",
@@ -97,7 +97,7 @@ def test_where_a_derivative_is_none_zero_is_selected() -> None:
         "%9 = where %5 %0 %8",
     ]
     assert made.place == 9
-    assert passed_back(m, g, None) == 0.0
+    assert vjp(m, g, None) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -126,29 +126,29 @@ def test_an_instruction_is_folded_as_the_table_says(
 
 
 def test_equal_instructions_are_entered_once_unless_appended() -> None:
-    tape = Tape(lanes=3)
-    x = tape.source("lane", 0)
+    tape = Tape(batch_size=3)
+    x = tape.source("row", 0)
     assert tape.constant(x) is None
     assert tape.source("const", 0.0) != tape.source("const", -0.0)
     once = tape.apply("mul", (x, x))
     assert tape.apply("mul", (x, x)) == once
-    again = tape.append("mul", (x, x), in_lane=True)
+    again = tape.append("mul", (x, x), is_batched=True)
     assert again == len(tape.code) - 1 != once
-    total = tape.apply("lanesum", (again,))
-    assert [tape.in_lane[i] for i in (once, again, total)] == [True, True, False]
-    assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = lanesum %{again}"]
+    total = tape.apply("batch_sum", (again,))
+    assert [tape.is_batched[i] for i in (once, again, total)] == [True, True, False]
+    assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = batch_sum %{again}"]
     assert needed(tape, [total]) == [x, again, total]
 
 
 def test_a_sum_over_lanes_of_what_is_the_same_in_all_is_a_product() -> None:
-    old = Tape(lanes=3)
-    x, lane = old.source("leaf", 0), old.source("lane", 0)
-    shared, own = old.apply("lanesum", (x,)), old.apply("lanesum", (lane,))
+    old = Tape(batch_size=3)
+    x, lane = old.source("leaf", 0), old.source("row", 0)
+    shared, own = old.apply("batch_sum", (x,)), old.apply("batch_sum", (lane,))
     log = old.apply("logsumexp", (x, shared))
     softplus = old.apply("softplus", (x,))
     new, moved = rewritten(old, [shared, own, log, softplus])
     assert new.lines([moved[shared]])[0].partition(" = ")[2] == f"mul %{moved[x]} %{new.source('const', 3.0)}"
-    assert new.code[moved[own]] == ("lanesum", (moved[lane],))
+    assert new.code[moved[own]] == ("batch_sum", (moved[lane],))
     names = {name for name, _ in new.code}
     assert not names & {"logsumexp", "softplus"}  # written out in what they are made of
     assert {"largest", "exp", "log1p"} <= names
@@ -156,10 +156,10 @@ def test_a_sum_over_lanes_of_what_is_the_same_in_all_is_a_product() -> None:
 
 def test_a_sum_over_lanes_of_a_constant_is_entered() -> None:
     """By how many lanes there are it is multiplied where tapes are rewritten."""
-    tape = Tape(lanes=3)
+    tape = Tape(batch_size=3)
     one = tape.source("const", 1.0)
-    total = tape.apply("lanesum", (one,))
-    assert tape.code[total] == ("lanesum", (one,))
+    total = tape.apply("batch_sum", (one,))
+    assert tape.code[total] == ("batch_sum", (one,))
     new, moved = rewritten(tape, [total])
     assert new.constant(moved[total]) == 3.0
 

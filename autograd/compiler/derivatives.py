@@ -1,6 +1,6 @@
-"""What a compiled function gives besides steps: its value alone, and derivatives by its arguments.
+"""The value of a compiled function, and its derivatives with respect to its arguments.
 
-The Hessian is the reverse pass emitted twice: what was emitted is a tape like any other.
+For the Hessian the backward pass is emitted twice: the emitted instructions are differentiated again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .replay import Replay
 
 
 class Derivative(Replay):
-    """``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
+    """Replay of one derivative; ``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
 
     def __init__(
         self,
@@ -43,25 +43,26 @@ class Derivative(Replay):
     def at(
         self, point: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat] | None = None
     ) -> Outcome:
-        """The derivatives at a point, along ``v``."""
+        """Compute the derivatives at a point, for the vector ``v`` if there is one."""
         at = [x._data for x in _leaves(point)]
         call = self.called(at, {})
         if v is not None:
             along = [x._data for x in _leaves(v)]
             if len(along) != len(at):
                 raise ValueError(
-                    f"the vector has {len(along)} elements but the point has {len(at)}; give as many of each"
+                    f"hvp() expected a vector v of {len(at)} elements, like the point, got {len(along)}. "
+                    "Pass one number for each argument."
                 )
-            call.numbers = call.numbers + as_floats(along)  # those of the arguments are kept
+            call.numbers = call.numbers + as_floats(along)  # after the numbers of the arguments
         (outcome,) = self.take(1, call)
         return outcome
 
     def settle(self, call: Call) -> None:
-        """As many directions as arguments."""
+        """Store the number of arguments, which is the number of derivatives."""
         self._width = len(call.args)
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
-        """The value, and the derivatives in a row."""
+        """Return the plan of the value and its derivatives, row by row."""
         if self.kind == "value":
             return plan(recording, leaves, None, batch=self.options.backend != "python", with_gradients=False)
         tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
@@ -70,7 +71,7 @@ class Derivative(Replay):
         found = gradient(tape, output, inputs)
         stages.append(stage("backward", tape, leaves, {output: "out"}, stages[-1].size))
         if self.kind == "hessian":
-            found = [place for slope in found for place in gradient(tape, slope, inputs)]
+            found = [place for first in found for place in gradient(tape, first, inputs)]
         elif self.kind == "hvp":
             v = [tape.handle(tape.source("input", self._width + i)) for i in range(self._width)]
             along = Meaning(tape, expand=False).apply("dot", [tape.handle(i) for i in found], v, 0.0)
@@ -80,7 +81,7 @@ class Derivative(Replay):
         return simplified(Plan(tape, leaves, output, found, guards, stages=stages))
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
-        """The same by grad() on the function's graph."""
+        """Compute the same by grad() on the graph of the function."""
         with with_grad():
             if self.kind == "value":
                 return Reference(as_value(call.run(self.function)), (), (), ())
@@ -91,5 +92,5 @@ class Derivative(Replay):
                 roots = _gradient(output, inputs, create_graph=True)
             if self.kind == "hvp":
                 roots = [FUNCTIONS["dot"](roots, call.numbers[len(inputs) :])]
-            slopes = [g._data for root in roots for g in _gradient(root, inputs)]
-        return Reference(output, roots, inputs, slopes)
+            gradients = [g._data for root in roots for g in _gradient(root, inputs)]
+        return Reference(output, roots, inputs, gradients)

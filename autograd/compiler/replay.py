@@ -24,7 +24,7 @@ from .collector import gc_paused
 from .guards.guard import Guard
 from .passes.batch_size import SMALL, Batch, picked
 from .passes.plan import Plan
-from .pickling import FORMAT, by_identity, check_portable
+from .pickling import FORMAT, by_identity, check_includes_leaves
 from .progress import Progress
 from .record.arguments import Static, described, fingerprint
 from .record.trace import TraceError, Untraceable, observes
@@ -88,7 +88,7 @@ class Replay(Builder):
         """With its programs, which are lowered again where they are loaded; see pickling.py."""
         programs = [program for program, _ in self.made]
         given = [program.kept for program in programs if by_identity(program.key)]
-        check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
+        check_includes_leaves(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
         return {k: x for k, x in self.__dict__.items() if k not in _LEFT_BEHIND} | {"format": FORMAT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -570,7 +570,7 @@ def test_inside_a_compiled_function_it_would_say_nothing() -> None:
         with detect_anomaly():
             return x * 2.0
 
-    with pytest.raises(TraceError, match="enter it around the call of the compiled step"):
+    with pytest.raises(TraceError, match=r"Enter it around the call of the compiled step"):
         compile(f)(1.0)
 
 

@@ -311,7 +311,7 @@ def test_layers_of_chains(name: str, samples: int, backend: str) -> None:
 
 
 @each_backend
-def test_chains_beside_dots_of_the_same_terms(backend: str) -> None:
+def test_chains_next_to_dots_of_the_same_terms(backend: str) -> None:
     """Instructions with the same terms are computed together, but not if some of them have an order."""
     rng = random.Random(0)
     weights = [[Value(like_size(rng)) for _ in range(2)] for _ in range(6)]

@@ -1628,7 +1628,7 @@ def test_how_often_it_is_audited(
 
 def test_a_wrong_audit_option() -> None:
     for wrong, error in ((-1, ValueError), (1.5, TypeError), (True, TypeError)):
-        with pytest.raises(error, match="audit must be"):
+        with pytest.raises(error, match=r"compile\(\) expected .*audit.*, got \w+ .*\. (Use|Pass)"):
             compile(lambda x: x, audit=wrong)  # type: ignore[arg-type]
 
 
@@ -1661,9 +1661,9 @@ def test_static_arguments_are_told_apart_to_the_bit() -> None:
 
 
 def test_wrong_static_arguments() -> None:
-    with pytest.raises(ValueError, match=r"no argument 'y'; it has x$"):
+    with pytest.raises(ValueError, match=r"static_argnames, got str 'y'\. The arguments .*: x\.$"):
         compile(lambda x: x, static_argnames=["y"])
-    with pytest.raises(TypeError, match="the static argument x must be hashable, or made of numbers"):
+    with pytest.raises(TypeError, match=r"expected a hashable static argument x, .* got list \[.*\]\. Pass"):
         compile(lambda x: Value(1.0), static_argnames=["x"])([Value(1.0)])
 
 

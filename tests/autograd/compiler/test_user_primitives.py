@@ -22,7 +22,7 @@ SOFTSIGN: Rules = (
     lambda m, x: x / (1.0 + m.abs(x)),
     lambda m, out, x: 1.0 / (1.0 + m.abs(x)) / (1.0 + m.abs(x)),
 )
-#: As relu, but with a slope of a; nothing is passed back where x is not above 0.
+#: Like relu, with derivative a; the derivative is None if x is not above 0.
 RAMP: Rules = (
     lambda m, a, x: m.where(x > 0.0, a * x, 0.0),
     lambda m, out, a, x: m.where(x > 0.0, x, None),
@@ -104,14 +104,14 @@ def test_own_primitive_inside_a_gradient_penalty(own: Any, backend: str) -> None
     w = Value(0.7)
 
     def loss(x: Any) -> Value:
-        (slope,) = grad((w * x).softsign() * own.ramp(w, w * x), w, create_graph=True)
-        return slope * slope
+        (gradient,) = grad((w * x).softsign() * own.ramp(w, w * x), w, create_graph=True)
+        return gradient * gradient
 
     check(loss, [w], [(x,) for x in (1.0, 2.0, 3.0, 0.5, 1.5)], backend)
 
 
 @each_backend
-def test_nothing_is_multiplied_where_a_derivative_is_none(own: Any, backend: str) -> None:
+def test_derivative_none_selects_zero_instead_of_multiplying(own: Any, backend: str) -> None:
     """Neither in a rule of the user's own nor in those of the table: 0 · inf would be nan."""
     w, u, v = Value(2.0), Value(3.0), Value(5.0)
     step = compile(lambda x, y: (own.ramp(w, x * u) + (x * v).relu() + 1.0 * w + v) * y, backend=backend)
@@ -123,7 +123,7 @@ def test_nothing_is_multiplied_where_a_derivative_is_none(own: Any, backend: str
 
 
 @each_backend
-def test_a_primitive_that_is_replaced_is_compiled_again(backend: str) -> None:
+def test_replaced_primitive_is_recompiled(backend: str) -> None:
     with temporary_primitive("scaled", lambda m, x: 2.0 * x, lambda m, out, x: 2.0):
         w = Value(1.0)
         step = compile(lambda x: w.scaled() * x, nn.SGD([w], lr=0.0), backend=backend)
@@ -150,7 +150,7 @@ def test_another_primitive_drops_no_program(own: Any) -> None:
     assert repr(step).endswith("1 program")
 
 
-def test_a_function_of_a_replaced_primitive_runs_as_it_is() -> None:
+def test_old_version_of_replaced_primitive_falls_back_to_eager() -> None:
     with temporary_primitive("scaled", lambda m, x: 2.0 * x, lambda m, out, x: 2.0):
         old = autograd.scaled
         primitive("scaled", lambda m, x: 3.0 * x, lambda m, out, x: 3.0)
@@ -167,7 +167,7 @@ UNREADABLE: dict[str, Rules] = {
 
 @each_backend
 @pytest.mark.parametrize("which", UNREADABLE)
-def test_a_rule_that_decides_by_itself_runs_as_it_is(
+def test_rule_with_python_if_falls_back_to_eager(
     which: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with temporary_primitive("leak", *SOFTSIGN):

@@ -147,7 +147,7 @@ class StepReplay(Replay):
         for leaf, x, g in zip(leaves, numbers.leaves[:count], gradients):
             leaf._data = x
             leaf._grad = g
-        resident.intersection_update((token,))  # these leaves may be resident in the program of another step
+        resident.intersection_update((token,))  # drop tokens of other steps with these leaves
         program.left = numbers.leaves, token
         if program.plan.kept:
             state, height = numbers.state.tolist(), len(optimizer.state)

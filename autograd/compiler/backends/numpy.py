@@ -446,7 +446,7 @@ class NumpyRunner:
             if any((memory[places] != answers).any() for memory, places, answers in self.guards):
                 break
             losses.append(float(slots[self.loss]))
-            if self.guards or not left:  # a guard failure in the next step overwrites nothing here
+            if self.guards or not left:  # a guard may end the run at the next step
                 gradients = self._copied(self.gradients)
             if self.moves:
                 slots[self.moved] = self._copied(self.fresh)

@@ -160,7 +160,7 @@ def trained(
     objective: Callable[..., Value] = nn.mse_loss,
     steps: int = 5,
 ) -> tuple[list[float], list[float], Any]:
-    """Steps by hand, or compiled: the losses, all the numbers there are afterwards, and the step."""
+    """Take steps, by hand or compiled; return the losses, all numbers of the model, and the step."""
     model, predict = make()
     moving = OPTIMIZERS[optimizer](model.parameters())
     rates = SCHEDULES[schedule](moving) if schedule else None
@@ -225,7 +225,7 @@ def test_layers_that_fall_back_in_training_compile_in_evaluation(name: str, back
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_optimizers_and_schedules(optimizer: str, schedule: str, backend: str) -> None:
     got = trained(MLP, optimizer, backend, schedule=schedule)
-    assert repr(got[2]).endswith("1 program")  # another learning rate needs no other
+    assert repr(got[2]).endswith("1 program")  # another learning rate uses the same program
     assert not got[2].fallbacks
     agree(got, trained(MLP, optimizer, None, schedule=schedule))
 
@@ -250,7 +250,7 @@ def test_losses(loss: str, backend: str) -> None:
             [expected.data, *[p.grad for p in model.parameters()]], rel=1e-9, abs=1e-13
         )
         programs.add(repr(step).split(": ")[1])
-    assert programs == {"1 program"}  # other targets need no other
+    assert programs == {"1 program"}  # other targets use the same program
     constant = compile(lambda: criterion([model(x) for x in xs], ys), backend=backend)
     assert [constant(), *[p.grad for p in model.parameters()]] == pytest.approx(got, rel=1e-9, abs=1e-13)
     assert not step.fallbacks + constant.fallbacks

@@ -162,7 +162,7 @@ def test_a_gradient_penalty(activation: str, backend: str) -> None:
         assert got == pytest.approx(
             [expected.data, *[p.grad for p in model.parameters()]], rel=1e-8, abs=1e-12
         )
-    assert repr(step).endswith("1 program")  # how the rules decide is no guard
+    assert repr(step).endswith("1 program")  # a branch in a rule is not a guard
     assert not step.fallbacks
 
 
@@ -194,7 +194,7 @@ def test_gradients_that_are_equal_at_tracing_stay_separate(backend: str) -> None
     a, b = Value(2.0), Value(3.0)
 
     def loss(x: Any) -> Value:
-        out = (a * x).relu() + (b * x).relu()  # at x > 0 both gradients are the number that flows in
+        out = (a * x).relu() + (b * x).relu()  # at x > 0 both gradients are the incoming gradient
         da, db, dx = grad(out * 1.0, [a, b, x], create_graph=True) if isinstance(x, Value) else (0.0,) * 3
         return da * 10.0 + db + dx
 

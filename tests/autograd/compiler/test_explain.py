@@ -41,7 +41,7 @@ def test_the_first_example_by_hand() -> None:
 def test_each_pass_shows_what_it_added() -> None:
     text = squared().explain()
     backward = text.split("backward")[1].split("expand")[0]
-    assert "w·x₁" not in backward  # which the trace has shown
+    assert "w·x₁" not in backward  # listed by the trace pass
 
 
 def test_only_so_many_lines_of_a_pass_are_shown() -> None:

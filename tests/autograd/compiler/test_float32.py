@@ -23,7 +23,7 @@ def test_the_first_example(backend: str) -> None:
     step = compile(lambda x, y: (w * x - y) ** 2, backend=backend, dtype="float32")
     assert (step(5.0, 12.0), w.grad) == (4.0, -20.0)
     assert step(0.1, 0.0) == pytest.approx(0.04, rel=1e-6)
-    assert step(0.1, 0.0) != 0.2 * 0.2  # it is in float32
+    assert step(0.1, 0.0) != 0.2 * 0.2  # computed in float32
     assert "in float32" in step.explain()
 
 

@@ -24,7 +24,7 @@ OUTSIDE = Value(3.0)
 
 
 class Loss:
-    """An object that holds the model it is the loss of."""
+    """A loss as an object that stores its model."""
 
     def __init__(self) -> None:
         self.model = nn.MLP(2, [4, 1], "tanh", seed=0)

@@ -1,4 +1,4 @@
-"""Many steps at once: Ctrl-C is soon noticed, and what a generator does between two steps counts."""
+"""Many steps at once: Ctrl-C takes effect soon, and a generator may change state between two steps."""
 
 import signal
 import threading

@@ -18,7 +18,7 @@ from ..._support.compiled import BACKENDS
 
 
 def fresh(function: Callable[..., Value], *leaves: Value) -> Callable[..., tuple[float, list[float]]]:
-    """Eager, as what is to be expected: the loss and the gradients of the leaves."""
+    """Return the loss and the gradients of the leaves in eager mode."""
 
     def call(*args: Any) -> tuple[float, list[float]]:
         for leaf in leaves:
@@ -212,7 +212,7 @@ def test_a_guard_that_fails_within_a_run_of_steps(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_behind_a_dead_relu_an_infinite_derivative_gives_nan_until_the_next_audit(backend: str) -> None:
-    """Eager does not go there. A program goes on with 0, as PyTorch does; the documentation says so."""
+    """Eager mode stops there. A program continues with 0, as PyTorch does; see the docstring of compile()."""
     w = Value(4.0)
 
     def loss(x: Any) -> Value:
@@ -266,7 +266,7 @@ def test_number_that_leaves_the_graph_raises_trace_error(how: str) -> None:
         compile(lambda x: escape(x, w))(1)
     assert w.data == 2.0 or how == "writing"
     w.data = 3.0
-    assert (compile(lambda x: w * x)(2.0), w.grad) == (6.0, 2.0)  # and all is as before
+    assert (compile(lambda x: w * x)(2.0), w.grad) == (6.0, 2.0)  # compile() works as before
 
 
 def test_no_grad_inside_raises_trace_error() -> None:
@@ -282,7 +282,7 @@ def test_no_grad_inside_raises_trace_error() -> None:
 
 
 class Count(Mode):
-    """A mode that is called at each operation."""
+    """A mode with a hook for each operation."""
 
     count = 0
 

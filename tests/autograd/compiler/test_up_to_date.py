@@ -43,7 +43,7 @@ def test_unchanged_leaves_are_not_read_again(backend: str, reads: list[int]) -> 
     for _ in range(4):
         step(5.0, 12.0)
     reads.clear()
-    for _ in range(3):  # none of them an audit
+    for _ in range(3):  # none of them is audited
         step(5.0, 12.0)
     assert not reads
     w.data = 2.0
@@ -93,7 +93,7 @@ WRITES: dict[str, Callable[[Value, float], None]] = {
 @pytest.mark.parametrize("moves", [True, False])
 @pytest.mark.parametrize("how", WRITES)
 def test_data_written_between_calls_is_read(how: str, moves: bool, backend: str) -> None:
-    """Of a leaf that moves, and of of another one that does not."""
+    """Write a leaf that the step updates, and one that it does not update."""
     w, u = nn.Parameter(2.0), nn.Parameter(12.0)
     step = compile(lambda x: (w * x - u) ** 2, nn.SGD([w], lr=0.01), backend=backend)
     step(5.0)
@@ -102,7 +102,7 @@ def test_data_written_between_calls_is_read(how: str, moves: bool, backend: str)
     assert (w if moves else u).data == 3.5
     now = w.data
     expected = (now * 5.0 - u.data) ** 2
-    assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3, which is no audit
+    assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3 is not audited
     assert math.isclose(w.data, now - 0.01 * 2.0 * (now * 5.0 - u.data) * 5.0, rel_tol=1e-12)
 
 

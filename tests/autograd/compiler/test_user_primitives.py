@@ -55,7 +55,7 @@ def own() -> Any:
 
 
 def check(function: Callable[..., Value], leaves: list[Value], calls: list[Any], backend: str) -> Any:
-    """Compare a compiled function with eager on some calls, the leaves written before each."""
+    """Compare a compiled function with eager mode; each call writes the leaves first."""
     step = compile(function, backend=backend)
     for k, call in enumerate(calls):
         for leaf in leaves:
@@ -112,7 +112,7 @@ def test_own_primitive_inside_a_gradient_penalty(own: Any, backend: str) -> None
 
 @each_backend
 def test_derivative_none_selects_zero_instead_of_multiplying(own: Any, backend: str) -> None:
-    """Neither in a rule of the user's own nor in those of the table: 0 · inf would be nan."""
+    """This holds for a user's rule and for those of the table: 0 · inf would be nan."""
     w, u, v = Value(2.0), Value(3.0), Value(5.0)
     step = compile(lambda x, y: (own.ramp(w, x * u) + (x * v).relu() + 1.0 * w + v) * y, backend=backend)
     for x in (1.0, -1.0, 1.0, -1.0, -2.0):
@@ -129,7 +129,7 @@ def test_replaced_primitive_is_recompiled(backend: str) -> None:
         step = compile(lambda x: w.scaled() * x, nn.SGD([w], lr=0.0), backend=backend)
         assert [step(1.0) for _ in range(5)] == [2.0] * 5
         primitive("scaled", lambda m, x: 3.0 * x, lambda m, out, x: 3.0)
-        assert (step(1.0), w.grad) == (3.0, 3.0)  # call 6, which is no audit
+        assert (step(1.0), w.grad) == (3.0, 3.0)  # call 6 is not audited
 
         def batches() -> Any:
             yield from [(1.0,)] * 3
@@ -171,7 +171,7 @@ def test_rule_with_python_if_falls_back_to_eager(
     which: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with temporary_primitive("leak", *SOFTSIGN):
-        value, derivative = UNREADABLE[which]  # primitive() itself may refuse them
+        value, derivative = UNREADABLE[which]  # primitive() itself may reject them
         monkeypatch.setattr(PRIMITIVES["leak"], "value", value)
         monkeypatch.setattr(PRIMITIVES["leak"], "derivatives", (derivative,))
         w = Value(1.0)

@@ -18,7 +18,7 @@ from .calls import Call, with_grad
 from .ir.listing import stage
 from .ir.tape import Meaning
 from .passes.differentiate import gradient
-from .passes.plan import Plan, plan, simplified, transcribe
+from .passes.plan import Plan, plan, simplify, transcribe
 from .record.arguments import as_floats
 from .record.trace import Recording, as_value
 from .replay import Replay
@@ -78,7 +78,7 @@ class Derivative(Replay):
             found = gradient(tape, along.place, inputs)
         if self.kind != "value_and_grad":
             stages.append(stage("again", tape, leaves, {output: "out"}, stages[-1].size))
-        return simplified(Plan(tape, leaves, output, found, guards, stages=stages))
+        return simplify(Plan(tape, leaves, output, found, guards, stages=stages))
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """Compute the same by grad() on the graph of the function."""

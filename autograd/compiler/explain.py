@@ -48,7 +48,7 @@ def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
     return Stage("fuse", len(fused.order), kinds, [*map(listing.line, computed[:KEPT])]), fused, listing
 
 
-def explained(program: Program, lines: int) -> list[str]:
+def describe(program: Program, lines: int) -> list[str]:
     """Return the result of each pass of a program, with its first instructions, as lines of text."""
     plan = program.plan
     text = [f"  {replace_controls(note)}" for note in plan.notes]

@@ -14,13 +14,13 @@ from ..system.messages import replace_controls, short, type_and_value
 from ..tracing import resident
 from ..value import Value
 from .audit import Reference, reached
-from .backends.choose import chosen
+from .backends.choose import choose_backend
 from .backends.python import Numbers, Outcome, Row
 from .build import CompileWarning, Options, watched
 from .calls import Call, Program, with_grad
 from .derivatives import Derivative
-from .explain import explained, picture
-from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, steady, traced
+from .explain import describe, picture
+from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, shareable_state, traced
 from .pickling import check_named
 from .record.arguments import as_floats, fingerprint, kind_of
 from .record.trace import Recording, as_value
@@ -50,7 +50,7 @@ class StepReplay(Replay):
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
         #: For each set of hyperparameters: the indices of state numbers that all parameters may share.
-        self._steady: dict[bytes | str, tuple[int, ...]] = {}
+        self._shareable: dict[bytes | str, tuple[int, ...]] = {}
 
     def settle(self, call: Call) -> None:
         """Add the hyperparameters to the key: they are constants of a program, except the learning rate."""
@@ -59,12 +59,14 @@ class StepReplay(Replay):
             call.key = (*call.key, "")
             return
         fixed: bytes | str = fingerprint((), update.fixed) or repr(sorted(update.fixed.items()))
-        if fixed not in self._steady:
-            self._steady[fixed] = steady(update)
-        if self._steady[fixed]:
+        if fixed not in self._shareable:
+            self._shareable[fixed] = shareable_state(update)
+        if self._shareable[fixed]:
             optimizer: Any = self.optimizer
             state = optimizer.state
-            update.shared = tuple([j for j in self._steady[fixed] if _are_equal([row[j] for row in state])])
+            update.shared = tuple(
+                [j for j in self._shareable[fixed] if _are_equal([row[j] for row in state])]
+            )
         call.key = (*call.key, fixed, update.shared)
 
     def _read_update(self) -> Update | None:
@@ -204,7 +206,7 @@ class CompiledStep:
         self.function = function
         self.optimizer = optimizer
         #: The backend of the options, which may be "auto", and the one that was chosen.
-        self.requested_backend, self.backend = options.backend, chosen(options.backend, options.dtype)
+        self.requested_backend, self.backend = options.backend, choose_backend(options.backend, options.dtype)
         self.options = replace(options, backend=self.backend)
         watched(options.watch)
         #: The warnings about calls that fell back to eager execution, or were retraced.
@@ -232,7 +234,7 @@ class CompiledStep:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a step and choose its backend again: this machine may have other packages."""
         self.__dict__.update(state)
-        self.backend = chosen(self.requested_backend, self.options.dtype)
+        self.backend = choose_backend(self.requested_backend, self.options.dtype)
         for replay in self._replays():
             replay.move_to(self.backend)
 
@@ -396,7 +398,7 @@ class CompiledStep:
                     why += f", in {self.options.dtype}"
                 title = f"{replay.what} of {self._name}, program {number} ({cause})"
                 found.append(f"{title}, run by {runs} ({why})")
-                found += explained(program, lines)
+                found += describe(program, lines)
             if replay.causes:
                 causes = "; ".join(f"{c} ({n} ×)" if n > 1 else c for c, n in Counter(replay.causes).items())
                 times = "once" if len(replay.causes) == 1 else f"{len(replay.causes)} times"

@@ -21,7 +21,7 @@ BACKENDS = {"numba": "numba", "numpy": "numpy", "python": None}
 CALL = 12
 
 
-def chosen(backend: str, dtype: str = "float64") -> str:
+def choose_backend(backend: str, dtype: str = "float64") -> str:
     """Return the name of the backend; for "auto" the fastest one that is installed.
 
     Raises:
@@ -54,7 +54,7 @@ def _installed(package: str) -> bool:
     return True
 
 
-def ready(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:
+def make_runner(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:
     """Return a runner for a plan; the python backend replaces numpy if it is faster for the plan."""
     if backend == "python":
         return PythonRunner(plan)

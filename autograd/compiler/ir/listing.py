@@ -100,8 +100,8 @@ class Listing:
             which: int = operands[0]
             return name_of(self.leaves[which], which, self._labels)
         if operation in SOURCES:
-            return _LETTERS[operation] + lowered(operands[0] + 1) + mark
-        return "v" + lowered(i) + mark
+            return _LETTERS[operation] + subscript(operands[0] + 1) + mark
+        return "v" + subscript(i) + mark
 
     def text(self, i: int) -> str:
         """Return the formula of an instruction."""
@@ -151,12 +151,12 @@ class Listing:
 def name_of(leaf: Value, place: int, labels: Mapping[str, int]) -> str:
     """Return the label of a leaf, with its place unless the label is unique."""
     if not leaf.label:
-        return "p" + lowered(place + 1)
+        return "p" + subscript(place + 1)
     label = replace_controls(leaf.label)
-    return label if labels[leaf.label] == 1 else label + lowered(place + 1)
+    return label if labels[leaf.label] == 1 else label + subscript(place + 1)
 
 
-def lowered(number: int) -> str:
+def subscript(number: int) -> str:
     """Return a number in subscript digits."""
     return str(number).translate(_LOWERED)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...primitives import Primitive
 from ..record.trace import Untraceable
-from .tape import Handle, Meaning, Tape, grouped, needed, placed
+from .tape import Handle, Meaning, Tape, group_operands, needed, place_of
 
 
 class Pattern:
@@ -24,7 +24,7 @@ class Pattern:
     def __init__(self, rule: Callable[..., Sequence[Any]], count: int, expand: bool = False) -> None:
         tape = Tape()
         given = [tape.handle(tape.source("input", i)) for i in range(count)]
-        self.results = [placed(tape, x) for x in rule(Meaning(tape, expand), *given)]
+        self.results = [place_of(tape, x) for x in rule(Meaning(tape, expand), *given)]
         self.tape, self.count = tape, count
         self.code = tape.code[count:]
         #: The index of the operand, if the rule returns one of its operands; the single binary instruction,
@@ -66,7 +66,7 @@ def value_of(entry: Primitive, width: int) -> Pattern:
     """Return the pattern of a primitive with ``width`` operands, expanded into simpler primitives."""
 
     def value(m: Meaning, *operands: Handle) -> Sequence[Any]:
-        return [m.apply(entry.name, *grouped(entry, operands))]
+        return [m.apply(entry.name, *group_operands(entry, operands))]
 
     try:
         return Pattern(value, width, expand=True)

@@ -166,10 +166,10 @@ class Tape:
         return lines
 
 
-def grouped(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
+def group_operands(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
     """Arrange operands in a row as a primitive takes them: those of a group in a list.
 
-    >>> grouped(PRIMITIVES["dot"], [2.0, 3.0, 4.0, 5.0, 1.0])
+    >>> group_operands(PRIMITIVES["dot"], [2.0, 3.0, 4.0, 5.0, 1.0])
     [[2.0, 3.0], [4.0, 5.0], 1.0]
     """
     if not entry.is_many:
@@ -188,7 +188,7 @@ def run_instruction(operation: str, numbers: Sequence[float]) -> float:
     """
     if operation in PRIMITIVES:
         entry = PRIMITIVES[operation]
-        return float(compute(entry, grouped(entry, numbers))[0])
+        return float(compute(entry, group_operands(entry, numbers))[0])
     if operation == "largest":
         return largest_of(numbers)
     if operation == "where":
@@ -223,11 +223,11 @@ class Handle:
 
     def _with(self, operation: str, other: Any) -> Handle:
         tape = self.tape
-        return Handle(tape, tape.apply(operation, (self.place, placed(tape, other))))
+        return Handle(tape, tape.apply(operation, (self.place, place_of(tape, other))))
 
     def _from(self, operation: str, other: Any) -> Handle:
         tape = self.tape
-        return Handle(tape, tape.apply(operation, (placed(tape, other), self.place)))
+        return Handle(tape, tape.apply(operation, (place_of(tape, other), self.place)))
 
     def __add__(self, other: Any) -> Handle:
         return self._with("add", other)
@@ -278,7 +278,7 @@ class Handle:
         return Handle(self.tape, self.tape.apply("abs", (self.place,)))
 
 
-def placed(tape: Tape, x: Any) -> int:
+def place_of(tape: Tape, x: Any) -> int:
     """Return the place of a handle, or of a number as a constant."""
     return x.place if isinstance(x, Handle) else tape.source("const", float(x))
 
@@ -315,20 +315,20 @@ class Meaning:
             return a if known else b
         if a is None or b is None or isinstance(a, Choice) or isinstance(b, Choice):
             return Choice(condition, a, b)
-        return Handle(tape, tape.apply("where", (condition.place, placed(tape, a), placed(tape, b))))
+        return Handle(tape, tape.apply("where", (condition.place, place_of(tape, a), place_of(tape, b))))
 
     def apply(self, name: str, *operands: Handle | float | list[Any]) -> Handle:
         """Apply a function that ``m`` offers; a group of operands is a list."""
         tape = self.tape
         if self.expand and name not in SIMPLE:
             result = self._take(*operands) if name == "take" else PRIMITIVES[name].value(self, *operands)
-            return tape.handle(placed(tape, result))
+            return tape.handle(place_of(tape, result))
         places: list[int] = []
         for x in operands:
             if isinstance(x, (list, tuple)):
-                places += [placed(tape, y) for y in x]
+                places += [place_of(tape, y) for y in x]
             else:
-                places.append(placed(tape, x))
+                places.append(place_of(tape, x))
         return Handle(tape, tape.apply(name, tuple(places)))
 
     def _take(self, values: Any, index: Any) -> Any:

@@ -21,7 +21,7 @@ from .plan import Traced
 from .vectorize import BatchInputs
 
 #: The two batch sizes that are traced, and the smallest batch for which that is done.
-SMALL, WORTH_IT = (5, 7), 16
+SMALL, SMALLEST = (5, 7), 16
 
 
 class Batch:
@@ -43,7 +43,7 @@ class Batch:
         """Find the arguments that are as long as the longest one; None if it is short or samples differ."""
         lengths = [_length(a) for a in arguments]
         size = max(lengths, default=0)
-        if size < WORTH_IT:
+        if size < SMALLEST:
             return None
         batched = [n == size for n in lengths]
         for argument, many in zip(arguments, batched):
@@ -53,7 +53,7 @@ class Batch:
 
     def first(self, few: int) -> list[Any]:
         """Return the arguments with the first ``few`` samples."""
-        return picked(self.arguments, self.batched, range(few))
+        return select_samples(self.arguments, self.batched, range(few))
 
     def locate(self, position: int, size: int) -> tuple[int, int, int]:
         """Return the argument of a number, its sample (−1 if there is none), and its place there."""
@@ -73,7 +73,7 @@ class Batch:
         return before + max(sample, 0) * self.widths[which] + place
 
 
-def picked(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
+def select_samples(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
     """Return the arguments with these samples only."""
     return [
         a if not many else type(a)([a[i] for i in samples]) if type(a) in (list, tuple) else a[[*samples]]
@@ -120,7 +120,7 @@ class General:
     read: set[Value]
     batched: Sequence[bool]
 
-    def is_that_of(self, found: Traced, batch: Batch) -> bool:
+    def matches(self, found: Traced, batch: Batch) -> bool:
         """Return True if ``found``, the tape of a whole batch, is the tape expected for its size.
 
         A constant that depends on the size, such as 1 / size, may differ by rounding.

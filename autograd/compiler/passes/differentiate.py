@@ -8,7 +8,7 @@ from typing import Any
 from ...primitives import PRIMITIVES
 from ...symbols import is_group
 from ..ir.patterns import not_readable
-from ..ir.tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, grouped, placed
+from ..ir.tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, group_operands, place_of
 from ..record.arguments import is_tuple
 
 #: The cotangent of an operand: the place of an instruction, or the places of two factors.
@@ -33,7 +33,7 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
         g = _total(tape, totals.pop(i))
         for operand, cotangent in _cotangents(m, i, g, depends):
             if is_batched[i] and not is_batched[operand]:
-                cotangent = _sum_over_batch(tape, _placed(tape, cotangent))
+                cotangent = _sum_over_batch(tape, _emit_part(tape, cotangent))
             if operand in totals:
                 totals[operand].append(cotangent)
             else:
@@ -58,15 +58,15 @@ def _dependents(tape: Tape, output: int, inputs: Sequence[int]) -> bytearray:
 def _total(tape: Tape, parts: list[Part]) -> int:
     """Add cotangents in the order in which they were emitted; if all are products, by one ``dot``."""
     if len(parts) == 1:
-        return _placed(tape, parts[0])
+        return _emit_part(tape, parts[0])
     products = [part for part in parts if isinstance(part, tuple)]
     if len(products) < len(parts):
-        return tape.apply("add" if len(parts) == 2 else "sum", tuple([_placed(tape, x) for x in parts]))
+        return tape.apply("add" if len(parts) == 2 else "sum", tuple([_emit_part(tape, x) for x in parts]))
     lefts, rights = zip(*products)
     return tape.apply("dot", (*lefts, *rights, tape.source("const", -0.0)))
 
 
-def _placed(tape: Tape, part: Part) -> int:
+def _emit_part(tape: Tape, part: Part) -> int:
     return tape.apply("mul", part) if isinstance(part, tuple) else part
 
 
@@ -99,7 +99,7 @@ def _products(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tuple[
     operation, operands = m.tape.code[i]
     entry = PRIMITIVES[operation]
     out, *handles = [Handle(m.tape, place) for place in (i, *operands)]
-    arguments = grouped(entry, handles)
+    arguments = group_operands(entry, handles)
     for rule, argument in zip(entry.derivatives, arguments):
         group: list[Handle] = argument if is_group(argument) else [argument]
         if 1 not in [depends[x.place] for x in group]:
@@ -123,7 +123,7 @@ def _product(m: Meaning, g: int, derivative: Any) -> Part:
             return g, derivative.place
     elif derivative == 1.0:  # the most frequent case, so it skips the simplification of 1·g
         return g
-    return placed(tape, vjp(m, Handle(tape, g), derivative))
+    return place_of(tape, vjp(m, Handle(tape, g), derivative))
 
 
 def vjp(m: Meaning, g: Handle, derivative: Any) -> Any:

@@ -9,7 +9,7 @@ from ..ir.patterns import value_of
 from ..ir.tape import SIMPLE, SOURCES, Tape, needed
 
 
-def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
+def expand(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
     """Return a new tape with the instructions that ``keep`` needs, and the new place of each instruction.
 
     An instruction that is equal for all batch elements is no longer batched. This pass comes after

@@ -13,7 +13,7 @@ from ..ir.patterns import Pattern
 from ..ir.tape import RESERVED, Handle, Meaning, Tape
 from ..record.trace import Constant, Input, Recording, Untraceable
 from .differentiate import gradient
-from .expand import rewritten
+from .expand import expand
 from .vectorize import BatchInputs, batch_terms
 
 
@@ -213,12 +213,12 @@ def completed(found: Traced, update: Update | None, with_gradients: bool = True)
             notes.append(f"the rule of the optimizer cannot be traced: {error}")
             result.moved, result.kept = [], []
         result.keep("update", since=result.stages[-1].size)
-    return simplified(result)
+    return simplify(result)
 
 
-def simplified(result: Plan) -> Plan:
+def simplify(result: Plan) -> Plan:
     """Expand primitives, merge equal instructions and drop those that are not needed."""
-    tape, places = rewritten(result.tape, result.results())
+    tape, places = expand(result.tape, result.results())
     result.tape = tape
     result.loss = places[result.loss]
     result.gradients = [places[i] for i in result.gradients]
@@ -245,7 +245,7 @@ def _rule_of(update: Update) -> Pattern:
     return Pattern(rule, 2 + update.width + update.has_lr)
 
 
-def steady(update: Update) -> tuple[int, ...]:
+def shareable_state(update: Update) -> tuple[int, ...]:
     """Return the indices of state numbers that do not depend on the parameter: equal ones stay equal."""
     try:
         rule = _rule_of(update)

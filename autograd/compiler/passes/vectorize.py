@@ -136,7 +136,7 @@ def _isomorphic(
     # Batch all comparisons if the terms match; else those of which each element has one; else none.
     for checks in (batched_guards(len(guards)), batched_guards(1), {}) if guards else ({},):
         roots = [*chosen, *checks.values()]
-        maps = [_matched(code, [(group[0], group[element]) for group in roots]) for element in range(size)]
+        maps = [_match(code, [(group[0], group[element]) for group in roots]) for element in range(size)]
         if None in maps:
             continue
         found = [m for m in maps if m is not None]
@@ -156,7 +156,7 @@ def _isomorphic(
     return None
 
 
-def _matched(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
+def _match(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
     """Map the instructions under the first of each pair to those under the second; None if they differ."""
     mapping: dict[int, int] = {}
     for a, b in pairs:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-#: Modules and types of numba and llvmlite, set by :func:`compiled`.
+#: Modules and types of numba and llvmlite, set by :func:`make_interpreter`.
 ir: Any = None
 types: Any = None
 cgutils: Any = None
@@ -247,7 +247,7 @@ def _write_grid(height: int, across: int) -> Callable[..., None]:
     return write
 
 
-#: Sums of products of rows: intrinsics that :func:`compiled` sets.
+#: Sums of products of rows: intrinsics that :func:`make_interpreter` sets.
 sum_of_products: Any = None
 tile: Any = None
 ordered_tile: Any = None
@@ -480,7 +480,7 @@ def interpret(
     return steps
 
 
-def compiled(cached: bool) -> Any:
+def make_interpreter(cached: bool) -> Any:
     """Return the interpreter, which numba compiles at its first call or reads from its cache.
 
     Raises:

@@ -18,7 +18,7 @@ from ...passes.fuse import fuse
 from ...passes.plan import Plan
 from ...passes.schedule import AFTER, BLOCKS, SETTLED, Schedule
 from ..memory import Layout
-from .units import parted, units_of
+from .units import split_sum, units_of
 
 #: The opcodes: the first number of an instruction.
 (
@@ -298,7 +298,7 @@ class Machine:
                 for i, total in zip(four, sums):
                     self._row_sum(self._row_address(i), total)
                 continue
-            parts = [parted(total, self.is_batched) for total in sums]
+            parts = [split_sum(total, self.is_batched) for total in sums]
             starts = [self._start(t.bias, p.unbatched, ordered) for t, p in zip(sums, parts)]
             self.code += [
                 TILE,

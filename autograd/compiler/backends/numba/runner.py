@@ -12,7 +12,7 @@ from ....system.messages import replace_controls, type_name
 from ...passes.plan import Plan
 from ..memory import InputRows, Layout, Outside
 from ..python import Numbers, Outcome
-from .interpreter import compiled
+from .interpreter import make_interpreter
 from .lower import Machine
 
 LOG = logging.getLogger("autograd.compiler")
@@ -21,7 +21,7 @@ LOG = logging.getLogger("autograd.compiler")
 @cache
 def _compiled() -> Any:
     try:
-        return compiled(cached=True)
+        return make_interpreter(cached=True)
     except ImportError as error:
         raise ImportError(
             "The numba backend needs numba. Install it with pip install 'glassgrad[compile]', "
@@ -33,7 +33,7 @@ def _compiled() -> Any:
 
 @cache
 def _uncached() -> Any:
-    return compiled(cached=False)
+    return make_interpreter(cached=False)
 
 
 def _without_cache(why: Exception) -> Any:

@@ -67,7 +67,7 @@ def _kind(plan: Plan, i: int, total: SumOfProducts | None) -> tuple[str, Any]:
         for negative, _, b in total.terms:
             counts[2 * (b < 0) + negative] += 1
         return "columns", (repr(total.bias), counts[0], counts[1], counts[2], counts[3])
-    rows = tuple([row for _, row in parted(total, is_batched).products])
+    rows = tuple([row for _, row in split_sum(total, is_batched).products])
     return ("tile", (total.ordered, rows)) if len(rows) >= SHALLOW else ("alone", i)
 
 
@@ -79,7 +79,7 @@ class Parts(NamedTuple):
     rest: list[Term]
 
 
-def parted(total: SumOfProducts, is_batched: list[bool]) -> Parts:
+def split_sum(total: SumOfProducts, is_batched: list[bool]) -> Parts:
     """Split a sum into the parts that are added one after another.
 
     Products are sorted by the row. In an ordered sum the first two parts end where its order demands it.

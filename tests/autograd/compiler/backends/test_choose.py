@@ -36,7 +36,7 @@ def test_missing_package_raises_import_error_with_remedy(
 def test_auto_without_packages_uses_python(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("numba", "numpy"):
         monkeypatch.setitem(sys.modules, package, None)
-    assert backends.chosen("auto") == "python"
+    assert backends.choose_backend("auto") == "python"
     w = Value(2.0)
     step = compile(lambda xs: autograd.sum([w * x for x in xs]))
     assert (step([1.0] * 8), w.grad) == (16.0, 8.0)
@@ -79,7 +79,7 @@ def test_unusable_numba_cache_warns_and_continues(
 ) -> None:
     """numba looks for its folder when the interpreter is created, and reads and writes at its first call."""
     pytest.importorskip("numba")
-    good = interpreter.compiled(cached=True)
+    good = interpreter.make_interpreter(cached=True)
 
     def broken(*_: Any) -> int:
         raise error
@@ -89,7 +89,7 @@ def test_unusable_numba_cache_warns_and_continues(
             return good
         return broken() if when == "created" else broken
 
-    monkeypatch.setattr(numba_backend, "compiled", compiled)
+    monkeypatch.setattr(numba_backend, "make_interpreter", compiled)
     w = Value(2.0)
     for _ in range(2):
         step = compile(lambda x, y: (w * x - y) ** 2, backend="numba")

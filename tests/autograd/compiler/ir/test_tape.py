@@ -9,7 +9,7 @@ import pytest
 
 from autograd.compiler.ir.tape import Handle, Meaning, Tape, needed, run_instruction
 from autograd.compiler.passes.differentiate import vjp
-from autograd.compiler.passes.expand import rewritten
+from autograd.compiler.passes.expand import expand
 
 from ...._support.table import bits
 
@@ -144,7 +144,7 @@ def test_batch_sum_of_unbatched_value_becomes_product() -> None:
     shared, own = old.apply("batch_sum", (x,)), old.apply("batch_sum", (row,))
     log = old.apply("logsumexp", (x, shared))
     softplus = old.apply("softplus", (x,))
-    new, moved = rewritten(old, [shared, own, log, softplus])
+    new, moved = expand(old, [shared, own, log, softplus])
     assert new.lines([moved[shared]])[0].partition(" = ")[2] == f"mul %{moved[x]} %{new.source('const', 3.0)}"
     assert new.code[moved[own]] == ("batch_sum", (moved[row],))
     names = {name for name, _ in new.code}
@@ -158,7 +158,7 @@ def test_batch_sum_of_constant_is_not_folded() -> None:
     one = tape.source("const", 1.0)
     total = tape.apply("batch_sum", (one,))
     assert tape.code[total] == ("batch_sum", (one,))
-    new, moved = rewritten(tape, [total])
+    new, moved = expand(tape, [total])
     assert new.constant(moved[total]) == 3.0
 
 

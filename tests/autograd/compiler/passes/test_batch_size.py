@@ -144,7 +144,7 @@ def _mean_by_its_reciprocal(predictions: Any, targets: Any) -> Value:
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("loss", [nn.mse_loss, _mean_by_its_reciprocal])
 def test_several_targets_a_sample_share_a_recording(loss: Callable[[Any, Any], Value], backend: str) -> None:
-    """nn's loss looks at each target by a comparison: a lane has as many of them as it has outputs."""
+    """nn's losses check each target by a comparison; a batch element has one for each of its outputs."""
     net = nn.MLP(3, [4, 3], seed=1)
     counted = Counted(lambda xs, ys: loss([net(x) for x in xs], ys))
     step = compile(counted, backend=backend)

@@ -1,17 +1,18 @@
-"""The second gear: a function of Values recorded once and replayed as a flat program.
+"""Compiled mode: a function of Values is traced once and replayed as a program.
 
-``step = compile(loss)`` is made of small passes, each in a file of its own. Each folder imports only those
-above it in this list, and the files of ``compiler`` itself stand below them all:
+``step = compile(loss)`` consists of small passes, each in a file of its own. Each folder imports only those
+above it in this list; the files of ``compiler`` itself come after them all:
 
-- ``record``: ``arguments`` has the numbers of a call, and its shape, by which programs are distinguished;
-  ``trace`` runs the function once on Values, and keeps the graph and the comparisons it decided by
-- ``ir``: ``tape``, instructions without repetitions, constants folded; ``patterns`` of them, read from a rule
-  once; ``listing``, the instructions by name
-- ``passes``: ``vectorize``, a sum of like terms is the term once, its leaves in lanes; ``differentiate``, the
-  backward pass from the rules of the table; ``expand``; ``plan``, a step as a whole; ``batch_size``, another
-  size without another recording; ``fuse``, sums of products as one instruction; ``schedule``, what runs when
-- ``backends``: ``python``, ``numpy`` and ``numba`` run a plan; ``choose`` one; ``memory``, where numbers are
-- ``replay``: when to record, replay, check against eager (``audit``), or fall back to it
-- ``program``: ``compile()``, what a step is; ``derivatives``: values, gradients and Hessians by the arguments
+- ``record``: ``arguments``, the numbers of a call, and its shape, which selects the programs; ``trace`` runs
+  the function once on Values and records the graph and the comparisons
+- ``ir``: ``tape``, instructions without repetitions, with constants folded; ``patterns``, the instructions of
+  a rule; ``fused``, sums of products; ``listing``, the instructions as text
+- ``passes``: ``vectorize``, isomorphic terms of a sum become one term with a batch axis; ``differentiate``,
+  the backward pass, from the table of primitives; ``expand``; ``plan``, all passes of a step; ``batch_size``,
+  a program for another batch size; ``fuse``, sums of products as one instruction; ``schedule``, their order
+- ``backends``: ``python``, ``numpy`` and ``numba`` run a plan; ``choose`` selects one; ``memory``, its layout
+- ``guards``: the state that a function reads, compared at each call
+- ``build``, ``calls``, ``replay``: trace, replay, audit, or fall back to eager execution
+- ``program``: ``compile()`` and its steps; ``derivatives``: values, gradients and Hessians
 - ``explain``: a program as text and as a picture; ``pickling``: a program in a pickle; ``progress``
 """

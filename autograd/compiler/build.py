@@ -15,7 +15,7 @@ from ..modes import enable_grad
 from ..system.messages import replace_controls, type_name
 from ..value import Value
 from .audit import Disagreement, Reference
-from .backends.choose import ready
+from .backends.choose import make_runner
 from .backends.python import Numbers, Row
 from .calls import Call, Program, numbers_of
 from .guards.draws import Draws
@@ -186,7 +186,7 @@ class Builder(ABC):
     ) -> Program:
         progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.options.backend}")
         numbers = self.numbers(made, call, numbers_of(made.leaves))
-        runner = ready(made, self.options.backend, numbers, self.options.dtype)
+        runner = make_runner(made, self.options.backend, numbers, self.options.dtype)
         return Program(made, runner, read, indices, call, guard, general)
 
     def _for_a_batch(self, call: Call, progress: Progress) -> Program | None:
@@ -219,7 +219,7 @@ class Builder(ABC):
             draws.undo()
         progress.at(f"{len(recording.nodes):,} Values recorded, the samples are compared")
         found = self.traced(recording, tape.traced.order)
-        if found is None or not tape.is_that_of(found, batch) or not guard.holds():
+        if found is None or not tape.matches(found, batch) or not guard.holds():
             return None
         indices = tape.indices_for(batch)
         program = self._ready(self.completed(found), call, tape.read, indices, guard, progress, key)

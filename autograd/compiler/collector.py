@@ -1,4 +1,4 @@
-"""Making a program leaves no cycles, and everything it makes it keeps until the end."""
+"""Pause of the cyclic garbage collector while a program is built, which creates no cycles."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Generator[None]:
-    """Without the cyclic collector, which would go through millions of living objects, time and again.
+    """Pause the cyclic collector, which would scan millions of live objects repeatedly.
 
-    That is a third of the time a program takes to make.
+    The scans take a third of the time to build a program.
     """
     enabled = gc.isenabled()
     gc.disable()

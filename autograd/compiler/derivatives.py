@@ -1,6 +1,6 @@
-"""What a compiled function gives besides steps: its value alone, and derivatives by its arguments.
+"""The value of a compiled function, and its derivatives with respect to its arguments.
 
-The Hessian is the reverse pass emitted twice: what was emitted is a tape like any other.
+For the Hessian the backward pass is emitted twice: the emitted instructions are differentiated again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .calls import Call, with_grad
 from .ir.listing import stage
 from .ir.tape import Meaning
 from .passes.differentiate import gradient
-from .passes.plan import Plan, plan, simplified, transcribe
+from .passes.plan import Plan, plan, simplify, transcribe
 from .record.arguments import as_floats
 from .record.trace import Recording, as_value
 from .replay import Replay
 
 
 class Derivative(Replay):
-    """``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
+    """Replay of one derivative; ``kind`` is "value", "value_and_grad", "hessian" or "hvp"."""
 
     def __init__(
         self,
@@ -44,40 +44,40 @@ class Derivative(Replay):
     def at(
         self, point: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat] | None = None
     ) -> Outcome:
-        """The derivatives at a point, along ``v``."""
+        """Compute the derivatives at a point, for the vector ``v`` if there is one."""
         at = [x._data for x in leaves_at(point, self.kind)]
         call = self.called(at, {})
         if v is not None:
             direction = direction_at(v, len(at))
-            call.numbers = call.numbers + as_floats(direction)  # those of the arguments are kept
+            call.numbers = call.numbers + as_floats(direction)  # after the numbers of the arguments
         (outcome,) = self.take(1, call)
         return outcome
 
     def settle(self, call: Call) -> None:
-        """As many directions as arguments."""
+        """Store the number of arguments, which is the number of derivatives."""
         self._width = len(call.args)
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
-        """The value, and the derivatives in a row."""
+        """Return the plan of the value and its derivatives, row by row."""
         if self.kind == "value":
-            return plan(recording, leaves, None, batch=self.options.backend != "python", slopes=False)
+            return plan(recording, leaves, None, batch=self.options.backend != "python", with_gradients=False)
         tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
         stages = [stage("trace", tape, leaves, {output: "out"})]
         inputs = [tape.source("input", i) for i in range(self._width)]
         found = gradient(tape, output, inputs)
         stages.append(stage("backward", tape, leaves, {output: "out"}, stages[-1].size))
         if self.kind == "hessian":
-            found = [place for slope in found for place in gradient(tape, slope, inputs)]
+            found = [place for first in found for place in gradient(tape, first, inputs)]
         elif self.kind == "hvp":
             v = [tape.handle(tape.source("input", self._width + i)) for i in range(self._width)]
             along = Meaning(tape, expand=False).apply("dot", [tape.handle(i) for i in found], v, 0.0)
             found = gradient(tape, along.place, inputs)
         if self.kind != "value_and_grad":
             stages.append(stage("again", tape, leaves, {output: "out"}, stages[-1].size))
-        return simplified(Plan(tape, leaves, output, found, guards, stages=stages))
+        return simplify(Plan(tape, leaves, output, found, guards, stages=stages))
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
-        """The same by grad() on the function's graph."""
+        """Compute the same by grad() on the graph of the function."""
         with with_grad():
             if self.kind == "value":
                 return Reference(as_value(call.run(self.function)), (), (), ())
@@ -88,5 +88,5 @@ class Derivative(Replay):
                 roots = gradient_of(output, inputs, create_graph=True)
             if self.kind == "hvp":
                 roots = [FUNCTIONS["dot"](roots, call.numbers[len(inputs) :])]
-            slopes = [g._data for root in roots for g in gradient_of(root, inputs)]
-        return Reference(output, roots, inputs, slopes)
+            gradients = [g._data for root in roots for g in gradient_of(root, inputs)]
+        return Reference(output, roots, inputs, gradients)

@@ -16,20 +16,20 @@ from .passes.plan import Plan
 if TYPE_CHECKING:
     from ..view.picture.cards import Card, Edge, Picture
 
-#: What each pass does.
+#: The description of each pass.
 PASSES = {
-    "trace": "the function as it ran, an instruction for each node",
-    "batch": "like terms once, their numbers side by side in lanes, marked []",
-    "backward": "and the backward pass, emitted from the rules of the table",
-    "again": "and the backward pass of that",
-    "update": "and the optimiser's rule for each parameter",
-    "expand": "in simple instructions, each once, constants folded, nothing idle",
-    "fuse": "sums of products as one instruction each",
+    "trace": "the traced function, one instruction for each node",
+    "batch": "isomorphic terms merged into one with a batch axis, marked []",
+    "backward": "adds the backward pass, emitted from the table of primitives",
+    "again": "adds the backward pass of the backward pass",
+    "update": "adds the optimizer's rule for each parameter",
+    "expand": "simple instructions without duplicates, constants folded, unused ones removed",
+    "fuse": "each sum of products is one instruction",
 }
 
 
 def names_of_results(plan: Plan) -> dict[int, str]:
-    """What the results of a plan are called."""
+    """Return the names of the results of a plan, by their places."""
     labels = Counter(leaf.label for leaf in plan.leaves)
     leaves = [name_of(leaf, k, labels) for k, leaf in enumerate(plan.leaves)]
     names = {place: f"{leaves[k]}′" for k, place in plan.moved}
@@ -40,7 +40,7 @@ def names_of_results(plan: Plan) -> dict[int, str]:
 
 
 def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
-    """The last pass, which the backends that have one do for themselves."""
+    """Run the pass that the numpy and numba backends run themselves, and list its result."""
     fused = fuse(plan)
     listing = Listing(plan.tape, plan.leaves, names_of_results(plan), fused)
     computed = [i for i in fused.order if plan.tape.code[i][0] not in SOURCES]
@@ -48,12 +48,12 @@ def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
     return Stage("fuse", len(fused.order), kinds, [*map(listing.line, computed[:KEPT])]), fused, listing
 
 
-def explained(program: Program, lines: int) -> list[str]:
-    """What each pass left of a program, and the first instructions it made."""
+def describe(program: Program, lines: int) -> list[str]:
+    """Return the result of each pass of a program, with its first instructions, as lines of text."""
     plan = program.plan
     text = [f"  {replace_controls(note)}" for note in plan.notes]
     stages = [*plan.stages]
-    if program.runner is None or program.runner.name != "python":  # which runs it as it is
+    if program.runner is None or program.runner.name != "python":  # the python backend does not fuse
         stages.append(fused_stage(plan)[0])
     for name, count, kinds, shown in stages:
         text.append(f"  {name:9}{count:9,} instructions: {PASSES[name]}{kinds and f' ({kinds})'}")
@@ -70,12 +70,12 @@ def explained(program: Program, lines: int) -> list[str]:
 
 
 def picture(program: Program, limit: int | None) -> Picture:
-    """The instructions of a program as cards; of more than ``limit`` those nearest the result."""
+    """Return the instructions of a program as cards; at most ``limit``, those nearest the result."""
     from ..view.picture.cards import Edge, Picture, Summary
     from ..view.render.time_limit import in_time
 
     plan = program.plan
-    code, in_lane = plan.tape.code, plan.tape.in_lane
+    code, is_batched = plan.tape.code, plan.tape.is_batched
     _, fused, listing = fused_stage(plan)
     results = names_of_results(plan)
     shown = _nearest(plan, fused, limit)
@@ -91,16 +91,16 @@ def picture(program: Program, limit: int | None) -> Picture:
             if o in shown and code[o][0] != "const":
                 edges.append(Edge(f"i{o}", f"i{i}", "", None, 0.8, False))
     notes = [f"a program of {len([i for i in fused.order if code[i][0] != 'const']):,} instructions"]
-    if any(in_lane):
-        notes[0] += f"; those marked [] have {plan.tape.lanes} lanes"
+    if any(is_batched):
+        notes[0] += f"; those marked [] have a batch axis of {plan.tape.batch_size}"
     if len(shown) < len(fused.order):
-        notes.append(f"shown are the {len(cards):,} nearest the result; draw(…, limit=None) draws all")
+        notes.append(f"the {len(cards):,} nearest the result are shown; draw(…, limit=None) draws all")
     return Picture(cards, edges, "\n".join(notes))
 
 
 def _nearest(plan: Plan, fused: Fused, limit: int | None) -> set[int]:
     found: dict[int, None] = {}
-    for result in plan.results():  # the function itself comes first
+    for result in plan.results():  # the loss comes first
         queue = deque([result])
         while queue and (limit is None or len(found) < limit):
             i = queue.popleft()

@@ -1,4 +1,4 @@
-"""Programs in a pickle: they are loaded in another process without being recorded again."""
+"""Programs in a pickle: another process loads them and does not trace the function again."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..system.messages import short
 from ..value import Value
 from .record.arguments import is_tuple
 
-#: Of what is pickled; programs of another format are left behind, and recorded again.
+#: The version of pickled programs; those of another version are dropped, and the function is retraced.
 FORMAT = 1
 
 
 class _Finder(pickle.Pickler):
-    """Pickles to nowhere, and remembers the Values that came along."""
+    """Pickler that discards its output and collects the Values in it."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), pickle.HIGHEST_PROTOCOL)
@@ -31,30 +31,32 @@ class _Finder(pickle.Pickler):
 
 
 def check_named(name: str, function: Any) -> None:
-    """Raise TypeError for a function that a pickle would not find."""
+    """Raise TypeError for a function that pickle cannot find by its name."""
     if isinstance(function, FunctionType) and "<" in function.__qualname__:
         raise TypeError(
-            f"compile({name}) can't be pickled, because a pickle finds a function by its name, and this one "
-            "is made inside another: compile a function of a module, or an object with __call__ that holds "
-            "the model"
+            f"compile({name}) cannot be pickled, because pickle finds a function by its name, and this "
+            "function is defined inside another one. Compile a function of a module, or an object with "
+            "__call__ that stores the model."
         )
 
 
-def check_portable(name: str, function: Any, given: Iterable[Any], leaves: Iterable[Value]) -> None:
-    """Raise TypeError unless a function, with its arguments, takes all the leaves it uses along."""
+def check_includes_leaves(
+    name: str, function: Any, arguments: Iterable[Any], leaves: Iterable[Value]
+) -> None:
+    """Raise TypeError unless a pickle of a function and its arguments includes all leaves that it uses."""
     finder = _Finder()
-    finder.dump((function, [*given]))
+    finder.dump((function, [*arguments]))
     missing = [leaf for leaf in leaves if leaf not in finder.found]
     if missing:
         raise TypeError(
-            f"compile({name}) can't be pickled, because it uses {short(missing[0])} of its module, of which "
-            "a pickle would hold a copy that the function does not use: compile an object with __call__ that "
-            "holds the model, or pass the model as an argument"
+            f"compile({name}) cannot be pickled, because it uses {short(missing[0])} of its module. "
+            "The pickle would have a copy that the function does not use. Compile an object with __call__ "
+            "that stores the model, or pass the model as an argument."
         )
 
 
 def by_identity(shape: Any) -> bool:
-    """Whether a shape knows something by its identity, which is another one in another process."""
+    """Return True if a shape contains an identity, which is another one in another process."""
     if not is_tuple(shape):
         return False
     if len(shape) == 2 and shape[0] in (Value, object):

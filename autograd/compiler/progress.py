@@ -1,4 +1,4 @@
-"""Progress: what compiling is at, said on the standard error once it has taken a second."""
+"""Progress messages on standard error, if compiling takes longer than a second."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-#: Seconds of silence.
+#: Seconds before the first message.
 PATIENCE = 1.0
 
 
 class Progress:
-    """Says a line for the stage that is on when ``PATIENCE`` is over, for each that comes, and at the end.
+    """Print the current stage after ``PATIENCE`` seconds, then each new stage, and the end.
 
-    >>> with Progress("loss") as progress:  # over before anybody waits
-    ...     progress.at("recording")
+    >>> with Progress("loss") as progress:  # too short for a message
+    ...     progress.at("tracing")
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._stage = ""
-        self._said = False
+        self._stage = "finding what the function reads"
+        self._has_printed = False
         self._lock = Lock()
 
     def __enter__(self) -> Self:
         self._began = perf_counter()
-        self._timer = Timer(PATIENCE, self._speak)
+        self._timer = Timer(PATIENCE, self._report)
         self._timer.daemon = True
         try:
             self._timer.start()
-        except BaseException as error:  # Ctrl-C while the thread starts: no __exit__ follows
+        except BaseException as error:  # Ctrl-C while the thread starts: __exit__ is not called
             self._timer.cancel()
             if isinstance(error.__context__, KeyboardInterrupt):  # threading then fails to release its lock
                 raise error.__context__ from None
@@ -39,20 +39,20 @@ class Progress:
         return self
 
     def at(self, stage: str) -> None:
-        """What is being done from now on."""
+        """Set the current stage."""
         with self._lock:
             self._stage = stage
-            if self._said:
-                self._say(stage)
+            if self._has_printed:
+                self._print(stage)
 
-    def _speak(self) -> None:
+    def _report(self) -> None:
         with self._lock:
-            self._said = True
-            self._say(f"{self._stage} … (once for arguments of this shape)")
+            self._has_printed = True
+            self._print(f"{self._stage} … (once for arguments of this shape)")
 
-    def _say(self, what: str) -> None:
+    def _print(self, text: str) -> None:
         print(
-            f"compile({self.name}): {perf_counter() - self._began:.1f} s: {what}", file=sys.stderr, flush=True
+            f"compile({self.name}): {perf_counter() - self._began:.1f} s: {text}", file=sys.stderr, flush=True
         )
 
     def __exit__(
@@ -60,5 +60,5 @@ class Progress:
     ) -> None:
         self._timer.cancel()
         with self._lock:
-            if self._said:
-                self._say("done" if error is None else "given up")
+            if self._has_printed:
+                self._print("done" if error is None else "stopped by an error")

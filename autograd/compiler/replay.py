@@ -16,15 +16,15 @@ from ..tracing import report_escape
 from ..user_primitives import added
 from ..value import Value
 from .audit import Disagreement, Reference
-from .backends.choose import ready
+from .backends.choose import make_runner
 from .backends.python import Numbers, Outcome
 from .build import MANY_RECORDINGS, NONE, Builder, Options
 from .calls import Arguments, Call, Program, numbers_of
 from .collector import gc_paused
 from .guards.guard import Guard
-from .passes.batch_size import SMALL, Batch, picked
+from .passes.batch_size import SMALL, Batch, select_samples
 from .passes.plan import Plan
-from .pickling import FORMAT, by_identity, check_portable
+from .pickling import FORMAT, by_identity, check_includes_leaves
 from .progress import Progress
 from .record.arguments import Static, described, fingerprint
 from .record.trace import TraceError, Untraceable, observes
@@ -88,7 +88,7 @@ class Replay(Builder):
         """With its programs, which are lowered again where they are loaded; see pickling.py."""
         programs = [program for program, _ in self.made]
         given = [program.kept for program in programs if by_identity(program.key)]
-        check_portable(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
+        check_includes_leaves(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
         return {k: x for k, x in self.__dict__.items() if k not in _LEFT_BEHIND} | {"format": FORMAT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -102,7 +102,9 @@ class Replay(Builder):
     def move_to(self, backend: str) -> None:
         """Run by this backend what it can run of the programs that were loaded."""
         self.options.backend = backend
-        self.made = [(p, cause) for p, cause in self.made if p.plan.lanes is None or backend != "python"]
+        self.made = [
+            (p, cause) for p, cause in self.made if p.plan.batch_inputs is None or backend != "python"
+        ]
         for program, _ in self.made:
             self.programs.setdefault(program.key, []).append(program)
 
@@ -351,7 +353,7 @@ class Replay(Builder):
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.options.backend} gets ready")
             if program.runner is None:
-                program.runner = ready(program.plan, self.options.backend, numbers, self.options.dtype)
+                program.runner = make_runner(program.plan, self.options.backend, numbers, self.options.dtype)
             return program.runner.run(steps, numbers)
 
     def _run_eager(self, call: Call) -> Outcome:
@@ -397,13 +399,13 @@ class Replay(Builder):
         arguments = [*call.args, *call.kwargs.values()]
         size = max(len(a) for a, many in zip(arguments, tape.batched) if many)
         chosen = sorted(self._rng.sample(range(size), SMALL[0]))
-        few = picked(arguments, tape.batched, chosen)
+        few = select_samples(arguments, tape.batched, chosen)
         args, kwargs = few[: len(call.args)], dict(zip(call.kwargs, few[len(call.args) :]))
         small = Call(args, kwargs, Arguments(args, kwargs, None))
         if program.sample is None:
             plan = self.completed(tape.traced_for(Batch(few, len(chosen), tape.batched)))
             numbers = self.numbers(plan, small, numbers_of(plan.leaves))
-            program.sample = plan, ready(plan, self.options.backend, numbers, self.options.dtype)
+            program.sample = plan, make_runner(plan, self.options.backend, numbers, self.options.dtype)
         plan, runner = program.sample
         outcome = runner.run(1, self.numbers(plan, small, numbers_of(plan.leaves)))
         if not outcome.losses:

@@ -572,7 +572,7 @@ def test_detect_anomaly_inside_a_compiled_function_raises_trace_error() -> None:
         with detect_anomaly():
             return x * 2.0
 
-    with pytest.raises(TraceError, match="enter it around the call of the compiled step"):
+    with pytest.raises(TraceError, match=r"Enter it around the call of the compiled step"):
         compile(f)(1.0)
 
 

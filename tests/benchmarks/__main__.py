@@ -1,7 +1,7 @@
-"""Measure glassgrad beside its peers and print Markdown tables: ``python tests/benchmarks``.
+"""Compare glassgrad with its peers and print Markdown tables: ``python tests/benchmarks``.
 
-Eager mode is measured beside micrograd, a peer in the style of microgpt and the peers on PyPI, in an
-environment that the first run makes under ``.benchmarks/``. Compiled mode uses the Python that runs this
+Eager mode is compared with micrograd, a peer in the style of microgpt and the peers on PyPI, in an
+environment that the first run creates under ``.benchmarks/``. Compiled mode uses the Python that runs this
 command and the packages installed there: ``pip install torch jax casadi``, the extra ``compile``, a C and
 a C++ compiler. Libraries that are not installed are skipped, and the table says so. ``--save`` also writes
 RESULTS.md and the plot of docs/guide/performance.md (the extra ``train``). Times vary on a shared machine,
@@ -22,12 +22,12 @@ import compiled
 import eager
 import machine
 from engines import ENGINES, PEERS
-from environment import CHECKOUT, HERE, Environment, surroundings
+from environment import CHECKOUT, HERE, Environment, clean_environ
 
 RESULTS = HERE / "RESULTS.md"
 COMPILED = {f"compiled-{workload}": workload for workload in compiled.TITLES}
 GROUPS = {"engines": [*eager.TABLES], "compiled": [*COMPILED, "growth"]}
-#: Seconds that a round gives a contender of compiled mode, or a step if that takes longer.
+#: Seconds of a round for a contender of compiled mode; a longer step is timed once.
 SPELL = 0.05
 LEFT_OUT = (
     "Peers written in C, C++ and Rust were tried and left out: minigrad 0.0.6 crashes, micrograd-rust 0.1.0 "
@@ -55,7 +55,9 @@ def arguments() -> argparse.Namespace:
         metavar="ENGINE",
         help=f"{' and '.join(PEERS)}, and only these of {', '.join(ENGINES)}",
     )
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 step: does it run at all?")
+    parser.add_argument(
+        "--quick", action="store_true", help="2 rounds of 1 step, to check that everything runs"
+    )
     parser.add_argument("--save", action="store_true", help="write RESULTS.md and docs/speed-*.svg too")
     options = parser.parse_args()
     if options.quick:
@@ -70,7 +72,7 @@ def arguments() -> argparse.Namespace:
 
 
 def sections(options: argparse.Namespace) -> Iterator[str]:
-    """The report, piece by piece as it is measured."""
+    """Yield the sections of the report, each after its measurements."""
     command = shlex.join(["python", HERE.relative_to(CHECKOUT).as_posix(), *sys.argv[1:]])
     yield f"# Results\n\nMade by `{command}` on {machine.described()}. Quote the ratios, not the times."
     environment = Environment()
@@ -104,10 +106,10 @@ def compiled_sections(environment: Environment, options: argparse.Namespace) -> 
 
 
 def program(name: str, given: str = "") -> str:
-    """What a program beside this one prints; it finds this checkout."""
+    """Run a program of this folder with this checkout, and return its output."""
     command = [sys.executable, str(HERE / name)]
     done = subprocess.run(
-        command, input=given, env=surroundings(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
+        command, input=given, env=clean_environ(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
     )
     return done.stdout
 

@@ -1,4 +1,4 @@
-"""Compiled mode: glassgrad beside PyTorch, JAX, CasADi, NumPy and C.
+"""Compiled mode: glassgrad compared with PyTorch, JAX, CasADi, NumPy and C.
 
 Every contender has a process of its own, on one and the same core, that lives through the rounds and
 is asked by turns. Before it is timed it must have taken the same first steps as all the others.
@@ -29,7 +29,7 @@ from contenders import (
     C,
     Contender,
 )
-from environment import HERE, surroundings
+from environment import HERE, clean_environ
 from report import Measurement, significant, single_table, table
 
 TITLES = {
@@ -43,10 +43,10 @@ HOW = """\
 {rounds} rounds; in each every contender is timed once, by turns, in a process of its own, all on one and the
 same core. Ratios are medians of the rounds' ratios. All took the same first steps, measured by the losses
 and by how far the parameters moved, to 1e-9 (float32: 1e-4). *First step after* counts from the start of the
-process: imports, recording and compiling, from their caches where they keep any. Compiled calls 1, 2, 4, 8, …
+process: imports, tracing and compiling, from their caches where they keep any. Compiled calls 1, 2, 4, 8, …
 are checked against eager, at the price of an eager step; a median leaves out the few rounds that have one."""
 
-#: Those that the others are measured by: a column each, PyTorch and JAX in their default float32.
+#: The peers that others are compared with, a column each; PyTorch and JAX use their default float32.
 PEERS = {
     "moons": [(PYTORCH, "float32"), (LEANEST, "float32"), (JAX, "float32"), (C, "float64")],
     "gpt": [(PYTORCH, "float32"), (JAX, "float32")],
@@ -55,7 +55,7 @@ PEERS = {
 
 
 class Target(NamedTuple):
-    """What is promised: ours so many times as fast as a peer, each by its name and kind of floats."""
+    """A target: glassgrad is ``times`` as fast as a peer; both have a name and a dtype."""
 
     workload: str
     ours: tuple[str, str]
@@ -79,7 +79,7 @@ TARGETS = [
 
 @dataclass
 class Row:
-    """A contender's process, and the seconds a step took in each round."""
+    """A contender's process, and the seconds of a step in each round."""
 
     contender: Contender
     process: subprocess.Popen[str]
@@ -113,7 +113,7 @@ def answer_of(process: subprocess.Popen[str]) -> Any:
 
 
 def start(workload: str, contender: Contender, peers: Path, spell: float) -> Row | str:
-    """Its process, once it has taken its first steps; or why it is left out."""
+    """Start its process and take the first steps; return the reason if it is skipped."""
     begin = time.time()
     row = str(CONTENDERS[workload].index(contender))
     python = str(peers) if contender.apart else sys.executable
@@ -122,7 +122,7 @@ def start(workload: str, contender: Contender, peers: Path, spell: float) -> Row
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=surroundings(),
+        env=clean_environ(),
         cwd=HERE,
     )
     answer = answer_of(process)
@@ -134,7 +134,7 @@ def start(workload: str, contender: Contender, peers: Path, spell: float) -> Row
 
 
 def check_same(workload: str, row: Row, expected: Row) -> None:
-    """Stop if a contender's losses, or how far its steps moved the parameters, are not the first one's."""
+    """Exit if a contender's losses or the changes of its parameters differ from those of the first one."""
     tolerance = TOLERANCE[row.contender.floats]
     for step, (mine, theirs) in enumerate(zip(row.numbers, expected.numbers, strict=True)):
         if not all(math.isclose(a, b, rel_tol=tolerance) for a, b in zip(mine, theirs, strict=True)):
@@ -145,7 +145,7 @@ def check_same(workload: str, row: Row, expected: Row) -> None:
 
 
 def contest(workload: str, peers: Path, rounds: int, spell: float) -> tuple[list[Row], list[str]]:
-    """All contenders of a workload, timed by turns, fastest first; and those that are left out."""
+    """Time all contenders of a workload by turns; return them, fastest first, and those that are skipped."""
     rows, left_out = [], []
     try:
         for contender in CONTENDERS[workload]:
@@ -168,7 +168,7 @@ def contest(workload: str, peers: Path, rounds: int, spell: float) -> tuple[list
 
 
 def ratio(row: Row, peer: Row) -> float:
-    """How many times as fast as the peer: the median over the rounds."""
+    """Return the speed relative to the peer, as the median over the rounds."""
     return median(theirs / ours for ours, theirs in zip(row.times, peer.times, strict=True))
 
 
@@ -192,7 +192,7 @@ def heading(peer: Row) -> str:
 
 
 def relation(row: Row, peer: Row) -> str:
-    """Beside C as a multiple of its time; beside others how many times as fast, or which fraction."""
+    """Format a ratio: a multiple of the time of C, or the speed relative to other peers."""
     times = ratio(row, peer)
     if peer.contender.name == C:
         return significant(1 / times)
@@ -200,7 +200,7 @@ def relation(row: Row, peer: Row) -> str:
 
 
 def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
-    """What is promised beside what was measured."""
+    """Compare the targets with the measurements."""
     found = []
     for workload, *keys, sought in TARGETS:
         by_key = {row.key: row for row in contests.get(workload, [])}
@@ -214,13 +214,15 @@ def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
                 Measurement(f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", reached)
             )
         else:
-            told = "ahead" if sought == 1 else f"{sought:g}×"
-            found.append(Measurement(f"{what} beside {' '.join(peer.key)}", f"{times:.2f}×", told, reached))
+            target = "ahead" if sought == 1 else f"{sought:g}×"
+            found.append(
+                Measurement(f"{what} compared with {' '.join(peer.key)}", f"{times:.2f}×", target, reached)
+            )
     return found
 
 
 def bars(rows: list[Row]) -> list[tuple[str, float, bool]]:
-    """What the plot shows: name, seconds of a step, and whether it is ours."""
+    """Return the rows of the plot: name, seconds of a step, and True for glassgrad."""
     return [(r.contender.name, median(r.times), r.contender.ours) for r in rows if r.contender.shown]
 
 
@@ -229,9 +231,9 @@ def section(workload: str, rows: list[Row], left_out: list[str]) -> str:
 
 
 def summary(contests: dict[str, list[Row]]) -> Iterator[str]:
-    """What is promised, and who took part."""
-    if promised := verdicts(contests):
-        yield f"What is promised\n\n{single_table(promised)}"
+    """Return the targets and the list of contenders."""
+    if targets := verdicts(contests):
+        yield f"Targets\n\n{single_table(targets)}"
     held = [row for rows in contests.values() for row in rows]
     notes = {r.contender.name: r.contender.note for r in held if r.contender.note}
     versions = {r.contender.package: r.version for r in held if r.version}

@@ -14,7 +14,7 @@ import sys
 import time
 from importlib.metadata import version
 
-#: A worker's numbers are for its parent; what a library prints goes where errors go.
+#: Standard output is for the results; output of libraries goes to standard error.
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 

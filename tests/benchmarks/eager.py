@@ -1,4 +1,4 @@
-"""Eager mode: glassgrad beside micrograd, a peer in the style of microgpt, and the peers on PyPI.
+"""Eager mode: glassgrad compared with micrograd, a peer in the style of microgpt, and the peers on PyPI.
 
 Every measurement is a process of its own, and the engines take turns within every round.
 (``contenders/eager.py`` has the eager rows of the compiled tables.)
@@ -35,7 +35,7 @@ TOLERANCE = 1e-9
 def sections(
     environment: Environment, engines: list[str], tables: list[str], rounds: int, steps: int
 ) -> Iterator[str]:
-    """The tables that are asked for, one after another, as Markdown."""
+    """Yield the requested tables as Markdown."""
     yield (
         f"{rounds} rounds, in each one process for each engine and collector setting by turns, {steps} steps "
         "a process after one to warm up (and ten tiny backward passes, by which CPython 3.11 has specialised "
@@ -46,7 +46,7 @@ def sections(
         if workload in tables:
             times = timed(environment, engines, workload, rounds, steps)
             yield f"{TITLES[workload]}\n\n{report.timing_table(workload, times)}"
-            measurements += report.promised_ratios(workload, times)
+            measurements += report.target_ratios(workload, times)
     if "memory" in tables:
         nodes = memory(environment, engines)
         yield f"Memory, by tracemalloc\n\n{report.memory_table(nodes)}"
@@ -54,7 +54,7 @@ def sections(
             measurements.append(binary_node(nodes["glassgrad explicit"][0]))
         measurements.append(a_million(environment))
     if "no_grad" in tables:
-        measurements.append(without_recording(environment, rounds, steps))
+        measurements.append(time_no_grad(environment, rounds, steps))
     if "import" in tables:
         measurements.append(import_time(environment, 4 * rounds + 1))
     if measurements:
@@ -63,13 +63,13 @@ def sections(
 
 
 def measure(environment: Environment, engine: str, workload: str, collector: str, steps: int) -> Any:
-    """One worker process: its answer."""
+    """Run one worker process and return its result."""
     worker = str(HERE / "worker.py")
     return json.loads(environment.run(worker, engine, workload, collector, str(steps)))
 
 
 def check_same(workload: str, engine: str, results: Any, expected: Any) -> None:
-    """Stop if an engine computed something else than the baseline: then its time means nothing."""
+    """Exit if an engine's results differ from the baseline, because its time would mean nothing."""
     for step, (ours, theirs) in enumerate(zip(results, expected, strict=True)):
         for x, y in zip(ours, theirs, strict=True):
             if not math.isclose(x, y, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
@@ -80,7 +80,7 @@ def check_same(workload: str, engine: str, results: Any, expected: Any) -> None:
 
 
 def timed(environment: Environment, engines: list[str], workload: str, rounds: int, steps: int) -> Times:
-    """The times of one workload, its engines by turns in every round."""
+    """Time the engines of one workload, by turns in every round."""
     engines = [e for e in engines if ENGINES[e].takes_part(workload)]
     seconds: dict[tuple[str, str], list[float]] = {(gc, e): [] for gc in ("on", "off") for e in engines}
     expected: Any = None
@@ -95,7 +95,7 @@ def timed(environment: Environment, engines: list[str], workload: str, rounds: i
 
 
 def memory(environment: Environment, engines: list[str]) -> dict[str, tuple[float, float]]:
-    """Bytes of a node after the forward and after the backward pass, by engine."""
+    """Measure the bytes of a node after the forward and after the backward pass, for each engine."""
     answers = {
         e: measure(environment, e, "bytes", "off", 1) for e in engines if ENGINES[e].takes_part("bytes")
     }
@@ -122,7 +122,7 @@ def a_million(environment: Environment) -> Measurement:
     )
 
 
-def without_recording(environment: Environment, rounds: int, steps: int) -> Measurement:
+def time_no_grad(environment: Environment, rounds: int, steps: int) -> Measurement:
     answers = [measure(environment, "glassgrad explicit", "no_grad", "on", steps) for _ in range(rounds)]
     inside, recorded = (median(a[name] for a in answers) * 1e9 for name in ("no_grad", "recorded"))
     subject = "an operation inside `no_grad()`, 10,000 times x·w + b"
@@ -130,7 +130,7 @@ def without_recording(environment: Environment, rounds: int, steps: int) -> Meas
 
 
 def import_time(environment: Environment, processes: int) -> Measurement:
-    """``import autograd`` in a fresh process less a bare start, by turns; its .pyc are there already."""
+    """Time ``import autograd`` in a new process, minus a bare start; its .pyc files exist already."""
     environment.run("-c", "import autograd")
     extra = []
     for _ in range(processes):

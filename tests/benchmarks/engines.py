@@ -13,18 +13,18 @@ from typing import Any
 
 
 def explicit_neuron(weights: Sequence[Any], inputs: Sequence[Any], bias: Any) -> Any:
-    """w·x + b as micrograd's own ``Neuron`` spells it: one node a product, one node a sum."""
+    """w·x + b as in micrograd's ``Neuron``: one node for each product and each sum."""
     return builtins.sum((wi * xi for wi, xi in zip(weights, inputs)), bias)
 
 
 def explicit_dot(weights: Sequence[Any], inputs: Sequence[Any]) -> Any:
-    """w·x: one node a product, one node a sum."""
+    """w·x: one node for each product and each sum."""
     return builtins.sum(wi * xi for wi, xi in zip(weights, inputs))
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """What a workload needs of an engine; ``relu()`` and the operators are the Value's own.
+    """The functions of an engine that a workload uses; ``relu()`` and the operators are the Value's own.
 
     What is spelled out here in products, sums and ``exp`` an engine may have as one node.
     """
@@ -113,7 +113,7 @@ def _propgrad() -> Adapter:
 
 
 def _completed(value: Any, missing: Sequence[str]) -> Adapter:
-    """The adapter of an engine that lacks some functions: each a closure, as micrograd spells relu."""
+    """Adapter for an engine without some functions: each is a closure, as relu is in micrograd."""
 
     def tanh(x: Any) -> Any:
         t = math.tanh(x.data)
@@ -148,7 +148,7 @@ def _completed(value: Any, missing: Sequence[str]) -> Adapter:
     return Adapter(value, **functions)
 
 
-#: The engines that all others are compared with, a column each. The baseline has to install.
+#: The engines that all others are compared with, a column each. The baseline must be installed.
 BASELINE, MICROGPT = "micrograd", "microgpt-style"
 PEERS = (BASELINE, MICROGPT)
 

@@ -1,4 +1,4 @@
-"""The environment the measurements run in: made once, with the peers in it, beside the checkout."""
+"""The environment of the measurements: a virtual environment with the peers, created once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CHECKOUT = HERE.parent.parent
 FOLDER = CHECKOUT / ".benchmarks"
 
 
-def surroundings() -> dict[str, str]:
-    """What a measured process finds around it: of code this checkout and only this, and one thread."""
+def clean_environ() -> dict[str, str]:
+    """Environment variables of a measured process: one thread, and no code but this checkout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
     return kept | threads | {"PYTHONPATH": str(CHECKOUT)}
@@ -31,7 +31,7 @@ class Environment:
         self._stamp = folder / "peers.txt"
 
     def prepare(self) -> list[str]:
-        """Make it if it is not there or is out of date; the engines whose package could be installed.
+        """Create it if it is missing or out of date; return the engines whose package is installed.
 
         Only the baseline has to install. A peer that does not, offline or on a new Python, is left out.
         """
@@ -55,9 +55,9 @@ class Environment:
         return done.returncode == 0
 
     def run(self, *arguments: str) -> str:
-        """What Python prints there when given these arguments; it finds this checkout, and only this."""
+        """Run Python there with these arguments and return its output; only this checkout is importable."""
         done = subprocess.run(
-            [str(self.python), *arguments], env=surroundings(), cwd=HERE, capture_output=True, text=True
+            [str(self.python), *arguments], env=clean_environ(), cwd=HERE, capture_output=True, text=True
         )
         if done.returncode != 0:
             raise SystemExit(f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")

@@ -1,4 +1,4 @@
-"""What it costs to make a program, and how it and a step grow with nodes and lanes, over three decades.
+"""Time to build a program, and its growth and that of a step with nodes and batch size, over three decades.
 
 ``growth.py`` prints the tables, and runs in a process of its own.
 """
@@ -43,7 +43,7 @@ def explicit(parameters: list[list[list[Value]]]) -> Any:
 
 
 def by_functions() -> str:
-    """Recording a function twice and all passes, without the check of the first call by eager."""
+    """Time two traces of a function and all passes, without the audit of the first call."""
     sizes = ((2, 16), (16, 16), (16, 1))
     weights = [[[Value(0.1 * (i + j)) for i in range(n + 1)] for j in range(m)] for n, m in sizes]
     model = MLP(2, [16, 16, 1])
@@ -93,7 +93,7 @@ def by_functions() -> str:
 
 
 def by_nodes() -> str:
-    """Recording and passes, and a step, of a chain by its nodes: three a link."""
+    """Tabulate the first call and a step of a chain by its nodes, three for each link."""
     rows = []
     for links in (30, 300, 3_000, 30_000):
         w, b = Value(0.9), Value(0.1)
@@ -111,8 +111,8 @@ def by_nodes() -> str:
     return table(["nodes of a chain", "first call, µs a node", "a step, ns a node"], rows, 0)
 
 
-def by_lanes() -> str:
-    """The same of micrograd's demo by its samples."""
+def by_batch_elements() -> str:
+    """Tabulate the same for micrograd's demo by its samples."""
     model = MLP(2, [16, 16, 1])
     parameters = model.parameters()
 
@@ -124,11 +124,11 @@ def by_lanes() -> str:
     for samples in (32, 320, 3_200, 32_000):
         first, step = first_call_and_step(compiled, *two_moons(samples))
         rows.append([f"{samples:,}", f"{first * 1e3:.0f}", f"{step / samples * 1e9:.0f}"])
-    return table(["samples in lanes", "first call, ms", "a step, ns a sample"], rows, 0)
+    return table(["batch elements", "first call, ms", "a step, ns a sample"], rows, 0)
 
 
 def first_call_and_step(step: Any, *arguments: Any, steps: int = 30) -> tuple[float, float]:
-    """Seconds of the processor; the first call works the step out by eager too, to compare."""
+    """Measure processor seconds; the first call also runs the step in eager mode, as its audit."""
     start = time.process_time()
     step(*arguments)
     first = time.process_time() - start
@@ -140,6 +140,6 @@ def first_call_and_step(step: Any, *arguments: Any, steps: int = 30) -> tuple[fl
 
 if __name__ == "__main__":
     if find_spec("numba"):
-        print(by_functions(), by_nodes(), by_lanes(), sep="\n\n")
+        print(by_functions(), by_nodes(), by_batch_elements(), sep="\n\n")
     else:
         print("Left out: it is measured with numba (pip install numba)")

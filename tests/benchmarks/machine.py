@@ -1,4 +1,4 @@
-"""The machine a measurement was made on, in a line."""
+"""One line about the machine of a measurement."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def described() -> str:
-    """Processor, cores, memory, system, Python; and how busy it was, where the system says."""
+    """Describe processor, cores, memory, system and Python, and the load if the system reports it."""
     parts = [processor(), f"{os.cpu_count()} cores"]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB")

@@ -1,8 +1,8 @@
 /* micrograd's demo by hand: MLP of 2, 16, 16, 1, hinge loss + L2, one full-batch step of SGD, float64.
-   Samples lie innermost, so that every loop is over them; sums over samples are kept in LANES parts. */
+   Samples lie innermost, so that every loop is over them; sums over samples are kept in PARTS parts. */
 #include <stddef.h>
 
-enum { N = 100, LANES = 8, ROW = 104, IN = 2, H = 16 };
+enum { N = 100, PARTS = 8, ROW = 104, IN = 2, H = 16 };
 
 typedef double row[ROW] __attribute__((aligned(64)));
 
@@ -25,10 +25,10 @@ static void forward(const row *restrict x, int n, const double *restrict w, row 
 
 static double total(const double *restrict a, const double *restrict b)
 {
-    double part[LANES] = {0}, sum = 0;
-    for (int s = 0; s < ROW; s += LANES)
-        for (int k = 0; k < LANES; k++) part[k] += a[s + k] * b[s + k];
-    for (int k = 0; k < LANES; k++) sum += part[k];
+    double part[PARTS] = {0}, sum = 0;
+    for (int s = 0; s < ROW; s += PARTS)
+        for (int k = 0; k < PARTS; k++) part[k] += a[s + k] * b[s + k];
+    for (int k = 0; k < PARTS; k++) sum += part[k];
     return sum;
 }
 

@@ -21,12 +21,12 @@ PICTURES = CHECKOUT / "docs"
 TITLE = "A training step of micrograd’s moons demo"
 SUBTITLE = "MLP of 2, 16, 16, 1, all 100 samples, forward, backward and update; one core, logarithmic"
 
-#: In inches: the whole width, where bars begin and how long they get, a bar with its gap, above and below.
+#: Inches: the width, the start and the greatest length of bars, a bar with its gap, and both margins.
 WIDTH, LEFT, LENGTH, BAR, ABOVE, BELOW = 10.0, 3.55, 5.45, 0.36, 0.95, 0.45
 
 
 def draw(rows: Sequence[tuple[str, float, bool]], theme: Theme, file: Path) -> None:
-    """``rows``, fastest first, are a name, the seconds of a step, and whether it is ours.
+    """Draw ``rows``, fastest first: a name, the seconds of a step, and True for glassgrad.
 
     Text stays text, for the reader's own fonts, and nothing in the file tells when it was made.
     """
@@ -66,16 +66,18 @@ def draw(rows: Sequence[tuple[str, float, bool]], theme: Theme, file: Path) -> N
         for i, (name, s, ours) in enumerate(rows):
             how = {"weight": "bold", "color": theme.data} if ours else {}
             write(name, decades[0], i, -9, **how)
-            write(told(s), s, i, 7, **how)
+            write(duration(s), s, i, 7, **how)
         for decade in decades:
-            write(told(decade), decade, len(rows) - 0.5, 0, -11, ha="center", color=theme.muted, fontsize=12)
+            write(
+                duration(decade), decade, len(rows) - 0.5, 0, -11, ha="center", color=theme.muted, fontsize=12
+            )
         figure.text(0.02, 1 - 0.33 / height, TITLE, fontsize=19, weight="bold", color=theme.ink, va="center")
         figure.text(0.02, 1 - 0.66 / height, SUBTITLE, fontsize=13, color=theme.muted, va="center")
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)
 
 
-def told(seconds: float) -> str:
+def duration(seconds: float) -> str:
     for unit, scale in (("s", 1.0), ("ms", 1e3)):
         if seconds * scale >= 1:
             return f"{significant(seconds * scale)} {unit}"

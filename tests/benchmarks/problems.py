@@ -11,7 +11,7 @@ from workloads import ALPHABET, CONTEXT, END, NAMES, VOCABULARY, WIDTH, initial_
 
 Matrix = list[list[float]]
 
-#: Of SGD, on every network, and of Adam, on the GPT.
+#: The learning rates of SGD, for every network, and of Adam, for the GPT.
 RATE, ADAM_RATE = 0.05, 0.01
 
 
@@ -56,7 +56,7 @@ def wide(batch: int = 256, widths: tuple[int, ...] = (64, 128, 10)) -> Problem:
     return Problem(start, inputs, targets, 0.0)
 
 
-#: The GPT's names as tokens. They are of one length, so nobody has to compile for another.
+#: The GPT's names as tokens. They have one length, so one program is enough.
 TOKENS = [[END, *map(ALPHABET.index, name), END] for name in NAMES]
 
 

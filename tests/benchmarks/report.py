@@ -12,7 +12,7 @@ from workloads import LINKS, NODES_A_LINK
 #: Seconds of each round, in the order of the rounds, by (collector, engine).
 Times = Mapping[tuple[str, str], Sequence[float]]
 
-#: The ratios that are promised, by (workload, engine, peer), with the collector on and off.
+#: The target ratios, by (workload, engine, peer), with the collector on and off.
 TARGETS: dict[tuple[str, str, str], dict[str, float]] = {
     ("moons", "glassgrad explicit", BASELINE): {"on": 30, "off": 4},
     ("moons", "glassgrad dot", BASELINE): {"on": 80, "off": 10},
@@ -40,7 +40,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int)
 
 
 def significant(x: float) -> str:
-    """Three digits or all before the point, and never an exponent: 1,070, 54.6, 0.676."""
+    """Format a number with three digits or all digits before the point, without an exponent: 1,070, 54.6."""
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
@@ -58,7 +58,7 @@ class Measurement(NamedTuple):
 
 
 def ratios(times: Times, collector: str, engine: str, peer: str) -> list[float]:
-    """How many times as fast as the peer the engine was, round by round."""
+    """Return the speed of the engine relative to the peer, round by round."""
     pairs = zip(times[collector, peer], times[collector, engine], strict=True)
     return [theirs / ours for theirs, ours in pairs]
 
@@ -80,7 +80,7 @@ def timing_table(workload: str, times: Times) -> str:
     return table(head, rows, 2)
 
 
-def promised_ratios(workload: str, times: Times) -> list[Measurement]:
+def target_ratios(workload: str, times: Times) -> list[Measurement]:
     """The targets of a timed workload, for the engines that took part."""
     rows = []
     for (of, engine, peer), targets in TARGETS.items():
@@ -109,7 +109,7 @@ def single_table(rows: Iterable[Measurement]) -> str:
 
 
 def notes(engines: Iterable[str]) -> str:
-    """Which engines took part, their versions and what was added to them."""
+    """List the engines, their versions and the additions to them."""
     lines = []
     for name in engines:
         engine = ENGINES[name]

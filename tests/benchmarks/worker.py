@@ -20,7 +20,7 @@ from workloads import operations_alone, products, products_and_sums, timed
 
 STACK = 512 * 2**20
 DEPTH = 10**6
-#: Of a pass over the operations inside ``no_grad()``.
+#: The operations of a pass inside ``no_grad()``.
 OPERATIONS = 20_000
 
 
@@ -57,14 +57,14 @@ def seconds_a_step(engine: str, workload: str, collector: bool, steps: int) -> d
 
 
 def bytes_a_node(engine: str, nodes: int = 20_000) -> dict[str, Any]:
-    """What tracemalloc counts for a product of two Values after the forward pass, and after backward."""
+    """Count the bytes of a product of two Values by tracemalloc, after the forward and the backward pass."""
     adapter = ENGINES[engine].load()
     products(adapter, 100).backward()
     gc.collect()
     gc.disable()
     tracemalloc.start()
     counts = []
-    for length in (nodes, 2 * nodes):  # their difference has neither leaves nor bookkeeping in it
+    for length in (nodes, 2 * nodes):  # the difference excludes leaves and bookkeeping
         before = tracemalloc.get_traced_memory()[0]
         root = products(adapter, length)
         forward = tracemalloc.get_traced_memory()[0] - before
@@ -77,7 +77,7 @@ def bytes_a_node(engine: str, nodes: int = 20_000) -> dict[str, Any]:
 
 
 def million(engine: str, nodes: int = DEPTH) -> dict[str, Any]:
-    """The peak resident size of a process that runs a chain of 10**6 nodes, forward and backward."""
+    """Measure the peak resident size of a process that runs a chain of 10**6 nodes, forward and backward."""
     import resource
 
     adapter = ENGINES[engine].load()
@@ -91,7 +91,7 @@ def million(engine: str, nodes: int = DEPTH) -> dict[str, Any]:
 
 
 def seconds_an_operation(engine: str, steps: int) -> dict[str, float]:
-    """The mean time of an operation inside ``no_grad()``, and of the same one when it is recorded."""
+    """Measure the mean time of an operation inside ``no_grad()``, and outside of it."""
     from autograd import no_grad
 
     adapter = ENGINES[engine].load()

@@ -1,4 +1,4 @@
-"""What is measured: plain functions over an :class:`~engines.Adapter`, the same code for every engine.
+"""The workloads: plain functions over an :class:`~engines.Adapter`, the same code for every engine.
 
 A timed workload is made by ``moons(adapter)``, ``gpt(adapter)`` or ``chain(adapter)``, which give a
 ``step`` to call: one step is a forward pass, a backward pass and the dropping of its graph, and
@@ -77,7 +77,7 @@ def moons(engine: Adapter) -> Step:
 
 
 def moons_by_nn(engine: Adapter) -> Step:
-    """The same training, by what ``nn`` has for it, and numbers for inputs, as it takes them."""
+    """The same training with ``nn``, which accepts numbers as inputs."""
     from nn import MLP, SGD, hinge_loss
 
     total = engine.total
@@ -130,7 +130,7 @@ def gpt(engine: Adapter) -> Step:
     widen, narrow = matrix(4 * WIDTH, WIDTH), matrix(WIDTH, 4 * WIDTH)
     matrices = (tokens, positions, head, query, key, content, out, widen, narrow)
     params = [p for matrix in matrices for row in matrix for p in row]
-    lanes = [slice(i, i + WIDTH // HEADS) for i in range(0, WIDTH, WIDTH // HEADS)]
+    head_slices = [slice(i, i + WIDTH // HEADS) for i in range(0, WIDTH, WIDTH // HEADS)]
     adam = adam_on(params, 0.01)
     k = 0
 
@@ -155,7 +155,7 @@ def gpt(engine: Adapter) -> Step:
         q = linear(query, h)
         keys.append(linear(key, h))
         values.append(linear(content, h))
-        heads = [attended(q[i], [k[i] for k in keys], [v[i] for v in values]) for i in lanes]
+        heads = [attended(q[i], [k[i] for k in keys], [v[i] for v in values]) for i in head_slices]
         x = added(x, linear(out, [a for head in heads for a in head]))
         h = [a.relu() for a in linear(widen, normed(x))]
         x = added(x, linear(narrow, h))
@@ -200,7 +200,7 @@ def adam_on(params: list[Any], rate: float, beta1: float = 0.9, beta2: float = 0
 
 
 def chain(engine: Adapter, links: int = LINKS) -> Step:
-    """A deep graph, and nothing but the engine: tanh(x·w + b), ``links`` times over."""
+    """A deep graph that measures only the engine: tanh(x·w + b), ``links`` times."""
     tanh = engine.tanh
     w, b, x = engine.value(0.9), engine.value(0.1), engine.value(0.5)
 
@@ -220,7 +220,7 @@ TIMED: dict[str, Callable[[Adapter], Step]] = {"moons": moons, "gpt": gpt, "chai
 
 
 def timed(workload: str, engine: str) -> Callable[[Adapter], Step]:
-    """What makes the step of a workload for an engine: its own spelling for the row of ``nn.MLP``."""
+    """Return the function that creates the step of a workload for an engine."""
     return moons_by_nn if (workload, engine) == ("moons", "glassgrad nn.MLP") else TIMED[workload]
 
 
@@ -232,7 +232,7 @@ def operations_alone(engine: Adapter, operations: int) -> None:
 
 
 def products_and_sums(engine: Adapter, nodes: int) -> Any:
-    """A chain of ``nodes`` binary nodes, ``*`` and ``+`` by turns; only its end is held."""
+    """A chain of ``nodes`` binary nodes, ``*`` and ``+`` by turns; only its last node stays referenced."""
     w, b, h = engine.value(0.9), engine.value(0.1), engine.value(0.5)
     for _ in range(nodes // 2):
         h = h * w + b
@@ -240,7 +240,7 @@ def products_and_sums(engine: Adapter, nodes: int) -> Any:
 
 
 def products(engine: Adapter, nodes: int) -> Any:
-    """A chain of ``nodes`` products of two Values, the binary node that has most to remember."""
+    """A chain of ``nodes`` products of two Values, the binary node that stores the most."""
     w, h = engine.value(0.999), engine.value(0.5)
     for _ in range(nodes):
         h = h * w

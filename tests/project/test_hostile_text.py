@@ -441,7 +441,7 @@ def test_progress_of_compile_shows_symbols(
     monkeypatch.setattr(compiler_progress, "PATIENCE", 0.0)
     compiled, _ = step("python")
     with compiler_progress.Progress(compiled._name) as progress:
-        progress._speak()
+        progress._report()
     check(capsys.readouterr().err)
 
 

@@ -1,1 +1,1 @@
-"""What runs a plan: Python, NumPy or numba, and where its numbers are in memory."""
+"""The backends that run a plan: Python, NumPy and numba; the choice of one, and the layout of memory."""

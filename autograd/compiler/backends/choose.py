@@ -1,35 +1,47 @@
-"""Which backend runs a plan."""
+"""Choice of a backend."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
+from ...system.messages import type_and_value
 from ..passes.plan import Plan
 from .memory import Layout
 from .numba.runner import NumbaRunner
 from .numpy import NumpyRunner
 from .python import Numbers, PythonRunner, Runner
 
-#: Those there are, the fastest first; and "auto", the first whose package is installed. Large layers are no
-#: reason for another: NumPy's BLAS takes 1.2, 1.0 and 1.9 times as long as numba's tiles for a step of
-#: 64-128-10, 128-256-10 and 256-512-10 at batch 256, because all that is no product goes through memory.
+#: The backends and the packages they need, the fastest first; "auto" is the first whose package is installed.
+#: Large layers do not change the order: NumPy's BLAS takes 1.2, 1.0 and 1.9 times as long as numba's tiles
+#: for a step of 64-128-10, 128-256-10 and 256-512-10 at batch 256, because its other operations go through
+#: memory.
 BACKENDS = {"numba": "numba", "numpy": "numpy", "python": None}
 
-#: A call of NumPy takes about as long as so many instructions of Python.
+#: The number of Python instructions that take about as long as one NumPy call.
 CALL = 12
 
 
-def chosen(backend: str, dtype: str = "float64") -> str:
-    """The backend by its name; for "auto" the fastest there is. ValueError if it has no such numbers."""
+def choose_backend(backend: str, dtype: str = "float64") -> str:
+    """Return the name of the backend; for "auto" the fastest one that is installed.
+
+    Raises:
+        ValueError: If there is no such backend or dtype, or the backend does not support the dtype.
+    """
     if dtype not in ("float64", "float32"):
-        raise ValueError(f"there is no dtype {dtype!r} for a program; choose 'float64' or 'float32'")
+        raise ValueError(
+            f"compile() expected a dtype, got {type_and_value(dtype)}. Use 'float64' or 'float32'."
+        )
     if backend != "auto" and backend not in BACKENDS:
-        raise ValueError(f"there is no backend {backend!r}; choose one of {', '.join(('auto', *BACKENDS))}")
+        raise ValueError(
+            f"compile() expected a backend, got {type_and_value(backend)}. "
+            f"Use one of {', '.join(map(repr, ('auto', *BACKENDS)))}."
+        )
     if backend == "auto":
         backend = next(name for name, package in BACKENDS.items() if package is None or _installed(package))
     if dtype == "float32" and backend == "python":
         raise ValueError(
-            "Python's own floats are float64: float32 needs NumPy or numba, pip install 'glassgrad[compile]'"
+            "compile() got dtype='float32' for the python backend, which supports float64 only. "
+            "Use backend='numpy' or 'numba': pip install 'glassgrad[compile]'."
         )
     return backend
 
@@ -37,24 +49,25 @@ def chosen(backend: str, dtype: str = "float64") -> str:
 def _installed(package: str) -> bool:
     try:
         import_module(package)
-    except ImportError:  # also of one that is there but does not suit another
+    except ImportError:  # also raised by a version that does not fit another package
         return False
     return True
 
 
-def ready(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:
-    """The plan made ready to run by a backend, on so many numbers."""
+def make_runner(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runner:
+    """Return a runner for a plan; the python backend replaces numpy if it is faster for the plan."""
     if backend == "python":
         return PythonRunner(plan)
     try:
         import numpy as np
     except ImportError as error:
         raise ImportError(
-            f"the {backend} backend needs numpy: pip install 'glassgrad[compile]', or backend='python'"
+            f"The {backend} backend needs NumPy. Install it with pip install 'glassgrad[compile]', "
+            "or use backend='python'."
         ) from error
-    with np.errstate(over="ignore"):  # a constant beyond float32 is an infinity
+    with np.errstate(over="ignore"):  # a constant beyond the range of float32 becomes an infinity
         if backend == "numba":
             return NumbaRunner(plan, Layout.of(plan, numbers, dtype))
         runner = NumpyRunner(plan, Layout.of(plan, numbers, dtype))
-    deep = plan.lanes is None and len(runner.calls) * CALL > len(runner.fused.order)
+    deep = plan.batch_inputs is None and len(runner.calls) * CALL > len(runner.fused.order)
     return PythonRunner(plan) if deep and dtype == "float64" else runner

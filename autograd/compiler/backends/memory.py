@@ -1,4 +1,4 @@
-"""Where the numbers from outside are: the words of leaves, state, settings and arguments, and lane rows."""
+"""Layout of the inputs in a runner's memory: slots of leaves, state, settings, arguments; input rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .python import Numbers
 
 @dataclass
 class Layout:
-    """Where the numbers from outside are among the words: each kind begins where the last one ends."""
+    """Layout of the input slots: leaves, state, settings and arguments, one kind after another."""
 
     leaves: int
     state: int
@@ -24,7 +24,7 @@ class Layout:
     def outside(self) -> int:
         return self.leaves + self.state + self.settings + self.inputs
 
-    def word(self, kind: str, which: int) -> int:
+    def slot(self, kind: str, which: int) -> int:
         starts = {
             "leaf": 0,
             "state": self.leaves,
@@ -35,32 +35,32 @@ class Layout:
 
     @classmethod
     def of(cls, plan: Plan, numbers: Any, dtype: str) -> Layout:
-        """The layout for a plan that is run on such numbers."""
+        """Return the layout for a plan and its numbers."""
         return cls(len(numbers.leaves), len(numbers.state), len(numbers.settings), len(numbers.inputs), dtype)
 
 
 class Outside:
-    """The words from outside, at the beginning of a runner's memory: loaded, and left there as they move."""
+    """The input slots at the beginning of a runner's memory; the program updates leaves and state there."""
 
     def __init__(self, layout: Layout, memory: Any, np: Any) -> None:
         sizes = layout.leaves, layout.state, layout.settings, layout.inputs
         parts = np.split(memory[: layout.outside], np.cumsum(sizes[:-1]))
         self.inputs = parts[3]
-        #: Seen without NumPy: its elements are Python's floats.
+        #: A memoryview, so that its elements are Python floats.
         self.leaves: Any = memoryview(parts[0])
         self.state: Any = memoryview(parts[1])
         self._converts = layout.dtype != "float64"
-        # What is of the same type can be copied without NumPy as well, which is quicker.
+        # Numbers of the same type are copied without NumPy, which is faster.
         self._parts: list[Any] = parts if self._converts else [memoryview(part) for part in parts]
         self._np = np
 
     def load(self, numbers: Numbers, again: bool) -> None:
-        """Write them; ``again`` if the inputs are there."""
+        """Write the numbers; with ``again``, the arguments are in the slots already."""
         kinds = (numbers.leaves, numbers.state, numbers.settings, () if again else numbers.inputs)
         if not self._converts:
             self._copy(kinds)
         else:
-            with self._np.errstate(over="ignore"):  # a number beyond float32 is an infinity
+            with self._np.errstate(over="ignore"):  # a number beyond the range of float32 becomes an infinity
                 self._copy(kinds)
 
     def _copy(self, kinds: Iterable[Any]) -> None:
@@ -69,21 +69,21 @@ class Outside:
                 part[:] = kind
 
     def moved(self, numbers: Numbers) -> None:
-        """What has moved from here on is where the program left it."""
+        """Let ``numbers`` refer to the updated leaves and state in this memory."""
         numbers.leaves, numbers.state = self.leaves, self.state
 
 
 class InputRows:
-    """Fills the rows that come from outside: each lane takes an argument, or a constant of its own."""
+    """The input rows: each batch element is an argument or a constant."""
 
     def __init__(self, plan: Plan, np: Any, dtype: str, padded: int = 0) -> None:
-        rows = plan.lanes.rows if plan.lanes else []
+        rows = plan.batch_inputs.rows if plan.batch_inputs else []
         self.count = len(rows)
         constants = [x for row in rows for kind, x in row if kind == "const"]
         numbers = iter(range(len(constants)))
-        # Arguments by their position, constants counted from the end backwards.
+        # Arguments are indexed by their position, constants by negative indices.
         index = [[x if kind == "input" else -1 - next(numbers) for kind, x in row] for row in rows]
-        # A row that is padded repeats its last lane.
+        # Padding repeats the last element of a row.
         self.index = np.array([row + row[-1:] * (padded - len(row)) for row in index], dtype=np.int64)
         self.constants = np.array(constants[::-1], dtype)
         self.np = np

@@ -1,6 +1,6 @@
-"""A program as one Python function: no package is needed, and nothing is reordered.
+"""The python backend: a program as one Python function. It needs no package and reorders nothing.
 
-This is the plainest way to run a tape, and the others are tested against it. It has no lanes.
+It is the simplest way to run a tape, and the other backends are tested against it. It has no batch axis.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=",
 _PLACES = {"leaf": "leaves", "state": "state", "setting": "settings", "input": "inputs"}
 
 
-#: Numbers one after another; those of a memoryview are made floats when somebody asks.
+#: A row of numbers; a memoryview converts an element to a float when it is read.
 Row: TypeAlias = "array[float] | memoryview[float]"
 
 
 @dataclass
 class Numbers:
-    """What a program reads and writes, resident from step to step.
+    """The numbers that a program reads and writes.
 
-    Where a runner has moved the leaves and the state, they are those of its memory, until it runs again.
+    After a runner has updated the leaves and the state, they are views of its memory until its next run.
     """
 
     leaves: Row
@@ -38,37 +38,37 @@ class Numbers:
 
 @dataclass
 class Outcome:
-    """The steps that were taken: their losses, and the gradients of the last one.
+    """The losses of the steps taken, and the gradients of the last one.
 
-    Fewer than asked for if a guard failed, before anything of that step was written.
+    If a guard fails, there are fewer steps than requested, and the failed step has written nothing.
     """
 
     losses: list[float]
-    slopes: list[float] | memoryview[float]  # its own
+    raw_gradients: list[float] | memoryview[float]  # owned by this Outcome
 
     @property
     def gradients(self) -> list[float]:
         """The gradients, as a list."""
-        return [*self.slopes]
+        return [*self.raw_gradients]
 
 
 class Runner(Protocol):
-    """A plan made ready to run."""
+    """A plan that is ready to run."""
 
     name: str
 
-    # Take steps, moving ``numbers`` along.
+    # Take steps and update ``numbers``.
     def run(self, steps: int, numbers: Numbers) -> Outcome: ...
 
 
 class PythonRunner:
-    """Runs a flat plan as Python source; where Python raises, instruction by instruction."""
+    """Runs an unbatched plan as Python source; if Python raises, on the safe path, by single instructions."""
 
     name = "python"
 
     def __init__(self, plan: Plan) -> None:
-        if plan.lanes is not None:
-            raise ValueError("the Python backend runs flat plans only")
+        if plan.batch_inputs is not None:
+            raise ValueError("the python backend runs unbatched plans only")
         self.plan = plan
         self.step = self._function()
 
@@ -86,10 +86,10 @@ class PythonRunner:
         lines.append(f"return ({''.join(f'v{i}, ' for i in self.plan.results())})")
         source = "def step(leaves, state, settings, inputs):\n " + "\n ".join(lines)
         namespace: dict[str, Any] = {name: getattr(FLOATS, name) for name in SIMPLE if hasattr(FLOATS, name)}
-        exec(source, namespace)  # our own instructions, printed: no text from outside reaches this
+        exec(source, namespace)  # the source consists of instructions only, never of a user's text
         return namespace["step"]
 
-    def _careful(self, leaves: Any, state: Any, settings: Any, inputs: Any) -> tuple[float, ...]:
+    def _run_safe_path(self, leaves: Any, state: Any, settings: Any, inputs: Any) -> tuple[float, ...]:
         places = {"leaf": leaves, "state": state, "setting": settings, "input": inputs}
         numbers: list[float] = []
         for operation, operands in self.plan.tape.code:
@@ -103,7 +103,7 @@ class PythonRunner:
         return tuple([numbers[i] for i in self.plan.results()])
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
-        """Take steps, moving ``numbers`` along."""
+        """Take steps and update ``numbers``."""
         plan = self.plan
         first, second = 1 + len(plan.gradients), 1 + len(plan.gradients) + len(plan.guards)
         third = second + len(plan.moved)
@@ -114,7 +114,7 @@ class PythonRunner:
             try:
                 results = self.step(*read)
             except RAISED:
-                results = self._careful(*read)
+                results = self._run_safe_path(*read)
             if any(bool(x) is not answer for x, (_, answer) in zip(results[first:second], plan.guards)):
                 break
             losses.append(results[0])

@@ -1,4 +1,4 @@
-"""What fusing leaves of a tape: sums of products, and the instructions that are none."""
+"""A fused tape: sums of products, and the other instructions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .tape import SOURCES, Tape
 
-#: A term of a sum of products: whether it is subtracted, a, and b or −1.
+#: A term of a sum of products: True if it is subtracted, the place of a, and the place of b or −1.
 Term = tuple[bool, int, int]
 
 #: The bias that adds nothing, as its repr.
@@ -16,7 +16,7 @@ NO_BIAS = repr(-0.0)
 
 @dataclass(slots=True)
 class SumOfProducts:
-    """bias ± a·b ± …; over the batch axis too if ``reduces``.
+    """Sum bias ± a·b ± …; if ``reduces``, it also runs over the batch axis.
 
     If it is ``ordered``, as additions by + and − are, every product is rounded and the terms are added from
     left to right, beginning with the bias. The order of any other sum is unspecified.
@@ -35,16 +35,16 @@ class SumOfProducts:
 
 @dataclass
 class Fused:
-    """The instructions that are left, in order: a sum of products, or an operation on operands."""
+    """The remaining instructions, in order: each is a sum of products or an operation on operands."""
 
     order: list[int]
     sums: dict[int, SumOfProducts]
-    #: What each instruction reads, by its place.
+    #: The operands of each instruction, by its place.
     reads: list[Sequence[int]]
 
 
 def operands_after_fusing(tape: Tape, sums: dict[int, SumOfProducts], i: int) -> Sequence[int]:
-    """What an instruction reads, after fusing."""
+    """Return the operands that an instruction reads after fusing."""
     if (total := sums.get(i)) is not None:
         if len(total.terms) == 1:
             ((_, a, b),) = total.terms

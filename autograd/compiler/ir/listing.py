@@ -1,4 +1,4 @@
-"""A tape as it is read: every instruction by a name, and what it computes in the names of others."""
+"""Readable text of a tape: a name and a formula for every instruction."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _INFIX = {
     "le": " ≤ ",
     "eq": " == ",
 }
-_LETTERS = {"input": "x", "state": "s", "lane": "r"}
-_SOURCE = {"leaf": "leaf", "input": "argument", "state": "state", "lane": "row", "setting": "setting"}
+_LETTERS = {"input": "x", "state": "s", "row": "r"}
+_SOURCE = {"leaf": "leaf", "input": "argument", "state": "state", "row": "row", "setting": "setting"}
 
-#: So many instructions of a pass are kept as text.
+#: The number of instructions of a pass that are stored as text.
 KEPT = 200
-#: Of more operands than this the first and the last are written.
+#: If there are more operands than this, only the first ones and the last are listed.
 MOST = 6
 
 
 class Stage(NamedTuple):
-    """What a pass left: how many instructions, of which kinds, and the first of them as text."""
+    """Result of a pass: the number of instructions, the commonest kinds, and the first ones as text."""
 
     name: str
     size: int
@@ -45,21 +45,21 @@ class Stage(NamedTuple):
 def stage(
     name: str, tape: Tape, leaves: Sequence[Value], results: Mapping[int, str], since: int = 0
 ) -> Stage:
-    """The tape as it is now, from the instruction on that a pass has added first."""
+    """Describe the current tape, from instruction ``since`` on."""
     listing = Listing(tape, leaves, results)
     computed = (i for i in range(since, len(tape.code)) if tape.code[i][0] not in SOURCES)
     return Stage(name, len(tape.code), kinds(tape, since), [*map(listing.line, islice(computed, KEPT))])
 
 
 def kinds(tape: Tape, since: int = 0) -> str:
-    """How many instructions there are of the commonest kinds."""
+    """Count the instructions of the five commonest kinds."""
     found = Counter(map(itemgetter(0), islice(tape.code, since, None)))
     computed = [(count, operation) for operation, count in found.most_common() if operation not in SOURCES]
     return ", ".join(f"{count:,} {operation}" for count, operation in computed[:5])
 
 
 class Listing:
-    """Names for the instructions of a tape, and what each computes; of a fused one with its sums of products.
+    """Names and formulas of the instructions of a tape, with sums of products if it is fused.
 
     >>> tape = Tape()
     >>> w = tape.handle(tape.source("leaf", 0))
@@ -72,8 +72,9 @@ class Listing:
     1.0
     out = v₁ + 1.0
 
-    Leaves go by their labels, or p₁, p₂, …; arguments are x₁, …, states of the optimiser s₁, …, rows of lanes
-    r₁, …, and what is computed goes by its place. What has a number for each lane is marked ``[]``.
+    A leaf is named by its label, or p₁, p₂, …. Arguments are named x₁, …, numbers of the optimizer's state
+    s₁, …, rows of the batch r₁, …, and computed instructions v with their place. ``[]`` marks an instruction
+    that has one number for each batch element.
     """
 
     def __init__(
@@ -86,24 +87,24 @@ class Listing:
         self._labels = Counter(leaf.label for leaf in leaves)
 
     def name(self, i: int) -> str:
-        """What an instruction is called; a constant by its number."""
+        """Return the name of an instruction, or the number of a constant."""
         operation, operands = self.tape.code[i]
         if operation == "const":
             return repr(operands[0]).replace("-", "−")
-        lane = "[]" if self.tape.in_lane[i] else ""
+        mark = "[]" if self.tape.is_batched[i] else ""
         if i in self.results:
-            return self.results[i] + lane
+            return self.results[i] + mark
         if operation == "setting":
             return "lr"
         if operation == "leaf":
             which: int = operands[0]
             return name_of(self.leaves[which], which, self._labels)
         if operation in SOURCES:
-            return _LETTERS[operation] + lowered(operands[0] + 1) + lane
-        return "v" + lowered(i) + lane
+            return _LETTERS[operation] + subscript(operands[0] + 1) + mark
+        return "v" + subscript(i) + mark
 
     def text(self, i: int) -> str:
-        """What an instruction computes."""
+        """Return the formula of an instruction."""
         operation, operands = self.tape.code[i]
         if operation == "const":
             return self.name(i)
@@ -118,7 +119,7 @@ class Listing:
             return f"−{names[0]}"
         if operation == "where":
             return f"{names[1]} if {names[0]} else {names[2]}"
-        if operation == "lanesum":
+        if operation == "batch_sum":
             return f"Σ {names[0]}"
         if operation == "sum":
             return " + ".join(_cut(names)) or "0.0"
@@ -142,21 +143,21 @@ class Listing:
         return f"Σ ({text})" if reduces else text
 
     def line(self, i: int) -> str:
-        """An instruction by its name, and what it computes."""
+        """Return the name of an instruction and its formula."""
         text = self.text(i)
         return text if self.name(i) == text else f"{self.name(i)} = {text}"
 
 
 def name_of(leaf: Value, place: int, labels: Mapping[str, int]) -> str:
-    """A leaf by its label, if no other has it, else by its place."""
+    """Return the label of a leaf, with its place unless the label is unique."""
     if not leaf.label:
-        return "p" + lowered(place + 1)
+        return "p" + subscript(place + 1)
     label = replace_controls(leaf.label)
-    return label if labels[leaf.label] == 1 else label + lowered(place + 1)
+    return label if labels[leaf.label] == 1 else label + subscript(place + 1)
 
 
-def lowered(number: int) -> str:
-    """The digits of a number, lowered."""
+def subscript(number: int) -> str:
+    """Return a number in subscript digits."""
     return str(number).translate(_LOWERED)
 
 

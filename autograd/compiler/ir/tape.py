@@ -1,8 +1,8 @@
-"""The tape: a list of instructions, each known by its place in it.
+"""The tape: a list of instructions, each referred to by its index.
 
 The rules of the table are evaluated on :class:`Handle`: an operator, or a function that ``m`` offers, emits
-an instruction. Constants are folded as floats.py computes them; all else is simplified only where that is
-exact in IEEE arithmetic for every number, nan and inf included.
+an instruction. Constants are folded as floats.py computes them. Other instructions are simplified only if the
+result is exact in IEEE arithmetic for every number, nan and inf included.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ from typing import Any
 from ...floats import KERNELS, apply_each, compute, largest_of, positions_of
 from ...primitives import PRIMITIVES, Primitive
 
-#: Where numbers come from: a constant, a live leaf, an argument, a setting of the optimiser, one of
-#: its states, or the row of a lane. The second item of such an instruction is no operand.
-SOURCES = {"const", "leaf", "input", "setting", "state", "lane"}
+#: Sources of numbers: a constant, a live leaf, an argument, a setting of the optimizer, a number of its
+#: state, or a row with one number for each batch element. The second item of such an instruction is not an
+#: operand.
+SOURCES = {"const", "leaf", "input", "setting", "state", "row"}
 CONDITIONS: dict[str, Callable[[float, float], bool]] = {
     "lt": operator.lt, "le": operator.le, "eq": operator.eq,
 }  # fmt: skip
-#: What may be simpler than it looks without a constant among its operands.
-_LOOKED_INTO = {"where", "neg"}
-#: What has no derivative, for no gradient flows back through it.
+#: Operations that may be simplified even if no operand is a constant.
+_SIMPLIFIED = {"where", "neg"}
+#: Operations without a derivative: no gradient flows back through them.
 CONSTANT = {*CONDITIONS, "largest"}
-#: The instructions that are left once primitives are written out in others.
+#: The instructions that remain once primitives are expanded into others.
 SIMPLE = {
     *KERNELS, *CONDITIONS, "add", "sub", "mul", "div", "pow", "neg", "abs", "sum", "dot", "largest", "where",
-    "lanesum",
+    "batch_sum",
 }  # fmt: skip
-#: The instructions that are no primitives. A primitive cannot have such a name on a tape.
-RESERVED = {*SOURCES, *CONSTANT, "where", "lanesum"}
+#: The instructions that are not primitives. A primitive on a tape cannot have one of these names.
+RESERVED = {*SOURCES, *CONSTANT, "where", "batch_sum"}
 
 
 class Tape:
-    """Instructions (operation, operands), operands before results.
+    """List of instructions (operation, operands), with operands before results.
 
     >>> tape = Tape()
     >>> x = tape.handle(tape.source("leaf", 0))
@@ -50,58 +51,60 @@ class Tape:
     %3 = mul %2 %1
     %4 = add %1 %3
 
-    ``in_lane[i]`` says whether instruction i has a number for each of the ``lanes`` rather than one. Equal
-    instructions are entered once if the tape ``merges`` them: not while gradients are still to be added up,
-    in the order of eager.
+    ``is_batched[i]`` is True if instruction i has one number for each of ``batch_size`` elements. Equal
+    instructions are entered once if the tape ``merges`` them. It does not while gradients still have to be
+    accumulated, which is done in the order of eager mode.
     """
 
-    def __init__(self, lanes: int = 0, merges: bool = True) -> None:
-        self.lanes = lanes
+    def __init__(self, batch_size: int = 0, merges: bool = True) -> None:
+        self.batch_size = batch_size
         self.merges = merges
         self.code: list[tuple[str, tuple[Any, ...]]] = []
-        self.in_lane: list[bool] = []
+        self.is_batched: list[bool] = []
         self.known: dict[Any, int] = {}
         #: The places of the constants.
         self.constants: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"known": {}}  # a tape that is finished is not added to
+        return self.__dict__ | {"known": {}}  # only needed to add instructions
 
     def source(self, kind: str, which: Any) -> int:
         key = (kind, struct.pack("<d", which) if kind == "const" else which)
         place = self.known.get(key)
         if place is None:
-            place = self.known[key] = self.append(kind, (which,), kind == "lane")
+            place = self.known[key] = self.append(kind, (which,), kind == "row")
         return place
 
-    def append(self, operation: str, operands: tuple[Any, ...], in_lane: bool = False) -> int:
-        """An instruction of its own, even if there is an equal one."""
+    def append(self, operation: str, operands: tuple[Any, ...], is_batched: bool = False) -> int:
+        """Add an instruction, even if there is an equal one."""
         if operation == "const":
             self.constants.add(len(self.code))
         self.code.append((operation, operands))
-        self.in_lane.append(in_lane)
+        self.is_batched.append(is_batched)
         return len(self.code) - 1
 
     def apply(self, operation: str, operands: tuple[int, ...]) -> int:
-        """The place of an instruction, which is entered unless it is there already.
+        """Return the place of an instruction, which is added unless the tape has an equal one.
 
-        Constants are folded, and what changes nothing is left out.
+        Constants are folded, and no-ops are left out.
         """
-        if not operands or operation in _LOOKED_INTO or not self.constants.isdisjoint(operands):
+        if not operands or operation in _SIMPLIFIED or not self.constants.isdisjoint(operands):
             simpler = self._simpler(operation, operands)
             if simpler is not None:
                 return simpler
         key = (operation, operands)
-        in_lane = self.in_lane
-        place = len(in_lane)
+        is_batched = self.is_batched
+        place = len(is_batched)
         if self.merges and (known := self.known.setdefault(key, place)) != place:
             return known
         self.code.append(key)
-        in_lane.append(self.lanes > 0 and operation != "lanesum" and True in [in_lane[i] for i in operands])
+        is_batched.append(
+            self.batch_size > 0 and operation != "batch_sum" and True in [is_batched[i] for i in operands]
+        )
         return place
 
     def constant(self, place: int) -> float | None:
-        """The number, if the instruction is a constant."""
+        """Return the number of a constant, or None for any other instruction."""
         operation, operands = self.code[place]
         return operands[0] if operation == "const" else None
 
@@ -114,7 +117,7 @@ class Tape:
             if code[condition][0] == "const":
                 return a if code[condition][1][0] else b
             return None
-        if operation == "lanesum":
+        if operation == "batch_sum":
             return None
         if self.constants.issuperset(operands):
             return self.source("const", run_instruction(operation, [code[i][1][0] for i in operands]))
@@ -153,20 +156,20 @@ class Tape:
         return "\n".join(self.lines())
 
     def lines(self, shown: Sequence[int] | None = None) -> list[str]:
-        """Each instruction as text; lane instructions are marked with ``[]``."""
+        """Return each instruction as text; batched instructions are marked with ``[]``."""
         lines: list[str] = []
         for i in range(len(self.code)) if shown is None else shown:
             operation, operands = self.code[i]
-            mark = "[]" if self.in_lane[i] else ""
+            mark = "[]" if self.is_batched[i] else ""
             names = [repr(o) if operation in SOURCES else f"%{o}" for o in operands]
             lines.append(f"%{i}{mark} = {operation} {' '.join(names)}")
         return lines
 
 
-def grouped(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
+def group_operands(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
     """Arrange operands in a row as a primitive takes them: those of a group in a list.
 
-    >>> grouped(PRIMITIVES["dot"], [2.0, 3.0, 4.0, 5.0, 1.0])
+    >>> group_operands(PRIMITIVES["dot"], [2.0, 3.0, 4.0, 5.0, 1.0])
     [[2.0, 3.0], [4.0, 5.0], 1.0]
     """
     if not entry.is_many:
@@ -178,14 +181,14 @@ def grouped(entry: Primitive, operands: Sequence[Any]) -> list[Any]:
 
 
 def run_instruction(operation: str, numbers: Sequence[float]) -> float:
-    """One instruction on floats, as the table says; a condition gives 1 or 0.
+    """Evaluate one instruction on floats by the table; a condition returns 1 or 0.
 
     >>> run_instruction("div", [1.0, 0.0]), run_instruction("lt", [1.0, 2.0])
     (inf, 1.0)
     """
     if operation in PRIMITIVES:
         entry = PRIMITIVES[operation]
-        return float(compute(entry, grouped(entry, numbers))[0])
+        return float(compute(entry, group_operands(entry, numbers))[0])
     if operation == "largest":
         return largest_of(numbers)
     if operation == "where":
@@ -196,11 +199,11 @@ def run_instruction(operation: str, numbers: Sequence[float]) -> float:
 
 
 class Handle:
-    """A number that an instruction will compute: what rules are read on."""
+    """The result of an instruction: the operand on which rules are evaluated."""
 
     __slots__ = ("place", "tape")
 
-    #: An array of handles would be no handle.
+    #: NumPy would make an array of handles, which is not a handle.
     __array_ufunc__ = None
 
     def __init__(self, tape: Tape, place: int) -> None:
@@ -220,11 +223,11 @@ class Handle:
 
     def _with(self, operation: str, other: Any) -> Handle:
         tape = self.tape
-        return Handle(tape, tape.apply(operation, (self.place, placed(tape, other))))
+        return Handle(tape, tape.apply(operation, (self.place, place_of(tape, other))))
 
     def _from(self, operation: str, other: Any) -> Handle:
         tape = self.tape
-        return Handle(tape, tape.apply(operation, (placed(tape, other), self.place)))
+        return Handle(tape, tape.apply(operation, (place_of(tape, other), self.place)))
 
     def __add__(self, other: Any) -> Handle:
         return self._with("add", other)
@@ -275,14 +278,14 @@ class Handle:
         return Handle(self.tape, self.tape.apply("abs", (self.place,)))
 
 
-def placed(tape: Tape, x: Any) -> int:
-    """The place of a handle, or of a number as a constant."""
+def place_of(tape: Tape, x: Any) -> int:
+    """Return the place of a handle, or of a number as a constant."""
     return x.place if isinstance(x, Handle) else tape.source("const", float(x))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A local derivative that is None in one of its branches: a if the condition holds, else b."""
+    """Local derivative that is None in one of its branches: a if the condition holds, else b."""
 
     condition: Handle
     a: Any
@@ -290,10 +293,10 @@ class Choice:
 
 
 class Meaning:
-    """What ``m`` offers on handles.
+    """The functions that ``m`` offers, on handles.
 
-    ``expand`` says whether a primitive that is made of others is written out in them, as its value
-    says, or entered by its name (so that it can be differentiated by its rule).
+    If ``expand`` is set, a primitive made of others is expanded into them. If not, it is entered by its name,
+    so that it can be differentiated by its rule.
     """
 
     def __init__(self, tape: Tape, expand: bool) -> None:
@@ -304,7 +307,7 @@ class Meaning:
     positions = staticmethod(positions_of)
 
     def where(self, condition: Handle | bool, a: Any, b: Any) -> Any:
-        """a if the condition holds, else b; a :class:`Choice` if a branch is None."""
+        """Select a if the condition holds, else b; return a :class:`Choice` if a branch is None."""
         if not isinstance(condition, Handle):
             return a if condition else b
         tape = self.tape
@@ -312,28 +315,28 @@ class Meaning:
             return a if known else b
         if a is None or b is None or isinstance(a, Choice) or isinstance(b, Choice):
             return Choice(condition, a, b)
-        return Handle(tape, tape.apply("where", (condition.place, placed(tape, a), placed(tape, b))))
+        return Handle(tape, tape.apply("where", (condition.place, place_of(tape, a), place_of(tape, b))))
 
     def apply(self, name: str, *operands: Handle | float | list[Any]) -> Handle:
-        """A function that ``m`` offers; a group is a list."""
+        """Apply a function that ``m`` offers; a group of operands is a list."""
         tape = self.tape
         if self.expand and name not in SIMPLE:
-            made = self._take(*operands) if name == "take" else PRIMITIVES[name].value(self, *operands)
-            return tape.handle(placed(tape, made))
+            result = self._take(*operands) if name == "take" else PRIMITIVES[name].value(self, *operands)
+            return tape.handle(place_of(tape, result))
         places: list[int] = []
         for x in operands:
             if isinstance(x, (list, tuple)):
-                places += [placed(tape, y) for y in x]
+                places += [place_of(tape, y) for y in x]
             else:
-                places.append(placed(tape, x))
+                places.append(place_of(tape, x))
         return Handle(tape, tape.apply(name, tuple(places)))
 
     def _take(self, values: Any, index: Any) -> Any:
-        """Selected one after another; of a take by the same index the comparisons are shared."""
-        taken: Any = math.nan
+        """Select by one comparison for each value; two takes with the same index share the comparisons."""
+        selected: Any = math.nan
         for k in reversed(range(len(values))):
-            taken = self.where(self.eq(index, float(k)), values[k], taken)
-        return taken
+            selected = self.where(self.eq(index, float(k)), values[k], selected)
+        return selected
 
     def __getattr__(self, name: str) -> Callable[..., Handle]:
         if name not in PRIMITIVES and name not in ("eq", "largest"):
@@ -347,7 +350,7 @@ class Meaning:
 
 
 def needed(tape: Tape, keep: Sequence[int]) -> list[int]:
-    """The instructions that those of ``keep`` depend on, themselves included, in order."""
+    """Return the instructions of ``keep`` and those that they depend on, in order."""
     used = bytearray(len(tape.code))
     for i in keep:
         used[i] = 1

@@ -1,8 +1,8 @@
-"""Batches of any size: two small ones tell what a sample is, and what depends on the size.
+"""Programs for batches of any size, from the traces of two small batches.
 
-Of arguments that hold samples the first few are traced, and then a few more. If the two tapes, with a batch
-axis, are the same except for numbers that follow from the size, the tape of any size is known. With it the
-trace of a whole batch is compared, sample by sample, and a few samples of a batch can be audited.
+The function is traced on the first 5 samples and on the first 7. If the two tapes, with a batch axis, differ
+only in numbers that follow from the size, the tape for any size is known. The trace of a whole batch is
+compared with it, and the audit of a batch needs a few samples only.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ..record.trace import Recording
 from .plan import Traced
 from .vectorize import BatchInputs
 
-#: The sizes that are recorded, and how large a batch must be for it to be worth that.
-SMALL, WORTH_IT = (5, 7), 16
+#: The two batch sizes that are traced, and the smallest batch for which that is done.
+SMALL, SMALLEST = (5, 7), 16
 
 
 class Batch:
-    """Which arguments hold samples, and where the numbers of each are among all."""
+    """The arguments that hold samples, and the positions of their numbers among those of the call."""
 
     def __init__(self, arguments: Sequence[Any], size: int, batched: Sequence[bool]) -> None:
         self.arguments = arguments
         self.size = size
         self.batched = batched
-        #: Of each argument how many numbers it has, or each of its samples.
+        #: The count of numbers in each argument, or in one sample of it.
         self.widths: list[int] = []
         for argument, many in zip(arguments, batched):
             numbers = Flat()
@@ -40,10 +40,10 @@ class Batch:
 
     @classmethod
     def of(cls, arguments: Sequence[Any]) -> Batch | None:
-        """The arguments that are as long as the longest of them, if that is long and samples are alike."""
+        """Find the arguments that are as long as the longest one; None if it is short or samples differ."""
         lengths = [_length(a) for a in arguments]
         size = max(lengths, default=0)
-        if size < WORTH_IT:
+        if size < SMALLEST:
             return None
         batched = [n == size for n in lengths]
         for argument, many in zip(arguments, batched):
@@ -52,11 +52,11 @@ class Batch:
         return cls(arguments, size, batched)
 
     def first(self, few: int) -> list[Any]:
-        """The arguments with so many samples."""
-        return picked(self.arguments, self.batched, range(few))
+        """Return the arguments with the first ``few`` samples."""
+        return select_samples(self.arguments, self.batched, range(few))
 
     def locate(self, position: int, size: int) -> tuple[int, int, int]:
-        """Of which argument a number is, of which sample (or −1), and its place there."""
+        """Return the argument of a number, its sample (−1 if there is none), and its place there."""
         for which, (width, many) in enumerate(zip(self.widths, self.batched)):
             count = width * size if many else width
             if position < count:
@@ -65,7 +65,7 @@ class Batch:
         raise IndexError(position)
 
     def position(self, which: int, sample: int, place: int) -> int:
-        """The number at such a place, in a call of all samples."""
+        """Return the position of a number in a call with all samples; the inverse of ``locate``."""
         before = sum(
             width * self.size if many else width
             for width, many in zip(self.widths[:which], self.batched[:which])
@@ -73,8 +73,8 @@ class Batch:
         return before + max(sample, 0) * self.widths[which] + place
 
 
-def picked(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
-    """The arguments with these samples only."""
+def select_samples(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
+    """Return the arguments with these samples only."""
     return [
         a if not many else type(a)([a[i] for i in samples]) if type(a) in (list, tuple) else a[[*samples]]
         for a, many in zip(arguments, batched)
@@ -88,7 +88,7 @@ def _length(argument: Any) -> int:
 
 
 def key_of(shapes: Sequence[Any], batch: Batch) -> tuple[Any, ...]:
-    """The shapes of the arguments without the size of the batch."""
+    """Return the shapes of the arguments without the size of the batch."""
     key: list[Any] = []
     for shape, many in zip(shapes, batch.batched):
         if not many:
@@ -102,49 +102,55 @@ def key_of(shapes: Sequence[Any], batch: Batch) -> tuple[Any, ...]:
     return tuple(key)
 
 
-#: A constant of a size.
-Constant = Callable[[int], float]
+#: A constant that depends on the size of the batch.
+SizedConstant = Callable[[int], float]
 
 
 @dataclass
 class General:
-    """A tape in lanes for any size of batch."""
+    """A batched tape for any size of batch."""
 
     traced: Traced
     #: The constants that depend on the size, by their place.
-    constants: dict[int, Constant]
-    #: The arguments that are no lane's, and those of each row: which argument, and the place in a sample.
+    constants: dict[int, SizedConstant]
+    #: The unbatched inputs by their place, and the argument and the place in a sample for each row.
     inputs: dict[int, tuple[int, int, int]]
     rows: list[tuple[int, int]]
     indices: set[tuple[int, int, int]]
     read: set[Value]
     batched: Sequence[bool]
 
-    def is_that_of(self, found: Traced, batch: Batch) -> bool:
-        """Return True if the tape of all samples of a batch is the one that a few of them let expect.
+    def matches(self, found: Traced, batch: Batch) -> bool:
+        """Return True if ``found``, the tape of a whole batch, is the tape expected for its size.
 
-        A constant that depends on the size, such as 1 / size, may be off by rounding.
+        A constant that depends on the size, such as 1 / size, may differ by rounding.
         """
         expected = self.traced_for(batch)
         return (
-            found.lanes is not None
-            and expected.lanes is not None
-            and (found.output, found.guards, found.order, found.tape.in_lane, found.lanes.rows)
-            == (expected.output, expected.guards, expected.order, expected.tape.in_lane, expected.lanes.rows)
+            found.batch_inputs is not None
+            and expected.batch_inputs is not None
+            and (found.output, found.guards, found.order, found.tape.is_batched, found.batch_inputs.rows)
+            == (
+                expected.output,
+                expected.guards,
+                expected.order,
+                expected.tape.is_batched,
+                expected.batch_inputs.rows,
+            )
             and all(map(_same_instruction, found.tape.code, expected.tape.code))
             and len(found.tape.code) == len(expected.tape.code)
         )
 
     def traced_for(self, batch: Batch) -> Traced:
-        """The tape for such a batch."""
-        then = self.traced
+        """Return the tape for such a batch."""
+        small = self.traced
         tape = Tape(batch.size, merges=False)
-        for i, (operation, operands) in enumerate(then.tape.code):
+        for i, (operation, operands) in enumerate(small.tape.code):
             if i in self.constants:
                 operands = (self.constants[i](batch.size),)
             elif i in self.inputs:
                 operands = (batch.position(*self.inputs[i]),)
-            tape.append(operation, operands, then.tape.in_lane[i])
+            tape.append(operation, operands, small.tape.is_batched[i])
             if operation in SOURCES:
                 which = pack("<d", operands[0]) if operation == "const" else operands[0]
                 tape.known.setdefault((operation, which), i)
@@ -152,13 +158,14 @@ class General:
             [("input", batch.position(which, sample, place)) for sample in range(batch.size)]
             for which, place in self.rows
         ]
-        notes = [f"from batches of {' and '.join(map(str, SMALL))}: {batch.size} lanes"]
-        return Traced(
-            tape, then.output, then.guards, BatchInputs(batch.size, rows), then.order, [*then.stages], notes
-        )
+        notes = [
+            f"generalized from batches of {' and '.join(map(str, SMALL))} to a batch axis of {batch.size}"
+        ]
+        inputs = BatchInputs(batch.size, rows)
+        return Traced(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
 
     def indices_for(self, batch: Batch) -> set[int]:
-        """The arguments that select something."""
+        """Return the positions of the numbers that select something, in such a batch."""
         return {
             batch.position(which, s, place)
             for which, sample, place in self.indices
@@ -167,43 +174,43 @@ class General:
 
 
 def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Traced]) -> General | None:
-    """What two small batches have in common, if their tapes differ by the size alone."""
+    """Generalize the tapes of two small batches; None unless they differ by the size alone."""
     first, second = traces
     a, b = first.tape, second.tape
     same = (
-        (first.output, first.guards, first.order, a.in_lane)
-        == (second.output, second.guards, second.order, b.in_lane)
+        (first.output, first.guards, first.order, a.is_batched)
+        == (second.output, second.guards, second.order, b.is_batched)
     ) and len(a.code) == len(b.code)
-    if not same or first.lanes is None or second.lanes is None:
+    if not same or first.batch_inputs is None or second.batch_inputs is None:
         return None
-    if (first.lanes.width, second.lanes.width) != SMALL:
+    if (first.batch_inputs.size, second.batch_inputs.size) != SMALL:
         return None
-    constants: dict[int, Constant] = {}
+    constants: dict[int, SizedConstant] = {}
     inputs: dict[int, tuple[int, int, int]] = {}
     for i, ((operation, operands), (other, others)) in enumerate(zip(a.code, b.code)):
         if operation != other:
             return None
         if operation == "const":
             if repr(operands[0]) != repr(others[0]):
-                if (found := _of_the_size(operands[0], others[0])) is None:
+                if (found := _sized_constant(operands[0], others[0])) is None:
                     return None
                 constants[i] = found
         elif operation == "input":
-            here = batch.locate(operands[0], SMALL[0])
-            if here != batch.locate(others[0], SMALL[1]) or here[1] >= 0:
+            location = batch.locate(operands[0], SMALL[0])
+            if location != batch.locate(others[0], SMALL[1]) or location[1] >= 0:
                 return None
-            inputs[i] = here
+            inputs[i] = location
         elif operands != others:
             return None
     rows: list[tuple[int, int]] = []
-    for row, longer in zip(first.lanes.rows, second.lanes.rows, strict=True):
+    for row, longer in zip(first.batch_inputs.rows, second.batch_inputs.rows, strict=True):
         places: set[tuple[int, int]] = set()
         for size, sources in zip(SMALL, (row, longer)):
-            for lane, (kind, position) in enumerate(sources):
+            for element, (kind, position) in enumerate(sources):
                 if kind != "input":
                     return None
                 which, sample, place = batch.locate(position, size)
-                if sample != lane:
+                if sample != element:
                     return None
                 places.add((which, place))
         if len(places) != 1:
@@ -222,21 +229,21 @@ def _same_instruction(a: tuple[str, Any], b: tuple[str, Any]) -> bool:
     return repr(x) == repr(y) or (x != 0.0 and math.isclose(x, y, rel_tol=1e-12))
 
 
-def _of_the_size(x: float, y: float) -> Constant | None:
-    """The constant of any size that is x and y for the two that were recorded."""
+def _sized_constant(x: float, y: float) -> SizedConstant | None:
+    """Return the function of the size that is x and y for the two traced sizes, if there is a simple one."""
     m, n = SMALL
     for k in (x * m, float(round(x * m)) if abs(x) < 1e15 else x, y * n):
         if k / m == x and k / n == y:
             return lambda size: k / size
     if x != 0.0 and math.isfinite(1.0 / x):
-        each = round(1.0 / x / m)  # as the mean of several outputs a sample, 1 / (outputs · samples)
+        each = round(1.0 / x / m)  # the factor of a mean over several outputs, 1 / (outputs · samples)
         if each and 1.0 / (each * m) == x and 1.0 / (each * n) == y:
             return lambda size: 1.0 / (each * size)
     for k in (x / m, float(round(x / m)) if abs(x) < 1e15 else x):
         if k * m == x and k * n == y:
             return lambda size: k * size
-    slope = (y - x) / (n - m)
-    start = x - slope * m
-    if slope.is_integer() and start.is_integer():
-        return lambda size: slope * size + start
+    per_sample = (y - x) / (n - m)
+    start = x - per_sample * m
+    if per_sample.is_integer() and start.is_integer():
+        return lambda size: per_sample * size + start
     return None

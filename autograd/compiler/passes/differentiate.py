@@ -1,4 +1,4 @@
-"""The backward pass as instructions: the local derivatives of the table, evaluated on handles."""
+"""The backward pass as instructions: the local derivatives of the table are evaluated on handles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from ...primitives import PRIMITIVES
 from ...symbols import is_group
 from ..ir.patterns import not_readable
-from ..ir.tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, grouped, placed
+from ..ir.tape import CONSTANT, SOURCES, Choice, Handle, Meaning, Tape, group_operands, place_of
 from ..record.arguments import is_tuple
 
-#: What an instruction passes back to an operand: the place of it, or of the two it is the product of.
+#: The cotangent of an operand: the place of an instruction, or the places of two factors.
 Part = int | tuple[int, int]
 
 
@@ -20,20 +20,20 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
 
     >>> tape = Tape()
     >>> x = tape.handle(tape.source("leaf", 0))
-    >>> (slope,) = gradient(tape, (x * x * x).place, [x.place])
-    >>> (bend,) = gradient(tape, slope, [x.place])  # what was emitted can be differentiated again
+    >>> (first,) = gradient(tape, (x * x * x).place, [x.place])
+    >>> (second,) = gradient(tape, first, [x.place])  # the emitted instructions can be differentiated again
     """
-    code, in_lane = tape.code, tape.in_lane
+    code, is_batched = tape.code, tape.is_batched
     depends, m = _dependents(tape, output, inputs), Meaning(tape, expand=False)
     totals: dict[int, list[Part]] = {output: [tape.source("const", 1.0)]}
-    wanted = set(inputs)
+    input_places = set(inputs)
     for i in range(output, -1, -1):
-        if i not in totals or not depends[i] or code[i][0] in SOURCES or i in wanted:
+        if i not in totals or not depends[i] or code[i][0] in SOURCES or i in input_places:
             continue
         g = _total(tape, totals.pop(i))
         for operand, cotangent in _cotangents(m, i, g, depends):
-            if in_lane[i] and not in_lane[operand]:
-                cotangent = _over_lanes(tape, _placed(tape, cotangent))
+            if is_batched[i] and not is_batched[operand]:
+                cotangent = _sum_over_batch(tape, _emit_part(tape, cotangent))
             if operand in totals:
                 totals[operand].append(cotangent)
             else:
@@ -42,7 +42,7 @@ def gradient(tape: Tape, output: int, inputs: Sequence[int]) -> list[int]:
 
 
 def _dependents(tape: Tape, output: int, inputs: Sequence[int]) -> bytearray:
-    """Which instructions up to the output have a slope by one of the inputs."""
+    """Mark the instructions up to the output that have a gradient with respect to one of the inputs."""
     depends = bytearray(len(tape.code))
     for i in inputs:
         depends[i] = 1
@@ -56,50 +56,50 @@ def _dependents(tape: Tape, output: int, inputs: Sequence[int]) -> bytearray:
 
 
 def _total(tape: Tape, parts: list[Part]) -> int:
-    """What was passed back, added in the order it came: of products alone, one sum of products."""
+    """Add cotangents in the order in which they were emitted; if all are products, by one ``dot``."""
     if len(parts) == 1:
-        return _placed(tape, parts[0])
+        return _emit_part(tape, parts[0])
     products = [part for part in parts if isinstance(part, tuple)]
     if len(products) < len(parts):
-        return tape.apply("add" if len(parts) == 2 else "sum", tuple([_placed(tape, x) for x in parts]))
+        return tape.apply("add" if len(parts) == 2 else "sum", tuple([_emit_part(tape, x) for x in parts]))
     lefts, rights = zip(*products)
     return tape.apply("dot", (*lefts, *rights, tape.source("const", -0.0)))
 
 
-def _placed(tape: Tape, part: Part) -> int:
+def _emit_part(tape: Tape, part: Part) -> int:
     return tape.apply("mul", part) if isinstance(part, tuple) else part
 
 
-def _over_lanes(tape: Tape, cotangent: int) -> int:
-    """What all lanes pass back to an operand they share."""
-    if tape.in_lane[cotangent]:
-        return tape.apply("lanesum", (cotangent,))
-    return tape.apply("mul", (cotangent, tape.source("const", float(tape.lanes))))
+def _sum_over_batch(tape: Tape, cotangent: int) -> int:
+    """Sum the cotangent of an operand that all batch elements share."""
+    if tape.is_batched[cotangent]:
+        return tape.apply("batch_sum", (cotangent,))
+    return tape.apply("mul", (cotangent, tape.source("const", float(tape.batch_size))))
 
 
 def _cotangents(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, Part]]:
-    """What instruction i passes back to each of its operands that depends on an input."""
+    """Yield each operand of instruction i that depends on an input, and its cotangent."""
     tape = m.tape
     operation, operands = tape.code[i]
-    if operation == "where":  # what is selected is passed back, conditions have no slope
+    if operation == "where":  # the selected branch receives the cotangent; a condition has no gradient
         condition, a, b = operands
         nothing = tape.source("const", 0.0)
         if depends[a]:
             yield a, tape.apply("where", (condition, g, nothing))
         if depends[b]:
             yield b, tape.apply("where", (condition, nothing, g))
-    elif operation == "lanesum":
+    elif operation == "batch_sum":
         yield operands[0], g
     else:
         yield from _products(m, i, g, depends)
 
 
 def _products(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tuple[int, Part]]:
-    """The gradient g of a primitive times each of its local derivatives."""
+    """Yield the gradient g of a primitive times each of its local derivatives."""
     operation, operands = m.tape.code[i]
     entry = PRIMITIVES[operation]
     out, *handles = [Handle(m.tape, place) for place in (i, *operands)]
-    arguments = grouped(entry, handles)
+    arguments = group_operands(entry, handles)
     for rule, argument in zip(entry.derivatives, arguments):
         group: list[Handle] = argument if is_group(argument) else [argument]
         if 1 not in [depends[x.place] for x in group]:
@@ -121,16 +121,16 @@ def _product(m: Meaning, g: int, derivative: Any) -> Part:
     if isinstance(derivative, Handle):
         if g not in tape.constants and derivative.place not in tape.constants:
             return g, derivative.place
-    elif derivative == 1.0:  # most often, so it is not left to be simplified
+    elif derivative == 1.0:  # the most frequent case, so it skips the simplification of 1·g
         return g
-    return placed(tape, passed_back(m, Handle(tape, g), derivative))
+    return place_of(tape, vjp(m, Handle(tape, g), derivative))
 
 
-def passed_back(m: Meaning, g: Handle, derivative: Any) -> Any:
-    """g · derivative, and 0 where the derivative is None: selected, since 0 · inf would be nan."""
+def vjp(m: Meaning, g: Handle, derivative: Any) -> Any:
+    """Return g · derivative, or 0.0 if the derivative is None; 0 is selected because 0 · inf is nan."""
     if derivative is None:
         return 0.0
     if isinstance(derivative, Choice):
-        a, b = passed_back(m, g, derivative.a), passed_back(m, g, derivative.b)
+        a, b = vjp(m, g, derivative.a), vjp(m, g, derivative.b)
         return m.where(derivative.condition, a, b)
     return g * derivative

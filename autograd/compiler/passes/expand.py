@@ -1,4 +1,4 @@
-"""Expanding: primitives made of others are written out in them, and equal instructions entered once."""
+"""Expansion: composite primitives become simple instructions, and equal instructions are merged."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..ir.patterns import value_of
 from ..ir.tape import SIMPLE, SOURCES, Tape, needed
 
 
-def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
-    """A new tape with what ``keep`` needs of the old one, and where each instruction went.
+def expand(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
+    """Return a new tape with the instructions that ``keep`` needs, and the new place of each instruction.
 
-    What is the same in all lanes leaves them as well. All this is done after the backward pass was
-    emitted: nodes merged before it would add up their gradients in another order, which may make inf of
-    a nan.
+    An instruction that is equal for all batch elements is no longer batched. This pass comes after
+    differentiation: nodes merged before it would accumulate their gradients in another order, which may turn
+    nan into inf.
     """
-    new = Tape(old.lanes)
+    new = Tape(old.batch_size)
     code, apply = old.code, new.apply
     moved = [-1] * len(code)
     for i in needed(old, keep):
@@ -28,8 +28,8 @@ def rewritten(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
         places = tuple([moved[o] for o in read])
         if operation not in SIMPLE:
             moved[i] = value_of(PRIMITIVES[operation], len(places)).result(new, places)
-        elif operation == "lanesum" and not new.in_lane[places[0]]:
-            moved[i] = apply("mul", (places[0], new.source("const", float(new.lanes))))
+        elif operation == "batch_sum" and not new.is_batched[places[0]]:
+            moved[i] = apply("mul", (places[0], new.source("const", float(new.batch_size))))
         else:
             moved[i] = apply(operation, places)
     return new, moved

@@ -1,8 +1,8 @@
-"""Fusing: sums become one instruction each, a sum of products, with the products that only they use.
+"""Fusion: each sum and the products that only it uses become one instruction, a sum of products.
 
 It is bias ± a·b ± …, where a term without b is a alone. Brackets around + and − are kept: a chain of
 additions and subtractions is added from left to right, after the operands in brackets are computed. Inside a
-``sum`` or a ``dot`` and over the batch axis the order is unspecified: last digits may differ from eager's.
+``sum`` or a ``dot`` and over the batch axis the order is unspecified: last digits may differ from eager mode.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ..ir.fused import Fused, SumOfProducts, Term, operands_after_fusing
 from ..ir.tape import SOURCES, Tape
 from .plan import Plan
 
-_LINEAR = {"add", "sub", "neg", "mul", "sum", "dot", "lanesum"}
+_LINEAR = {"add", "sub", "neg", "mul", "sum", "dot", "batch_sum"}
 
 
 def fuse(plan: Plan) -> Fused:
-    """Fuse a plan; what is wanted from outside, or used twice, keeps an instruction of its own."""
+    """Fuse a plan; results, and instructions that are used twice, are not fused into others."""
     tape = plan.tape
     code = tape.code
     uses = [0] * len(code)
@@ -33,7 +33,7 @@ def fuse(plan: Plan) -> Fused:
     sums: dict[int, SumOfProducts] = {}
     reads: list[Sequence[int]] = [()] * len(code)
     for i in range(len(code) - 1, -1, -1):
-        if used[i]:  # what a sum has taken in is read by nobody
+        if used[i]:  # skip instructions already fused into a sum
             operation = code[i][0]
             if operation in _LINEAR:
                 sums[i] = fusing.sum_at(i)
@@ -44,15 +44,15 @@ def fuse(plan: Plan) -> Fused:
 
 
 class _Fusing:
-    """Makes the sums of products of a tape; each includes the operations that only it uses."""
+    """Builder of the sums of products of a tape; each includes the operations that only it uses."""
 
     def __init__(self, tape: Tape, uses: list[int]) -> None:
-        self.code, self.in_lane, self.uses = tape.code, tape.in_lane, uses
+        self.code, self.is_batched, self.uses = tape.code, tape.is_batched, uses
 
     def sum_at(self, i: int) -> SumOfProducts:
-        """The sum of products that an instruction computes."""
+        """Return the sum of products that an instruction computes."""
         operation, operands = self.code[i]
-        if operation == "lanesum":
+        if operation == "batch_sum":
             return self._over_batch(operands[0])
         if operation == "mul":
             return SumOfProducts(-0.0, [(False, *operands)])
@@ -61,8 +61,8 @@ class _Fusing:
         return self._in_order(i)
 
     def _in_order(self, i: int) -> SumOfProducts:
-        """Binary additions and subtractions, with those of the left operand."""
-        found: list[Term] = []  # the last one first
+        """Fuse binary additions and subtractions with those of the left operand."""
+        found: list[Term] = []  # in reverse order
         place = i
         while True:
             operation, operands = self.code[place]
@@ -84,7 +84,7 @@ class _Fusing:
         return total
 
     def _in_any_order(self, i: int) -> SumOfProducts:
-        """A ``sum`` or a ``dot``."""
+        """Fuse a ``sum`` or a ``dot``."""
         operation = self.code[i][0]
         operands: tuple[int, ...] = self.code[i][1]
         total = SumOfProducts(0.0 if operation == "sum" else -0.0)
@@ -103,12 +103,15 @@ class _Fusing:
         operation, operands = self.code[top]
         if operation == "mul" and self.uses[top] == 1:
             a, b = operands
-            if self.in_lane[a] and self.in_lane[b]:
+            if self.is_batched[a] and self.is_batched[b]:
                 return SumOfProducts(0.0, [(False, a, b)], reduces=True)
         return SumOfProducts(0.0, [(False, top, -1)], reduces=True)
 
     def _term(self, place: int, negative: bool, i: int) -> Term:
-        """± an operand of i, or a product that only i uses. Negation is exact, so it becomes the sign."""
+        """Return a term: ± an operand of i, or a product that only i uses.
+
+        Negation is exact, so it becomes the sign.
+        """
         operation, operands = self.code[place]
         if self._is_own(place, i):
             if operation == "neg":
@@ -120,4 +123,4 @@ class _Fusing:
 
     def _is_own(self, place: int, i: int) -> bool:
         """Return True if i alone uses an instruction, and both are batched or neither is."""
-        return self.uses[place] == 1 and self.in_lane[place] == self.in_lane[i]
+        return self.uses[place] == 1 and self.is_batched[place] == self.is_batched[i]

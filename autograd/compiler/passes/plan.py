@@ -1,4 +1,4 @@
-"""From two recordings to a plan: the tape of a step with its backward pass and its update."""
+"""A plan: the tape of a step, with its backward pass and its update."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..ir.patterns import Pattern
 from ..ir.tape import RESERVED, Handle, Meaning, Tape
 from ..record.trace import Constant, Input, Recording, Untraceable
 from .differentiate import gradient
-from .expand import rewritten
+from .expand import expand
 from .vectorize import BatchInputs, batch_terms
 
 
 class Optimizer(Protocol):
-    """What compile() asks of an optimiser; those of ``nn`` have it.
+    """Interface of an optimizer for compile(); the optimizers of ``nn`` implement it.
 
-    One that has ``rule``, ``state`` and ``hyperparameters`` as well has its update compiled:
-    ``rule(parameter, gradient, *state, **hyperparameters)`` gives the new parameter and the new state,
-    by operators alone. Of another the own ``step()`` is called.
+    If the optimizer also has ``rule``, ``state`` and ``hyperparameters``, its update is compiled:
+    ``rule(parameter, gradient, *state, **hyperparameters)`` returns the new parameter and the new state, and
+    uses operators only. If not, its own ``step()`` is called.
     """
 
     parameters: list[Value]
@@ -31,57 +31,57 @@ class Optimizer(Protocol):
         """Set every gradient to 0.0."""
 
     def step(self) -> None:
-        """Move each parameter by its gradient."""
+        """Update each parameter by its gradient."""
 
 
 @dataclass
 class Update:
-    """How the optimiser's rule reads for a program: its numbers by parameter."""
+    """The optimizer's rule, with its parameters and hyperparameters."""
 
     parameters: list[Value]
     rule: Callable[..., tuple[Any, ...]]
-    width: int  # how many numbers of state each parameter has
-    lr: bool  # whether the learning rate is a setting, read anew at each call
+    width: int  # the count of state numbers for each parameter
+    has_lr: bool  # the learning rate is a setting, read at each call
     fixed: dict[str, Any]  # all other hyperparameters
-    #: The numbers of state that are one and the same for all parameters, as a count of steps.
+    #: The indices of state numbers that are equal for all parameters, such as a count of steps.
     shared: tuple[int, ...] = ()
 
     def place_of_state(self, parameter: int, which: int) -> int:
-        """Where a number of state is among all: first the first of each parameter, then the second, …"""
+        """Return the place of a state number: the first number of each parameter, then the second, …"""
         return which * len(self.parameters) + (0 if which in self.shared else parameter)
 
 
 @dataclass
 class Plan:
-    """A step as instructions: what it reads, and the places of what it gives."""
+    """A step as instructions: the leaves that it reads, and the places of its results."""
 
     tape: Tape
     leaves: list[Value]
     loss: int
     gradients: list[int]
     guards: list[tuple[int, bool]]
-    #: For each parameter that moves: its number among the leaves, and its new value.
+    #: For each updated parameter: its index among the leaves, and the place of its new value.
     moved: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    #: For each number of state that is kept: its number among all, and its new value.
+    #: For each updated state number: its index in the state, and the place of its new value.
     kept: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    #: The numbers of state that one place holds for all parameters.
+    #: The indices of state numbers that are stored once for all parameters.
     shared: tuple[int, ...] = ()
-    lanes: BatchInputs | None = None
-    #: What each pass left.
+    batch_inputs: BatchInputs | None = None
+    #: The result of each pass, as text.
     stages: list[Stage] = field(default_factory=list[Stage])
     notes: list[str] = field(default_factory=list[str])
 
     @property
     def passes(self) -> list[tuple[str, int]]:
-        """The passes and how many instructions each left."""
+        """The passes, each with the number of instructions after it."""
         return [(stage.name, stage.size) for stage in self.stages]
 
     def keep(self, name: str, since: int = 0) -> None:
-        """Keep what a pass has left, for people to read."""
+        """Store the result of a pass as text."""
         self.stages.append(stage(name, self.tape, self.leaves, {self.loss: "out"}, since))
 
     def results(self) -> list[int]:
-        """The instructions whose numbers are wanted."""
+        """Return the instructions whose values a runner returns."""
         return [
             self.loss,
             *self.gradients,
@@ -92,7 +92,7 @@ class Plan:
 
 
 def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
-    """The graph as a tape, one instruction a node and one for each time a constant is used."""
+    """Return the graph as a tape: one instruction for each node and for each use of a constant."""
     tape = Tape(merges=False)
     append = tape.append
     places: dict[Value, int] = {}
@@ -100,27 +100,27 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
     def place_of(x: Value | float) -> int:
         return places[x] if isinstance(x, Value) else append("const", (x,))
 
-    derived: dict[tuple[Value, tuple[Value, ...]], list[int]] = {}
+    gradients: dict[tuple[Value, tuple[Value, ...]], list[int]] = {}
 
-    def slope(output: Value, inputs: tuple[Value, ...], i: int) -> int:
-        """The backward pass is emitted for all the inputs at once, but for those that were computed.
+    def gradient_of(output: Value, inputs: tuple[Value, ...], i: int) -> int:
+        """Return the place of ∂output/∂inputs[i]; one backward pass is emitted for all leaves of the inputs.
 
-        What is computed passes nothing on to an input below it, so it has a pass of its own.
+        A non-leaf input has a backward pass of its own, because its cotangent must not flow on to other
+        inputs.
         """
         if inputs[i].primitive is not None:
             inputs, i = (inputs[i],), 0
         else:
             i = sum(x.primitive is None for x in inputs[:i])
             inputs = tuple([x for x in inputs if x.primitive is None])
-        if (output, inputs) not in derived:
-            found = gradient(tape, places[output], [places[x] for x in inputs])
-            derived[output, inputs] = found
-        return derived[output, inputs][i]
+        if (output, inputs) not in gradients:
+            gradients[output, inputs] = gradient(tape, places[output], [places[x] for x in inputs])
+        return gradients[output, inputs][i]
 
     for node in recording.nodes:
         op = node._primitive
         if node in recording.gradients:
-            places[node] = slope(*recording.gradients[node])
+            places[node] = gradient_of(*recording.gradients[node])
         elif op is not None:
             operands = tuple([place_of(x) for x in node.operands])
             places[node] = append(_operation(op), operands)
@@ -140,11 +140,13 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
 
 
 def _operation(op: Primitive) -> str:
-    """The name of a primitive on a tape; raises Untraceable for one that goes by another's name."""
+    """Return the name of a primitive on a tape; raise Untraceable if another one has that name."""
     if op.name in RESERVED:
         raise Untraceable(f"a primitive named {op.name!r} cannot be compiled: choose another name")
     if PRIMITIVES.get(op.name) is not op:
-        raise Untraceable(f"it uses the primitive {op.name!r} as it was before it was replaced")
+        raise Untraceable(
+            f"it uses an earlier version of the primitive {op.name!r}, which was replaced since"
+        )
     return op.name
 
 
@@ -153,124 +155,124 @@ def plan(
     leaves: Sequence[Value],
     update: Update | None,
     batch: bool = True,
-    slopes: bool = True,
+    with_gradients: bool = True,
 ) -> Plan:
-    """Transcribe, batch, derive if ``slopes``, update and simplify."""
-    return completed(traced(recording, leaves, update, batch), update, slopes)
+    """Run all passes; the backward pass only if ``with_gradients``."""
+    return completed(traced(recording, leaves, update, batch), update, with_gradients)
 
 
 @dataclass
 class Traced:
-    """A recording as a tape, in lanes if it has like terms."""
+    """A recording as a tape, with a batch axis if it has isomorphic terms."""
 
     tape: Tape
     output: int
     guards: list[tuple[int, bool]]
-    lanes: BatchInputs | None
+    batch_inputs: BatchInputs | None
     order: list[Value]
     stages: list[Stage]
     notes: list[str]
 
 
 def traced(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool) -> Traced:
-    """Transcribe, and batch if wanted."""
+    """Transcribe a recording; merge isomorphic terms if ``batch``."""
     every = [*(update.parameters if update else ()), *leaves]
-    order = [*dict.fromkeys(every)]  # the optimiser's order first: it is that of the layers
+    order = [*dict.fromkeys(every)]  # parameters come in the optimizer's order, which is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
     tape, output, guards = transcribe(recording, place)
     stages = [stage("trace", tape, order, {output: "out"})]
     notes: list[str] = []
-    lanes = None
+    batch_inputs = None
     if batch:
-        tape, output, guards, lanes = batch_terms(tape, output, guards, notes)
-        if lanes is not None:
+        tape, output, guards, batch_inputs = batch_terms(tape, output, guards, notes)
+        if batch_inputs is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
-    return Traced(tape, output, guards, lanes, order, stages, notes)
+    return Traced(tape, output, guards, batch_inputs, order, stages, notes)
 
 
-def completed(found: Traced, update: Update | None, slopes: bool = True) -> Plan:
-    """Derive if ``slopes``, update and simplify."""
+def completed(found: Traced, update: Update | None, with_gradients: bool = True) -> Plan:
+    """Add the backward pass if ``with_gradients``, and the update; simplify the tape."""
     tape, order, output, stages, notes = found.tape, found.order, found.output, found.stages, found.notes
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
         order,
         output,
-        gradient(tape, output, sources) if slopes else [],
+        gradient(tape, output, sources) if with_gradients else [],
         found.guards,
-        lanes=found.lanes,
+        batch_inputs=found.batch_inputs,
         stages=stages,
         notes=notes,
     )
-    if slopes:
+    if with_gradients:
         result.keep("backward", since=stages[-1].size)
     if update is not None:
         try:
             _emit_update(result, update)
-        except TypeError as error:  # a condition on a number of the program, or a function of floats alone
-            notes.append(f"the rule of the optimiser can't be recorded: {error}")
+        except TypeError as error:  # the rule has an if, or calls a function that takes only floats
+            notes.append(f"the rule of the optimizer cannot be traced: {error}")
             result.moved, result.kept = [], []
         result.keep("update", since=result.stages[-1].size)
-    return simplified(result)
+    return simplify(result)
 
 
-def simplified(result: Plan) -> Plan:
-    """Primitives written out, equal instructions entered once, and nothing that is not needed."""
-    tape, at = rewritten(result.tape, result.results())
+def simplify(result: Plan) -> Plan:
+    """Expand primitives, merge equal instructions and drop those that are not needed."""
+    tape, places = expand(result.tape, result.results())
     result.tape = tape
-    result.loss = at[result.loss]
-    result.gradients = [at[i] for i in result.gradients]
-    result.guards = [*{(at[i], answer): None for i, answer in result.guards}]
-    result.moved = [(k, at[i]) for k, i in result.moved]
-    result.kept = [(k, at[i]) for k, i in result.kept]
+    result.loss = places[result.loss]
+    result.gradients = [places[i] for i in result.gradients]
+    result.guards = [*{(places[i], answer): None for i, answer in result.guards}]
+    result.moved = [(k, places[i]) for k, i in result.moved]
+    result.kept = [(k, places[i]) for k, i in result.kept]
     result.keep("expand")
     return result
 
 
 def _rule_of(update: Update) -> Pattern:
-    """The optimiser's rule, of a parameter, its gradient, its numbers of state and the learning rate.
+    """Return the pattern of the optimizer's rule on a parameter, its gradient, its state and the rate.
 
-    TypeError if it has a condition on one of these, or a function of floats alone.
+    Raises:
+        TypeError: If the rule has a condition on one of these, or calls a function that takes only floats.
     """
 
-    def rule(m: Meaning, parameter: Handle, slope: Handle, *others: Handle) -> Sequence[Any]:
+    def rule(m: Meaning, parameter: Handle, gradient: Handle, *others: Handle) -> Sequence[Any]:
         state = others[: update.width]
-        settings = {"lr": others[-1]} if update.lr else {}
-        made: Sequence[Any] = update.rule(parameter, slope, *state, **settings, **update.fixed)
-        return made
+        settings = {"lr": others[-1]} if update.has_lr else {}
+        results: Sequence[Any] = update.rule(parameter, gradient, *state, **settings, **update.fixed)
+        return results
 
-    return Pattern(rule, 2 + update.width + update.lr)
+    return Pattern(rule, 2 + update.width + update.has_lr)
 
 
-def steady(update: Update) -> tuple[int, ...]:
-    """The numbers of state that depend on nothing of their parameter: once alike, they stay so."""
+def shareable_state(update: Update) -> tuple[int, ...]:
+    """Return the indices of state numbers that do not depend on the parameter: equal ones stay equal."""
     try:
         rule = _rule_of(update)
-    except TypeError:  # the plan says so
+    except TypeError:  # completed() adds a note about it
         return ()
     state = range(2, 2 + update.width)
     if rule.reads(0).isdisjoint(state):
         return ()
     found = {*state}
-    while alone := {
-        j for j in found if not rule.reads(j - 1) <= {*found, state.stop}
-    }:  # the rate may be read
-        found -= alone
+    allowed = state.stop  # the learning rate is the same for all parameters
+    while dependent := {j for j in found if not rule.reads(j - 1) <= {*found, allowed}}:
+        found -= dependent
     return tuple(sorted(j - 2 for j in found))
 
 
 def _emit_update(result: Plan, update: Update) -> None:
-    """The optimiser's own rule for each parameter."""
+    """Emit the optimizer's rule for each parameter."""
     tape = result.tape
     rule = _rule_of(update)
-    settings = [tape.source("setting", 0)] if update.lr else []
-    # A state that moves no parameter is kept as it was, as by the optimisers that then skip it.
+    settings = [tape.source("setting", 0)] if update.has_lr else []
+    # A state that updates no parameter stays unchanged: the optimizers of nn skip it too.
     moves = not rule.reads(0).isdisjoint(range(2, 2 + update.width))
     states: dict[int, int] = {}
-    for i, slope in enumerate(result.gradients[: len(update.parameters)]):
+    for i, derivative in enumerate(result.gradients[: len(update.parameters)]):
         places = [update.place_of_state(i, j) for j in range(update.width)]
         before = [tape.source("state", k) for k in places]
-        moved, *after = rule.enter(tape, [tape.source("leaf", i), slope, *before, *settings])
+        moved, *after = rule.enter(tape, [tape.source("leaf", i), derivative, *before, *settings])
         result.moved.append((i, moved))
         if moves:
             states.update(zip(places, after))

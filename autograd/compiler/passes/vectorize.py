@@ -1,8 +1,8 @@
-"""Batching: a loss that is a long sum of like terms becomes the term once, with its leaves in lanes.
+"""Batching: a long sum of isomorphic terms becomes one term with a batch axis.
 
-Terms are alike if they are isomorphic: the same operations, wired alike, on the same shared Values;
-only arguments and constants may differ. What is not exactly so stays as it is: flat. The order of
-additions over the batch axis is unspecified, so brackets among the terms of such a sum are not kept.
+Terms are isomorphic if they apply the same operations, in the same graph structure, to the same shared
+Values; only arguments and constants may differ. Other terms stay unbatched. The order of additions over the
+batch axis is unspecified, so brackets among the terms of such a sum are not kept.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from ..ir.tape import SOURCES, Tape
 
-#: A sum of fewer terms is not worth it.
+#: A sum of fewer terms is not batched.
 FEWEST = 4
 
 
 @dataclass
 class BatchInputs:
-    """Where each row of lane numbers comes from: for each lane ("input", position) or ("const", x)."""
+    """Rows of inputs: the source of each batch element is ("input", position) or ("const", x)."""
 
-    width: int
+    size: int
     rows: list[list[tuple[str, Any]]]
 
 
@@ -29,38 +29,41 @@ Guards = list[tuple[int, bool]]
 
 @dataclass
 class _Isomorphism:
-    """Terms of a sum that are the same for each lane: those of the first, and what each is in the others."""
+    """Terms of a sum that have the same graph structure for each batch element."""
 
     place: int
-    templates: list[int]
-    maps: list[dict[int, int]]
-    others: list[int]  # terms that are not in lanes
-    guards: dict[int, bool]  # those of the first lane, with the answer
-    guarded: set[int]  # those of all lanes
+    templates: list[int]  # the terms of the first element, one of each kind
+    maps: list[dict[int, int]]  # for each element: its instruction for each instruction of the first element
+    others: list[int]  # terms that are not batched
+    guards: dict[int, bool]  # the comparisons of the first element, with the answer
+    guarded: set[int]  # the comparisons of all elements
 
 
 def batch_terms(
     tape: Tape, output: int, guards: Guards, notes: list[str]
 ) -> tuple[Tape, int, Guards, BatchInputs | None]:
-    """The tape with its largest sum of like terms in lanes, if there is one."""
+    """Return the tape with its largest sum of isomorphic terms batched, if there is one."""
     best: _Isomorphism | None = None
     most = 0
     signatures = _signatures(tape.code)
     for place, terms in _long_sums(tape, output):
-        found = _alike(tape.code, signatures, place, terms, guards)
+        found = _isomorphic(tape.code, signatures, place, terms, guards)
         if found is not None and (work := len(found.maps[0]) * len(found.maps)) > most:
             best, most = found, work
     if best is None:
-        notes.append("no long sum of like terms: the program is flat")
+        notes.append("no long sum of isomorphic terms: the program is not batched")
         return tape, output, guards, None
     kinds = f" of {len(best.templates)} kinds" if len(best.templates) > 1 else ""
-    width = len(best.maps)
-    notes.append(f"a sum of {width} like terms{kinds}: the term once, in {width} lanes")
+    size = len(best.maps)
+    notes.append(f"a sum of {size} isomorphic terms{kinds} becomes one term with a batch axis of {size}")
     return _rebuild(tape, output, guards, best)
 
 
 def _signatures(code: list[tuple[str, Any]]) -> list[int]:
-    """A number for each instruction, the same for those that may be alike: arguments and constants are."""
+    """Return a number for each instruction; isomorphic ones have the same number.
+
+    All arguments have one number, and so have all constants.
+    """
     known: dict[Any, int] = {}
     found: list[int] = []
     for operation, operands in code:
@@ -75,7 +78,7 @@ def _signatures(code: list[tuple[str, Any]]) -> list[int]:
 
 
 def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
-    """Sums with their terms; a chain of additions is one sum, unless part of it is used elsewhere."""
+    """Find long sums with their terms; a chain of additions is one sum if no part is used elsewhere."""
     code = tape.code
     uses = [0] * len(code)
     for operation, operands in code:
@@ -89,12 +92,12 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
         if inside[place] or operation not in ("add", "sum"):
             continue
         terms: list[int] = []
-        waiting: list[int] = [*reversed(operands)]
-        while waiting:
-            term = waiting.pop()
+        stack: list[int] = [*reversed(operands)]
+        while stack:
+            term = stack.pop()
             if code[term][0] in ("add", "sum") and uses[term] == 1:
                 inside[term] = 1
-                waiting += reversed(code[term][1])
+                stack += reversed(code[term][1])
             else:
                 terms.append(term)
         if len(terms) >= FEWEST:
@@ -102,66 +105,66 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
     return found
 
 
-def _alike(
+def _isomorphic(
     code: list[tuple[str, Any]], signatures: list[int], place: int, terms: list[int], guards: Guards
 ) -> _Isomorphism | None:
-    """Of the terms the most that are alike, one of each kind for each lane."""
+    """Find the largest set of isomorphic terms, with one term of each kind for each batch element."""
     kinds: dict[int, list[int]] = {}
     for term in terms:
         if code[term][0] not in SOURCES:
             kinds.setdefault(signatures[term], []).append(term)
     sizes: dict[int, int] = {}
-    for like in kinds.values():
-        sizes[len(like)] = sizes.get(len(like), 0) + len(like)
-    lanes = max((n for n in sizes if n >= FEWEST), key=lambda n: sizes[n], default=0)
-    if not lanes:
+    for group in kinds.values():
+        sizes[len(group)] = sizes.get(len(group), 0) + len(group)
+    size = max((n for n in sizes if n >= FEWEST), key=lambda n: sizes[n], default=0)
+    if not size:
         return None
-    chosen = [like for like in kinds.values() if len(like) == lanes]
-    decided: dict[tuple[int, bool], list[int]] = {}
+    chosen = [group for group in kinds.values() if len(group) == size]
+    comparisons: dict[tuple[int, bool], list[int]] = {}
     for guard, answer in dict.fromkeys(guards):
-        decided.setdefault((signatures[guard], answer), []).append(guard)
+        comparisons.setdefault((signatures[guard], answer), []).append(guard)
 
-    def checks(times: int) -> dict[tuple[bool, int], list[int]]:
-        """What each lane decides by, up to so many times alike: one after another, lane by lane."""
+    def batched_guards(most: int) -> dict[tuple[bool, int], list[int]]:
+        """Group the comparisons by kind, one for each element; an element has at most ``most`` of a kind."""
         return {
-            (answer, first): like[k :: len(like) // lanes]
-            for (_, answer), like in decided.items()
-            if len(like) % lanes == 0 and len(like) <= times * lanes
-            for k, first in enumerate(like[: len(like) // lanes])
+            (answer, first): group[k :: len(group) // size]
+            for (_, answer), group in comparisons.items()
+            if len(group) % size == 0 and len(group) <= most * size
+            for k, first in enumerate(group[: len(group) // size])
         }
 
-    # With all that the lanes decide by, with what each decides by once, or else without.
-    for along in (checks(len(guards)), checks(1), {}) if guards else ({},):
-        roots = [*chosen, *along.values()]
-        maps = [_matched(code, [(like[0], like[lane]) for like in roots]) for lane in range(lanes)]
+    # Batch all comparisons if the terms match; else those of which each element has one; else none.
+    for checks in (batched_guards(len(guards)), batched_guards(1), {}) if guards else ({},):
+        roots = [*chosen, *checks.values()]
+        maps = [_match(code, [(group[0], group[element]) for group in roots]) for element in range(size)]
         if None in maps:
             continue
         found = [m for m in maps if m is not None]
         varying = _varying(code, found)
-        chosen = [like for like in chosen if like[0] in varying]
+        chosen = [group for group in chosen if group[0] in varying]
         if not chosen:
             return None
-        inside = {term for like in chosen for term in like}
+        inside = {term for group in chosen for term in group}
         return _Isomorphism(
             place,
-            [like[0] for like in chosen],
+            [group[0] for group in chosen],
             found,
             [t for t in terms if t not in inside],
-            {like[0]: answer for (answer, _), like in along.items() if like[0] in varying},
-            {g for like in along.values() if like[0] in varying for g in like},
+            {group[0]: answer for (answer, _), group in checks.items() if group[0] in varying},
+            {g for group in checks.values() if group[0] in varying for g in group},
         )
     return None
 
 
-def _matched(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
-    """What stands for each instruction of the first of the pairs in the second, or None if not alike."""
+def _match(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
+    """Map the instructions under the first of each pair to those under the second; None if they differ."""
     mapping: dict[int, int] = {}
     for a, b in pairs:
         if mapping.setdefault(a, b) != b:
             return None
-    waiting = [*mapping.items()]
-    while waiting:
-        a, b = waiting.pop()
+    stack = [*mapping.items()]
+    while stack:
+        a, b = stack.pop()
         operation, operands = code[a]
         other, others = code[b]
         if operation != other:
@@ -175,89 +178,90 @@ def _matched(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[
         for o, p in zip(operands, others):
             if (seen := mapping.get(o)) is None:
                 mapping[o] = p
-                waiting.append((o, p))  # below shared ones too, or one might be shared and not shared
+                stack.append((o, p))  # even if o is p: another path may map an instruction below it elsewhere
             elif seen != p:
                 return None
     return mapping
 
 
 def _rebuild(
-    tape: Tape, output: int, guards: Guards, like: _Isomorphism
+    tape: Tape, output: int, guards: Guards, found: _Isomorphism
 ) -> tuple[Tape, int, Guards, BatchInputs]:
-    place, maps, others = like.place, like.maps, like.others
+    place, maps, others = found.place, found.maps, found.others
     code = tape.code
     new = Tape(len(maps), merges=False)
-    lanes = BatchInputs(len(maps), [])
-    flat: dict[int, int] = {}  # what is not in lanes, or is wanted outside of them as well
-    laned: dict[int, int] = {}
+    batch_inputs = BatchInputs(len(maps), [])
+    # The new place of each instruction; some are needed both with and without the batch axis.
+    unbatched: dict[int, int] = {}
+    batched: dict[int, int] = {}
     varying = _varying(code, maps)
 
-    def move(i: int, lane: bool) -> int:
-        """The new place of an instruction, as it is in the lanes or outside of them."""
-        moved = laned if lane else flat
-        waiting = [(i, lane)]
-        while waiting:
-            j, here = waiting[-1]
-            moved = laned if here else flat
+    def move(i: int, is_batched: bool) -> int:
+        """Add an instruction and those that it depends on; return its new place."""
+        stack = [(i, is_batched)]
+        while stack:
+            j, in_batch = stack[-1]
+            moved = batched if in_batch else unbatched
             if j in moved:
-                waiting.pop()
+                stack.pop()
                 continue
             operation, operands = code[j]
-            if here and j not in varying:
-                if j in flat:
-                    moved[j] = flat[j]
-                    waiting.pop()
+            if in_batch and j not in varying:
+                if j in unbatched:
+                    moved[j] = unbatched[j]
+                    stack.pop()
                 else:
-                    waiting.append((j, False))
+                    stack.append((j, False))
                 continue
             if operation in SOURCES:
-                moved[j] = _source(j, here)
-                waiting.pop()
+                moved[j] = _source(j, in_batch)
+                stack.pop()
                 continue
-            if not here and j == place:
-                operands, missing = (), _missing_sum()
+            if not in_batch and j == place:
+                operands, missing = (), _missing_terms()
             else:
-                missing = [(o, here) for o in operands if o not in moved]
+                missing = [(o, in_batch) for o in operands if o not in moved]
             if missing:
-                waiting += missing
+                stack += missing
                 continue
-            if j == place and not here:
-                moved[j] = _sum_of_lanes()
+            if j == place and not in_batch:
+                moved[j] = _batch_sum()
             else:
-                moved[j] = new.append(operation, tuple([moved[o] for o in operands]), here)
-            waiting.pop()
-        return (laned if lane else flat)[i]
+                moved[j] = new.append(operation, tuple([moved[o] for o in operands]), in_batch)
+            stack.pop()
+        return (batched if is_batched else unbatched)[i]
 
-    def _missing_sum() -> list[tuple[int, bool]]:
-        wanted = [(t, True) for t in like.templates] + [(o, False) for o in others]
-        return [(o, here) for o, here in wanted if o not in (laned if here else flat)]
+    def _missing_terms() -> list[tuple[int, bool]]:
+        terms = [(t, True) for t in found.templates] + [(o, False) for o in others]
+        return [(t, in_batch) for t, in_batch in terms if t not in (batched if in_batch else unbatched)]
 
-    def _sum_of_lanes() -> int:
-        terms = tuple([laned[t] for t in like.templates])
+    def _batch_sum() -> int:
+        terms = tuple([batched[t] for t in found.templates])
         term = terms[0] if len(terms) == 1 else new.append("sum", terms, True)
-        total = new.append("lanesum", (term,), False)
-        return new.append("sum", (total, *[flat[o] for o in others]), False) if others else total
+        total = new.append("batch_sum", (term,), False)
+        return new.append("sum", (total, *[unbatched[o] for o in others]), False) if others else total
 
-    def _source(j: int, here: bool) -> int:
+    def _source(j: int, in_batch: bool) -> int:
         operation, (which,) = code[j]
-        if not here:
+        if not in_batch:
             return new.source(operation, which)
         row = [(code[m[j]][0], code[m[j]][1][0]) for m in maps]
-        lanes.rows.append(row)
-        return new.source("lane", len(lanes.rows) - 1)
+        batch_inputs.rows.append(row)
+        return new.source("row", len(batch_inputs.rows) - 1)
 
-    # Only what the results need is moved: the flat twins of what went into lanes are left behind.
+    # Only instructions that the results need are moved, so unbatched copies of the other elements are
+    # dropped.
     result = move(output, False)
-    moved = [(move(g, False), answer) for g, answer in guards if g not in like.guarded]
-    moved += [(move(g, True), answer) for g, answer in like.guards.items()]
-    return new, result, moved, lanes
+    moved = [(move(g, False), answer) for g, answer in guards if g not in found.guarded]
+    moved += [(move(g, True), answer) for g, answer in found.guards.items()]
+    return new, result, moved, batch_inputs
 
 
 def _varying(code: list[tuple[str, Any]], maps: list[dict[int, int]]) -> set[int]:
-    """The instructions of the first lane that each lane has one of its own of, and constants that differ.
+    """Return the instructions of the first element that differ between elements, and constants that differ.
 
-    What each lane works out anew is in lanes even if it gives the same number in all, so that its
-    gradient is that lane's.
+    An instruction that each element computes for itself is batched even if the results are equal, so that
+    each element has its own gradient.
     """
     varying: set[int] = set()
     for i in maps[0]:

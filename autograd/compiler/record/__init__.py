@@ -1,1 +1,1 @@
-"""What a call is: its arguments, and the graph that the function computes from them."""
+"""Tracing: the arguments of a call, and the graph that the function computes from them."""

@@ -1,4 +1,4 @@
-"""The arguments of a call: its numbers in order, and its shape, by which programs are distinguished."""
+"""The arguments of a call: its numbers in order, and its shape, which selects the programs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...interop.reals import real_to_float
 from ...system.messages import class_name, short, type_and_value
 from ...value import Value
 
-#: What stands in a shape for a number.
+#: Placeholder for a number in a shape.
 NUMBER = "number"
 
 _PLAIN = {float, int}
 
 
 class Flat(list[float]):
-    """The numbers of the arguments; ``plain`` if all were Python's own, in its own lists."""
+    """The numbers of the arguments; ``plain`` if all are Python numbers in Python containers."""
 
     plain = True
 
@@ -44,36 +44,36 @@ class Static:
                 hash(value)
             except TypeError:
                 raise TypeError(
-                    f"the static argument {name} must be hashable, or made of numbers and strings, not "
-                    f"{type_and_value(value)}"
+                    f"compile() expected a hashable static argument {name}, or one made of numbers and "
+                    f"strings, got {type_and_value(value)}. Pass a tuple or another hashable object."
                 ) from None
 
 
 def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
-    """Bytes that another call has only if its arguments are the same to the last bit and type.
+    """Return bytes that two calls share only if their arguments have the same types and bits.
 
-    That holds for what :class:`Flat` calls plain, of which ``marshal`` writes type, length and
-    number, in a fifth of the time it takes to look. None where it cannot.
+    That holds for plain arguments, of which ``marshal`` writes types, lengths and numbers; it takes a fifth
+    of the time of :func:`flatten`. If ``marshal`` raises an error, the result is None.
     """
     try:
         everything: Any = args, kwargs
-        return marshal.dumps(everything, 2)  # 3 and later write what is shared once, which differs
+        return marshal.dumps(everything, 2)  # from version 3 on, the bytes depend on shared references
     except ValueError:
         return None
 
 
 def as_floats(numbers: Sequence[float]) -> array[float]:
-    """The numbers as float64, one after another."""
+    """Return the numbers as an array of float64."""
     found = array("d")
     try:
         found.frombytes(pack(f"{len(numbers)}d", *numbers))
-    except error:  # an int beyond the floats, which is an infinity
+    except error:  # an int beyond the range of floats becomes an infinity
         found.extend([real_to_float(x) or 0.0 for x in numbers])
     return found
 
 
 def flatten(argument: Any, numbers: Flat) -> Any:
-    """Append the numbers of an argument to ``numbers``; the shape around them is returned.
+    """Append the numbers of an argument to ``numbers`` and return its shape.
 
     >>> numbers = Flat()
     >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], Flat())
@@ -81,8 +81,8 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     >>> numbers
     [1.0, 2, 3.0, 4.0]
 
-    Numbers are what may change from call to call. All else is part of the shape: strings, bools and
-    None by what they are, Values and objects such as models by their identity.
+    Only numbers may change from call to call. Everything else is part of the shape: strings, bools and None
+    by their value, Values and objects such as models by their identity.
     """
     kind = kind_of(argument)
     if kind in _PLAIN:
@@ -113,8 +113,9 @@ def flatten(argument: Any, numbers: Flat) -> Any:
         hasattr(argument, name) for name in ("__iter__", "__len__", "__float__", "__complex__", "__array__")
     ):
         raise TypeError(
-            "a compiled function takes numbers, lists, tuples, dicts and NumPy arrays of them, and objects "
-            f"without elements such as models, not {class_name(kind)} {short(argument)}"
+            "A compiled step expected numbers, lists, tuples, dicts or NumPy arrays of them, or objects "
+            f"without elements such as models, got {class_name(kind)} {short(argument)}. "
+            "Convert it to a list of numbers."
         )
     numbers.objects.append(argument)
     return object, id(argument)
@@ -135,12 +136,12 @@ def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
 
 
 def kind_of(x: object) -> Any:
-    """The type of something, of which no more is known."""
+    """Return the type of an object, untyped."""
     return type(x)
 
 
 def is_tuple(x: Any) -> TypeGuard[tuple[Any, ...]]:
-    """Whether it is a tuple, of whatever."""
+    """Return True if x is a tuple, with elements of any type."""
     return isinstance(x, tuple)
 
 
@@ -157,7 +158,7 @@ def _is_array(argument: Any) -> TypeGuard[Any]:
 
 
 def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
-    """The argument with ``make(x)`` in the place of each of its numbers, in the order of :func:`flatten`."""
+    """Return the argument with each number x replaced by ``make(x)``, in the order of :func:`flatten`."""
     kind = kind_of(argument)
     if kind in _PLAIN:
         return make(argument)
@@ -182,7 +183,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
 
 
 def described(shape: Any) -> str:
-    """A shape in words.
+    """Describe a shape in words.
 
     >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], Flat())), described(flatten((1.0,), Flat()))
     ('a list of 2 lists of 2', 'a tuple of 1')

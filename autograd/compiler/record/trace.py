@@ -1,7 +1,8 @@
-"""Tracing: the function is run on Values, and what it did is read off the graph.
+"""Tracing: the function runs on Values, and its operations are read from the graph.
 
-The numbers of the arguments are :class:`Input`; leaves that existed before are read at each call; numbers
-made inside are constants. A :class:`FunctionTracer` raises for a number that would escape the graph.
+The numbers of the arguments are :class:`Input`. Leaves that existed before are read at each call; numbers
+created inside are constants. A :class:`FunctionTracer` raises an error for a number that would leave the
+graph.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
 from .arguments import rebuild
 
-#: Whose lines are not the user's: this package, and the library (contextlib, copy) it may be called by.
+#: Files whose lines are not the user's: this package, and library modules that may call it.
 _NOT_THE_USERS = (
     str(Path(__file__).parents[2]) + os.sep,
     *(
@@ -32,13 +33,21 @@ _NOT_THE_USERS = (
 
 
 class TraceError(RuntimeError):
-    """A function that is being compiled uses a number in a way that cannot be recorded."""
+    """Raised if a function uses a number in a way that cannot be traced, or if ``strict`` forbids a fallback.
+
+    >>> from autograd import compile
+    >>> try:
+    ...     compile(lambda x: x.data * x)(2.0)
+    ... except TraceError as error:
+    ...     print(str(error).split(". ")[-1])
+    Use the Value itself.
+    """
 
 
 class Untraceable(Exception):
-    """Why a function falls back to eager execution.
+    """Reason why a function falls back to eager execution.
 
-    ``is_final`` says that it stays so whatever changes outside.
+    If ``is_final`` is set, it does so even if the state that it reads changes.
     """
 
     def __init__(self, reason: str, is_final: bool = False) -> None:
@@ -47,27 +56,27 @@ class Untraceable(Exception):
 
 
 class Input(Value):
-    """A number of the arguments, while the function is recorded."""
+    """A number among the arguments while the function is traced."""
 
-    __slots__ = ("position", "whole")
+    __slots__ = ("is_int", "position")
 
     position: int
-    whole: bool
+    is_int: bool
 
     def __init__(self, data: SupportsFloat, position: int) -> None:
         super().__init__(data)
         self.position = position
-        self.whole = type(data) is int
+        self.is_int = type(data) is int
 
     def __index__(self) -> NoReturn:
         raise TraceError(
-            f"{_where()}: a number of the arguments is used as an index or a count while the function is "
-            "compiled, and would be the same at every later call. Select by take(values, index), which "
-            "reads the index at each call, or let the function close over the number"
+            f"{_where()}: an argument is used as an index or a count while compile() traces the function, so "
+            "every later call would use the same number. Use take(values, index), which reads the index at "
+            "each call, or let the function close over the number."
         )
 
     def __eq__(self, other: object) -> Any:
-        """As that of the number it stands for."""
+        """Compare as the number does, and report the comparison to the tracer."""
         if self is other:
             return True
         y = other._data if isinstance(other, Input) else real_to_float(other)
@@ -87,16 +96,16 @@ class Input(Value):
         return super().__str__()
 
     def __hash__(self) -> int:
-        if active and current_tracer() and _called_by_the_user():
+        if active and current_tracer() and _is_called_by_user():
             raise TraceError(
-                f"{_where()}: a number of the arguments is looked up in a dict or a set while the function "
-                "is compiled, and would not be found. Select by take(values, index)"
+                f"{_where()}: an argument is looked up in a dict or set while compile() traces the function "
+                "and would not be found. Use take(values, index)."
             )
         return object.__hash__(self)
 
 
 class Constant(Value):
-    """A number computed from Values through which no gradient flows back, such as softmax's shift."""
+    """A number computed from Values through which no gradient flows, such as the shift in softmax."""
 
     __slots__ = ("operation", "sources")
 
@@ -110,44 +119,46 @@ class Constant(Value):
 
 
 _REMEDIES = {
-    ".data": "use the Value itself",
-    ".grad": "take the gradient by grad(…, create_graph=True), or pass the number as an argument",
-    "float()": "use the Value itself, and autograd's functions (exp, tanh, …) instead of math's",
-    "bool()": "write the comparison that is meant, such as v > 0: it is recorded as a guard",
-    "formatting": "print after the call, from what it returns",
-    "writing .data": "write it outside the function",
-    "backward()": "return the loss: the compiled step differentiates it",
-    "no_grad()": "leave it away: only what the function returns is differentiated",
-    "grad() without create_graph=True": "pass create_graph=True, so that the gradient is recorded",
-    "detect_anomaly()": "enter it around the call of the compiled step, which then runs as it is",
-    "==": "compare by <= and >=, which are recorded as guards (== between Values goes by identity)",
-    "jacobian(), hessian() or hvp()": "take the slopes by grad(…, create_graph=True), or call the .hessian "
-    "and .hvp of what compile() gives",
-    "copying": "copy it outside the function",
-    "a compiled step": "call the function that was compiled instead",
+    ".data": "Use the Value itself.",
+    ".grad": "Take the gradient by grad(…, create_graph=True), or pass the number as an argument.",
+    "float()": "Use the Value itself, and the functions of autograd (exp, tanh, …) instead of those of math.",
+    "bool()": "Write a comparison, such as v > 0: it becomes a guard.",
+    "formatting": "Print the result after the call.",
+    "writing .data": "Write it outside the function.",
+    "backward()": "Return the loss: the compiled step differentiates it.",
+    "no_grad()": "Remove it: only the result of the function is differentiated.",
+    "grad() without create_graph=True": "Pass create_graph=True, so that the gradient is traced.",
+    "==": "Compare by <= and >=, which become guards (== between Values compares identity).",
+    "jacobian(), hessian() or hvp()": "Use grad(…, create_graph=True), or the methods .hessian and .hvp of "
+    "the compiled step.",
+    "copying": "Copy it outside the function.",
+    "a compiled step": "Call the original function instead.",
 }
 
 
 def _where() -> str:
-    """The line of the user's that runs, as file:line."""
+    """Return the user's line that runs, as file:line."""
     frame = sys._getframe(1)
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_NOT_THE_USERS):
         frame = frame.f_back
     return f"{replace_controls(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
-def _called_by_the_user() -> bool:
-    """Whether the function that calls this one was called from a line of the user's, not from a library."""
+def _is_called_by_user() -> bool:
+    """Return True if the calling function was called from a user's line, not from a library."""
     caller = os.path.abspath(sys._getframe(2).f_code.co_filename)
     return not caller.startswith(_NOT_THE_USERS)
 
 
-#: For each Value that is a gradient: of which output, with respect to which inputs, and which of these.
+#: The reason for a fallback if two traces of the function differ.
+_DIFFERS = "two runs with the same arguments had different operations"
+
+#: For each Value that is a gradient: the output, the inputs, and the index of its input.
 Gradients = dict[Value, tuple[Value, tuple[Value, ...], int]]
 
 
 class Guard:
-    """A comparison of two numbers, and the answer by which the function went on."""
+    """A comparison of two numbers, and its answer during tracing."""
 
     __slots__ = ("a", "answer", "b", "operation")
 
@@ -156,13 +167,13 @@ class Guard:
 
 
 def observes(mode: Mode) -> bool:
-    """Return True if a mode is called at each operation or backward pass, which a program does not have."""
+    """Return True if a mode has a hook for operations or backward passes, which a program does not call."""
     kind = type(mode)
     return kind.recorded is not Mode.recorded or kind.after_backward is not Mode.after_backward
 
 
 class FunctionTracer(Tracer):
-    """Stores what one run of a function does beyond its graph; raises TraceError where a number escapes."""
+    """Records the comparisons, constants and gradients of one run; raises TraceError if a number escapes."""
 
     def __init__(self) -> None:
         self.guards: list[Guard] = []
@@ -171,75 +182,75 @@ class FunctionTracer(Tracer):
         self.gradients: Gradients = {}
 
     def entering(self, inner: Mode) -> None:
-        """Raise for a mode that a program cannot have inside: no_grad() and those that observe."""
+        """Raise TraceError for a mode that a program cannot apply: no_grad() and modes with hooks."""
         if inner.records is False or observes(inner):
             self.escaped(None, f"{type_name(inner)}()")
 
     def escaped(self, value: Value | None, how: str) -> None:
         """Raise TraceError with the remedy."""
-        what = how if value is None else f"{how} of {value!r}"
-        remedy = _REMEDIES.get(how, "enter it around the call of the compiled step, which then runs as it is")
-        raise TraceError(
-            f"{_where()}: {what} while the function is compiled would make a constant of a number that may "
-            f"change from call to call: {remedy}"
+        action = how if value is None else f"{how} of {value!r}"
+        remedy = _REMEDIES.get(
+            how, "Enter it around the call of the compiled step, which then falls back to eager execution."
         )
+        reason = "" if value is None else ", because the number may change at a later call"
+        raise TraceError(f"{_where()}: compile() cannot trace {action}{reason}. {remedy}")
 
     def untraceable(self, why: str) -> None:
         """Raise the reason for a fallback."""
         raise Untraceable(why)
 
     def compared(self, symbol: str, a: Value | float, b: Value | float, answer: bool) -> None:
-        """Store a guard."""
+        """Record a guard."""
         self.guards.append(Guard(symbol, a, b, answer))
 
     def constant(self, name: str, operands: Sequence[Value], answer: float) -> Value:
-        """Return a leaf that a program computes from the operands at each call."""
+        """Return a leaf that the program computes from the operands at each call."""
         self.constants.append(Constant(name, operands, answer))
         return self.constants[-1]
 
     def differentiated(self, output: Value, inputs: Sequence[Value], gradients: list[Any]) -> list[Any]:
-        """Return each gradient as a Value of its own, stored with what it is the derivative of.
+        """Return each gradient as a new Value, and record its output and inputs.
 
-        A program has the backward pass of ``output`` there. The graph that the rules left is not used,
-        because their branches were taken for the numbers of this call.
+        The program has a backward pass of ``output`` in its place. The graph of the gradient is not used,
+        because the branches in the rules were taken for the numbers of this call.
         """
         found = [None if gradient is None else gradient * 1.0 for gradient in gradients]
         self.gradients |= {x: (output, (*inputs,), i) for i, x in enumerate(found) if x is not None}
         return found
 
     def is_index(self, index: Value) -> bool:
-        """Return True if it is computed from ints among the arguments by + − · alone; store which ones."""
-        made = topological_order(index)
-        for value in made:
+        """Return True if it is computed from ints among the arguments by + − · only, and record those."""
+        nodes = topological_order(index)
+        for value in nodes:
             if isinstance(value, Input):
-                whole = value.whole
+                is_int = value.is_int
             elif value.primitive is None:
-                whole = False
+                is_int = False
             else:
                 numbers = [x for x in value.operands if not isinstance(x, Value)]
-                whole = value.primitive in (ADD, SUB, MUL, NEG) and all(
+                is_int = value.primitive in (ADD, SUB, MUL, NEG) and all(
                     float(x).is_integer() for x in numbers
                 )
-            if not whole:
+            if not is_int:
                 return False
-        self.indices |= {value.position for value in made if isinstance(value, Input)}
+        self.indices |= {value.position for value in nodes if isinstance(value, Input)}
         return True
 
 
 class Recording:
-    """What one run of the function left: its result, the comparisons, its nodes in topological order."""
+    """Trace of one run of the function: its result, its comparisons, and its nodes in topological order."""
 
     def __init__(self, output: Value, tracer: FunctionTracer) -> None:
         self.output = output
         self.guards = tracer.guards
-        #: The arguments that select something, which must be ints.
+        #: The positions of arguments that are indices, which must be ints.
         self.indices = tracer.indices
         self.gradients = tracer.gradients
         compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
         self.nodes = operands_first([*tracer.constants, output, *compared], self._sources)
 
     def _sources(self, node: Value) -> Sequence[Value]:
-        """What a program computes a node from."""
+        """Return the Values from which a program computes a node."""
         if node.is_leaf:
             return node.sources if isinstance(node, Constant) else ()
         if node in self.gradients:
@@ -249,16 +260,16 @@ class Recording:
 
     @property
     def reached(self) -> list[Value]:
-        """What the result is computed from at each call.
+        """The Values that the result depends on at each call.
 
-        That is neither what is only compared, nor what only gradients inside the function depend on, for
-        eager does not use that behind a dead relu.
+        Values that are only compared are excluded. So are those that only a gradient inside the function
+        depends on: behind a dead relu, eager execution does not use them.
         """
         return operands_first([self.output], lambda x: () if x in self.gradients else operand_values(x))
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
-    """Run the function on Inputs in the place of the numbers of its arguments."""
+    """Run the function with Inputs in place of the numbers among its arguments."""
     positions = iter(range(sys.maxsize))
 
     def make(x: SupportsFloat) -> Input:
@@ -272,74 +283,80 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
 
 
 def as_value(output: Any) -> Value:
-    """What a function returned, as a Value; it may be a plain number."""
+    """Convert the result of a function, a Value or a number, to a Value."""
     if isinstance(output, Value):
         return output
     x = real_to_float(output)
     if x is None:
-        raise TypeError(f"a compiled function returns one Value or number, not {type_and_value(output)}")
+        raise TypeError(
+            f"compile() expected the function to return one Value or number, got {type_and_value(output)}. "
+            "Return the loss, such as a sum."
+        )
     return Value(x)
 
 
 def live_leaves(first: Recording, second: Recording) -> list[Value]:
-    """The leaves that both recordings share: they were there before. All else must agree in number.
+    """Return the leaves that both recordings share: those that existed before.
 
-    Raises Untraceable where the two differ, for then the function depends on something unseen.
+    Raises:
+        Untraceable: If the recordings differ elsewhere, so that the function depends on hidden state.
     """
     if len(first.nodes) != len(second.nodes) or len(first.guards) != len(second.guards):
-        raise Untraceable("run twice on the same arguments it did different things")
+        raise Untraceable(_DIFFERS)
     leaves: list[Value] = []
-    twins = dict(zip(first.nodes, second.nodes))
+    pairs = dict(zip(first.nodes, second.nodes))
     gradients = (first.gradients, second.gradients)
-    for a, b in twins.items():
+    for a, b in pairs.items():
         if a is b:
             if not a.is_leaf:
-                raise Untraceable(f"it uses {short(a)}, computed outside of it: compute it inside")
+                raise Untraceable(
+                    f"it uses {short(a)}, a non-leaf Value computed outside the function: compute it inside"
+                )
             leaves.append(a)
         else:
-            _check_same(a, b, gradients, twins)
+            _check_same(a, b, gradients, pairs)
     for g, h in zip(first.guards, second.guards):
         same = (g.operation, g.answer) == (h.operation, h.answer)
-        if not (same and _same_operands((g.a, g.b), (h.a, h.b), twins)):
-            raise Untraceable("run twice on the same arguments it decided differently")
+        if not (same and _same_operands((g.a, g.b), (h.a, h.b), pairs)):
+            raise Untraceable("two runs with the same arguments had different comparisons")
     return leaves
 
 
 def _check_same(
-    a: Value, b: Value, gradients: tuple[Gradients, Gradients], twins: Mapping[Value, Value]
+    a: Value, b: Value, gradients: tuple[Gradients, Gradients], pairs: Mapping[Value, Value]
 ) -> None:
     if a._primitive is not b._primitive or type(a) is not type(b):
-        raise Untraceable("run twice on the same arguments it did different things")
+        raise Untraceable(_DIFFERS)
     if a in gradients[0] or b in gradients[1]:
         (u, us, i), (v, vs, j) = (known.get(x, (x, (), -1)) for known, x in zip(gradients, (a, b)))
-        if i != j or not _same_operands((u, *us), (v, *vs), twins):
-            raise Untraceable("run twice on the same arguments it took other gradients")
+        if i != j or not _same_operands((u, *us), (v, *vs), pairs):
+            raise Untraceable("two runs with the same arguments took different gradients")
     elif a._primitive is not None:
-        if not _same_operands(a.operands, b.operands, twins):
+        if not _same_operands(a.operands, b.operands, pairs):
             raise Untraceable(
-                "run twice on the same arguments it did different things or used different constants: "
-                "it depends on random numbers or on something that it changes"
+                "two runs with the same arguments had different operations or constants: "
+                "it depends on random numbers or on state that it changes"
             )
     elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
-            raise Untraceable("run twice on the same arguments it used them differently")
+            raise Untraceable("two runs with the same arguments used them differently")
     elif isinstance(a, Constant) and isinstance(b, Constant):
-        if not _same_operands(a.sources, b.sources, twins):
-            raise Untraceable("run twice on the same arguments it did different things")
+        if not _same_operands(a.sources, b.sources, pairs):
+            raise Untraceable(_DIFFERS)
     elif repr(a._data) != repr(b._data):
         raise Untraceable(
-            f"run twice on the same arguments it made a constant {a._data!r} and then {b._data!r}: "
-            "it depends on random numbers or on something that it changes"
+            f"two runs with the same arguments had different constants, {a._data!r} and {b._data!r}: "
+            "it depends on random numbers or on state that it changes"
         )
 
 
-def _same_operands(us: Sequence[Any], vs: Sequence[Any], twins: Mapping[Value, Value]) -> bool:
-    """Whether they are the same constants, and Values that stand for each other."""
+def _same_operands(us: Sequence[Any], vs: Sequence[Any], pairs: Mapping[Value, Value]) -> bool:
+    """Return True if constants are equal, and Values correspond to each other."""
     if len(us) != len(vs):
         return False
     for u, v in zip(us, vs):
         if isinstance(u, Value):
-            if twins.get(u) is not v:
+            if pairs.get(u) is not v:
                 return False
         elif u is not v and repr(u) != repr(v):
             return False

@@ -1,4 +1,4 @@
-"""Everything that is in nn, compiled as it is: a test for each module, loss, optimiser and schedule there is.
+"""Everything that is in nn, compiled: a test for each module, loss, optimizer and schedule.
 
 What is added to nn without a case here makes a test fail.
 """
@@ -25,8 +25,8 @@ Predict = Callable[[Any], list[Value]]
 
 #: A network with each module in it: the network, and its answer to each sample.
 MODULES: dict[str, Callable[[], tuple[nn.Module, Predict]]] = {}
-#: What cannot be recorded, and what is said of it.
-AS_IT_IS = {"BatchNorm1d": "running statistics", "Dropout": "random numbers"}
+#: Layers that cannot be traced, and the reason in the warning.
+FALLBACKS = {"BatchNorm1d": "running statistics", "Dropout": "random numbers"}
 
 
 def module(make: Callable[[], tuple[nn.Module, Predict]]) -> Callable[[], tuple[nn.Module, Predict]]:
@@ -160,7 +160,7 @@ def trained(
     objective: Callable[..., Value] = nn.mse_loss,
     steps: int = 5,
 ) -> tuple[list[float], list[float], Any]:
-    """Steps by hand, or compiled: the losses, all the numbers there are afterwards, and the step."""
+    """Take steps, by hand or compiled; return the losses, all numbers of the model, and the step."""
     model, predict = make()
     moving = OPTIMIZERS[optimizer](model.parameters())
     rates = SCHEDULES[schedule](moving) if schedule else None
@@ -185,9 +185,11 @@ def trained(
     return losses, [*model.state_dict().values(), *gradients, *[x for row in moving.state for x in row]], step
 
 
-def agree(ours: tuple[list[float], list[float], Any], theirs: tuple[list[float], list[float], Any]) -> None:
-    assert ours[0] == pytest.approx(theirs[0], rel=1e-9)
-    assert ours[1] == pytest.approx(theirs[1], rel=1e-7, abs=1e-11)
+def agree(
+    actual: tuple[list[float], list[float], Any], expected: tuple[list[float], list[float], Any]
+) -> None:
+    assert actual[0] == pytest.approx(expected[0], rel=1e-9)
+    assert actual[1] == pytest.approx(expected[1], rel=1e-7, abs=1e-11)
 
 
 @each_backend
@@ -195,20 +197,20 @@ def agree(ours: tuple[list[float], list[float], Any], theirs: tuple[list[float],
 def test_modules(name: str, backend: str) -> None:
     make = MODULES[name]
     expected = trained(make, "SGD", None)
-    if name not in AS_IT_IS:
+    if name not in FALLBACKS:
         got = trained(make, "SGD", backend)
         assert not got[2].fallbacks
     else:
-        with pytest.warns(CompileWarning, match=AS_IT_IS[name]) as told:
+        with pytest.warns(CompileWarning, match=FALLBACKS[name]) as seen_warnings:
             got = trained(make, "SGD", backend)
-        assert len(told) == 1
+        assert len(seen_warnings) == 1
         assert "runs as it is" in got[2].explain()
     agree(got, expected)  # the same random numbers and running statistics as well
 
 
 @each_backend
-@pytest.mark.parametrize("name", AS_IT_IS)
-def test_what_runs_as_it_is_in_training_compiles_in_evaluation(name: str, backend: str) -> None:
+@pytest.mark.parametrize("name", FALLBACKS)
+def test_layers_that_fall_back_in_training_compile_in_evaluation(name: str, backend: str) -> None:
     def make() -> tuple[nn.Module, Predict]:
         model, predict = MODULES[name]()
         return model.eval(), predict
@@ -221,9 +223,9 @@ def test_what_runs_as_it_is_in_training_compiles_in_evaluation(name: str, backen
 @each_backend
 @pytest.mark.parametrize("schedule", ["", *SCHEDULES])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_optimisers_and_schedules(optimizer: str, schedule: str, backend: str) -> None:
+def test_optimizers_and_schedules(optimizer: str, schedule: str, backend: str) -> None:
     got = trained(MLP, optimizer, backend, schedule=schedule)
-    assert repr(got[2]).endswith("1 program")  # another learning rate needs no other
+    assert repr(got[2]).endswith("1 program")  # another learning rate uses the same program
     assert not got[2].fallbacks
     agree(got, trained(MLP, optimizer, None, schedule=schedule))
 
@@ -248,7 +250,7 @@ def test_losses(loss: str, backend: str) -> None:
             [expected.data, *[p.grad for p in model.parameters()]], rel=1e-9, abs=1e-13
         )
         programs.add(repr(step).split(": ")[1])
-    assert programs == {"1 program"}  # other targets need no other
+    assert programs == {"1 program"}  # other targets use the same program
     constant = compile(lambda: criterion([model(x) for x in xs], ys), backend=backend)
     assert [constant(), *[p.grad for p in model.parameters()]] == pytest.approx(got, rel=1e-9, abs=1e-13)
     assert not step.fallbacks + constant.fallbacks
@@ -259,11 +261,11 @@ def test_losses(loss: str, backend: str) -> None:
 def test_penalties(penalty: str, backend: str) -> None:
     costs = getattr(nn, penalty)
     model, predict = MLP()
-    twin, same = MLP()
-    decay, again = costs, [model.parameters(), twin.parameters()]
+    copied, same = MLP()
+    decay, again = costs, [model.parameters(), copied.parameters()]
 
     def make(k: int) -> Callable[[], tuple[nn.Module, Predict]]:
-        return lambda: ((model, predict), (twin, same))[k]
+        return lambda: ((model, predict), (copied, same))[k]
 
     def objective(k: int) -> Callable[..., Value]:
         return lambda outputs, ys: nn.mse_loss(outputs, ys) + 0.01 * decay(again[k])
@@ -276,7 +278,7 @@ def test_penalties(penalty: str, backend: str) -> None:
 @each_backend
 @pytest.mark.parametrize("clip", ["clip_grad_norm_", "clip_grad_value_"])
 def test_clipping_between_the_gradients_and_the_step(clip: str, backend: str) -> None:
-    """Without an optimiser a step leaves the gradients, and the rest is as ever."""
+    """Without an optimizer, a step sets the gradients only."""
 
     def train(compiled: bool) -> list[float]:
         model, predict = MLP()

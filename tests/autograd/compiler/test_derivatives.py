@@ -1,4 +1,4 @@
-"""What a compiled function gives besides steps, and gradients inside of one: held to eager and to PyTorch."""
+"""Derivatives of compiled functions, and gradients inside of them, against eager mode and PyTorch."""
 
 import math
 import random
@@ -23,7 +23,7 @@ def rosenbrock(x: Any, y: Any) -> Any:
 
 
 @each_backend
-def test_by_hand(backend: str) -> None:
+def test_derivatives_match_values_by_hand(backend: str) -> None:
     f = compile(lambda x, y: x * x * y, backend=backend)
     for _ in range(3):
         assert f.value(2.0, 5.0) == 20.0
@@ -31,7 +31,7 @@ def test_by_hand(backend: str) -> None:
         assert f.hessian([2.0, 5.0]) == [[10.0, 4.0], [4.0, 0.0]]
         assert f.hvp([2.0, 5.0], [1.0, 1.0]) == [14.0, 4.0]
         assert f.value_and_grad([Value(3.0), 1]) == (9.0, [6.0, 9.0])
-    assert repr(f) == "compile(test_by_hand.<locals>.<lambda>): 4 programs"
+    assert repr(f) == "compile(test_derivatives_match_values_by_hand.<locals>.<lambda>): 4 programs"
     assert not f.fallbacks
 
 
@@ -64,23 +64,23 @@ def test_random_functions(block: int, backend: str) -> None:
             at = [rng.choice([rng.gauss(0.0, 1.0), rng.uniform(0.2, 2.0)]) for _ in range(count)]
             v = [rng.gauss(0.0, 1.0) for _ in range(count)]
             try:
-                value, slopes = f.value_and_grad(at)
-                bends, along = f.hessian(at), f.hvp(at, v)
-            except CompileWarning as told:
-                pytest.fail(f"{seed}: {told}")
+                value, gradients = f.value_and_grad(at)
+                hessian_found, along = f.hessian(at), f.hvp(at, v)
+            except CompileWarning as warning:
+                pytest.fail(f"{seed}: {warning}")
             expected = function(*map(Value, at))
             flat = [x for row in hessian(function, at) for x in row]
             size = max((abs(x) for x in flat if math.isfinite(x)), default=0.0)
             like: Any = {"rel": 1e-7, "abs": 1e-9 * max(1.0, size), "nan_ok": True}
             assert f.value(*map(float, at)) == pytest.approx(expected.data, **like), seed
             assert value == pytest.approx(expected.data, **like), seed
-            assert slopes == pytest.approx(jacobian(function, at), **like), seed
-            assert [x for row in bends for x in row] == pytest.approx(flat, **like), seed
+            assert gradients == pytest.approx(jacobian(function, at), **like), seed
+            assert [x for row in hessian_found for x in row] == pytest.approx(flat, **like), seed
             assert along == pytest.approx(hvp(function, at, v), **like), seed
             w.data = rng.uniform(0.5, 1.5)
 
 
-def test_no_gradient_is_touched_and_nothing_moves() -> None:
+def test_derivatives_change_no_gradient_and_no_parameter() -> None:
     w = Value(3.0)
     optimizer = nn.SGD([w], lr=1.0)
     f = compile(lambda x: w * x, optimizer)
@@ -93,15 +93,15 @@ def test_no_gradient_is_touched_and_nothing_moves() -> None:
     assert f.value_and_grad([2.0]) == (10.0, [5.0])
 
 
-def test_of_a_branch_each_side_has_its_derivatives() -> None:
+def test_each_branch_has_its_derivatives() -> None:
     f = compile(lambda x: x**3 if x > 0.0 else -x)
-    for x, value, slope, bend in [(2.0, 8.0, 12.0, 12.0), (-2.0, 2.0, -1.0, 0.0), (1.0, 1.0, 3.0, 6.0)]:
-        assert f.value_and_grad([x]) == (value, [slope])
-        assert f.hessian([x]) == [[bend]]
+    for x, value, first, second in [(2.0, 8.0, 12.0, 12.0), (-2.0, 2.0, -1.0, 0.0), (1.0, 1.0, 3.0, 6.0)]:
+        assert f.value_and_grad([x]) == (value, [first])
+        assert f.hessian([x]) == [[second]]
     assert not f.fallbacks
 
 
-def test_what_is_refused() -> None:
+def test_invalid_arguments_of_derivatives_raise() -> None:
     f = compile(lambda x, y: x * y)
     with pytest.raises(ValueError, match=r"^hvp\(\) expected one number in v for each of the 2 in at, got 1"):
         f.hvp([1.0, 2.0], [1.0])
@@ -118,7 +118,7 @@ def test_what_is_refused() -> None:
             compile(lambda x, g=wrong: g(lambda u: u * u, [x]))(2.0)
 
 
-def test_outer_state_that_changes_is_seen() -> None:
+def test_changed_outer_state_is_noticed() -> None:
     scale = [1.0]
     f = compile(lambda x: x * x * scale[0])
     assert [f.hessian([1.0]) for _ in range(3)] == [[[2.0]]] * 3
@@ -127,7 +127,7 @@ def test_outer_state_that_changes_is_seen() -> None:
     assert not f.fallbacks
 
 
-def test_random_draws_run_as_they_are() -> None:
+def test_random_draws_fall_back_to_eager() -> None:
     f = compile(lambda x: x * x * random.random())
     with pytest.warns(CompileWarning, match="random numbers"):
         f.value_and_grad([1.0])
@@ -148,8 +148,8 @@ def test_a_gradient_penalty(activation: str, backend: str) -> None:
         for x, y in zip(xs, ys):
             inputs = [xi * 1.0 if isinstance(xi, Value) else Value(xi) for xi in x]
             out = model(inputs)
-            slopes = grad(out, inputs, create_graph=True)
-            terms.append((out - y) ** 2 + 0.1 * autograd.sum([s * s for s in slopes]))
+            gradients = grad(out, inputs, create_graph=True)
+            terms.append((out - y) ** 2 + 0.1 * autograd.sum([s * s for s in gradients]))
         return autograd.sum(terms)
 
     step = compile(loss, backend=backend)
@@ -164,7 +164,7 @@ def test_a_gradient_penalty(activation: str, backend: str) -> None:
         assert got == pytest.approx(
             [expected.data, *[p.grad for p in model.parameters()]], rel=1e-8, abs=1e-12
         )
-    assert repr(step).endswith("1 program")  # how the rules decide is no guard
+    assert repr(step).endswith("1 program")  # a branch in a rule is not a guard
     assert not step.fallbacks
 
 
@@ -192,11 +192,11 @@ def test_gradients_of_gradients(backend: str) -> None:
 
 
 @each_backend
-def test_slopes_that_are_one_number_today(backend: str) -> None:
+def test_gradients_that_are_equal_at_tracing_stay_separate(backend: str) -> None:
     a, b = Value(2.0), Value(3.0)
 
     def loss(x: Any) -> Value:
-        out = (a * x).relu() + (b * x).relu()  # at x > 0 both slopes are the number that flows in
+        out = (a * x).relu() + (b * x).relu()  # at x > 0 both gradients are the incoming gradient
         da, db, dx = grad(out * 1.0, [a, b, x], create_graph=True) if isinstance(x, Value) else (0.0,) * 3
         return da * 10.0 + db + dx
 
@@ -211,9 +211,9 @@ def test_an_unused_input_and_a_constant() -> None:
     w, idle = Value(2.0), Value(7.0)
 
     def loss(x: Any) -> Value:
-        slopes = grad(w * x, [w, idle], create_graph=True, allow_unused=True)
-        assert slopes[1] is None
-        return slopes[0] * w
+        gradients = grad(w * x, [w, idle], create_graph=True, allow_unused=True)
+        assert gradients[1] is None
+        return gradients[0] * w
 
     step = compile(loss)
     for x in (1.0, 3.0, -2.0):
@@ -230,32 +230,32 @@ def test_an_unused_input_and_a_constant() -> None:
 def test_against_pytorch(backend: str) -> None:
     import torch
 
-    def ours(x: Any, y: Any, z: Any) -> Value:
+    def function(x: Any, y: Any, z: Any) -> Value:
         return (x * y).tanh() * (z - x).exp() + FUNCTIONS["logsumexp"]([x, y, z]) ** 2
 
-    def theirs(at: Any) -> Any:
+    def torch_function(at: Any) -> Any:
         x, y, z = at
         return torch.tanh(x * y) * torch.exp(z - x) + torch.logsumexp(at, 0) ** 2
 
-    f = compile(ours, backend=backend)
+    f = compile(function, backend=backend)
     rng = random.Random(5)
     for _ in range(5):
         at = [rng.gauss(0.0, 1.0) for _ in range(3)]
         v = [rng.gauss(0.0, 1.0) for _ in range(3)]
         point = torch.tensor(at, dtype=torch.float64)
-        expected = torch.autograd.functional.hessian(theirs, point)
+        expected = torch.autograd.functional.hessian(torch_function, point)
         assert f.hessian(at) == [pytest.approx(row.tolist(), rel=1e-10, abs=1e-12) for row in expected]
         assert f.hvp(at, v) == pytest.approx(
             (expected @ torch.tensor(v, dtype=torch.float64)).tolist(), rel=1e-10, abs=1e-12
         )
-        slopes = torch.autograd.functional.jacobian(theirs, point)
-        value, ours_slopes = f.value_and_grad(at)
-        assert value == pytest.approx(theirs(point).item(), rel=1e-12)
-        assert ours_slopes == pytest.approx(slopes.tolist(), rel=1e-10)
+        gradients = torch.autograd.functional.jacobian(torch_function, point)
+        value, gradients_here = f.value_and_grad(at)
+        assert value == pytest.approx(torch_function(point).item(), rel=1e-12)
+        assert gradients_here == pytest.approx(gradients.tolist(), rel=1e-10)
 
 
 @each_backend
-def test_detach_cuts_the_way_back_and_the_number_goes_on(backend: str) -> None:
+def test_detach_stops_the_gradient_but_not_the_value(backend: str) -> None:
     w = Value(2.0)
     step = compile(lambda x: (w * x).detach() * w + w.detach() * 3.0, backend=backend)
     for number, x in [(2.0, 5.0), (2.0, 1.0), (3.0, 4.0), (-1.0, 2.0), (0.5, 2.0)]:

@@ -1,4 +1,4 @@
-"""Programs that reckon in float32: close to eager, never silently far from it."""
+"""Programs in float32: close to eager mode, never silently far from it."""
 
 import math
 import random
@@ -23,14 +23,14 @@ def test_the_first_example(backend: str) -> None:
     step = compile(lambda x, y: (w * x - y) ** 2, backend=backend, dtype="float32")
     assert (step(5.0, 12.0), w.grad) == (4.0, -20.0)
     assert step(0.1, 0.0) == pytest.approx(0.04, rel=1e-6)
-    assert step(0.1, 0.0) != 0.2 * 0.2  # it is in float32
+    assert step(0.1, 0.0) != 0.2 * 0.2  # computed in float32
     assert "in float32" in step.explain()
 
 
 @each_backend
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 @pytest.mark.parametrize("samples", [3, 40])
-def test_training_comes_to_the_same(optimizer: str, samples: int, backend: str) -> None:
+def test_training_in_float32_matches_float64(optimizer: str, samples: int, backend: str) -> None:
     rng = random.Random(0)
     xs = [[rng.gauss(0.0, 1.0) for _ in range(3)] for _ in range(samples)]
     ys = [rng.choice([-1, 1]) for _ in xs]
@@ -51,25 +51,25 @@ def test_training_comes_to_the_same(optimizer: str, samples: int, backend: str) 
 
 
 @each_backend
-def test_random_programs_are_close_or_told(backend: str) -> None:
-    """What overflows, or cancels, in float32 alone is told; all else agrees."""
-    told = 0
+def test_random_programs_are_close_or_warn(backend: str) -> None:
+    """An overflow or a cancellation in float32 only gives a warning; all other results agree."""
+    warned = 0
     for seed in range(120):
-        made = case(seed)
-        step = compile(made.function, backend=backend, dtype="float32")
-        call = made.calls[0]
+        problem = case(seed)
+        step = compile(problem.function, backend=backend, dtype="float32")
+        call = problem.calls[0]
         try:
             got = step(*call)
         except CompileWarning:
-            told += 1
+            warned += 1
             continue
-        loss, _, _, reach = eager(made, call)
+        loss, _, _, reach = eager(problem, call)
         assert got == pytest.approx(loss.data, rel=1.1e-3, abs=1.1e-4 * reach, nan_ok=True), seed
-    assert told < 60
+    assert warned < 60
 
 
 @each_backend
-def test_what_overflows_in_float32_alone_is_told(backend: str) -> None:
+def test_overflow_in_float32_only_warns(backend: str) -> None:
     w = Value(1e30)
     step = compile(lambda x: w * w * x, backend=backend, dtype="float32")
     with pytest.warns(
@@ -81,7 +81,7 @@ def test_what_overflows_in_float32_alone_is_told(backend: str) -> None:
 
 
 @each_backend
-def test_lanes_with_nan_and_inf(backend: str) -> None:
+def test_batch_elements_with_nan_and_inf(backend: str) -> None:
     w = Value(0.5)
     step = compile(
         lambda xs: autograd.sum([(w * x).relu() + (x * w).sigmoid() for x in xs]),
@@ -110,8 +110,8 @@ def test_derivatives_and_selection(backend: str) -> None:
     assert [step(i) for i in (0, 2, 1)] == [1.0, 16.0, 4.0]
 
 
-def test_what_there_is_not() -> None:
-    with pytest.raises(ValueError, match="no dtype 'float16'"):
+def test_unsupported_dtype_raises_value_error() -> None:
+    with pytest.raises(ValueError, match=r"expected a dtype, got str 'float16'\. Use 'float64' or 'float32'"):
         compile(abs, dtype="float16")
-    with pytest.raises(ValueError, match=r"float32 needs NumPy or numba, .*glassgrad\[compile\]"):
+    with pytest.raises(ValueError, match=r"python backend.*Use backend='numpy' .*glassgrad\[compile\]"):
         compile(abs, backend="python", dtype="float32")

@@ -1,4 +1,4 @@
-"""Brackets around + and − are kept on every backend: the loss is bit-identical to eager's."""
+"""Brackets around + and − are kept on every backend: the loss is bit-identical to eager mode."""
 
 import operator
 import random
@@ -19,7 +19,7 @@ each_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 @pytest.fixture(autouse=True)
 def _numpy_for_small_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The NumPy backend leaves small programs to Python, which is quicker with them."""
+    """Skip the rule by which the numpy backend runs small programs in Python, which is faster."""
     monkeypatch.setattr(choose, "CALL", 0)
 
 
@@ -28,7 +28,7 @@ Formula = Callable[[Sequence[Any]], Any]
 
 
 def check(step: CompiledStep, leaves: Sequence[Value], *calls: tuple[Any, ...]) -> None:
-    """The loss of each call is bit-identical to eager's, and the gradients are equal to rounding."""
+    """The loss of each call is bit-identical to eager mode, and the gradients are equal to rounding."""
     for call in calls:
         for leaf in leaves:
             leaf.zero_grad()
@@ -145,7 +145,7 @@ def test_compensated_sums_of_arguments(
     w = Value(1.0)
     step = compile(lambda xs: w * formula(xs), backend=backend)
     assert step(numbers) == pytest.approx(total, rel=1e-15)
-    assert sum(numbers) != total  # which is why they are compensated
+    assert sum(numbers) != total  # plain summation is inexact here
     check(step, [w], (numbers,), ([x / 3 for x in numbers],), ([x / 7 for x in numbers],))
 
 
@@ -248,7 +248,7 @@ def test_random_trees_of_each_sample(seed: int, backend: str) -> None:
         samples = [[magnitude(rng) for _ in range(3)] for _ in range(20)]
         row, k = rng.randrange(20), rng.randrange(12)
         check(step, parameters, (samples, [one_of(12, k if i == row else -1) for i in range(20)]))
-    assert backend == "python" or "20 lanes" in step.explain()
+    assert backend == "python" or "batch axis of 20" in step.explain()
 
 
 # Chains, several of which become one call on arrays or a tile ------------------------------------------
@@ -289,7 +289,7 @@ CHAINS: dict[str, Callable[[Any, Any, Any], Any]] = {
 def test_layers_of_chains(name: str, samples: int, backend: str) -> None:
     """7 neurons of 5 inputs: a call chooses one neuron of one sample, and all others add 0."""
     if samples > 1 and backend == "python":
-        samples = 2  # which has no batch
+        samples = 2  # too few for a batch
     rng = random.Random(0)
     weights = [[Value(like_size(rng)) for _ in range(5)] for _ in range(7)]
     biases = [Value(like_size(rng)) for _ in range(7)]
@@ -311,7 +311,7 @@ def test_layers_of_chains(name: str, samples: int, backend: str) -> None:
 
 
 @each_backend
-def test_chains_beside_dots_of_the_same_terms(backend: str) -> None:
+def test_chains_next_to_dots_of_the_same_terms(backend: str) -> None:
     """Instructions with the same terms are computed together, but not if some of them have an order."""
     rng = random.Random(0)
     weights = [[Value(like_size(rng)) for _ in range(2)] for _ in range(6)]
@@ -334,7 +334,7 @@ def test_chains_beside_dots_of_the_same_terms(backend: str) -> None:
 
 @each_backend
 def test_expression_of_a_gradient(backend: str) -> None:
-    """What the user writes with a gradient keeps its brackets as well."""
+    """An expression of a gradient keeps its brackets too."""
     w = Value(3.0)
 
     def loss(a: Any, b: Any) -> Value:
@@ -346,7 +346,7 @@ def test_expression_of_a_gradient(backend: str) -> None:
 
 
 class Careful:
-    """An optimizer whose rule has brackets that matter: the parameter is moved by exactly −1."""
+    """An optimizer whose rule has brackets that matter: the parameter changes by exactly −1."""
 
     def __init__(self, parameters: list[Value]) -> None:
         self.parameters = parameters

@@ -1,4 +1,4 @@
-"""A compiled step in a pickle: in another process its programs run without being recorded again."""
+"""A compiled step in a pickle: another process runs its programs without tracing."""
 
 import copy
 import pickle
@@ -24,7 +24,7 @@ OUTSIDE = Value(3.0)
 
 
 class Loss:
-    """An object that holds the model it is the loss of."""
+    """A loss as an object that stores its model."""
 
     def __init__(self) -> None:
         self.model = nn.MLP(2, [4, 1], "tanh", seed=0)
@@ -37,7 +37,7 @@ def loss_of(model: nn.MLP, xs: Any, ys: Any) -> Value:
     return nn.hinge_loss([model(x) for x in xs], ys)
 
 
-def of_the_module(x: Any) -> Value:
+def uses_module_value(x: Any) -> Value:
     return OUTSIDE * x
 
 
@@ -45,15 +45,15 @@ def rosenbrock(x: Any, y: Any) -> Any:
     return (1.0 - x) ** 2 + 100.0 * (y - x * x) ** 2
 
 
-def recording_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any) -> None:
-        raise TraceError("it was recorded again")
+def forbid_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise TraceError("the function was retraced")
 
-    monkeypatch.setattr(build, "record", refuse)
+    monkeypatch.setattr(build, "record", fail)
 
 
 @each_backend
-def test_in_another_process(backend: str, tmp_path: Path) -> None:
+def test_pickled_step_runs_in_another_process_without_tracing(backend: str, tmp_path: Path) -> None:
     loss = Loss()
     step = compile(loss, nn.Adam(loss.model.parameters(), lr=0.05), backend=backend)
     for _ in range(5):
@@ -63,9 +63,9 @@ def test_in_another_process(backend: str, tmp_path: Path) -> None:
     script = f"""
 import pickle
 from autograd.compiler import build
-def refuse(*args):
-    raise AssertionError("it was recorded again")
-build.record = refuse
+def fail(*args):
+    raise AssertionError("the function was retraced")
+build.record = fail
 from tests.autograd.compiler.test_pickling import XS, YS
 step = pickle.load(open({str(path)!r}, "rb"))
 print(*[x.hex() for x in [step(XS, YS), *step.run(4, XS, YS)]], step.fallbacks, step)
@@ -79,34 +79,34 @@ print(*[x.hex() for x in [step(XS, YS), *step.run(4, XS, YS)]], step.fallbacks, 
 
 
 @each_backend
-def test_a_model_that_is_an_argument(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickled_step_with_model_as_argument(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.MLP(2, [4, 1], "tanh", seed=0)
     step = compile(loss_of, nn.SGD(model.parameters(), lr=0.1), backend=backend)
     step(model, XS, YS)
     again, same = pickle.loads(pickle.dumps((step, model)))
-    recording_is_forbidden(monkeypatch)
+    forbid_tracing(monkeypatch)
     assert [again(same, XS, YS) for _ in range(3)] == [step(model, XS, YS) for _ in range(3)]
     assert [p.data for p in same.parameters()] == [p.data for p in model.parameters()]
-    with pytest.raises(TraceError, match="recorded again"):
+    with pytest.raises(TraceError, match="was retraced"):
         again(model, XS, YS)  # another model
 
 
 @each_backend
 def test_derivatives(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     f = compile(rosenbrock, backend=backend)
-    asked = [
+    expected = [
         f.value(1.0, 2.0),
         f.value_and_grad([1.0, 2.0]),
         f.hessian([1.0, 2.0]),
         f.hvp([1.0, 2.0], [1.0, 0.0]),
     ]
     again = pickle.loads(pickle.dumps(f))
-    recording_is_forbidden(monkeypatch)
-    told = [
+    forbid_tracing(monkeypatch)
+    actual = [
         again.value(1.0, 2.0), again.value_and_grad([1.0, 2.0]),
         again.hessian([1.0, 2.0]), again.hvp([1.0, 2.0], [1.0, 0.0]),
     ]  # fmt: skip
-    assert told == asked
+    assert actual == expected
 
 
 def test_partials_bound_methods_and_copies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,11 +114,11 @@ def test_partials_bound_methods_and_copies(monkeypatch: pytest.MonkeyPatch) -> N
     steps = [compile(partial(loss_of, loss.model)), compile(loss.__call__), compile(loss)]
     expected = [step(XS, YS) for step in steps]
     again = [*map(copy.deepcopy, steps), *pickle.loads(pickle.dumps(steps))]
-    recording_is_forbidden(monkeypatch)
+    forbid_tracing(monkeypatch)
     assert [step(XS, YS) for step in again] == expected * 2
-    mine = again[2].function.model.parameters()
-    assert all(p is not q for p, q in zip(mine, loss.model.parameters(), strict=True))
-    assert [p.grad for p in mine] == [p.grad for p in loss.model.parameters()]
+    parameters = again[2].function.model.parameters()
+    assert all(p is not q for p, q in zip(parameters, loss.model.parameters(), strict=True))
+    assert [p.grad for p in parameters] == [p.grad for p in loss.model.parameters()]
 
 
 def test_float32_stays_float32() -> None:
@@ -129,7 +129,7 @@ def test_float32_stays_float32() -> None:
     assert again.value(0.1, 0.2) == f.value(0.1, 0.2) != rosenbrock(0.1, 0.2)
 
 
-def test_where_the_packages_are_missing_it_is_recorded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickle_without_packages_is_retraced(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numpy")
     loss = Loss()
     step = compile(loss)
@@ -142,7 +142,7 @@ def test_where_the_packages_are_missing_it_is_recorded_anew(monkeypatch: pytest.
     assert again(XS, YS) == pytest.approx(step.function(XS, YS).data, rel=1e-12)
 
 
-def test_what_changed_meanwhile_is_traced_again() -> None:
+def test_pickle_of_changed_state_is_retraced() -> None:
     loss = Loss()
     step = compile(loss, backend="python")
     step(XS, YS)
@@ -152,19 +152,19 @@ def test_what_changed_meanwhile_is_traced_again() -> None:
     assert not again.fallbacks
 
 
-def test_what_cannot_be_pickled_is_told() -> None:
+def test_unpicklable_step_raises_type_error() -> None:
     w = Value(2.0)
     step = compile(lambda x: w * x)
-    with pytest.raises(TypeError, match="an object with __call__ that holds the model"):
+    with pytest.raises(TypeError, match="an object with __call__ that stores the model"):
         pickle.dumps(step)
-    outside = compile(of_the_module)
-    pickle.dumps(outside)  # nothing is recorded yet
+    outside = compile(uses_module_value)
+    pickle.dumps(outside)  # nothing is traced yet
     outside(1.0)
     with pytest.raises(TypeError, match=r"it uses Value\(3.0, grad=1.0\) of its module"):
         pickle.dumps(outside)
 
 
-def test_a_pickle_of_another_format_is_recorded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickle_of_another_format_is_retraced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "FORMAT", 0)
     loss = Loss()
     step = compile(loss, backend="python")

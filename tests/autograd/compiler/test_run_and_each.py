@@ -1,4 +1,4 @@
-"""Many steps at once: Ctrl-C is soon noticed, and what a generator does between two steps counts."""
+"""Many steps at once: Ctrl-C takes effect soon, and a generator may change state between two steps."""
 
 import signal
 import threading
@@ -80,9 +80,9 @@ def test_each_takes_the_same_steps_from_a_list_and_from_a_generator(backend: str
     batches = [(0.1 * k,) for k in range(20)]
     w, moving, step = descent(backend, Adam)
     expected = [step(*batch) for batch in batches]
-    twin, other, again = descent(backend, Adam)
+    reference, other, again = descent(backend, Adam)
     assert again.each(batches if as_list else iter(batches)) == expected
-    assert [twin.data, twin.grad, *other.state[0]] == [w.data, w.grad, *moving.state[0]]
+    assert [reference.data, reference.grad, *other.state[0]] == [w.data, w.grad, *moving.state[0]]
 
 
 @each_backend
@@ -105,7 +105,7 @@ def test_generator_may_read_and_write_parameters_between_steps(backend: str) -> 
 
 
 @each_backend
-def test_generator_may_change_what_the_optimizer_keeps(backend: str) -> None:
+def test_generator_may_change_the_optimizer_state(backend: str) -> None:
     w = Value(5.0)
     moving = SGD([w], lr=0.01, momentum=0.9)
     step = compile(lambda x: (w * x - 3.0) ** 2, moving, backend=backend)
@@ -141,6 +141,6 @@ def test_step_may_be_called_inside_its_own_generator(backend: str) -> None:
     thread.join(60.0)
     assert not thread.is_alive(), "it waits for itself"
     steps = [loss for pair in zip(inside, outside, strict=True) for loss in pair]
-    twin, _, again = descent(backend)
+    reference, _, again = descent(backend)
     assert steps == again.run(10, 1.0)
-    assert w.data == twin.data
+    assert w.data == reference.data

@@ -1,4 +1,4 @@
-"""take: what is selected at run time, in eager and in a program that was recorded for another index."""
+"""take selects at run time, in eager mode and in a program that was traced with another index."""
 
 import math
 import random
@@ -23,7 +23,7 @@ def leaves(*numbers: float) -> list[Value]:
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, -1, -2, -3, True])
-def test_it_takes_as_python_does(index: int) -> None:
+def test_take_matches_python_indexing(index: int) -> None:
     values = leaves(3.0, 5.0, 7.0)
     taken = take(values, index)
     (taken * 2.0).backward()
@@ -44,16 +44,16 @@ def test_an_index_out_of_range(index: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "told"),
+    ("index", "message"),
     [(1.0, r"got float 1\.0\. Convert"), ("1", "got str '1'"), (Value(1.0), r"Pass int\(….data\)")],
 )
-def test_an_index_that_is_no_int(index: Any, told: str) -> None:
-    with pytest.raises(TypeError, match=told):
+def test_index_that_is_not_an_int_raises(index: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         take(leaves(3.0, 5.0), index)
 
 
 @pytest.mark.parametrize("values", [Value(1.0), "ab", {0: 1.0}, {1.0}, 3])
-def test_what_is_no_sequence(values: Any) -> None:
+def test_take_from_non_sequence_raises(values: Any) -> None:
     with pytest.raises(TypeError, match=r"take\(\) expected a sequence"):
         take(values, 0)
 
@@ -70,16 +70,16 @@ def test_rows_of_a_table() -> None:
         take([leaves(1.0, 2.0), leaves(1.0)], 0)
 
 
-def test_numbers_and_generators_are_taken_from_too() -> None:
+def test_take_accepts_numbers_and_generators() -> None:
     assert take([1.0, 2.0], 1).data == 2.0
     assert take((Value(x) for x in (1.0, 2.0)), 1).data == 2.0
 
 
-def test_it_is_differentiated_twice_drawn_and_explained() -> None:
+def test_take_is_differentiated_twice_drawn_and_explained() -> None:
     a, b = Value(2.0, label="a"), Value(3.0, label="b")
     out = take([a, b], 1) ** 3
-    (slope,) = grad(out, [b], create_graph=True)
-    assert [slope.data, grad(slope, [b])[0].data] == [27.0, 18.0]
+    (gradient,) = grad(out, [b], create_graph=True)
+    assert [gradient.data, grad(gradient, [b])[0].data] == [27.0, 18.0]
     assert "take(a, b, 1)" in draw(out).svg
     assert "27" in str(explain(out, b))
 
@@ -88,7 +88,7 @@ def test_it_is_differentiated_twice_drawn_and_explained() -> None:
 
 
 @each_backend
-def test_another_index_needs_no_other_program(backend: str) -> None:
+def test_other_index_uses_the_same_program(backend: str) -> None:
     values = leaves(3.0, 5.0, 7.0)
     step = compile(lambda i: take(values, i) ** 2, backend=backend)
     for i in (0, 2, 1, 1, 2, 0):
@@ -119,7 +119,7 @@ def test_an_index_that_is_computed(backend: str) -> None:
     assert not step.fallbacks
 
 
-def test_an_index_that_is_no_whole_number_of_the_arguments_runs_as_it_is() -> None:
+def test_index_computed_from_floats_falls_back_to_eager() -> None:
     values = leaves(3.0, 5.0, 7.0)
     w = Value(1.0)
     for wrong in (lambda i: take(values, w), lambda i: take(values, i * 0.5), lambda i: take(values, w * i)):
@@ -128,7 +128,7 @@ def test_an_index_that_is_no_whole_number_of_the_arguments_runs_as_it_is() -> No
 
 
 @each_backend
-def test_a_nan_that_is_not_taken_stays_where_it_is(backend: str) -> None:
+def test_nan_that_is_not_selected_does_not_spread(backend: str) -> None:
     values = leaves(math.nan, 5.0, math.inf, -0.0)
     step = compile(lambda i: 1.0 / take(values, i), backend=backend)
     assert [step(1), step(1), step(2), step(3)] == [0.2, 0.2, 0.0, -math.inf]
@@ -149,14 +149,14 @@ def test_numpy_ints_select_and_numpy_floats_do_not() -> None:
     assert not step.fallbacks + batch.fallbacks
 
 
-def test_a_python_index_names_take() -> None:
+def test_python_index_raises_trace_error_that_suggests_take() -> None:
     values = leaves(3.0, 5.0, 7.0)
     with pytest.raises(TraceError, match=r"test_take.py:\d+: .*take\(values, index\)"):
         compile(lambda i: values[i])(1)
     with pytest.raises(TraceError, match="take"):
         compile(lambda n: autograd.sum(values[k] for k in range(n)))(2)
     table = {0: values[0], 1: values[1]}
-    with pytest.raises(TraceError, match=r"looked up in a dict or a set.*take"):
+    with pytest.raises(TraceError, match=r"looked up in a dict or set.*take"):
         compile(lambda i: table[i] * 1.0)(1)
     with pytest.raises(TraceError, match="looked up"):
         compile(lambda i: table.get(i, values[2]) * 1.0)(1)
@@ -181,9 +181,9 @@ def test_arguments_that_are_compared_for_equality(backend: str) -> None:
     assert not step.fallbacks
 
 
-def test_computed_numbers_are_not_compared_by_identity_in_silence() -> None:
+def test_equality_of_computed_value_raises_trace_error() -> None:
     w = Value(2.0)
-    with pytest.raises(TraceError, match=r"==.* goes by identity"):
+    with pytest.raises(TraceError, match=r"==.* compares identity"):
         compile(lambda i: w if i + 1 == 3 else w * 2.0)(2)
     assert compile(lambda i: w if w == i else w * 2.0)(2.0) == 4.0  # as in eager
 
@@ -229,10 +229,10 @@ def test_sequences_of_tokens(backend: str) -> None:
         return nn.cross_entropy([head(h) for h in outputs], tokens[1:])
 
     step = compile(loss, nn.Adam(parameters), backend=backend)
-    twin = [p.data for p in parameters]
+    expected = [p.data for p in parameters]
     names = [[rng.randrange(letters) for _ in range(n)] for n in (5, 5, 4, 5, 4, 5, 5, 4)]
     losses = [step(name) for name in names]
-    for p, x in zip(parameters, twin):
+    for p, x in zip(parameters, expected):
         p.data = x
     optimizer, expected = nn.Adam(parameters), []
     for name in names:
@@ -253,7 +253,7 @@ def test_strings_are_structure() -> None:
     assert not step.fallbacks
 
 
-def test_a_table_that_was_replaced_is_seen() -> None:
+def test_replaced_table_is_noticed() -> None:
     table = [leaves(1.0, 2.0), leaves(3.0, 4.0)]
     step = compile(lambda i: autograd.sum(take(table, i)))
     assert [step(0), step(1), step(0)] == [3.0, 7.0, 3.0]

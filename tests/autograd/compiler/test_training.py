@@ -1,4 +1,4 @@
-"""Models, losses and optimisers of nn, compiled as they are: the same training as by hand."""
+"""Compiled models, losses and optimizers of nn train as in eager mode."""
 
 import math
 import random
@@ -64,13 +64,13 @@ def by_hand(steps: int, optimizer: Any, objective: Callable[..., Value]) -> list
     ("optimizer", "loss", "activation"),
     [(o, "hinge", "relu") for o in OPTIMIZERS] + [("SGD", loss, "gelu") for loss in LOSSES],
 )
-def test_training_is_the_same(backend: str, optimizer: str, loss: str, activation: str) -> None:
+def test_training_matches_eager(backend: str, optimizer: str, loss: str, activation: str) -> None:
     model, moving, objective = training(optimizer, loss, activation)
-    twin, compiled, same = training(optimizer, loss, activation)
+    reference, compiled, same = training(optimizer, loss, activation)
     step = compile(same, compiled, backend=backend)
     losses = [step(XS, SIGNS), *step.run(5, XS, SIGNS), step(XS, SIGNS), *step.run(20, XS, SIGNS)]
     assert losses == pytest.approx(by_hand(27, moving, objective), rel=1e-9)
-    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+    for p, q in zip(model.parameters(), reference.parameters(), strict=True):
         assert q.data == pytest.approx(p.data, rel=1e-8, abs=1e-12)
         assert q.grad == pytest.approx(p.grad, rel=1e-7, abs=1e-12)
     assert [x for row in compiled.state for x in row] == pytest.approx(
@@ -82,18 +82,18 @@ def test_training_is_the_same(backend: str, optimizer: str, loss: str, activatio
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_learning_rate_may_change_between_calls(backend: str) -> None:
     model, moving, objective = training("SGD", "mse")
-    twin, compiled, same = training("SGD", "mse")
+    reference, compiled, same = training("SGD", "mse")
     step = compile(same, compiled, backend=backend)
     for k in range(6):
         moving.lr = compiled.lr = 0.1 / (1 + k)
         by_hand(1, moving, objective)
         step(XS, SIGNS)
-    assert [p.data for p in twin.parameters()] == pytest.approx(
+    assert [p.data for p in reference.parameters()] == pytest.approx(
         [p.data for p in model.parameters()], rel=1e-9
     )
 
 
-def test_an_optimiser_without_a_rule_takes_its_own_step() -> None:
+def test_optimizer_without_rule_calls_its_own_step() -> None:
     class Sign:
         def __init__(self, parameters: list[Value]) -> None:
             self.parameters = parameters
@@ -142,17 +142,17 @@ def test_a_parameter_the_loss_does_not_use_is_updated_as_by_the_optimizer(
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_samples_become_lanes(fused: bool) -> None:
+def test_samples_become_batch_elements(fused: bool) -> None:
     _, _, objective = training("SGD", "hinge", "relu", fused)
     recordings = [record(objective, [XS, SIGNS], {}) for _ in range(2)]
-    made = plan(recordings[0], live_leaves(*recordings), None)
-    assert made.lanes is not None
-    assert made.lanes.width == len(XS)
-    counts = dict(made.passes)
+    program = plan(recordings[0], live_leaves(*recordings), None)
+    assert program.batch_inputs is not None
+    assert program.batch_inputs.size == len(XS)
+    counts = dict(program.passes)
     assert counts["batch"] < counts["trace"] / 2
 
 
-def test_terms_that_differ_stay_flat_and_right() -> None:
+def test_terms_that_differ_stay_unbatched() -> None:
     w = Value(0.5)
 
     def loss(xs: Any) -> Value:
@@ -176,7 +176,7 @@ def test_terms_that_differ_stay_flat_and_right() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("special", [math.inf, -math.inf, math.nan, 1e308, 0.0, -0.0])
-def test_nan_and_inf_in_a_lane(special: float, backend: str) -> None:
+def test_nan_and_inf_in_one_batch_element(special: float, backend: str) -> None:
     w, b = Value(0.5), Value(-0.25)
 
     def loss(xs: Any) -> Value:
@@ -237,26 +237,26 @@ def test_softmax_is_shifted_by_the_largest_logit_of_each_call() -> None:
     assert not step.fallbacks
 
 
-def test_explain_tells_what_was_done_and_why() -> None:
+def test_explain_reports_passes_and_causes() -> None:
     pytest.importorskip("numpy")
     _, optimizer, objective = training("Adam", "hinge", "relu")
     step = compile(objective, optimizer)
-    assert step.explain() == "nothing is recorded before the first call"
+    assert step.explain() == "no program yet: the first call traces the function"
     step(XS, SIGNS)
-    told = step.explain()
-    assert "a sum of 12 like terms: the term once, in 12 lanes" in told
-    assert "backward" in told
+    text = step.explain()
+    assert "a sum of 12 isomorphic terms becomes one term with a batch axis of 12" in text
+    assert "backward" in text
     for name in ("trace", "batch", "backward", "update", "expand", "fuse"):
-        assert f"\n  {name} " in told
+        assert f"\n  {name} " in text
     assert "Σ (" in step.explain(lines=200)
-    assert len(step.explain(lines=3).splitlines()) < len(told.splitlines())
+    assert len(step.explain(lines=3).splitlines()) < len(text.splitlines())
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("optimizer", ["SGD", "momentum", "Adam"])
 def test_a_step_on_each_batch(optimizer: str, backend: str) -> None:
     model, moving, objective = training(optimizer, "hinge", "relu")
-    twin, compiled, same = training(optimizer, "hinge", "relu")
+    reference, compiled, same = training(optimizer, "hinge", "relu")
     step = compile(same, compiled, backend=backend)
     batches = [(XS[k : k + n], SIGNS[k : k + n]) for k in range(5) for n in (4, 4, 4, 6, 4)] * 2
 
@@ -274,7 +274,7 @@ def test_a_step_on_each_batch(optimizer: str, backend: str) -> None:
         moving.step()
         expected.append(loss.data)
     assert step.each(with_a_schedule()) == pytest.approx(expected, rel=1e-8)
-    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+    for p, q in zip(model.parameters(), reference.parameters(), strict=True):
         assert (q.data, q.grad) == pytest.approx((p.data, p.grad), rel=1e-7, abs=1e-12)
     assert [x for row in compiled.state for x in row] == pytest.approx(
         [x for row in moving.state for x in row], rel=1e-7, abs=1e-12
@@ -282,7 +282,7 @@ def test_a_step_on_each_batch(optimizer: str, backend: str) -> None:
     assert not step.fallbacks
 
 
-def test_what_was_done_before_an_error_is_written_back() -> None:
+def test_steps_before_an_error_are_written_back() -> None:
     w = Value(8.0)
     step = compile(lambda x: w * w * x, nn.SGD([w], lr=0.25))
 

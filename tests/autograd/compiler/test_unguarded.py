@@ -184,5 +184,5 @@ def test_library_functions_that_read_nothing_need_no_warning() -> None:
 def test_gradient_that_is_read_inside_raises() -> None:
     w = Value(2.0)
     for read in (lambda: w.grad, lambda: operator.attrgetter("grad")(w), lambda: getattr(w, "gr" + "ad")):
-        with pytest.raises(TraceError, match=r"\.grad of Value\(2\.0.* take the gradient by grad\(…"):
+        with pytest.raises(TraceError, match=r"\.grad of Value\(2\.0.* Take the gradient by grad\(…"):
             compile(lambda x, read=read: w * x * read())(1.0)

@@ -1,4 +1,4 @@
-"""Parameters stay in a program from one call to the next, as long as nobody else may have written one."""
+"""Parameters stay in a program from call to call, unless other code may have written one."""
 
 import math
 import random
@@ -23,7 +23,7 @@ each_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many leaves were read, each time they were."""
+    """The number of leaves at each read."""
     found: list[int] = []
     before = calls.numbers_of
 
@@ -37,13 +37,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @each_backend
-def test_leaves_that_nobody_wrote_are_not_read_again(backend: str, reads: list[int]) -> None:
+def test_unchanged_leaves_are_not_read_again(backend: str, reads: list[int]) -> None:
     w = Value(2.0)
     step = compile(lambda x, y: (w * x - y) ** 2, nn.SGD([w], lr=0.01), backend=backend)
     for _ in range(4):
         step(5.0, 12.0)
     reads.clear()
-    for _ in range(3):  # none of them an audit
+    for _ in range(3):  # none of them is audited
         step(5.0, 12.0)
     assert not reads
     w.data = 2.0
@@ -52,7 +52,7 @@ def test_leaves_that_nobody_wrote_are_not_read_again(backend: str, reads: list[i
 
 
 @each_backend
-def test_leaves_that_do_not_move_are_read_at_each_call(backend: str, reads: list[int]) -> None:
+def test_leaves_without_updates_are_read_at_each_call(backend: str, reads: list[int]) -> None:
     w = Value(2.0)
     step = compile(lambda x, y: (w * x - y) ** 2, backend=backend)
     for _ in range(5):
@@ -64,7 +64,7 @@ def _again(leaf: Value, x: float) -> None:
     Value.__init__(leaf, x)  # type: ignore[misc]
 
 
-def _by_an_optimiser(leaf: Value, x: float) -> None:
+def _by_an_optimizer(leaf: Value, x: float) -> None:
     leaf.grad = leaf.data - x
     nn.SGD([leaf], lr=1.0).step()
 
@@ -83,7 +83,7 @@ def _loaded(leaf: Value, x: float) -> None:
 WRITES: dict[str, Callable[[Value, float], None]] = {
     "data": lambda leaf, x: setattr(leaf, "data", x),
     "__init__": _again,
-    "an optimiser": _by_an_optimiser,
+    "an optimizer": _by_an_optimizer,
     "another step": _by_another_step,
     "load_state_dict": _loaded,
 }
@@ -92,8 +92,8 @@ WRITES: dict[str, Callable[[Value, float], None]] = {
 @each_backend
 @pytest.mark.parametrize("moves", [True, False])
 @pytest.mark.parametrize("how", WRITES)
-def test_what_others_write_is_read(how: str, moves: bool, backend: str) -> None:
-    """Of a leaf that moves, and of one beside it that does not."""
+def test_data_written_between_calls_is_read(how: str, moves: bool, backend: str) -> None:
+    """Write a leaf that the step updates, and one that it does not update."""
     w, u = nn.Parameter(2.0), nn.Parameter(12.0)
     step = compile(lambda x: (w * x - u) ** 2, nn.SGD([w], lr=0.01), backend=backend)
     step(5.0)
@@ -102,7 +102,7 @@ def test_what_others_write_is_read(how: str, moves: bool, backend: str) -> None:
     assert (w if moves else u).data == 3.5
     now = w.data
     expected = (now * 5.0 - u.data) ** 2
-    assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3, which is no audit
+    assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3 is not audited
     assert math.isclose(w.data, now - 0.01 * 2.0 * (now * 5.0 - u.data) * 5.0, rel_tol=1e-12)
 
 
@@ -120,8 +120,9 @@ def test_a_zero_of_the_other_sign_is_another_number(backend: str) -> None:
 
 
 def _history(seed: int, backend: str | None) -> list[float]:
-    """Losses and parameters of two steps on the same parameters, each with its state, and of all that may
-    be done to these in between; compiled, or by hand.
+    """Return losses and parameters of two steps on the same parameters, with random actions in between.
+
+    The steps run compiled, or by hand if ``backend`` is None.
     """
     rng = random.Random(seed)
     parameters = [Value(x) for x in (0.5, -1.0, 0.25)]
@@ -139,7 +140,7 @@ def _history(seed: int, backend: str | None) -> list[float]:
         return result.data
 
     steps = [compile(loss, optimizer, backend=backend or "python") for optimizer in optimizers]
-    told: list[float] = []
+    results: list[float] = []
     for _ in range(120):
         which, xs = rng.randrange(2), [rng.uniform(-1.0, 1.0) for _ in range(rng.choice([4, 5]))]
         what = rng.choice([*["step"] * 8, "run", "each", "write", "by hand", "rate"])
@@ -149,23 +150,23 @@ def _history(seed: int, backend: str | None) -> list[float]:
         elif what == "rate":
             optimizers[which].lr = 0.01 * len(xs)
         elif backend is None or what == "by hand":
-            told += [by_hand(which, xs) for _ in range(count)]
+            results += [by_hand(which, xs) for _ in range(count)]
         elif what == "each":
-            told += steps[which].each([(xs,)] * count)
+            results += steps[which].each([(xs,)] * count)
         else:
-            told += steps[which].run(count, xs) if what == "run" else [steps[which](xs)]
-    return told + [w.data for w in parameters]
+            results += steps[which].run(count, xs) if what == "run" else [steps[which](xs)]
+    return results + [w.data for w in parameters]
 
 
 @each_backend
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_comes_between_the_calls(backend: str, seed: int) -> None:
+def test_random_actions_between_calls_match_eager(backend: str, seed: int) -> None:
     assert _history(seed, backend) == pytest.approx(_history(seed, None), rel=1e-6, abs=1e-9)
 
 
 @each_backend
 def test_threads_that_step_on_the_same_parameter(backend: str) -> None:
-    """What they do meanwhile nobody can say; once they are done, the next step is from what is there."""
+    """The order of concurrent steps is undefined; after them, the next step reads the current parameters."""
     w = Value(2.0)
     rates = (0.01, 0.03)
     steps = [compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=lr), backend=backend) for lr in rates]
@@ -185,8 +186,8 @@ def test_threads_that_step_on_the_same_parameter(backend: str) -> None:
             assert math.isclose(step(1.0), now * now, rel_tol=1e-12)
 
 
-def test_a_step_that_is_stopped_is_taken_again_from_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program has moved on by then, and the parameters have not."""
+def test_step_after_interrupt_starts_from_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the interrupt the program has updated its copy, but not the parameters."""
     w = Value(2.0)
     step = compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python")
     step(1.0)
@@ -204,7 +205,7 @@ def test_a_step_that_is_stopped_is_taken_again_from_the_parameters(monkeypatch: 
     assert math.isclose(step(1.0), before**2, rel_tol=1e-12)
 
 
-def test_batches_that_are_stopped_are_gone_on_with_from_the_parameters() -> None:
+def test_batches_after_interrupt_start_from_the_parameters() -> None:
     w = Value(2.0)
     step = compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python")
     for _ in range(5):
@@ -221,17 +222,17 @@ def test_batches_that_are_stopped_are_gone_on_with_from_the_parameters() -> None
     assert step.each([(1.0,)]) == [9.0]
 
 
-def test_nothing_is_kept_alive() -> None:
+def test_resident_has_one_token_and_no_program() -> None:
     w = Value(2.0)
     steps = [compile(lambda x: (w * x) ** 2, nn.SGD([w], lr=0.1), backend="python") for _ in range(5)]
     for step in steps:
         step(1.0)
-    assert len(resident) == 1  # of the last, for the others' is written over
+    assert len(resident) == 1  # the token of the last step, which removed the others
     assert not any(isinstance(x, (calls.Program, list, dict)) for x in resident)
 
 
-def test_who_writes_the_number_of_a_leaf() -> None:
-    """Only what fills in a new node, and those who say that they wrote: see ``resident`` in tracing.py."""
+def test_every_writer_of_leaf_data_clears_resident() -> None:
+    """Only new nodes and code that clears ``resident`` (see tracing.py) write ``_data``."""
     package = Path(autograd.__file__).parent
     found = {
         f"{path.relative_to(package).as_posix()}: {match}"

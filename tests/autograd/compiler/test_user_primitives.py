@@ -22,7 +22,7 @@ SOFTSIGN: Rules = (
     lambda m, x: x / (1.0 + m.abs(x)),
     lambda m, out, x: 1.0 / (1.0 + m.abs(x)) / (1.0 + m.abs(x)),
 )
-#: As relu, but with a slope of a; nothing is passed back where x is not above 0.
+#: Like relu, with derivative a; the derivative is None if x is not above 0.
 RAMP: Rules = (
     lambda m, a, x: m.where(x > 0.0, a * x, 0.0),
     lambda m, out, a, x: m.where(x > 0.0, x, None),
@@ -55,7 +55,7 @@ def own() -> Any:
 
 
 def check(function: Callable[..., Value], leaves: list[Value], calls: list[Any], backend: str) -> Any:
-    """Compare a compiled function with eager on some calls, the leaves written before each."""
+    """Compare a compiled function with eager mode; each call writes the leaves first."""
     step = compile(function, backend=backend)
     for k, call in enumerate(calls):
         for leaf in leaves:
@@ -104,15 +104,15 @@ def test_own_primitive_inside_a_gradient_penalty(own: Any, backend: str) -> None
     w = Value(0.7)
 
     def loss(x: Any) -> Value:
-        (slope,) = grad((w * x).softsign() * own.ramp(w, w * x), w, create_graph=True)
-        return slope * slope
+        (gradient,) = grad((w * x).softsign() * own.ramp(w, w * x), w, create_graph=True)
+        return gradient * gradient
 
     check(loss, [w], [(x,) for x in (1.0, 2.0, 3.0, 0.5, 1.5)], backend)
 
 
 @each_backend
-def test_nothing_is_multiplied_where_a_derivative_is_none(own: Any, backend: str) -> None:
-    """Neither in a rule of the user's own nor in those of the table: 0 · inf would be nan."""
+def test_derivative_none_selects_zero_instead_of_multiplying(own: Any, backend: str) -> None:
+    """This holds for a user's rule and for those of the table: 0 · inf would be nan."""
     w, u, v = Value(2.0), Value(3.0), Value(5.0)
     step = compile(lambda x, y: (own.ramp(w, x * u) + (x * v).relu() + 1.0 * w + v) * y, backend=backend)
     for x in (1.0, -1.0, 1.0, -1.0, -2.0):
@@ -123,13 +123,13 @@ def test_nothing_is_multiplied_where_a_derivative_is_none(own: Any, backend: str
 
 
 @each_backend
-def test_a_primitive_that_is_replaced_is_compiled_again(backend: str) -> None:
+def test_replaced_primitive_is_recompiled(backend: str) -> None:
     with temporary_primitive("scaled", lambda m, x: 2.0 * x, lambda m, out, x: 2.0):
         w = Value(1.0)
         step = compile(lambda x: w.scaled() * x, nn.SGD([w], lr=0.0), backend=backend)
         assert [step(1.0) for _ in range(5)] == [2.0] * 5
         primitive("scaled", lambda m, x: 3.0 * x, lambda m, out, x: 3.0)
-        assert (step(1.0), w.grad) == (3.0, 3.0)  # call 6, which is no audit
+        assert (step(1.0), w.grad) == (3.0, 3.0)  # call 6 is not audited
 
         def batches() -> Any:
             yield from [(1.0,)] * 3
@@ -150,12 +150,12 @@ def test_another_primitive_drops_no_program(own: Any) -> None:
     assert repr(step).endswith("1 program")
 
 
-def test_a_function_of_a_replaced_primitive_runs_as_it_is() -> None:
+def test_old_version_of_replaced_primitive_falls_back_to_eager() -> None:
     with temporary_primitive("scaled", lambda m, x: 2.0 * x, lambda m, out, x: 2.0):
         old = autograd.scaled
         primitive("scaled", lambda m, x: 3.0 * x, lambda m, out, x: 3.0)
         step = compile(lambda x: old(x) + autograd.scaled(x))
-        with pytest.warns(CompileWarning, match="'scaled' as it was before it was replaced"):
+        with pytest.warns(CompileWarning, match="earlier version of the primitive 'scaled'"):
             assert [step(1.0), step(2.0)] == [5.0, 10.0]
 
 
@@ -167,11 +167,11 @@ UNREADABLE: dict[str, Rules] = {
 
 @each_backend
 @pytest.mark.parametrize("which", UNREADABLE)
-def test_a_rule_that_decides_by_itself_runs_as_it_is(
+def test_rule_with_python_if_falls_back_to_eager(
     which: str, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with temporary_primitive("leak", *SOFTSIGN):
-        value, derivative = UNREADABLE[which]  # primitive() itself may refuse them
+        value, derivative = UNREADABLE[which]  # primitive() itself may reject them
         monkeypatch.setattr(PRIMITIVES["leak"], "value", value)
         monkeypatch.setattr(PRIMITIVES["leak"], "derivatives", (derivative,))
         w = Value(1.0)

@@ -1,4 +1,4 @@
-"""Who takes part in what: each contender a few lines in the form its own documentation gives it.
+"""The contenders of each workload: a few lines each, as in their own documentation.
 
 A contender is made in a process of its own, so nothing is imported before it is asked for.
 """
@@ -20,11 +20,11 @@ EAGER, MICROGRAD = "glassgrad, eager", "micrograd"
 
 
 class UnavailableError(Exception):
-    """Why a contender cannot take part on this machine, and what to install."""
+    """The reason why a contender cannot run on this machine, with the package to install."""
 
 
 class Program(NamedTuple):
-    """Training: ``train(n)`` takes n steps and gives the loss that the last of them began with."""
+    """Training: ``train(n)`` takes n steps and returns the loss before the last one."""
 
     train: Callable[[int], float]
     parameters: Callable[[], list[float]]
@@ -34,7 +34,7 @@ class Program(NamedTuple):
 class Contender:
     """A row: ``make``, of a module here, makes its program of a problem and ``settings``.
 
-    ``package`` is what it needs beside Python, in the peers' environment if ``apart``; ``collector`` is
+    ``package`` is the package that it needs, in the peers' environment if ``apart``; ``collector`` is
     off in a second row of what makes garbage; ``shown`` says whether the plot has it.
     """
 
@@ -113,7 +113,7 @@ CONTENDERS = {
         _torch(
             PYTORCH, "documented", note="nn.Sequential and optim.SGD, as its documentation writes the loop"
         ),
-        _torch(LEANEST, "leanest", note="no module and no optimiser: autograd.grad and one foreach update"),
+        _torch(LEANEST, "leanest", note="no module and no optimizer: autograd.grad and one foreach update"),
         _torch("torch.compile of the loss", "compiled", note="in the documented loop"),
         _torch("torch.compile of the step", "compiled_step", note="torch.func.grad_and_value and the update"),
         Contender("CasADi SX", "casadi_sx.mlp", package="casadi", note="one Function, run by its VM"),

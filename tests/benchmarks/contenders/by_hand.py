@@ -47,7 +47,7 @@ def in_numpy(problem: Problem) -> Program:
     parameters = [p for layer in layers for p in layer]
 
     def judged(scores: Any) -> tuple[float, Any]:
-        """The loss, and how it changes with the scores."""
+        """Return the loss and its gradient with respect to the scores."""
         if problem.hinge:
             margins = 1.0 - targets * scores[:, 0]
             decay = problem.decay * sum(float(np.vdot(p, p)) for p in parameters)

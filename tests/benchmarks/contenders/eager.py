@@ -1,4 +1,4 @@
-"""Graphs that are built anew at every step: glassgrad as it is, and micrograd by its own ``nn``."""
+"""Graphs that are built at every step: glassgrad in eager mode, and micrograd with its own ``nn``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import Program
 
 
 def mlp(problem: Problem, library: str) -> Program:
-    """micrograd's demo; for glassgrad with the sum, the loss and the optimiser that it has."""
+    """micrograd's demo; for glassgrad with its own sum, loss and optimizer."""
     model = import_module(library).MLP(problem.widths[0], problem.widths[1:])
     start = [number for rows in problem.start for row in rows for number in row]
     for p, number in zip(model.parameters(), start, strict=True):

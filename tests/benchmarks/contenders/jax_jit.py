@@ -90,7 +90,7 @@ def gpt(start: dict[str, Matrix], dtype: str, loop: bool) -> Program:
 
 
 def gpt_loss(weights: Any, name: Any) -> Any:
-    """workloads.py's GPT in arrays. The letters of a name are data; another length is compiled anew."""
+    """workloads.py's GPT in arrays. The letters of a name are data; another length is recompiled."""
     tokens, targets = name[:-1], name[1:]
     length = len(tokens)
     linear: Callable[[str, Any], Any] = lambda part, x: x @ weights[part].T  # noqa: E731
@@ -113,7 +113,7 @@ def normed(x: Any) -> Any:
 
 
 def adam(weights: Any, slopes: Any, first: Any, second: Any, k: Any) -> Any:
-    """Adam's update and the state after step k, by pytrees."""
+    """Return Adam's update and the state after step k, as pytrees."""
     first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, slopes)
     second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, slopes)
     unbias1, unbias2 = 1 - 0.9**k, 1 - 0.999**k

@@ -19,7 +19,7 @@ torch.set_num_threads(1)
 
 
 def network(problem: Problem) -> nn.Sequential:
-    """The problem's network in PyTorch's default dtype, with its first numbers."""
+    """The problem's network in PyTorch's default dtype, with its initial numbers."""
     layers: list[nn.Module] = []
     for rows in map(torch.tensor, problem.start):
         linear = nn.Linear(rows.shape[1] - 1, rows.shape[0])
@@ -67,7 +67,7 @@ def _needs_compiler() -> None:
 
 
 def lean_loss(tensors: Any, inputs: Any, labels: Any, decay: float) -> Any:
-    """The hinge loss of three layers in as few operations as may be."""
+    """The hinge loss of three layers in as few operations as possible."""
     w1, b1, w2, b2, w3, b3 = tensors
     h = functional.linear(functional.linear(inputs, w1, b1).relu(), w2, b2).relu()
     flat = torch.cat([p.view(-1) for p in tensors])

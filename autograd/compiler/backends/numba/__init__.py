@@ -1,1 +1,1 @@
-"""The numba backend: a plan lowered to numbers, run by an interpreter that numba compiles once."""
+"""The numba backend: a plan is lowered to an array of ints, and numba compiles its interpreter once."""

@@ -1,31 +1,31 @@
-"""The interpreter of the programs of lower.py, which numba compiles once for all of them.
+"""The interpreter of the programs of lower.py; numba compiles it once for all programs.
 
-One array holds every number: words, and rows of as many numbers as there are lanes, by the address of
-their first. Sums of products are done on vectors of 64 bytes held in registers, as LLVM instructions
-that are spelled out here, because no compiler may reorder loops over one array by itself.
+One array stores every number: slots, and rows with one number for each batch element. A row has the address
+of its first number. Sums of products use vectors of 64 bytes in registers. Their LLVM instructions are
+written out here, because a compiler cannot prove that it may reorder loops over one array.
 """
 
-# numba's cache goes by the time of one file, so all that is compiled is in this one.
+# numba invalidates its cache by the time of one file, so all compiled code is in this file.
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-#: Of numba and llvmlite, set by :func:`compiled`.
+#: Modules and types of numba and llvmlite, set by :func:`make_interpreter`.
 ir: Any = None
 types: Any = None
 cgutils: Any = None
 uintp: Any = None
 
-#: Bytes of a vector; LLVM makes several instructions of one where the processor's are shorter.
+#: Bytes of a vector. If the processor has shorter vectors, LLVM splits the instructions.
 VECTOR = 64
-#: Where the order is unspecified, LLVM may add in another order, and not round a product before it is added.
+#: Flags for sums of unspecified order: LLVM may reorder additions, and fuse a product with an addition.
 LOOSE = ("contract", "reassoc")
 
 
-class Lanes:
-    """LLVM instructions on vectors of lanes, at addresses of the memory that the program names."""
+class VectorBuilder:
+    """Emitter of LLVM instructions on vectors, at addresses of the memory that are stored in the program."""
 
     def __init__(self, context: Any, builder: Any, types_of: Any, arrays: Any) -> None:
         self.builder = builder
@@ -39,23 +39,23 @@ class Lanes:
     def count(self, x: int) -> Any:
         return ir.Constant(self.index, x)
 
-    def address(self, at: Any) -> Any:
-        return self.builder.load(self.builder.gep(self.program, [at]))
+    def address(self, index: Any) -> Any:
+        return self.builder.load(self.builder.gep(self.program, [index]))
 
-    def word(self, at: Any, memory: Any = None) -> Any:
-        return self.builder.load(self.builder.gep(self.memory if memory is None else memory, [at]))
+    def slot(self, address: Any, memory: Any = None) -> Any:
+        return self.builder.load(self.builder.gep(self.memory if memory is None else memory, [address]))
 
-    def _pointer(self, at: Any) -> Any:
-        return self.builder.bitcast(self.builder.gep(self.memory, [at]), self.vector.as_pointer())
+    def _pointer(self, address: Any) -> Any:
+        return self.builder.bitcast(self.builder.gep(self.memory, [address]), self.vector.as_pointer())
 
-    def load(self, at: Any) -> Any:
-        return self.builder.load(self._pointer(at), align=self.number_bytes)
+    def load(self, address: Any) -> Any:
+        return self.builder.load(self._pointer(address), align=self.number_bytes)
 
-    def store(self, x: Any, at: Any, mask: Any = None) -> None:
-        """Write a vector; where the mask is false, what was there stays."""
+    def store(self, x: Any, address: Any, mask: Any = None) -> None:
+        """Write a vector; elements where the mask is false stay unchanged."""
         if mask is not None:
-            x = self.builder.select(mask, x, self.load(at))
-        self.builder.store(x, self._pointer(at), align=self.number_bytes)
+            x = self.builder.select(mask, x, self.load(address))
+        self.builder.store(x, self._pointer(address), align=self.number_bytes)
 
     @property
     def number_bytes(self) -> Any:
@@ -71,7 +71,7 @@ class Lanes:
         return ir.Constant(self.vector, [x] * self.size)
 
     def mask(self, left: Any) -> Any:
-        """Which lanes of a vector are among the ``left`` ones."""
+        """Return a mask that is true for the first ``left`` elements of a vector."""
         wide = ir.VectorType(self.index, self.size)
         some = ir.Constant(wide, ir.Undefined)
         one = self.builder.insert_element(some, left, ir.Constant(ir.IntType(32), 0))
@@ -85,7 +85,7 @@ class Lanes:
     def accumulate(
         self, total: Any, a: Any, b: Any, minus: bool = False, flags: tuple[str, ...] = ()
     ) -> None:
-        """total ± a·b, in a register."""
+        """Compute total ± a·b in a register."""
         builder = self.builder
         product = builder.fmul(a, b, flags=flags)
         add = builder.fsub if minus else builder.fadd
@@ -94,125 +94,141 @@ class Lanes:
     def registers(self, count: int) -> list[Any]:
         return [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
 
-    def across(self, lanes: Any, wide: int, block: Callable[[Any, int, Any], None]) -> None:
-        """``block(first lane, vectors, mask)`` for blocks of ``wide`` vectors, then for the vectors left."""
+    def across(self, count: Any, wide: int, block: Callable[[Any, int, Any], None]) -> None:
+        """Call ``block(first element, vectors, mask)`` for each ``wide`` vectors, then for single ones."""
         builder, size = self.builder, self.size
-        full = builder.udiv(lanes, self.count(size * wide))
+        full = builder.udiv(count, self.count(size * wide))
         with cgutils.for_range(builder, full) as loop:
             block(builder.mul(loop.index, self.count(size * wide)), wide, None)
         done = builder.mul(full, self.count(size * wide))
-        rest = builder.udiv(builder.add(builder.sub(lanes, done), self.count(size - 1)), self.count(size))
+        rest = builder.udiv(builder.add(builder.sub(count, done), self.count(size - 1)), self.count(size))
         with cgutils.for_range(builder, rest) as loop:
             first = builder.add(done, builder.mul(loop.index, self.count(size)))
-            block(first, 1, self.mask(builder.sub(lanes, first)))
+            block(first, 1, self.mask(builder.sub(count, first)))
 
 
-def _spelled(intrinsic: Any, arguments: int, write: Callable[..., None]) -> Any:
-    """What numba calls: an intrinsic of the memory, the program and ``arguments`` more."""
+def _make_intrinsic(intrinsic: Any, arguments: int, write: Callable[..., None]) -> Any:
+    """Return a numba intrinsic of the memory, the program and ``arguments`` more."""
 
-    def codegen(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        lanes = Lanes(context, builder, signature.args[:2], given[:2])
-        write(lanes, context, signature.args, *given[2:])
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        vectors = VectorBuilder(context, builder, signature.args[:2], values[:2])
+        write(vectors, context, signature.args, *values[2:])
         return context.get_dummy_value()
 
     names = ", ".join(f"a{i}" for i in range(arguments))
     namespace: dict[str, Any] = {"types": types, "codegen": codegen}
-    exec(  # numba asks for as many parameters as there are arguments
-        f"def spelled(typing, memory, program, {names}):\n"
+    exec(  # numba requires one named parameter for each argument
+        f"def generated(typing, memory, program, {names}):\n"
         f" return types.void(memory, program, {names}), codegen",
         namespace,
     )
-    return intrinsic(namespace["spelled"])
+    return intrinsic(namespace["generated"])
 
 
-def _write_sum(lanes: Lanes, context: Any, given: Any, at: Any, total: Any, width: Any) -> None:
-    """total ± the products of scalars and rows, then of rows, each rounded: how many are at at − 4."""
-    builder = lanes.builder
-    total = context.cast(builder, total, given[3], given[0].dtype)
-    out = lanes.address(builder.sub(at, lanes.count(8)))
-    counts = [lanes.address(builder.sub(at, lanes.count(4 - k))) for k in range(4)]
-    totals = lanes.registers(4)
+def _write_sum(
+    vectors: VectorBuilder, context: Any, argument_types: Any, at: Any, total: Any, width: Any
+) -> None:
+    """Emit total ± products of scalars and rows, then of rows, each rounded; the counts are at at − 4."""
+    builder = vectors.builder
+    total = context.cast(builder, total, argument_types[3], argument_types[0].dtype)
+    out = vectors.address(builder.sub(at, vectors.count(8)))
+    counts = [vectors.address(builder.sub(at, vectors.count(4 - k))) for k in range(4)]
+    totals = vectors.registers(4)
 
     def block(first: Any, wide: int, mask: Any) -> None:
         for register in totals[:wide]:
-            builder.store(lanes.splat(total), register)
+            builder.store(vectors.splat(total), register)
         begin = at
         for kind, count in enumerate(counts):
             with cgutils.for_range(builder, count) as loop:
-                pair = builder.add(begin, builder.mul(loop.index, lanes.count(2)))
-                a, b = lanes.address(pair), lanes.address(builder.add(pair, lanes.count(1)))
+                pair = builder.add(begin, builder.mul(loop.index, vectors.count(2)))
+                a, b = vectors.address(pair), vectors.address(builder.add(pair, vectors.count(1)))
                 b = builder.add(b, first)
                 left: Any = None
                 if kind < 2:
-                    left = lanes.splat(lanes.word(a))
+                    left = vectors.splat(vectors.slot(a))
                 else:
                     a = builder.add(a, first)
                 for k, register in enumerate(totals[:wide]):
-                    there = lanes.count(k * lanes.size)
-                    x = left if kind < 2 else lanes.load(builder.add(a, there))
-                    lanes.accumulate(register, x, lanes.load(builder.add(b, there)), minus=kind % 2 == 1)
-            begin = builder.add(begin, builder.mul(count, lanes.count(2)))
+                    offset = vectors.count(k * vectors.size)
+                    x = left if kind < 2 else vectors.load(builder.add(a, offset))
+                    vectors.accumulate(register, x, vectors.load(builder.add(b, offset)), minus=kind % 2 == 1)
+            begin = builder.add(begin, builder.mul(count, vectors.count(2)))
         for k, register in enumerate(totals[:wide]):
-            there = builder.add(first, lanes.count(k * lanes.size))
-            lanes.store(builder.load(register), builder.add(out, there), mask)
+            offset = builder.add(first, vectors.count(k * vectors.size))
+            vectors.store(builder.load(register), builder.add(out, offset), mask)
 
-    lanes.across(width, 4, block)
+    vectors.across(width, 4, block)
 
 
 def _write_tile(flags: tuple[str, ...], height: int = 4) -> Callable[..., None]:
-    def write(lanes: Lanes, context: Any, given: Any, at: Any, depth: Any, width: Any, factors: Any) -> None:
-        """``height`` rows at once: a scalar each, and then its factors times the same ``depth`` rows."""
-        builder = lanes.builder
-        table = context.make_array(given[5])(context, builder, factors).data
-        outs = [lanes.address(builder.add(at, lanes.count(k))) for k in range(height)]
-        starts = [lanes.word(lanes.address(builder.add(at, lanes.count(height + k)))) for k in range(height)]
-        rows = builder.add(at, lanes.count(2 * height))
-        totals = lanes.registers(2 * height)
+    def write(
+        vectors: VectorBuilder,
+        context: Any,
+        argument_types: Any,
+        at: Any,
+        depth: Any,
+        width: Any,
+        factors: Any,
+    ) -> None:
+        """Emit ``height`` sums at once: a scalar each, then its factors times the same ``depth`` rows."""
+        builder = vectors.builder
+        table = context.make_array(argument_types[5])(context, builder, factors).data
+        outs = [vectors.address(builder.add(at, vectors.count(k))) for k in range(height)]
+        starts = [
+            vectors.slot(vectors.address(builder.add(at, vectors.count(height + k)))) for k in range(height)
+        ]
+        rows = builder.add(at, vectors.count(2 * height))
+        totals = vectors.registers(2 * height)
 
         def block(first: Any, wide: int, mask: Any) -> None:
             for k in range(height):
                 for j in range(wide):
-                    builder.store(lanes.splat(starts[k]), totals[2 * k + j])
+                    builder.store(vectors.splat(starts[k]), totals[2 * k + j])
             with cgutils.for_range(builder, depth) as loop:
-                row = builder.add(lanes.address(builder.add(rows, loop.index)), first)
-                xs = [lanes.load(builder.add(row, lanes.count(j * lanes.size))) for j in range(wide)]
-                begin = builder.mul(loop.index, lanes.count(height))
+                row = builder.add(vectors.address(builder.add(rows, loop.index)), first)
+                xs = [vectors.load(builder.add(row, vectors.count(j * vectors.size))) for j in range(wide)]
+                begin = builder.mul(loop.index, vectors.count(height))
                 for k in range(height):
-                    factor = lanes.splat(lanes.word(builder.add(begin, lanes.count(k)), table))
+                    factor = vectors.splat(vectors.slot(builder.add(begin, vectors.count(k)), table))
                     for j in range(wide):
-                        lanes.accumulate(totals[2 * k + j], factor, xs[j], flags=flags)
+                        vectors.accumulate(totals[2 * k + j], factor, xs[j], flags=flags)
             for k in range(height):
                 for j in range(wide):
-                    there = builder.add(first, lanes.count(j * lanes.size))
-                    lanes.store(builder.load(totals[2 * k + j]), builder.add(outs[k], there), mask)
+                    offset = builder.add(first, vectors.count(j * vectors.size))
+                    vectors.store(builder.load(totals[2 * k + j]), builder.add(outs[k], offset), mask)
 
-        lanes.across(width, 2, block)
+        vectors.across(width, 2, block)
 
     return write
 
 
 def _write_grid(height: int, across: int) -> Callable[..., None]:
-    def write(lanes: Lanes, context: Any, given: Any, at: Any, width: Any, more: Any) -> None:
-        """The sums over lanes of the products of each of some rows with each of others."""
-        builder = lanes.builder
-        addresses = [lanes.address(builder.add(at, lanes.count(k))) for k in range(height + across)]
-        bias = lanes.word(lanes.address(builder.sub(at, lanes.count(1))))
-        totals = lanes.registers(height * across)
+    def write(
+        vectors: VectorBuilder, context: Any, argument_types: Any, at: Any, width: Any, more: Any
+    ) -> None:
+        """Emit the dot products of each of some rows with each of others."""
+        builder = vectors.builder
+        addresses = [vectors.address(builder.add(at, vectors.count(k))) for k in range(height + across)]
+        bias = vectors.slot(vectors.address(builder.sub(at, vectors.count(1))))
+        totals = vectors.registers(height * across)
         for register in totals:
-            builder.store(lanes.every(-0.0), register)
+            builder.store(vectors.every(-0.0), register)
 
         def block(first: Any, wide: int, mask: Any) -> None:
-            rows = [lanes.load(builder.add(a, first)) for a in addresses]  # masked: −0·1, which adds nothing
-            rows = [lanes.keep(mask, row, -0.0 if k < height else 1.0) for k, row in enumerate(rows)]
+            rows = [
+                vectors.load(builder.add(a, first)) for a in addresses
+            ]  # masked: −0·1, which adds nothing
+            rows = [vectors.keep(mask, row, -0.0 if k < height else 1.0) for k, row in enumerate(rows)]
             for i in range(height):
                 for j in range(across):
-                    lanes.accumulate(totals[i * across + j], rows[i], rows[height + j], flags=LOOSE)
+                    vectors.accumulate(totals[i * across + j], rows[i], rows[height + j], flags=LOOSE)
 
-        lanes.across(width, 1, block)
+        vectors.across(width, 1, block)
         for k, register in enumerate(totals):
             total = builder.load(register)
-            size = lanes.size
-            while size > 1:  # halves onto halves
+            size = vectors.size
+            while size > 1:  # add the second half to the first
                 size //= 2
                 narrow = ir.VectorType(ir.IntType(32), size)
                 low, high = (
@@ -221,17 +237,17 @@ def _write_grid(height: int, across: int) -> Callable[..., None]:
                 )
                 total = builder.fadd(low, high)
             total = builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
-            out = lanes.address(builder.add(at, lanes.count(height + across + k)))
-            place = builder.gep(lanes.memory, [out])
+            out = vectors.address(builder.add(at, vectors.count(height + across + k)))
+            place = builder.gep(vectors.memory, [out])
             before = builder.select(
-                builder.icmp_signed("!=", more, lanes.count(0)), builder.load(place), bias
+                builder.icmp_signed("!=", more, vectors.count(0)), builder.load(place), bias
             )
             builder.store(builder.fadd(before, total), place)
 
     return write
 
 
-#: Sums of products of rows; what :func:`compiled` makes numba know by these names.
+#: Sums of products of rows: intrinsics that :func:`make_interpreter` sets.
 sum_of_products: Any = None
 tile: Any = None
 ordered_tile: Any = None
@@ -245,7 +261,7 @@ def interpret(
     program: Any,
     memory: Any,
     sections: Any,
-    lanes: int,
+    batch_size: int,
     block: int,
     again: bool,
     steps: int,
@@ -253,30 +269,30 @@ def interpret(
     fixed: int,
     moves: Any,
     buffer: Any,
-    slopes: Any,
+    gradient_runs: Any,
     gradients: Any,
     losses: Any,
     loss: int,
     factors: Any,
 ) -> int:
-    """Take steps; the number of those taken, or −1 for a program that is none.
+    """Take steps; return the number of steps taken, or −1 if the program is invalid.
 
-    ``sections`` are where in the program begins what depends on arguments alone, what changes from
-    step to step, what is done for each block of lanes, and what comes after. ``guards`` holds pairs of
-    a word and the answer, the first ``fixed`` numbers of which change with the arguments alone.
-    ``moves`` and ``slopes`` hold runs: where to, where from, and how many. After each step the moves
-    are done, all at once, and the slopes are kept in ``gradients``.
+    ``sections`` has the index in the program where each section begins: instructions that depend on arguments
+    alone, those that change from step to step, those of each block of the batch, and those after the blocks.
+    ``guards`` has pairs of a slot and the answer; the first ``fixed`` numbers change with the arguments
+    alone. ``moves`` has runs (to, from, count) and ``gradient_runs`` runs (from, count). After each step all
+    moves are done at once, and the gradients are copied to ``gradients``.
     """
     for step in range(steps):
         for section in range(1 if step > 0 or again else 0, 4):
             first = 0
             while True:
-                width = min(block, lanes - first) if section == 2 else lanes
+                width = min(block, batch_size - first) if section == 2 else batch_size
                 at = sections[section]
                 end = sections[section + 1]
                 while at < end:
                     kind = program[at]
-                    if kind == 1:  # a sum of products of words
+                    if kind == 1:  # a sum of products of slots
                         out = program[at + 1]
                         total = memory[program[at + 2]]
                         plus, minus = program[at + 3], program[at + 4]
@@ -288,7 +304,7 @@ def interpret(
                             total -= memory[program[k]] * memory[program[k + 1]]
                         at += 2 * minus
                         memory[out] = total
-                    elif kind == 3:  # a sum of products of rows, or of columns of words
+                    elif kind == 3:  # a sum of products of rows, or of columns of slots
                         n = program[at + 1]
                         total = memory[program[at + 3]]
                         plus, minus = program[at + 4], program[at + 5]
@@ -321,7 +337,7 @@ def interpret(
                         else:
                             tile(memory, program, at + 3, depth, width, factors)
                         at = table + 4 * depth
-                    elif kind == 5:  # sums over lanes, or over columns, of each with each
+                    elif kind == 5:  # dot products of all pairs of rows, or of columns
                         n, height, across = program[at + 1], program[at + 2], program[at + 3]
                         n = n if n > 0 else width
                         at += 5
@@ -342,7 +358,7 @@ def interpret(
                         a0, a1, a2 = uintp(program[at + 4]), uintp(program[at + 5]), uintp(program[at + 6])
                         at += 7
                         if function == 11:
-                            for k in range(n):  # both are read, so that it becomes a select
+                            for k in range(n):  # both are read, so that LLVM emits a select
                                 x, y = memory[a1 + k], memory[a2 + k]
                                 memory[o + k] = x if memory[a0 + k] != 0.0 else y
                         elif function == 14:
@@ -363,7 +379,7 @@ def interpret(
                         elif function == 13:
                             for k in range(n):
                                 x, y = memory[a0 + k], memory[a1 + k]
-                                if y == 0.5 and x > 0.0:  # as Adam has it: the root of a half is quicker
+                                if y == 0.5 and x > 0.0:  # frequent in Adam, and sqrt is faster than pow
                                     memory[o + k] = math.sqrt(x)
                                 else:
                                     memory[o + k] = x**y
@@ -403,30 +419,30 @@ def interpret(
                                 memory[o + k] = math.sqrt(memory[a0 + k])
                         else:
                             return -1
-                    elif kind == 6:  # a word in every place of a row
+                    elif kind == 6:  # a scalar in every element of a row
                         n = uintp(program[at + 1] if program[at + 1] > 0 else width)
                         o, total = uintp(program[at + 2]), memory[program[at + 3]]
                         at += 4
                         for k in range(n):
                             memory[o + k] = total
-                    elif kind == 7:  # words side by side, from wherever they are
+                    elif kind == 7:  # gather slots
                         n, out = program[at + 1], program[at + 2]
                         at += 3
                         for k in range(n):
                             memory[out + k] = memory[program[at + k]]
                         at += n
-                    elif kind == 8:  # and to wherever they go
+                    elif kind == 8:  # scatter to slots
                         n, out = program[at + 1], program[at + 2]
                         at += 3
                         for k in range(n):
                             memory[program[at + k]] = memory[out + k]
                         at += n
-                    elif kind == 9:  # this block of a row that holds all lanes
+                    elif kind == 9:  # this block of a whole input row
                         o, a0 = uintp(program[at + 1]), uintp(program[at + 2] + first)
                         at += 3
                         for k in range(uintp(width)):
                             memory[o + k] = memory[a0 + k]
-                    elif kind == 10:  # a guard on every lane
+                    elif kind == 10:  # a guard on every batch element
                         a0, answer = uintp(program[at + 1]), program[at + 2] != 0
                         at += 3
                         failed = 0
@@ -437,18 +453,18 @@ def interpret(
                     else:
                         return -1
                 first += width
-                if section != 2 or first >= lanes:
+                if section != 2 or first >= batch_size:
                     break
         for k in range(fixed if step > 0 or again else 0, len(guards), 2):
             if (memory[guards[k]] != 0.0) != (guards[k + 1] != 0):
                 return step
         losses[step] = memory[loss]
         to = 0
-        for k in range(0, len(slopes), 2):
-            a0, n = uintp(slopes[k]), uintp(slopes[k + 1])
+        for k in range(0, len(gradient_runs), 2):
+            a0, n = uintp(gradient_runs[k]), uintp(gradient_runs[k + 1])
             for j in range(n):
                 gradients[uintp(to) + j] = memory[a0 + j]
-            to += slopes[k + 1]
+            to += gradient_runs[k + 1]
         to = 0
         for k in range(0, len(moves), 3):  # all are read before the first is written
             a0, n = uintp(moves[k + 1]), uintp(moves[k + 2])
@@ -464,10 +480,11 @@ def interpret(
     return steps
 
 
-def compiled(cached: bool) -> Any:
-    """The interpreter, compiled when it is first called, or read from numba's cache.
+def make_interpreter(cached: bool) -> Any:
+    """Return the interpreter, which numba compiles at its first call or reads from its cache.
 
-    Raises RuntimeError where it is to be ``cached`` and there is no folder for that.
+    Raises:
+        RuntimeError: If ``cached`` is set and there is no folder for the cache.
     """
     import numba.core.cgutils
     import numba.extending
@@ -475,11 +492,11 @@ def compiled(cached: bool) -> Any:
 
     intrinsic = numba.extending.intrinsic
     globals().update(ir=ir, types=numba.types, cgutils=numba.core.cgutils, uintp=numba.uintp)
-    globals().update(sum_of_products=_spelled(intrinsic, 3, _write_sum))
-    globals().update(tile=_spelled(intrinsic, 4, _write_tile(LOOSE)))
-    globals().update(ordered_tile=_spelled(intrinsic, 4, _write_tile(())))
+    globals().update(sum_of_products=_make_intrinsic(intrinsic, 3, _write_sum))
+    globals().update(tile=_make_intrinsic(intrinsic, 4, _write_tile(LOOSE)))
+    globals().update(ordered_tile=_make_intrinsic(intrinsic, 4, _write_tile(())))
     for height in (1, 4):
         for across in (1, 4):
-            globals()[f"grid{height}{across}"] = _spelled(intrinsic, 3, _write_grid(height, across))
-    # No flag of fastmath: they are for a whole function, and this one keeps the order of what it adds.
+            globals()[f"grid{height}{across}"] = _make_intrinsic(intrinsic, 3, _write_grid(height, across))
+    # fastmath flags hold for a whole function, and this function must keep the order of its additions.
     return numba.njit(cache=cached, error_model="numpy")(interpret)

@@ -1,4 +1,4 @@
-"""Units: like instructions of a fused plan that the machine does as one."""
+"""Units: groups of instructions of a fused plan that become one instruction of the machine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ...ir.tape import SOURCES
 from ...passes.plan import Plan
 from ...passes.schedule import Schedule
 
-#: Fewer like instructions are entered one by one; fewer products with the same rows are no tile.
+#: The smallest group of unbatched instructions, and the fewest products with the same rows in a tile.
 FEW, SHALLOW = 4, 3
 
 
 class Unit(NamedTuple):
-    """Instructions that do not depend on one another, and how they are alike.
+    """Instructions of one kind that do not depend on one another.
 
-    ``kind`` is "alone"; "columns" of words; "tile", rows that are sums of the same rows; or "grid", sums
-    of products of every one of some rows, or vectors of words, with every one of others.
+    ``kind`` is "alone"; "columns" of slots; "tile", sums of the same rows; or "grid", dot products of all
+    pairs of left and right rows, or vectors of slots.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class Unit(NamedTuple):
 
 
 def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
-    """The units of a plan, section by section and level by level."""
+    """Return the units of a plan, section by section and level by level."""
     tape, sums = plan.tape, fused.sums
     levels: dict[tuple[int, int], list[int]] = {}
     for i in fused.order:
@@ -34,7 +34,7 @@ def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
             levels.setdefault((schedule.section[i], schedule.level[i]), []).append(i)
     units: list[Unit] = []
     for _, level in sorted(levels.items()):
-        if len(level) < FEW and not tape.lanes:
+        if len(level) < FEW and not tape.batch_size:
             units += [Unit("alone", [i]) for i in level]
             continue
         groups: dict[Any, list[int]] = {}
@@ -53,13 +53,13 @@ def units_of(plan: Plan, fused: Fused, schedule: Schedule) -> list[Unit]:
 
 
 def _kind(plan: Plan, i: int, total: SumOfProducts | None) -> tuple[str, Any]:
-    in_lane = plan.tape.in_lane
+    is_batched = plan.tape.is_batched
     operation, operands = plan.tape.code[i]
     if total is None:
-        return ("alone", i) if in_lane[i] else ("columns", (operation, len(operands)))
+        return ("alone", i) if is_batched[i] else ("columns", (operation, len(operands)))
     if total.reduces:
         return "grid", ()
-    if not in_lane[i]:
+    if not is_batched[i]:
         if not total.commutes:
             return "columns", (repr(total.bias), *[(negative, b < 0) for negative, _, b in total.terms])
         total.terms.sort(key=lambda term: (term[2] < 0, term[0]))
@@ -67,7 +67,7 @@ def _kind(plan: Plan, i: int, total: SumOfProducts | None) -> tuple[str, Any]:
         for negative, _, b in total.terms:
             counts[2 * (b < 0) + negative] += 1
         return "columns", (repr(total.bias), counts[0], counts[1], counts[2], counts[3])
-    rows = tuple([row for _, row in parted(total, in_lane).products])
+    rows = tuple([row for _, row in split_sum(total, is_batched).products])
     return ("tile", (total.ordered, rows)) if len(rows) >= SHALLOW else ("alone", i)
 
 
@@ -79,23 +79,23 @@ class Parts(NamedTuple):
     rest: list[Term]
 
 
-def parted(total: SumOfProducts, in_lane: list[bool]) -> Parts:
-    """The parts of a sum, to be added one after another.
+def split_sum(total: SumOfProducts, is_batched: list[bool]) -> Parts:
+    """Split a sum into the parts that are added one after another.
 
     Products are sorted by the row. In an ordered sum the first two parts end where its order demands it.
     """
     kinds: list[int] = []
     for negative, a, b in total.terms:
-        if not in_lane[a] and (b < 0 or not in_lane[b]):
+        if not is_batched[a] and (b < 0 or not is_batched[b]):
             kinds.append(0)
         else:
-            kinds.append(1 if not negative and b >= 0 and in_lane[a] != in_lane[b] else 2)
+            kinds.append(1 if not negative and b >= 0 and is_batched[a] != is_batched[b] else 2)
     if not total.commutes:
         latest = 0
         for k, kind in enumerate(kinds):
             kinds[k] = latest = 2 if kind < latest else kind
     parts = [[term for term, kind in zip(total.terms, kinds) if kind == k] for k in range(3)]
-    products = [(b, a) if in_lane[a] else (a, b) for _, a, b in parts[1]]
+    products = [(b, a) if is_batched[a] else (a, b) for _, a, b in parts[1]]
     if total.commutes:
         products.sort(key=lambda pair: pair[1])
     return Parts(parts[0], products, parts[2])
@@ -106,16 +106,17 @@ def _vectors(total: SumOfProducts) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _grids(pairs: dict[int, tuple[Any, Any]]) -> list[Unit]:
-    """Sums of products parted so that each part is every one of some with every one of others."""
-    at = {pair: i for i, pair in pairs.items()}
-    twins = [i for i, pair in pairs.items() if at[pair] != i]
+    """Split sums of products into grids, each of all pairs of left and right factors."""
+    by_pair = {pair: i for i, pair in pairs.items()}
+    duplicates = [i for i, pair in pairs.items() if by_pair[pair] != i]
     rights: dict[Any, list[Any]] = {}
-    for a, b in at:
+    for a, b in by_pair:
         rights.setdefault(a, []).append(b)
     parts: dict[tuple[Any, ...], list[Any]] = {}
     for a, row in rights.items():
         parts.setdefault(tuple(sorted(row)), []).append(a)
     found = [
-        Unit("grid", [at[a, b] for a in lefts for b in row], (lefts, [*row])) for row, lefts in parts.items()
+        Unit("grid", [by_pair[a, b] for a in lefts for b in row], (lefts, [*row]))
+        for row, lefts in parts.items()
     ]
-    return found + [Unit("alone", [i]) for i in twins]
+    return found + [Unit("alone", [i]) for i in duplicates]

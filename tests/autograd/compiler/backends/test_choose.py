@@ -1,4 +1,4 @@
-"""Which backend runs, and what is said where its package is missing."""
+"""The choice of a backend, and the errors for missing packages."""
 
 import pickle
 import sys
@@ -15,15 +15,17 @@ from autograd.compiler.backends.numba import runner as numba_backend
 
 
 @pytest.fixture
-def anew() -> Iterator[None]:
-    """The interpreter is made, or read, as if for the first time; and so it is afterwards."""
+def fresh_interpreter() -> Iterator[None]:
+    """Clear the cached interpreter, before and after the test."""
     numba_backend._compiled.cache_clear(), numba_backend._uncached.cache_clear()
     yield
     numba_backend._compiled.cache_clear(), numba_backend._uncached.cache_clear()
 
 
 @pytest.mark.parametrize(("backend", "package"), [("numba", "numba"), ("numpy", "numpy")])
-def test_a_missing_package_is_named(backend: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_raises_import_error_with_remedy(
+    backend: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     numba_backend._compiled.cache_clear()
     step = compile(lambda x: Value(2.0) * x, backend=backend)
@@ -31,17 +33,17 @@ def test_a_missing_package_is_named(backend: str, package: str, monkeypatch: pyt
         step(1.0)
 
 
-def test_without_packages_it_is_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_without_packages_uses_python(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("numba", "numpy"):
         monkeypatch.setitem(sys.modules, package, None)
-    assert backends.chosen("auto") == "python"
+    assert backends.choose_backend("auto") == "python"
     w = Value(2.0)
     step = compile(lambda xs: autograd.sum([w * x for x in xs]))
     assert (step([1.0] * 8), w.grad) == (16.0, 8.0)
     assert "run by python" in step.explain()
 
 
-def test_numpy_leaves_a_chain_to_python() -> None:
+def test_numpy_uses_python_for_a_deep_chain() -> None:
     pytest.importorskip("numpy")
     w = Value(0.5)
 
@@ -63,17 +65,21 @@ def test_numpy_leaves_a_chain_to_python() -> None:
 @pytest.mark.parametrize(
     ("error", "when"),
     [
-        (RuntimeError("cannot cache function 'interpret': no locator available"), "made"),
+        (RuntimeError("cannot cache function 'interpret': no locator available"), "created"),
         (PermissionError(13, "Permission denied"), "called"),
         (pickle.UnpicklingError("pickle data was truncated"), "called"),
     ],
 )
-def test_a_numba_cache_that_cannot_be_used(
-    error: Exception, when: str, anew: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_unusable_numba_cache_warns_and_continues(
+    error: Exception,
+    when: str,
+    fresh_interpreter: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """numba finds no folder when the interpreter is made, and reads and writes when it is first called."""
+    """numba looks for its folder when the interpreter is created, and reads and writes at its first call."""
     pytest.importorskip("numba")
-    good = interpreter.compiled(cached=True)
+    good = interpreter.make_interpreter(cached=True)
 
     def broken(*_: Any) -> int:
         raise error
@@ -81,13 +87,13 @@ def test_a_numba_cache_that_cannot_be_used(
     def compiled(cached: bool) -> Any:
         if not cached:
             return good
-        return broken() if when == "made" else broken
+        return broken() if when == "created" else broken
 
-    monkeypatch.setattr(numba_backend, "compiled", compiled)
+    monkeypatch.setattr(numba_backend, "make_interpreter", compiled)
     w = Value(2.0)
     for _ in range(2):
         step = compile(lambda x, y: (w * x - y) ** 2, backend="numba")
         assert [(step(5.0, 12.0), w.grad) for _ in range(3)] == [(4.0, -20.0)] * 3
     assert str(error) in caplog.text
     assert "NUMBA_CACHE_DIR" in caplog.text
-    assert len(caplog.records) == 1  # it is told once
+    assert len(caplog.records) == 1  # one warning only

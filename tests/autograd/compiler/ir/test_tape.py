@@ -1,4 +1,4 @@
-"""The tape by itself: what is folded, what is left out because it changes nothing, and what is not."""
+"""The tape: which instructions are folded or simplified, and which are not."""
 
 import math
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from autograd.compiler.ir.tape import Handle, Meaning, Tape, needed, run_instruction
-from autograd.compiler.passes.differentiate import passed_back
-from autograd.compiler.passes.expand import rewritten
+from autograd.compiler.passes.differentiate import vjp
+from autograd.compiler.passes.expand import expand
 
 from ...._support.table import bits
 
 
 def emitted(make: Callable[[Handle], Any]) -> str:
-    """The last instruction of what is made from the handle of a leaf, which is %0."""
+    """Return the instruction that ``make`` emits for the handle of a leaf, which is %0."""
     tape = Tape()
-    made: Handle = make(tape.handle(tape.source("leaf", 0)))
-    return tape.lines([made.place])[0].partition(" = ")[2]
+    result: Handle = make(tape.handle(tape.source("leaf", 0)))
+    return tape.lines([result.place])[0].partition(" = ")[2]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def emitted(make: Callable[[Handle], Any]) -> str:
         (lambda x: neg(neg(x)), "leaf 0"),
         (lambda x: x**2.0, "mul %0 %0"),
         (lambda x: x**-1.0, "div %2 %0"),
-        # −0 + 0 is 0, 0 − x is no −x for x = 0, and inf · 0 and nan / nan are no numbers.
+        # −0 + 0 is 0, 0 − x is not −x for x = 0, and inf · 0 and nan / nan are nan.
         (lambda x: x + 0.0, "add %0 %1"),
         (lambda x: 0.0 + x, "add %1 %0"),
         (lambda x: x - -0.0, "sub %0 %1"),
@@ -50,11 +50,11 @@ def emitted(make: Callable[[Handle], Any]) -> str:
         (lambda x: -x, "neg %0"),
     ],
 )
-def test_only_what_changes_nothing_is_left_out(make: Callable[[Handle], Any], expected: str) -> None:
+def test_only_exact_simplifications_are_applied(make: Callable[[Handle], Any], expected: str) -> None:
     assert emitted(make) == expected
 
 
-def test_a_choice_that_is_made_is_left_out() -> None:
+def test_where_with_constant_condition_is_folded() -> None:
     tape = Tape()
     m = Meaning(tape, expand=False)
     a, b = (tape.handle(tape.source("leaf", i)) for i in range(2))
@@ -80,13 +80,13 @@ def test_a_comparison_is_a_condition(make: Callable[[Handle], Any], expected: st
     assert emitted(make) == expected
 
 
-def test_where_a_derivative_is_none_zero_is_selected() -> None:
-    """The gradient is multiplied in each branch, so that an infinite one never meets the 0 of a mask."""
+def test_vjp_selects_zero_where_derivative_is_none() -> None:
+    """The gradient is multiplied in each branch, so that an infinite one is never multiplied by 0."""
     tape = Tape()
     m = Meaning(tape, expand=False)
     g, x, d = (tape.handle(tape.source("leaf", i)) for i in range(3))
     inner = m.where(x < 0.0, None, d)
-    made = passed_back(m, g, m.where(d < x, 1.0, inner))
+    cotangent = vjp(m, g, m.where(d < x, 1.0, inner))
     assert tape.lines()[3:] == [
         "%3 = const 0.0",
         "%4 = lt %1 %3",
@@ -96,8 +96,8 @@ def test_where_a_derivative_is_none_zero_is_selected() -> None:
         "%8 = where %4 %3 %7",
         "%9 = where %5 %0 %8",
     ]
-    assert made.place == 9
-    assert passed_back(m, g, None) == 0.0
+    assert cotangent.place == 9
+    assert vjp(m, g, None) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,7 @@ def test_where_a_derivative_is_none_zero_is_selected() -> None:
         ("eq", [math.nan, math.nan], 0.0),
     ],
 )
-def test_an_instruction_is_folded_as_the_table_says(
-    operation: str, numbers: list[float], expected: float
-) -> None:
+def test_constant_folding_matches_the_table(operation: str, numbers: list[float], expected: float) -> None:
     assert bits(run_instruction(operation, numbers)) == bits(expected)
     tape = Tape()
     place = tape.apply(operation, tuple([tape.source("const", x) for x in numbers]))
@@ -126,50 +124,50 @@ def test_an_instruction_is_folded_as_the_table_says(
 
 
 def test_equal_instructions_are_entered_once_unless_appended() -> None:
-    tape = Tape(lanes=3)
-    x = tape.source("lane", 0)
+    tape = Tape(batch_size=3)
+    x = tape.source("row", 0)
     assert tape.constant(x) is None
     assert tape.source("const", 0.0) != tape.source("const", -0.0)
     once = tape.apply("mul", (x, x))
     assert tape.apply("mul", (x, x)) == once
-    again = tape.append("mul", (x, x), in_lane=True)
+    again = tape.append("mul", (x, x), is_batched=True)
     assert again == len(tape.code) - 1 != once
-    total = tape.apply("lanesum", (again,))
-    assert [tape.in_lane[i] for i in (once, again, total)] == [True, True, False]
-    assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = lanesum %{again}"]
+    total = tape.apply("batch_sum", (again,))
+    assert [tape.is_batched[i] for i in (once, again, total)] == [True, True, False]
+    assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = batch_sum %{again}"]
     assert needed(tape, [total]) == [x, again, total]
 
 
-def test_a_sum_over_lanes_of_what_is_the_same_in_all_is_a_product() -> None:
-    old = Tape(lanes=3)
-    x, lane = old.source("leaf", 0), old.source("lane", 0)
-    shared, own = old.apply("lanesum", (x,)), old.apply("lanesum", (lane,))
+def test_batch_sum_of_unbatched_value_becomes_product() -> None:
+    old = Tape(batch_size=3)
+    x, row = old.source("leaf", 0), old.source("row", 0)
+    shared, own = old.apply("batch_sum", (x,)), old.apply("batch_sum", (row,))
     log = old.apply("logsumexp", (x, shared))
     softplus = old.apply("softplus", (x,))
-    new, moved = rewritten(old, [shared, own, log, softplus])
+    new, moved = expand(old, [shared, own, log, softplus])
     assert new.lines([moved[shared]])[0].partition(" = ")[2] == f"mul %{moved[x]} %{new.source('const', 3.0)}"
-    assert new.code[moved[own]] == ("lanesum", (moved[lane],))
+    assert new.code[moved[own]] == ("batch_sum", (moved[row],))
     names = {name for name, _ in new.code}
-    assert not names & {"logsumexp", "softplus"}  # written out in what they are made of
+    assert not names & {"logsumexp", "softplus"}  # expanded
     assert {"largest", "exp", "log1p"} <= names
 
 
-def test_a_sum_over_lanes_of_a_constant_is_entered() -> None:
-    """By how many lanes there are it is multiplied where tapes are rewritten."""
-    tape = Tape(lanes=3)
+def test_batch_sum_of_constant_is_not_folded() -> None:
+    """The expansion multiplies it by the batch size."""
+    tape = Tape(batch_size=3)
     one = tape.source("const", 1.0)
-    total = tape.apply("lanesum", (one,))
-    assert tape.code[total] == ("lanesum", (one,))
-    new, moved = rewritten(tape, [total])
+    total = tape.apply("batch_sum", (one,))
+    assert tape.code[total] == ("batch_sum", (one,))
+    new, moved = expand(tape, [total])
     assert new.constant(moved[total]) == 3.0
 
 
-def test_a_value_that_is_a_number_becomes_a_constant() -> None:
+def test_logsumexp_of_no_operands_is_a_constant() -> None:
     tape = Tape()
     assert tape.constant(Meaning(tape, expand=True).apply("logsumexp", []).place) == -math.inf
 
 
-def test_a_handle_says_what_it_is_and_decides_nothing() -> None:
+def test_handle_has_repr_and_raises_in_conditions() -> None:
     tape = Tape()
     x = tape.handle(tape.source("leaf", 7))
     assert repr(x) == "<handle %0 = leaf 7>"
@@ -179,7 +177,7 @@ def test_a_handle_says_what_it_is_and_decides_nothing() -> None:
         _ = x == 7.0
 
 
-def test_a_function_the_rules_do_not_have_is_told() -> None:
+def test_unknown_function_in_rule_raises() -> None:
     m: Any = Meaning(Tape(), expand=False)
     with pytest.raises(AttributeError, match="the rule language has no function 'sinh'"):
         m.sinh(1.0)

@@ -20,9 +20,9 @@ TOLERANCES = {"float64": (1e-9, 1e-12), "float32": (1e-3, 1e-4)}
 
 
 class Disagreement(Exception):
-    """What a program gave that eager did not.
+    """A compiled result differs from the eager one.
 
-    ``is_cut`` says that the program gave nan where eager gave a number, as behind a dead relu.
+    ``is_cut`` is True if the program returned nan and eager a number, as behind a dead relu.
     """
 
     def __init__(self, message: str, is_cut: bool = False) -> None:
@@ -31,10 +31,10 @@ class Disagreement(Exception):
 
 
 class Reference:
-    """What the function itself gave: its result, and derivatives of ``roots`` with respect to ``inputs``.
+    """The eager result: the output, and derivatives of ``roots`` with respect to ``inputs``.
 
-    ``gradients`` are in the order of the program's: every input's for the first root, then for the next.
-    ``used`` are the Values the result was computed from, if they have been listed already.
+    ``gradients`` are ordered as in a program: all inputs for the first root, then for the next. ``used``
+    is the set of Values the output was computed from, if it is known already.
     """
 
     def __init__(
@@ -52,34 +52,35 @@ class Reference:
         self.used = used
 
     def check_loss(self, outcome: Outcome, dtype: str) -> None:
-        """Raise Disagreement unless the loss is this, to rounding."""
-        loss, mine = self.output._data, outcome.losses[0]
-        if not close(mine, loss, dtype) and not close(mine, loss, dtype, _largest_term(self.output)):
-            raise Disagreement(f"the program gave {mine!r}, the function {loss!r}")
+        """Raise Disagreement unless the losses agree to rounding."""
+        expected, actual = self.output._data, outcome.losses[0]
+        if close(actual, expected, dtype) or close(actual, expected, dtype, _largest_term(self.output)):
+            return
+        raise Disagreement(f"the program returned {actual!r}, eager {expected!r}")
 
     def check(self, outcome: Outcome, read: Set[Value], dtype: str) -> None:
-        """Raise Disagreement unless the outcome is this, to rounding, and of the same leaves."""
+        """Raise Disagreement unless losses and gradients agree to rounding, and depend on the same leaves."""
         self.check_loss(outcome, dtype)
         pairs = [*zip(self.gradients, outcome.gradients, strict=True)]
         width = len(self.inputs)
         for i, root in enumerate(self.roots):
             part = pairs[i * width : (i + 1) * width]
-            if all(close(mine, g, dtype) for g, mine in part):
+            if all(close(actual, g, dtype) for g, actual in part):
                 continue
-            # Where terms cancel, what is left of them is rounding: it is measured by the terms.
+            # If terms cancel, only rounding is left of them, so the tolerance is relative to the terms.
             sizes = _sizes(root)
-            for value, (g, mine) in zip(self.inputs, part):
-                if not close(mine, g, dtype, sizes.get(value, 0.0)):
+            for value, (g, actual) in zip(self.inputs, part):
+                if not close(actual, g, dtype, sizes.get(value, 0.0)):
                     raise Disagreement(
-                        f"the program gave {short(value)} a gradient of {mine!r}, eager {g!r}",
-                        is_cut=math.isnan(mine) and not math.isnan(g),
+                        f"the program returned the gradient {actual!r} for {short(value)}, eager {g!r}",
+                        is_cut=math.isnan(actual) and not math.isnan(g),
                     )
-        if read and (gone := read - (self.used or reached(self.output))):
-            raise Disagreement(f"the function no longer uses {short(next(iter(gone)))}")
+        if read and (unused := read - (self.used or reached(self.output))):
+            raise Disagreement(f"the function no longer uses {short(next(iter(unused)))}")
 
 
 def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:
-    """Return True if a is b to rounding, of which more is allowed if b is a sum of large terms."""
+    """Return True if a equals b to rounding; if b is a sum of large terms, the tolerance is larger."""
     if a == b or (math.isnan(a) and math.isnan(b)):
         return True
     relative, of_the_terms = TOLERANCES[dtype]

@@ -27,7 +27,7 @@ from .passes.plan import Plan, Traced, completed
 from .progress import Progress
 from .record.trace import Recording, TraceError, Untraceable, live_leaves, record
 
-#: After so many recordings a warning says that the arguments keep changing shape.
+#: After so many traces a warning reports that the arguments keep changing shape.
 MANY_RECORDINGS = 32
 
 NONE = array("d")
@@ -41,7 +41,7 @@ class CompileWarning(RuntimeWarning):
 
 @dataclass
 class Options:
-    """What :func:`compile` was asked for."""
+    """The options of :func:`compile`."""
 
     backend: str
     dtype: str = "float64"
@@ -79,28 +79,28 @@ class Builder(ABC):
         #: where there is none.
         self._general: dict[Any, tuple[Guard, General | None]] = {}
 
-    # What a subclass says -------------------------------------------------------------------------
+    # Defined by a subclass ------------------------------------------------------------------------
 
     @abstractmethod
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
-        """The recording as instructions for what is wanted."""
+        """Return the trace as instructions for the result."""
 
     def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
-        """The recording as a tape of which any size of batch may be made, if that is wanted."""
+        """Return the trace as a tape for any batch size, or None if there is none."""
         return None
 
     def completed(self, found: Traced) -> Plan:
-        """Such a tape as instructions for what is wanted."""
+        """Return such a tape as instructions for the result."""
         return completed(found, None)
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
-        """What the plan reads, now, with those of its leaves."""
+        """Return the numbers that the plan reads, with those of its leaves."""
         return Numbers(leaves, NONE, NONE, call.numbers)
 
     # Tracing --------------------------------------------------------------------------------------
 
     def roots(self, objects: Iterable[object]) -> list[tuple[str, Any]]:
-        """Where to look for what the function reads: itself, and the objects among its arguments."""
+        """Return the roots of the guard: the function, and the objects among its arguments."""
         name = getattr(self.function, "__name__", type_name(self.function))
         return [(name, self.function), *((type_name(x), x) for x in objects)]
 
@@ -114,7 +114,7 @@ class Builder(ABC):
         """Trace the function twice, so that what differs is noticed.
 
         Returns:
-            What was recorded, the leaves that were there before, and a guard on what the function reads.
+            The first trace, the leaves that existed before, and a guard on what the function reads.
 
         Raises:
             Untraceable: If it draws random numbers, changes what it reads, or differs for another reason.
@@ -141,7 +141,7 @@ class Builder(ABC):
     def _recorded(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
     ) -> Recording:
-        progress.at("recording")
+        progress.at("tracing")
         with enable_grad():
             recording = record(self.function, args, kwargs)
         if (generator := draws.found()) is not None:
@@ -168,7 +168,7 @@ class Builder(ABC):
             raise
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type_name(error)}: {error}") from error
-        progress.at(f"{len(first.nodes):,} Values recorded, the backward pass is emitted")
+        progress.at(f"{len(first.nodes):,} Values traced, the backward pass is emitted")
         made = self.plan(first, leaves)
         live = set(leaves)
         read = {value for value in first.reached if value in live}
@@ -217,7 +217,7 @@ class Builder(ABC):
             return None
         finally:
             draws.undo()
-        progress.at(f"{len(recording.nodes):,} Values recorded, the samples are compared")
+        progress.at(f"{len(recording.nodes):,} Values traced, the samples are compared")
         found = self.traced(recording, tape.traced.order)
         if found is None or not tape.matches(found, batch) or not guard.holds():
             return None
@@ -226,20 +226,20 @@ class Builder(ABC):
         return program if self._gives(program, call, recording.output) else None
 
     def _gives(self, program: Program, call: Call, output: Value) -> bool:
-        """Return True if the loss of a program is the one that was recorded."""
+        """Return True if the loss of a program is that of the trace."""
         assert program.runner is not None
         numbers = self.numbers(program.plan, call, numbers_of(program.plan.leaves))
         outcome = program.runner.run(1, numbers)
         try:
             Reference(output, (), (), ()).check_loss(outcome, self.options.dtype)
-        except (Disagreement, IndexError):  # or a comparison went the other way
+        except (Disagreement, IndexError):  # or a guard on a comparison failed
             return False
         return True
 
     def _generalized(
         self, batch: Batch, call: Call, progress: Progress
     ) -> tuple[Guard, General | None] | None:
-        """Trace two small batches; None where that fails, and a tape of None where they are not alike."""
+        """Trace two small batches; return None if that fails, with a tape of None if they differ."""
         recordings: list[Recording] = []
         traces: list[Traced] = []
         guards: list[Guard] = []
@@ -284,7 +284,7 @@ class Builder(ABC):
 
 
 def _outside() -> int:
-    """How many frames up, counted as warnings are, somebody called this package."""
+    """Return the ``stacklevel`` at which a warning points to the caller of this package."""
     level = 1
     frame = sys._getframe(1)
     while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE):

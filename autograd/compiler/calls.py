@@ -46,9 +46,9 @@ class Program:
         self.indices = indices  # the arguments that select something
         self.general = general  # what any size of batch is known by, if it was made of that
         self.key = call.key
-        # What the shape knows by its identity must not be freed and another made there.
+        # The shape identifies some objects by their address, so they must not be freed.
         self.kept: Any = [call.args, call.kwargs]
-        #: What the last step left of the leaves, and what is in ``resident`` while that is what they are.
+        #: The numbers of the leaves after the last step, and a token that is in ``resident`` while they hold.
         self.left: tuple[Row, object] | None = None
         #: The seconds that a step took the last time.
         self.seconds = STRETCH
@@ -73,7 +73,7 @@ class Program:
         return max(1, min(steps, int(STRETCH / self.seconds)))
 
     def takes(self, numbers: Sequence[float]) -> bool:
-        """Whether what selects is an int."""
+        """Return True if every number that selects an element is an int."""
         return not self.indices or all(type(numbers[i]) is int for i in self.indices)
 
     def leaves(self) -> Row:
@@ -84,12 +84,12 @@ class Program:
 
 
 def numbers_of(leaves: Iterable[Value]) -> array[float]:
-    """The numbers of leaves, now."""
+    """Return the current numbers of leaves."""
     return as_floats([leaf._data for leaf in leaves])
 
 
 def with_grad() -> AbstractContextManager[Any]:
-    """Record also inside ``no_grad()``. Outside of it no mode is entered, which slows every operation."""
+    """Record inside ``no_grad()`` too. Elsewhere enter no mode, because a mode slows every operation."""
     return nullcontext() if is_grad_enabled() else enable_grad()
 
 

@@ -49,12 +49,12 @@ _WAY = {"float64": "sums in another order", "float32": "float32"}
 
 
 class Replay(Builder):
-    """A function, its programs for each shape of arguments, and why some calls fall back.
+    """Cache of compiled programs for one function, keyed by argument shape, with eager fallback.
 
-    What is computed (a step, a Hessian) and what becomes of it a subclass says.
+    A subclass defines the result (a training step, a Hessian) and how it is stored.
     """
 
-    #: What it is called.
+    #: The name of the result in messages.
     what = ""
 
     def __init__(
@@ -108,32 +108,32 @@ class Replay(Builder):
         for program, _ in self.made:
             self.programs.setdefault(program.key, []).append(program)
 
-    # What a subclass says -------------------------------------------------------------------------
+    # Defined by a subclass ------------------------------------------------------------------------
 
     @abstractmethod
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
-        """The same by the function itself, for such leaves of a program; nothing is moved."""
+        """Return the result of eager execution, and derivatives for the leaves; update nothing."""
 
     def settle(self, call: Call) -> None:
         """Add to the key of the call what else distinguishes programs."""
 
     def resides(self, plan: Plan) -> bool:
-        """Whether the numbers may stay in the program from one call to the next."""
+        """Return True if the numbers may stay in the program from one call to the next."""
         return False
 
     def numbers_of_settings(self, plan: Plan) -> array[float]:
-        """The settings the plan reads, now."""
+        """Return the current settings that the plan reads."""
         return NONE
 
     def at_once(self, steps: int, plan: Plan) -> int:
-        """How many steps the program may take without coming back."""
+        """Return the number of steps that the program may take in one run."""
         return steps
 
     def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
-        """What is to be done once a program has its numbers."""
+        """Store the numbers of a program after a run."""
 
     def finish(self) -> None:
-        """What is to be done once the function itself was run."""
+        """Store the result of eager execution."""
 
     # One call -------------------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ class Replay(Builder):
         return outcomes
 
     def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
-        """A step for each call. What moves stays in a program as long as the next call is one of it."""
+        """Take one step for each call; numbers stay in a program while the next call has the same one."""
         outcomes: list[Outcome] = []
         current: tuple[Program, Any, Outcome, Numbers] | None = None
         with self._lock:
@@ -300,23 +300,23 @@ class Replay(Builder):
         self.made.append((program, cause))
         self.causes.append(cause)
         if len(self.causes) > 1:
-            LOG.info("compile(%s): traced again: %s", self.name, cause)
+            LOG.info("compile(%s): retraced: %s", self.name, cause)
         if len(variants) > MOST_KEPT:
             dropped = variants.pop(0)
             self.made = [pair for pair in self.made if pair[0] is not dropped]
         if program.general is None and len(self.causes) == MANY_RECORDINGS:
             self.warn(
-                f"it was recorded {MANY_RECORDINGS} times, because lengths of the arguments, the Values or "
-                "objects among them, or numbers outside of it keep changing; each time takes long"
+                f"it was traced {MANY_RECORDINGS} times, because lengths of the arguments, the Values or "
+                "objects among them, or numbers outside of it keep changing; each trace is slow"
             )
 
     def _judge(self, call: Call, reason: Untraceable) -> int:
         """Let such calls fall back until something that the function reads changes.
 
-        For good if the function was tried so often already.
+        After ``MOST_VARIANTS`` attempts they fall back permanently.
 
         Returns:
-            How often it was tried.
+            The number of attempts.
         """
         verdicts = self._verdicts.setdefault(call.key, [])
         for_good = reason.is_final or len(verdicts) == MOST_VARIANTS
@@ -337,10 +337,10 @@ class Replay(Builder):
         return True
 
     def _fall_back(self, reason: str) -> None:
-        """Warn that such calls run as they are; raise TraceError if strict."""
+        """Warn that such calls fall back to eager execution; raise TraceError if strict."""
         if self.options.strict:
             raise TraceError(f"compile({self.name}): {reason}")
-        self.warn(f"runs as it is: {reason}")
+        self.warn(f"falls back to eager: {reason}")
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
         program.left = None  # until what it moves is written
@@ -416,7 +416,7 @@ class Replay(Builder):
     def _disagreed(self, difference: Disagreement, program: Program, call: Call) -> None:
         """Drop what may be wrong, and warn; raise TraceError if strict."""
         if program.general is not None and program.calls == 1:
-            # The samples are not alike after all: they are recorded as they are, the next time.
+            # The samples are not isomorphic: the next call traces all of them, without a batch axis.
             guard, _ = self._general[program.general]
             self._general[program.general] = guard, None
             self.programs[call.key].remove(program)
@@ -429,7 +429,7 @@ class Replay(Builder):
         last = program.audited
         since = f"; calls since number {last} may have been wrong" if last else ""
         again = self._dropped < MOST_DROPPED and program.calls > 1
-        then = "it is compiled anew" if again else "such calls run as they are from now on"
+        then = "it is recompiled" if again else "such calls fall back to eager from now on"
         cause = _CUT if difference.is_cut else f"is too ill-conditioned for {_WAY[self.options.dtype]}"
         if not again:
             self._verdicts.setdefault(call.key, []).append((None, str(difference)))
@@ -442,11 +442,11 @@ class Replay(Builder):
         self.warn(what)
 
     def _cause(self, call: Call, holding: int) -> str:
-        """Why there is no program yet for such a call."""
+        """Return the reason why such a call has no program yet."""
         if not self.causes:
             return "for the first call"
         if holding:
-            return "for a comparison went the other way"
+            return "for a guard on a comparison failed"
         if (variants := self.programs[call.key]) and (guard := variants[-1].guard) is not None:
             return f"for {guard.difference}"
         if not self.made:

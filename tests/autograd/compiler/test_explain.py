@@ -73,7 +73,7 @@ def test_retrace_is_logged_once_with_its_cause(caplog: pytest.LogCaptureFixture)
     causes = [record.message.split("again: ")[1] for record in caplog.records]
     assert causes == [
         "for argument 1 is a list of 1, not a list of 2",
-        "for a comparison went the other way",
+        "for a guard on a comparison failed",
     ]
     for cause in ["for the first call", *causes]:
         assert step.explain().count(cause) == 2  # by the program, and in the list of all causes
@@ -180,7 +180,7 @@ def test_long_compile_reports_its_stages(
     compile(slow, backend="python")([1.0])
     output = capsys.readouterr().err
     assert re.search(r"compile\(.*slow\): \d+\.\d s: \w.* … \(once for arguments of this shape\)", output)
-    assert "Values recorded, the backward pass is emitted" in output
+    assert "Values traced, the backward pass is emitted" in output
     assert "instructions are made ready for python" in output
     assert output.rstrip().endswith("done")
 

@@ -129,7 +129,7 @@ def test_minus_zero_in_the_closure_is_another_number() -> None:
 def test_arguments_that_keep_changing_shape_warn_once() -> None:
     w = Value(2.0)
     step = compile(lambda xs: autograd.sum([w * x for x in xs]), backend="python")
-    with pytest.warns(CompileWarning, match="recorded 32 times"):
+    with pytest.warns(CompileWarning, match="traced 32 times"):
         losses = [step([1.0] * k) for k in range(1, 40)]
     assert losses == [2.0 * k for k in range(1, 40)]
     assert len(step.fallbacks) == 1

@@ -24,7 +24,7 @@ from .value import Value
 from .view.draw.graphviz import draw
 from .view.notation.names import Names, format_number, operation
 from .view.render.tables import text_table
-from .view.render.terminal import DATA, GRADIENT, Colours, has_colours
+from .view.render.terminal import DATA, GRADIENT, Colors, has_colors
 from .view.render.time_limit import RenderError
 from .view.steps.steps import steps
 
@@ -167,7 +167,7 @@ def _torch_gradients(root: Value, inputs: dict[str, Value]) -> dict[str, float] 
     return torch_gradients(root, inputs)
 
 
-def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
+def explain(source: str, inputs: dict[str, Value], colours: Colors) -> Value:
     """Print the forward values, the steps and the gradients; give back the root."""
     root = compute(source, inputs)
     if not root.label:
@@ -194,7 +194,7 @@ def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
     return root
 
 
-def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colours: Colours) -> str:
+def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colours: Colors) -> str:
     root, dependents = order[-1], _Dependents(order)
     theirs = _torch_gradients(root, inputs)
     header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]
@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_any_letter()
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
         parser.error(f"--out {options.out}: end the name in .svg, .png or .dot")
-    colours = Colours(options.color == "always" or (options.color == "auto" and has_colours(sys.stdout)))
+    colours = Colors(options.color == "always" or (options.color == "auto" and has_colors(sys.stdout)))
     try:
         inputs = _inputs(pairs)
         root = explain(source, inputs, colours)

@@ -152,7 +152,7 @@ def test_of_a_large_program_what_is_nearest_the_result() -> None:
 def test_nothing_is_drawn_before_the_first_call() -> None:
     with pytest.raises(ValueError, match="nothing to draw before its first call"):
         draw(compile(lambda x: x))
-    with pytest.raises(TypeError, match=r"draw\(\) takes the Value to draw, not int 3"):
+    with pytest.raises(TypeError, match=r"draw\(\) expected a Value for root, got int 3"):
         draw(3)  # type: ignore[arg-type]
 
 

@@ -69,7 +69,7 @@ def test_a_picture_of_ten_thousand_values_stops_in_time(graph: str) -> None:
 
 
 class Clock:
-    """Moves by ``step`` whenever it is read, and when it is told to."""
+    """Moves by ``step`` whenever it is read, and when a test moves it."""
 
     def __init__(self) -> None:
         self.now, self.step = 0.0, 0.0
@@ -113,11 +113,11 @@ def test_every_call_with_a_timeout_is_listed() -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_error_of_every_call_names_the_remedy(call: str, clock: Clock) -> None:
-    made, remedy = CALLS[call]
-    made(1.0)  # the clock stands
+    draw_within, remedy = CALLS[call]
+    draw_within(1.0)  # the clock stands
     clock.step = 0.1
-    with pytest.raises(RenderError, match=r"the picture took more than 1 seconds .*timeout=…") as caught:
-        made(1.0)
+    with pytest.raises(RenderError, match=r"^The picture took more than 1 seconds .*timeout=…") as caught:
+        draw_within(1.0)
     assert remedy in str(caught.value)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autograd import Value, compare, dot, snapshot, topological_order
 from autograd import sum as total_of
 from autograd.view.compare.compare import Comparison, Difference
-from autograd.view.compare.matching import computed_alike, match
+from autograd.view.compare.matching import is_same_operation, match
 from autograd.view.picture.cards import Changed
 from autograd.view.render.tables import display_width
 
@@ -144,11 +144,11 @@ def test_numbers_that_do_not_add_up_are_told() -> None:
     before = snapshot(root)
     a.data = 5.0
     assert compare(before, root).notes == [
-        "after: a Value under out was overwritten after the forward pass: results and local derivatives are "
-        "those of before; compute again for new ones"
+        "after: an operand below out was overwritten after the forward pass: results and local derivatives "
+        "are those of the old data; run the forward pass again for new ones"
     ]
-    assert "after: a Value under out was overwritten" in repr(compare(before, root))
-    assert "<p>before: a Value under out" in compare(root, before)._repr_mimebundle_()["text/html"]
+    assert "after: an operand below out was overwritten" in repr(compare(before, root))
+    assert "<p>before: an operand below out" in compare(root, before)._repr_mimebundle_()["text/html"]
 
 
 # Two graphs ---------------------------------------------------------------------------------------
@@ -213,20 +213,20 @@ def test_what_is_gone_is_told_once_whatever_the_order() -> None:
     ]  # fmt: skip
 
 
-def test_unlabelled_leaves_of_different_shapes_are_not_matched_in_silence() -> None:
+def test_unlabeled_leaves_of_different_shapes_are_not_matched_in_silence() -> None:
     one = (Value(1.0) * Value(2.0)).tanh() + 1.0
     other = (Value(7.0) * Value(2.0)).tanh() + Value(1.0)
     comparison = compare(one, other)
     assert comparison.notes == [
-        "the shapes differ, and 2 leaves were matched by nothing but the place in the graph: "
+        "the graphs have different shapes, and 2 leaves were matched by position alone: "
         "label the leaves to be sure"
     ]
-    labelled = compare(leaf("a").tanh() + 1.0, leaf("a").tanh() + leaf("b"))
-    assert labelled.notes == []
+    labeled = compare(leaf("a").tanh() + 1.0, leaf("a").tanh() + leaf("b"))
+    assert labeled.notes == []
 
 
 def test_the_same_operation_twice_is_not_mixed_up() -> None:
-    """Two products of the same leaves can only be told by what they are used for."""
+    """Two products of the same leaves can only be distinguished by their uses."""
 
     def build(swapped: bool) -> Value:
         a, b = leaf("a", 2.0), leaf("b", 3.0)
@@ -266,7 +266,7 @@ def test_what_is_matched_may_be_one_and_is_matched_once(one: Value, other: Value
             same = row.before.label == row.after.label
             assert same or not row.before.label or not row.after.label
             if row.mark == "":
-                assert computed_alike(row.before, row.after, pairs)
+                assert is_same_operation(row.before, row.after, pairs)
 
 
 # How it is shown ----------------------------------------------------------------------------------
@@ -328,7 +328,9 @@ def test_of_a_large_graph_what_differs_is_shown() -> None:
 
 @pytest.mark.parametrize("pair", [(3.0, Value(1.0)), (Value(1.0), None)])
 def test_what_is_no_moment_is_refused(pair: tuple[Any, Any]) -> None:
-    with pytest.raises(TypeError, match=r"compare\(\) takes Values or snapshots, not (float 3.0|NoneType)"):
+    with pytest.raises(
+        TypeError, match=r"a Value or a snapshot for (before|after), got (float 3.0|NoneType None)\. Take one"
+    ):
         compare(*pair)
 
 

@@ -126,5 +126,7 @@ def test_of_a_large_graph_the_end_is_shown() -> None:
 
 @pytest.mark.parametrize("what", [3.0, None, [Value(1.0)]])
 def test_what_is_no_value_is_refused(what: Any) -> None:
-    with pytest.raises(TypeError, match=rf"snapshot\(\) takes the Value.*{type(what).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"snapshot\(\) expected a Value for root, got {type(what).__name__}"
+    ):
         snapshot(what)

@@ -34,8 +34,8 @@ def compute(tree: Tree, leaves: dict[str, Value] = LEAVES, rounded: bool = True)
     if isinstance(tree, str):
         return leaves[tree]
     name, *operands = tree
-    made = [compute(operand, leaves, rounded) for operand in operands]
-    result: Value = FUNCTIONS[name](made) if name in ("sum", "logsumexp") else FUNCTIONS[name](*made)
+    inputs = [compute(operand, leaves, rounded) for operand in operands]
+    result: Value = FUNCTIONS[name](inputs) if name in ("sum", "logsumexp") else FUNCTIONS[name](*inputs)
     if not result.is_leaf or not rounded:
         return result.data if result.is_leaf else result
     folded = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
@@ -173,7 +173,7 @@ def test_in_latex_what_stands_above_or_below_needs_no_brackets(tree: Tree, writt
     )
 
 
-#: How tightly an operation binds that is not written as a call.
+#: The precedence of operations that are not written as a call.
 BINDS = {
     "add": SUM, "sub": SUM, "mul": PRODUCT, "div": PRODUCT, "neg": SIGN, "pow": POWER, "sqrt": SIGN,
     "sum": SUM, "dot": SUM,
@@ -246,7 +246,7 @@ def test_beyond_the_limit_the_nearest_are_written_and_it_is_said() -> None:
     farthest = f"h{subscript(100 - LIMIT)}"
     assert repr(formula(y)).splitlines() == [
         "out = " + "exp(" * LIMIT + farthest + ")" * LIMIT,
-        f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) writes more)",
+        f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) shows more)",
     ]
 
 
@@ -273,12 +273,16 @@ def test_a_deep_or_wide_graph_is_written_at_once() -> None:
 
 @pytest.mark.parametrize("what", [3.0, None, "loss"])
 def test_what_is_no_value_is_refused(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"formula\(\) takes the Value.*{type(what).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"formula\(\) expected a Value for root, got {type(what).__name__} .*Pass"
+    ):
         formula(what)  # type: ignore[arg-type]
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="limit must be 1 or more, not 0"):
+    with pytest.raises(
+        ValueError, match=r"formula\(\) expected an int of 1 or more for limit, got int 0\. The default is 40"
+    ):
         formula(Value(1.0) + 1.0, limit=0)
 
 
@@ -295,7 +299,7 @@ def test_a_hostile_label_is_text_in_every_notation(label: str) -> None:
 
 
 def _balanced(source: str) -> bool:
-    """Whether every brace that LaTeX reads as one is closed, and no other special letter is bare."""
+    """Return True if every brace in the LaTeX is closed and every special character escaped."""
     depth = 0
     letters = iter(source)
     for letter in letters:

@@ -119,10 +119,10 @@ def test_every_value_is_told_once_and_every_edge_has_its_line(root: Value, width
     trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
     assert len(trees) == edges
     again = text.count("↑ above") + below
-    told = reservations(order, Names(order), last_pass(root))
-    notes = [part for note in told for part in wrap(f"({note})", width)]
+    remarks = reservations(order, Names(order), last_pass(root))
+    notes = [part for note in remarks for part in wrap(f"({note})", width)]
     page = text.split("\n")[: -len(notes) or None]
-    # Each edge leads to a Value told there, or to a mark; what is marked ↓ begins a tree of its own.
+    # Each edge leads to a Value or to a mark; a Value marked ↓ is the root of another tree.
     heads = [line for line in page if not line.startswith(("├", "└", "│", " "))]
     assert len(heads) - 1 <= below <= again
     assert edges - again + len(heads) == len(order)
@@ -207,7 +207,7 @@ class _Terminal(io.StringIO):
         ({}, False, False),
     ],
 )
-def test_colours_in_a_terminal(
+def test_colors_in_a_terminal(
     environment: dict[str, str], color: bool | None, painted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -220,7 +220,7 @@ def test_colours_in_a_terminal(
 
 
 @pytest.mark.parametrize("width", [80, 30])
-def test_colours_change_nothing_else(width: int) -> None:
+def test_colors_change_nothing_else(width: int) -> None:
     root = first_example()[-1]
     painted = shown(root, width=width, color=True)
     assert "\x1b[38;5;33m" in painted
@@ -263,11 +263,11 @@ def test_a_stream_without_box_drawing_gets_question_marks() -> None:
 
 
 def test_what_cannot_be_shown_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"show\(\) takes the Value to show, not float 3.0"):
+    with pytest.raises(TypeError, match=r"show\(\) expected a Value for root, got float 3.0. Pass the root"):
         show(3.0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"width must be 24 or more, .*not 23"):
+    with pytest.raises(ValueError, match=r"an int of 24 or more for width, got int 23. Pass None"):
         show(Value(1.0), width=23)
-    with pytest.raises(ValueError, match="limit must be 1 or more, or None for no limit, not 0"):
+    with pytest.raises(ValueError, match=r"an int of 1 or more for limit, got int 0\. Pass None"):
         show(Value(1.0), limit=0)
 
 

@@ -379,11 +379,15 @@ def test_opening_keeps_within_the_limit_and_says_so() -> None:
 def test_what_is_no_part_of_the_graph_is_refused() -> None:
     model, loss, _xs = trained(True)
     other = Layer(9, 2, seed=0)
-    with pytest.raises(ValueError, match=r"Layer\(9, 2, 'relu'\) is no part.*Layer\(3, 4, 'tanh'\)"):
+    with pytest.raises(
+        ValueError, match=r"for expand, got Layer\(9, 2, 'relu'\). Pass one of Layer\(3, 4, 'tanh'\)"
+    ):
         draw(loss, expand=other)
-    with pytest.raises(ValueError, match="by no neuron"):
+    with pytest.raises(ValueError, match=r"for expand, got .* no module computed .* Leave expand out"):
         draw(Value(1.0) + 2.0, expand=model)
-    with pytest.raises(TypeError, match="expand takes a module or a list of them, not int 3"):
+    with pytest.raises(
+        TypeError, match=r"a module or a list of modules for expand, got int 3\. Pass a layer"
+    ):
         draw(loss, expand=3)  # type: ignore[arg-type]
 
 

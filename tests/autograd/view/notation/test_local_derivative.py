@@ -209,7 +209,7 @@ def test_after_numbers_were_overwritten_nothing_false_is_shown(entry: Primitive)
 
 
 def test_a_leaf_has_no_local_derivative() -> None:
-    with pytest.raises(ValueError, match="is a leaf"):
+    with pytest.raises(ValueError, match="expected a non-leaf Value, got the leaf"):
         local_derivative(a, 0, names_of(a))
 
 

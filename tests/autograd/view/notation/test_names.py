@@ -1,4 +1,4 @@
-"""How numbers, names and operations are written."""
+"""Notation of numbers, names and operations."""
 
 import math
 import re
@@ -137,7 +137,7 @@ def test_labels_are_used_and_the_rest_is_numbered_in_order() -> None:
     assert names.of(-0.5) == "−0.5"
 
 
-def test_a_labelled_root_is_the_name_of_what_is_differentiated() -> None:
+def test_a_labeled_root_is_the_name_of_what_is_differentiated() -> None:
     loss = Value(1.0) * 2.0
     loss.label = "loss"
     assert names_of(loss).root == names_of(loss)[loss] == "loss"
@@ -209,7 +209,7 @@ def test_thousands_of_equal_labels_are_named_at_once() -> None:
 each_entry = pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
 
 
-def _labelled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
+def _labeled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
     letters = iter(string.ascii_lowercase)
     rest = iter(numbers)
     operands = shaped(entry, lambda: Value(next(rest), label=next(letters)), 3)
@@ -217,7 +217,7 @@ def _labelled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value
 
 
 def check_operation_names_each_operand_once(entry: Primitive) -> None:
-    result, leaves = _labelled(entry, [0.5] * 9)
+    result, leaves = _labeled(entry, [0.5] * 9)
     text = operation(result, names_of(result))
     called = text.replace(entry.name, "").replace("max(", "(").replace("min(", "(")
     for leaf in leaves:
@@ -236,12 +236,12 @@ def test_operation_of_a_new_entry() -> None:
     rules = [lambda m, a, b: a * b * b, lambda m, out, a, b: b * b, lambda m, out, a, b: 2.0 * a * b]
     with temporary_primitive("zigzag", *rules, doc="a·b²") as entry:
         check_operation_names_each_operand_once(entry)
-        result, _ = _labelled(entry, [1.0, 2.0])
+        result, _ = _labeled(entry, [1.0, 2.0])
         assert operation(result, names_of(result)) == "zigzag(a, b)"
 
 
 def _python(text: str, entry: Primitive) -> str:
-    """What is written, as an expression that can be computed."""
+    """Convert a written operation to an expression that Python can evaluate."""
     if superscript := re.search("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+$", text):
         exponent = superscript[0].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
         text = f"{text[: superscript.start()]}**{exponent}"
@@ -265,7 +265,7 @@ def check_operation_computes_to_the_value(result: Value) -> None:
 
 @each_entry
 def test_what_is_written_computes_to_the_value(entry: Primitive) -> None:
-    result, _ = _labelled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
+    result, _ = _labeled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
     check_operation_computes_to_the_value(result)
 
 
@@ -274,7 +274,7 @@ def _operand_count(entry: Primitive) -> int:
 
 
 def _with_constant(entry: Primitive, constant: float, at: int) -> Value:
-    """The entry of labelled leaves, but of a constant at one place."""
+    """The entry of labeled leaves, but of a constant at one place."""
     letters = iter(string.ascii_lowercase)
     numbers: list[Value | float] = [Value(2.0, label=next(letters)) for _ in range(_operand_count(entry))]
     numbers[at] = constant

@@ -39,7 +39,7 @@ def test_every_cell_stands_in_its_column(rows: list[tuple[str, str, str]], right
             at += widths[i] + 2
 
 
-def test_paint_colours_cells_and_leaves_the_header_and_the_alignment() -> None:
+def test_paint_colors_cells_and_leaves_the_header_and_the_alignment() -> None:
     plain = text_table(["a", "b"], [["x", "1"], ["yy", "22"]], right=[1])
     painted = text_table(
         ["a", "b"], [["x", "1"], ["yy", "22"]], right=[1], paint=lambda i, text: f"<{i}>{text}</{i}>"
@@ -144,7 +144,7 @@ def test_a_table_too_wide_is_told_in_parts() -> None:
 def test_every_part_keeps_the_first_columns_and_every_other_comes_once(width: int, keep: int) -> None:
     header = [f"c{i}" for i in range(6)]
     parts = text_table(header, [["x" * i for i in range(6)]], width=width, keep=keep).split("\n\n")
-    told = [part.split("\n")[0].split() for part in parts]
-    assert all(columns[:keep] == header[:keep] for columns in told)
-    assert [name for columns in told for name in columns[keep:]] == header[keep:]
+    headers = [part.split("\n")[0].split() for part in parts]
+    assert all(columns[:keep] == header[:keep] for columns in headers)
+    assert [name for columns in headers for name in columns[keep:]] == header[keep:]
     assert all(display_width(line) <= width for part in parts for line in part.split("\n"))

@@ -56,7 +56,7 @@ class Parsed(HTMLParser):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the script is called with; JSON too, but for how it writes the slash and the <!."""
+        """Return the argument of the script, which is JSON except for its escapes of / and <!."""
         found: dict[str, Any] = json.loads(self.script[self.script.rindex(")({") + 2 : -1])
         return found
 
@@ -73,8 +73,8 @@ def test_without_scripts_there_is_a_picture_in_words_too_and_the_table() -> None
     page = Parsed(whole._repr_mimebundle_()["text/html"])
     image = page.only("img")
     assert (image["src"] or "").startswith("data:image/png;base64,iVBOR")
-    for told in ("w = 2, gradient −20", "x = 5, gradient −8", "p = w·x = 10, gradient −4"):
-        assert told in (image["alt"] or "")
+    for text in ("w = 2, gradient −20", "x = 5, gradient −8", "p = w·x = 10, gradient −4"):
+        assert text in (image["alt"] or "")
     assert page.cells == [*whole.HEADER, *(cell for row in whole.rows() for cell in row)]
     assert "All 6 steps as a table" in page.text
     assert "∂loss/∂w" not in page.text.replace("".join(page.cells), "")
@@ -98,7 +98,7 @@ def test_where_nothing_can_be_drawn_the_page_says_why_and_has_the_steps(
 ) -> None:
     monkeypatch.setattr(rendering, "layout_program", lambda: None)
     page = shown(first_example()[-1])
-    assert "Without a picture: no program to lay out the graph was found" in page.text
+    assert "Without a picture: No program to lay out the graph was found" in page.text
     assert len(page.data["steps"]) == 6
     assert "img" not in dict(page.tags)
     assert page.data["svg"] == ""
@@ -129,7 +129,7 @@ def test_every_step_has_its_sentence_equation_and_place(forward: bool) -> None:
 def test_gradients_and_arrows_appear_with_their_steps() -> None:
     a = Value(3.0, label="a")
     data = shown(a * a + a).data
-    keys = {told.split(" ")[0]: key for key, told in data["cards"]}
+    keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     assert data["gradients"][keys["a"]] == [[2, "1"], [3, "4"], [4, "7"]]
     assert data["gradients"][keys["out"]] == [[0, "1"]]
     assert sorted(since for key, since in data["appears"].items() if key.endswith("backward")) == [1, 2, 3, 4]
@@ -138,7 +138,7 @@ def test_gradients_and_arrows_appear_with_their_steps() -> None:
 
 def test_in_the_forward_pass_cards_and_what_leads_to_them_appear() -> None:
     data = shown(first_example()[-1] + 0.5, forward=True).data
-    keys = {told.split(" ")[0]: key for key, told in data["cards"]}
+    keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     appears = data["appears"]
     assert [appears[keys[name]] for name in ("p", "h₁", "loss", "out")] == [0, 1, 2, 3]
     assert not {keys["w"], keys["x"], keys["y"]} & set(appears)
@@ -160,12 +160,12 @@ def test_the_sentence_says_why(make: Any, said: str) -> None:
     assert "".join(sentence).endswith(said)
 
 
-def test_all_that_is_drawn_takes_its_colours_from_the_page() -> None:
+def test_all_that_is_drawn_takes_its_colors_from_the_page() -> None:
     data = shown(first_example()[-1] + 0.5).data
-    colours = set(re.findall('(?:fill|stroke)="([^"]*)"', data["svg"])) - {"none"}
-    assert colours
+    colors = set(re.findall('(?:fill|stroke)="([^"]*)"', data["svg"])) - {"none"}
+    assert colors
     declared = set(re.findall("(--[a-z-]+):light-dark", data["css"]))
-    assert {colour.removeprefix("var(").removesuffix(")") for colour in colours} <= declared
+    assert {color.removeprefix("var(").removesuffix(")") for color in colors} <= declared
     used = set(re.findall(r"var\((--[a-z-]+)", data["css"]))
     assert {name for name in used if not name.startswith(("--jp-", "--vscode-", "--page"))} <= declared
 
@@ -291,6 +291,6 @@ def test_the_page_is_a_file_that_needs_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["steps.png", "steps", "steps.html.txt"])
 def test_an_unknown_ending_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=rf"{name}.*\.html or \.gif"):
+    with pytest.raises(ValueError, match=rf"ends in \.html or \.gif, got .*{name}"):
         steps(first_example()[-1]).save(tmp_path / name)
     assert not list(tmp_path.iterdir())

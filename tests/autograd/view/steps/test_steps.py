@@ -230,8 +230,8 @@ def test_products_of_numbers_do_not_look_like_decimal_points() -> None:
 @settings(max_examples=100, deadline=None)
 @given(random_graphs(20))
 def test_a_forward_step_tells_every_operation_once_and_in_order(root: Value) -> None:
-    told = [step.node for step in steps(root, forward=True) if isinstance(step, ForwardStep)]
-    assert told == [value for value in topological_order(root) if not value.is_leaf]
+    nodes = [step.node for step in steps(root, forward=True) if isinstance(step, ForwardStep)]
+    assert nodes == [value for value in topological_order(root) if not value.is_leaf]
     for step in steps(root, forward=True):
         if isinstance(step, ForwardStep):
             assert str(step).startswith(f"{step.names[step.node]} = ")
@@ -261,7 +261,7 @@ def test_no_equation_is_false_whatever_was_overwritten(root: Value, changes: lis
 
 
 def _alike(x: float, y: float) -> bool:
-    """Whether two numbers of an equation are one: what is shown has about four digits."""
+    """Return True if two numbers of an equation agree to about four digits."""
     return math.isclose(x, y, rel_tol=0.03) or (math.isnan(x) and math.isnan(y))
 
 
@@ -285,7 +285,7 @@ def test_a_long_table_is_cut_and_says_so() -> None:
 
 @pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
 def test_what_is_no_value_is_refused(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"steps\(\) takes the Value.*{type(what).__name__}"):
+    with pytest.raises(TypeError, match=rf"steps\(\) expected a Value for root, got {type(what).__name__}"):
         steps(what)  # type: ignore[arg-type]
 
 

@@ -155,7 +155,7 @@ def test_reading_takes_a_share_of_the_time_and_the_picture_tells_its_step(
 
 
 def test_what_is_shown_is_of_the_step_not_of_what_came_after(screen: Recorder, clock: list[float]) -> None:
-    """The optimiser has moved the parameters, and zero_grad() was called, before the last picture."""
+    """The optimizer has moved the parameters, and zero_grad() was called, before the last picture."""
     loop = Loop()
     with watch(loop.model) as live:
         loss = loop.backward(loop.forward())
@@ -245,18 +245,20 @@ def test_nothing_happens_without_a_step(screen: Recorder) -> None:
         pass
     assert screen.shown == []
     assert live.picture is None
-    assert "nothing yet" in repr(live)
+    assert "no step yet" in repr(live)
     assert set(live._repr_mimebundle_()[0]) == {"text/plain"}
 
 
 def test_what_cannot_be_watched() -> None:
-    with pytest.raises(TypeError, match="named_parameters"):
+    with pytest.raises(TypeError, match=r"^watch\(\) expected a model with named_parameters"):
         watch([])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="interval must be 0 or more seconds, not -1"):
+    with pytest.raises(
+        ValueError, match=r"^watch\(\) expected a number of seconds of 0 or more for interval, got int -1\."
+    ):
         watch(Loop().model, interval=-1)
-    with pytest.raises(ValueError, match="no theme"):
+    with pytest.raises(ValueError, match=r"^watch\(\) expected 'light' or 'dark' for theme"):
         watch(Loop().model, theme="blue")
-    with pytest.raises(ValueError, match="vanishing must be"):
+    with pytest.raises(ValueError, match=r"^watch\(\) expected a number between 0 and 1 for vanishing"):
         watch(Loop().model, vanishing=2.0)
 
 
@@ -314,7 +316,7 @@ def test_an_interrupt_within_the_picture(
     for i in range(3):
         loss = reference.backward(reference.forward())
         assert loss.data == live.losses[i]
-        if i != 1:  # the interrupt came before the optimiser's second step
+        if i != 1:  # the interrupt came before the optimizer's second step
             reference.optimizer.step()
 
 

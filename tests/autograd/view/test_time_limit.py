@@ -134,7 +134,7 @@ def test_time_between_the_call_and_its_picture_does_not_count(clock: Clock, tmp_
     assert drawing.save(tmp_path / "g.dot").exists()
 
 
-def test_what_was_spent_on_one_part_is_missing_for_the_next(clock: Clock) -> None:
+def test_time_spent_on_one_part_is_subtracted_from_the_next(clock: Clock) -> None:
     limit = TimeLimit(10.0)
     for spent in (4.0, 5.0):
         with limit.running():
@@ -145,7 +145,7 @@ def test_what_was_spent_on_one_part_is_missing_for_the_next(clock: Clock) -> Non
     assert limit.left == 0.0
 
 
-def test_a_part_within_a_part_is_counted_once(clock: Clock) -> None:
+def test_nested_running_blocks_are_counted_once(clock: Clock) -> None:
     limit = TimeLimit(10.0)
     with limit.running():
         clock.now += 1.0
@@ -155,7 +155,7 @@ def test_a_part_within_a_part_is_counted_once(clock: Clock) -> None:
     assert limit.left == 7.0
 
 
-def test_after_an_error_no_limit_is_left_in_force(clock: Clock) -> None:
+def test_time_limit_is_inactive_after_an_error(clock: Clock) -> None:
     clock.step = 1.0
     with pytest.raises(RenderError):
         draw(LONG, timeout=3)

@@ -135,7 +135,7 @@ def test_the_gradient_of_a_result_between() -> None:
     assert repr(explanation).splitlines() == ["loss = (w·x − y)²", "∂loss/∂d = 2·d = 2·(−2) = −4"]
 
 
-def test_what_a_rule_presupposes_is_said() -> None:
+def test_conditions_of_a_rule_are_shown() -> None:
     a, b = Value(3.0, label="a"), Value(-2.0, label="b")
     h = a * b
     h.label = "h"
@@ -157,7 +157,7 @@ def test_behind_a_dead_relu_the_gradient_is_0() -> None:
     ]
 
 
-def test_a_derivative_that_takes_working_out_is_worked_out() -> None:
+def test_derivative_that_needs_computing_is_computed() -> None:
     a = Value(0.5, label="a")
     h = a.tanh()
     h.label = "h"
@@ -219,7 +219,7 @@ def test_exponentially_many_paths_are_counted_exactly() -> None:
     assert sum(line.startswith("  h") for line in lines) <= DEFINED
 
 
-def test_a_count_too_long_to_read_is_told_as_a_power_of_ten() -> None:
+def test_huge_path_count_is_a_power_of_ten() -> None:
     y = a = Value(1.0, label="a")
     for _ in range(20_000):
         y = y + y * 0.0
@@ -240,7 +240,7 @@ def test_no_product_overflows_on_the_way_to_the_share() -> None:
     assert explanation.share == pytest.approx(3 / 2**2000, abs=0.0)
 
 
-def test_a_share_of_nothing_is_not_told() -> None:
+def test_share_of_zero_is_undefined() -> None:
     a = Value(1.0, label="a")
     explanation = explain(a * 0.0 + a * 0.0 + a * 0.0, a, paths=2)
     assert math.isnan(explanation.share)
@@ -248,7 +248,7 @@ def test_a_share_of_nothing_is_not_told() -> None:
     assert repr(explanation).splitlines()[-1] == "∂out/∂a = 0"
 
 
-def test_nothing_passes_a_rule_that_selects_not_even_infinity() -> None:
+def test_blocked_path_has_product_zero_even_with_infinity() -> None:
     a = Value(-1.0, label="a")
     y = a.relu() * math.inf + a
     explanation = explain(y, a)
@@ -276,7 +276,7 @@ def test_the_number_of_an_overwritten_leaf_is_not_substituted() -> None:
     assert "s = w + x = 7" in forward
 
 
-def test_an_overwritten_value_is_noticed() -> None:
+def test_overwritten_value_is_noted() -> None:
     w, x, _, loss = example_()
     w.data = 100.0
     explanation = repr(explain(loss, w))
@@ -288,7 +288,7 @@ def test_an_overwritten_value_is_noticed() -> None:
     assert "50" not in explanation
 
 
-def test_what_is_not_below_is_refused() -> None:
+def test_explain_of_unrelated_value_raises() -> None:
     w, *_, loss = example_()
     other = Value(2.0, label="w")
     with pytest.raises(
@@ -300,7 +300,7 @@ def test_what_is_not_below_is_refused() -> None:
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss"])
-def test_what_is_no_value_is_refused(what: object) -> None:
+def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
     with pytest.raises(
         TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__} .*Pass"
     ):
@@ -311,7 +311,7 @@ def test_what_is_no_value_is_refused(what: object) -> None:
         explain(what, Value(1.0))  # type: ignore[arg-type]
 
 
-def test_no_path_at_all_is_refused() -> None:
+def test_explain_with_zero_paths_raises() -> None:
     with pytest.raises(ValueError, match=r"an int of 1 or more for paths, got int 0\. The default is 10"):
         explain(Value(1.0), Value(1.0), paths=0)
 
@@ -454,7 +454,7 @@ plain = st.integers(-3000, 3000).map(lambda n: n / 1000)  # a tiny factor would 
     st.integers(0, 100),
     st.lists(st.tuples(places, plain), max_size=3),
 )
-def test_no_equation_is_false_whatever_was_overwritten(
+def test_equations_hold_after_any_overwrite(
     root: Value, which: int, changes: list[tuple[int, float]]
 ) -> None:
     order = topological_order(root)
@@ -537,7 +537,7 @@ def test_sizes_multiply_and_add_as_numbers_do(x: float, y: float) -> None:
         (NAN, ZERO, NAN),
     ],
 )
-def test_what_is_no_finite_number_multiplies_as_the_rules_do(above: int, below: int, kind: int) -> None:
+def test_nonfinite_sizes_multiply_like_floats(above: int, below: int, kind: int) -> None:
     sizes = {FINITE: ONE}
     assert times(sizes.get(above, Size(above)), sizes.get(below, Size(below))).kind == kind
 

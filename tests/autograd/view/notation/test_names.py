@@ -115,13 +115,13 @@ def test_a_long_label_ends_in_an_ellipsis() -> None:
 
 
 @pytest.mark.parametrize("label", ["", " ", "\n\t", "\u200b", "\u2028\u3000", " " * 50])
-def test_a_label_of_nothing_visible_is_no_label(label: str) -> None:
+def test_invisible_label_is_ignored(label: str) -> None:
     a = Value(1.0, label=label)
     names = names_of(a + 1.0)
     assert names[a] == "x₁"
 
 
-def test_a_long_label_of_nothing_visible_is_no_label() -> None:
+def test_long_invisible_label_is_ignored() -> None:
     assert clean(" " * 10_000) == ""
 
 
@@ -143,7 +143,7 @@ def test_a_labeled_root_is_the_name_of_what_is_differentiated() -> None:
     assert names_of(loss).root == names_of(loss)[loss] == "loss"
 
 
-def test_duplicate_labels_are_told_apart() -> None:
+def test_duplicate_labels_are_numbered() -> None:
     leaves = [Value(float(i), label="w") for i in range(12)]
     root = leaves[0]
     for leaf in leaves[1:]:
@@ -163,7 +163,7 @@ def test_duplicate_labels_are_told_apart() -> None:
         ("first weight", "first weight₂"),
     ],
 )
-def test_the_number_of_a_label_is_that_of_all_of_it(label: str, second: str) -> None:
+def test_number_is_appended_to_the_whole_label(label: str, second: str) -> None:
     a, b = Value(2.0, label=label), Value(3.0, label=label)
     assert names_of(a * b)[b] == second
 
@@ -264,7 +264,7 @@ def check_operation_computes_to_the_value(result: Value) -> None:
 
 
 @each_entry
-def test_what_is_written_computes_to_the_value(entry: Primitive) -> None:
+def test_written_operation_evaluates_to_the_data(entry: Primitive) -> None:
     result, _ = _labeled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
     check_operation_computes_to_the_value(result)
 
@@ -297,7 +297,7 @@ with_a_constant = [
 
 
 @pytest.mark.parametrize(("entry", "at", "constant"), with_a_constant)
-def test_what_is_written_with_a_constant_computes_to_the_value(
+def test_written_operation_with_a_constant_evaluates_to_the_data(
     entry: Primitive, at: int, constant: float
 ) -> None:
     check_operation_computes_to_the_value(_with_constant(entry, constant, at))
@@ -323,7 +323,7 @@ def test_a_negative_base_is_bracketed() -> None:
         (lambda a: call(PRIMITIVES["logsumexp"], [[a, -1.0]]), "logsumexp(a, −1)"),
     ],
 )
-def test_a_negative_constant_is_bracketed_beside_another_sign(make, text: str) -> None:
+def test_negative_constant_after_an_operator_is_bracketed(make, text: str) -> None:
     result = make(Value(2.0, label="a"))
     assert operation(result, names_of(result)) == text
 

@@ -102,7 +102,7 @@ def test_an_operand_used_twice_has_two_edges() -> None:
     [leaf(1.0) - leaf(2.0), leaf(1.0) / leaf(2.0), -leaf(1.0), leaf(1.0).sqrt(), abs(leaf(-1.0))],
     ids=["sub", "div", "neg", "sqrt", "abs"],
 )
-def test_no_phantom_constants(root: Value) -> None:
+def test_operation_without_constants_has_no_constant_card(root: Value) -> None:
     picture = picture_of(root)
     assert cards_of(picture, "constant") == []
     assert len(picture.cards) == 1 + len(root.operands)
@@ -180,7 +180,7 @@ def test_an_arrow_is_dashed_when_nothing_flows(at: float, vanished: bool) -> Non
     assert picture_of(out).edges[0].vanished is vanished
 
 
-def test_what_flows_is_what_arrives() -> None:
+def test_contributions_add_up_to_the_gradient() -> None:
     a, b = leaf(2.0, "a"), leaf(-3.0, "b")
     out = (a * b - b / a) ** 2
     out.backward()
@@ -205,14 +205,14 @@ def chain(length: int) -> Value:
 
 
 @pytest.mark.parametrize("limit", [None, 10, 11, 1000])
-def test_a_graph_within_the_limit_is_whole(limit: int | None) -> None:
+def test_graph_within_the_limit_is_complete(limit: int | None) -> None:
     picture = picture_of(chain(10), limit)
     assert len(picture.cards) == 10
     assert picture.note == ""
     assert cards_of(picture, "cut") == []
 
 
-def test_a_graph_beyond_the_limit_is_cut_down_and_says_so() -> None:
+def test_graph_beyond_the_limit_is_reduced_with_a_note() -> None:
     root = chain(2000)
     picture = picture_of(root, 5)
     cut = cards_of(picture, "cut")
@@ -231,7 +231,7 @@ def test_the_default_limit() -> None:
     assert every.count("tanh(") == LIMIT
 
 
-def test_too_many_arrows_go_without_numbers_and_say_so() -> None:
+def test_too_many_arrows_have_no_numbers_and_a_note() -> None:
     few, many = chain(LABELED + 1), chain(LABELED + 2)
     few.backward()
     many.backward()
@@ -241,7 +241,7 @@ def test_too_many_arrows_go_without_numbers_and_say_so() -> None:
     assert f"with more than {LABELED} arrows" in picture_of(many).note
 
 
-def test_what_is_nearest_is_kept() -> None:
+def test_nearest_values_are_kept() -> None:
     near, far = leaf(1.0, "near"), leaf(2.0, "far")
     for _ in range(10):
         far = far + 1.0
@@ -275,7 +275,7 @@ def test_every_edge_is_drawn_or_counted(limit: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_below_one_is_refused(limit: int) -> None:
+def test_draw_limit_below_one_raises(limit: int) -> None:
     with pytest.raises(
         ValueError, match=rf"^draw\(\) expected an int of 1 or more for limit, got int {limit}\. Pass None"
     ):
@@ -283,7 +283,7 @@ def test_a_limit_below_one_is_refused(limit: int) -> None:
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
-def test_what_is_no_value_is_refused(what: object) -> None:
+def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
     with pytest.raises(TypeError, match=rf"draw\(\) expected a Value for root, got {type(what).__name__}"):
         draw(what)  # type: ignore[arg-type]
 
@@ -305,7 +305,7 @@ def test_the_picture_in_words() -> None:
     )
 
 
-def test_the_words_tell_constants() -> None:
+def test_alternative_text_has_constants() -> None:
     assert "; constant −3" in describe(picture_of(leaf(2.0) * -3.0))
 
 
@@ -359,12 +359,12 @@ def test_the_themes_color_the_same_kinds_of_card() -> None:
     assert {frozenset(theme.cards) for theme in THEMES.values()} == {frozenset(WRITTEN) - {"paper"}}
 
 
-def test_an_unknown_theme_is_refused_by_name() -> None:
+def test_unknown_theme_raises_value_error() -> None:
     with pytest.raises(ValueError, match="expected 'light' or 'dark' for theme, got str 'blue'"):
         draw(leaf(1.0), theme="blue")
 
 
-def test_data_overwritten_since_the_forward_pass_is_told() -> None:
+def test_overwritten_data_is_noted() -> None:
     w = leaf(2.0, "w")
     root = w * 5.0
     assert picture_of(root).note == ""
@@ -372,7 +372,7 @@ def test_data_overwritten_since_the_forward_pass_is_told() -> None:
     assert "was overwritten after the forward pass" in picture_of(root).note
 
 
-def test_a_gradient_left_over_from_an_earlier_pass_is_told() -> None:
+def test_gradient_of_an_earlier_pass_is_noted() -> None:
     a = leaf(2.0, "a")
     for _ in range(2):
         root = a * a
@@ -426,7 +426,7 @@ def test_behind_a_dead_relu_zero_times_infinity_is_zero() -> None:
     assert flowing(picture_of(out)) == ["0", "0", "0"]
 
 
-def test_a_leaf_behind_a_dead_relu_shows_what_it_has_and_the_note_says_why() -> None:
+def test_leaf_behind_a_dead_relu_shows_its_gradient_with_a_note() -> None:
     a, h, out = dead_relu()
     (h * 1e3).backward()
     out.backward()
@@ -452,7 +452,7 @@ def test_two_losses_share_a_trunk() -> None:
     )
 
 
-def test_rounding_is_no_gradient_left_over() -> None:
+def test_rounding_is_not_noted_as_an_earlier_gradient() -> None:
     x = leaf(1.0, "x")
     root = x * 0.1 + x * 0.2 + x * -0.3
     root.backward()

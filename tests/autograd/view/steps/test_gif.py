@@ -59,7 +59,7 @@ def test_nothing_moves_from_frame_to_frame(tmp_path: Path) -> None:
     assert len(sides) == 1
 
 
-def test_too_many_steps_are_refused_with_the_way_to_show_some(tmp_path: Path) -> None:
+def test_gif_of_too_many_steps_raises_with_remedy(tmp_path: Path) -> None:
     y = Value(1.0)
     for _ in range(FRAMES):
         y = y + 1.0
@@ -71,7 +71,7 @@ def test_too_many_steps_are_refused_with_the_way_to_show_some(tmp_path: Path) ->
         assert animation.n_frames == 3
 
 
-def test_a_large_graph_is_animated_in_part_and_says_so(tmp_path: Path) -> None:
+def test_gif_of_a_large_graph_shows_a_part_with_a_note(tmp_path: Path) -> None:
     y = Value(1.0)
     for _ in range(500):
         y = y * 1.01
@@ -84,17 +84,17 @@ def test_a_large_graph_is_animated_in_part_and_says_so(tmp_path: Path) -> None:
         assert large.width > 700 > small.width  # it has a line more, which says what is left out
 
 
-def test_no_steps_are_refused(tmp_path: Path) -> None:
+def test_gif_of_no_steps_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="steps for an animation, got 0"):
         steps(Value(1.0))[1:].save(tmp_path / "steps.gif")
 
 
-def test_an_unknown_theme_is_refused(tmp_path: Path) -> None:
+def test_gif_with_unknown_theme_raises_value_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"save\(\) expected 'light' or 'dark' for theme, got str 'sepia'"):
         steps(Value(1.0)).save(tmp_path / "steps.gif", theme="sepia")
 
 
-def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_import_error_without_pillow_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"glassgrad\[viz\]"):
         steps(Value(1.0)).save(tmp_path / "steps.gif")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if os.path.isdir(os.path.join(os.path.dirname(__file__), "numpy")):
     raise ImportError(
         "HIPS autograd and glassgrad are installed over one another: both are imported as autograd. "
-        "Uninstall both (pip uninstall autograd glassgrad), then install glassgrad where the other is not"
+        "Uninstall both (pip uninstall autograd glassgrad), then install glassgrad in another environment."
     )
 
 from .anomaly import AnomalyError, detect_anomaly
@@ -54,7 +54,7 @@ from .tracing import not_compiled
 from .user_primitives import added, primitive, reserved
 from .value import GradientLostWarning, Value
 
-#: What is loaded when first used: the views would double the time that importing takes.
+#: Names that are loaded on first use, because importing the views would double the import time.
 _VIEWS = {
     "CompileWarning": ".compiler.program",
     "TraceError": ".compiler.record.trace",
@@ -161,5 +161,5 @@ __all__ = [
     "watch",
 ]
 
-#: The names of this package, its modules included, which no primitive of the user's may take.
+# A user's primitive cannot take a name of this package or of its modules.
 reserved.update(__all__, (name.partition(".")[0] for name in os.listdir(os.path.dirname(__file__))))

@@ -1,4 +1,4 @@
-"""``python -m autograd``: an expression explained step by step, and its picture.
+"""``python -m autograd``: explain an expression step by step, and draw its graph.
 
 python -m autograd "p = w*x; (p - y)**2" w=2 x=5 y=12
 """
@@ -31,18 +31,18 @@ from .view.steps.steps import steps
 COMMAND = "python -m autograd"
 EXAMPLE = ("p = w*x; (p - y)**2", ["w=2", "x=5", "y=12"])
 
-#: Said where a finite difference is far from the gradient.
-DOUBT = """The finite difference, (f(x + h) − f(x − h)) / 2h, differs. It can't be trusted beside a kink or a
-pole, where f is undefined, or where f changes much within h; the gradient is that of the rules."""
+#: The note if a finite difference is far from the gradient.
+DIFFERENCE_NOTE = """The finite difference, (f(x + h) − f(x − h)) / 2h, differs from the gradient of the
+rules. It is not reliable near a kink or a pole, where f is undefined, or where f changes much within h."""
 
 #: A space at which no line is broken.
 NO_BREAK = "\xa0"
 
-#: How much of an expression is repeated.
-LONGEST = 200
+#: The number of letters of an expression that are printed.
+MAX_SHOWN = 200
 
-#: All finite differences together read about so many operands, in a few seconds.
-MOST_READ = 5_000_000
+#: The number of operands that all finite differences together read, in a few seconds.
+MAX_READS = 5_000_000
 
 
 def _parser() -> Parser:
@@ -65,7 +65,7 @@ def _parser() -> Parser:
 
 
 def _epilog() -> str:
-    """The functions and constants of an expression; no line ends within a call."""
+    """List the functions and constants of an expression, without a line break inside a call."""
     lines = [
         "example: python -m autograd 'p = w*x; (p - y)**2' w=2 x=5 y=12",
         "",
@@ -91,19 +91,17 @@ def _inputs(pairs: Sequence[str]) -> dict[str, Value]:
         name, equals, text = pair.partition("=")
         name = unicodedata.normalize("NFKC", name.strip())
         if not equals or not name.isidentifier():
-            raise ValueError(f"an input is written name=number, like w=2, not {pair!r}")
+            raise ValueError(f"expected an input as name=number, such as w=2, got {pair!r}")
         if iskeyword(name):
-            raise ValueError(
-                f"{name} can't be the name of an input, because Python reserves it. Choose another"
-            )
+            raise ValueError(f"an input cannot be named {name}, which Python reserves. Choose another name")
         if name in inputs:
-            raise ValueError(f"{name} is given twice")
+            raise ValueError(f"the input {name} is set twice. Remove one of them")
         inputs[name] = Value(_number(name, text), label=name)
     return inputs
 
 
 def _number(name: str, text: str) -> float:
-    """The number that an input is given: as a float is written, or as numbers computed."""
+    """Read the number of an input: a float, or an expression of numbers."""
     try:
         return float(text)
     except ValueError:
@@ -113,12 +111,12 @@ def _number(name: str, text: str) -> float:
     except ExpressionError as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"the value of {name} must be a number such as 2, 1/3, pi or sqrt(2), not {text!r}: {reason}"
+            f"expected a number for {name}, such as 2, 1/3, pi or sqrt(2), got {text!r}: {reason}"
         ) from None
 
 
 class _Dependents:
-    """The Values of a graph that depend on an input, to compute the graph again for another number."""
+    """The Values of a graph that depend on an input, to recompute the graph for another number."""
 
     def __init__(self, order: list[Value]) -> None:
         self.order = order
@@ -130,7 +128,7 @@ class _Dependents:
                     self._users[operand].append(node)
 
     def of(self, leaf: Value) -> list[Value]:
-        """What depends on the leaf, operands before results."""
+        """Return the Values that depend on a leaf, operands before results."""
         found = {leaf}
         stack = [leaf]
         while stack:
@@ -142,12 +140,12 @@ class _Dependents:
 
 
 def _finite_difference(root: Value, leaf: Value, dependents: list[Value]) -> float:
-    """The slope by values alone: (f(x + h) − f(x − h)) / 2h."""
+    """Compute the derivative from values alone: (f(x + h) − f(x − h)) / 2h."""
     point = leaf.data
     h = min(1e-4, 1e-6 * abs(point)) or 1e-6
     h = max(h, 1024 * math.ulp(point))  # a smaller step is lost in the rounding of a large number
 
-    def at(x: float) -> float:
+    def value_at(x: float) -> float:
         moved = {leaf: x}
         for node in dependents:
             numbers = [moved.get(y, y.data) if isinstance(y, Value) else y for y in node.operands]
@@ -155,11 +153,11 @@ def _finite_difference(root: Value, leaf: Value, dependents: list[Value]) -> flo
         return moved[root]
 
     above, below = point + h, point - h
-    return (at(above) - at(below)) / (above - below)
+    return (value_at(above) - value_at(below)) / (above - below)
 
 
 def _torch_gradients(root: Value, inputs: dict[str, Value]) -> dict[str, float] | None:
-    """PyTorch's gradients of the same graph, rebuilt operation by operation; None without PyTorch."""
+    """Compute the gradients with PyTorch, rebuilding the graph; return None if it is not installed."""
     if find_spec("torch") is None:
         return None
     from .view.compare.torch_column import torch_gradients
@@ -168,17 +166,29 @@ def _torch_gradients(root: Value, inputs: dict[str, Value]) -> dict[str, float] 
 
 
 def explain(source: str, inputs: dict[str, Value], colours: Colors) -> Value:
-    """Print the forward values, the steps and the gradients; give back the root."""
+    """Print the forward values, the steps of the backward pass and the gradients.
+
+    Args:
+        source: The expression.
+        inputs: The Values of the names in it.
+        colours: The colors of the terminal, or none.
+
+    Returns:
+        The root of the graph, after its backward pass.
+
+    Raises:
+        ExpressionError: If the expression cannot be computed.
+    """
     root = compute(source, inputs)
     if not root.label:
         root.label = "loss"
     order = topological_order(root)
     names = Names(order)
     forward = [[names[v], operation(v, names), format_number(v.data)] for v in order]
-    given = ", ".join(f"{n} = {format_number(v.data)}" for n, v in inputs.items())
-    shown = source.strip() if len(source) <= LONGEST else source.strip()[:LONGEST] + "…"
+    settings = ", ".join(f"{n} = {format_number(v.data)}" for n, v in inputs.items())
+    shown = source.strip() if len(source) <= MAX_SHOWN else source.strip()[:MAX_SHOWN] + "…"
     shown = replace_controls(shown)
-    print(f"{shown}    with {given}\n" if given else f"{shown}\n")
+    print(f"{shown}    with {settings}\n" if settings else f"{shown}\n")
     print(colours.title("Forward: the values"))
     print(text_table(("name", "how", "data"), forward, right=(2,), paint=colours.columns(_2=DATA)))
     print()
@@ -196,26 +206,27 @@ def explain(source: str, inputs: dict[str, Value], colours: Colors) -> Value:
 
 def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colours: Colors) -> str:
     root, dependents = order[-1], _Dependents(order)
-    theirs = _torch_gradients(root, inputs)
-    header = ["", "gradient", "finite difference", *(["PyTorch"] if theirs is not None else [])]
+    torch_gradients = _torch_gradients(root, inputs)
+    has_torch = torch_gradients is not None
+    header = ["", "gradient", "finite difference", *(["PyTorch"] if has_torch else [])]
     rows: list[list[str]] = []
-    doubtful, compared, read = False, 0, 0
+    is_different, compared, reads = False, 0, 0
     used = [name for name, value in inputs.items() if value in names]
     for name, value in inputs.items():
         if value not in names:
-            rows.append([name, "not used", "", *([""] if theirs is not None else [])])
+            rows.append([name, "not used", "", *([""] if has_torch else [])])
             continue
         shown = "not computed"
-        if read <= MOST_READ:
+        if reads <= MAX_READS:
             moving = dependents.of(value)
             difference = _finite_difference(root, value, moving)
-            doubtful |= not math.isclose(value.grad, difference, rel_tol=1e-4, abs_tol=1e-6)
+            is_different |= not math.isclose(value.grad, difference, rel_tol=1e-4, abs_tol=1e-6)
             shown = format_number(difference)
             compared += 1
-            read += sum(2 * len(node.operands) for node in moving)
+            reads += sum(2 * len(node.operands) for node in moving)
         row = [f"∂{names.root}/∂{names[value]}", format_number(value.grad), shown]
-        rows.append(row if theirs is None else [*row, format_number(theirs[name])])
-    notes = [DOUBT] if doubtful else []
+        rows.append(row if torch_gradients is None else [*row, format_number(torch_gradients[name])])
+    notes = [DIFFERENCE_NOTE] if is_different else []
     if compared < len(used):
         notes.append(
             f"The finite difference is computed for the first {compared:,} of {len(used):,} inputs: each\n"
@@ -225,17 +236,24 @@ def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command.
+
+    Args:
+        arguments: The command line without the program; None uses ``sys.argv``.
+
+    Returns:
+        The exit code.
+    """
     parser = _parser()
-    given = sys.argv[1:] if arguments is None else arguments
-    # An expression may begin with a minus, which argparse would take for an option.
+    words = sys.argv[1:] if arguments is None else arguments
+    # An expression may begin with a minus, which argparse would read as an option.
     options = parser.parse_intermixed_args(
-        [a if not a.startswith("-") or _is_option(parser, a) else f" {a}" for a in given]
+        [a if not a.startswith("-") or _is_option(parser, a) else f" {a}" for a in words]
     )
     source, pairs = (options.expression, options.inputs) if options.expression is not None else EXAMPLE
     write_any_letter()
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
-        parser.error(f"--out {options.out}: end the name in .svg, .png or .dot")
+        parser.error(f"--out expected a name that ends in .svg, .png or .dot, got {options.out}")
     colours = Colors(options.color == "always" or (options.color == "auto" and has_colors(sys.stdout)))
     try:
         inputs = _inputs(pairs)
@@ -255,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command() -> int:
-    """main() for a shell."""
+    """Run ``main()`` in a shell and return its exit code."""
     return run(main, COMMAND)
 
 

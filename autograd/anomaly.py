@@ -13,9 +13,11 @@ from .value import Note, Value
 
 
 class AnomalyError(FloatingPointError):
-    """A number became nan or inf: the message says where, of what, and how it reaches the loss.
+    """A number became nan or inf. The message names the line, the operation and the path to the loss.
 
-    ``value`` is the Value it happened at, to look at with ``draw`` or ``explain``.
+    Args:
+        message: The message.
+        value: The Value of the operation; it is an attribute, to use with ``draw`` or ``explain``.
     """
 
     def __init__(self, message: str, value: Value) -> None:
@@ -24,7 +26,10 @@ class AnomalyError(FloatingPointError):
 
 
 class detect_anomaly(Mode):
-    """Report the first nan or inf, of the forward or of the backward pass, and stop there.
+    """Raise an error for the first nan or inf of the forward or the backward pass.
+
+    Enter it around the forward pass, as in PyTorch: only Values computed inside store their source line. It
+    is also a decorator, and applies to the current thread or asyncio task.
 
     >>> x = Value(-2.0, label="x")
     >>> with detect_anomaly():
@@ -33,15 +38,11 @@ class detect_anomaly(Mode):
     autograd.anomaly.AnomalyError: log(−1) = nan, in the forward pass
     ...
 
-    It raises :class:`AnomalyError`, which names the line, the expression, the operands and, of a
-    gradient, the path to the loss. Enter it around the forward pass, as with PyTorch's: only Values
-    computed inside store their line. It is a decorator too, and holds for the thread or the asyncio task
-    that enters it. What is not recorded, in ``no_grad()``, is not checked; a compiled step falls back to
-    eager execution, so that all of it is. An inf is reported if all operands are finite, so a mask of −inf
-    may be used; nan, in any case. The gradients stay as the pass left them, for ``draw`` to show; zero them
-    before the next pass.
-
-    A training step takes two to three times as long inside, and nothing outside.
+    An inf is reported if all operands are finite, so that a mask of −inf can be used; a nan is always
+    reported. Operations inside ``no_grad()`` are not checked. A compiled step falls back to eager execution,
+    so that all its operations are checked. After an error the gradients are those of the interrupted pass:
+    ``draw`` shows them, and they must be zeroed before the next pass. A training step takes two to three
+    times as long inside the block.
 
     Args:
         check_nan: Report nan.
@@ -57,20 +58,27 @@ class detect_anomaly(Mode):
         self._notes: dict[tuple[int, int], Note] = {}
 
     def is_anomaly(self, x: float) -> bool:
-        """Return True if the number is to be reported."""
+        """Return True if a number is reported.
+
+        Args:
+            x: A float.
+
+        Returns:
+            True for a nan or inf of a kind that this mode checks.
+        """
         return not isfinite(x) and (self.check_nan if x != x else self.check_inf)
 
     def is_innermost(self) -> bool:
-        """Return True unless another ``detect_anomaly()`` is open inside this one, and decides instead."""
+        """Return True unless another ``detect_anomaly()`` is open inside this one; the inner one decides."""
         return next((mode for mode in open_modes() if isinstance(mode, detect_anomaly)), self) is self
 
     def mode_for_rules(self) -> Mode:
-        """Return a mode that only stores the lines: a rule may compute inf in a branch it does not choose."""
+        """Return a mode that only stores lines: a rule may compute inf in a branch that is not selected."""
         return detect_anomaly(check_nan=False, check_inf=False)
 
     def recorded(self, node: Value) -> None:
-        """Store the line of an operation, and check its result."""
-        frame = sys._getframe(3)  # those between are of the engine: observed(), and a method or a function
+        """Store the source line of an operation, and check its result."""
+        frame = sys._getframe(3)  # skip this method, observed(), and a method or function of the engine
         while is_own[frame.f_code.co_filename] and frame.f_back is not None:
             frame = frame.f_back
         code, at = frame.f_code, frame.f_lasti  # not the frame: it would keep its variables alive
@@ -87,7 +95,7 @@ class detect_anomaly(Mode):
     def after_backward(
         self, root: Value, order: Sequence[Value], gradient: Callable[[Value], float | None]
     ) -> None:
-        """Raise if a backward pass computed a nan or inf, with the operation that passed it back."""
+        """Raise if a backward pass computed a nan or inf, and name the operation that propagated it."""
         gradients = {x: g for x in _visited(root, order) if (g := gradient(x)) is not None}
         if all(map(isfinite, gradients.values())) or not self.is_innermost():
             return
@@ -95,10 +103,10 @@ class detect_anomaly(Mode):
 
         for node in reversed(order):
             g = gradients[node]
-            if self.is_anomaly(g):  # although every number that was passed back to it is finite
+            if self.is_anomaly(g):  # although every contribution to it is finite
                 raise AnomalyError(report_sum(root, node, gradients), node)
             for position, local in enumerate(local_derivatives(node)):
-                # grad() visits only the operands that it was asked for.
+                # grad() visits only the operands that lead to an input.
                 if local is not None and node.operands[position] in gradients and self.is_anomaly(g * local):
                     raise AnomalyError(report_contribution(root, node, position, gradients), node)
         for value, g in gradients.items():
@@ -107,12 +115,12 @@ class detect_anomaly(Mode):
 
 
 def _is_new(node: Value) -> bool:
-    """Return True if an infinity came up here. One among the operands, as a mask of −inf, may be meant."""
+    """Return True if no operand is infinite. An infinite operand, such as a mask of −inf, may be intended."""
     return all(isfinite(x._data if isinstance(x, Value) else x) for x in node.operands)
 
 
 def _visited(root: Value, order: Sequence[Value]) -> dict[Value, None]:
-    """The Values that a backward pass visited, leaves included, results before operands."""
+    """Return the Values that a backward pass visited, leaves included, results before operands."""
     visited = {root: None}
     groups: set[int] = set()  # the inputs of a layer are one tuple for all its neurons
     for node in reversed(order):

@@ -1,8 +1,8 @@
 """The backward pass.
 
-Its loop is written again where no ``.grad`` may change: in ``grad()``, where gradients may be Values, and in
+Two functions that may not change a ``.grad`` repeat its loop: ``grad()``, where gradients may be Values, and
 ``contributions()`` (nodes.py), which yields each product for the views. ``grad()`` visits the whole graph, so
-where a derivative is None it may add the products in another order and differ in the last bit.
+if a derivative is None it may add the products in another order and differ in the last bit.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .system.messages import type_and_value
 from .tracing import report_escape
 from .value import Value, operand_values
 
-#: Held by a backward pass, because threads may share computed Values, whose grad and mark a pass sets.
-#: Reentrant, so that a signal handler may start a pass of another graph. One that shares a computed Value
-#: with the interrupted pass spoils the gradients.
+#: The lock of a backward pass, because threads may share intermediate Values, whose grad and mark it sets. It
+#: is reentrant, so that a signal handler may start a pass of another graph. If that graph shares an
+#: intermediate Value with the interrupted pass, the gradients are wrong.
 _one_pass = RLock()
 #: The numbers of the backward passes.
 _numbers = count(1)
@@ -27,8 +27,8 @@ _numbers = count(1)
 def backward(root: Value, gradient: float = 1.0) -> None:
     """Apply the chain rule: each Value passes its gradient, times the local derivative, to each operand.
 
-    It sets the gradient of every computed Value that it reaches, and adds to those of leaves. Interrupted, it
-    may have added to some leaves only: set their gradients to 0.0 and start again.
+    It overwrites the gradient of every intermediate Value that it reaches, and adds to those of leaves. If it
+    is interrupted, it may have added to some leaves only: set their gradients to 0.0 and start again.
     """
     if active:
         report_escape(root, "backward()")
@@ -60,7 +60,7 @@ def pass_back(order: list[Value]) -> None:
 
 
 def gradient_order(root: Value) -> list[Value]:
-    """Mark the computed Values that a gradient reaches, set their grad to 0.0, return them operands first.
+    """Mark the intermediate Values that a gradient reaches, zero their grad, return them operands first.
 
     It visits no leaves, and nothing behind a derivative of None, such as that of a dead relu.
     """
@@ -102,15 +102,24 @@ def unvisited(node: Value, this_pass: int) -> list[Value]:
 def topological_order(root: Value) -> list[Value]:
     """Return every Value that ``root`` was computed from, operands before results; ``root`` comes last.
 
+    It visits the whole graph, also where no gradient flows, and changes nothing in it.
+
     >>> a = Value(2.0)
     >>> b = a * a
     >>> [v is a or v is b for v in topological_order(b)]
     [True, True]
 
-    It visits the whole graph, also where no gradient flows, and changes nothing in it.
+    Args:
+        root: A Value.
+
+    Returns:
+        A list of Values, each of them once.
+
+    Raises:
+        TypeError: If ``root`` is not a Value.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"topological_order() expected a Value, got {type_and_value(root)}.")
+        raise TypeError(f"topological_order() expected a Value, got {type_and_value(root)}. Pass a result.")
     return operands_first([root], operand_values)
 
 

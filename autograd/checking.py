@@ -1,4 +1,4 @@
-"""Is my gradient right? The rules held against finite differences."""
+"""check_grads(): compare the rules of the table with finite differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from typing import SupportsFloat
 
 from .backward import topological_order
-from .functional import _gradient, _leaves, _scalar
+from .functional import gradient, leaves_at, scalar_output
 from .modes import enable_grad
 from .nodes import local_derivatives, recompute
 from .operations import FUNCTIONS, data_of
@@ -30,114 +30,143 @@ def check_grads(
     directions: int = 3,
     seed: int = 0,
 ) -> None:
-    """Hold the derivatives of ``f`` at a point against central differences, to second order.
+    """Compare the derivatives of a function with central differences; raise if they disagree.
+
+    The derivative along random directions is compared with (f(−2h) − 8f(−h) + 8f(h) − f(2h)) / 12h for six
+    steps h, from 2e-3 times the largest coordinate down. It passes if one of them agrees. Then it is checked
+    in the same way itself, up to ``order``. The function must be smooth at the point; at a kink, as of relu
+    at 0, the error reports the kink.
 
     >>> check_grads(lambda w, x: (w * x - 12.0) ** 2, [2.0, 5.0])
 
-    In ``directions`` random directions the derivative along the direction is compared with a central
-    difference of fourth order, (f(−2h) − 8f(−h) + 8f(h) − f(2h)) / 12h; then the same for that
-    derivative, until ``order`` is reached. A right derivative agrees for one of the steps h that are
-    tried, from 2e-3 times the largest coordinate down. ``tolerance`` is relative to the terms compared.
-    Raises GradientError that names the primitive and the operand whose rule is wrong. The function must
-    be smooth at the point: at a kink (relu at 0) a difference says nothing, and the error says so.
+    Args:
+        f: A function of ``len(at)`` Values that returns one Value.
+        at: The point: a number or a Value for each argument of ``f``.
+        order: The highest derivative that is checked, 1 or more.
+        tolerance: The largest difference, relative to the numbers compared, and absolute below 1.
+        directions: The number of random directions, 1 or more.
+        seed: The seed of the directions.
+
+    Raises:
+        GradientError: If a derivative and its difference disagree. The message names the primitive and the
+            operand whose rule is wrong.
+        ValueError: If ``order`` or ``directions`` is below 1, or ``f`` is not finite at the point.
+        TypeError: If ``f`` is not a function or does not return one Value, or ``at`` is not a sequence of
+            numbers.
     """
-    if order < 1:
-        raise ValueError(f"order must be 1 or more, not {order}")
-    if directions < 1:
-        raise ValueError(f"directions must be 1 or more, not {directions}: without one nothing is compared")
-    point = [x.data for x in _leaves(at)]
-    if not math.isfinite(value := _scalar(f, _leaves(point)).data):
-        raise ValueError(f"the function is {value} at {point}: choose a point where it is finite")
+    for name, number in (("order", order), ("directions", directions)):
+        if number < 1:
+            raise ValueError(f"check_grads() expected {name} to be 1 or more, got {number}. Pass at least 1.")
+    point = [x.data for x in leaves_at(at, "check_grads")]
+    value = _output(f, leaves_at(point, "check_grads")).data
+    if not math.isfinite(value):
+        raise ValueError(
+            f"check_grads() expected f to be finite at the point, got {value} at {point}. "
+            "Choose another point."
+        )
     rng = random.Random(seed)
     for _ in range(directions):
         direction = [rng.gauss(0.0, 1.0) for _ in point]
         _check_along(f, point, direction, order, tolerance)
 
 
+def _output(f: Callable[..., Value], inputs: list[Value]) -> Value:
+    return scalar_output(f, inputs, "check_grads")
+
+
 def _check_along(
     f: Callable[..., Value], point: list[float], direction: list[float], order: int, tolerance: float
 ) -> None:
     def derivative_along(*inputs: Value) -> Value:
-        slopes = _gradient(_scalar(f, list(inputs)), list(inputs), create_graph=True)
-        return FUNCTIONS["dot"](slopes, direction)
+        gradients = gradient(_output(f, list(inputs)), list(inputs), create_graph=True)
+        return FUNCTIONS["dot"](gradients, direction)
 
     def value_at(t: float) -> float:
-        return _scalar(f, [Value(x + t * d) for x, d in zip(point, direction, strict=True)]).data
+        return _output(f, [Value(x + t * d) for x, d in zip(point, direction, strict=True)]).data
 
-    inputs = _leaves(point)
-    ours = derivative_along(*inputs).data
-    theirs = _disagreement(ours, value_at, max([1.0, *map(abs, point)]), tolerance)
-    if theirs is not None:
-        culprit = _culprit(_scalar(f, inputs), tolerance)
+    inputs = leaves_at(point, "check_grads")
+    derivative = derivative_along(*inputs).data
+    difference = _disagreement(derivative, value_at, max([1.0, *map(abs, point)]), tolerance)
+    if difference is not None:
+        cause = _cause(_output(f, inputs), tolerance)
         raise GradientError(
-            f"the derivative along {[round(d, 4) for d in direction]} at {point} is {ours!r}, but a central "
-            f"difference gives {theirs!r}{culprit}"
+            f"check_grads() got the derivative {derivative!r} along {[round(d, 4) for d in direction]} "
+            f"at {point}, but a central difference is {difference!r}. {cause}"
         )
     if order > 1:
         _check_along(derivative_along, point, direction, order - 1, tolerance)
 
 
-#: The steps of a difference, in parts of the scale of what is moved: the first is best where a function
-#: changes over a length of about 1, the last where it does over a few millionths.
+#: The steps of a difference, relative to the scale of the argument. The first is best where a function
+#: changes over a length of about 1, the last where it changes over a few millionths.
 STEPS = [2e-3 / 8**k for k in range(6)]
 
 
-def _disagreement(ours: float, f: Callable[[float], float], scale: float, tolerance: float) -> float | None:
-    """None if a central difference agrees that ours is f'(0); else the nearest that differences come."""
+def _disagreement(
+    derivative: float, f: Callable[[float], float], scale: float, tolerance: float
+) -> float | None:
+    """Return None if a central difference agrees with the derivative f'(0), else the nearest difference."""
     nearest = math.nan
     for step in STEPS:
-        theirs, noise = _central_difference(f, step * scale)
-        if _agree(ours, theirs, noise, tolerance):
+        difference, noise = _central_difference(f, step * scale)
+        if _agree(derivative, difference, noise, tolerance):
             return None
-        if not abs(nearest - ours) <= abs(theirs - ours):
-            nearest = theirs
+        if not abs(nearest - derivative) <= abs(difference - derivative):
+            nearest = difference
     return nearest
 
 
 def _central_difference(f: Callable[[float], float], h: float) -> tuple[float, float]:
-    """f'(0), and how far rounding alone may have moved it."""
+    """Return an approximation of f'(0), and a bound of its rounding error."""
     values = [f(-2 * h), f(-h), f(h), f(2 * h)]
     difference = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
     return difference, 1e-14 * max(map(abs, values)) / h
 
 
 def _has_kink(f: Callable[[float], float], scale: float) -> bool:
-    """Whether f has another slope before 0 than after it."""
+    """Return True if the derivatives of f on both sides of 0 differ."""
     h = STEPS[-1] * scale
-    before, after = (f(0.0) - f(-h)) / h, (f(h) - f(0.0)) / h
-    return not abs(after - before) <= 1e-3 * max(1.0, abs(before), abs(after))
+    left, right = (f(0.0) - f(-h)) / h, (f(h) - f(0.0)) / h
+    return not abs(right - left) <= 1e-3 * max(1.0, abs(left), abs(right))
 
 
-def _agree(ours: float, theirs: float, noise: float, tolerance: float) -> bool:
-    if not (math.isfinite(ours) and math.isfinite(theirs)):
-        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
-    return abs(ours - theirs) <= tolerance * max(1.0, abs(ours), abs(theirs)) + noise
+def _agree(derivative: float, difference: float, noise: float, tolerance: float) -> bool:
+    if not (math.isfinite(derivative) and math.isfinite(difference)):
+        return derivative == difference or (math.isnan(derivative) and math.isnan(difference))
+    bound = tolerance * max(1.0, abs(derivative), abs(difference))
+    return abs(derivative - difference) <= bound + noise
 
 
-def _culprit(output: Value, tolerance: float) -> str:
-    """Which operand of which primitive disagrees with a difference of the primitive alone."""
+def _cause(output: Value, tolerance: float) -> str:
+    """Describe the first primitive whose rule disagrees with a difference of that primitive alone."""
     for node in topological_order(output):
         op = node.primitive
         if op is None:
             continue
         numbers = [*map(data_of, node.operands)]
-        for i, derivative in enumerate(local_derivatives(node)):
+        for i, local in enumerate(local_derivatives(node)):
             if not isinstance(node.operands[i], Value):
                 continue  # a constant has no derivative
-            ours = derivative or 0.0
+            derivative = local or 0.0
             moved = partial(_moved, node, numbers, i)
             scale = max(1.0, abs(numbers[i]))
-            theirs = _disagreement(ours, moved, scale, tolerance)
-            if theirs is not None and _has_kink(moved, scale):
-                return f": {op.name} has a kink in operand {i} at {numbers}, where a difference says nothing"
-            if theirs is not None:
+            difference = _disagreement(derivative, moved, scale, tolerance)
+            if difference is not None and _has_kink(moved, scale):
                 return (
-                    f": the rule of {op.name} for operand {i} gives {ours!r} at {numbers}, but a difference "
-                    f"gives {theirs!r}; mend that rule in the table"
+                    f"The primitive {op.name} has a kink in operand {i} at {numbers}, where a difference "
+                    "is not reliable. Choose another point."
                 )
-    return ": each rule alone agrees, so the function is not smooth here, or not the same at each call"
+            if difference is not None:
+                return (
+                    f"The rule of {op.name} for operand {i} returns {derivative!r} at {numbers}, but a "
+                    f"difference is {difference!r}. Correct that rule in the table."
+                )
+    return (
+        "Each rule alone agrees, so the function is not smooth here or returns other results at each call. "
+        "Choose another point, or make the function deterministic."
+    )
 
 
 def _moved(node: Value, numbers: list[float], i: int, t: float) -> float:
-    """The node's operation with ``t`` added to operand ``i``."""
+    """Compute the operation of a node with ``t`` added to operand ``i``."""
     return recompute(node, [x + t if j == i else x for j, x in enumerate(numbers)])

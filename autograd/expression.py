@@ -1,7 +1,7 @@
-"""Expressions typed by a user, parsed and computed on Values. Nothing is ever evaluated as Python.
+"""Expressions typed by a user, parsed and computed on Values. They are never evaluated as Python.
 
-The grammar is Python's own, of which a small part is allowed: numbers, names, + − * / **, calls of
-the table's functions, lists and their elements, and assignments separated by semicolons.
+The grammar is a small part of Python's: numbers, names, + − * / **, calls of the table's functions, lists and
+their elements, and assignments separated by semicolons.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .primitives import PRIMITIVES
 from .system.messages import replace_controls
 from .value import Value
 
-#: Deeper nesting than this is refused; nobody reads it and Python's own parser gives up soon after.
-DEEPEST = 100
+#: The limit of nesting. Python's own parser fails not far beyond it.
+MAX_DEPTH = 100
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -33,12 +33,12 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Div: "div",
     ast.Pow: "pow",
 }
-#: What a part of an expression is: a number, a Value, or a list of them.
+#: The result of a part of an expression: a number, a Value, or a list of them.
 Item = Value | float | list[Any]
 
 
 def _folded(name: str) -> Callable[..., Any]:
-    """The function of two operands, of any number of them or of a list."""
+    """Return a function of two operands, extended to any number of them and to a list."""
 
     def fold(*operands: Any) -> Any:
         function: Callable[[Any, Any], Any] = FUNCTIONS[name]
@@ -47,7 +47,7 @@ def _folded(name: str) -> Callable[..., Any]:
     return fold
 
 
-#: These have two operands in the table, and any number here.
+#: Functions with two operands in the table, and any number here.
 _FOLDED = {
     "max": _folded("maximum"),
     "maximum": _folded("maximum"),
@@ -61,41 +61,58 @@ _CALLABLE: dict[str, Callable[..., Any]] = {
     "softmax": softmax,
     "log_softmax": log_softmax,
 }
-#: Numbers with a name, unless an input has it.
+#: Named numbers. An input of the same name takes precedence.
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
-#: The operators that a user may mean by other letters.
-_MEANT = {"^": "**", "·": "*", "×": "*", "−": "-", "÷": "/", "²": "**2", "³": "**3"}
+#: The operators for letters that a user may type instead.
+_OPERATORS_BY_LETTER = {"^": "**", "·": "*", "×": "*", "−": "-", "÷": "/", "²": "**2", "³": "**3"}
 _NUMBER = r"0[xXoObB]\w+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?"
 _TOKEN = re.compile(rf"\s+|{_NUMBER}|\w+|.", re.DOTALL)
-#: A suggestion that is longer is not repeated.
-_LONGEST = 60
+#: A longer suggestion is described, not repeated.
+_MAX_SUGGESTION = 60
 
 
 class ExpressionError(ValueError):
-    """An expression that can't be computed; the message shows the place."""
+    """An expression cannot be computed. The message shows the place with marks below it.
+
+    Args:
+        message: The reason and the remedy.
+        source: The expression.
+        column: The place in it, counted in letters from 0.
+        width: The number of letters that are marked.
+    """
 
     def __init__(self, message: str, source: str, column: int, width: int = 1) -> None:
-        start = max(0, column - 50)  # of a long line, what is near the place
+        start = max(0, column - 50)  # show only the part of a long line near the place
         shown = replace_controls(source[start : start + 100])
         pointer = " " * (column - start) + "^" * max(1, min(width, len(shown) - (column - start)))
         super().__init__(f"{replace_controls(message)}\n  {shown}\n  {pointer}")
 
 
 def compute(source: str, inputs: Mapping[str, Value]) -> Value:
-    """The value of an expression such as ``"p = w*x; (p - y)**2"``, recorded as a graph.
+    """Compute an expression such as ``"p = w*x; (p - y)**2"``, recorded as a graph.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> compute("p = w*x; p**2", {"w": w, "x": x})
     Value(100.0)
 
-    An assigned name becomes the label of its Value. A list, such as the result of ``softmax([a, b])``, may
-    be assigned, indexed (``p[0]``) and passed on, but the last result is one Value. Raises ExpressionError,
-    which points at the place; for ``x^2`` and ``2x`` it names the form to write, ``x**2`` and ``2*x``.
+    An assigned name becomes the label of its Value. A list, such as the result of ``softmax([a, b])``, may be
+    assigned, indexed (``p[0]``) and passed to a function, but the last result is one Value.
+
+    Args:
+        source: The expression.
+        inputs: The Values of the names in it.
+
+    Returns:
+        A Value.
+
+    Raises:
+        ExpressionError: If the expression cannot be computed. The message marks the place; for ``x^2`` and
+            ``2x`` it suggests ``x**2`` and ``2*x``.
     """
     flat = " ".join(source.splitlines())
     if "#" in flat:
-        raise ExpressionError("a comment has no place in an expression", flat, flat.index("#"))
+        raise ExpressionError("an expression cannot have a comment. Remove it", flat, flat.index("#"))
     reader = _Reader(flat, {unicodedata.normalize("NFKC", name): x for name, x in inputs.items()})
     return reader.statements(_parse(flat, reader.names))
 
@@ -105,6 +122,15 @@ def constant(source: str) -> float:
 
     >>> constant("1/4"), constant("2*sqrt(4)")
     (0.25, 4.0)
+
+    Args:
+        source: The expression.
+
+    Returns:
+        A float.
+
+    Raises:
+        ExpressionError: If it is not an expression of numbers.
     """
     flat = " ".join(source.splitlines())
     body = _parse(flat).body
@@ -114,12 +140,12 @@ def constant(source: str) -> float:
 
 
 def functions() -> list[str]:
-    """Return every function that an expression may call, with its operands: ``sum([values])``."""
+    """Return every function that an expression may call, with its operands, such as ``sum([values])``."""
     return [_form(name) for name in sorted(_CALLABLE)]
 
 
 def _operands(name: str) -> tuple[str, ...]:
-    """The operands of a function; the name of a list ends in ``*``."""
+    """Return the names of the operands of a function; the name of a list ends in ``*``."""
     return PRIMITIVES[name].operands if name in PRIMITIVES and name not in _FOLDED else ("values*",)
 
 
@@ -130,43 +156,45 @@ def _form(name: str) -> str:
 
 
 def _parse(source: str, known: Collection[str] = ()) -> ast.Module:
-    if (column := _too_deep(source)) is not None:
-        raise ExpressionError(f"brackets are nested more than {DEEPEST} deep", source, column)
+    if (column := _find_too_deep(source)) is not None:
+        raise ExpressionError(
+            f"brackets are nested more than {MAX_DEPTH} deep. Name a part of it: p = …;", source, column
+        )
     try:
-        return _parsed(source)
+        return _parse_quietly(source)
     except SyntaxError as error:
         column = min(max((error.offset or 1) - 1 + len(source) - len(source.lstrip()), 0), len(source))
         advice = _advice(source, known)
         raise ExpressionError(f"this is not an expression: {error.msg}{advice}", source, column) from None
     except (RecursionError, MemoryError):
         raise ExpressionError(
-            "the expression is too long or nested too deep to be read", source, 0, len(source)
+            "the expression is too long or too deep. Name parts of it: p = …;", source, 0, len(source)
         ) from None
-    except ValueError as error:  # a null byte, or a number of too many digits
+    except ValueError as error:  # a null byte, or a number with too many digits
         raise ExpressionError(f"this is not an expression: {error}", source, 0) from None
 
 
-def _parsed(source: str) -> ast.Module:
+def _parse_quietly(source: str) -> ast.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's advice on code that is rejected below
+        warnings.simplefilter("ignore")  # Python warns about code that is rejected below
         return ast.parse(source.strip())
 
 
 def _advice(source: str, known: Collection[str]) -> str:
-    """The remedy for an operator left out, or of mathematics: ``. Write 2*x**2.`` for 2x^2; else empty."""
+    """Return the remedy for a missing or wrong operator, ``. Write 2*x**2.`` for 2x^2, or an empty string."""
     written = _with_operators(source.strip(), known)
     if written == source.strip():
         return ""
     try:
-        _parsed(written)
+        _parse_quietly(written)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
-    return f". Write {written if len(written) <= _LONGEST else '* for a product and ** for a power'}."
+    return f". Write {written if len(written) <= _MAX_SUGGESTION else '* for a product and ** for a power'}."
 
 
 def _with_operators(source: str, known: Collection[str]) -> str:
-    """The source with ``*`` where an operand follows an operand, and ``**`` for ``^``."""
-    for letter, operator in _MEANT.items():
+    """Insert ``*`` where an operand follows an operand, and replace ``^`` by ``**``."""
+    for letter, operator in _OPERATORS_BY_LETTER.items():
         source = source.replace(letter, operator)
     names = {*known, *CONSTANTS, *re.findall(r"(\w+)\s*=", source)}
     written: list[str] = []
@@ -180,7 +208,7 @@ def _with_operators(source: str, known: Collection[str]) -> str:
         written.append(token)
         before = before if token.isspace() else token
     result = "".join(written)
-    return source if "*()" in result else result  # f() is a call, of whatever f is
+    return source if "*()" in result else result  # f() is a call, not a product
 
 
 def _is_number(token: str) -> bool:
@@ -196,32 +224,32 @@ def _values_in(items: Iterable[Item]) -> Iterator[Value]:
 
 
 def _is_nested(items: Sequence[Item]) -> bool:
-    """Return True if a list in it has a list in it."""
+    """Return True if an item is a list that contains a list."""
     return any(isinstance(x, list) for item in items if isinstance(item, list) for x in item)
 
 
 def _data(result: Item) -> float | list[Any]:
-    """The number of a Value; of a list, the list of them."""
+    """Return the number of a Value; for a list, the list of its numbers."""
     return [_data(x) for x in result] if isinstance(result, list) else data_of(result)
 
 
-def _too_deep(source: str) -> int | None:
-    """The column of the first bracket that is nested too deep, if one is."""
+def _find_too_deep(source: str) -> int | None:
+    """Return the column of the first bracket that is nested too deep, or None."""
     depth = 0
     for column, letter in enumerate(source):
         depth += (letter in "([{") - (letter in ")]}")
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return column
     return None
 
 
 def _did_you_mean(name: str) -> str:
     close = get_close_matches(name, _CALLABLE, 1)
-    return f"did you mean {close[0]}? " if close else ""
+    return f"Did you mean {close[0]}? " if close else ""
 
 
 class _Reader:
-    """Walks a parsed expression and computes it."""
+    """Visitor that computes a parsed expression."""
 
     def __init__(self, source: str, inputs: Mapping[str, Value]) -> None:
         self.source = source
@@ -247,15 +275,15 @@ class _Reader:
             elif isinstance(statement, ast.Expr):
                 result = self.operand(statement.value)
             else:
-                raise self.error("only expressions and assignments like p = w*x are understood", statement)
+                raise self.error("expected an expression or an assignment such as p = w*x", statement)
         if result is None:
             raise ExpressionError(
-                "there is nothing to compute: give an expression such as (w*x - y)**2", "", 0
+                "there is nothing to compute. Write an expression such as (w*x - y)**2.", "", 0
             )
         if isinstance(result, list):
             raise self.error(
-                f"the result is a list of {len(result)}, and a gradient is that of one number. Choose one, "
-                "such as softmax([a, b])[0], or add them with sum(…).",
+                f"expected one number as the result, got a list of {len(result)}. Choose one, such as "
+                "softmax([a, b])[0], or add them with sum(…).",
                 module.body[-1],
             )
         return result if isinstance(result, Value) else Value(result)
@@ -264,55 +292,57 @@ class _Reader:
         target = statement.targets[0]
         names = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
         if len(statement.targets) > 1 or not names:
-            raise self.error("one name can be assigned at a time, like p = w*x", statement)
+            raise self.error("expected an assignment to one name, such as p = w*x", statement)
         for name in names:
             if not isinstance(name, ast.Name):
-                raise self.error("one name can be assigned at a time, like p = w*x", statement)
+                raise self.error("expected an assignment to one name, such as p = w*x", statement)
             if name.id in self.names:
-                raise self.error(f"{name.id} is taken already: choose another name", name)
-        given = self.operand(statement.value)
+                raise self.error(f"the name {name.id} is already used. Choose another name.", name)
+        result = self.operand(statement.value)
         if isinstance(target, ast.Name):
-            return self.name(target.id, given)
-        if not isinstance(given, list) or len(given) != len(names):
-            many = f"a list of {len(given)}" if isinstance(given, list) else "one number"
-            raise self.error(f"{len(names)} names can't be given {many}", statement)
-        return [self.name(name.id, x) for name, x in zip(names, given) if isinstance(name, ast.Name)]
+            return self.name(target.id, result)
+        if not isinstance(result, list) or len(result) != len(names):
+            actual = f"a list of {len(result)}" if isinstance(result, list) else "one number"
+            raise self.error(f"expected a list of {len(names)}, one for each name, got {actual}", statement)
+        return [self.name(name.id, x) for name, x in zip(names, result) if isinstance(name, ast.Name)]
 
-    def name(self, name: str, given: Item) -> Value | list[Any]:
-        """Give a name, which becomes the label of the Value; those in a list become ``p[0]``, ``p[1]``."""
-        if isinstance(given, list):
-            for i, item in enumerate(given):
+    def name(self, name: str, result: Item) -> Value | list[Any]:
+        """Assign a name, which becomes the label of the Value; Values in a list get ``p[0]``, ``p[1]``."""
+        if isinstance(result, list):
+            for i, item in enumerate(result):
                 if isinstance(item, Value) and not item.label:
                     item.label = f"{name}[{i}]"
-            self.names[name] = given
-            return given
-        value = given if isinstance(given, Value) else Value(given)
+            self.names[name] = result
+            return result
+        value = result if isinstance(result, Value) else Value(result)
         if value.label:  # p = w: a second name for the same Value
-            value = value * 1.0  # exact for every number, where + 0.0 makes 0.0 of -0.0
+            value = value * 1.0  # exact for every number, unlike + 0.0, which changes -0.0
         value.label = name
         self.names[name] = value
         return value
 
     def number(self, node: ast.expr) -> Value:
-        """The Value of a part that may not be a list."""
+        """Compute a part that may not be a list, as a Value."""
         result = self.single(node)
         return result if isinstance(result, Value) else Value(result)
 
     def single(self, node: ast.expr) -> Value | float:
-        """The Value or the number of a part that may not be a list."""
+        """Compute a part that may not be a list, as a Value or a number."""
         result = self.operand(node)
         if isinstance(result, list):
             raise self.error(
-                f"a number is needed here, not a list of {len(result)}. Choose one of them, such as p[0].",
+                f"expected a number, got a list of {len(result)}. Choose one of them, such as p[0].",
                 node,
             )
         return result
 
     def operand(self, node: ast.expr) -> Item:
-        """The Value of a part of an expression; of one made of numbers alone, the number."""
+        """Compute a part of an expression, as a Value, or as a number if it has numbers alone."""
         self.depth += 1
-        if self.depth > DEEPEST:
-            raise self.error(f"the expression is nested more than {DEEPEST} deep: name a part of it", node)
+        if self.depth > MAX_DEPTH:
+            raise self.error(
+                f"the expression is nested more than {MAX_DEPTH} deep. Name a part of it: p = …;", node
+            )
         try:
             return self.dispatch(node)
         finally:
@@ -336,7 +366,7 @@ class _Reader:
         if isinstance(node, ast.Subscript):
             return self.element(node)
         raise self.error(
-            "this is not understood: use numbers, names, + - * / ** and functions"
+            "this is not supported. Use numbers, names, + - * / ** and functions"
             + _advice(self.text(node), self.names),
             node,
         )
@@ -350,29 +380,33 @@ class _Reader:
         known = ", ".join(self.names) or "none"
         if len(name) > 1 and all(letter in self.names for letter in name):
             known += f"; a product is written {'*'.join(name)}"
-        raise self.error(f"{name} has no value: add {name}=1.5, for example (known: {known})", node)
+        raise self.error(f"{name} has no value. Add one, such as {name}=1.5 (known: {known})", node)
 
     def list_of(self, node: ast.List | ast.Tuple) -> list[Any]:
         items: list[Any] = [self.operand(item) for item in node.elts]
         if _is_nested(items):
-            raise self.error("lists are nested more than two deep: name a part of it", node)
+            raise self.error("lists are nested more than two deep. Name a part of it: p = …;", node)
         return items
 
     def element(self, node: ast.Subscript) -> Item:
-        """``p[0]``: an element of a list."""
+        """Compute an element of a list, such as ``p[0]``."""
         items = self.operand(node.value)
         if not isinstance(items, list):
-            raise self.error("an index needs a list, such as softmax([a, b])[0], not one number", node)
+            raise self.error(
+                "expected a list before the index, such as softmax([a, b])[0], got one number", node
+            )
         index = self.operand(node.slice) if not isinstance(node.slice, ast.Slice) else None
         if not isinstance(index, float) or not index.is_integer():
-            raise self.error("an index is a whole number, such as p[0]", node)
+            raise self.error("expected a whole number as the index, such as p[0]", node)
         if not -len(items) <= index < len(items):
-            raise self.error(f"there is no [{index:.0f}] in a list of {len(items)}: the first is [0]", node)
+            raise self.error(
+                f"index {index:.0f} is out of range for a list of {len(items)}. The first index is 0.", node
+            )
         item: Item = items[int(index)]
         return item
 
     def chain(self, node: ast.BinOp) -> Value | float:
-        """a + b + c + …: Python nests it to the left, as deep as it is long, so walk it in a loop."""
+        """Compute a + b + c + … in a loop, because Python's parser nests it as deep as it is long."""
         pending: list[ast.BinOp] = []
         leftmost: ast.expr = node
         while isinstance(leftmost, ast.BinOp):
@@ -382,7 +416,7 @@ class _Reader:
             if type(operation.op) not in _BINARY:
                 advice = _advice(self.text(node), self.names)
                 raise self.error(
-                    f"of the operators, + - * / ** are understood (a power is **){advice}", operation
+                    f"this operator is not supported. Use + - * / ** (a power is **){advice}", operation
                 )
         result = self.single(leftmost)
         for operation in reversed(pending):
@@ -394,45 +428,45 @@ class _Reader:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _CALLABLE:
             called = self.text(node.func)
-            there_are = f"; {_did_you_mean(called)}there are {', '.join(sorted(_CALLABLE))}"
-            advice = _advice(self.text(node), self.names) or there_are
+            alternatives = f". {_did_you_mean(called)}The functions are {', '.join(sorted(_CALLABLE))}"
+            advice = _advice(self.text(node), self.names) or alternatives
             raise self.error(f"there is no function {called[:40]!r}{advice}", node.func)
         if node.keywords:
-            raise self.error(f"{name} is called with values alone, not with name=value", node)
-        operands = self.arranged(name, node)
+            raise self.error(f"{name}() expected operands without names, got name=value", node)
+        operands = self.arguments_of(name, node)
         try:
             result = _CALLABLE[name](*operands)
         except (TypeError, ValueError, IndexError) as error:
             raise self.error(str(error), node) from None
         if any(True for _ in _values_in(operands)):
-            found: Item = result
-            return found
+            item: Item = result
+            return item
         return _data(result)  # of numbers alone, a number
 
-    def arranged(self, name: str, node: ast.Call) -> list[Item]:
-        """The operands of a call; several numbers stand for a list where a function takes one list alone."""
-        given: list[Any] = [self.operand(argument) for argument in node.args]
+    def arguments_of(self, name: str, node: ast.Call) -> list[Item]:
+        """Compute the operands of a call. If a function takes one list, several numbers become a list."""
+        arguments: list[Any] = [self.operand(argument) for argument in node.args]
         groups = [operand.endswith("*") for operand in _operands(name)]
-        if groups == [True] and len(given) > 1 and not any(isinstance(x, list) for x in given):
-            given = [given]
-        listed = [isinstance(operand, list) for operand in given]
+        if groups == [True] and len(arguments) > 1 and not any(isinstance(x, list) for x in arguments):
+            arguments = [arguments]
+        listed = [isinstance(operand, list) for operand in arguments]
         optional = len(PRIMITIVES[name].defaults) if name in PRIMITIVES else 0
         if len(listed) < len(groups) - optional or listed != groups[: len(listed)]:
             several = f", or with several: {name}(a, b, …)" if groups == [True] else ""
             raise self.error(f"{name} is called as {_form(name)}{several}", node)
         if name == "take":
-            index = given[1]
+            index = arguments[1]
             if isinstance(index, float) and index.is_integer():
-                given[1] = int(index)
-        elif _is_nested(given):
-            raise self.error(f"{name} takes numbers or a list of numbers, not a list of lists", node)
-        if name in _FOLDED and given == [[]]:
-            raise self.error(f"{name} needs one number or more", node)
-        return given
+                arguments[1] = int(index)
+        elif _is_nested(arguments):
+            raise self.error(f"{name}() expected numbers or a list of numbers, got a list of lists", node)
+        if name in _FOLDED and arguments == [[]]:
+            raise self.error(f"{name}() expected at least one number, got an empty list", node)
+        return arguments
 
 
 class _NumberReader(_Reader):
-    """Computes an expression of numbers alone."""
+    """Visitor that computes an expression of numbers alone."""
 
     def named(self, node: ast.Name) -> Item:
         if node.id not in CONSTANTS:

@@ -1,8 +1,8 @@
-"""The table evaluated on floats: IEEE 754, and nothing raises for a number.
+"""The table evaluated on floats, by IEEE 754: no number raises an error.
 
-Python's own arithmetic raises where IEEE 754 has an answer (``1/0``, ``exp(1000)``, ``log(0)``). So a rule
-runs on plain floats first, with Python's functions (:class:`FLOATS`). Only if that raises, it runs once more
-on :class:`IeeeFloat` floats (ieee.py), whose operators and functions (:class:`IEEE`) do not raise.
+Python's arithmetic raises in cases for which IEEE 754 defines a result (``1/0``, ``exp(1000)``, ``log(0)``).
+A rule first runs on plain floats, with Python's functions (:class:`FLOATS`). If that raises, it runs again on
+:class:`IeeeFloat` floats (ieee.py), whose operators and functions (:class:`IEEE`) do not raise.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 from .ieee import RAISED, IeeeFloat, as_ieee, ieee_pow, returning_ieee, without_raising
 from .primitives import PRIMITIVES, Primitive
 
-#: The primitives whose value on floats is a function of Python.
+#: The primitives whose value on floats is a function of the module ``math``.
 KERNELS: dict[str, Callable[[float], float]] = {
     name: getattr(math, name)
     for name in ("cos", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
 }
-#: Where a function is −inf, although Python raises.
+#: The argument at which a function is −inf, although Python raises.
 POLES = {"log": 0.0, "log1p": -1.0}
 
 
@@ -47,7 +47,7 @@ def ieee_positions(group: Sequence[Any]) -> list[Any]:
     return [IeeeFloat(i) for i in range(len(group))]
 
 
-# Sums are added from left to right on every version of Python; since 3.12 the builtin compensates.
+# Sums are added from left to right on every version of Python. Since 3.12 the builtin sum compensates.
 add_up: Callable[[Iterable[float], float], float]
 add_up = sum if sys.version_info < (3, 12) else lambda numbers, start: reduce(operator.add, numbers, start)
 
@@ -69,7 +69,7 @@ def take_from(values: Sequence[float], index: float) -> float:
 
 
 class FLOATS:
-    """What ``m`` offers on plain floats. A class, because CPython finds a function in a class fastest."""
+    """The namespace ``m`` on plain floats. It is a class, where CPython looks up a function fastest."""
 
     where = choose
     eq = operator.eq
@@ -84,7 +84,7 @@ class FLOATS:
 
 
 class IEEE(FLOATS):
-    """What ``m`` offers on IEEE floats. A constant of a rule becomes one as well, so that 1/0 is inf."""
+    """The namespace ``m`` on IEEE floats. Constants of a rule become IEEE floats too, so that 1/0 is inf."""
 
     where = choose_ieee
     positions = ieee_positions
@@ -97,7 +97,7 @@ class IEEE(FLOATS):
 
 
 def define_on_floats(op: Primitive) -> None:
-    """Let the rules use a primitive by its name."""
+    """Add a primitive to both namespaces, so that rules can use it by its name."""
     kernel = KERNELS.get(op.name)
     ieee_kernel = kernel and without_raising(kernel, POLES.get(op.name))
     setattr(FLOATS, op.name, kernel or partial(op.value, FLOATS))
@@ -112,7 +112,7 @@ for _op in PRIMITIVES.values():
 def compute(op: Primitive, numbers: Sequence[Any], needed: Sequence[bool] = ()) -> tuple[float, list[Any]]:
     """Compute a primitive on floats, and lists of floats, with the local derivatives that are needed.
 
-    ``needed[i]`` says whether derivative i is computed; if it is empty, none is.
+    Derivative i is computed if ``needed[i]`` is True; if ``needed`` is empty, none is computed.
 
     >>> compute(PRIMITIVES["div"], [1.0, 0.0], [True, True])  # 1/b and −out/b
     (inf, [inf, -inf])
@@ -125,7 +125,7 @@ def compute(op: Primitive, numbers: Sequence[Any], needed: Sequence[bool] = ()) 
 
 
 def compute_ieee(op: Primitive, numbers: Sequence[Any], needed: Sequence[bool]) -> tuple[float, list[Any]]:
-    """Compute the same where plain floats raise."""
+    """Compute the same on IEEE floats, because plain floats raise."""
     ieee_numbers = [IeeeFloat(n) if isinstance(n, float) else [IeeeFloat(x) for x in n] for n in numbers]
     out = IeeeFloat(op.value(IEEE, *ieee_numbers))
     return float(out), [plain_float(d) for d in differentiate(op, IEEE, out, ieee_numbers, needed)]
@@ -136,7 +136,7 @@ def differentiate(op: Primitive, m: type, out: float, numbers: Any, needed: Sequ
 
 
 def plain_float(derivative: Any) -> Any:
-    """Replace IEEE floats, whose arithmetic is slow."""
+    """Convert IEEE floats to plain floats, whose arithmetic is faster."""
     if hasattr(derivative, "__iter__"):
         return [*map(plain_float, derivative)]
     return None if derivative is None else float(derivative)

@@ -1,4 +1,4 @@
-"""grad(): derivatives as Values, which can be differentiated again."""
+"""grad(): gradients as Values, which can be differentiated again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def grad(
     output: Value, inputs: Inputs, *, create_graph: bool = False, allow_unused: bool
 ) -> list[Value | None]: ...
 def grad(output: Value, inputs: Any = None, *, create_graph: bool = False, allow_unused: bool = False) -> Any:
-    """Compute ∂output/∂input for each of ``inputs``, as a list of Values. No ``.grad`` changes.
+    """Compute ∂output/∂input for each input, and change no ``.grad``.
 
     >>> x = Value(3.0)
     >>> (first,) = grad(x**3, x, create_graph=True)
@@ -37,12 +37,18 @@ def grad(output: Value, inputs: Any = None, *, create_graph: bool = False, allow
     (27.0, 18.0)
 
     Args:
+        output: The Value that is differentiated.
+        inputs: A Value or an iterable of Values; intermediate Values are allowed.
         create_graph: Record the gradients, also inside ``no_grad()``, to differentiate them again.
         allow_unused: Return None for an input that ``output`` was not computed from.
 
+    Returns:
+        A list with one Value for each input.
+
     Raises:
+        TypeError: If ``output`` or an input is not a Value.
         ValueError: If ``output`` was not computed from an input, and ``allow_unused`` is not set.
-        RuntimeError: If ``create_graph`` is set and the data of an operand has changed in the meantime.
+        RuntimeError: If ``create_graph`` is set and the data of an operand has changed since it was used.
     """
     if active and not create_graph:
         report_escape(None, "grad() without create_graph=True")
@@ -53,11 +59,11 @@ def grad(output: Value, inputs: Any = None, *, create_graph: bool = False, allow
         i = next(i for i, x in enumerate(input_list) if x in unused)
         raise ValueError(
             f"grad() expected inputs that the output was computed from, got inputs[{i}] = {input_list[i]!r}. "
-            "Pass the very Value that was used. For a constant derivative use allow_unused=True."
+            "Pass the Value that was used, not a copy, or set allow_unused=True to get None for it."
         )
     with recording_rules() if create_graph else nullcontext():
         totals = total_gradients(order, input_list, recorded_edges if create_graph else edges)
-        # The total of an input behind a dead relu is missing.
+        # An input behind a dead relu has no total.
         gradients = [None if x in unused else as_value(totals.get(x, 0.0)) for x in input_list]
     if active:
         visited = [node for node in order if node in totals and not node.is_leaf]
@@ -71,12 +77,13 @@ def grad(output: Value, inputs: Any = None, *, create_graph: bool = False, allow
 def checked(output: object, inputs: Any) -> list[Value]:
     """Return the inputs as a list; raise TypeError unless they and the output are Values."""
     input_list: list[Any] = [*inputs] if isinstance(inputs, Iterable) else [inputs]
-    for x in (output, *input_list):
+    for i, x in enumerate((output, *input_list)):
         if not isinstance(x, Value):
             hint = "Call the function on Values, and pass its result." if callable(x) else "Make it a Value."
             if x is None and inputs is None:
                 hint = "Pass the inputs, as in grad(output, [w])."
-            raise TypeError(f"grad() expected Values, got {type_and_value(x)}. {hint}")
+            name = f"inputs[{i - 1}]" if i else "output"
+            raise TypeError(f"grad() expected a Value for {name}, got {type_and_value(x)}. {hint}")
     return input_list
 
 

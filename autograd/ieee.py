@@ -1,4 +1,4 @@
-"""Floats whose operators and functions return the IEEE 754 answer where Python raises."""
+"""Floats whose operators and functions return the IEEE 754 result where Python raises."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from math import copysign, inf, nan
 from typing import Any
 
-#: What Python raises where IEEE 754 has an answer.
+#: The exceptions of Python in cases for which IEEE 754 defines a result.
 RAISED = (ZeroDivisionError, OverflowError, ValueError)
 
 
 class IeeeFloat(float):
-    """A float whose operators return the IEEE answer, as an IeeeFloat again.
+    """A float whose operators return the IEEE 754 result, as an IeeeFloat.
 
     >>> IeeeFloat(1.0) / 0.0, -IeeeFloat(2.0)
     (IeeeFloat(inf), IeeeFloat(-2.0))
@@ -22,7 +22,7 @@ class IeeeFloat(float):
 
     def __truediv__(self, other: object) -> IeeeFloat:
         if not isinstance(other, (float, int)):
-            return NotImplemented  # a Value divides itself
+            return NotImplemented  # Value.__rtruediv__ divides
         a, b = float(self), float(other)
         if b:
             return IeeeFloat(a / b)
@@ -41,7 +41,7 @@ def as_ieee(x: Any) -> Any:
 
 
 def returning_ieee(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with an IeeeFloat as its result."""
+    """Return the function with its result converted to an IeeeFloat."""
 
     def call(*operands: Any) -> Any:
         result = function(*operands)
@@ -55,7 +55,7 @@ for _name in ("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__
 
 
 def without_raising(function: Callable[[float], float], pole: float | None) -> Callable[[float], IeeeFloat]:
-    """The same function, but inf where it overflows, −inf at the pole, nan outside the domain."""
+    """Return the function with inf where it overflows, −inf at the pole, and nan outside the domain."""
 
     def call(x: float) -> IeeeFloat:
         try:
@@ -69,7 +69,7 @@ def without_raising(function: Callable[[float], float], pole: float | None) -> C
 
 
 def ieee_pow(a: float, b: float) -> IeeeFloat:
-    """C's pow, by Annex F of the C standard, which math.pow follows except where it raises."""
+    """Compute pow by Annex F of the C standard, which math.pow follows except where it raises."""
     try:
         return IeeeFloat(math.pow(a, b))
     except RAISED:

@@ -17,8 +17,8 @@ MakeMode: TypeAlias = Callable[[], AbstractContextManager[Any]]
 def decorate(function: F, mode: MakeMode) -> F:
     """Wrap a function, generator function, coroutine or asynchronous generator so that it runs in a mode.
 
-    ``mode`` makes a new one for each call, and for each step of a generator, so that the code between two
-    steps does not run inside it.
+    ``mode`` makes a new mode for each call and each step of a generator, so that the code between two steps
+    does not run inside a mode.
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:

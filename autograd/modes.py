@@ -1,8 +1,8 @@
 """A mode is a ``with`` block. Inside it, operations are not recorded, or each is reported to the mode.
 
-``no_grad``, ``enable_grad``, ``detect_anomaly`` and the tracing of ``compile`` are modes. The modes that are
-open belong to the current context (``contextvars``): a thread or an asyncio task has its own, and none
-outlives its block.
+``no_grad``, ``enable_grad``, ``detect_anomaly`` and the tracer of ``compile`` are modes. The open modes
+belong to the current context (``contextvars``): each thread and each asyncio task has its own, and a mode
+ends with its block.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The open modes of all contexts, by their id. While it is empty, as nearly always, an operation only tests
-#: its truth; while it is not, operations in every thread look for modes of their own context.
+#: The open modes of all contexts, by their id. It is usually empty, so that it costs one truth test.
+#: If it is not empty, operations in every thread look for modes of their own context.
 active: dict[int, ref[Mode]] = {}
 
-#: The modes that this context has entered, innermost first. One may have been closed elsewhere. References
-#: are weak: a mode whose ``__exit__`` was interrupted is over once nothing refers to it, neither an ``as``
-#: name nor a stored traceback.
+#: The modes that this context has entered, innermost first; another context may have closed some of them. The
+#: references are weak, so that a mode whose ``__exit__`` was interrupted ends when the last reference to it,
+#: such as an ``as`` name or a stored traceback, is gone.
 _entered: ContextVar[tuple[ref[Mode], ...]] = ContextVar("autograd modes", default=())
 
 
 class Mode:
-    """Base class of modes. Override the hooks you need.
+    """Base class of modes: a subclass overrides hooks, which are called inside the ``with`` block.
+
+    A hook runs inside the mode. If it computes with Values, it is called again for these, without end unless
+    it guards against that. A mode is also a decorator: each call, and each step of a generator, runs inside a
+    copy of it, so that an attribute that a hook assigns is lost.
 
     >>> from autograd import Value
     >>> class Count(Mode):
@@ -44,38 +48,51 @@ class Mode:
     >>> count.nodes
     2
 
-    Hooks run inside the mode: one that computes with Values is called again for these, without end unless it
-    guards against that.
+    A plain ``with`` block around a ``yield`` also covers the caller until the generator continues or ends, as
+    in PyTorch; the decorator does not. The ``with`` statement keeps a mode alive: without it,
+    ``no_grad().__enter__()`` ends at once unless its result is stored.
 
-    A mode is also a decorator: each call, and each step of a generator, runs inside a copy of it, so an
-    attribute that a hook assigns is lost. A plain ``with`` block around a ``yield`` also covers the caller
-    until the generator continues or ends, as in PyTorch; the decorator does not.
-
-    The ``with`` statement keeps a mode alive. Without it, ``no_grad().__enter__()`` is over at once unless
-    the result is stored.
+    Raises:
+        RuntimeError: If a mode is entered that is already entered.
+        TypeError: If a mode decorates a class.
     """
 
-    #: Whether operations inside are recorded. The innermost mode that is not None decides.
+    #: True if operations inside are recorded, False if not, None to leave it to the next outer mode.
     records: bool | None = None
     _is_open: bool = False
 
     def recorded(self, node: Value) -> None:
-        """An operation has been recorded as ``node``."""
+        """Called after an operation is recorded.
+
+        Args:
+            node: The Value that the operation computed.
+        """
 
     def after_backward(
         self, root: Value, order: Sequence[Value], gradient: Callable[[Value], float | None]
     ) -> None:
-        """A backward pass, or ``grad()``, went from ``root`` through ``order``, operands first.
+        """Called after a backward pass or ``grad()``.
 
-        ``gradient(value)`` is ∂root/∂value, or None if no gradient reached the Value. After ``backward()`` it
-        is ``value.grad``, for a leaf the sum over all passes.
+        Args:
+            root: The Value where the pass started.
+            order: The intermediate Values that it visited, operands before results.
+            gradient: ``gradient(value)`` is ∂root/∂value, or None if no gradient reached the Value. After
+                ``backward()`` it is ``value.grad``, for a leaf the sum over all passes.
         """
 
     def entering(self, inner: Mode) -> None:
-        """``inner`` is about to be entered inside this mode."""
+        """Called before another mode is entered inside this mode.
+
+        Args:
+            inner: The other mode.
+        """
 
     def mode_for_rules(self) -> Mode | None:
-        """The mode to use while ``grad(create_graph=True)`` evaluates the rules of the table on Values."""
+        """Return the mode for the rules that ``grad(create_graph=True)`` evaluates on Values.
+
+        Returns:
+            A mode, which may be this one; None, as here, if the rules are not reported.
+        """
 
     def __enter__(self) -> Self:
         if self._is_open:
@@ -108,7 +125,7 @@ class Mode:
 
 
 def open_refs() -> list[ref[Mode]]:
-    """Return those of ``_entered`` that are still open. Another thread may close one at any moment."""
+    """Return the entered modes that are still open. Another thread may close one at any moment."""
     return [r for r in _entered.get() if (mode := r()) is not None and active.get(id(mode)) is r]
 
 
@@ -118,8 +135,16 @@ def open_modes() -> tuple[Mode, ...]:
 
 
 def is_grad_enabled() -> bool:
-    """Return True unless this code runs inside ``no_grad()``."""
-    for r in _entered.get():  # as open_refs(), without its list, which costs an operation 0.2 µs
+    """Return True unless this code runs inside ``no_grad()``.
+
+    >>> with no_grad():
+    ...     is_grad_enabled()
+    False
+
+    Returns:
+        True if operations are recorded.
+    """
+    for r in _entered.get():  # as in open_refs(), whose list would take 0.2 µs per operation
         if (mode := r()) is not None and active.get(id(mode)) is r and mode.records is not None:
             return mode.records
     return True
@@ -127,13 +152,13 @@ def is_grad_enabled() -> bool:
 
 @contextmanager
 def recording_rules() -> Generator[None, None, None]:
-    """Record what a rule computes. The open modes do not see it, except through ``mode_for_rules()``.
+    """Record the operations of rules. They are not reported to the open modes except by ``mode_for_rules()``.
 
     ``detect_anomaly`` returns a copy from it that only stores lines.
     """
     outside = _entered.get()
     inner_modes = [mode for outer in open_modes()[::-1] if (mode := outer.mode_for_rules()) is not None]
-    # A mode may return itself: it is open already, and stays. The others are entered, outermost first.
+    # A mode may return itself; it is already open and stays open. The others are entered, outermost first.
     closed_modes = [mode for mode in (enable_grad(), *inner_modes) if not mode._is_open]
     _entered.set(tuple([r for r in open_refs() if r() in inner_modes]))
     try:
@@ -148,6 +173,8 @@ def recording_rules() -> Generator[None, None, None]:
 class no_grad(Mode):
     """Compute without recording: results are leaves, and no local derivative is computed.
 
+    It is a context manager and a decorator, for the current thread or asyncio task.
+
     >>> from autograd import Value
     >>> a = Value(3.0)
     >>> with no_grad():
@@ -160,7 +187,9 @@ class no_grad(Mode):
 
 
 class enable_grad(Mode):
-    """Record again, inside ``no_grad()``.
+    """Record operations again, inside ``no_grad()``.
+
+    It is a context manager and a decorator, for the current thread or asyncio task.
 
     >>> from autograd import Value
     >>> a = Value(3.0)

@@ -1,4 +1,4 @@
-"""Reading what a computed Value stores, for the views, the checks and ``grad()``."""
+"""Read the edges and local derivatives that a Value stores, for the views, the checks and ``grad()``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .value import Value
 
 
 def edges(node: Value) -> Iterator[tuple[Value, float]]:
-    """Yield the operands that a Value passes its gradient to, each with the local derivative.
+    """Yield the operands that receive a gradient from a Value, each with the local derivative.
 
     >>> x = Value(3.0)
     >>> list(edges(x * 5.0))
@@ -27,7 +27,7 @@ def edges(node: Value) -> Iterator[tuple[Value, float]]:
 
 
 def local_derivatives(node: Value) -> list[float | None]:
-    """Return ∂node/∂operand for each of its operands, in order; None where nothing is passed back.
+    """Return ∂node/∂operand for each of its operands, in order; None where no gradient flows.
 
     >>> local_derivatives(Value(3.0) * 5.0), local_derivatives(Value(-1.0).relu())
     ([5.0, None], [None])
@@ -49,9 +49,9 @@ def local_derivatives(node: Value) -> list[float | None]:
 
 
 def positions_of_none(op: Primitive, node: Value, i: int) -> list[int]:
-    """Return where in group ``i`` the derivative is None, if its operands alone do not tell.
+    """Return the positions in group ``i`` where the derivative is None, if the operands leave that open.
 
-    A node does not store it. It matters only for an operand that stands in the group twice, once with a
+    A node does not store them. They matter only for an operand that is in the group twice, once with a
     derivative and once without.
     """
     operands, receivers, _ = (node.many or ())[i]
@@ -61,12 +61,12 @@ def positions_of_none(op: Primitive, node: Value, i: int) -> list[int]:
     _, derivatives = recompute_rules(op, node)
     pairs = enumerate(zip(operands, derivatives[i]))
     skipped = [j for j, (x, d) in pairs if isinstance(x, Value) and d is None]
-    # Unless an operand was overwritten since, and another one is selected now.
+    # If an operand was overwritten since the forward pass, another one may be selected now.
     return skipped if len(values) - len(skipped) == len(receivers) else []
 
 
 def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
-    """Arrange one item for each operand as the primitive of ``node`` takes them: a group as a list."""
+    """Arrange a flat list of items, one for each operand, as the primitive expects: a group as a list."""
     if node.primitive is None or node.many is None:
         return [*flat]
     rest = iter(flat)
@@ -75,31 +75,31 @@ def regroup(node: Value, flat: Sequence[Any]) -> list[Any]:
 
 
 def groups_of(node: Value) -> list[Sequence[Value | float]]:
-    """Return the operands of each group of a computed node; a single operand is a group of one."""
+    """Return the operands of each group of a non-leaf node; a single operand is a group of one."""
     return [(x,) for x in node.operands] if node.many is None else [operands for operands, _, _ in node.many]
 
 
 def recompute(node: Value, numbers: Sequence[float]) -> float:
-    """Compute the result that the operation of a node has on other numbers.
+    """Compute the operation of a node on other numbers.
 
     >>> a = Value(2.0)
     >>> recompute(a * 5.0, [3.0, 5.0])
     15.0
     """
     if node.primitive is None:
-        raise ValueError(f"recompute() expected a computed Value, got the leaf {node!r}.")
+        raise ValueError(f"recompute() expected a non-leaf Value, got {node!r}. Pass a computed Value.")
     return compute(node.primitive, regroup(node, numbers))[0]
 
 
 def recompute_rules(op: Primitive, node: Value) -> tuple[float, list[Any]]:
-    """Compute the data of a node, and its derivatives by group, from the data its operands have now."""
+    """Compute the data of a node, and its derivatives by group, from the current data of its operands."""
     numbers = regroup(node, [*map(data_of, node.operands)])
     needed = [any(isinstance(x, Value) for x in group) for group in groups_of(node)]
     return compute(op, numbers, needed)
 
 
 def is_unchanged(node: Value) -> bool:
-    """Return True if the operands still give the data and the local derivatives that ``node`` stores.
+    """Return True if the current operands lead to the data and local derivatives that ``node`` stores.
 
     >>> x = Value(2.0)
     >>> y = x * x
@@ -117,15 +117,15 @@ def is_unchanged(node: Value) -> bool:
         _, receivers, passed = stored_group(group, derivative)
         actual += zip(receivers, passed)
     stored = [(node, node._data), *edges(node)]
-    # As text, so that nan equals nan.
+    # They are compared as text, so that nan equals nan.
     return [(id(x), repr(d)) for x, d in actual] == [(id(x), repr(d)) for x, d in stored]
 
 
 def shown_gradient(node: Value, root: Value) -> float | None:
     """Return ∂root/∂node as a picture of ``root`` shows it; None if no backward pass has visited ``root``.
 
-    Behind a dead relu it is 0.0, because the last pass did not reach ``node``: its grad is of an older one.
-    A leaf that already has a gradient, of another graph or of the user's own, shows it in any case.
+    Behind a dead relu it is 0.0, because the last pass did not reach ``node`` and its grad is out of date. If
+    a leaf already has a gradient, from another graph or assigned by the user, that is returned.
     """
     if root.mark == 0 and (not node.is_leaf or node._grad == 0.0):
         return None
@@ -133,10 +133,10 @@ def shown_gradient(node: Value, root: Value) -> float | None:
 
 
 class Contribution(NamedTuple):
-    """One product of the chain rule: what ``node`` passes to its operand number ``position``.
+    """One product of the chain rule, from ``node`` to its operand number ``position``.
 
     ``upstream`` is the gradient of ``node``, ``local`` the local derivative, and ``cotangent`` their product.
-    Behind a dead relu ``local`` and ``cotangent`` are 0.0: nothing is passed, not even 0·∞.
+    Behind a dead relu ``local`` and ``cotangent`` are 0.0, because no gradient flows, not even 0·∞.
     """
 
     node: Value
@@ -150,10 +150,10 @@ class Contribution(NamedTuple):
 def contributions(root: Value, gradient: float = 1.0) -> Iterator[Contribution]:
     """Yield every product of a backward pass from ``root``, in its order, without changing any gradient.
 
-    A dead relu contributes 0 to its operand; what lies behind that is not visited.
+    A dead relu contributes 0 to its operand, and nothing behind that is visited.
     """
     totals: dict[Value, float] = {root: gradient}
-    passed: set[Value] = set()  # these have passed their gradient on, and receive no more
+    passed: set[Value] = set()  # these have propagated their gradient, and receive no more contributions
     for node in reversed(operands_first([root], lambda node: [x for x, _ in edges(node)])):
         if node.is_leaf:
             continue

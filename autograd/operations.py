@@ -1,6 +1,6 @@
 """The table as functions of Values and numbers: exp(x), maximum(a, b), dot(weights, inputs, bias), ..."""
 
-# A group of operands is anything that can be iterated until it has been read.
+# A group of operands can have any iterable type before it is read.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from . import primitives as table
 from .floats import IEEE, add_up, apply_each, choose_ieee, compute, ieee_positions
-from .interop.groups import all_floats, items_of
+from .interop.groups import all_floats, check_lengths, items_of
 from .interop.reals import require_float
 from .modes import active, is_grad_enabled
 from .primitives import DOT, PRIMITIVES, Primitive
@@ -40,7 +40,7 @@ def function_of_one(op: Primitive) -> Callable[[Operand], Value]:
     method = unary(op)
 
     def function(x: Operand) -> Value:
-        a = operand(op, x)
+        a = operand(op, x, 0)
         return method(a) if isinstance(a, Value) else Value(compute(op, [a])[0])
 
     return define_on_values(function, op)
@@ -48,7 +48,7 @@ def function_of_one(op: Primitive) -> Callable[[Operand], Value]:
 
 def function_of_two(op: Primitive) -> Callable[[Operand, Operand], Value]:
     def function(a: Operand, b: Operand) -> Value:
-        x, y = operand(op, a), operand(op, b)
+        x, y = operand(op, a, 0), operand(op, b, 1)
         if isinstance(x, Value) or isinstance(y, Value):
             return apply_binary(op, x, y)
         return Value(compute(op, [x, y])[0])
@@ -66,7 +66,7 @@ def function_of_many(op: Primitive) -> Callable[..., Value]:
 
 
 def define_on_values(function: Function, op: Primitive) -> Function:
-    """Name a function, and let the rules of the table use it on Values; on constants they stay floats."""
+    """Name a function, and offer it to the rules of the table for Values; constants stay floats."""
 
     def on_values_or_floats(*operands: Any) -> Any:
         flat = [x for group in operands for x in (group if isinstance(group, (list, tuple)) else [group])]
@@ -77,32 +77,32 @@ def define_on_values(function: Function, op: Primitive) -> Function:
     return function
 
 
-def operand(op: Primitive, x: object) -> Value | float:
-    """Return a Value unchanged and a number as a float."""
-    return x if isinstance(x, Value) else require_float(x, f"{op.name}()")
+def operand(op: Primitive, x: object, i: int) -> Value | float:
+    """Return operand ``i`` of a primitive: a Value unchanged, a number as a float."""
+    return x if isinstance(x, Value) else require_float(x, f"{op.name}()", op.operands[i])
 
 
 # Many operands ------------------------------------------------------------------------------------
 
 
-def read_group(op: Primitive, group: Any) -> tuple[tuple[Any, ...], Sequence[float]]:
-    """Return a group as a tuple of Values and floats, and the numbers of these."""
-    operands: tuple[Any, ...] = group if type(group) is tuple else (*items_of(op.name, group),)
-    if all_floats(operands):
-        return operands, operands
-    operands = tuple([x if isinstance(x, Value) else require_float(x, f"{op.name}()") for x in operands])
+def read_group(op: Primitive, name: str, argument: Any) -> tuple[tuple[Any, ...], Sequence[float]]:
+    """Return an argument as a tuple of Values and floats, and their data; one operand is a group of 1."""
+    group = argument if name.endswith("*") else (argument,)
+    items: tuple[Any, ...] = group if type(group) is tuple else (*items_of(op.name, group, name),)
+    if all_floats(items):
+        return items, items
+    caller = f"{op.name}()"
+    operands = tuple([x if isinstance(x, Value) else require_float(x, caller, name, items) for x in items])
     return operands, [data_of(x) for x in operands]
 
 
 def apply_many(op: Primitive, *arguments: Any) -> Value:
     """Apply a primitive to many operands: groups, and single ones, each stored as a group of one."""
     are_groups = [name.endswith("*") for name in op.operands]
-    read = [read_group(op, x if is_group else (x,)) for x, is_group in zip(arguments, are_groups)]
+    read = [read_group(op, name, x) for name, x in zip(op.operands, arguments)]
     groups = [group for group, _ in read]
     numbers = [elements if is_group else elements[0] for (_, elements), is_group in zip(read, are_groups)]
-    widths = {len(group) for group, is_group in zip(groups, are_groups) if is_group}
-    if len(widths) > 1:
-        raise ValueError(f"{op.name}() pairs its operands, got groups of {' and '.join(map(str, widths))}.")
+    check_lengths(op.name, [(o[:-1], group) for o, group in zip(op.operands, groups) if o.endswith("*")])
     needed = [any(isinstance(x, Value) for x in group) for group in groups]
     if True not in needed or (active and not is_grad_enabled()):
         return Value(compute(op, numbers)[0])
@@ -127,16 +127,28 @@ def dot(weights: Iterable[Operand], inputs: Iterable[Operand], bias: Operand = 0
 
     >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], 0.5).data  # 2·10 + 3·1 + 0.5
     23.5
+
+    Args:
+        weights: A sequence of Values or numbers, w.
+        inputs: A sequence of Values or numbers, x, of the same length.
+        bias: A Value or a number.
+
+    Returns:
+        A Value.
+
+    Raises:
+        ValueError: If the lengths of ``weights`` and ``inputs`` differ.
+        TypeError: If an argument is not of its type.
     """
-    ws: tuple[Any, ...] = weights if type(weights) is tuple else (*items_of(DOT.name, weights),)
-    xs: tuple[Any, ...] = inputs if type(inputs) is tuple else (*items_of(DOT.name, inputs),)
-    b = operand(DOT, bias)
-    try:  # written out for Values: by apply_many() it takes three times as long; a test compares them
+    ws: tuple[Any, ...] = weights if type(weights) is tuple else (*items_of("dot", weights, "weights"),)
+    xs: tuple[Any, ...] = inputs if type(inputs) is tuple else (*items_of("dot", inputs, "inputs"),)
+    b = operand(DOT, bias, 2)
+    try:  # written out for Values: apply_many() takes three times as long; a test compares them
         w_numbers = [w._data for w in ws]
         is_constant = all_floats(xs)
         x_numbers = xs if is_constant else [x._data for x in xs]
         data = add_up(map(mul, w_numbers, x_numbers), b._data if isinstance(b, Value) else b)
-    except AttributeError:  # there are numbers among them
+    except AttributeError:  # some operands are numbers
         return apply_many(DOT, ws, xs, b)
     if len(ws) != len(xs) or not ws or type(data) is not float:  # unequal, empty, or not Values at all
         return apply_many(DOT, ws, xs, b)
@@ -150,6 +162,15 @@ def sum(values: Iterable[Operand]) -> Value:
 
     >>> sum([Value(1.0), Value(2.0), 3.0]).data
     6.0
+
+    Args:
+        values: A sequence of Values or numbers. The sum of an empty sequence is 0.
+
+    Returns:
+        A Value.
+
+    Raises:
+        TypeError: If ``values`` is not a sequence of Values or numbers.
     """
     return apply_many(table.SUM_OF, values)
 
@@ -159,6 +180,15 @@ def logsumexp(values: Iterable[Operand]) -> Value:
 
     >>> logsumexp([Value(1000.0), Value(1000.0)]).data  # 1000 + log 2
     1000.6931471805599
+
+    Args:
+        values: A sequence of Values or numbers, x. The result for an empty sequence is −inf.
+
+    Returns:
+        A Value.
+
+    Raises:
+        TypeError: If ``values`` is not a sequence of Values or numbers.
     """
     return apply_many(table.LOGSUMEXP, values)
 
@@ -190,12 +220,12 @@ for _op, _function in ((table.SUM_OF, sum), (table.LOGSUMEXP, logsumexp), (DOT, 
 
 
 def function_for(op: Primitive) -> Callable[..., Value]:
-    """Make the function of an entry, by its number of operands, and enter it in ``FUNCTIONS``."""
+    """Make the function of a primitive, according to its number of operands, and add it to ``FUNCTIONS``."""
     if op.is_many:
         return function_of_many(op)
     return function_of_one(op) if len(op.derivatives) == 1 else function_of_two(op)
 
 
-for _op in PRIMITIVES.values():  # +, abs() and their like are operators, but the rules use some as functions
+for _op in PRIMITIVES.values():  # the operators, such as + and abs(), which rules also use as functions
     if _op.name not in FUNCTIONS:
         function_for(_op)

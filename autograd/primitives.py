@@ -22,23 +22,23 @@ offers
 ``m.largest(xs)``     the largest element of a group, as a constant; −inf if the group is empty
 ====================  ================================================================================
 
-A local derivative of None means that the operand does not matter here, as for a dead relu, whose operand is
-negative. Nothing is passed back to it, not even 0·∞ = nan, and ``backward()`` does not visit it. 0.0 is an
-ordinary number.
+A local derivative of None means that no gradient flows to the operand, as for a dead relu, whose operand is
+negative. It receives no product, not even 0·∞ = nan, and ``backward()`` does not visit it. 0.0 is an ordinary
+number.
 
 An operand whose name ends in ``*`` is a *group*, any number of operands. Its derivative is a list.
 
 A new entry also needs a method in value.py, ``f = unary(table.F)``, a function in operations.py, ``f =
 function_of_one(table.F)``, and its name in ``__init__.py``, twice. With two operands these are
 ``binary(table.F, is_operator=False)`` and ``function_of_two(table.F)``. If its value is a function of
-``math``, it needs its name in ``KERNELS`` (floats.py). A user's own entry, by ``primitive()``, needs none of
-this.
+``math``, it needs its name in ``KERNELS`` (floats.py). An entry that a user adds with ``primitive()`` needs
+none of this.
 
-The derivatives are those of the standard tables (Abramowitz and Stegun, chapters 4 and 7). Where a form
-was chosen for its accuracy, a comment says so.
+The derivatives are those of the standard tables (Abramowitz and Stegun, chapters 4 and 7). If a form was
+chosen for its accuracy, a comment gives the reason.
 """
 
-# The operands of a rule are floats, Values, symbols or instructions: they have no common type.
+# The operands of a rule are floats, Values, symbols or instructions, which have no common type.
 # pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -48,7 +48,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-#: A value or a local derivative, as the table states it.
+#: The function of a value or of a local derivative.
 Rule = Callable[..., Any]
 
 #: Every primitive by its name.
@@ -69,9 +69,12 @@ class Primitive:
         derivatives: ``derivative(m, out, *operands)`` for each operand.
         doc: A description in a few words, by default the formula.
         operands: The names of the operands, separated by spaces; by default "x", or "a b" for two.
-        template: How it is printed, by default as a call. With a group, the part before ``…`` is printed
-            once for each element: "{weights}·{inputs} + … + {bias}".
-        defaults: The numbers that stand in for operands left out at the end, where it is printed or parsed.
+        template: The printed form, by default a call. With a group, the part before ``…`` is printed once
+            for each element: "{weights}·{inputs} + … + {bias}".
+        defaults: The numbers for operands that are omitted at the end of a printed or parsed call.
+
+    Raises:
+        ValueError: If there is not one derivative for each operand.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class Primitive:
                 f"{name}() expected one derivative for each of the operands {', '.join(self.operands)}, "
                 f"got {len(derivatives)}. Pass one function for each, or name the operands: operands='a b c'."
             )
-        #: Whether it has a group of operands, or more than two.
+        #: True if it has a group of operands, or more than two operands.
         self.is_many = "*" in operands or len(self.operands) > 2
         listed = [f"{{{o[:-1]}}}, …" if o.endswith("*") else f"{{{o}}}" for o in self.operands]
         self.template = template or f"{name}({', '.join(listed)})"
@@ -104,18 +107,18 @@ class Primitive:
         return f"<primitive {self.name}: {self.formula}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return primitive_named, (self.name,)  # a pickle holds the name: the rules cannot be pickled
+        return primitive_named, (self.name,)  # a pickle includes the name, because rules cannot be pickled
 
 
 def primitive_named(name: str) -> Primitive:
-    """Return the entry of that name, as unpickling needs it."""
+    """Return the entry of that name, for unpickling."""
     return PRIMITIVES[name]
 
 
 # Arithmetic ---------------------------------------------------------------------------------------
 
-# Value.__add__ and Value.__mul__ are written out, for speed (value.py). Their entries here are used for
-# every other use; a test compares them with the written-out code.
+# Value.__add__ and Value.__mul__ are written out, for speed (value.py). Their entries here have every other
+# use; a test compares them with the written-out code.
 ADD = Primitive(
     "add", lambda m, a, b: a + b, lambda m, out, a, b: 1.0, lambda m, out, a, b: 1.0, template="{a} + {b}"
 )
@@ -138,8 +141,8 @@ NEG = Primitive("neg", lambda m, x: -x, lambda m, out, x: -1.0, template="−{x}
 
 def _pow_base(m: Any, out: Any, a: Any, b: Any) -> Any:
     size, exponent, product = m.abs(a), m.abs(b), b * m.pow(a, b - 1.0)
-    # b·out / a is the same. It is taken where a**(b − 1), or its derivative, overflows and a small b makes up
-    # for it, and where b − 1 rounds to an even number. The factor keeps 1/a finite.
+    # b·out / a is equal to it. It is used where a**(b − 1), or its derivative, overflows although the product
+    # with a small b does not, and where b − 1 rounds to an even number. The factor keeps 1/a finite.
     factor = m.where(size < 1e-140, 2.0**600, 1.0)
     quotient = (b * factor) * (out / (m.where(size > 0.0, a, 1.0) * factor))
     # At b = 0 the power is 1 for every a, so the derivative is 0 even where a**−1 is infinite.
@@ -150,7 +153,7 @@ def _pow_base(m: Any, out: Any, a: Any, b: Any) -> Any:
 
 
 def _pow_exponent(m: Any, out: Any, a: Any, b: Any) -> Any:
-    # Where 1/a overflows, which is the derivative of log(a), a is scaled.
+    # If 1/a, the derivative of log(a), overflows, a is scaled.
     scaled = out * (m.log(2.0**600 * a) - 600.0 * math.log(2.0))
     derivative = m.where(a < 2.0**-1022, scaled, out * m.log(a))
     return m.where(m.eq(a, 0.0), m.where(b >= 0.0, None, derivative), derivative)  # 0**b is flat for b ≥ 0
@@ -175,7 +178,7 @@ ABS = Primitive(
 # Exponentials, logarithms, roots ------------------------------------------------------------------
 
 EXP = Primitive("exp", lambda m, x: m.exp(x), lambda m, out, x: out, doc="e to the power x")
-# Its derivative is not out + 1, which has no digits left where exp(x) is tiny.
+# The derivative is not written out + 1, which has no digits left where exp(x) is tiny.
 EXPM1 = Primitive(
     "expm1", lambda m, x: m.expm1(x), lambda m, out, x: m.exp(x), doc="exp(x) − 1, exact for small x"
 )
@@ -229,7 +232,7 @@ def _sigmoid(m: Any, x: Any) -> Any:
 
 
 def _sigmoid_derivative(m: Any, out: Any, x: Any) -> Any:
-    # Not out · (1 − out): 1 − out has no digits left where out rounds to 1, nor has the next derivative at 0.
+    # In out · (1 − out), 1 − out has no digits left where out rounds to 1, nor has its derivative at 0.
     half = 0.5 * m.sech(0.5 * x)
     return half * half
 
@@ -256,7 +259,7 @@ ELU = Primitive(
 
 
 def _normal_cdf(m: Any, x: Any) -> Any:
-    return 0.5 * m.erfc(-math.sqrt(0.5) * x)  # by erfc: 1 + erf has no digits left below −6
+    return 0.5 * m.erfc(-math.sqrt(0.5) * x)  # 1 + erf has no digits left below −6
 
 
 GELU = Primitive(
@@ -282,7 +285,7 @@ SOFTPLUS = Primitive(
 
 
 def _larger(m: Any, a: Any, b: Any) -> Any:
-    """1 where a is larger, ½ where they tie, None where b is larger."""
+    """Return 1 where a is larger, ½ where they tie, None where b is larger."""
     return m.where(a < b, None, m.where(m.eq(a, b), 0.5, 1.0))
 
 
@@ -330,7 +333,7 @@ DOT = Primitive(
 def _logsumexp(m: Any, values: Any) -> Any:
     top = m.largest(values)
     top = m.where(m.eq(m.abs(top), math.inf), 0.0, top)  # inf − inf would be nan
-    # exp(x − top) is 1 for the largest: by log1p, what is added to it keeps its digits.
+    # exp(x − top) is 1 for the largest element; with log1p, the terms added to it keep their digits.
     ties = m.sum(m.each(values, lambda x: m.where(m.eq(x, top), 1.0, 0.0)))
     rest = m.sum(m.each(values, lambda x: m.where(m.eq(x, top), 0.0, m.exp(x - top))))
     return top + m.log1p((ties - 1.0) + rest)
@@ -338,7 +341,7 @@ def _logsumexp(m: Any, values: Any) -> Any:
 
 def _softmax(m: Any, out: Any, values: Any) -> Any:
     parts = m.each(values, lambda x: m.exp(x - out))
-    total = m.sum(parts)  # 1, but for the rounding of out, which is coarse where it is large
+    total = m.sum(parts)  # 1, except for the rounding of out, which is coarse if out is large
     return m.each(parts, lambda x: m.where(x > 0.0, x / total, x))
 
 

@@ -1,4 +1,4 @@
-"""Lines of the user's source: which files are not the user's, and the line that computed a Value."""
+"""Source lines: the user's line that computed a Value, and the files that belong to these packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class _OwnFiles(dict[str, bool]):
-    """For each file, whether it belongs to these packages: their lines are not the user's."""
+    """A cache: for each file, True if it belongs to these packages and not to the user."""
 
     PREFIXES = (_HERE + os.sep, os.path.join(os.path.dirname(_HERE), "nn") + os.sep)
 
@@ -28,9 +28,9 @@ is_own = _OwnFiles()
 
 
 def source_line(value: Value) -> tuple[str, int, list[str]] | None:
-    """The file or notebook cell, the line, and that line with marks below the operation.
+    """Return the file or notebook cell, the line number, and the line with marks below the operation.
 
-    None for a Value that was not computed under detect_anomaly().
+    Return None if the Value was not computed inside ``detect_anomaly()``.
     """
     if value.note.place is None:
         return None
@@ -53,7 +53,7 @@ def source_line(value: Value) -> tuple[str, int, list[str]] | None:
 
 
 def _file(filename: str) -> str:
-    """A file as a traceback names it; a cell of a notebook as IPython does."""
+    """Return the name of a file as in a traceback, or the name of a notebook cell as in IPython."""
     ipython = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     if shell and (name := shell.compile.format_code_name(filename)):

@@ -1,6 +1,6 @@
-"""The table evaluated on symbols: what a rule *says*, as an expression tree that can be printed.
+"""The table evaluated on symbols.
 
-A rule of the table, run on symbols, returns a tree of :class:`Symbol`.
+A rule of the table, run on symbols, returns its formula as a tree of :class:`Symbol`, which can be printed.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any, TypeGuard
 from .primitives import PRIMITIVES
 
 #: An operand of a symbolic expression: another expression, a number, a group as a list, or None, the
-#: derivative where nothing is passed back.
+#: derivative where no gradient flows.
 Operand = Any
 
 
 def is_group(x: Operand) -> TypeGuard[list[Operand]]:
-    """Return True if ``x`` is a group of operands, written out."""
+    """Return True if ``x`` is a group of operands that are listed."""
     return isinstance(x, list)
 
 
 class Symbol:
-    """A name, or an operation on operands that has not been computed.
+    """A name, or an operation on operands that is not computed.
 
     >>> x = Symbol("x")
     >>> 2.0 * x + 1.0
@@ -91,7 +91,7 @@ class Symbol:
 
 
 class Symbols:
-    """The ``m`` of rules that are evaluated on symbols: every function is only written down.
+    """The namespace ``m`` of rules that are evaluated on symbols. Every function returns a Symbol.
 
     >>> Symbols().where(Symbol("x") < 0.0, 0.0, Symbol("x"))
     Symbol('(0.0 if (x < 0.0) else x)')
@@ -107,7 +107,7 @@ class Symbols:
         return Symbol("largest", (group,))
 
     def each(self, group: Operand, rule: Callable[[Operand], Operand]) -> Operand:
-        """The list of ``rule(x)``; of a group that is a symbol itself, the rule for an element."""
+        """Return the list of ``rule(x)``; for a group that is itself a symbol, the rule for an element."""
         if is_group(group):
             return [rule(x) for x in group]
         return Symbol("each", (group, rule(Symbol("element"))))
@@ -126,7 +126,7 @@ _INFIX = {"+": "+", "-": "-", "*": "*", "/": "/", "lt": "<", "le": "<=", "eq": "
 
 
 def inline(node: Operand) -> str:
-    """The expression on one line.
+    """Return the expression on one line.
 
     >>> inline(Symbols().each(Symbol("xs"), lambda x: 2.0 * x))
     '[(2.0 * element) for element in xs]'

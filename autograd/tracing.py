@@ -1,4 +1,4 @@
-"""What the engine reports to the tracer of ``compile``, which follows a function to compile it."""
+"""The tracer of ``compile``, and the events that the engine reports to it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ resident: set[object] = set()
 
 
 class Tracer(Mode):
-    """A mode that follows a function to compile it: a number that leaves the graph is not traced."""
+    """Base class of the mode that traces a function to compile it, and receives events from the engine."""
 
     def escaped(self, value: Value | None, how: str) -> None:
-        """A number is read or written outside the graph by ``how``: ".data", "float()", "backward()", ..."""
+        """Called if a number is read or written outside the graph by ``how``, such as "float()"."""
 
     def untraceable(self, why: str) -> None:
-        """The function does something that cannot be traced, such as drawing random numbers."""
+        """Called if the function does something that cannot be traced, such as drawing random numbers."""
 
     def compared(self, symbol: str, a: Value | float, b: Value | float, answer: bool) -> None:
-        """``a < b``, or ``a <= b``, gave ``answer``, which may decide a branch."""
+        """Called after ``a < b`` or ``a <= b`` returned ``answer``, which may decide a branch."""
 
     def constant(self, name: str, operands: Sequence[Value], answer: float) -> Value:
-        """``name`` of the operands gave a number through which no gradient flows; return a leaf for it."""
+        """Return a leaf for ``answer``, the function ``name`` of the operands, without a gradient to them."""
         raise TypeError(f"{type_name(self)} has no constants, got {name} of {short(operands)}.")
 
     def detached(self, value: Value) -> Value:
@@ -42,7 +42,7 @@ class Tracer(Mode):
         return False
 
     def differentiated(self, output: Value, inputs: Sequence[Value], gradients: list[Any]) -> list[Any]:
-        """``grad(create_graph=True)`` computed these gradients; return those to use in their place."""
+        """Return replacements for the gradients that ``grad(create_graph=True)`` has computed."""
         return gradients
 
 
@@ -65,6 +65,9 @@ def not_compiled(why: str) -> None:
 
     Call it in a layer before the first random draw, so that no draw is lost. Outside of tracing it is a
     no-op.
+
+    Args:
+        why: The reason, which the ``CompileWarning`` shows.
     """
     if active and (tracer := current_tracer()):
         tracer.untraceable(why)

@@ -16,6 +16,7 @@ from .interop.ufuncs import array_ufunc
 from .interop.wrong_names import WrongName
 from .modes import active, is_grad_enabled, open_modes
 from .primitives import ADD, MUL, Primitive
+from .system.docstrings import docstring
 from .system.messages import short, type_and_value, type_name
 from .tracing import current_tracer, report_escape, resident
 
@@ -27,7 +28,7 @@ StoredGroup: TypeAlias = tuple[Sequence[Any], Sequence[Any], Any]
 
 
 class GradientLostWarning(UserWarning):
-    """A Value became a plain number, so that no gradient flows back from what is computed with it."""
+    """A Value was converted to a plain number, through which no gradient flows back."""
 
 
 # Methods of Value, made from the table ------------------------------------------------------------
@@ -46,7 +47,7 @@ def unary(op: Primitive) -> Callable[[Value], Value]:
             da = derivative(FLOATS, data, x)
         except RAISED:
             data, (da,) = compute_ieee(op, [x], [True])
-        node = new_value()  # written out, as in + and *: by record() a chain of tanh takes 3–15 % longer
+        node = new_value()  # written out, as in + and *: with record() a chain of tanh takes 3–15 % longer
         node._data = data
         node._grad = 0.0
         node._primitive = op
@@ -64,7 +65,7 @@ def binary(op: Primitive, is_operator: bool = True) -> Callable[[Value, Operand]
     def method(self: Value, other: Operand) -> Value:
         b = other if isinstance(other, Value) else real_to_float(other)
         if b is None and not is_operator:
-            require_float(other, f"{op.name}()")
+            require_float(other, f"{op.name}()", op.operands[1])
         return NotImplemented if b is None else apply_binary(op, self, b)
 
     return named(method, op, "Value.")
@@ -74,6 +75,7 @@ def reflected(op: Primitive) -> Callable[[Value, SupportsFloat], Value]:
     """Make the method for ``number - value``, where the Value itself is the second operand."""
 
     def method(self: Value, other: SupportsFloat) -> Value:
+        """Compute the operation with this Value as the second operand, after a number."""
         a = real_to_float(other)
         return NotImplemented if a is None else apply_binary(op, a, self)
 
@@ -81,7 +83,7 @@ def reflected(op: Primitive) -> Callable[[Value, SupportsFloat], Value]:
 
 
 def comparison(holds: Callable[[float, float], bool], symbol: str, swaps: bool) -> Callable[..., bool]:
-    """Make the method for < and its like, which compare numbers. ``swaps``: a > b is reported as b < a."""
+    """Make the method for a comparison of numbers. If ``swaps`` is set, a > b is reported as b < a."""
 
     def method(self: Value, other: Operand) -> bool:
         y = other._data if isinstance(other, Value) else real_to_float(other)
@@ -97,14 +99,14 @@ def comparison(holds: Callable[[float, float], bool], symbol: str, swaps: bool) 
 
 
 def named(function: Function, op: Primitive, owner: str = "") -> Function:
-    """Give a function the docstring of its primitive, and its name: pickle finds all but operators by it."""
+    """Set the docstring of a function, and its name, by which pickle finds all except operators."""
     function.__name__, function.__qualname__ = op.name, owner + op.name
-    function.__doc__ = function.__doc__ or f"{op.formula}: {op.doc}."
+    function.__doc__ = function.__doc__ or docstring(op.formula, op.doc, op.operands, owner != "")
     return function
 
 
 class Note:
-    """What only few Values have: a label, and the place in the source that computed it (anomaly.py)."""
+    """Rare attributes of a Value: a label, and the place in the source that computed it (anomaly.py)."""
 
     def __init__(self, label: str = "", place: Any = None) -> None:
         self.label, self.place = label, place
@@ -119,19 +121,26 @@ class Value:
     >>> loss.data, w.grad  # ∂loss/∂w = 2·(w·x − y)·x = 2·(−2)·5
     (4.0, -20.0)
 
-    ``==`` and ``hash`` compare identity; ``<`` and its like compare numbers. ``_data``, ``_grad``, ``_note``
-    and ``_primitive`` have a property for users, which checks what is assigned. The slots without an
-    underscore have none: only the engine uses them.
+    ``==`` and ``hash`` compare identity; ``<``, ``<=``, ``>`` and ``>=`` compare numbers. ``_data``,
+    ``_grad``, ``_note`` and ``_primitive`` have a property for users, which checks an assigned value. The
+    slots without an underscore have none: only the engine uses them.
 
     ========  ====================================================================================
     a, b      the operands: Values, or floats for constants; None if there is none
     da, db    the local derivatives ∂self/∂a and ∂self/∂b, as numbers, from when it was computed.
-              None if nothing is passed back: to a constant, or through a dead relu
+              None if no gradient flows: to a constant, or through a dead relu
     many      instead of a and b, for a primitive of many operands. For each group (operands,
               receivers, derivatives): the receivers are those operands that a gradient is passed
               to, with one local derivative each
     mark      the number of the last backward pass that visited it, or, of a leaf, started from it; or 0
     ========  ====================================================================================
+
+    Args:
+        data: A real number of any kind; it is stored as a float64.
+        label: The name in pictures and equations.
+
+    Raises:
+        TypeError: If ``data`` is not a real number, or ``label`` is not a str.
     """
 
     # A graph of any depth can be dropped: CPython defers the deallocation of objects that nest too deep.
@@ -149,7 +158,7 @@ class Value:
     mark: int
 
     def __init__(self, data: SupportsFloat, label: str = "", *others: Never) -> None:
-        self._data = data if type(data) is float else require_float(data, "Value()")
+        self._data = data if type(data) is float else require_float(data, "Value()", "data")
         self._grad = 0.0
         self._primitive = self.a = self.b = self.da = self.db = self.many = None
         self.mark = 0
@@ -157,16 +166,14 @@ class Value:
             resident.clear()
         if label != "" or others:
             if others or isinstance(label, (tuple, set)):
-                raise TypeError(
-                    "Value() expected data and a label, got operands. An operator records them: a + b."
-                )
+                raise TypeError("Value() expected data and a label, got operands. Write an operation: a + b.")
             self.label = label
 
-    # + and * are most of every graph, so they are written out: made from the table like the others, a
-    # training step takes 30–70 % longer. A test compares them with the table.
+    # Most nodes of every graph are + and *, so these are written out: if they are made from the table like
+    # the others, a training step takes 30–70 % longer. A test compares them with the table.
 
     def __add__(self, other: Operand) -> Value:
-        """a + b: both local derivatives are 1."""
+        """Compute a + b; both local derivatives are 1."""
         b: Value | float | None
         db: float | None
         if isinstance(other, Value):
@@ -186,7 +193,7 @@ class Value:
         return observed(node) if active else node
 
     def __mul__(self, other: Operand) -> Value:
-        """a · b: the local derivative with respect to each is the other."""
+        """Compute a · b; the local derivative with respect to one operand is the other operand."""
         x = self._data
         b: Value | float | None
         db: float | None
@@ -255,20 +262,35 @@ class Value:
     __array_ufunc__ = array_ufunc
 
     def backward(self, gradient: SupportsFloat = 1.0) -> None:
-        """Add ∂self/∂leaf to the grad of every leaf, and set the grad of every Value in between.
+        """Compute the gradients of this Value: add ∂self/∂leaf to the ``grad`` of every leaf.
 
-        ``gradient`` is the gradient of ``self`` to start from. A computed Value that no gradient flows back
-        to, as behind a dead relu, keeps the grad it had.
+        The ``grad`` of every intermediate Value is overwritten. If no gradient flows back to a Value, as
+        behind a dead relu, its ``grad`` does not change.
+
+        >>> x = Value(3.0)
+        >>> (x * x).backward()
+        >>> x.grad
+        6.0
+
+        Args:
+            gradient: The seed gradient, that of this Value itself.
+
+        Raises:
+            TypeError: If ``gradient`` is not a real number. No ``grad`` changes.
         """
         from autograd.backward import backward  # absolute: a debugger would step into importlib
 
-        backward(self, require_float(gradient, "backward()"))
+        backward(self, require_float(gradient, "backward()", "gradient"))
 
-    # What a Value offers to read ------------------------------------------------------------------
+    # Properties -----------------------------------------------------------------------------------
 
     @property
     def data(self) -> float:
-        """The number. Writing it changes this Value alone: what was computed from it stays."""
+        """The number, a float64. Assigning it changes this Value alone, not those computed from it.
+
+        Raises:
+            TypeError: If the assigned object is not a real number.
+        """
         if active:
             report_escape(self, ".data")
         return self._data
@@ -277,22 +299,28 @@ class Value:
     def data(self, data: SupportsFloat) -> None:
         if active:
             report_escape(self, "writing .data")
-        self._data = data if type(data) is float else require_float(data, "data")
-        if resident:
-            resident.clear()
+        self._data = data if type(data) is float else require_float(data, "Value.data")
+        resident.clear()
 
     @property
     def grad(self) -> float:
-        """∂root/∂self from the last backward pass that reached it; of a leaf, the sum over all passes."""
+        """The gradient: ∂root/∂self of the last backward pass; for a leaf, the sum over all passes.
+
+        Assigning None sets it to 0.0.
+
+        Raises:
+            TypeError: If the assigned object is neither a real number nor None.
+        """
+        report_escape(self, ".grad")
         return self._grad
 
     @grad.setter
-    def grad(self, grad: SupportsFloat | None) -> None:
-        self._grad = grad if type(grad) is float else 0.0 if grad is None else require_float(grad, "grad")
+    def grad(self, g: SupportsFloat | None) -> None:
+        self._grad = g if type(g) is float else 0.0 if g is None else require_float(g, "Value.grad")
 
     @property
     def note(self) -> Note:
-        """What only few Values have, such as a label."""
+        """The rare attributes of a Value, such as its label."""
         try:
             return self._note
         except AttributeError:  # the slot is set only when it is needed, which saves a store per node
@@ -300,28 +328,32 @@ class Value:
 
     @property
     def label(self) -> str:
-        """The name used in pictures and equations, or an empty string."""
+        """The name used in pictures and equations, or an empty string.
+
+        Raises:
+            TypeError: If the assigned object is not a str.
+        """
         return self.note.label
 
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"label expected a str, got {type_and_value(label)}")
+            raise TypeError(f"Value.label expected a str, got {type_and_value(label)}. Use str() first.")
         self._note = Note(label, self.note.place)  # a new one, because copies share the old one
 
     @property
     def primitive(self) -> Primitive | None:
-        """The entry of the table that computed it; None for a leaf."""
+        """The entry of the table of primitives that computed this Value; None for a leaf."""
         return self._primitive
 
     @property
     def is_leaf(self) -> bool:
-        """True if no operation computed it."""
+        """True if this Value is a leaf, which no operation computed."""
         return self._primitive is None
 
     @property
     def operands(self) -> tuple[Value | float, ...]:
-        """The operands it was computed from, in order; a constant is a float.
+        """The operands of the operation that computed this Value, in order; a constant is a float.
 
         >>> a = Value(3.0)
         >>> (a * 2.0).operands
@@ -335,12 +367,12 @@ class Value:
 
     @property
     def _prev(self) -> set[Value]:
-        """The operands that are Values; micrograd's name."""
+        """The operands that are Values, as in micrograd."""
         return set(operand_values(self))
 
     @property
     def _op(self) -> str:
-        """The operation, as "+" or "tanh", or an empty string; micrograd's name."""
+        """The operation, such as "+" or "tanh", or an empty string, as in micrograd."""
         signs = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
         return "" if self._primitive is None else signs.get(self._primitive.name, self._primitive.name)
 
@@ -350,11 +382,24 @@ class Value:
         gradient = WrongName("Use .grad.")
 
     def item(self) -> float:
-        """The number, as ``data``; PyTorch's name."""
+        """Return the number, as ``data`` does. The name is that of PyTorch.
+
+        Returns:
+            A float.
+        """
         return self.data
 
     def detach(self) -> Value:
-        """A new leaf with the same number, through which no gradient flows back."""
+        """Return a new leaf with the same number, through which no gradient flows back.
+
+        >>> x = Value(3.0)
+        >>> (x * x.detach()).backward()
+        >>> x.grad  # not 6.0
+        3.0
+
+        Returns:
+            A Value without label and gradient.
+        """
         if active and (tracer := current_tracer()):
             return tracer.detached(self)
         return Value(self._data)
@@ -364,7 +409,7 @@ class Value:
         self._grad = 0.0
 
     def __float__(self) -> float:
-        """The number, with a warning that no gradient flows back from here; once per line."""
+        """Return the number, and warn once per line that no gradient flows back through it."""
         report_escape(self, "float()")
         if is_grad_enabled():
             warnings.warn(
@@ -399,7 +444,7 @@ class Value:
         return object.__getstate__(self)
 
 
-#: Makes an empty Value for an operation to fill in: by ``__init__`` a training step takes 10–40 % longer.
+#: Makes an empty Value for an operation to fill in. With ``__init__`` a training step takes 10–40 % longer.
 new_value: Callable[[], Value] = partial(object.__new__, Value)
 
 
@@ -418,7 +463,7 @@ def record(
 
 
 def observed(node: Value) -> Value:
-    """Return the node, after the open modes have seen it; inside ``no_grad()`` a leaf in its place."""
+    """Call the hooks of the open modes and return the node; inside ``no_grad()``, return a leaf instead."""
     if not is_grad_enabled():
         return Value(node._data)
     for mode in open_modes():
@@ -443,5 +488,5 @@ def apply_binary(op: Primitive, a: Any, b: Any) -> Value:
 
 
 def operand_values(node: Value) -> list[Value]:
-    """Return the operands that are Values, from left to right, one used twice listed twice."""
+    """Return the operands that are Values, from left to right. An operand used twice is listed twice."""
     return [x for x in node.operands if isinstance(x, Value)]

@@ -1,4 +1,4 @@
-"""How the reference is built, without a network: ``sphinx-build -W docs docs/_build/html``."""
+"""Sphinx configuration. Build without a network: ``python -m sphinx -W docs docs/_build/html``."""
 
 import os
 import re
@@ -31,7 +31,7 @@ maximum_signature_line_length = 88
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
-# The lessons, with the outputs they were saved with.
+# The lessons, with their saved outputs.
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -47,34 +47,34 @@ html_math_renderer = "mathml"
 html_copy_source = False
 
 
-#: Pages that live elsewhere in the repository, and their copies in the documentation.
-BORROWED = {
+#: Pages from other folders of the repository, and their copies in the documentation.
+COPIES = {
     ROOT / "CONTRIBUTING.md": DOCS / "contributing.md",
     ROOT / "tests" / "benchmarks" / "RESULTS.md": DOCS / "results.md",
     **{lesson: DOCS / "lessons" / lesson.name for lesson in (ROOT / "notebooks").glob("*.ipynb")},
 }
 
 
-def _borrow() -> None:
-    """Copy the pages that live elsewhere to where the build finds them."""
+def _copy_pages() -> None:
+    """Copy the pages from other folders into the documentation."""
     (DOCS / "lessons").mkdir(exist_ok=True)
-    for original, copy in BORROWED.items():
+    for original, copy in COPIES.items():
         shutil.copy2(original, copy)
 
 
 def _adapt_markdown(_app: Sphinx, name: str, content: list[str]) -> None:
-    """Adapt a page that is written to be read in the repository, with its links and pictures, to the site."""
+    """Adapt the links and pictures of a page, which are written for the repository, to the site."""
     page = DOCS / f"{name}.md"
     if not page.exists():
         return
-    original = next((original for original, copy in BORROWED.items() if copy == page), page)
+    original = next((original for original, copy in COPIES.items() if copy == page), page)
 
     def target(link: str) -> str:
         path = Path(os.path.normpath(original.parent / link))
-        return os.path.relpath(BORROWED.get(path, path), page.parent) if path.exists() else link
+        return os.path.relpath(COPIES.get(path, path), page.parent) if path.exists() else link
 
     def images(found: re.Match[str]) -> str:
-        """A picture in two themes as two images: ``<picture>`` asks the system, but a page has a button."""
+        """Write a picture in two themes as two images: the theme of a page has its own button."""
         return "\n\n".join(
             f"```{{image}} {target(found[theme])}\n:class: only-{theme}\n:alt: {found['alt']}\n```"
             for theme in ("light", "dark")
@@ -87,14 +87,16 @@ def _adapt_markdown(_app: Sphinx, name: str, content: list[str]) -> None:
     content[0] = re.sub(r"\]\((?!\w+:|#)([^)#\s]+)", lambda found: f"]({target(found[1])}", text)
 
 
-def _formula(translator: Any, node: nodes.math | nodes.math_block) -> None:
-    """A formula as MathML, which browsers draw by themselves; MathJax would come from the network."""
+def _write_formula(translator: Any, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML, which browsers draw by themselves; MathJax would need the network."""
     block = isinstance(node, nodes.math_block)
     translator.body.append(str(tex2mathml(node.astext(), as_block=block)))
     raise nodes.SkipNode
 
 
-def _sections(app: Sphinx, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
+def _format_sections(
+    app: Sphinx, what: str, name: str, item: object, options: object, lines: list[str]
+) -> None:
     """Write Google sections (Args, Returns, Raises) as reStructuredText.
 
     Napoleon would read the colon in a sentence about a property as the end of its type.
@@ -104,8 +106,10 @@ def _sections(app: Sphinx, what: str, name: str, item: object, options: object, 
         lines[:] = GoogleDocstring(lines, config, app, what, name, item, options).lines()
 
 
-def _bars(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
-    """Leaves |x| as it stands: reStructuredText would look for a substitution of that name."""
+def _escape_bars(
+    _app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]
+) -> None:
+    """Escape |x|, which reStructuredText would read as a substitution."""
     lines[:] = [
         line if line.lstrip().startswith((">>>", "...")) else re.sub(r"(``.*?``)|\|", _escaped, line)
         for line in lines
@@ -116,19 +120,19 @@ def _escaped(found: re.Match[str]) -> str:
     return found[1] or r"\|"
 
 
-def _given(
-    _app: Sphinx, what: str, _name: str, given: Any, _options: object, _signature: object, _returns: object
+def _signature_of(
+    _app: Sphinx, what: str, _name: str, item: Any, _options: object, _signature: object, _returns: object
 ) -> tuple[str, None] | None:
-    """No signature for what a function gives and nobody makes; of a named tuple it lists the fields."""
-    inner = what == "class" and given.__module__.startswith(("autograd.view.", "autograd.compiler."))
-    return ("", None) if inner and not issubclass(given, tuple) else None
+    """Hide the signature of a class that only functions create, except for the fields of a named tuple."""
+    inner = what == "class" and item.__module__.startswith(("autograd.view.", "autograd.compiler."))
+    return ("", None) if inner and not issubclass(item, tuple) else None
 
 
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx before it reads anything."""
-    app.connect("autodoc-process-docstring", _sections)
-    app.connect("autodoc-process-docstring", _bars)
-    app.connect("autodoc-process-signature", _given)
-    app.add_html_math_renderer("mathml", (_formula, None), (_formula, None))
+    """Connect the functions above; Sphinx calls this first."""
+    app.connect("autodoc-process-docstring", _format_sections)
+    app.connect("autodoc-process-docstring", _escape_bars)
+    app.connect("autodoc-process-signature", _signature_of)
+    app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
     app.connect("source-read", _adapt_markdown)
-    _borrow()
+    _copy_pages()

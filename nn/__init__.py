@@ -4,8 +4,9 @@ import autograd
 
 if not hasattr(autograd, "topological_order"):
     raise ImportError(
-        f"the autograd found at {autograd.__file__} is not glassgrad's but HIPS autograd: uninstall both "
-        "(pip uninstall autograd glassgrad), then install glassgrad where the other is not"
+        "nn expected the package autograd of glassgrad, got another one, HIPS autograd, at "
+        f"{autograd.__file__}. "
+        "Uninstall both (pip uninstall autograd glassgrad), then install glassgrad again."
     )
 
 from . import data, init

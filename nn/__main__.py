@@ -92,22 +92,22 @@ def save_boundary(model: MLP, samples: DataSet, path: Path) -> None:
     inputs, labels = samples
     low_x, high_x = min(x for x, _ in inputs) - 0.5, max(x for x, _ in inputs) + 0.5
     low_y, high_y = min(y for _, y in inputs) - 0.5, max(y for _, y in inputs) + 0.5
-    across = [low_x + (high_x - low_x) * i / 60 for i in range(61)]
-    up = [low_y + (high_y - low_y) * i / 60 for i in range(61)]
+    grid_x = [low_x + (high_x - low_x) * i / 60 for i in range(61)]
+    grid_y = [low_y + (high_y - low_y) * i / 60 for i in range(61)]
     with no_grad():
-        scores = [[_score(model, (x, y)).data for x in across] for y in up]
+        scores = [[_score(model, (x, y)).data for x in grid_x] for y in grid_y]
     figure: Any = Figure(figsize=(6, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    reach = max(abs(score) for row in scores for score in row)
-    # Neither blue nor orange, which are data and gradient in every picture of ours.
-    colours = LinearSegmentedColormap.from_list("score", ["#64748b", "#f8fafc", "#8b5cf6"])
-    shades = axes.contourf(across, up, scores, levels=20, cmap=colours, vmin=-reach, vmax=reach)
-    axes.contour(across, up, scores, levels=[0.0], colors="#0f172a", linewidths=1.5)
-    for label, marker, colour in ((-1, "o", "#475569"), (1, "s", "#6d28d9")):
+    limit = max(abs(score) for row in scores for score in row)
+    # Not blue and orange, which stand for data and gradient in the other pictures.
+    colors = LinearSegmentedColormap.from_list("score", ["#64748b", "#f8fafc", "#8b5cf6"])
+    shades = axes.contourf(grid_x, grid_y, scores, levels=20, cmap=colors, vmin=-limit, vmax=limit)
+    axes.contour(grid_x, grid_y, scores, levels=[0.0], colors="#0f172a", linewidths=1.5)
+    for label, marker, color in ((-1, "o", "#475569"), (1, "s", "#6d28d9")):
         of_label = [x for x, y in zip(inputs, labels) if y == label]
         axes.scatter(
-            [x for x, _ in of_label], [y for _, y in of_label], marker=marker, s=24, c=colour,
+            [x for x, _ in of_label], [y for _, y in of_label], marker=marker, s=24, c=color,
             edgecolors="white", linewidths=0.6, label=f"label {label:+d}",
         )  # fmt: skip
     axes.set(title="Two moons: the score of each point", xlabel="x₁", ylabel="x₂")
@@ -124,15 +124,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog=COMMAND,
         description="Train MLP(2, [16, 16, 1]) on two moons and draw its decision boundary.",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the data and the weights (0)")
-    parser.add_argument("--steps", type=int, default=STEPS, help=f"at the most ({STEPS})")
-    parser.add_argument("--out", type=Path, default=Path("moons.png"), help="the picture (moons.png)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the data and the weights (default 0)")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"largest number of steps (default {STEPS})")
+    parser.add_argument(
+        "--out", type=Path, default=Path("moons.png"), help="file for the picture (default moons.png)"
+    )
     options = parser.parse_args(arguments)
     write_any_letter()
     if options.out.suffix.lower() not in (".png", ".svg", ".pdf"):
-        parser.error(f"--out {options.out}: end the name in .png, .svg or .pdf")
+        parser.error(f"--out expected a name that ends in .png, .svg or .pdf, got {options.out}")
     if options.steps < 1:
-        parser.error(f"--steps must be 1 or more, not {options.steps}")
+        parser.error(f"--steps expected an int of 1 or more, got {options.steps}")
     samples = two_moons(100, noise=0.1, seed=options.seed)
     model = MLP(2, [16, 16, 1], seed=options.seed)
     print(f"{model!r}: {len(model.parameters())} parameters\n")
@@ -149,9 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             save_boundary(model, samples, options.out)
         except (OSError, ValueError) as error:
-            print(
-                f"{COMMAND}: the picture could not be saved: {replace_controls(str(error))}", file=sys.stderr
-            )
+            print(f"{COMMAND}: cannot save the picture: {replace_controls(str(error))}", file=sys.stderr)
             return FAILED
         print(f"The decision boundary is drawn in {replace_controls(str(options.out))}")
     return 0 if right == of else FAILED

@@ -1,4 +1,7 @@
-"""Checks of settings: counts, numbers, lists of parameters."""
+"""Checks of arguments: counts, numbers, lists of parameters.
+
+Each check takes the name of the function or class that was called and that of the argument, for the message.
+"""
 
 from __future__ import annotations
 
@@ -12,53 +15,98 @@ from autograd.system.messages import short, type_and_value, type_name
 from .inputs import real
 
 
-def check_int(what: str, x: object, least: int = 1) -> int:
+def check_int(function: str, name: str, x: object, least: int = 1) -> int:
     """Return x if it is an int of ``least`` or more.
 
-    >>> check_int("the number of inputs", 0)
+    >>> check_int("Neuron", "nin", 0)
     Traceback (most recent call last):
-    ValueError: the number of inputs must be 1 or more, not 0
+    ValueError: Neuron() expected an int of 1 or more for nin, got int 0. Pass a number in this range.
     """
+    expected = f"an int of {least} or more"
     if isinstance(x, bool) or not isinstance(x, int):
-        raise TypeError(f"{what} must be an int, not {type_and_value(x)}")
+        raise TypeError(f"{function}() expected {expected} for {name}, got {type_and_value(x)}. Pass an int.")
     if x < least:
-        raise ValueError(f"{what} must be {least} or more, not {x}")
+        raise out_of_range(function, name, x, expected)
     return x
 
 
-def check_number(what: str, x: Any) -> float:
+def check_number(function: str, name: str, x: Any) -> float:
     """Return a real number of any kind, or the data of a Value, as a float.
 
-    >>> check_number("the learning rate", "0.1")
+    >>> check_number("SGD", "lr", "0.1")
     Traceback (most recent call last):
-    TypeError: the learning rate must be a number, not str '0.1'
+    TypeError: SGD() expected a real number for lr, got str '0.1'. Pass a float or an int.
     """
     if isinstance(x, Value):
         return x.data
     try:
         return real(x)
     except TypeError:
-        raise TypeError(f"{what} must be a number, not {type_and_value(x)}") from None
+        raise TypeError(
+            f"{function}() expected a real number for {name}, got {type_and_value(x)}. Pass a float or an "
+            "int."
+        ) from None
 
 
-def within(what: str, x: Any, low: float = 0.0, high: float = math.inf) -> float:
+def check_range(function: str, name: str, x: Any, low: float = 0.0, high: float = math.inf) -> float:
     """Return x as a float if ``low`` ≤ x < ``high``.
 
-    >>> within("the learning rate", -0.1)
+    >>> check_range("SGD", "lr", -1)
     Traceback (most recent call last):
-    ValueError: the learning rate must be 0 or more, and finite, not -0.1
+    ValueError: SGD() expected a finite number of 0 or more for lr, got int -1. Pass a number in this range.
     """
-    real = check_number(what, x)
-    if not low <= real < high:
-        allowed = f"{low:g} or more, and " + ("finite" if high == math.inf else f"less than {high:g}")
-        raise ValueError(f"{what} must be {allowed}, not {short(x)}")
-    return real
+    number = check_number(function, name, x)
+    if low <= number < high:
+        return number
+    if high < math.inf:
+        raise out_of_range(function, name, x, f"a number from {low:g} to below {high:g}")
+    lower_bound = f" of {low:g} or more" if low > -math.inf else ""
+    raise out_of_range(function, name, x, f"a finite number{lower_bound}")
 
 
-def parameters_in(given: Any, what: str) -> list[Any]:
-    """Return the given parameters as a list; raise TypeError with a remedy for a model or a single Value."""
-    if isinstance(given, str | Value) or not isinstance(given, Iterable):
-        shown = type_and_value(given) if given is None or isinstance(given, str | Value) else ""
-        remedy = "pass model.parameters()" if hasattr(given, "parameters") else "pass a list of Values"
-        raise TypeError(f"{what} takes a list of parameters, not {shown or type_name(given)}: {remedy}")
-    return [*given]
+def out_of_range(function: str, name: str, x: Any, allowed: str) -> ValueError:
+    """Return the error for a number that is not in the range described by ``allowed``."""
+    return ValueError(
+        f"{function}() expected {allowed} for {name}, got {type_and_value(x)}. Pass a number in this range."
+    )
+
+
+def check_parameters(function: str, parameters: Any) -> list[Any]:
+    """Return the parameters as a list; raise TypeError with a remedy for a model or a single Value."""
+    if isinstance(parameters, str | Value) or not isinstance(parameters, Iterable):
+        if hasattr(parameters, "parameters"):
+            got, remedy = type_name(parameters), "Pass model.parameters()"
+        else:
+            got, remedy = type_and_value(parameters), "Pass a list of Values"
+        raise TypeError(f"{function}() expected an iterable of Values for parameters, got {got}. {remedy}.")
+    return [*parameters]
+
+
+def check_unique(function: str, parameters: list[Any]) -> None:
+    """Raise ValueError if a parameter is listed twice, because it would be used twice."""
+    first_index: dict[Any, int] = {}
+    for i, parameter in enumerate(parameters):
+        if (first := first_index.setdefault(parameter, i)) != i:
+            raise ValueError(
+                f"{function}() expected each parameter once, got parameters[{i}] = {short(parameter)}, "
+                f"which is also parameters[{first}]. Remove one of them."
+            )
+
+
+def check_function(function: str, name: str, x: Any, remedy: str) -> None:
+    """Raise TypeError if x is not callable."""
+    if not callable(x):
+        raise TypeError(f"{function}() expected a function for {name}, got {type_and_value(x)}. {remedy}.")
+
+
+def check_functions(function: str, name: str, functions: Any) -> list[Any]:
+    """Return the functions as a list; raise TypeError for any other object."""
+    if not isinstance(functions, Iterable):
+        raise TypeError(
+            f"{function}() expected an iterable of functions for {name}, got {type_and_value(functions)}. "
+            "Put the function into a list."
+        )
+    result: list[Any] = [*functions]
+    for i, x in enumerate(result):
+        check_function(function, f"{name}[{i}]", x, "Pass a list of functions")
+    return result

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from autograd.system.messages import short, type_name
+from autograd.system.messages import short, type_and_value
 
-from .checks import check_int, check_number
+from .checks import check_int, check_number, check_range, out_of_range
 from .draws import generator
 from .inputs import is_listed
 
@@ -42,7 +42,7 @@ def xor(n: int = 4, noise: float = 0.0, seed: int | random.Random | None = None)
         ValueError: If ``n`` is below 2, or ``noise`` is negative or not finite.
         TypeError: If ``n`` is not an int, ``noise`` is not a number, or ``seed`` is of another type.
     """
-    rng = _checked(n, noise, seed)
+    rng = _generator("xor", n, noise, seed)
     corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
     around = [corners[i % 4] for i in range(n)]
     samples = [(x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)) for x, y in around]
@@ -68,7 +68,7 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int | random.Random | None
         ValueError: If ``n`` is below 2, or ``noise`` is negative or not finite.
         TypeError: If ``n`` is not an int, ``noise`` is not a number, or ``seed`` is of another type.
     """
-    rng = _checked(n, noise, seed)
+    rng = _generator("two_moons", n, noise, seed)
     upper = n // 2
     samples: list[Sample] = []
     for i in range(n):
@@ -97,7 +97,7 @@ def spirals(n: int = 100, noise: float = 0.02, seed: int | random.Random | None 
         ValueError: If ``n`` is below 2, or ``noise`` is negative or not finite.
         TypeError: If ``n`` is not an int, ``noise`` is not a number, or ``seed`` is of another type.
     """
-    rng = _checked(n, noise, seed)
+    rng = _generator("spirals", n, noise, seed)
     first = n // 2
     samples: list[Sample] = []
     for i in range(n):
@@ -160,7 +160,8 @@ def _records(name: str) -> Records:
         from sklearn import datasets
     except ImportError as error:
         raise ImportError(
-            'this data comes with the package "scikit-learn": pip install "glassgrad[train]"'
+            f"{name.removeprefix('load_')}() needs the package scikit-learn. "
+            'Install it: pip install "glassgrad[train]", or pip install -e ".[train]" in a clone.'
         ) from error
     samples, labels = getattr(datasets, name)(return_X_y=True)
     return samples.tolist(), labels.tolist()
@@ -192,28 +193,34 @@ def stratified_split(
             part would have no sample of a class.
         TypeError: If ``data`` is not a pair of samples and labels, or ``held_out`` is not a number.
     """
-    samples, labels = _pair(data)
+    samples, labels = _pair("stratified_split", "data", data)
     if len(samples) != len(labels):
-        raise ValueError(f"there are {len(samples)} samples and {len(labels)} labels; give as many of each")
-    if not 0.0 < check_number("held_out", held_out) < 1.0:
-        raise ValueError(f"held_out is a share of the samples between 0 and 1, not {short(held_out)}")
+        raise ValueError(
+            f"stratified_split() expected as many labels as samples in data, got {len(samples)} samples and "
+            f"{len(labels)} labels. Pass one label for each sample."
+        )
+    if not 0.0 < check_number("stratified_split", "held_out", held_out) < 1.0:
+        raise out_of_range("stratified_split", "held_out", held_out, "a share above 0 and below 1")
     counts = Counter(labels)
-    wanted = {label: round(held_out * count) for label, count in counts.items()}
+    remaining = {label: round(held_out * count) for label, count in counts.items()}
     for label, count in counts.items():
-        if not 0 < wanted[label] < count:
+        if not 0 < remaining[label] < count:
             raise ValueError(
-                f"of the {count} samples with the label {short(label)}, {wanted[label]} would be held out: "
-                "both parts need at least one; change held_out, or leave the class out"
+                "stratified_split() expected samples of every class in both parts, got "
+                f"held_out={held_out!r}, "
+                f"which holds out {remaining[label]} of the {count} samples with the label {short(label)}. "
+                "Change held_out, or remove the class."
             )
-    rng = generator(seed)
-    out: set[int] = set()
+    rng = generator("stratified_split", seed)
+    held_out_indices: set[int] = set()
     for i in rng.sample(range(len(labels)), len(labels)):
-        if wanted[labels[i]]:
-            wanted[labels[i]] -= 1
-            out.add(i)
-    # in an order drawn anew: in that one the classes whose share is full come first among the others
+        if remaining[labels[i]]:
+            remaining[labels[i]] -= 1
+            held_out_indices.add(i)
+    # A second order is drawn: in the first one, each class has its held-out samples before the others.
     order = rng.sample(range(len(labels)), len(labels))
-    training, rest = [i for i in order if i not in out], [i for i in order if i in out]
+    training = [i for i in order if i not in held_out_indices]
+    rest = [i for i in order if i in held_out_indices]
     return (
         ([samples[i] for i in training], [labels[i] for i in training]),
         ([samples[i] for i in rest], [labels[i] for i in rest]),
@@ -244,34 +251,63 @@ def standardize(
             different lengths.
         TypeError: If a part is not a pair of samples and labels.
     """
-    parts = [_pair(part) for part in (training, *others)]
+    names = ["training", *(f"others[{i}]" for i in range(len(others)))]
+    parts = [_pair("standardize", name, part) for name, part in zip(names, (training, *others))]
     if not len(parts[0][0]):
-        raise ValueError("there is no sample to train on, so there is no mean to subtract")
-    columns = [[*map(float, column)] for column in zip(*parts[0][0], strict=True)]
+        raise ValueError(
+            f"standardize() expected at least one sample in training, got {type_and_value(training)}. Add "
+            "samples."
+        )
+    for name, (samples, _) in zip(names, parts):
+        _check_samples(name, samples, parts[0][0][0])
+    columns = [[*map(float, column)] for column in zip(*parts[0][0])]
     for j, column in enumerate(columns):
         for i, x in enumerate(column):
             if not math.isfinite(x):
-                raise ValueError(f"feature {j} of sample {i} is {x!r}: leave the sample out, or fill it in")
-    means = [statistics.mean(column) for column in columns]  # exact: a constant has no deviation
+                raise ValueError(
+                    f"standardize() expected finite numbers, got {x!r} as feature {j} of sample {i} of "
+                    "training. Remove the sample, or replace the number."
+                )
+    means = [statistics.mean(column) for column in columns]  # exact: a constant feature has deviation 0
     divisors = [statistics.pstdev(column) or 1.0 for column in columns]
     return [
         (
-            [[(x - m) / d for x, m, d in zip(sample, means, divisors, strict=True)] for sample in samples],
+            [[(x - m) / d for x, m, d in zip(sample, means, divisors)] for sample in samples],
             labels,
         )
         for samples, labels in parts
     ]
 
 
-def _pair(data: tuple[X, Y]) -> tuple[X, Y]:
+def _pair(function: str, name: str, data: tuple[X, Y]) -> tuple[X, Y]:
     """Return the data if it is a pair of samples and labels; raise TypeError otherwise."""
     if not is_listed(data) or len(data) != 2 or not all(map(is_listed, data)):
-        raise TypeError(f"data are a pair of samples and labels, not {type_name(data)}")
+        raise TypeError(
+            f"{function}() expected a pair of samples and labels for {name}, got {type_and_value(data)}. "
+            "Pass two lists of the same length."
+        )
     return data
 
 
-def _checked(n: int, noise: float, seed: int | random.Random | None) -> random.Random:
-    check_int("the number of samples", n, least=2)
-    if not 0.0 <= check_number("the noise", noise) < math.inf:
-        raise ValueError(f"the noise must be 0 or more, not {short(noise)}")
-    return generator(seed)
+def _check_samples(name: str, samples: Sequence[Any], first: Any) -> None:
+    """Raise an error for a sample that is not a list of as many numbers as the first of the training part."""
+    for i, sample in enumerate(samples):
+        if not is_listed(sample):
+            raise TypeError(
+                f"standardize() expected a list of numbers for {name}[0][{i}], got {type_and_value(sample)}. "
+                "Put the features of a sample into a list."
+            )
+        if len(sample) != len(first):
+            raise ValueError(
+                f"standardize() expected samples of the same length as the first, {len(first)}, got "
+                f"{len(sample)} in {name}[0][{i}] = {short(sample)}. Pass one number for each feature."
+            )
+        for j, x in enumerate(sample):
+            check_number("standardize", f"{name}[0][{i}][{j}]", x)
+
+
+def _generator(function: str, n: int, noise: float, seed: int | random.Random | None) -> random.Random:
+    """Return the generator for the noise; raise an error for an invalid argument."""
+    check_int(function, "n", n, least=2)
+    check_range(function, "noise", noise)
+    return generator(function, seed)

@@ -27,12 +27,15 @@ def kaiming_uniform(fan_in: int, activation: str, rng: random.Random) -> list[fl
     return [rng.uniform(-bound, bound) for _ in range(fan_in)]
 
 
-def generator(seed: int | random.Random | None) -> random.Random:
+def generator(function: str, seed: int | random.Random | None) -> random.Random:
     """Return the generator for a seed; for None, one that is seeded by Python's own (``random.seed``)."""
     if isinstance(seed, random.Random):
         return seed
     if seed is None:
         return random.Random(random.getrandbits(64))
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"a seed is an int or a random.Random, not {type_and_value(seed)}")
+        raise TypeError(
+            f"{function}() expected an int, a random.Random or None for seed, got {type_and_value(seed)}. "
+            "Pass an int to repeat the same draws."
+        )
     return random.Random(seed)

@@ -7,8 +7,9 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from autograd.system.messages import short, type_name
+from autograd.system.messages import type_and_value, type_name
 
+from .checks import out_of_range
 from .draws import GAINS, generator
 from .layers.mlp import Layer, Neuron
 from .module import Module, Parameter
@@ -33,12 +34,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         ValueError: If PyTorch recommends no gain for the activation, or ``param`` is not a finite number.
     """
     if nonlinearity == "leaky_relu":
-        slope = _number(0.01 if param is None else param, "the slope of leaky_relu")
-        return math.sqrt(2.0 / (1.0 + slope * slope))
+        negative_slope = _finite("calculate_gain", "param", 0.01 if param is None else param)
+        return math.sqrt(2.0 / (1.0 + negative_slope * negative_slope))
     if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
         known = ", ".join([*GAINS, "leaky_relu"])
         raise ValueError(
-            f"there is no gain for {short(nonlinearity)}, but for {known}; give the gain as a number"
+            f"calculate_gain() expected one of {known} for nonlinearity, got {type_and_value(nonlinearity)}. "
+            "Choose one of them, or use a number as the gain."
         )
     return GAINS[nonlinearity]
 
@@ -69,8 +71,8 @@ def xavier_uniform_(module: M, gain: float = 1.0, *, seed: int | random.Random |
 
     Reference: Glorot and Bengio (2010).
     """
-    deviation = _number(gain, "the gain")
-    return _draw_uniform(module, lambda nin, nout: deviation * math.sqrt(2.0 / (nin + nout)), seed)
+    deviation = _xavier("xavier_uniform_", gain)
+    return _draw_uniform("xavier_uniform_", module, deviation, seed)
 
 
 def xavier_normal_(module: M, gain: float = 1.0, *, seed: int | random.Random | None = None) -> M:
@@ -90,8 +92,8 @@ def xavier_normal_(module: M, gain: float = 1.0, *, seed: int | random.Random | 
 
     Reference: Glorot and Bengio (2010).
     """
-    deviation = _number(gain, "the gain")
-    return _draw_normal(module, lambda nin, nout: deviation * math.sqrt(2.0 / (nin + nout)), seed)
+    deviation = _xavier("xavier_normal_", gain)
+    return _draw_normal("xavier_normal_", module, deviation, seed)
 
 
 def kaiming_uniform_(
@@ -129,7 +131,8 @@ def kaiming_uniform_(
 
     Reference: He et al. (2015).
     """
-    return _draw_uniform(module, _kaiming(a, mode, nonlinearity), seed)
+    deviation = _kaiming("kaiming_uniform_", a, mode, nonlinearity)
+    return _draw_uniform("kaiming_uniform_", module, deviation, seed)
 
 
 def kaiming_normal_(
@@ -158,39 +161,50 @@ def kaiming_normal_(
 
     Reference: He et al. (2015).
     """
-    return _draw_normal(module, _kaiming(a, mode, nonlinearity), seed)
+    deviation = _kaiming("kaiming_normal_", a, mode, nonlinearity)
+    return _draw_normal("kaiming_normal_", module, deviation, seed)
 
 
 #: The standard deviation of a weight, given the number of inputs and of outputs of its layer.
 Deviation = Callable[[int, int], float]
 
 
-def _kaiming(a: float, mode: str, nonlinearity: str) -> Deviation:
-    gain = calculate_gain(nonlinearity, a)
+def _xavier(function: str, gain: float) -> Deviation:
+    factor = _finite(function, "gain", gain)
+    return lambda nin, nout: factor * math.sqrt(2.0 / (nin + nout))
+
+
+def _kaiming(function: str, a: float, mode: str, nonlinearity: str) -> Deviation:
+    gain = calculate_gain(nonlinearity, _finite(function, "a", a))
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {short(mode)}")
+        raise ValueError(
+            f"{function}() expected 'fan_in' or 'fan_out' for mode, got {type_and_value(mode)}. "
+            "Use 'fan_in' to preserve the variance of the signal."
+        )
     return lambda nin, nout: gain / math.sqrt(nin if mode == "fan_in" else nout)
 
 
-def _draw_uniform(module: M, deviation: Deviation, seed: int | random.Random | None) -> M:
-    rng = generator(seed)
-    for weight, std in _weights(module, deviation):
+def _draw_uniform(function: str, module: M, deviation: Deviation, seed: int | random.Random | None) -> M:
+    rng = generator(function, seed)
+    for weight, std in _weights(function, module, deviation):
         bound = math.sqrt(3.0) * std
         weight.data = rng.uniform(-bound, bound)
     return module
 
 
-def _draw_normal(module: M, deviation: Deviation, seed: int | random.Random | None) -> M:
-    rng = generator(seed)
-    for weight, std in _weights(module, deviation):
+def _draw_normal(function: str, module: M, deviation: Deviation, seed: int | random.Random | None) -> M:
+    rng = generator(function, seed)
+    for weight, std in _weights(function, module, deviation):
         weight.data = rng.gauss(0.0, std)
     return module
 
 
-def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, float]]:
+def _weights(function: str, module: Module, deviation: Deviation) -> list[tuple[Parameter, float]]:
     """Return every weight of every neuron in a module, in order, with its standard deviation."""
     if not isinstance(module, Module):
-        raise TypeError(f"weights are drawn for a Module, such as a Layer, not {type_name(module)}")
+        raise TypeError(
+            f"{function}() expected a Module, got {type_and_value(module)}. Pass a model such as a Layer."
+        )
     modules = module.modules()
     fan_out = {
         id(neuron): len(layer.neurons)
@@ -200,7 +214,10 @@ def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, floa
     }
     neurons = [inner for inner in modules if isinstance(inner, Neuron)]
     if not neurons:
-        raise ValueError(f"{type_name(module)} has no neurons whose weights could be drawn")
+        raise ValueError(
+            f"{function}() expected a Module with neurons, got {type_name(module)}. Pass a model such as a "
+            "Layer."
+        )
     return [
         (weight, deviation(len(neuron.w), fan_out.get(id(neuron), 1)))
         for neuron in neurons
@@ -208,7 +225,7 @@ def _weights(module: Module, deviation: Deviation) -> list[tuple[Parameter, floa
     ]
 
 
-def _number(x: float, what: str) -> float:
+def _finite(function: str, name: str, x: float) -> float:
     if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x):
-        raise ValueError(f"{what} must be a finite number, not {short(x)}")
+        raise out_of_range(function, name, x, "a finite number")
     return float(x)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
 import autograd
 from autograd import Value
-from autograd.system.messages import short, type_and_value
+from autograd.system.messages import short, type_and_value, type_name
 
-from .checks import check_number
+from .checks import check_number, out_of_range
 from .inputs import real
 
 #: Predictions or targets: for each sample a number, or a row of numbers if there are several outputs.
@@ -30,41 +30,89 @@ def is_row(x: object) -> bool:
     )
 
 
-def check_rows(predictions: Any, targets: Any) -> None:
+class Signature(NamedTuple):
+    """The names of a function and of its two arguments, for error messages."""
+
+    function: str
+    predictions: str = "predictions"
+    targets: str = "targets"
+
+
+#: The indices of a number in the predictions or targets: its sample, and its output if there are several.
+Index = tuple[int, ...]
+
+
+def at(name: str, index: Index) -> str:
+    """Return an argument with its indices, as an error message names it.
+
+    >>> at("targets", (2, 0))
+    'targets[2][0]'
+    """
+    return name + "".join(f"[{i}]" for i in index)
+
+
+def check_rows(names: Signature, predictions: Any, targets: Any, index: Index = ()) -> None:
     """Raise an error unless there are as many predictions as targets, and at least one of each."""
-    for given in (predictions, targets):
-        if not is_row(given):
+    of_predictions, of_targets = at(names.predictions, index), at(names.targets, index)
+    for name, numbers in ((of_predictions, predictions), (of_targets, targets)):
+        if not is_row(numbers):
             raise TypeError(
-                "a loss takes a sequence of predictions and one of targets, "
-                f"not a single {type_and_value(given)}"
+                f"{names.function}() expected a sequence for {name}, got {type_and_value(numbers)}. "
+                "Put it into a list."
             )
     if len(predictions) != len(targets):
         raise ValueError(
-            f"there are {len(predictions)} predictions and {len(targets)} targets; give as many of each"
+            f"{names.function}() expected as many {of_targets} as {of_predictions}, got {len(predictions)} "
+            f"{names.predictions} and {len(targets)} {names.targets}. Pass one of each for each sample."
         )
     if not len(predictions):
-        raise ValueError("a loss of no samples has no mean: give at least one prediction and its target")
+        raise ValueError(
+            f"{names.function}() expected at least one number in {of_predictions}, got "
+            f"{type_and_value(predictions)}. Add a sample, because the mean of no losses is not defined."
+        )
 
 
-def _pairs(predictions: Any, targets: Any) -> list[tuple[Value, Any]]:
-    """Return each prediction with its target, sample by sample and output by output."""
-    check_rows(predictions, targets)
-    pairs: list[tuple[Value, Any]] = []
-    for p, t in zip(predictions, targets):
+def _number(function: str, name: str, index: Index, x: Any) -> float:
+    """Return a prediction or target as a float; raise TypeError if it is not a real number."""
+    try:
+        return real(x)
+    except TypeError:
+        raise TypeError(
+            f"{function}() expected a real number for {at(name, index)}, got {type_and_value(x)}. "
+            "Pass a float, an int or a Value."
+        ) from None
+
+
+def _pairs(
+    names: Signature, predictions: Any, targets: Any, outer: Index = ()
+) -> list[tuple[Value, Any, Index]]:
+    """Return each prediction with its target and its index, sample by sample and output by output."""
+    check_rows(names, predictions, targets, outer)
+    pairs: list[tuple[Value, Any, Index]] = []
+    for i, (p, t) in enumerate(zip(predictions, targets)):
+        index = (*outer, i)
         if type(p) is not Value and is_row(p) and is_row(t):
-            pairs += _pairs(p, t)
+            pairs += _pairs(names, p, t, index)
         else:
-            pairs.append((p if isinstance(p, Value) else Value(p), t if isinstance(t, Value) else real(t)))
+            prediction = (
+                p if isinstance(p, Value) else Value(_number(names.function, names.predictions, index, p))
+            )
+            is_ready = type(t) is float or isinstance(t, Value)
+            target = t if is_ready else _number(names.function, names.targets, index, t)
+            pairs.append((prediction, target, index))
     return pairs
 
 
-def _errors(predictions: Numbers, targets: Numbers) -> list[Value]:
+def _errors(names: Signature, predictions: Numbers, targets: Numbers) -> list[Value]:
     """Return prediction − target of each pair; raise ValueError for a target that is nan."""
-    pairs = _pairs(predictions, targets)
-    for i, (_, target) in enumerate(pairs):
-        if not -math.inf <= target:  # a comparison, which compile() can record, where isnan() cannot be
-            raise ValueError(f"target {i} is nan: leave out the samples that have no target")
-    return [p - t for p, t in pairs]
+    pairs = _pairs(names, predictions, targets)
+    for _, target, index in pairs:
+        if not -math.inf <= target:  # compile() can trace a comparison, but not isnan()
+            raise ValueError(
+                f"{names.function}() expected a real number for {at(names.targets, index)}, got nan. "
+                "Remove the samples that have no target."
+            )
+    return [p - t for p, t, _ in pairs]
 
 
 def mse_loss(predictions: Numbers, targets: Numbers) -> Value:
@@ -88,7 +136,7 @@ def mse_loss(predictions: Numbers, targets: Numbers) -> Value:
         ValueError: If the numbers of predictions and targets differ or are 0, or a target is nan.
         TypeError: If the predictions or the targets are not a sequence of numbers.
     """
-    return _mean([error**2 for error in _errors(predictions, targets)])
+    return _mean([error**2 for error in _errors(Signature("mse_loss"), predictions, targets)])
 
 
 def l1_loss(predictions: Numbers, targets: Numbers) -> Value:
@@ -108,7 +156,7 @@ def l1_loss(predictions: Numbers, targets: Numbers) -> Value:
         ValueError: If the numbers of predictions and targets differ or are 0, or a target is nan.
         TypeError: If the predictions or the targets are not a sequence of numbers.
     """
-    return _mean([abs(error) for error in _errors(predictions, targets)])
+    return _mean([abs(error) for error in _errors(Signature("l1_loss"), predictions, targets)])
 
 
 def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Value:
@@ -136,13 +184,13 @@ def huber_loss(predictions: Numbers, targets: Numbers, delta: float = 1.0) -> Va
 
     Reference: Huber (1964).
     """
-    bound = delta if isinstance(delta, Value) else check_number("delta", delta)  # compile() records a Value
+    bound = delta if isinstance(delta, Value) else check_number("huber_loss", "delta", delta)
     if not 0.0 < bound < math.inf:
-        raise ValueError(f"delta must be above 0 and finite, not {short(delta)}")
-    errors = _errors(predictions, targets)
-    # Not by |error|, whose derivative at 0 is 0, and constant.
-    bent = [error.minimum(delta).maximum(-delta) for error in errors]
-    return _mean([q * (error - 0.5 * q) for q, error in zip(bent, errors)])
+        raise out_of_range("huber_loss", "delta", delta, "a finite number above 0")
+    errors = _errors(Signature("huber_loss"), predictions, targets)
+    # A form with |error| would have second derivative 0 at an error of 0, because abs has derivative 0 there.
+    clamped = [error.minimum(delta).maximum(-delta) for error in errors]
+    return _mean([q * (error - 0.5 * q) for q, error in zip(clamped, errors)])
 
 
 def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
@@ -162,11 +210,14 @@ def hinge_loss(scores: Numbers, labels: Numbers) -> Value:
         ValueError: If a label is not −1 or 1, or the numbers of scores and labels differ or are 0.
         TypeError: If the scores or the labels are not a sequence of numbers.
     """
-    pairs = _pairs(scores, labels)
-    for _, label in pairs:
-        if not 1.0 <= abs(label) <= 1.0:  # comparisons, which compile() can record
-            raise ValueError(f"a label of the hinge loss is −1 or 1, not {short(label)}")
-    return _mean([(1.0 - score * label).relu() for score, label in pairs])
+    pairs = _pairs(Signature("hinge_loss", "scores", "labels"), scores, labels)
+    for _, label, index in pairs:
+        if not 1.0 <= abs(label) <= 1.0:  # compile() can trace comparisons
+            raise ValueError(
+                f"hinge_loss() expected −1 or 1 for {at('labels', index)}, got {type_and_value(label)}. "
+                "Replace the labels of two classes by −1 and 1."
+            )
+    return _mean([(1.0 - score * label).relu() for score, label, _ in pairs])
 
 
 def binary_cross_entropy_with_logits(logits: Numbers, targets: Numbers) -> Value:
@@ -189,14 +240,16 @@ def binary_cross_entropy_with_logits(logits: Numbers, targets: Numbers) -> Value
         ValueError: If a target is not between 0 and 1, or the numbers of logits and targets differ or are 0.
         TypeError: If the logits or the targets are not a sequence of numbers.
     """
-    pairs = _pairs(logits, targets)
-    for _, target in pairs:
+    pairs = _pairs(Signature("binary_cross_entropy_with_logits", "logits"), logits, targets)
+    for _, target, index in pairs:
         if not 0.0 <= target <= 1.0:
-            raise ValueError(f"a target is a probability between 0 and 1, not {short(target)}")
-    return _mean([_cross_entropy(logit, target) for logit, target in pairs])
+            raise out_of_range(
+                "binary_cross_entropy_with_logits", at("targets", index), target, "a probability from 0 to 1"
+            )
+    return _mean([_binary_cross_entropy(logit, target) for logit, target, _ in pairs])
 
 
-def _cross_entropy(logit: Value, target: Value | float) -> Value:
+def _binary_cross_entropy(logit: Value, target: Value | float) -> Value:
     if not isinstance(target, Value) and target in (0.0, 1.0):
         return (-logit if target else logit).softplus()
     return target * (-logit).softplus() + (1.0 - target) * logit.softplus()
@@ -230,55 +283,74 @@ def cross_entropy(
             not add up to 1.
         TypeError: If the logits of a sample are not a row, or a target is neither an int nor a row.
     """
-    check_rows(logits, targets)
+    check_rows(Signature("cross_entropy", "logits"), logits, targets)
     width = len(logits[0]) if is_row(logits[0]) else 0
-    surprises: list[Value] = []
+    losses: list[Value] = []
     for i, (row, target) in enumerate(zip(logits, targets)):
         if not is_row(row):
             raise TypeError(
-                f"cross_entropy takes a row of logits for each sample, not {short(row)} for sample {i}"
+                f"cross_entropy() expected a row of logits for each sample, got logits[{i}] = {short(row)}. "
+                "Put the logits of a sample into a list."
             )
         if len(row) != width:
             raise ValueError(
-                f"sample {i} has {len(row)} logits and sample 0 has {width}; give as many to each"
+                f"cross_entropy() expected {width} logits for each sample, as in logits[0], got {len(row)} "
+                f"in logits[{i}] = {short(row)}. Pass one logit for each class."
             )
         if is_row(target):
             _check_probabilities(target, i, width)
             probabilities: Any = target
-            surprises.append(-autograd.dot(probabilities, autograd.log_softmax(row)))
+            losses.append(-autograd.dot(probabilities, autograd.log_softmax(row)))
         else:
-            surprises.append(_surprise(row, target, i))
-    return _mean(surprises)
+            losses.append(_negative_log_probability(row, target, i))
+    return _mean(losses)
 
 
 def _check_probabilities(target: Any, i: int, width: int) -> None:
     """Raise ValueError unless a target is a row of probabilities. compile() can trace the comparisons."""
     if len(target) != width:
-        raise ValueError(f"sample {i} has {width} logits and {len(target)} probabilities; give as many")
+        raise ValueError(
+            f"cross_entropy() expected {width} probabilities, one for each logit, got {len(target)} in "
+            f"targets[{i}] = {short(target)}. Pass one probability for each class."
+        )
     total: Value = autograd.sum([*target])
     if not all(p >= 0.0 for p in target) or not 1.0 - 1e-6 <= total <= 1.0 + 1e-6:
         raise ValueError(
-            f"the target of sample {i} is {short(target)}: probabilities are 0 or more, and their sum is 1"
+            f"cross_entropy() expected probabilities of 0 or more that add up to 1, got targets[{i}] = "
+            f"{short(target)}. Divide them by their sum, or pass the index of the class."
         )
 
 
-def _surprise(row: Sequence[Any], target: Any, i: int) -> Value:
+def _negative_log_probability(row: Sequence[Any], target: Any, i: int) -> Value:
     """Return −log of the probability of the class of sample i."""
     index: Any = target if isinstance(target, Value) else _index(target, i)
+    if not len(row):
+        raise ValueError(
+            f"cross_entropy() expected at least one logit, got logits[{i}] = {short(row)}. "
+            "Pass one logit for each class."
+        )
     if not 0 <= index < len(row):
-        classes = f"the classes are 0 to {len(row) - 1}" if row else "there are no classes"
-        raise ValueError(f"the target of sample {i} is {short(target)}, but {classes}")
-    try:  # what stands for an int while compile() records selects when the program runs
+        raise ValueError(
+            f"cross_entropy() expected the index of a class, 0 to {len(row) - 1}, got targets[{i}] = "
+            f"{short(target)}. Count the classes from 0, and pass one logit for each."
+        )
+    try:  # an int that compile() traces as a Value selects its logit when the compiled program runs
         return (-autograd.log_odds(row, index)).softplus()
     except TypeError:
-        raise TypeError(_NO_CLASS.format(short(target), i)) from None
-
-
-_NO_CLASS = "a target of cross_entropy is the index of a class, an int, not {} as for sample {}"
+        if isinstance(target, Value):
+            raise _not_an_index(target, i) from None
+        raise
 
 
 def _index(target: Any, i: int) -> Any:
     try:
         return operator.index(target)
     except TypeError:
-        raise TypeError(_NO_CLASS.format(short(target), i)) from None
+        raise _not_an_index(target, i) from None
+
+
+def _not_an_index(target: Any, i: int) -> TypeError:
+    return TypeError(
+        f"cross_entropy() expected an int or a row of probabilities, got targets[{i}] = {short(target)}, "
+        f"{type_name(target)}. Pass the index of the class, for example int(target)."
+    )

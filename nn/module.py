@@ -11,8 +11,9 @@ from autograd import Value
 from autograd.system.messages import replace_controls, type_and_value, type_name
 
 from .attributes import declared_names, final_attribute, final_names, unknown_attribute
+from .checks import check_number
 from .kinds import is_dict, is_mapping, is_sequence
-from .state import Mismatch, places, taken_over
+from .state import Mismatch, buffer_places, list_names, match_state
 
 
 class Parameter(Value):
@@ -129,7 +130,7 @@ class Module:
         self.__dict__.update(state)
         for name, attribute in state.items():
             for _, item in _items(name, attribute):
-                if item.owner is None:  # what a shallow copy shares stays with the original
+                if item.owner is None:  # parts shared with a shallow copy keep their owner
                     object.__setattr__(item, "_owner", weakref.ref(self))
 
     def modules(self) -> list[Module]:
@@ -174,7 +175,7 @@ class Module:
     def _buffer_places(self, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
         for module_name, module in self._named_modules(prefix, set()):
             for name in module._buffers:
-                yield from places(f"{module_name}{name}", module.__dict__, name)
+                yield from buffer_places(f"{module_name}{name}", module.__dict__, name)
 
     def state_dict(self) -> dict[str, float]:
         """Return the numbers of all parameters and buffers by name, which is all that a model needs to save.
@@ -192,8 +193,11 @@ class Module:
         state: dict[str, float] = {}
         parameters = ((name, parameter.data) for name, parameter in self.named_parameters())
         for name, number in chain(parameters, self.named_buffers()):
-            if name in state:  # as of {"a.b": p} beside {"a": {"b": q}}
-                raise ValueError(f"two numbers of this {type_name(self)} are both named {name!r}")
+            if name in state:  # for example, {"a.b": p} and {"a": {"b": q}} both yield a.b
+                raise ValueError(
+                    f"{type_name(self)}.state_dict() expected a different name for each number, got two "
+                    f"named {name!r}. Rename an attribute or a key of a dict."
+                )
             state[name] = number
         return state
 
@@ -214,10 +218,10 @@ class Module:
             ValueError: If a buffer stores an int and the number is not a whole number.
         """
         own, renamed = self.state_dict(), self._renamed_attributes()
-        new, mismatch = taken_over(state, own, strict, type_name(self), renamed)
+        new, mismatch = match_state(state, own, strict, type_name(self), renamed)
         try:
             self._write(new)
-        except BaseException:  # interrupted: it is done all the same
+        except BaseException:  # interrupted: write all numbers, so that no half of a state remains
             self._write(new)
             raise
         return mismatch
@@ -225,9 +229,9 @@ class Module:
     def _renamed_attributes(self) -> dict[str, str]:
         """Return the former names of attributes with their current names, as paths from this module."""
         return {
-            prefix + former: prefix + now
+            prefix + former: prefix + current
             for prefix, module in self._named_modules("", set())
-            for former, now in module._former_names.items()
+            for former, current in module._former_names.items()
         }
 
     def _write(self, state: Mapping[str, float]) -> None:
@@ -292,7 +296,7 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
     Args:
         module: A :class:`Module`.
         parameters: Names, as in ``named_parameters()``, mapped to Values or numbers. A parameter that is
-            left out stays as it is.
+            left out does not change.
         inputs: The arguments of the call.
 
     Returns:
@@ -303,39 +307,46 @@ def functional_call(module: Any, parameters: Any, *inputs: Any) -> Any:
         TypeError: If ``module`` is not a Module, or ``parameters`` is not a mapping.
     """
     if not isinstance(module, Module):
-        raise TypeError(f"functional_call() takes a Module, not {type_and_value(module)}")
+        raise TypeError(
+            f"functional_call() expected a Module for module, got {type_and_value(module)}. "
+            "Pass a model such as MLP(2, [1])."
+        )
     if not is_mapping(parameters):
         raise TypeError(
-            "parameters map names to Values, as dict(model.named_parameters()) does, not "
-            f"{type_name(parameters)}"
+            f"functional_call() expected a mapping for parameters, got {type_and_value(parameters)}. "
+            "Pass names mapped to Values, as in dict(model.named_parameters())."
         )
     own = dict(module.named_parameters())
     unknown = [name for name in parameters if name not in own]
     if unknown:
         raise KeyError(
-            f"{type_name(module)} has no parameter {unknown[0]!r}; it has {replace_controls(', '.join(own))}"
+            f"functional_call() expected names of parameters of this {type_name(module)}, got "
+            f"{unknown[0]!r}. Use its names: {list_names([*own])}."
         )
     replaced = {
-        own[name]: value if isinstance(value, Value) else Value(value) for name, value in parameters.items()
+        own[name]: value
+        if isinstance(value, Value)
+        else Value(check_number("functional_call", f"parameters[{name!r}]", value))
+        for name, value in parameters.items()
     }
-    kept: list[tuple[dict[str, Any], str, Any]] = []
+    originals: list[tuple[dict[str, Any], str, Any]] = []
     try:
-        _exchange(module, replaced, kept)
+        _exchange(module, replaced, originals)
         call: Any = module
         return call(*inputs)
     finally:
-        for attributes, name, attribute in kept:
+        for attributes, name, attribute in originals:
             attributes[name] = attribute
 
 
 def _exchange(
-    module: Module, replaced: dict[Any, Value], kept: list[tuple[dict[str, Any], str, Any]]
+    module: Module, replaced: dict[Any, Value], originals: list[tuple[dict[str, Any], str, Any]]
 ) -> None:
-    """Replace the parameters in a module, and add each attribute that was replaced to ``kept``."""
+    """Replace the parameters in a module, and add each attribute that was replaced to ``originals``."""
     for inner in module.modules():
         for name, attribute in list(inner.__dict__.items()):
             if (other := _replaced(attribute, replaced)) is not attribute:
-                kept.append((inner.__dict__, name, attribute))
+                originals.append((inner.__dict__, name, attribute))
                 inner.__dict__[name] = other
 
 
@@ -345,7 +356,7 @@ def _replaced(attribute: Any, replaced: dict[Any, Value]) -> Any:
         return replaced.get(attribute, attribute)
     if is_sequence(attribute):
         items = [_replaced(item, replaced) for item in attribute]
-        same = all(item is kept for item, kept in zip(items, attribute))
+        same = all(item is original for item, original in zip(items, attribute))
         return attribute if same else rebuilt(attribute, items)
     if is_dict(attribute):
         values = {key: _replaced(item, replaced) for key, item in attribute.items()}

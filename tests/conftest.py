@@ -1,4 +1,4 @@
-"""What all tests share: ``--no-skips`` (a skipped test fails the run, in CI), Ctrl-C, and the table."""
+"""Shared by all tests: ``--no-skips`` for CI, and fixtures for Ctrl-C, the collector and the table."""
 
 import gc
 import signal
@@ -41,9 +41,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Ctrl-C raises, here and in what is started, also where a shell runs the tests in its background.
+    """Let Ctrl-C raise KeyboardInterrupt, here and in child processes.
 
-    Such a shell has it ignored, and what is ignored stays so in every process below.
+    A shell that runs the tests in the background ignores Ctrl-C, and child processes inherit that.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -52,7 +52,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """Nothing is freed but by reference counting."""
+    """Disable the garbage collector, so that only reference counting frees memory."""
     gc.collect()
     gc.disable()
     yield

@@ -271,10 +271,12 @@ class Builder(ABC):
     def warn_of_opaque(self, guard: Guard) -> None:
         """Warn of what the function reads that no guard can compare; raise TraceError if strict."""
         for x, path in guard.reach.opaque:
-            kind = "" if x is open else f", a {type_name(x)}"
+            kind, remedy = f", a {type_name(x)}", "pass it as an argument, or name it in watch=[…]"
+            if callable(x) and not path.isidentifier():
+                kind, remedy = "", "call it outside of the function, and pass the result as an argument"
             what = (
                 f"it reads {path}{kind}, which cannot be compared at each call, so that only "
-                "an audit notices a change: pass it as an argument, or name it in watch=[…]"
+                f"an audit notices a change: {remedy}"
             )
             if self.options.strict:
                 raise TraceError(f"compile({self.name}): {replace_controls(what)}")

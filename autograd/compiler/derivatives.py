@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat
 
-from ..functional import _gradient, _leaves, _scalar
+from ..functional import direction_at, leaves_at, scalar_output
+from ..functional import gradient as gradient_of
 from ..operations import FUNCTIONS
 from ..value import Value
 from .audit import Reference
@@ -44,15 +45,11 @@ class Derivative(Replay):
         self, point: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat] | None = None
     ) -> Outcome:
         """The derivatives at a point, along ``v``."""
-        at = [x._data for x in _leaves(point)]
+        at = [x._data for x in leaves_at(point, self.kind)]
         call = self.called(at, {})
         if v is not None:
-            along = [x._data for x in _leaves(v)]
-            if len(along) != len(at):
-                raise ValueError(
-                    f"the vector has {len(along)} elements but the point has {len(at)}; give as many of each"
-                )
-            call.numbers = call.numbers + as_floats(along)  # those of the arguments are kept
+            direction = direction_at(v, len(at))
+            call.numbers = call.numbers + as_floats(direction)  # those of the arguments are kept
         (outcome,) = self.take(1, call)
         return outcome
 
@@ -85,11 +82,11 @@ class Derivative(Replay):
             if self.kind == "value":
                 return Reference(as_value(call.run(self.function)), (), (), ())
             inputs = [Value(x) for x in call.args]
-            output = _scalar(self.function, inputs)
+            output = scalar_output(self.function, inputs, self.kind)
             roots = [output]
             if self.kind != "value_and_grad":
-                roots = _gradient(output, inputs, create_graph=True)
+                roots = gradient_of(output, inputs, create_graph=True)
             if self.kind == "hvp":
                 roots = [FUNCTIONS["dot"](roots, call.numbers[len(inputs) :])]
-            slopes = [g._data for root in roots for g in _gradient(root, inputs)]
+            slopes = [g._data for root in roots for g in gradient_of(root, inputs)]
         return Reference(output, roots, inputs, slopes)

@@ -1,1 +1,1 @@
-"""What other libraries bring: their real numbers, NumPy's functions, the names of other engines."""
+"""Objects of other libraries: their real numbers, NumPy's functions, the names of other engines."""

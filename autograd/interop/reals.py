@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
 
@@ -31,8 +32,12 @@ def real_to_float(x: object) -> float | None:
     return None
 
 
-def require_float(x: object, name: object) -> float:
-    """Convert a real number to a float64; raise TypeError, with a remedy, for any other object."""
+def require_float(x: object, caller: str, argument: str = "", group: Sequence[object] = ()) -> float:
+    """Convert a real number to a float64; raise TypeError, with a remedy, for any other object.
+
+    The error names the caller and the argument. If the argument is a group, whose name ends in ``*`` as in
+    the table of primitives, it also names the index of ``x`` in ``group``.
+    """
     result = real_to_float(x)
     if result is None:
         remedy = "Convert it first, for example with float()."
@@ -40,5 +45,8 @@ def require_float(x: object, name: object) -> float:
             remedy = "Use its .item(), or .detach() for a new leaf with the same number."
         elif hasattr(x, "__iter__") and not isinstance(x, str):
             remedy = "Create one Value for each element."
-        raise TypeError(f"{name} expected a real number, got {type_and_value(x)}. {remedy}")
+        if argument.endswith("*"):
+            argument = f"{argument[:-1]}[{[id(item) for item in group].index(id(x))}]"
+        purpose = f" for {argument}" if argument else ""
+        raise TypeError(f"{caller} expected a real number{purpose}, got {type_and_value(x)}. {remedy}")
     return result

@@ -1,4 +1,4 @@
-"""What numpy's functions do with a Value among their operands."""
+"""NumPy's functions with a Value among their operands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..primitives import PRIMITIVES
 
-#: The operators of Python by the names of numpy's functions for them.
+#: The operators of Python, by the names of NumPy's functions for them.
 _OPERATORS: dict[str, Any] = {
     "add": operator.add,
     "subtract": operator.sub,
@@ -32,7 +32,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any)
     Raises:
         TypeError: For an array of numbers, and for a function that is not an operator.
     """
-    numpy: Any = sys.modules["numpy"]  # it has called this
+    numpy: Any = sys.modules["numpy"]  # numpy calls this function, so it is imported
     numbers = (numpy.floating, numpy.integer, numpy.bool_)
     inputs = tuple(x[()] if isinstance(x, numpy.ndarray) and x.ndim == 0 else x for x in inputs)
     arrays: list[Any] = [x for x in inputs if isinstance(x, numpy.ndarray)]

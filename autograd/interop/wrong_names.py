@@ -1,4 +1,4 @@
-"""Attributes that other engines have and a Value does not: an error names ours."""
+"""Attributes of other engines that a Value does not have: an error names the replacement."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where the package meets the outside: atomic writes of files, text in messages, a command in a shell."""
+"""Files, messages, docstrings, and commands in a shell. These modules use no Value."""

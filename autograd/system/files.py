@@ -1,4 +1,4 @@
-"""A file is written whole or not at all."""
+"""Atomic writes of files."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ if sys.platform != "win32":
 
 _REMEDIES = {errno.EACCES: "this folder cannot be written to; save elsewhere"}
 
-#: On Windows, where files are not locked, a temporary file older than so many seconds is left over.
+#: On Windows, where files are not locked, a temporary file that is older than this is removed, in seconds.
 _LEFT_OVER = 24 * 3600.0
 
 
 def write_atomic(path: Path, content: bytes) -> Path:
-    """Put a file in its place in one step: written to the same folder, forced to the disk, then renamed.
+    """Write a file atomically: to a temporary file in the same folder, which is synced and then renamed.
 
-    Killed at any moment, or with the disk full, the old file or the new one is there. A killed write may
-    leave a ``.glassgrad-….tmp`` in the folder, which the next write of the same name removes. A special
-    file, such as a pipe, is written to.
+    If the process is killed at any moment, or the disk is full, either the old or the new file exists. A
+    killed write may leave a ``.glassgrad-….tmp`` in the folder, which the next write of the same name
+    removes. A special file, such as a pipe, is written directly.
+
+    Args:
+        path: The file. If it is a link, its target is replaced.
+        content: The bytes.
+
+    Returns:
+        ``path``.
 
     Raises:
         OSError: If the file or its folder cannot be written. The message names the file and the remedy.
@@ -53,11 +60,11 @@ def write_atomic(path: Path, content: bytes) -> Path:
     try:
         _replace(target, content, prefix)
     except OSError as error:
-        if Path(str(error.filename)).name.startswith(prefix):  # a name that the caller has not given
+        if Path(str(error.filename)).name.startswith(prefix):  # the caller does not know this name
             why = _REMEDIES.get(error.errno or 0, error.strerror)
             raise type(error)(error.errno, why, str(path)) from None
         raise
-    if hasattr(os, "O_DIRECTORY"):  # the new name is to survive a loss of power too
+    if hasattr(os, "O_DIRECTORY"):  # so that the new name survives a loss of power
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
@@ -72,12 +79,12 @@ def _is_read_only(target: Path) -> bool:
 
 
 def _replace(target: Path, content: bytes, prefix: str) -> None:
-    """Write the content to the folder of the target, and rename it. If that fails, nothing is left."""
+    """Write a temporary file in the folder of the target, and rename it. If that fails, remove it."""
     temporary = target.parent / f"{prefix}{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:
-            _lock(file, wait=True)  # until the file has its name
-            if not temporary.exists():  # before it was locked, another process may have removed it
+            _lock(file, wait=True)  # until the file is renamed
+            if not temporary.exists():  # another process may have removed it before it was locked
                 return _replace(target, content, prefix)
             file.write(content)
             file.flush()
@@ -94,7 +101,7 @@ def _replace(target: Path, content: bytes, prefix: str) -> None:
 
 
 def _lock(file: BinaryIO, wait: bool) -> bool:
-    """Lock a file until it is closed, also by the end of the process. False if that is not possible."""
+    """Lock a file until it is closed or the process ends; return False if that is not possible."""
     if sys.platform == "win32":
         return False
     try:
@@ -105,7 +112,7 @@ def _lock(file: BinaryIO, wait: bool) -> bool:
 
 
 def _remove_left_over(folder: Path, prefix: str) -> None:
-    """Remove the temporary files of processes that were killed, and not of one that is writing now."""
+    """Remove the temporary files of killed processes, except those that a process is writing."""
     try:
         names = os.listdir(folder)
     except OSError:  # the folder cannot be listed

@@ -1,4 +1,4 @@
-"""A command as a shell knows it: streams that may have no ∂, be closed or be full, and an exit code."""
+"""Commands in a shell: exit codes, and output streams that lack ∂, are closed or are full."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 
 from .messages import replace_controls
 
-#: Exit codes: 0 all well, 1 the picture or the output could not be written, 2 the command line is wrong,
-#: 130 interrupted, as shells have it.
+#: Exit codes: 0 for success, 1 if the picture or the output could not be written, 2 if the command line is
+#: wrong, 130 after an interrupt, as in shells.
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of command lines whose errors show control characters as symbols."""
+    """An argument parser whose errors show control characters as symbols."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit."""
@@ -25,17 +25,27 @@ class Parser(argparse.ArgumentParser):
 
 
 def write_any_letter() -> None:
-    """Let a standard output that has no ∂ get a ?, not an error."""
+    """Replace letters that the standard output cannot encode, such as ∂, by a question mark."""
     reconfigure: Any = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
 
 
 def run(main: Callable[[], int], name: str) -> int:
-    """The exit code of ``main()``: whoever stops reading is no error, and output with no place is told."""
+    """Run ``main()`` and return its exit code.
+
+    A closed pipe is not an error. If the output cannot be written, that is reported on standard error.
+
+    Args:
+        main: A command, which returns an exit code.
+        name: The name of the command, for the message.
+
+    Returns:
+        The exit code.
+    """
     try:
         code = main()
-        if sys.stdout is not None:  # which it is where the shell closed it
+        if sys.stdout is not None:  # it is None if the shell closed it
             sys.stdout.flush()
     except BrokenPipeError:  # | head
         code = 0
@@ -47,6 +57,6 @@ def run(main: Callable[[], int], name: str) -> int:
         code = INTERRUPTED
     else:
         return code
-    if sys.stdout is not None:  # what is left in it goes nowhere, and Python does not complain again
+    if sys.stdout is not None:  # discard the rest of the output, so that Python reports no second error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code

@@ -1,11 +1,11 @@
-// Tells the outputs of the lessons which theme the page's button has chosen, in the words of JupyterLab, which they know.
+// Sets JupyterLab's attribute for the theme, which the outputs of the lessons read, to the theme of the page's button.
 const page = document.documentElement;
-function tell() {
+function updateTheme() {
   const chosen = document.body.dataset.theme;
   if (chosen === "light" || chosen === "dark") page.setAttribute("data-jp-theme-light", String(chosen === "light"));
   else page.removeAttribute("data-jp-theme-light");
 }
 document.addEventListener("DOMContentLoaded", () => {
-  tell();
-  new MutationObserver(tell).observe(document.body, { attributes: true, attributeFilter: ["data-theme"] });
+  updateTheme();
+  new MutationObserver(updateTheme).observe(document.body, { attributes: true, attributeFilter: ["data-theme"] });
 });

@@ -6,11 +6,10 @@ import random
 from typing import Any
 
 from autograd import not_compiled
-from autograd.system.messages import short
 
-from ..checks import check_number
+from ..checks import check_number, out_of_range
 from ..draws import generator
-from ..inputs import Batch, Inputs, is_batch, values_of
+from ..inputs import Batch, Inputs, is_batch, read_values
 from ..module import Module
 
 
@@ -45,20 +44,20 @@ class Dropout(Module, fixed_attributes=True):
     _rng: random.Random
 
     def __init__(self, p: float = 0.5, *, seed: int | random.Random | None = None) -> None:
-        self.p = check_number("p", p)
+        self.p = check_number("Dropout", "p", p)
         if not 0.0 <= self.p <= 1.0:
-            raise ValueError(f"p is the probability of leaving a number out, between 0 and 1, not {short(p)}")
-        self._rng = generator(seed)
+            raise out_of_range("Dropout", "p", p, "a probability between 0 and 1")
+        self._rng = generator("Dropout", seed)
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
         if is_batch(x):
             return [self(sample) for sample in x]
-        values = values_of(x, "Dropout")
+        values = read_values("Dropout", x)
         if not self.training:
             return values
         not_compiled(
-            "dropout draws random numbers, which a program would repeat at every call: compile the model "
-            "after model.eval()"
+            "dropout draws random numbers, which a compiled program would repeat at every call. Compile the "
+            "model after model.eval()"
         )
         keep = 1.0 - self.p
         return [xi * (1.0 / keep if self._rng.random() < keep else 0.0) for xi in values]

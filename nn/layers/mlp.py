@@ -7,28 +7,31 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Never
 
 from autograd import Value, dot, group
-from autograd.system.messages import short
+from autograd.system.messages import type_and_value, type_name
 
 from ..attributes import unknown_option
 from ..checks import check_int
 from ..draws import generator, kaiming_uniform
-from ..inputs import Inputs, bare, is_listed, sample_of
+from ..inputs import Inputs, check_numbers, is_listed, read_sample, unwrap_single
 from ..module import Module, Parameter
 
-#: The activations by name; "linear" is none.
+#: The activations by name; "linear" returns its input.
 ACTIVATIONS = (
     "linear", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh",
 )  # fmt: skip
 
 
-def activation_named(name: str) -> Callable[[Value], Value] | None:
+def get_activation(function: str, name: str) -> Callable[[Value], Value] | None:
     """Return the function of that name; None for "linear". Raise ValueError for an unknown name."""
     if name not in ACTIVATIONS:
-        raise ValueError(f"there is no activation {short(name)}; choose one of {', '.join(ACTIVATIONS)}")
+        raise ValueError(
+            f"{function}() expected the name of an activation, got {type_and_value(name)}. "
+            f"Use one of {', '.join(ACTIVATIONS)}."
+        )
     if name == "linear":
         return None
-    function: Callable[[Value], Value] = getattr(Value, name)
-    return function
+    activation: Callable[[Value], Value] = getattr(Value, name)
+    return activation
 
 
 class ActivatedModule(Module):
@@ -44,7 +47,7 @@ class ActivatedModule(Module):
 
     @activation.setter
     def activation(self, name: str) -> None:
-        self._function = activation_named(name)
+        self._function = get_activation(type_name(self), name)
         self._activation = name
 
 
@@ -92,14 +95,19 @@ class Neuron(ActivatedModule, fixed_attributes=True):
     ) -> None:
         if unknown:
             raise unknown_option(Neuron, unknown)
-        fan_in = check_int("the number of inputs", nin)
+        fan_in = check_int("Neuron", "nin", nin)
         self.activation = activation
         self.fused = fused
-        self.w = (*map(Parameter, kaiming_uniform(fan_in, activation, generator(seed))),)
+        self.w = (*map(Parameter, kaiming_uniform(fan_in, activation, generator("Neuron", seed))),)
         self.b = Parameter(0.0)
 
     def __call__(self, x: Inputs) -> Value:
-        return self._output(sample_of(x, len(self.w), "the neuron"))
+        inputs = read_sample("Neuron", "x", x, len(self.w))
+        try:
+            return self._output(inputs)
+        except TypeError:
+            check_numbers("Neuron", "x", inputs)
+            raise
 
     def _output(self, x: Any) -> Value:
         total: Value
@@ -153,13 +161,18 @@ class Layer(Module, fixed_attributes=True):
     ) -> None:
         if unknown:
             raise unknown_option(Layer, unknown)
-        rng = generator(seed)
-        self.nin = check_int("the number of inputs", nin)
-        width = check_int("the number of outputs", nout)
+        rng = generator("Layer", seed)
+        self.nin = check_int("Layer", "nin", nin)
+        width = check_int("Layer", "nout", nout)
         self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
 
     def __call__(self, x: Inputs) -> Any:
-        return bare(self._outputs(sample_of(x, self.nin, "the layer")))
+        inputs = read_sample("Layer", "x", x, self.nin)
+        try:
+            return unwrap_single(self._outputs(inputs))
+        except TypeError:
+            check_numbers("Layer", "x", inputs)
+            raise
 
     def _outputs(self, x: Inputs) -> tuple[Value, ...]:
         shared = group(x)  # one tuple, which all neurons store
@@ -214,11 +227,14 @@ class MLP(Module, fixed_attributes=True):
         widths = [nin, *nouts] if is_listed(nouts) else []
         if len(widths) < 2:
             kind = ValueError if widths else TypeError
-            raise kind(f"nouts must list the width of each layer, such as [16, 16, 1], not {short(nouts)}")
-        activation_named(
-            activation
-        )  # a network of one layer has no use for it, but a typo is one all the same
-        rng = generator(seed)
+            raise kind(
+                f"MLP() expected the width of at least one layer in nouts, got {type_and_value(nouts)}. "
+                "Pass a list such as [16, 16, 1]."
+            )
+        for i, width in enumerate(widths):
+            check_int("MLP", f"nouts[{i - 1}]" if i else "nin", width)
+        get_activation("MLP", activation)  # checked here, because a network of one layer does not use it
+        rng = generator("MLP", seed)
         last = len(widths) - 2
         self.layers = [
             Layer(widths[i], widths[i + 1], "linear" if i == last else activation, fused=fused, seed=rng)
@@ -226,7 +242,15 @@ class MLP(Module, fixed_attributes=True):
         ]
 
     def __call__(self, x: Inputs) -> Any:
-        outputs: Inputs = sample_of(x, self.layers[0].nin, "the network")
+        inputs = read_sample("MLP", "x", x, self.layers[0].nin)
+        try:
+            return unwrap_single(self._outputs(inputs))
+        except TypeError:
+            check_numbers("MLP", "x", inputs)
+            raise
+
+    def _outputs(self, x: Inputs) -> Inputs:
+        outputs = x
         for layer in self.layers:
             outputs = layer._outputs(outputs)
-        return bare(outputs)
+        return outputs

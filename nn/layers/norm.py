@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Final
 
 import autograd
 from autograd import Value, dot, not_compiled
-from autograd.system.messages import short, type_name
+from autograd.system.messages import type_name
 
-from ..checks import check_int, check_number, within
-from ..inputs import Batch, Inputs, is_batch, sample_of, samples_of, values_of
+from ..checks import check_int, check_number, check_range, out_of_range
+from ..inputs import Batch, Inputs, is_batch, read_sample, read_samples, read_values
 from ..module import Module, Parameter
 
 
@@ -34,15 +34,15 @@ class _Norm(Module):
     weight: list[Parameter] | None
     bias: list[Parameter] | None
 
-    def __init__(self, width: int, eps: float, weight: bool, bias: bool) -> None:
-        self.width = check_int("the number of features", width)
-        self.eps = within("eps", eps)
+    def __init__(self, width_name: str, width: int, eps: float, weight: bool, bias: bool) -> None:
+        self.width = check_int(type_name(self), width_name, width)
+        self.eps = check_range(type_name(self), "eps", eps)
         self.weight = [Parameter(1.0) for _ in range(width)] if weight else None
         self.bias = [Parameter(0.0) for _ in range(width)] if bias else None
 
     def _read(self, sample: Any) -> list[Value]:
         name = type_name(self)
-        return values_of(sample_of(sample, self.width, name), name)
+        return read_values(name, read_sample(name, "x", sample, self.width))
 
     def _scaled(self, sample: Sequence[Value]) -> list[Value]:
         scaled = (
@@ -84,16 +84,18 @@ class LayerNorm(_Norm, fixed_attributes=True):
     def __init__(
         self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
     ) -> None:
-        super().__init__(normalized_shape, eps, elementwise_affine, elementwise_affine and bias)
+        super().__init__(
+            "normalized_shape", normalized_shape, eps, elementwise_affine, elementwise_affine and bias
+        )
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
         if is_batch(x):
             return [self(sample) for sample in x]
         values = self._read(x)
         mean = _mean(values)
-        centred = [value - mean for value in values]
-        spread = (_mean_square(centred) + self.eps).sqrt()
-        return self._scaled([value / spread for value in centred])
+        centered = [value - mean for value in values]
+        spread = (_mean_square(centered) + self.eps).sqrt()
+        return self._scaled([value / spread for value in centered])
 
 
 class RMSNorm(_Norm, fixed_attributes=True):
@@ -126,7 +128,7 @@ class RMSNorm(_Norm, fixed_attributes=True):
         self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True
     ) -> None:
         eps = sys.float_info.epsilon if eps is None else eps
-        super().__init__(normalized_shape, eps, elementwise_affine, False)
+        super().__init__("normalized_shape", normalized_shape, eps, elementwise_affine, False)
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
         if is_batch(x):
@@ -179,54 +181,54 @@ class BatchNorm1d(_Norm, fixed_attributes=True):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True
     ) -> None:
-        super().__init__(num_features, eps, affine, affine)
-        if momentum is not None and not 0.0 <= check_number("momentum", momentum) <= 1.0:
-            raise ValueError(f"momentum must be between 0 and 1, or None, not {short(momentum)}")
+        super().__init__("num_features", num_features, eps, affine, affine)
+        if momentum is not None and not 0.0 <= check_number("BatchNorm1d", "momentum", momentum) <= 1.0:
+            raise out_of_range("BatchNorm1d", "momentum", momentum, "None or a number between 0 and 1")
         self.momentum = momentum
         self.running_mean = [0.0] * num_features
         self.running_var = [1.0] * num_features
         self.num_batches_tracked = 0
 
     def __call__(self, batch: Batch) -> list[list[Value]]:
-        samples = [self._read(sample) for sample in samples_of(batch, "BatchNorm1d")]
+        samples = [self._read(sample) for sample in read_samples("BatchNorm1d", batch)]
         features = [*zip(*samples)]
         if self.training:
-            columns = self._by_this_batch(features)
+            columns = self._normalize_by_batch(features)
         else:
             spreads = [math.sqrt(variance + self.eps) for variance in self.running_var]
-            kept = zip(features, self.running_mean, spreads, strict=True)
-            columns = [[(x - mean) / spread for x in feature] for feature, mean, spread in kept]
+            statistics = zip(features, self.running_mean, spreads, strict=True)
+            columns = [[(x - mean) / spread for x in feature] for feature, mean, spread in statistics]
         return [self._scaled(sample) for sample in zip(*columns)]
 
-    def _by_this_batch(self, features: Sequence[Sequence[Value]]) -> list[list[Value]]:
+    def _normalize_by_batch(self, features: Sequence[Sequence[Value]]) -> list[list[Value]]:
         count = len(features[0])
         if count == 1:
             raise ValueError(
-                "BatchNorm1d in training needs a batch of two samples or more, as one has no variance: "
-                "give it more, or call model.eval() first"
+                "BatchNorm1d() expected at least two samples in batch in training mode, got 1, whose "
+                "variance is 0. Pass a larger batch, or call model.eval() first."
             )
         means = [_mean(feature) for feature in features]
-        centred = [[x - mean for x in feature] for feature, mean in zip(features, means)]
-        variances = [_mean_square(feature) for feature in centred]
+        centered = [[x - mean for x in feature] for feature, mean in zip(features, means)]
+        variances = [_mean_square(feature) for feature in centered]
         not_compiled(
-            "a batch norm in training writes its running statistics at each call: compile the model after "
-            "model.eval(), or normalise by LayerNorm or RMSNorm"
+            "a batch norm in training mode updates its running statistics at each call. Compile the model "
+            "after model.eval(), or use LayerNorm or RMSNorm"
         )
         self._track([mean.data for mean in means], [v.data * count / (count - 1) for v in variances])
         spreads = [(variance + self.eps).sqrt() for variance in variances]
-        return [[x / spread for x in feature] for feature, spread in zip(centred, spreads)]
+        return [[x / spread for x in feature] for feature, spread in zip(centered, spreads)]
 
     def _track(self, means: list[float], variances: list[float]) -> None:
         for i, (mean, variance) in enumerate(zip(means, variances)):
             if not math.isfinite(mean) or not math.isfinite(variance):
                 raise ValueError(
-                    f"feature {i} of the batch has mean {mean!r} and variance {variance!r}, which would "
-                    "ruin the running statistics: look for nan, inf or huge numbers in the samples"
+                    f"BatchNorm1d() expected finite statistics of the batch, got mean {mean!r} and variance "
+                    f"{variance!r} of feature {i}. Look for nan, inf or huge numbers in the samples."
                 )
         self.num_batches_tracked += 1
-        new = 1.0 / self.num_batches_tracked if self.momentum is None else self.momentum
-        self.running_mean = [(1.0 - new) * old + new * x for old, x in zip(self.running_mean, means)]
-        self.running_var = [(1.0 - new) * old + new * x for old, x in zip(self.running_var, variances)]
+        factor = 1.0 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean = [(1.0 - factor) * old + factor * x for old, x in zip(self.running_mean, means)]
+        self.running_var = [(1.0 - factor) * old + factor * x for old, x in zip(self.running_var, variances)]
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, momentum={self.momentum}"

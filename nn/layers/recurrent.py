@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from autograd import Value, dot, group
-from autograd.system.messages import type_and_value, type_name
+from autograd.system.messages import type_and_value
 
-from ..checks import check_int
+from ..checks import check_function, check_int
 from ..draws import generator
-from ..inputs import Inputs, is_listed, real, sample_of
+from ..inputs import Inputs, is_listed, read_number, read_sample
 from ..kinds import is_sequence, is_tuple
 from ..module import Module, Parameter, rebuilt
-from .mlp import ActivatedModule
+from .mlp import ActivatedModule, get_activation
 
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -23,7 +23,7 @@ LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 class RecurrentNeuron(ActivatedModule, fixed_attributes=True):
     """A neuron with inputs and a state: activation(w_ih · x + b_ih + w_hh · h + b_hh).
 
-    One bias would suffice. There are two as in PyTorch, so that the same steps of training give the same
+    One bias would suffice. There are two as in PyTorch, so that the same training steps compute the same
     numbers. ``label`` is the name of its outputs in pictures.
     """
 
@@ -97,13 +97,14 @@ class RNNCell(Module, fixed_attributes=True):
         *,
         seed: int | random.Random | None = None,
     ) -> None:
-        rng = generator(seed)
-        self.nin = check_int("the number of inputs", nin)
-        self.nhidden = check_int("the width of the state", nhidden)
+        rng = generator("RNNCell", seed)
+        self.nin = check_int("RNNCell", "nin", nin)
+        self.nhidden = check_int("RNNCell", "nhidden", nhidden)
+        get_activation("RNNCell", activation)
         self.neurons = [RecurrentNeuron(nin, nhidden, activation, rng) for _ in range(nhidden)]
 
     def __call__(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
-        x_and_h = _x_and_h(self, x, h)
+        x_and_h = _x_and_h("RNNCell", self, x, h)
         return [neuron._output(x_and_h) for neuron in self.neurons]
 
     def __repr__(self) -> str:
@@ -153,9 +154,9 @@ class LSTMCell(Module, fixed_attributes=True):
     output_gate: list[RecurrentNeuron]
 
     def __init__(self, nin: int, nhidden: int, *, seed: int | random.Random | None = None) -> None:
-        rng = generator(seed)
-        self.nin = check_int("the number of inputs", nin)
-        self.nhidden = check_int("the width of the state", nhidden)
+        rng = generator("LSTMCell", seed)
+        self.nin = check_int("LSTMCell", "nin", nin)
+        self.nhidden = check_int("LSTMCell", "nhidden", nhidden)
 
         def gate(letter: str, activation: str) -> list[RecurrentNeuron]:
             labels = [letter + str(j).translate(LOWERED) for j in range(1, nhidden + 1)]
@@ -168,34 +169,37 @@ class LSTMCell(Module, fixed_attributes=True):
         self, x: Inputs, state: tuple[Inputs, Inputs] | None = None
     ) -> tuple[list[Value], list[Value]]:
         h, c = (None, None) if state is None else _pair(state)
-        x_and_h = _x_and_h(self, x, h)
-        memory = [_number(x) for x in _state(c, self.nhidden, "the memory c")]
+        x_and_h = _x_and_h("LSTMCell", self, x, h)
+        memory = [_number("LSTMCell", "c", x) for x in _state("LSTMCell", "c", c, self.nhidden)]
         gates = (self.input_gate, self.forget_gate, self.cell_gate, self.output_gate)
         units = zip(*([neuron._output(x_and_h) for neuron in gate] for gate in gates), memory, strict=True)
-        remembered = [(f * c + i * g, o) for i, f, g, o, c in units]
-        return [o * c.tanh() for c, o in remembered], [c for c, _ in remembered]
+        new_memory = [(f * c + i * g, o) for i, f, g, o, c in units]
+        return [o * c.tanh() for c, o in new_memory], [c for c, _ in new_memory]
 
     def __repr__(self) -> str:
         return f"LSTMCell({self.nin}, {self.nhidden})"
 
 
-def _x_and_h(cell: RNNCell | LSTMCell, x: Inputs, h: Inputs | None) -> Any:
+def _x_and_h(function: str, cell: RNNCell | LSTMCell, x: Inputs, h: Inputs | None) -> Any:
     """Return the inputs and the state as one group, which all neurons share."""
-    return group((*sample_of(x, cell.nin, "the cell"), *_state(h, cell.nhidden, "the state h")))
+    return group((*read_sample(function, "x", x, cell.nin), *_state(function, "h", h, cell.nhidden)))
 
 
-def _state(numbers: Inputs | None, width: int, what: str) -> Inputs:
-    return (0.0,) * width if numbers is None else sample_of(numbers, width, what, "numbers")
+def _state(function: str, name: str, numbers: Inputs | None, width: int) -> Inputs:
+    return (0.0,) * width if numbers is None else read_sample(function, name, numbers, width)
 
 
-def _number(x: Any) -> Value | float:
-    return x if isinstance(x, Value) else real(x)
+def _number(function: str, name: str, x: Any) -> Value | float:
+    return x if isinstance(x, Value) else read_number(function, name, x)
 
 
 def _pair(state: Any) -> tuple[Inputs, Inputs]:
     if is_sequence(state) and len(state) == 2:
         return state[0], state[1]
-    raise TypeError(f"the state of an LSTM is a pair (h, c), not {type_and_value(state)}")
+    raise TypeError(
+        f"LSTMCell() expected a pair (h, c) for state, got {type_and_value(state)}. "
+        "Pass the pair that the previous call returned, or leave it out."
+    )
 
 
 def unroll(
@@ -231,17 +235,22 @@ def unroll(
 
     Reference: Werbos, Backpropagation through time (1990); Williams and Peng (1990).
     """
-    k = None if truncate is None else check_int("truncate, the steps a gradient may go back,", truncate)
-    if not callable(cell):
-        raise TypeError(f"unroll() takes a cell, such as an RNNCell, not {type_and_value(cell)}")
+    k = None if truncate is None else check_int("unroll", "truncate", truncate)
+    check_function("unroll", "cell", cell, "Pass a cell such as RNNCell(1, 2)")
     if not is_listed(sequence):
-        raise TypeError(f"the sequence must list the inputs of each step, not {type_name(sequence)}")
+        raise TypeError(
+            f"unroll() expected a sequence of inputs for sequence, got {type_and_value(sequence)}. "
+            "Pass a list with the inputs of each step."
+        )
     outputs: list[list[Value]] = []
     for t, x in enumerate(sequence):
         state = cell(x, detached(state) if k is not None and t > 0 and t % k == 0 else state)
         outputs.append(state[0] if is_tuple(state) else state)
     if not outputs:
-        raise ValueError("the sequence is empty: give at least one step, a row of inputs")
+        raise ValueError(
+            f"unroll() expected at least one step in sequence, got {type_and_value(sequence)}. "
+            "Pass a list with the inputs of each step."
+        )
     return outputs, state
 
 
@@ -263,4 +272,4 @@ def detached(state: Any) -> Any:
         return rebuilt(state, map(detached, state))
     if isinstance(state, Value):
         return state.detach()
-    return None if state is None else _number(state)
+    return None if state is None else _number("detached", "state", state)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from autograd import Value
-from autograd.system.messages import short
+from autograd.system.messages import short, type_name
 
-from ..inputs import Batch, Inputs, bare, is_batch, samples_of, values_of
+from ..inputs import Batch, Inputs, is_batch, read_samples, read_values, unwrap_single
 from ..module import Module
 from .mlp import ActivatedModule
 
@@ -41,20 +41,26 @@ class Sequential(Module, fixed_attributes=True):
     layers: list[Module]
 
     def __init__(self, *modules: Module) -> None:
-        for module in modules:
+        for i, module in enumerate(modules):
             if not isinstance(module, Module):
-                raise TypeError(f"Sequential is made of modules, such as a Layer, not {short(module)}")
+                raise TypeError(
+                    f"Sequential() expected Modules, got modules[{i}] = {short(module)}, "
+                    f"{type_name(module)}. "
+                    'Pass modules such as Layer(2, 3) and Activation("relu").'
+                )
         if not modules:
-            raise ValueError("Sequential needs at least one module")
+            raise ValueError(
+                "Sequential() expected at least one module, got none. Pass a module such as Layer(2, 3)."
+            )
         self.layers = [*modules]
 
     def __call__(self, batch: Batch) -> list[Any]:
-        samples = samples_of(batch, "Sequential")
+        samples = read_samples("Sequential", batch)
         for layer in self.layers:
             call: Any = layer
             outputs = call(samples) if getattr(layer, "takes_batch", False) else [*map(call, samples)]
             samples = [[out] if isinstance(out, Value) else out for out in outputs]
-        return [*map(bare, samples)]
+        return [*map(unwrap_single, samples)]
 
 
 class Activation(ActivatedModule, fixed_attributes=True):
@@ -80,7 +86,7 @@ class Activation(ActivatedModule, fixed_attributes=True):
     def __call__(self, x: Inputs | Batch) -> list[Any]:
         if is_batch(x):
             return [self(sample) for sample in x]
-        values = values_of(x, "Activation")
+        values = read_values("Activation", x)
         return values if self._function is None else [*map(self._function, values)]
 
     def extra_repr(self) -> str:

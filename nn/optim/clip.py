@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from autograd import Value
 from autograd.system.messages import short
 
-from ..checks import check_number, parameters_in
+from ..checks import check_number, check_parameters, check_unique, out_of_range
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
@@ -31,8 +31,8 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
         ValueError: If ``clip_value`` is negative or nan, or a parameter is listed twice.
         TypeError: If ``clip_value`` is not a number, or a parameter is not a Value.
     """
-    limit = _limit(clip_value, "clip_value")
-    for parameter, gradient in _gradients(parameters):
+    limit = _limit("clip_grad_value_", "clip_value", clip_value)
+    for parameter, gradient in _gradients("clip_grad_value_", parameters):
         if abs(gradient) > limit:
             parameter.grad = math.copysign(limit, gradient)
 
@@ -73,18 +73,20 @@ def clip_grad_norm_(
 
     Reference: Pascanu, Mikolov and Bengio (2013).
     """
-    limit = _limit(max_norm, "max_norm")
-    if not check_number("norm_type", norm_type) > 0.0:
-        raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, not {short(norm_type)}")
-    pairs = _gradients(parameters)
+    limit = _limit("clip_grad_norm_", "max_norm", max_norm)
+    if not check_number("clip_grad_norm_", "norm_type", norm_type) > 0.0:
+        raise out_of_range(
+            "clip_grad_norm_", "norm_type", norm_type, "a number above 0, such as 1, 2 or math.inf,"
+        )
+    pairs = _gradients("clip_grad_norm_", parameters)
     norm = _norm([gradient for _, gradient in pairs], norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(
-            f"the norm of the gradients is {norm}, so they cannot be clipped; "
-            "with error_if_nonfinite=False they are scaled by it all the same"
+            f"clip_grad_norm_() expected a finite norm of the gradients, got {norm}. Find the gradient "
+            "that is not finite, or pass error_if_nonfinite=False to scale by this norm."
         )
     factor = limit / (norm + 1e-6)
-    if not factor >= 1.0:  # nan too
+    if not factor >= 1.0:  # also true for nan
         for parameter, gradient in pairs:
             parameter.grad = gradient * factor
     return norm
@@ -98,23 +100,25 @@ def _norm(numbers: list[float], order: float) -> float:
     largest = max(map(abs, numbers), default=0.0)
     if order == math.inf or largest in (0.0, math.inf):
         return largest
-    # In proportion to the largest, so that no power overflows.
+    # Dividing by the largest magnitude keeps every power from overflowing.
     return float(largest * math.fsum((abs(x) / largest) ** order for x in numbers) ** (1.0 / order))
 
 
-def _limit(limit: float, name: str) -> float:
-    size = check_number(name, limit)
+def _limit(function: str, name: str, limit: float) -> float:
+    size = check_number(function, name, limit)
     if not size >= 0.0:
-        raise ValueError(f"{name} must be 0 or more, not {short(limit)}")
+        raise out_of_range(function, name, limit, "a number of 0 or more")
     return size
 
 
-def _gradients(parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]:
+def _gradients(function: str, parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]:
     """Return the parameters with their gradients; raise if one is not a Value or is listed twice."""
-    given = [parameters] if isinstance(parameters, Value) else parameters_in(parameters, "clipping")
-    for parameter in given:
-        if not isinstance(parameter, Value):
-            raise TypeError(f"what is clipped are the gradients of Values, not of {short(parameter)}")
-    if len(set(given)) < len(given):
-        raise ValueError("a parameter is listed twice and would be counted twice: list each once")
-    return [(parameter, parameter.grad) for parameter in given]
+    values = [parameters] if isinstance(parameters, Value) else check_parameters(function, parameters)
+    for i, value in enumerate(values):
+        if not isinstance(value, Value):
+            raise TypeError(
+                f"{function}() expected Values, got parameters[{i}] = {short(value)}. Pass "
+                "model.parameters()."
+            )
+    check_unique(function, values)
+    return [(value, value.grad) for value in values]

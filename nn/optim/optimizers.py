@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from autograd import Value, no_grad
-from autograd.system.messages import replace_controls, short, type_name
+from autograd.system.messages import replace_controls, short, type_and_value, type_name
 
-from ..checks import check_number, parameters_in, within
+from ..checks import check_number, check_parameters, check_range, check_unique
 from ..inputs import is_listed
+from ..kinds import is_mapping
+from ..state import convert_number
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
 
@@ -50,14 +52,21 @@ class Optimizer:
     hyperparameter_names: ClassVar[tuple[str, ...]] = ("lr",)
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
-        self.parameters = parameters_in(parameters, "an optimiser")
+        function = type_name(self)
+        self.parameters = check_parameters(function, parameters)
         if not self.parameters:
-            raise ValueError("there are no parameters to move: pass model.parameters()")
-        for parameter in self.parameters:
+            raise ValueError(
+                f"{function}() expected at least one parameter, got {type_and_value(parameters)}. "
+                "Pass model.parameters()."
+            )
+        for i, parameter in enumerate(self.parameters):
             if not isinstance(parameter, Value) or not parameter.is_leaf:
-                raise TypeError(f"an optimiser moves leaf Values, not {short(parameter)}")
-        if len(set(self.parameters)) < len(self.parameters):
-            raise ValueError("a parameter is listed twice and would be moved twice: list each once")
+                kind = "a computed Value" if isinstance(parameter, Value) else type_name(parameter)
+                raise TypeError(
+                    f"{function}() expected leaf Values, got parameters[{i}] = {short(parameter)}, {kind}. "
+                    "Pass model.parameters(), or detach() a computed Value."
+                )
+        check_unique(function, self.parameters)
         self.lr = lr
         self.state: list[list[float]] = [[0.0] * len(self.state_names) for _ in self.parameters]
 
@@ -68,7 +77,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        self._lr = within("the learning rate", lr)
+        self._lr = check_range(type_name(self), "lr", lr)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -83,20 +92,22 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter. If the rule raises or is interrupted, no parameter changes."""
         rule, hyperparameters = type(self).rule, self.hyperparameters
-        moved: list[tuple[Value, list[float], tuple[float, ...]]] = []
+        before: list[tuple[Value, list[float], tuple[float, ...]]] = []
         try:
             for parameter, state in zip(self.parameters, self.state):
                 numbers = parameter.data, parameter.grad, *state
-                moved.append((parameter, state, numbers))
+                before.append((parameter, state, numbers))
                 try:
                     parameter.data, *state[:] = rule(*numbers, **hyperparameters)
-                except (ZeroDivisionError, OverflowError):  # on Values it is inf or nan, and never raises
+                except (ZeroDivisionError, OverflowError):  # on Values the rule returns inf or nan instead
                     with no_grad():
                         results = rule(*map(Value, numbers), **hyperparameters)
-                    parameter.data, *state[:] = [check_number("an update", x) for x in results]
+                    parameter.data, *state[:] = [
+                        check_number(f"{type_name(self)}.rule", "each result", x) for x in results
+                    ]
         except BaseException:
-            for parameter, state, (datum, _, *kept) in moved:
-                parameter.data, state[:] = datum, kept
+            for parameter, state, (data, _, *old_state) in before:
+                parameter.data, state[:] = data, old_state
             raise
 
     def state_dict(self) -> dict[str, Any]:
@@ -120,31 +131,36 @@ class Optimizer:
                 range. Nothing changes.
             TypeError: If a number is not a real number. Nothing changes.
         """
+        function = f"{type_name(self)}.load_state_dict"
         if not isinstance(state_dict, Mapping) or {*state_dict} != {"state", "hyperparameters"}:
             raise ValueError(
-                f"an optimiser's has 'state' and 'hyperparameters', not {type_name(state_dict)}"
-                + (f" with {', '.join(map(repr, state_dict))}" if isinstance(state_dict, Mapping) else "")
+                f"{function}() expected a dict with the keys 'state' and 'hyperparameters', got "
+                f"{type_and_value(state_dict)}. Pass the state_dict() of an optimizer."
             )
         state, settings = state_dict["state"], state_dict["hyperparameters"]
-        for what, names, own in (
-            ("state", {*state}, {*self.state_names}),
-            ("hyperparameters", {*settings}, {*self.hyperparameter_names}),
-        ):
-            if names != own:
+        for key, expected in (("state", self.state_names), ("hyperparameters", self.hyperparameter_names)):
+            part = state_dict[key]
+            if not is_mapping(part) or {*part} != {*expected}:
+                keys = replace_controls(", ".join(map(str, part))) if is_mapping(part) else short(part)
                 raise ValueError(
-                    f"the {what} of {type_name(self)} consists of {', '.join(sorted(own)) or 'nothing'}, "
-                    f"not of {replace_controls(', '.join(sorted(names))) or 'nothing'}: "
-                    "was it another kind of optimiser?"
+                    f"{function}() expected the keys {', '.join(expected) or '(none)'} in "
+                    f"state_dict[{key!r}], got {keys or '(none)'}. "
+                    f"Pass the state_dict() of another {type_name(self)}."
                 )
         for name, column in state.items():
             if len(column) != len(self.parameters):
-                raise ValueError(f"{name} is of {len(column)} parameters, here are {len(self.parameters)}")
+                raise ValueError(
+                    f"{function}() expected one number for each of the {len(self.parameters)} parameters in "
+                    f"state_dict['state'][{name!r}], got {len(column)}. "
+                    "Pass the state of an optimizer with as many parameters."
+                )
         rows = [
-            [Value(state[name][i]).data for name in self.state_names] for i in range(len(self.parameters))
+            [convert_number(function, name, state[name][i]) for name in self.state_names]
+            for i in range(len(self.parameters))
         ]
-        made = type(self)(self.parameters, **settings)
-        made.state = rows
-        vars(self).update(vars(made))
+        loaded = type(self)(self.parameters, **settings)
+        loaded.state = rows
+        vars(self).update(vars(loaded))
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={x!r}" for name, x in self.hyperparameters.items())
@@ -191,14 +207,15 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr)
-        self.momentum = within("momentum", momentum)
-        self.dampening = within("dampening", dampening, -math.inf)
-        self.weight_decay = within("weight_decay", weight_decay)
+        self.momentum = check_range(type_name(self), "momentum", momentum)
+        self.dampening = check_range(type_name(self), "dampening", dampening, -math.inf)
+        self.weight_decay = check_range(type_name(self), "weight_decay", weight_decay)
         self.nesterov = bool(nesterov)
         if nesterov and (not momentum or dampening):
             raise ValueError(
-                f"nesterov looks ahead along the momentum: it takes momentum above 0 and dampening 0, "
-                f"not momentum={short(momentum)} and dampening={short(dampening)}"
+                "SGD() expected momentum above 0 and dampening 0 for nesterov=True, got "
+                f"momentum={short(momentum)} "
+                f"and dampening={short(dampening)}. Set momentum, for example to 0.9, or nesterov=False."
             )
 
     def step(self) -> None:
@@ -209,11 +226,11 @@ class SGD(Optimizer):
         lr = self._lr
         before = [parameter.data for parameter in self.parameters]
         try:
-            for parameter, datum in zip(self.parameters, before):  # without state, four times as fast
-                parameter.data = sgd_update(datum, parameter.grad, lr)
+            for parameter, data in zip(self.parameters, before):  # without state, four times as fast
+                parameter.data = sgd_update(data, parameter.grad, lr)
         except BaseException:
-            for parameter, datum in zip(self.parameters, before):
-                parameter.data = datum
+            for parameter, data in zip(self.parameters, before):
+                parameter.data = data
             raise
 
 
@@ -255,10 +272,10 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
-        self.alpha = within("alpha", alpha, high=1.0)
-        self.eps = within("eps", eps)
-        self.weight_decay = within("weight_decay", weight_decay)
-        self.momentum = within("momentum", momentum)
+        self.alpha = check_range(type_name(self), "alpha", alpha, high=1.0)
+        self.eps = check_range(type_name(self), "eps", eps)
+        self.weight_decay = check_range(type_name(self), "weight_decay", weight_decay)
+        self.momentum = check_range(type_name(self), "momentum", momentum)
 
 
 class Adam(Optimizer):
@@ -301,10 +318,17 @@ class Adam(Optimizer):
         super().__init__(parameters, lr)
         if not is_listed(betas) or len(betas) != 2:
             kind = ValueError if is_listed(betas) else TypeError
-            raise kind(f"betas are two numbers, of the mean and of the mean square, not {short(betas)}")
-        self.betas = (within("betas[0]", betas[0], high=1.0), within("betas[1]", betas[1], high=1.0))
-        self.eps = within("eps", eps)
-        self.weight_decay = within("weight_decay", weight_decay)
+            raise kind(
+                f"{type_name(self)}() expected two numbers for betas, got {type_and_value(betas)}. "
+                "Pass the decay rates of the mean and of the mean square, such as (0.9, 0.999)."
+            )
+        beta1, beta2 = betas
+        self.betas = (
+            check_range(type_name(self), "betas[0]", beta1, high=1.0),
+            check_range(type_name(self), "betas[1]", beta2, high=1.0),
+        )
+        self.eps = check_range(type_name(self), "eps", eps)
+        self.weight_decay = check_range(type_name(self), "weight_decay", weight_decay)
 
 
 class AdamW(Adam):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from autograd.system.messages import short, type_and_value, type_name
+from autograd.system.messages import type_and_value, type_name
 
-from ..checks import check_int, check_number
+from ..checks import check_function, check_int, check_number, out_of_range
 from .optimizers import Optimizer
 
 
@@ -38,8 +38,8 @@ def linear_lr(
     >>> [linear_lr(step, 8.0, start_factor=0.25, total_iters=3) for step in range(5)]
     [2.0, 4.0, 6.0, 8.0, 8.0]
     """
-    way = min(step, total_iters) / total_iters
-    return base_lr * (start_factor + (end_factor - start_factor) * way)
+    progress = min(step, total_iters) / total_iters
+    return base_lr * (start_factor + (end_factor - start_factor) * progress)
 
 
 class Schedule:
@@ -60,14 +60,17 @@ class Schedule:
 
     def __init__(self, optimizer: Optimizer, lr_at: Callable[[int, float], float]) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"a schedule takes an optimiser of nn, such as SGD, not {type_name(optimizer)}")
-        if not callable(lr_at):
-            raise TypeError(f"a schedule takes a function of the step, not {type_and_value(lr_at)}")
+            raise TypeError(
+                f"{type_name(self)}() expected an Optimizer, got {type_and_value(optimizer)}. "
+                "Pass an optimizer of nn, such as SGD(model.parameters())."
+            )
+        remedy = "Pass a function of the step and the base learning rate"
+        check_function(type_name(self), "lr_at", lr_at, remedy)
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
         self.last_epoch = 0
         self._lr_at = lr_at
-        optimizer.lr = self._set = lr_at(0, self.base_lr)
+        optimizer.lr = self._last_lr = lr_at(0, self.base_lr)
 
     def step(self) -> None:
         """Set the next learning rate.
@@ -81,11 +84,11 @@ class Schedule:
 
     def check(self) -> None:
         """Raise RuntimeError if the learning rate is not the one that this schedule has set."""
-        if self.optimizer.lr != self._set:
+        if self.optimizer.lr != self._last_lr:
             raise RuntimeError(
-                f"the learning rate was set to {self.optimizer.lr!r} by something else than this "
-                f"{type_name(self)}, which left it at {self._set!r}: to change it, set base_lr of the "
-                "schedule; for two schedules in one, LambdaLR"
+                f"{type_name(self)}.step() expected the learning rate {self._last_lr!r}, which it has set, "
+                f"got {self.optimizer.lr!r}. To change it, assign base_lr of the schedule. To combine two "
+                "schedules, use one LambdaLR."
             )
 
     def at(self, last_epoch: int) -> None:
@@ -96,11 +99,11 @@ class Schedule:
         """
         lr = self._lr_at(last_epoch, self.base_lr)
         self.optimizer.lr = lr
-        self.last_epoch, self._set = last_epoch, self.optimizer.lr
+        self.last_epoch, self._last_lr = last_epoch, self.optimizer.lr
 
     def get_last_lr(self) -> list[float]:
         """Return the learning rate that this schedule has set, in a list of one, as in PyTorch."""
-        return [self._set]
+        return [self._last_lr]
 
     def __repr__(self) -> str:
         return f"{type_name(self)}(base_lr={self.base_lr!r}, last_epoch={self.last_epoch})"
@@ -126,8 +129,9 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
-        if not callable(lr_lambda):
-            raise TypeError(f"lr_lambda is a function of the step, not {type_and_value(lr_lambda)}")
+        check_function(
+            "LambdaLR", "lr_lambda", lr_lambda, "Pass a function of the step that returns a factor"
+        )
         super().__init__(optimizer, lambda step, base_lr: base_lr * lr_lambda(step))
 
 
@@ -146,8 +150,8 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        check_int("step_size", step_size)
-        check_number("gamma", gamma)
+        check_int("StepLR", "step_size", step_size)
+        check_number("StepLR", "gamma", gamma)
         super().__init__(optimizer, lambda step, base_lr: step_lr(step, base_lr, step_size, gamma))
 
 
@@ -168,8 +172,8 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        check_int("T_max", T_max)
-        check_number("eta_min", eta_min)
+        check_int("CosineAnnealingLR", "T_max", T_max)
+        check_number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, lambda step, base_lr: cosine_annealing_lr(step, base_lr, T_max, eta_min))
 
 
@@ -195,11 +199,11 @@ class LinearLR(Schedule):
         end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:
-        check_int("total_iters", total_iters)
-        if not 0.0 < check_number("start_factor", start_factor) <= 1.0:
-            raise ValueError(f"start_factor must be above 0 and at most 1, not {short(start_factor)}")
-        if not 0.0 <= check_number("end_factor", end_factor) <= 1.0:
-            raise ValueError(f"end_factor must be between 0 and 1, not {short(end_factor)}")
+        check_int("LinearLR", "total_iters", total_iters)
+        if not 0.0 < check_number("LinearLR", "start_factor", start_factor) <= 1.0:
+            raise out_of_range("LinearLR", "start_factor", start_factor, "a number above 0 and at most 1")
+        if not 0.0 <= check_number("LinearLR", "end_factor", end_factor) <= 1.0:
+            raise out_of_range("LinearLR", "end_factor", end_factor, "a number between 0 and 1")
         super().__init__(
             optimizer,
             lambda step, base_lr: linear_lr(step, base_lr, start_factor, end_factor, total_iters),

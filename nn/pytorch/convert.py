@@ -11,10 +11,10 @@ from ..layers.dropout import Dropout
 from ..layers.mlp import MLP, Layer, Neuron
 from ..layers.sequential import Activation, Sequential
 from ..module import Module
-from .norms import NORMS, is_norm, norm_from_torch, norm_to_torch, reals, width_of
+from .norms import NORMS, is_norm, norm_from_torch, norm_to_torch, read_floats, width_of
 
 #: PyTorch's module for each activation, and the settings with which it computes the same.
-TWINS: dict[str, tuple[str, dict[str, Any]]] = {
+COUNTERPARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("ReLU", {}),
     "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
     "elu": ("ELU", {"alpha": 1.0}),
@@ -25,11 +25,11 @@ TWINS: dict[str, tuple[str, dict[str, Any]]] = {
     "tanh": ("Tanh", {}),
 }
 
-#: Above its threshold PyTorch's softplus is x. That is 2e-9 off at its default, 20, and nothing at 40.
+#: Above its threshold PyTorch's softplus is x. The error is 2e-9 at its default, 20, and 0 at 40.
 EXACT_THRESHOLD, LEAST_THRESHOLD = 40.0, 20.0
 
 #: Methods that a subclass must not override to compute the same.
-METHODS = ("__call__", "_outputs", "_output", "_read", "_scaled", "_by_this_batch", "_track")
+METHODS = ("__call__", "_outputs", "_output", "_read", "_scaled", "_normalize_by_batch", "_track")
 
 
 def to_torch(model: Module) -> Any:
@@ -64,15 +64,15 @@ def to_torch(model: Module) -> Any:
         ImportError: If PyTorch is not installed.
     """
     torch = _pytorch()
-    with torch.inference_mode(False):  # else they could not be trained
+    with torch.inference_mode(False):  # tensors made in inference mode cannot be trained
         net = torch.nn.Sequential(*_parts(model))
     net.training = model.training
-    ours = len(model.parameters()) + len([*model.named_buffers()])
-    theirs = sum(tensor.numel() for tensor in (*net.parameters(), *net.buffers()))
-    if ours != theirs:
+    count = len(model.parameters()) + len([*model.named_buffers()])
+    converted_count = sum(tensor.numel() for tensor in (*net.parameters(), *net.buffers()))
+    if count != converted_count:
         raise ValueError(
-            f"to_torch() knows no sharing of parameters or statistics: the layers hold {theirs}, "
-            f"and this {type_name(model)} has {ours} of its own"
+            f"to_torch() expected layers that share no parameters or statistics, got {type_name(model)} with "
+            f"{count} numbers, of which its layers use {converted_count}. Give each layer its own parameters."
         )
     return net
 
@@ -108,18 +108,21 @@ def from_torch(module: Any) -> MLP | Sequential:
         ImportError: If PyTorch is not installed.
     """
     torch = _pytorch()
-    rows: list[tuple[str, Any, str]] = []  # name, module, and the activation: a Linear's, or its own
+    rows: list[tuple[str, Any, str]] = []  # name, module, and its activation or the one after a Linear
     for name, part in _flat(module):
         if type(part) in (torch.nn.Linear, torch.nn.Dropout) or is_norm(part, torch):
             rows.append((name, part, "linear"))
             continue
-        activation = _activation_of(name, part)
+        activation = _activation_name(name, part)
         if rows and type(rows[-1][1]) is torch.nn.Linear and rows[-1][2] == "linear":
             rows[-1] = (*rows[-1][:2], activation)
         else:
             rows.append((name, part, activation))
     if not rows:
-        raise ValueError(f"there is no module in it that computes anything: {short(module)}")
+        raise ValueError(
+            f"from_torch() expected at least one module that computes something, got {short(module)}. "
+            "Pass a Sequential with a Linear."
+        )
     _check(module, [(name, part) for name, part, _ in rows])
     parts = [_part(*row) for row in rows]
     layers = [part for part in parts if isinstance(part, Layer)]
@@ -137,8 +140,8 @@ def _pytorch() -> Any:
         import torch
     except ImportError:
         raise ImportError(
-            'to_torch() and from_torch() need PyTorch: pip install "glassgrad[torch]", or '
-            'pip install -e ".[torch]" in a clone'
+            'to_torch() and from_torch() need PyTorch. Install it: pip install "glassgrad[torch]", or '
+            'pip install -e ".[torch]" in a clone.'
         ) from None
     return torch
 
@@ -153,25 +156,25 @@ def _computes_as(module: Module, kind: type[Module]) -> bool:
 def _parts(module: Module) -> Iterator[Any]:
     """Yield PyTorch's modules for one of ours, in order."""
     torch = _pytorch()
-    ours: Any = module  # of the kind that it computes as
+    checked: Any = module  # its class is checked below
     if any(_computes_as(module, kind) for kind in (MLP, Sequential)):
-        for layer in ours.layers:
+        for layer in checked.layers:
             yield from _parts(layer)
         return
     if _computes_as(module, Layer):
-        parts = _linear(ours.neurons)
+        parts = _linear(checked.neurons)
     elif _computes_as(module, Neuron):
-        parts = _linear([ours])
+        parts = _linear([checked])
     elif _computes_as(module, Activation):
-        parts = _activation(ours.activation)
+        parts = _activation(checked.activation)
     elif _computes_as(module, Dropout):
-        parts = [torch.nn.Dropout(ours.p)]
+        parts = [torch.nn.Dropout(checked.p)]
     elif any(_computes_as(module, kind) for kind in NORMS.values()):
-        parts = [norm_to_torch(ours, torch)]
+        parts = [norm_to_torch(checked, torch)]
     else:
         raise TypeError(
-            f"to_torch() takes MLP, Layer, Neuron, Sequential, Activation, {', '.join(NORMS)} and Dropout, "
-            f"and not {type_and_value(module)}"
+            f"to_torch() does not support {type_and_value(module)}. Supported modules: MLP, Layer, Neuron, "
+            f"Sequential, Activation, {', '.join(NORMS)}, Dropout."
         )
     yield from (part.train(module.training) for part in parts)
 
@@ -181,14 +184,20 @@ def _linear(neurons: Sequence[Neuron]) -> list[Any]:
     torch = _pytorch()
     for neuron in neurons:
         if not _computes_as(neuron, Neuron):
-            raise TypeError(f"to_torch() takes layers of Neurons, and not of {type_and_value(neuron)}")
+            raise TypeError(
+                f"to_torch() expected layers of Neurons, got one with {type_and_value(neuron)}. "
+                "Use Neuron itself, or a subclass that computes the same."
+            )
     activations = {neuron.activation for neuron in neurons}
     if len(activations) > 1:
-        found = replace_controls(", ".join(sorted(activations)))
-        raise ValueError(f"the neurons of a layer must have one activation, not {found}")
+        names = replace_controls(", ".join(sorted(activations)))
+        raise ValueError(
+            f"to_torch() expected the same activation for all neurons of a layer, got {names}. "
+            "Assign one of them to each neuron."
+        )
     (activation,) = activations
     weights = [[w.data for w in neuron.w] for neuron in neurons]
-    linear = torch.nn.utils.skip_init(  # the weights are not to be drawn, which would move torch's generator
+    linear = torch.nn.utils.skip_init(  # skips drawing weights, which would advance torch's generator
         torch.nn.Linear, len(weights[0]), len(weights), device="cpu", dtype=torch.float64
     )
     with torch.no_grad():
@@ -201,41 +210,55 @@ def _activation(activation: str) -> list[Any]:
     """Return PyTorch's module for an activation; an empty list for "linear"."""
     if activation == "linear":
         return []
-    twin, settings = TWINS[activation]
+    class_name, settings = COUNTERPARTS[activation]
     if activation == "softplus":
         settings = settings | {"threshold": EXACT_THRESHOLD}
-    return [getattr(_pytorch().nn, twin)(**settings)]
+    return [getattr(_pytorch().nn, class_name)(**settings)]
 
 
-def _flat(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(module: Any, name: str = "module") -> Iterator[tuple[str, Any]]:
     """Yield the modules in a Sequential, also in nested ones, with their names."""
     torch = _pytorch()
     if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"from_torch() takes a torch.nn.Module, not {type_and_value(module)}")
+        raise TypeError(
+            f"from_torch() expected a torch.nn.Module, got {type_and_value(module)}. "
+            "Pass a module such as torch.nn.Sequential."
+        )
     if type(module) is torch.nn.Sequential:
-        for inner, part in module._modules.items():  # named_children() tells a module used again but once
-            yield from _flat(part, f"{name}.{replace_controls(inner)}" if name else replace_controls(inner))
+        for inner, part in module._modules.items():  # named_children() yields a reused module only once
+            yield from _flat(part, f"{name}.{replace_controls(inner)}")
     elif type(module) is not torch.nn.Identity:
-        yield name or "the module", module
+        yield name, module
 
 
-def _activation_of(name: str, module: Any) -> str:
+def _activation_name(name: str, module: Any) -> str:
     """Return our name for an activation of PyTorch."""
     torch = _pytorch()
-    for activation, (twin, settings) in TWINS.items():
-        if type(module) is not getattr(torch.nn, twin):
+    for activation, (class_name, settings) in COUNTERPARTS.items():
+        if type(module) is not getattr(torch.nn, class_name):
             continue
-        wrong = [key for key, setting in settings.items() if getattr(module, key) != setting]
-        if wrong:
-            raise ValueError(
-                f"{name} must have {wrong[0]}={settings[wrong[0]]!r}, as ours has: {short(module)}"
-            )
+        for key, setting in settings.items():
+            if getattr(module, key) != setting:
+                raise ValueError(
+                    f"from_torch() expected {key}={setting!r}, got {name} = {short(module)}. "
+                    f"Set {key} to {setting!r}."
+                )
         if activation == "softplus" and module.threshold < LEAST_THRESHOLD:
-            raise ValueError(f"{name} must have a threshold of {LEAST_THRESHOLD:g} or more: {short(module)}")
+            raise ValueError(
+                f"from_torch() expected a threshold of {LEAST_THRESHOLD:g} or more, got {name} = "
+                f"{short(module)}. Set a larger threshold."
+            )
         return activation
+    supported = [
+        "Sequential",
+        "Linear",
+        "Identity",
+        *NORMS,
+        "Dropout",
+        *(c for c, _ in COUNTERPARTS.values()),
+    ]
     raise TypeError(
-        f"{name} has no twin here: {short(module)}. from_torch() takes Sequential, Linear, Identity, "
-        f"{', '.join([*NORMS, 'Dropout', *(twin for twin, _ in TWINS.values())])}"
+        f"from_torch() does not support {name} = {short(module)}. Supported modules: {', '.join(supported)}."
     )
 
 
@@ -244,24 +267,34 @@ def _check(module: Any, parts: Sequence[tuple[str, Any]]) -> None:
     torch = _pytorch()
     for name, part in module.named_modules():
         if part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part):
-            where = replace_controls(name) or "the module"
-            raise ValueError(f"{where} has hooks, which may change what it computes: {short(part)}")
+            path = ".".join(["module", *([replace_controls(name)] if name else [])])
+            raise ValueError(
+                f"from_torch() expected modules without hooks, got {path} = {short(part)} with a hook. "
+                "Remove the hook, because it may change the output."
+            )
     width = None
     for name, part in parts:
-        takes = gives = width
+        nin = nout = width
         if type(part) is torch.nn.Linear:
             if part.bias is None:
-                raise ValueError(f"{name} must be a Linear with a bias: {short(part)}")
-            takes, gives = part.in_features, part.out_features
+                raise ValueError(
+                    f"from_torch() expected a Linear with a bias, got {name} = {short(part)}. "
+                    "Use bias=True; a bias of 0 computes the same."
+                )
+            nin, nout = part.in_features, part.out_features
         elif is_norm(part, torch):
-            takes = gives = width_of(name, part, torch)
-        if width not in (None, takes):
-            raise ValueError(f"{name} takes {takes} inputs and gets {width}: {short(module)}")
-        width = gives
-    held = [tensor for _, part in parts for tensor in (*part.parameters(), *part.buffers())]
-    if len(held) != len([*module.parameters(), *module.buffers()]):
+            nin = nout = width_of(name, part, torch)
+        if width not in (None, nin):
+            raise ValueError(
+                f"from_torch() expected {width} inputs, the outputs of the module before, got {nin} in "
+                f"{name} = {short(part)}. Change one of the two widths."
+            )
+        width = nout
+    tensors = [tensor for _, part in parts for tensor in (*part.parameters(), *part.buffers())]
+    if len(tensors) != len([*module.parameters(), *module.buffers()]):
         raise ValueError(
-            f"from_torch() takes modules with tensors of their own, none of them shared: {short(module)}"
+            f"from_torch() expected modules that share no tensors, got {short(module)}. "
+            "Give each module its own parameters and statistics."
         )
 
 
@@ -269,7 +302,7 @@ def _part(name: str, module: Any, activation: str) -> Module:
     """Return our module for one of PyTorch's, or for a Linear with the activation after it."""
     torch = _pytorch()
     if type(module) is torch.nn.Linear:
-        part: Module = _layer(module, activation)
+        part: Module = _layer(name, module, activation)
     elif type(module) is torch.nn.Dropout:
         part = Dropout(module.p)
     elif is_norm(module, torch):
@@ -279,10 +312,10 @@ def _part(name: str, module: Any, activation: str) -> Module:
     return part.train(module.training)
 
 
-def _layer(linear: Any, activation: str) -> Layer:
+def _layer(name: str, linear: Any, activation: str) -> Layer:
     """Return a layer with the weights of a Linear."""
     layer = Layer(linear.in_features, linear.out_features, activation, seed=0)
-    rows = zip(reals(linear.weight, linear), reals(linear.bias, linear))
+    rows = zip(read_floats(linear.weight, name, linear), read_floats(linear.bias, name, linear))
     for neuron, (weights, bias) in zip(layer.neurons, rows):
         for parameter, number in zip(neuron.parameters(), [*weights, bias]):
             parameter.data = number

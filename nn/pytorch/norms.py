@@ -14,14 +14,17 @@ Norm = BatchNorm1d | LayerNorm | RMSNorm
 #: The norms by the name they have in torch.nn as well.
 NORMS: dict[str, type[Norm]] = {"BatchNorm1d": BatchNorm1d, "LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
 
-#: The attributes of a norm with one number for each feature, learned or stored.
+#: The attributes of a norm that are lists with one number for each feature.
 ROWS = ("weight", "bias", "running_mean", "running_var")
 
 
-def reals(tensor: Any, of: Any) -> list[Any]:
+def read_floats(tensor: Any, name: str, module: Any) -> list[Any]:
     """Return the numbers of a tensor as float64."""
     if not tensor.is_floating_point():
-        raise ValueError(f"the weights must be real numbers, not {tensor.dtype}: {of}")
+        raise ValueError(
+            f"from_torch() expected weights of a floating dtype, got {tensor.dtype} in {name} = "
+            f"{short(module)}. Convert the module first, for example with .double()."
+        )
     numbers: list[Any] = tensor.detach().double().tolist()
     return numbers
 
@@ -38,7 +41,8 @@ def width_of(name: str, module: Any, torch: Any) -> int:
     shape = (*module.normalized_shape,)
     if len(shape) != 1:
         raise ValueError(
-            f"{name} must have a normalized_shape of one dimension, not {shape}: {short(module)}"
+            f"from_torch() expected a normalized_shape of one dimension, got {shape} in {name} = "
+            f"{short(module)}. Normalize over the last dimension only."
         )
     return int(shape[0])
 
@@ -53,52 +57,61 @@ def norm_to_torch(norm: Norm, torch: Any) -> Any:
         settings["bias"] = norm.bias is not None
     name = next(name for name, kind in NORMS.items() if isinstance(norm, kind))
     if not hasattr(torch.nn, name):
-        raise ImportError(f"{name} came with PyTorch 2.4, and this is {torch.__version__}: {short(norm)}")
-    twin = getattr(torch.nn, name)(norm.width, norm.eps, **settings, device="cpu", dtype=torch.float64)
-    shared = [
-        row for row in ROWS if getattr(norm, row, None) is not None and getattr(twin, row, None) is not None
+        raise ImportError(
+            f"to_torch() needs PyTorch 2.4 for {short(norm)}, got PyTorch {torch.__version__}. Install a "
+            "later one."
+        )
+    converted = getattr(torch.nn, name)(norm.width, norm.eps, **settings, device="cpu", dtype=torch.float64)
+    common = [
+        row
+        for row in ROWS
+        if getattr(norm, row, None) is not None and getattr(converted, row, None) is not None
     ]
     with torch.no_grad():
-        for row in shared:
-            numbers = [check_number(row, x) for x in getattr(norm, row)]
-            getattr(twin, row).copy_(torch.tensor(numbers, dtype=torch.float64, device="cpu"))
+        for row in common:
+            numbers = [check_number("to_torch", row, x) for x in getattr(norm, row)]
+            getattr(converted, row).copy_(torch.tensor(numbers, dtype=torch.float64, device="cpu"))
         if isinstance(norm, BatchNorm1d):
-            twin.num_batches_tracked.fill_(norm.num_batches_tracked)
-    return twin
+            converted.num_batches_tracked.fill_(norm.num_batches_tracked)
+    return converted
 
 
 def norm_from_torch(name: str, module: Any, torch: Any) -> Norm:
     """Return our norm with the settings and numbers of PyTorch's."""
     width = width_of(name, module, torch)
     try:
-        norm = _as_set(width, module, torch)
+        norm = _with_settings(width, module, torch)
     except ValueError as error:
-        raise ValueError(f"{name} has no twin with its settings, {error}: {short(module)}") from None
+        raise ValueError(
+            f"from_torch() does not support the settings of {name} = {short(module)}. {error}"
+        ) from None
     for parameters, tensor in ((norm.weight, module.weight), (norm.bias, getattr(module, "bias", None))):
         if parameters is not None:
-            for parameter, number in zip(parameters, reals(tensor, module)):
+            for parameter, number in zip(parameters, read_floats(tensor, name, module)):
                 parameter.data = number
     if isinstance(norm, BatchNorm1d):
-        norm.running_mean = reals(module.running_mean, module)
-        norm.running_var = reals(module.running_var, module)
+        norm.running_mean = read_floats(module.running_mean, name, module)
+        norm.running_var = read_floats(module.running_var, name, module)
         norm.num_batches_tracked = int(module.num_batches_tracked)
     return norm
 
 
-def _as_set(width: int, module: Any, torch: Any) -> Norm:
+def _with_settings(width: int, module: Any, torch: Any) -> Norm:
     """Return our norm with the settings of PyTorch's; raise ValueError if ours does not have them."""
     affine = module.weight is not None
     if type(module) is torch.nn.BatchNorm1d:
         if not module.track_running_stats or any(buffer is None for buffer in module._buffers.values()):
-            raise ValueError("track_running_stats must be True")
+            raise ValueError("Set track_running_stats=True.")
         if affine != (module.bias is not None):
-            raise ValueError("weight and bias must be there both or neither")
+            raise ValueError("Use both weight and bias, or neither of them.")
         return BatchNorm1d(width, module.eps, module.momentum, affine)
     if type(module) is torch.nn.LayerNorm:
         return LayerNorm(width, module.eps, affine, module.bias is not None)
     eps = module.eps
-    if eps is None:  # then it is that of the numbers it is given, which are of the type of its weights
+    if eps is None:  # PyTorch then uses the eps of the dtype of the inputs, which is that of the weights
         if module.weight is None or module.weight.dtype not in (torch.float32, torch.float64):
-            raise ValueError("eps must be a number where no float32 or float64 weight tells what None is")
+            raise ValueError(
+                "Set eps to a number, because there is no float32 or float64 weight to take it from."
+            )
         eps = torch.finfo(module.weight.dtype).eps
     return RMSNorm(width, eps, affine)

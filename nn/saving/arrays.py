@@ -39,7 +39,7 @@ def arrays_of(numbers: Mapping[str, float], reserved: Container[str] = ()) -> di
     No array gets a name that is ``reserved``.
     """
     arrays: dict[str, Array] = dict(numbers)
-    while gathered := _gathered(arrays, reserved):
+    while gathered := _gather(arrays, reserved):
         arrays = {
             stem if stem is not None and stem in gathered else name: gathered.get(stem, array)
             for name, array in arrays.items()
@@ -55,7 +55,7 @@ def numbers_of(name: str, array: Array) -> Iterator[tuple[str, Any]]:
     {'a.0': 1.0, 'a.1': 2.0}
     """
     names, items = [name], [array]
-    while is_list(items[0]):  # so are all others, because the rows of an array are alike
+    while is_list(items[0]):  # then all are lists, because the rows of an array have the same shape
         rows: list[list[Array]] = items  # type: ignore[assignment]
         names = [f"{stem}.{i}" for stem, row in zip(names, rows) for i in range(len(row))]
         items = [item for row in rows for item in row]
@@ -68,16 +68,16 @@ def _stem(name: str) -> str | None:
     return stem if dot else None
 
 
-def _gathered(arrays: Mapping[str, Array], reserved: Container[str]) -> dict[str | None, Array]:
+def _gather(arrays: Mapping[str, Array], reserved: Container[str]) -> dict[str | None, Array]:
     """Gather one more dimension of all names with indices from 0 and rows of the same shape."""
     rows: dict[str | None, dict[str, Array]] = {}
     for name, array in arrays.items():
         rows.setdefault(_stem(name), {})[name.rpartition(".")[2]] = array
     gathered: dict[str | None, Array] = {}
-    for stem, found in rows.items():
-        indices = [str(i) for i in range(len(found))]
-        if stem is not None and stem not in arrays and stem not in reserved and found.keys() == set(indices):
-            row = [found[i] for i in indices]
+    for stem, items in rows.items():
+        indices = [str(i) for i in range(len(items))]
+        if stem is not None and stem not in arrays and stem not in reserved and items.keys() == set(indices):
+            row = [items[i] for i in indices]
             if shape_of(row) is not None:
                 gathered[stem] = row
     return gathered

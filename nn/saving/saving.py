@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from autograd.system.files import write_atomic
-from autograd.system.messages import replace_controls, type_name
+from autograd.system.messages import replace_controls, short, type_name
 
 from ..kinds import is_dict, is_list
 from .arrays import DIMENSIONS
-from .content import Content, check_depth, content_of, distinct, loose, strict
+from .content import Content, check_depth, content_of, decode_array, encode_floats, unique_names
 
-#: Written into every file. One without it is not ours.
+#: The format that save() writes into every file and load() requires.
 FORMAT = "glassgrad state 1"
 
-#: The format of safetensors allows no more.
-LARGEST_HEADER = 100_000_000
+#: The largest header in bytes that the format of safetensors allows.
+MAX_HEADER = 100_000_000
 
 #: The entries of a file that are not its content: the format, the checksum.
 Marks = Mapping[str, Any]
@@ -55,8 +55,14 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         OSError: If the folder is missing or not writable, or the file is read-only.
     """
     path = Path(path)
-    to_bytes, _ = _format(path)
-    content = content_of(model)
+    to_bytes, _ = _format("save", path)
+    try:
+        content = content_of(model)
+    except ValueError as error:
+        raise ValueError(
+            f"save() expected a state that fits into a file, got {type_name(model)}: "
+            f"{replace_controls(str(error))}. Change the state, and save it again."
+        ) from error
     write_atomic(path, to_bytes(content, {"format": FORMAT, "sha256": content.checksum}))
 
 
@@ -76,24 +82,26 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         OSError: If the file cannot be read.
     """
     path = Path(path)
-    _, read = _format(path)
-    with path.open("rb"):  # what cannot be opened is told by Python in its own words
+    _, read = _format("load", path)
+    with path.open("rb"):  # a file that cannot be opened raises the OSError of Python
         pass
     try:
         content, marks = read(path)
         if marks.get("format") != FORMAT:
-            raise ValueError("it was not written by nn.save")
+            raise ValueError("its format is not that of save()")
         if marks.get("sha256") != content.checksum:
-            raise ValueError("its numbers are not those that were saved, by their checksum")
+            raise ValueError("its content does not match its checksum")
         return content.state
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{replace_controls(str(path))} is damaged or not a file of glassgrad, and was not read: "
-            f"{replace_controls(str(error))}"
+            f"load() expected an intact file written by save(), got {replace_controls(str(path))}: "
+            f"{replace_controls(str(error))}. Save the model again."
         ) from error
 
 
-def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Path], tuple[Content, Marks]]]:
+def _format(
+    function: str, path: Path
+) -> tuple[Callable[[Content, Marks], bytes], Callable[[Path], tuple[Content, Marks]]]:
     """Return the functions that write and read a file with that ending."""
     match path.suffix.lower():
         case ".json":
@@ -102,32 +110,35 @@ def _format(path: Path) -> tuple[Callable[[Content, Marks], bytes], Callable[[Pa
             _safetensors()
             return _to_safetensors, _from_safetensors
         case _:
-            raise ValueError(f"end the name in .safetensors or .json, not {path.name!r}")
+            raise ValueError(
+                f"{function}() expected a path that ends in .safetensors or .json, got {short(path.name)}. "
+                "Rename the file."
+            )
 
 
 def _to_json(content: Content, marks: Marks) -> bytes:
     """Return JSON that a person can read, with a line for each array."""
     arrays, lists, more = content
-    beside = {name: x for name, x in (("lists", lists), ("more", more)) if x}
-    heading = [f" {json.dumps(name)}: {json.dumps(x)}" for name, x in (dict(marks) | beside).items()]
-    rows = [f"  {json.dumps(name)}: {json.dumps(strict(array))}" for name, array in arrays.items()]
+    entries = {name: x for name, x in (("lists", lists), ("more", more)) if x}
+    heading = [f" {json.dumps(name)}: {json.dumps(x)}" for name, x in (dict(marks) | entries).items()]
+    rows = [f"  {json.dumps(name)}: {json.dumps(encode_floats(array))}" for name, array in arrays.items()]
     state = ' "state": {\n' + ",\n".join(rows) + "\n }"
     return ("{\n" + ",\n".join([*heading, state]) + "\n}\n").encode()
 
 
 def _from_json(path: Path) -> tuple[Content, Marks]:
-    document = json.loads(path.read_bytes(), object_pairs_hook=distinct)
+    document = json.loads(path.read_bytes(), object_pairs_hook=unique_names)
     if not is_dict(document) or not isinstance(document.get("state"), dict):
-        raise ValueError("it has no state in it")
+        raise ValueError("it contains no state")
     return _content(document["state"], document.get("lists", []), document.get("more", {})), document
 
 
 def _content(arrays: dict[str, Any], lists: Any, more: Any) -> Content:
     if not isinstance(lists, list) or not is_dict(more):
-        raise ValueError("it is not built as nn.save builds it")
+        raise ValueError("its lists and other entries are not those of save()")
     for item in more.values():
         check_depth(item)
-    return Content({name: loose(array, name) for name, array in arrays.items()}, lists, more)
+    return Content({name: decode_array(array, name) for name, array in arrays.items()}, lists, more)
 
 
 def _safetensors() -> Any:
@@ -135,8 +146,9 @@ def _safetensors() -> Any:
         import safetensors.numpy  # pyright: ignore[reportUnusedImport]  (it becomes an attribute)
     except ImportError:
         raise ImportError(
-            'a .safetensors file needs safetensors: pip install "glassgrad[train]", or '
-            'pip install -e ".[train]" in a clone; a .json file needs nothing'
+            "save() and load() need the package safetensors for a .safetensors file. "
+            'Install it: pip install "glassgrad[train]", or pip install -e ".[train]" in a clone. '
+            "A .json file needs no package."
         ) from None
     return safetensors
 
@@ -146,10 +158,13 @@ def _to_safetensors(content: Content, marks: Marks) -> bytes:
 
     arrays, lists, more = content
     if "__metadata__" in arrays:
-        raise ValueError("safetensors keeps the name '__metadata__' for itself: save as .json")
+        raise ValueError(
+            "save() expected a name other than '__metadata__', which safetensors reserves. "
+            "Rename the entry, or save as .json."
+        )
     tensors = {name: np.array(array, dtype=np.float64) for name, array in arrays.items()}
-    beside = {"lists": json.dumps(lists), "more": json.dumps(more)}
-    file: bytes = _safetensors().numpy.save(tensors, metadata={**marks, **beside})
+    entries = {"lists": json.dumps(lists), "more": json.dumps(more)}
+    file: bytes = _safetensors().numpy.save(tensors, metadata={**marks, **entries})
     return file
 
 
@@ -162,7 +177,7 @@ def _from_safetensors(path: Path) -> tuple[Content, Marks]:
         marks = header.pop("__metadata__", {})
         if not is_dict(marks) or marks.get("format") != FORMAT:
             return Content({}, [], {}), {}
-        for name, entry in header.items():  # before room is made for what they claim
+        for name, entry in header.items():  # before memory is allocated for the shapes that they claim
             _check_entry(name, entry)
         file.seek(0)
         try:
@@ -174,7 +189,7 @@ def _from_safetensors(path: Path) -> tuple[Content, Marks]:
         for name, entry in header.items()
     }
     lists, more = (
-        json.loads(marks.get(name, "[]"), object_pairs_hook=distinct) for name in ("lists", "more")
+        json.loads(marks.get(name, "[]"), object_pairs_hook=unique_names) for name in ("lists", "more")
     )
     return _content(arrays, lists, more), marks
 
@@ -183,11 +198,11 @@ def _header(file: BinaryIO) -> dict[str, Any]:
     """Return the names, dtypes and shapes of a safetensors file, as JSON."""
     size = os.fstat(file.fileno()).st_size - 8
     length = int.from_bytes(file.read(8), "little")
-    if length > min(size, LARGEST_HEADER):
-        raise ValueError(f"its header claims {length:,} bytes, and it has {max(size, 0):,} after the length")
-    header = json.loads(file.read(length), object_pairs_hook=distinct)
+    if length > min(size, MAX_HEADER):
+        raise ValueError(f"its header claims {length:,} bytes, but {max(size, 0):,} bytes follow")
+    header = json.loads(file.read(length), object_pairs_hook=unique_names)
     if not is_dict(header):
-        raise ValueError(f"its header is a {type_name(header)}")
+        raise ValueError(f"its header is a {type_name(header)}, not a dict")
     return header
 
 
@@ -195,9 +210,9 @@ def _check_entry(name: str, entry: Any) -> None:
     """Raise ValueError for an array that nn.save does not write."""
     dtype, shape = (entry.get("dtype"), entry.get("shape")) if is_dict(entry) else (None, None)
     if dtype != "F64":
-        raise ValueError(f"its array {name!r} has the dtype {dtype!r}; nn.save writes 'F64'")
+        raise ValueError(f"its array {name!r} has the dtype {dtype!r}, not 'F64' as save() writes it")
     if not is_list(shape) or len(shape) > DIMENSIONS or 0 in shape:
         raise ValueError(
-            f"its array {name!r} has the shape {str(shape)[:40]}; nn.save writes at most {DIMENSIONS} "
-            "dimensions, each of 1 or more"
+            f"its array {name!r} has the shape {str(shape)[:40]}, not at most {DIMENSIONS} dimensions of 1 "
+            "or more each, as save() writes it"
         )

@@ -9,19 +9,22 @@ from typing import Any, Literal
 from autograd import Value, no_grad, topological_order
 from autograd.system.messages import replace_controls, type_and_value, type_name
 
+from ..checks import check_function, check_functions
 from ..module import Module
 from ..optim.optimizers import Optimizer
 from ..optim.schedules import Schedule
 from .history import History, read_buffers
 from .progress import Progress
 from .run import Loss, Run
-from .samples import Data, Forward, batches_of, checked, each, mode, pair
+from .samples import Data, Forward, batches_of, call_each, check_pair, check_samples, mode
 
-#: At most so many lines of progress where there is no bar.
+#: The largest number of progress lines if there is no bar.
 LINES = 20
 
 
-def evaluate(model: Module, data: Data, loss: Callable[[Any, Any], Any], forward: Forward = each) -> float:
+def evaluate(
+    model: Module, data: Data, loss: Callable[[Any, Any], Any], forward: Forward = call_each
+) -> float:
     """Compute the loss, or another number, of predictions and targets in evaluation mode and without a graph.
 
     >>> from nn import MLP, mse_loss
@@ -43,10 +46,13 @@ def evaluate(model: Module, data: Data, loss: Callable[[Any, Any], Any], forward
             inputs and targets.
     """
     if not isinstance(model, Module):
-        raise TypeError(f"evaluate takes a Module, not {type_and_value(model)}")
-    if not callable(loss):
-        raise TypeError(f"a loss is a function of predictions and targets, not {type_and_value(loss)}")
-    inputs, targets = pair(data, "data")
+        raise TypeError(
+            f"evaluate() expected a Module for model, got {type_and_value(model)}. "
+            "Pass a model such as MLP(2, [16, 1])."
+        )
+    check_function("evaluate", "loss", loss, "Pass a loss such as mse_loss")
+    check_function("evaluate", "forward", forward, "Pass a function of the model and the inputs")
+    inputs, targets = check_pair("evaluate", "data", data)
     with mode(model, training=False), no_grad():
         return float(loss(forward(model, inputs), targets))
 
@@ -67,7 +73,7 @@ def fit(
     epoch_callbacks: Iterable[Callable[[History], object]] = (),
     seed: int | None = 0,
     progress: bool = True,
-    forward: Forward = each,
+    forward: Forward = call_each,
     resume: History | None = None,
 ) -> History:
     """Train a model: forward, loss, backward and update for each batch, ``epochs`` times over the data.
@@ -121,9 +127,11 @@ def fit(
         TypeError: If an argument is of the wrong type, or the loss is not a Value.
     """
     run = Run(
-        model, optimizer, loss, forward, checked(data, "data"),
-        None if validation is None else checked(validation, "validation"),
-        epochs, batch_size, seed, patience, schedule, schedule_every, [*callbacks], [*epoch_callbacks],
+        model, optimizer, loss, forward, check_samples("data", data),
+        None if validation is None else check_samples("validation", validation),
+        epochs, batch_size, seed, patience, schedule, schedule_every,
+        check_functions("fit", "callbacks", callbacks),
+        check_functions("fit", "epoch_callbacks", epoch_callbacks),
         History() if resume is None else resume,
     )  # fmt: skip
     run.check()
@@ -139,7 +147,7 @@ def fit(
             history.stopped = "interrupted"
             print(
                 f"Interrupted in epoch {min(run.epoch + 1, epochs)} of {epochs}, after {run.batch} of "
-                f"{run.batches} batches; fit(..., resume=history) goes on"
+                f"{run.batches} batches. Resume with fit(..., resume=history)."
             )
         except BaseException as error:
             run.restore()
@@ -176,17 +184,23 @@ def _step(run: Run, indices: list[int]) -> None:
     predictions = run.forward(run.model, [run.data.inputs[i] for i in indices])  # 1 forward
     loss = run.loss(predictions, [run.data.targets[i] for i in indices])  # 2 loss
     if not isinstance(loss, Value):
-        raise TypeError(f"the loss must give a Value, not {type_and_value(loss)}")
+        raise TypeError(
+            f"fit() expected the loss function to return a Value, got {type_and_value(loss)}. "
+            "Compute the loss with operations on Values."
+        )
     if not run.connected:
         if not set(topological_order(loss)) & set(run.optimizer.parameters):
-            raise ValueError("the loss was computed from no parameter: something detaches it from the model")
+            raise ValueError(
+                f"fit() expected a loss that depends on a parameter of the optimizer, got {loss!r}, which "
+                "does not. Look for .data, detach() or no_grad() between the model and the loss."
+            )
         run.connected = True
     for p in run.parameters:
         p.zero_grad()
     loss.backward()  # 3 backward
     for callback in run.callbacks:
         callback(loss)
-    _refuse_what_is_not_finite(run, loss)
+    _check_finite(run, loss)
     run.history.step_loss.append(loss.data)
     run.history.lr.append(run.optimizer.lr)
     run.optimizer.step()  # 4 update
@@ -196,17 +210,18 @@ def _step(run: Run, indices: list[int]) -> None:
     run.save()
 
 
-def _refuse_what_is_not_finite(run: Run, loss: Value) -> None:
+def _check_finite(run: Run, loss: Value) -> None:
     """Raise FloatingPointError if the loss or a gradient is not finite; it would make every weight nan."""
-    where = f"in epoch {run.epoch + 1}, batch {run.batch + 1}; no step was taken along it"
-    remedy = "try a smaller learning rate, or clip the gradients in a callback"
+    where = f"in epoch {run.epoch + 1}, batch {run.batch + 1}"
+    remedy = "No step was made with it. Try a smaller learning rate, or clip the gradients in a callback."
     if not math.isfinite(loss.data):
-        raise FloatingPointError(f"the loss is {loss.data!r} {where}: {remedy}")
+        raise FloatingPointError(f"fit() expected a finite loss, got {loss.data!r} {where}. {remedy}")
     for p in run.optimizer.parameters:
         if not math.isfinite(p.grad):
             name = next((name for name, own in run.model.named_parameters() if own is p), repr(p))
             raise FloatingPointError(
-                f"the gradient of {replace_controls(name)} is {p.grad!r} {where}: {remedy}"
+                f"fit() expected finite gradients, got {p.grad!r} for {replace_controls(name)} {where}. "
+                f"{remedy}"
             )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from autograd.system.messages import replace_controls
+from autograd.system.messages import replace_controls, type_and_value
 
 from ..module import Module
 
@@ -16,15 +16,15 @@ from ..module import Module
 class Checkpoint(NamedTuple):
     """The complete state of a run after a step, made of numbers, lists and dicts only."""
 
-    settings: dict[str, Any]  # what must be the same when it goes on
-    epoch: int  # how many are over
-    batch: int  # how many of the next one are
-    total: float  # the sum of their losses, sample by sample
+    settings: dict[str, Any]  # the settings that must be the same when the run resumes
+    epoch: int  # the number of complete epochs
+    batch: int  # the number of complete batches of the next epoch
+    total: float  # the sum of the losses of the samples in these batches
     parameters: list[float]
-    state: list[list[float]]  # the optimiser's, for each parameter
+    state: list[list[float]]  # the state of the optimizer for each parameter
     lr: float
-    schedule: list[Any] | None  # its base_lr and last_epoch
-    buffers: dict[str, Any]  # what the modules keep beside their parameters
+    schedule: list[Any] | None  # base_lr and last_epoch of the schedule
+    buffers: dict[str, Any]  # the running statistics and random states of the modules
     best: list[Any] | None  # parameters and buffers at the lowest validation loss
 
 
@@ -65,8 +65,8 @@ class History:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole history as numbers, strings, lists and dicts."""
-        kept = vars(self) | {"checkpoint": self.checkpoint and self.checkpoint._asdict()}
-        return {name: [*x] if isinstance(x, list) else x for name, x in kept.items()}
+        attributes = vars(self) | {"checkpoint": self.checkpoint and self.checkpoint._asdict()}
+        return {name: [*x] if isinstance(x, list) else x for name, x in attributes.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Replace the history by a saved one.
@@ -76,10 +76,18 @@ class History:
 
         Raises:
             ValueError: If the keys are not those of a History.
+            TypeError: If ``state_dict`` is not a mapping.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"History.load_state_dict() expected a mapping, got {type_and_value(state_dict)}. "
+                "Pass the state_dict() of a History."
+            )
         if set(state_dict) != set(vars(self)):
-            found = replace_controls(", ".join(map(str, state_dict)))
-            raise ValueError(f"a history consists of {', '.join(vars(self))}, not {found}")
+            raise ValueError(
+                f"History.load_state_dict() expected the keys {', '.join(vars(self))}, got "
+                f"{type_and_value(state_dict)}. Pass the state_dict() of a History."
+            )
         checkpoint = state_dict["checkpoint"]
         self.__dict__.update(state_dict, checkpoint=checkpoint and Checkpoint(**checkpoint))
 
@@ -102,34 +110,34 @@ def _count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-# What modules keep beside their parameters: running statistics, and where their random numbers are ----
+# Buffers of a run: running statistics and random states of the modules, but not their parameters ------
 
 
 def read_buffers(modules: Sequence[Module]) -> dict[str, Any]:
     """Return copies of the numbers, lists of numbers and generator states in the attributes of modules."""
-    found: dict[str, Any] = {}
+    buffers: dict[str, Any] = {}
     for i, module in enumerate(modules):
         for name, attribute in vars(module).items():
-            if (copy := _plain(attribute)) is not None:
-                found[f"{i}.{name}"] = copy
-    return found
+            if (copy := _copy_plain(attribute)) is not None:
+                buffers[f"{i}.{name}"] = copy
+    return buffers
 
 
 def write_buffers(modules: Sequence[Module], buffers: dict[str, Any]) -> None:
     """Restore the attributes that :func:`read_buffers` returned."""
-    for key, kept in buffers.items():
+    for key, saved in buffers.items():
         place, _, name = key.partition(".")
         attributes = vars(modules[int(place)])
         if isinstance(generator := attributes.get(name), random.Random):
-            version, internal, spare = kept
+            version, internal, spare = saved
             generator.setstate((version, tuple(internal), spare))
         elif isinstance(own := attributes.get(name), list):
-            own[:] = kept
+            own[:] = saved
         else:
-            attributes[name] = tuple(kept) if isinstance(own, tuple) else kept
+            attributes[name] = tuple(saved) if isinstance(own, tuple) else saved
 
 
-def _plain(x: Any) -> Any:
+def _copy_plain(x: Any) -> Any:
     if type(x) is float or type(x) is int:
         return x
     if type(x) is list or type(x) is tuple:

@@ -7,10 +7,10 @@ import operator
 from typing import Any
 
 from autograd import Value
-from autograd.system.messages import short
+from autograd.system.messages import short, type_and_value
 
 from ..inputs import real
-from ..losses import check_rows, is_row
+from ..losses import Signature, check_rows, is_row
 
 
 def accuracy(predictions: Any, targets: Any) -> float:
@@ -36,29 +36,46 @@ def accuracy(predictions: Any, targets: Any) -> float:
             the numbers of predictions and targets differ or are 0.
         TypeError: If the predictions or the targets are not a sequence of numbers.
     """
-    check_rows(predictions, targets)
+    check_rows(Signature("accuracy"), predictions, targets)
     right = 0
     for i, (prediction, target) in enumerate(zip(predictions, targets)):
-        given = [
-            x.data if isinstance(x, Value) else real(x)
-            for x in (prediction if is_row(prediction) else [prediction])
-        ]
-        if any(map(math.isnan, given)):
-            raise ValueError(f"the prediction of sample {i} is {short(prediction)}: nan is of no class")
+        scores = [_score(x, i) for x in (prediction if is_row(prediction) else [prediction])]
+        if any(map(math.isnan, scores)):
+            raise ValueError(
+                f"accuracy() expected predictions without nan, got predictions[{i}] = {short(prediction)}. "
+                "Find the layer that returns nan."
+            )
         if is_row(prediction):
-            if len(given) < 2:
+            if len(scores) < 2:
                 raise ValueError(
-                    f"the prediction of sample {i} is a row of {len(given)}: give the bare score"
+                    f"accuracy() expected two or more logits in a row, got predictions[{i}] = "
+                    f"{short(prediction)}. Pass a single score as a number, not as a row."
                 )
-            right += given.index(max(given)) == _class(target, i, range(len(given)))
+            right += scores.index(max(scores)) == _class(target, i, range(len(scores)))
         else:
-            right += (given[0] > 0.0) == (_class(target, i, (-1, 0, 1)) > 0)
+            right += (scores[0] > 0.0) == (_class(target, i, (-1, 0, 1)) > 0)
     return right / len(predictions)
+
+
+def _score(x: Any, i: int) -> float:
+    """Return a number of a prediction as a float; raise TypeError if it is not a real number."""
+    if isinstance(x, Value):
+        return x.data
+    try:
+        return real(x)
+    except TypeError:
+        raise TypeError(
+            f"accuracy() expected a real number or a row of numbers for predictions[{i}], got "
+            f"{type_and_value(x)}. Pass the outputs of the model."
+        ) from None
 
 
 def _class(target: Any, i: int, classes: range | tuple[int, ...]) -> int:
     """Return the class as an int; raise ValueError if it is not one of ``classes``."""
     number = target.data if isinstance(target, Value) else target
     if number not in classes:
-        raise ValueError(f"the target of sample {i} is {short(target)}, not one of {[*classes]}")
+        raise ValueError(
+            f"accuracy() expected one of {[*classes]} for targets[{i}], got {type_and_value(target)}. "
+            "Pass the class of the sample."
+        )
     return operator.index(int(number))

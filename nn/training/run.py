@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import Value
-from autograd.system.messages import short, type_and_value, type_name
+from autograd.system.messages import short, type_and_value
 
-from ..checks import check_int
+from ..checks import check_function, check_int
 from ..module import Module
 from ..optim.optimizers import Optimizer
 from ..optim.schedules import Schedule
 from .history import Checkpoint, History, read_buffers, write_buffers
-from .samples import Forward, Samples, rehearse
+from .samples import Forward, Samples, dry_run
 
-#: Predictions and targets to one number.
+#: A function of predictions and targets that returns one Value.
 Loss = Callable[[Any, Any], Value]
 
 
@@ -43,59 +43,89 @@ class Run:
     batch: int = 0
     total: float = 0.0
     best: list[Any] | None = None
-    connected: bool = False  # whether a loss was seen to depend on the parameters
+    connected: bool = False  # True once a loss was found to depend on the parameters
 
     def check(self) -> None:
         """Raise an error for any invalid argument, before anything changes."""
         if not isinstance(self.model, Module):
-            raise TypeError(f"fit trains a Module, not {type_and_value(self.model)}")
+            raise TypeError(
+                f"fit() expected a Module for model, got {type_and_value(self.model)}. "
+                "Pass a model such as MLP(2, [16, 1])."
+            )
         if not isinstance(self.optimizer, Optimizer):
-            raise TypeError(f"fit takes an optimiser of nn, such as SGD, not {type_name(self.optimizer)}")
+            raise TypeError(
+                f"fit() expected an Optimizer for optimizer, got {type_and_value(self.optimizer)}. "
+                "Pass one of nn, such as SGD(model.parameters())."
+            )
         if not isinstance(self.history, History):
-            raise TypeError(f"fit resumes the History of another fit, not {type_name(self.history)}")
+            raise TypeError(
+                f"fit() expected a History for resume, got {type_and_value(self.history)}. "
+                "Pass the History of the run to resume."
+            )
+        check_function("fit", "loss", self.loss, "Pass a loss such as mse_loss")
+        check_function("fit", "forward", self.forward, "Pass a function of the model and the inputs")
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             unset = value is None and name != "epochs"
             if not unset:
-                check_int(name, value)
+                check_int("fit", name, value)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | None):
             raise TypeError(
-                f"seed must be an int, or None to keep the order of the samples, not {short(self.seed)}"
+                f"fit() expected an int or None for seed, got {type_and_value(self.seed)}. "
+                "Pass None to keep the order of the samples."
             )
         if self.patience is not None and self.validation is None:
-            raise ValueError("patience waits for the validation loss to fall: give validation data")
+            raise ValueError(
+                f"fit() expected validation data for patience={self.patience}, got validation=None. "
+                "Pass validation=(inputs, targets)."
+            )
         if not isinstance(self.schedule, Schedule | None):
-            raise TypeError(f"fit takes a schedule of nn, such as StepLR, not {type_name(self.schedule)}")
+            raise TypeError(
+                f"fit() expected a Schedule or None for schedule, got {type_and_value(self.schedule)}. "
+                "Pass one of nn, such as StepLR(optimizer, 10)."
+            )
         if self.schedule is not None and self.schedule.optimizer is not self.optimizer:
-            raise ValueError("the schedule is that of another optimiser")
+            raise ValueError(
+                f"fit() expected a schedule of its optimizer, got {short(self.schedule)} of another "
+                "optimizer. Create the schedule with the optimizer that you pass."
+            )
         if self.schedule_every not in ("epoch", "step"):
-            raise ValueError(f'schedule_every must be "epoch" or "step", not {short(self.schedule_every)}')
+            raise ValueError(
+                "fit() expected 'epoch' or 'step' for schedule_every, got "
+                f"{type_and_value(self.schedule_every)}. Pass one of them."
+            )
         own = self.model.parameters()
         if not set(own) & set(self.optimizer.parameters):
-            raise ValueError("the optimiser moves no parameter of the model: make it of model.parameters()")
+            raise ValueError(
+                f"fit() expected an optimizer of parameters of the model, got {short(self.optimizer)}, "
+                "which has none of them. Create it with model.parameters()."
+            )
         self.parameters = list(dict.fromkeys([*own, *self.optimizer.parameters]))
         self.modules = self.model.modules()
         self.size = len(self.data.inputs) if self.batch_size is None else self.batch_size
         self.batches = -(-len(self.data.inputs) // self.size)
-        rehearse(self.model, self.data, self.loss, self.forward, "data")
+        dry_run(self.model, self.data, self.loss, self.forward, "data")
         if self.validation is not None:
-            rehearse(self.model, self.validation, self.loss, self.forward, "validation")
+            dry_run(self.model, self.validation, self.loss, self.forward, "validation")
         if self.history.checkpoint is None:
             if self.schedule is not None:
                 self.schedule.check()
             self.save()
-        elif differing := [
-            f"{name} was {short(was)} and is {short(now)}"
-            for name, now in self.settings.items()
-            if (was := self.history.checkpoint.settings.get(name)) != now
+        elif differences := [
+            f"{name}={short(current)} instead of {short(former)}"
+            for name, current in self.settings.items()
+            if (former := self.history.checkpoint.settings.get(name)) != current
         ]:
-            raise ValueError(f"the run to resume was another one: {', '.join(differing)}")
+            raise ValueError(
+                f"fit() expected the settings of the run to resume, got {', '.join(differences)}. "
+                "Pass the same arguments as before, or start a new run without resume."
+            )
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that must not differ when a run resumes."""
-        rest = self.optimizer.hyperparameters
-        del rest["lr"]
+        hyperparameters = self.optimizer.hyperparameters
+        del hyperparameters["lr"]
         return {
             "samples": len(self.data.inputs),
             "validation samples": self.validation and len(self.validation.inputs),
@@ -103,7 +133,7 @@ class Run:
             "seed": self.seed,
             "parameters": len(self.parameters),
             "optimizer": type(self.optimizer).__name__,
-            **{name: [*x] if isinstance(x, tuple) else x for name, x in rest.items()},
+            **{name: [*x] if isinstance(x, tuple) else x for name, x in hyperparameters.items()},
             "schedule": None if self.schedule is None else type(self.schedule).__name__,
             "schedule_every": self.schedule_every,
         }
@@ -122,17 +152,18 @@ class Run:
 
     def restore(self) -> None:
         """Restore the checkpoint."""
-        record = self.history.checkpoint
-        if record is None:
+        checkpoint = self.history.checkpoint
+        if checkpoint is None:
             return
-        self.epoch, self.batch, self.total, self.best = record.epoch, record.batch, record.total, record.best
-        self.put(record.parameters, record.buffers)
-        for own, kept in zip(self.optimizer.state, record.state, strict=True):
-            own[:] = kept
-        if self.schedule is not None and record.schedule is not None:
-            self.schedule.base_lr, last_epoch = record.schedule
+        self.epoch, self.batch, self.total = checkpoint.epoch, checkpoint.batch, checkpoint.total
+        self.best = checkpoint.best
+        self.put(checkpoint.parameters, checkpoint.buffers)
+        for state, saved_state in zip(self.optimizer.state, checkpoint.state, strict=True):
+            state[:] = saved_state
+        if self.schedule is not None and checkpoint.schedule is not None:
+            self.schedule.base_lr, last_epoch = checkpoint.schedule
             self.schedule.at(last_epoch)
-        self.optimizer.lr = record.lr
+        self.optimizer.lr = checkpoint.lr
         steps = self.epoch * self.batches + self.batch
         del self.history.step_loss[steps:], self.history.lr[steps:]
         del self.history.loss[self.epoch :], self.history.val_loss[self.epoch :]
@@ -147,5 +178,5 @@ class Run:
     def exhausted(self) -> bool:
         """True if the validation loss has not decreased for ``patience`` epochs."""
         best = self.history.best_epoch
-        waited = len(self.history.val_loss) - (0 if best is None else best + 1)
-        return self.patience is not None and waited >= self.patience
+        epochs_since_best = len(self.history.val_loss) - (0 if best is None else best + 1)
+        return self.patience is not None and epochs_since_best >= self.patience

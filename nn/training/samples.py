@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from autograd import Value, no_grad
-from autograd.system.messages import type_name
+from autograd.system.messages import type_and_value
 
 from ..kinds import is_sequence
 from ..module import Module
@@ -20,29 +20,35 @@ Data = tuple[Sequence[Any], Sequence[Any]]
 Forward = Callable[[Any, Sequence[Any]], Any]
 
 
-def each(model: Any, inputs: Sequence[Any]) -> list[Any]:
+def call_each(model: Any, inputs: Sequence[Any]) -> list[Any]:
     """Return the predictions of a model that takes one sample per call.
 
-    >>> each(abs, [-1.0, 2.0])
+    >>> call_each(abs, [-1.0, 2.0])
     [1.0, 2.0]
     """
     return [model(x) for x in inputs]
 
 
 class Samples(NamedTuple):
-    """Inputs and their targets, checked by :func:`checked`."""
+    """Inputs and their targets, checked by :func:`check_samples`."""
 
     inputs: list[Any]
     targets: list[Any]
 
 
-def pair(data: Any, what: str) -> Data:
+def check_pair(function: str, name: str, data: Any) -> Data:
     """Return the inputs and the targets; raise TypeError if the data are not such a pair."""
     if not _has_length(data) or len(data) != 2:
-        raise TypeError(f"{what} must be a pair of inputs and targets, not {type_name(data)}")
-    for part, name in zip(data, ("inputs", "targets")):
+        raise TypeError(
+            f"{function}() expected a pair of inputs and targets for {name}, got {type_and_value(data)}. "
+            "Pass (inputs, targets)."
+        )
+    for i, part in enumerate(data):
         if not _has_length(part):
-            raise TypeError(f"the {name} of {what} must be a sequence, not {type_name(part)}")
+            raise TypeError(
+                f"{function}() expected a sequence for {name}[{i}], the {('inputs', 'targets')[i]}, got "
+                f"{type_and_value(part)}. Pass a list or an array."
+            )
     inputs, targets = data
     return inputs, targets
 
@@ -51,19 +57,25 @@ def _has_length(x: Any) -> bool:
     return hasattr(x, "__len__") and not isinstance(x, str | Mapping | Set)
 
 
-def checked(data: Any, what: str) -> Samples:
+def check_samples(name: str, data: Any) -> Samples:
     """Return the data if there are as many targets as inputs, at least one, and all numbers are finite."""
-    inputs, targets = pair(data, what)
+    inputs, targets = check_pair("fit", name, data)
     if len(inputs) != len(targets):
-        raise ValueError(f"{what} has {len(inputs)} inputs and {len(targets)} targets; give as many of each")
+        raise ValueError(
+            f"fit() expected as many targets as inputs in {name}, got {len(inputs)} inputs and "
+            f"{len(targets)} targets. Pass one target for each input."
+        )
     if not len(inputs):
-        raise ValueError(f"{what} is empty: give at least one sample")
+        raise ValueError(
+            f"fit() expected at least one sample in {name}, got {type_and_value(data)}. Add a sample."
+        )
     for i, sample in enumerate(zip(inputs, targets)):
-        for part, name in zip(sample, ("input", "target")):
+        for j, part in enumerate(sample):
             if (bad := not_finite(part)) is not None:
                 raise ValueError(
-                    f"the {name} of sample {i} of {what} holds {bad!r}: training would make nan of every "
-                    "weight; leave the sample out, or fill in what is missing"
+                    f"fit() expected finite numbers, got {bad!r} in {name}[{j}][{i}], the "
+                    f"{('input', 'target')[j]} of sample {i}. It would make every weight nan. Remove the "
+                    "sample, or replace the number."
                 )
     return Samples([*inputs], [*targets])
 
@@ -82,12 +94,12 @@ def not_finite(x: Any) -> float | None:
         return next((bad for item in x if (bad := not_finite(item)) is not None), None)
     try:
         return not_finite(float(x))  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError, OverflowError):  # no number, or a huge int: not ours to judge
+    except (TypeError, ValueError, OverflowError):  # not a number, or a huge int: the model or loss decides
         return None
 
 
-def rehearse(
-    model: Module, samples: Samples, loss: Callable[[Any, Any], Any], forward: Forward, what: str
+def dry_run(
+    model: Module, samples: Samples, loss: Callable[[Any, Any], Any], forward: Forward, name: str
 ) -> None:
     """Raise the error of a wrong shape or label before training starts.
 
@@ -95,25 +107,36 @@ def rehearse(
     shape, and the loss is computed with every target.
     """
     with mode(model, training=False), no_grad():
-        outputs = _outputs_by_shape(model, samples, forward, what)
+        outputs = _outputs_by_shape(model, samples, forward, name)
         try:
             loss([outputs[_shape(x)] for x in samples.inputs], samples.targets)
         except Exception as error:
-            error.add_note(f"(with the targets of {what}; nothing has been changed)")
+            error.add_note(f"The error was raised with the targets of {name}. Nothing was changed.")
             raise
 
 
-def _outputs_by_shape(model: Module, samples: Samples, forward: Forward, what: str) -> dict[Any, Any]:
+def _outputs_by_shape(model: Module, samples: Samples, forward: Forward, name: str) -> dict[Any, Any]:
     outputs: dict[Any, Any] = {}
     for i, x in enumerate(samples.inputs):
         shape = _shape(x)
         if shape not in outputs:
             try:
-                (outputs[shape],) = forward(model, [x])
+                (outputs[shape],) = _predictions(forward(model, [x]))
             except Exception as error:
-                error.add_note(f"(with the input of sample {i} of {what}; nothing has been changed)")
+                error.add_note(
+                    f"The error was raised with the input of sample {i} of {name}. Nothing was changed."
+                )
                 raise
     return outputs
+
+
+def _predictions(predictions: Any) -> Any:
+    if hasattr(predictions, "__iter__"):
+        return predictions
+    raise TypeError(
+        f"fit() expected forward to return a list of predictions, got {type_and_value(predictions)}. "
+        "Return one prediction for each input."
+    )
 
 
 def _shape(x: Any) -> Any:
@@ -130,8 +153,8 @@ def mode(model: Module, training: bool) -> Generator[None, None, None]:
     try:
         yield
     finally:
-        for module, was in before:
-            module.training = was
+        for module, training_before in before:
+            module.training = training_before
 
 
 def batches_of(count: int, size: int, seed: int | None, epoch: int) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""What compiled programs and eager execution differ by."""
+"""Differences between compiled programs and eager execution."""
 
 import math
 import random
@@ -9,14 +9,14 @@ from autograd.nodes import contributions, local_derivatives
 
 from .programs import Case, case
 
-#: Those that are installed; CI has all of them.
+#: The backends that are installed; CI has all of them.
 BACKENDS = [
     name for name, package in backends.BACKENDS.items() if package is None or backends._installed(package)
 ]
 
 
 def eager(made: Case, call: tuple[object, ...]) -> tuple[Value, list[float], float, float]:
-    """The loss, the gradients, and by what to measure the rounding of each where terms cancel."""
+    """Return the loss, the gradients, and the scale of the rounding of each if terms cancel."""
     for leaf in made.leaves:
         leaf.zero_grad()
     loss = made.function(*call)
@@ -29,7 +29,7 @@ def eager(made: Case, call: tuple[object, ...]) -> tuple[Value, list[float], flo
 
 
 def multiplied_on(loss: Value) -> dict[Value, float]:
-    """The gradients as a program computes them: a derivative of None passes back 0, which is multiplied."""
+    """Return the gradients as a program computes them: a derivative of None counts as 0."""
     totals = {loss: 1.0}
     for node in reversed(topological_order(loss)):
         for operand, derivative in zip(node.operands, local_derivatives(node)):
@@ -46,25 +46,25 @@ def apart(a: float, b: float, largest: float) -> bool:
 
 
 def differences(seed: int, backend: str) -> list[str]:
-    """What differs between eager and a program that was recorded on other numbers."""
+    """List the differences between eager execution and a program that was traced on other numbers."""
     return differences_in(case(seed), seed, backend)
 
 
 def differences_in(made: Case, seed: int, backend: str) -> list[str]:
-    """The same of a case made elsewhere; the seed says how its leaves are moved between the calls."""
+    """List the differences for a case; the seed determines how its leaves change between the calls."""
     step = compile(made.function, backend=backend)
     rng = random.Random(seed)
     found = []
     for k, call in enumerate([*made.calls, made.calls[0]]):
-        loss, slopes, largest, reach = eager(made, call)
+        loss, gradients, largest, reach = eager(made, call)
         try:
-            got = step(*call)
+            actual = step(*call)
         except CompileWarning as warning:
-            return [f"told: call {k}: {warning}"]
-        if apart(got, loss.data, reach):
-            found.append(f"call {k}: loss {got!r}, eager {loss.data!r}")
+            return [f"reported: call {k}: {warning}"]
+        if apart(actual, loss.data, reach):
+            found.append(f"call {k}: loss {actual!r}, eager {loss.data!r}")
         nan = {leaf for leaf, g in multiplied_on(loss).items() if math.isnan(g)}
-        for i, (leaf, g) in enumerate(zip(made.leaves, slopes)):
+        for i, (leaf, g) in enumerate(zip(made.leaves, gradients)):
             if apart(leaf.grad, g, largest) and not (math.isnan(leaf.grad) and leaf in nan):
                 found.append(f"call {k}: gradient {i} {leaf.grad!r}, eager {g!r}")
         for leaf in made.leaves:

@@ -1,4 +1,4 @@
-"""Raising an error in the middle of something: before any one of the lines of the two packages."""
+"""Raise an error before any one of the lines of the two packages."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import nn
 NN = (f"{Path(nn.__file__).parent}/",)
 BOTH = (f"{Path(autograd.__file__).parent}/", *NN)
 
-#: Errors that may come anywhere: by Ctrl-C, and where memory runs out.
+#: Errors that can occur anywhere: after Ctrl-C, and if memory is exhausted.
 ERRORS: list[type[BaseException]] = [KeyboardInterrupt, MemoryError]
 
-#: The line at which the last one was raised, to look into a failure.
+#: The line at which the last error was raised, to analyze a failure.
 where = ""
 
 
 @cache
 def spared(filename: str) -> frozenset[int]:
-    """The lines of a file that are not interrupted: of ``finally``, ``with`` and ``try``.
+    """Return the lines of a file that are not interrupted: those of ``finally``, ``with`` and ``try``.
 
     Clean-up cannot be guarded against an error before it has begun. The lines of ``with`` and ``try`` do
     nothing where Python would notice a signal, and a trace function that raises there is caught by no
@@ -47,12 +47,12 @@ def spared(filename: str) -> frozenset[int]:
 def stopped_at(
     number: int, run: Callable[[], Any], error: type[BaseException], within: tuple[str, ...] = BOTH
 ) -> bool:
-    """Run, with the error before the line of that number, counted from 1; whether there was such a line."""
+    """Run with the error before the line of that number, from 1; return True if there is such a line."""
     return _traced(run, number, error, within) >= number
 
 
 def lines_of(run: Callable[[], Any], within: tuple[str, ...] = BOTH) -> int:
-    """The number of lines of a run that can be interrupted."""
+    """Return the number of lines of a run that can be interrupted."""
     return _traced(run, 0, KeyboardInterrupt, within)
 
 
@@ -86,7 +86,7 @@ def _traced(run: Callable[[], Any], number: int, error: type[BaseException], wit
 
 
 def moments(lines: int, most: int, seed: int) -> Iterator[tuple[int, type[BaseException]]]:
-    """Line numbers with an error for each: all of them, or so many drawn at random."""
+    """Yield line numbers, each with an error: all lines, or a random selection of ``most``."""
     rng = random.Random(seed)
     numbers = range(1, lines + 1) if lines <= most else sorted(rng.sample(range(1, lines + 1), most))
     for number in numbers:

@@ -1,4 +1,4 @@
-"""What the tests of fit train, and on what."""
+"""Models and data for the tests of fit()."""
 
 import random
 from typing import Any
@@ -12,7 +12,7 @@ VALIDATION = two_moons(6, 0.1, seed=1)
 
 
 class Noisy(Module):
-    """A network with what else a module may keep: random numbers and a running mean."""
+    """A network with other state of a module: a random generator and a running mean."""
 
     def __init__(self) -> None:
         self.inner = MLP(2, [2, 1], "tanh", seed=0)

@@ -1,4 +1,4 @@
-"""Graphs that several tests look at."""
+"""Graphs that several tests use."""
 
 import math
 from collections.abc import Callable
@@ -86,5 +86,5 @@ def graph_of(leaves: list[float], program: Program) -> Value:
 
 
 def random_graphs(most: int) -> st.SearchStrategy[Value]:
-    """Graphs of up to 4 leaves and as many operations, on numbers of every kind."""
+    """Draw graphs of up to 4 leaves and ``most`` operations, on numbers of every kind."""
     return st.builds(graph_of, st.lists(numbers, min_size=1, max_size=4), programs(most))

@@ -1,4 +1,4 @@
-"""Labels that break what writes them down carelessly."""
+"""Labels that break output that is not escaped."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Long trainings, on changing samples: eager and compiled, beside PyTorch, and on eight threads.
+"""Long trainings, on changing samples: eager, compiled, in PyTorch, and on eight threads.
 
 python -m tests._support.long_runs 1000000 [eager] [compiled] [torch] [threads]
 """
@@ -29,12 +29,12 @@ WIDTHS = [4, 1]
 #: roundings rather than adding them up.
 APART = 1e-9
 
-#: So many losses of the end are kept.
+#: The number of last losses that are stored.
 KEPT = 1000
 
 
 def samples(seed: int) -> Iterator[tuple[tuple[float, float], float]]:
-    """Points that never repeat, and a smooth function of them to learn."""
+    """Yield points that never repeat, each with a smooth function of it as the target."""
     draw = random.Random(seed).uniform
     while True:
         a, b = draw(-1.0, 1.0), draw(-1.0, 1.0)
@@ -42,7 +42,7 @@ def samples(seed: int) -> Iterator[tuple[tuple[float, float], float]]:
 
 
 class Run(NamedTuple):
-    """What a training left, and the memory it took on the way."""
+    """The result of a training, and the memory it used."""
 
     parameters: list[float]
     losses: list[float]  # the last of them
@@ -52,7 +52,7 @@ class Run(NamedTuple):
 
 
 def resident() -> int:
-    """Bytes of this process in memory now; where /proc is missing, at most."""
+    """Return the resident bytes of this process; without /proc, the maximum so far."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -81,7 +81,7 @@ def _train(steps: int, seed: int, step: Callable[[Any, float], float], parameter
 
 
 def eager(steps: int, seed: int = 0) -> Run:
-    """The four steps of training, one after another."""
+    """Train with the four steps in eager mode."""
     model = MLP(2, WIDTHS, "tanh", seed=seed)
     optimizer = SGD(model.parameters(), lr=LR)
 
@@ -96,7 +96,7 @@ def eager(steps: int, seed: int = 0) -> Run:
 
 
 def compiled(steps: int, seed: int = 0, backend: str = "auto") -> Run:
-    """The same by a compiled step."""
+    """Train with a compiled step."""
     model = MLP(2, WIDTHS, "tanh", seed=seed)
     optimizer = SGD(model.parameters(), lr=LR)
     step = compile(lambda x, y: mse_loss([model(x)], [y]), optimizer, backend=backend)
@@ -104,7 +104,7 @@ def compiled(steps: int, seed: int = 0, backend: str = "auto") -> Run:
 
 
 def in_torch(steps: int, seed: int = 0) -> Run:
-    """The same network in PyTorch, in float64."""
+    """Train the same network in PyTorch, in float64."""
     import torch
 
     from nn import to_torch
@@ -125,7 +125,7 @@ def in_torch(steps: int, seed: int = 0) -> Run:
 
 
 def numbers_of(net: Any) -> list[float]:
-    """The parameters of a PyTorch net in our order: neuron by neuron, its weights and then its bias."""
+    """Return the parameters of a PyTorch net in the order of nn: per neuron, its weights and its bias."""
     numbers: list[float] = []
     for layer in net:
         if hasattr(layer, "weight"):
@@ -135,7 +135,7 @@ def numbers_of(net: Any) -> list[float]:
 
 
 def on_threads(train: Callable[[int, int], Run], steps: int, threads: int = 8) -> list[Run]:
-    """So many trainings at once, each of a model and on samples of its own."""
+    """Run several trainings at once, each with its own model and samples."""
     runs: dict[int, Run] = {}
 
     def work(seed: int) -> None:
@@ -150,13 +150,13 @@ def on_threads(train: Callable[[int, int], Run], steps: int, threads: int = 8) -
 
 
 def apart(a: Run, b: Run) -> float:
-    """How far two trainings of as many steps are from one another."""
+    """Return the largest difference between two trainings of the same number of steps."""
     pairs = [*zip(a.parameters, b.parameters, strict=True), *zip(a.losses, b.losses, strict=True)]
     return max(abs(x - y) for x, y in pairs)
 
 
 def main() -> None:
-    """Run what is asked for, and print what it took."""
+    """Run the trainings that the command line names, and print their cost."""
     parser = argparse.ArgumentParser(prog="python -m tests._support.long_runs", description=__doc__)
     parser.add_argument("steps", nargs="?", type=int, default=10**6)
     parser.add_argument("which", nargs="*", default=["eager", "compiled", "torch", "threads"])

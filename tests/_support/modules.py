@@ -1,4 +1,4 @@
-"""Modules with parameters in every place they are looked for."""
+"""Modules with parameters in every place that is searched."""
 
 from collections import namedtuple
 from typing import Any
@@ -18,7 +18,7 @@ class Line(Module):
 
 
 class Tree(Module):
-    """Parameters and modules in every place they are looked for, and what is to be passed over."""
+    """Parameters and modules in every place that is searched, and objects to skip."""
 
     def __init__(self) -> None:
         self.first = Parameter(1.0)

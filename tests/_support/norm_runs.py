@@ -1,4 +1,4 @@
-"""Norms, clipping and a network with a norm, run alike in glassgrad and in PyTorch on the same numbers."""
+"""Norms, clipping and a network with a norm, run in glassgrad and in PyTorch on the same numbers."""
 
 import math
 import random
@@ -10,7 +10,7 @@ STEPS = 4
 
 
 class Case(NamedTuple):
-    """A norm, what it is made with, and the batches it sees."""
+    """A norm, its options, and the shape and scale of its batches."""
 
     kind: str
     width: int
@@ -21,8 +21,8 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        said = " ".join(f"{name}={value}" for name, value in self.options.items())
-        return f"{self.kind} {self.width}x{self.batch} {said} {self.scale:g} {self.offset:g}".replace(
+        options = " ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.kind} {self.width}x{self.batch} {options} {self.scale:g} {self.offset:g}".replace(
             "  ", " "
         )
 
@@ -46,7 +46,7 @@ CASES = [
 
 
 def numbers(case: Case) -> dict[str, Any]:
-    """The batches, what their outputs are weighed by in the loss, and the parameters."""
+    """Return the batches, the weights of their outputs in the loss, and the parameters."""
     rng = random.Random(case.name)
 
     def batch() -> list[list[float]]:
@@ -62,7 +62,7 @@ def numbers(case: Case) -> dict[str, Any]:
     }
 
 
-#: Lists of what comes of each step, the last of them in evaluation.
+#: The results of each step, in lists. The last step is in evaluation mode.
 Result = dict[str, list[list[float]]]
 
 
@@ -124,7 +124,7 @@ WIDTHS, TRAINING, MAX_NORM, LR = (2, 4, 1), 12, 0.5, 0.3
 
 
 def _task(kind: str) -> tuple[list[list[float]], list[float], list[list[float]]]:
-    """Samples, targets, and the rows of the two layers: weights and bias of each neuron."""
+    """Return samples, targets, and the rows of the two layers: weights and bias of each neuron."""
     rng = random.Random(kind)
     rows = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(8)]
     weights = [[rng.uniform(-1.0, 1.0) for _ in range(n + 1)] for n in (2, 2, 2, 2, 4)]

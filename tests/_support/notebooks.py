@@ -1,4 +1,4 @@
-"""The lessons in notebooks/, read."""
+"""The lessons in notebooks/, as notebooks, code and text."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 START, *LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-#: What compile() says, on the standard error, where it takes longer than a second: on a slow machine only.
+#: The progress line of compile() on standard error if it takes longer than a second, on a slow machine.
 COMPILING = re.compile(r"^compile\(.*\): \d+\.\d s: .*\n", re.M)
 
 
@@ -33,7 +33,7 @@ def code_cells(notebook):
 
 
 def text_of(cell):
-    """What a cell printed and showed, as plain text."""
+    """Return the output of a cell as plain text."""
     shown = []
     for output in cell.outputs:
         if output.output_type == "stream":
@@ -43,7 +43,7 @@ def text_of(cell):
             shown.append(("shown", output.data.get("text/plain", "")))
         else:
             shown.append((output.output_type, ""))
-    # Whether a stream comes in one piece or in several is chance.
+    # A stream may be split into several outputs at random.
     joined = []
     for kind, text in shown:
         if joined and kind != "shown" and joined[-1][0] == kind:

@@ -1,15 +1,15 @@
-"""Optimisers, schedules and losses put to the same work in glassgrad and in PyTorch."""
+"""Optimizers, schedules and losses on the same tasks in glassgrad and in PyTorch."""
 
 import random
 from typing import Any, NamedTuple
 
 STEPS = 100
-#: In so many steps at first no backward pass reaches the last parameter.
+#: The number of first steps in which no backward pass reaches the last parameter.
 UNREACHED = 10
 
 
 class Case(NamedTuple):
-    """A class or function of nn and of PyTorch, with its options; named by them."""
+    """A class or function of nn and of PyTorch, with its options, which its name shows."""
 
     kind: str
     options: dict[str, Any]
@@ -19,7 +19,7 @@ class Case(NamedTuple):
         return f"{self.kind}({', '.join(f'{name}={x!r}' for name, x in self.options.items())})"
 
 
-OPTIMISERS = [
+OPTIMIZERS = [
     Case("SGD", {}),
     Case("SGD", {"lr": 0.02, "weight_decay": 0.1}),
     Case("SGD", {"lr": 0.02, "momentum": 0.9}),
@@ -48,7 +48,7 @@ SCHEDULES = [
     Case("LambdaLR", {"lr_lambda": "0.95 ** step"}),
     Case("LambdaLR", {"lr_lambda": "min((step + 1) / 8, (step + 1) ** -0.5)"}),
 ]
-#: With the number of samples and of outputs; 0 outputs: a bare number for each sample.
+#: With the numbers of samples and outputs; 0 outputs means a bare number for each sample.
 LOSSES = [
     Case(kind, {**options, "samples": samples, "outputs": outputs})
     for kind, options in [
@@ -65,7 +65,7 @@ LOSSES = [
 ]
 
 
-# Optimisers: a narrow valley that is not quite still ----------------------------------------------
+# Optimizers: a narrow valley with noisy gradients ------------------------------------------------
 
 
 def _start(case: Case) -> list[float]:
@@ -73,16 +73,16 @@ def _start(case: Case) -> list[float]:
     return [rng.uniform(-3.0, 3.0) for _ in range(3)]
 
 
-def _slopes(point: list[float], step: int, noise: random.Random) -> list[float]:
-    """The gradient of ½·(20x² + 2y² + z²/10 + xy) plus noise.
+def _noisy_gradient(point: list[float], step: int, noise: random.Random) -> list[float]:
+    """Return the gradient of ½·(20x² + 2y² + z²/10 + xy) plus noise.
 
     That of z is 0 in the first UNREACHED steps, and close to 0 in every fifth step after them.
     """
     x, y, z = point
     shaken = [noise.gauss(0.0, 1.0) for _ in point]
-    z_slope = 1e-9 * shaken[2] if noise.random() < 0.2 else 0.1 * z + 0.1 * shaken[2]
-    z_slope = 0.0 if step < UNREACHED else z_slope
-    return [20.0 * x + 0.5 * y + shaken[0], 2.0 * y + 0.5 * x + 5.0 * shaken[1], z_slope]
+    z_gradient = 1e-9 * shaken[2] if noise.random() < 0.2 else 0.1 * z + 0.1 * shaken[2]
+    z_gradient = 0.0 if step < UNREACHED else z_gradient
+    return [20.0 * x + 0.5 * y + shaken[0], 2.0 * y + 0.5 * x + 5.0 * shaken[1], z_gradient]
 
 
 def path_in_glassgrad(case: Case) -> list[list[float]]:
@@ -94,9 +94,9 @@ def path_in_glassgrad(case: Case) -> list[list[float]]:
     noise = random.Random(case.name)
     path = []
     for step in range(STEPS):
-        slopes = _slopes([v.data for v in point], step, noise)
-        for value, slope in zip(point, slopes[:-1] if step < UNREACHED else slopes):
-            value.grad = slope
+        gradients = _noisy_gradient([v.data for v in point], step, noise)
+        for value, gradient in zip(point, gradients[:-1] if step < UNREACHED else gradients):
+            value.grad = gradient
         optimizer.step()
         path.append([v.data for v in point])
     return path
@@ -110,7 +110,7 @@ def path_in_pytorch(case: Case) -> list[list[float]]:
     noise = random.Random(case.name)
     path = []
     for step in range(STEPS):
-        point.grad = torch.tensor(_slopes(point.tolist(), step, noise), dtype=torch.float64)
+        point.grad = torch.tensor(_noisy_gradient(point.tolist(), step, noise), dtype=torch.float64)
         optimizer.step()
         path.append(point.tolist())
     return path
@@ -154,7 +154,7 @@ def rates_in_pytorch(case: Case) -> list[float]:
 
 
 def _batch(case: Case) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """Predictions, targets and the options of the loss itself."""
+    """Return predictions, targets and the options of the loss."""
     options = dict(case.options)
     samples, outputs = options.pop("samples"), options.pop("outputs")
     rng = random.Random(case.name)
@@ -168,7 +168,7 @@ def _batch(case: Case) -> tuple[list[Any], list[Any], dict[str, Any]]:
 
 
 def loss_in_glassgrad(case: Case) -> list[float]:
-    """The loss, and then every gradient."""
+    """Return the loss, followed by every gradient."""
     import nn
     from autograd import Value
 
@@ -185,7 +185,7 @@ def loss_in_pytorch(case: Case) -> list[float]:
 
     predictions, targets, options = _batch(case)
     leaves = torch.tensor(predictions, dtype=torch.float64, requires_grad=True)
-    wanted = torch.tensor(targets, dtype=torch.int64 if case.kind == "cross_entropy" else torch.float64)
-    loss = getattr(torch.nn.functional, case.kind)(leaves, wanted, **options)
+    expected = torch.tensor(targets, dtype=torch.int64 if case.kind == "cross_entropy" else torch.float64)
+    loss = getattr(torch.nn.functional, case.kind)(leaves, expected, **options)
     loss.backward()
     return [loss.item(), *leaves.grad.flatten().tolist()]

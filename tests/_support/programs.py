@@ -1,4 +1,4 @@
-"""Random functions of Values, for the comparison of compiled and eager; the same seed, the same function."""
+"""Random functions of Values, to compare compiled with eager execution. A seed determines a function."""
 
 import math
 import random
@@ -12,8 +12,8 @@ from autograd.primitives import PRIMITIVES
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e-300, 1e200, 800.0, -800.0]
 
-#: How a value is made of earlier ones: the name of a primitive, and for each operand the number of an
-#: earlier value or a float; a list for a group.
+#: The instruction for each value: the name of a primitive, and for each operand the index of an earlier value
+#: or a float; a list for a group.
 Recipe = list[tuple[str, list[Any]]]
 
 
@@ -58,7 +58,7 @@ def _cook(recipe: Recipe, values: list[Any]) -> list[Any]:
 
 
 def case(seed: int) -> Case:
-    """A flat function, or a sum over samples; one in four meets special numbers."""
+    """Return a function, flat or a sum over samples; one in four is called on special numbers."""
     rng = random.Random(seed)
     special = rng.random() < 0.25
 

@@ -1,4 +1,4 @@
-"""Whether PyTorch is here to compare with."""
+"""A mark for tests that need PyTorch."""
 
 import importlib.util
 

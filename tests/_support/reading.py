@@ -1,8 +1,7 @@
-"""A reader of the expressions that the views write, stricter than any person.
+"""A strict parser of the expressions that the views write, independent of the code that writes them.
 
-An independent statement of what they mean: a sum or product is read from the left, a sign stands only
-at the beginning of a sum, and a product goes on after a quotient nowhere, since people read that in
-two ways. What it reads is a tree of tuples.
+A sum or product is read from the left, and a sign is allowed only at the beginning of a sum. A product may
+not continue after a quotient, because that can be read in two ways. The result is a tree of tuples.
 """
 
 import math
@@ -19,7 +18,7 @@ Tree = Any
 
 
 class Misread(ValueError):
-    """What nobody should write."""
+    """An expression does not follow the notation."""
 
 
 class _Reader:
@@ -29,9 +28,9 @@ class _Reader:
     def peek(self) -> str:
         return self.tokens[0] if self.tokens else ""
 
-    def take(self, *wanted: str) -> str:
-        if not self.tokens or (wanted and self.tokens[0] not in wanted):
-            raise Misread(f"{wanted} expected, not {self.tokens[:3]}")
+    def take(self, *expected: str) -> str:
+        if not self.tokens or (expected and self.tokens[0] not in expected):
+            raise Misread(f"expected {expected}, got {self.tokens[:3]}")
         return self.tokens.pop(0)
 
     def sum(self) -> Tree:
@@ -50,7 +49,7 @@ class _Reader:
             self.take()
             tree = ("div", tree, self.unsigned())
             if self.peek() in ("·", "/"):
-                raise Misread("a product goes on after a quotient")
+                raise Misread("a product continues after a quotient")
         return tree
 
     def signed(self) -> Tree:
@@ -104,7 +103,7 @@ class _Reader:
 
 
 def read(text: str) -> Tree:
-    """The tree of an expression; raises Misread."""
+    """Return the tree of an expression; raise Misread if it is malformed."""
     reader = _Reader(text)
     tree = reader.sum()
     if reader.tokens:
@@ -113,7 +112,7 @@ def read(text: str) -> Tree:
 
 
 def worth(tree: Tree) -> float | None:
-    """The number that a tree gives; None if there is a name in it."""
+    """Compute the number of a tree; return None if it contains a name."""
     if isinstance(tree, float):
         return tree
     if isinstance(tree, str):
@@ -125,14 +124,14 @@ def worth(tree: Tree) -> float | None:
 
 
 def sides(equation: str) -> list[float]:
-    """The numbers that the sides of an equation give in which there is no name, such as 2 · 5 and 10."""
+    """Compute the sides of an equation that contain no name, such as 2 · 5 and 10."""
     texts = equation.partition(", since")[0].partition(", in all")[0].split(" = ")
     found = [worth(read(text.replace(" · ", "·"))) for text in texts if "∂" not in text and "…" not in text]
     return [x for x in found if x is not None]
 
 
 def without_a_pair(text: str) -> list[str]:
-    """The text without one pair of brackets, for each pair that does not belong to a call."""
+    """Return the text without one pair of brackets, for each pair that does not belong to a call."""
     shorter = []
     for start, letter in enumerate(text):
         if letter != "(" or (start and (text[start - 1].isalnum() or text[start - 1] == "_")):

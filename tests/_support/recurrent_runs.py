@@ -1,4 +1,4 @@
-"""Recurrent cells trained alike in glassgrad and in PyTorch, from the same weights on the same sequences."""
+"""Recurrent cells trained in glassgrad and in PyTorch, from the same weights on the same sequences."""
 
 import random
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ STEPS = 5  # of training
 
 
 class Run(NamedTuple):
-    """A cell, how long its sequences are, and how it is trained on them."""
+    """A cell, the length of its sequences, and the options of its training."""
 
     kind: str  # "tanh" and "relu" are Elman's cell, "lstm" the other
     nin: int
@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What comes of a run. Parameters in PyTorch's order: weight_ih, weight_hh, bias_ih, bias_hh, by row."""
+    """Result of a run. Parameters in PyTorch's order: weight_ih, weight_hh, bias_ih, bias_hh, by row."""
 
     outputs: list[float]  # h of every step before training, then the last state
     input_gradients: list[float]  # in the first step of training: of x, then of the initial state
@@ -50,7 +50,7 @@ RUNS = [
 
 
 class Numbers(NamedTuple):
-    """Where a run starts; drawn here, so that the record outlives a change of initialisation."""
+    """The first numbers of a run, drawn here so that the record does not depend on nn.init."""
 
     rows: list[list[float]]  # of each neuron: weights of x, weights of h, two biases
     xs: list[list[float]]
@@ -82,7 +82,7 @@ def _flat(rows: Any) -> list[Any]:
 
 
 def neurons_of(cell: Any) -> list[Any]:
-    """The neurons in the order of PyTorch's rows."""
+    """Return the neurons in the order of PyTorch's rows."""
     if hasattr(cell, "neurons"):
         return [*cell.neurons]
     return [*cell.input_gate, *cell.forget_gate, *cell.cell_gate, *cell.output_gate]

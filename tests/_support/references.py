@@ -1,4 +1,4 @@
-"""Every primitive as mpmath computes it."""
+"""Every primitive, computed with mpmath."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,5 +52,5 @@ REFERENCES: dict[str, Callable[..., Any]] = {
 }
 
 
-#: Entries mpmath has no counterpart of; they are compared with finite differences alone.
+#: Entries without a counterpart in mpmath, which are compared with finite differences alone.
 WITHOUT_REFERENCE = {"take"}

@@ -1,10 +1,10 @@
-"""Small networks trained alike in glassgrad and in PyTorch, from the same weights on the same samples."""
+"""Small networks trained in glassgrad and in PyTorch, from the same weights on the same samples."""
 
 import random
 from itertools import product
 from typing import Any, NamedTuple
 
-#: x₁, x₂ and the label, as ``nn.data`` made them: written out, so that the record stands on its own.
+#: x₁, x₂ and the label, from ``nn.data``, written out so that the record does not depend on it.
 SAMPLES = {
     "moons": [
         (1.09, -0.14, -1), (0.64, 0.74, -1), (-0.1, 0.99, -1), (-0.69, 0.62, -1), (-1.13, 0.02, -1),
@@ -21,7 +21,7 @@ STEPS = 20
 
 
 class Run(NamedTuple):
-    """One network, what it is trained on, and how."""
+    """One network, its data, and the options of its training."""
 
     samples: str
     nouts: tuple[int, ...]
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What comes of a run. Parameters in order: layer by layer, neuron by neuron, the bias last."""
+    """Result of a run. Parameters in order: layer by layer, neuron by neuron, the bias last."""
 
     outputs: list[float]  # before training, sample by sample
     input_gradients: list[float]  # of the mean square of the outputs of the second sample
@@ -65,7 +65,7 @@ MAML = Run("moons", (3, 1), "tanh", "mse_loss", lr=0.3)
 
 
 def weights(run: Run) -> list[float]:
-    """Where a run starts; drawn here, so that the record outlives a change of nn.init."""
+    """Return the first weights of a run, drawn here so that the record does not depend on nn.init."""
     widths = (2, *run.nouts)
     count = sum((nin + 1) * nout for nin, nout in zip(widths, run.nouts))
     rng = random.Random(run.name)
@@ -73,7 +73,7 @@ def weights(run: Run) -> list[float]:
 
 
 def samples(run: Run) -> tuple[list[tuple[float, float]], list[list[float]]]:
-    """The inputs, and a target for each output; the second output is to be the opposite of the first."""
+    """Return the inputs, and a target for each output; the second target is the opposite of the first."""
     rows = SAMPLES[run.samples]
     targets = [[float(label), -float(label)][: run.nouts[-1]] for *_, label in rows]
     if run.loss == "binary_cross_entropy_with_logits":
@@ -130,14 +130,16 @@ def maml_in_glassgrad() -> Adapted:
     inputs, targets = samples(MAML)
     flat = [t for (t,) in targets]
     inner = mse_loss([model(x) for x in inputs[::2]], flat[::2])
-    slopes = grad(inner, model.parameters(), create_graph=True)
-    adapted = {name: p - MAML.lr * g for (name, p), g in zip(model.named_parameters(), slopes, strict=True)}
+    gradients = grad(inner, model.parameters(), create_graph=True)
+    adapted = {
+        name: p - MAML.lr * g for (name, p), g in zip(model.named_parameters(), gradients, strict=True)
+    }
     outer = mse_loss([functional_call(model, adapted, x) for x in inputs[1::2]], flat[1::2])
     outer.backward()
     return Adapted(inner.data, outer.data, [p.grad for p in model.parameters()])
 
 
-# In PyTorch: its own layers, losses and optimiser -------------------------------------------------
+# In PyTorch: its own layers, losses and optimizer -------------------------------------------------
 
 
 def _network(run: Run) -> Any:
@@ -164,7 +166,7 @@ def _network(run: Run) -> Any:
 
 
 def _in_order(network: Any, numbers: Any) -> list[float]:
-    """A number for each parameter, in the order of glassgrad's."""
+    """Return a number for each parameter, in the order of glassgrad."""
     result: list[float] = []
     pairs = [numbers(p) for p in network.parameters()]
     for weight, bias in zip(pairs[::2], pairs[1::2], strict=True):
@@ -206,8 +208,8 @@ def maml_in_pytorch() -> Adapted:
     inputs, targets = (torch.tensor(rows, dtype=torch.float64) for rows in samples(MAML))
     inner = torch.nn.functional.mse_loss(network(inputs[::2]), targets[::2])
     named = dict(network.named_parameters())
-    slopes = torch.autograd.grad(inner, [*named.values()], create_graph=True)
-    adapted = {name: p - MAML.lr * g for (name, p), g in zip(named.items(), slopes, strict=True)}
+    gradients = torch.autograd.grad(inner, [*named.values()], create_graph=True)
+    adapted = {name: p - MAML.lr * g for (name, p), g in zip(named.items(), gradients, strict=True)}
     predictions = torch.func.functional_call(network, adapted, (inputs[1::2],))
     outer = torch.nn.functional.mse_loss(predictions, targets[1::2])
     outer.backward()

@@ -1,4 +1,4 @@
-"""Modules with a state of every kind, and states as they are compared."""
+"""Modules with a state of every kind, and states in a form that can be compared."""
 
 import re
 
@@ -6,7 +6,7 @@ from nn import Module, Parameter
 
 
 class Running(Module):
-    """A module as a norm layer is: something learned, something only kept."""
+    """A module like a norm layer, with parameters and buffers."""
 
     _buffers = ("running_mean", "count", "table", "unused")
 
@@ -29,5 +29,5 @@ def bits(state: dict[str, float]) -> dict[str, str]:
 
 
 def with_former_names(state: dict[str, float]) -> dict[str, float]:
-    """The state as it was saved while a neuron had weights and bias."""
+    """Return the state with the names of an earlier format, in which a neuron had weights and bias."""
     return {re.sub(r"\bb$", "bias", re.sub(r"\bw\.", "weights.", name)): x for name, x in state.items()}

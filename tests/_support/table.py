@@ -1,4 +1,4 @@
-"""What the tests generated from the table share: operands of the right shape, evaluations, float bits."""
+"""Helpers of the tests that are generated from the table: operands, evaluations, bits of floats."""
 
 import math
 import random
@@ -19,14 +19,14 @@ SPECIAL = [
     1e-8, -1e-8, 5e-324, -5e-324, 1e-300, 1e308, -1e308, math.inf, -math.inf, math.nan,
 ]  # fmt: skip
 
-#: The entries that are operators: they are no public functions and no methods with a name.
+#: The entries that are operators, which are neither public functions nor named methods.
 OPERATORS = ["add", "sub", "mul", "div", "neg", "pow", "abs"]
 
 Operands = Sequence[Any]  # a number for each operand of a primitive, a list for each group
 
 
 def bits(x: float | None) -> bytes | str:
-    """What distinguishes floats to the last bit and the sign of zero; every nan is alike."""
+    """Return the bits of a float, which include the sign of zero; all nans are equal."""
     if x is None:
         return "None"
     return "nan" if math.isnan(x) else struct.pack("<d", x)
@@ -41,9 +41,9 @@ def is_group(operand: str) -> bool:
 
 
 def shaped(entry: Primitive, draw: Callable[[], Any], width: int, index: Any = None) -> list[Any]:
-    """Operands for a primitive, each number drawn; a group has ``width`` of them.
+    """Draw operands for a primitive; a group has ``width`` of them.
 
-    An index is drawn too if ``index`` says how; otherwise it is that of the last element.
+    An index is drawn by ``index`` if it is passed; otherwise it is that of the last element.
     """
     operands = [[draw() for _ in range(width)] if is_group(o) else o for o in entry.operands]
     if "index" in entry.operands:
@@ -52,7 +52,7 @@ def shaped(entry: Primitive, draw: Callable[[], Any], width: int, index: Any = N
 
 
 def special_operands(entry: Primitive) -> list[Operands]:
-    """The special numbers in every combination, or in 400 random ones for a primitive of many."""
+    """Return the special numbers in every combination, or in 400 random ones for a primitive of many."""
     if not entry.is_many:
         return [*product(SPECIAL, repeat=len(entry.operands))]
     rng = random.Random(entry.name)
@@ -68,7 +68,7 @@ def flat(operands: Operands) -> list[Any]:
 
 
 def like(operands: Operands, numbers: Sequence[Any]) -> list[Any]:
-    """Other numbers in the shape of these operands."""
+    """Arrange other numbers in the shape of these operands."""
     rest = iter(numbers)
     return [[next(rest) for _ in o] if isinstance(o, list) else next(rest) for o in operands]
 
@@ -87,7 +87,7 @@ def call(entry: Primitive, operands: Operands) -> Value:
 def evaluated(
     entry: Primitive, m: Any, kind: type[float], operands: Operands
 ) -> tuple[float, list[float | None]]:
-    """The result and the local derivative with respect to each number, by the rules as they stand."""
+    """Return the result and the local derivative with respect to each number, directly from the rules."""
     operands = like(operands, [kind(x) for x in flat(operands)])
     out = kind(entry.value(m, *operands))
     derivatives: list[float | None] = []
@@ -101,7 +101,7 @@ def evaluated(
 
 
 def safely_evaluated(entry: Primitive, operands: Operands) -> tuple[float, list[float | None]]:
-    """The same on floats that never raise: the answer of IEEE 754."""
+    """Return the same on IEEE floats, which never raise."""
     return evaluated(entry, IEEE, IeeeFloat, operands)
 
 
@@ -109,7 +109,7 @@ def safely_evaluated(entry: Primitive, operands: Operands) -> tuple[float, list[
 
 
 def forget(name: str) -> None:
-    """Take a primitive that ``primitive()`` has added out of the table."""
+    """Remove a primitive that ``primitive()`` has added from the table."""
     for table in (PRIMITIVES, FUNCTIONS, user_primitives.added, vars(VALUES)):
         table.pop(name, None)
     for owner in (FLOATS, IEEE, Value):
@@ -119,7 +119,7 @@ def forget(name: str) -> None:
 
 @contextmanager
 def temporary_primitive(name: str, *rules: Any, **more: Any) -> Iterator[Primitive]:
-    """A primitive that is in the table for the time of a test."""
+    """Add a primitive to the table for the duration of a test."""
     primitive(name, *rules, **more)
     try:
         yield PRIMITIVES[name]

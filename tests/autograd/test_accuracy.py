@@ -54,7 +54,7 @@ def _points(entry: Primitive) -> list[list[Any]]:
 
 
 def _finite(truth: Any) -> bool:
-    """Whether the true answer is a real number that a float64 can hold with all its digits."""
+    """Return True if the true result is a real number within the normal range of float64."""
     return isinstance(truth, mp.mpf) and mp.isfinite(truth) and (truth == 0 or 1e-300 < abs(truth) < 1e300)
 
 
@@ -77,9 +77,9 @@ def _true_derivative(entry: Primitive, operands: list[Any], i: int) -> Any:
         return mp.diff(along, numbers[i])
 
 
-def _error(ours: float, truth: Any) -> float:
+def _error(actual: float, truth: Any) -> float:
     with mp.workdps(DIGITS):
-        return float(abs(mp.mpf(ours) - truth))
+        return float(abs(mp.mpf(actual) - truth))
 
 
 def test_every_entry_has_a_reference() -> None:
@@ -95,8 +95,8 @@ def test_value_agrees_with_mpmath(entry: Primitive) -> None:
             continue
         checked += 1
         slack = EPSILON * VALUE_TERMS[entry.name](*operands) if entry.name in VALUE_TERMS else 0.0
-        ours = call(entry, as_leaves(operands)).data
-        assert _error(ours, truth) <= max(1e-14 * abs(truth), slack), operands
+        actual = call(entry, as_leaves(operands)).data
+        assert _error(actual, truth) <= max(1e-14 * abs(truth), slack), operands
     assert checked >= 20
 
 
@@ -125,7 +125,7 @@ def test_local_derivatives_agree_with_mpmath(entry: Primitive) -> None:
     ids=lambda e: e.name,
 )  # fmt: skip
 def test_second_derivatives_agree_with_mpmath(entry: Primitive) -> None:
-    """Of one operand alone; entries of many are compared with differences, logsumexp with its Hessian."""
+    """Entries of one operand; those of many are compared with differences, logsumexp with its Hessian."""
     checked = 0
     for operands in _points(entry)[:30]:
         if not _finite(_truth(entry, operands)):
@@ -143,13 +143,16 @@ def test_second_derivatives_agree_with_mpmath(entry: Primitive) -> None:
             if not isinstance(truth, mp.mpf):
                 continue
             checked += 1
-            ours = 0.0 if second is None else second.data
-            assert _error(ours, truth) <= 1e-10 * abs(truth) + 1e-13 * (abs(first.data) + 1.0), (operands, i)
+            actual = 0.0 if second is None else second.data
+            assert _error(actual, truth) <= 1e-10 * abs(truth) + 1e-13 * (abs(first.data) + 1.0), (
+                operands,
+                i,
+            )
     assert checked >= 10
 
 
 def _smooth_derivative(f: Callable[[Any], Any], x: float, order: int) -> Any:
-    """The derivative of that order, or None where the two sides do not agree on a real number."""
+    """Return the derivative of that order, or None if the two sides have no common real number."""
     try:
         with mp.workdps(60):
             below, above = (mp.diff(f, mp.mpf(x), order, direction=side) for side in (-1, 1))
@@ -164,19 +167,21 @@ def _smooth_derivative(f: Callable[[Any], Any], x: float, order: int) -> Any:
     "entry", [entry for entry in PRIMITIVES.values() if len(entry.derivatives) == 1 and not entry.is_many],
     ids=lambda e: e.name,
 )  # fmt: skip
-def test_four_derivatives_where_a_rule_may_have_a_kink(entry: Primitive, x: float) -> None:
+def test_four_derivatives_agree_with_mpmath_near_a_kink(entry: Primitive, x: float) -> None:
     leaf = Value(x)
-    ours: Value | None = call(entry, [leaf])
+    actual: Value | None = call(entry, [leaf])
     for order in (1, 2, 3, 4):
-        if ours is not None:
-            (ours,) = grad(ours, leaf, create_graph=True, allow_unused=True)
+        if actual is not None:
+            (actual,) = grad(actual, leaf, create_graph=True, allow_unused=True)
         truth = _smooth_derivative(REFERENCES[entry.name], x, order)
         if truth is None:
             return
-        assert math.isclose(0.0 if ours is None else ours.data, truth, rel_tol=1e-12, abs_tol=1e-14), order
+        assert math.isclose(0.0 if actual is None else actual.data, truth, rel_tol=1e-12, abs_tol=1e-14), (
+            order
+        )
 
 
-# Tails, where a textbook form has no digits left ---------------------------------------------------
+# Tails, in which a textbook form has no digits left -----------------------------------------------
 
 TAILS = [1e-150, 1e-20, 1e-8, 12.5, 19.5, 26.0, 37.5, 100.25, 300.0, 354.0, 600.0, 700.0, 708.0]
 #: For log, log1p and sqrt, whose derivatives are normal numbers there.
@@ -192,7 +197,7 @@ def _tail_points() -> list[tuple[str, float]]:
 
 
 def _true_derivatives(name: str, x: float) -> list[Any]:
-    """The first and the second one, by central differences of 400 digits."""
+    """Return the first and the second derivative, by central differences of 400 digits."""
     with mp.workdps(700):
         h = mp.mpf(10) ** -60 * min(1.0, abs(x))
         before, here, after = (REFERENCES[name](mp.mpf(x) + k * h) for k in (-1, 0, 1))
@@ -206,12 +211,12 @@ def test_derivatives_in_the_tails_keep_their_digits(name: str) -> None:
         leaf = Value(x)
         (first,) = grad(call(PRIMITIVES[name], [leaf]), leaf, create_graph=True)
         (second,) = grad(first, leaf, allow_unused=True)
-        for ours, truth in zip((first, second), _true_derivatives(name, x), strict=True):
+        for actual, truth in zip((first, second), _true_derivatives(name, x), strict=True):
             if not sys.float_info.min <= abs(truth) <= sys.float_info.max:
                 continue
             checked += 1
-            assert ours is not None
-            assert _error(ours.data, truth) <= 1e-13 * abs(truth), (x, ours is second)
+            assert actual is not None
+            assert _error(actual.data, truth) <= 1e-13 * abs(truth), (x, actual is second)
     assert checked >= 8
 
 
@@ -229,11 +234,11 @@ def test_gradient_of_a_saturated_unit_keeps_its_digits(name: str, sign: float, x
 # Quotients whose parts are far apart --------------------------------------------------------------
 
 
-def _close(ours: float, truth: Any) -> bool:
-    """Whether they agree to 1e-13, where a truth beyond the floats is infinite or 0."""
+def _close(actual: float, truth: Any) -> bool:
+    """Return True if they agree to 1e-13; a true number beyond the floats is infinite or 0."""
     if abs(truth) > sys.float_info.max:
-        return ours == math.copysign(math.inf, truth)
-    return _error(ours, truth) <= max(1e-13 * abs(truth), 5e-324)
+        return actual == math.copysign(math.inf, truth)
+    return _error(actual, truth) <= max(1e-13 * abs(truth), 5e-324)
 
 
 QUOTIENTS = [
@@ -244,7 +249,7 @@ QUOTIENTS = [
 
 
 @pytest.mark.parametrize(("a", "b"), QUOTIENTS)
-def test_derivatives_of_a_quotient_are_right_wherever_a_float_can_be(a: float, b: float) -> None:
+def test_derivatives_of_a_quotient_are_accurate_over_the_whole_range(a: float, b: float) -> None:
     leaves = [Value(a), Value(b)]
     firsts = grad(leaves[0] / leaves[1], leaves, create_graph=True)
     with mp.workdps(100):
@@ -281,7 +286,7 @@ NEVER_RAISING: list[Callable[[Value], Value]] = [
 
 
 @pytest.mark.parametrize("f", NEVER_RAISING)
-def test_recorded_derivative_never_raises_for_a_number(f: Callable[[Value], Value]) -> None:
+def test_recorded_derivative_of_special_numbers_does_not_raise(f: Callable[[Value], Value]) -> None:
     x = Value(1.0)
     y: Value | None = f(x)
     for _ in range(3):
@@ -294,7 +299,7 @@ def test_recorded_derivative_never_raises_for_a_number(f: Callable[[Value], Valu
 @pytest.mark.parametrize(
     "values", [[700.0, 800.0, -900.0], [1e6, 1e6, 1e6], [-1e4, -2e4, -1e4], [-0.7, -0.7]]
 )
-def test_logsumexp_overflows_nowhere(values: list[float]) -> None:
+def test_logsumexp_does_not_overflow(values: list[float]) -> None:
     leaves = [Value(x) for x in values]
     out = call(PRIMITIVES["logsumexp"], [leaves])
     out.backward()

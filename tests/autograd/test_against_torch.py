@@ -1,4 +1,4 @@
-"""The same expressions in glassgrad and in PyTorch: recorded answers always, live ones if installed."""
+"""The same expressions in glassgrad and in PyTorch: recorded answers, and live PyTorch if it is installed."""
 
 import math
 import random
@@ -24,23 +24,25 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 WITHOUT_COUNTERPART: set[str] = set()
 
 
-def _close(ours: float, theirs: float) -> bool:
-    if math.isnan(ours) or math.isnan(theirs):
-        return math.isnan(ours) and math.isnan(theirs)
-    return math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=1e-14)
+def _close(actual: float, expected: float) -> bool:
+    if math.isnan(actual) or math.isnan(expected):
+        return math.isnan(actual) and math.isnan(expected)
+    return math.isclose(actual, expected, rel_tol=1e-12, abs_tol=1e-14)
 
 
-def _agree(ours: Result, theirs: Result) -> bool:
+def _agree(actual: Result, expected: Result) -> bool:
     pairs = zip(
-        [ours.value, *ours.grads, *ours.seconds], [theirs.value, *theirs.grads, *theirs.seconds], strict=True
+        [actual.value, *actual.grads, *actual.seconds],
+        [expected.value, *expected.grads, *expected.seconds],
+        strict=True,
     )
     return all(_close(a, b) for a, b in pairs)
 
 
 @each_case
 def test_case_agrees_with_the_recorded_answer(case: Case) -> None:
-    ours = in_glassgrad(case)
-    assert _agree(ours, GOLDEN[case.name]), (ours, GOLDEN[case.name])
+    actual = in_glassgrad(case)
+    assert _agree(actual, GOLDEN[case.name]), (actual, GOLDEN[case.name])
 
 
 def test_every_recorded_answer_belongs_to_a_case() -> None:
@@ -60,7 +62,7 @@ def test_every_entry_of_the_table_is_in_a_case() -> None:
 @pytest.mark.torch
 @needs_torch
 @each_case
-def test_recorded_answer_is_that_of_pytorch(case: Case) -> None:
+def test_recorded_answer_agrees_with_pytorch(case: Case) -> None:
     live = in_pytorch(case)
     assert _agree(live, GOLDEN[case.name]), (live, GOLDEN[case.name])
 
@@ -109,7 +111,7 @@ def _run(m: Any, program: list[tuple[str, int, int]], inputs: list[Any]) -> Any:
 
 
 def _sensitivity(output: Value) -> float:
-    """How far rounding each number of the graph may change the output, in ulps."""
+    """Return the largest change of the output by rounding each number of the graph, in ulps."""
     return sum(abs(node.grad * node.data) for node in topological_order(output))
 
 
@@ -127,10 +129,10 @@ def test_random_program_agrees_with_pytorch(program: list[tuple[str, int, int]],
     sensitivity = _sensitivity(output)
     assume(sensitivity < 1e6)
     tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in point]
-    theirs = _run(pytorch(), program, tensors)
-    theirs.backward()
+    expected = _run(pytorch(), program, tensors)
+    expected.backward()
     tolerance = 1e-12 * max(1.0, sensitivity)
-    assert math.isclose(output.data, theirs.item(), rel_tol=1e-12, abs_tol=tolerance)
+    assert math.isclose(output.data, expected.item(), rel_tol=1e-12, abs_tol=tolerance)
     for leaf, tensor in zip(leaves, tensors, strict=True):
         assert math.isclose(leaf.grad, tensor.grad.item(), rel_tol=1e-12, abs_tol=tolerance)
 
@@ -143,9 +145,9 @@ def test_random_program_differentiated_twice_agrees_with_pytorch(seed: int) -> N
     program = [(rng.choice([*STEPS]), rng.randrange(30), rng.randrange(30)) for _ in range(5)]
     point = tuple(rng.uniform(-1.0, 1.0) for _ in range(3))
     case = Case(f"program {seed}", lambda m, *xs: _run(m, program, [*xs]), point, second=True)
-    ours, theirs = in_glassgrad(case), in_pytorch(case)
-    numbers = [*ours.grads, *ours.seconds], [*theirs.grads, *theirs.seconds]
+    actual, expected = in_glassgrad(case), in_pytorch(case)
+    numbers = [*actual.grads, *actual.seconds], [*expected.grads, *expected.seconds]
     largest = max(1.0, *map(abs, numbers[1]))
-    assert math.isclose(ours.value, theirs.value, rel_tol=1e-12)
+    assert math.isclose(actual.value, expected.value, rel_tol=1e-12)
     for a, b in zip(*numbers, strict=True):
         assert math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12 * largest)

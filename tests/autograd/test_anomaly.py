@@ -1,4 +1,4 @@
-"""detect_anomaly: the first nan or inf is told with its line, and nothing else changes."""
+"""detect_anomaly() reports the first nan or inf with its line, and changes nothing else."""
 
 import asyncio
 import builtins
@@ -42,8 +42,8 @@ from .._support.table import all_bits, bits, flat, shaped
 HERE = Path(__file__)
 
 
-def told(run: Callable[[], Any], **options: bool) -> AnomalyError:
-    """The error that running it under detect_anomaly raises."""
+def anomaly_in(run: Callable[[], Any], **options: bool) -> AnomalyError:
+    """Return the error that a function raises inside detect_anomaly()."""
     with pytest.raises(AnomalyError) as caught, detect_anomaly(**options):
         run()
     assert not active
@@ -51,23 +51,23 @@ def told(run: Callable[[], Any], **options: bool) -> AnomalyError:
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:
-    """The line of this file where the function says that."""
+    """Return the line of this file at which the function contains the text."""
     lines, first = inspect.getsourcelines(function)
     (place_of_it,) = (i for i, line in enumerate(lines) if text in line)
     return first + place_of_it
 
 
-# What is said -------------------------------------------------------------------------------------
+# Messages -----------------------------------------------------------------------------------------
 
 
-def test_the_first_nan_of_the_forward_pass() -> None:
+def test_first_nan_of_the_forward_pass_is_reported() -> None:
     w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
 
     def run() -> None:
         loss = log(w * x - y) ** 2
         pytest.fail(f"went on to {loss}")
 
-    error = told(run)
+    error = anomaly_in(run)
     assert str(error) == (
         f"""\
 log(−2) = nan, in the forward pass
@@ -82,10 +82,10 @@ the expression:
       = nan"""
     )
     assert math.isnan(error.value.data)
-    assert len(topological_order(error.value)) == 6  # the graph is there to look at
+    assert len(topological_order(error.value)) == 6  # the graph is complete
 
 
-def test_the_first_inf_of_the_backward_pass() -> None:
+def test_first_inf_of_the_backward_pass_is_reported() -> None:
     w, x = Value(2.0, label="w"), Value(5.0, label="x")
 
     def run() -> None:
@@ -95,7 +95,7 @@ def test_the_first_inf_of_the_backward_pass() -> None:
         loss.label = "loss"
         loss.backward()
 
-    error = told(run)
+    error = anomaly_in(run)
     made, used = line_of(run, "r = "), line_of(run, "loss = ")
     assert str(error) == (
         f"""\
@@ -115,10 +115,10 @@ the path from loss:
   r     √h₂         0        72  line {made}"""
     )
     assert error.value.label == "r"
-    assert w.grad == math.inf  # as the pass left it, for a picture to show
+    assert w.grad == math.inf  # the gradient of the interrupted pass, which a picture shows
 
 
-def test_a_long_expression_is_cut_and_a_long_path_too() -> None:
+def test_long_expression_and_long_path_are_cut() -> None:
     def run(last: Callable[[Value], Value]) -> None:
         z = start
         for _ in range(1000):
@@ -126,12 +126,12 @@ def test_a_long_expression_is_cut_and_a_long_path_too() -> None:
         last(z)
 
     start = Value(1.0)
-    error = str(told(lambda: run(lambda z: (z * 1e308) * 4.0)))
+    error = str(anomaly_in(lambda: run(lambda z: (z * 1e308) * 4.0)))
     assert "1e308 = " in error.split("\n")[0]
     assert "of 2,001 operations the 12 nearest" in error
     assert "with h₂₀₀₀ = 2.717" in error
     start.data = 0.0
-    error = str(told(lambda: run(lambda z: (z + start.sqrt()).backward())))
+    error = str(anomaly_in(lambda: run(lambda z: (z + start.sqrt()).backward())))
     assert "∂x₁" in error.split("\n")[0]
     start.data = 1.0
 
@@ -141,83 +141,85 @@ def test_a_long_expression_is_cut_and_a_long_path_too() -> None:
             z = z + 1.0
         z.backward()
 
-    error = str(told(deep))
+    error = str(anomaly_in(deep))
     assert "(989 more)" in error
     assert len(error.split("\n")) < 30
 
 
-def test_many_operands_are_told_by_the_largest() -> None:
+def test_report_of_many_operands_lists_the_largest() -> None:
     shared = Value(1e200, label="s") * 1.0
     many = [*(Value(float(i), label=f"a{i}") for i in range(20)), shared, shared]
-    error = str(told(lambda: dot(many, many)))
+    error = str(anomaly_in(lambda: dot(many, many)))
     assert "(the 8 largest of 21)" in error
     assert "a12" not in error.split("with ")[1]
     assert "= 1e200" in error.split("with ")[1]
 
 
-def test_an_operand_that_was_nan_is_named() -> None:
+def test_operand_that_was_nan_is_named() -> None:
     bad, before = Value(math.nan, label="bad"), Value(-1.0).log()
-    assert "bad was already nan: it is a leaf" in str(told(lambda: bad + 1.0))
-    assert "was already nan: it was computed outside detect_anomaly()" in str(told(lambda: before + 1.0))
+    assert "bad was already nan: it is a leaf" in str(anomaly_in(lambda: bad + 1.0))
+    assert "was already nan: it was computed outside detect_anomaly()" in str(
+        anomaly_in(lambda: before + 1.0)
+    )
 
 
-def test_a_value_made_outside_has_no_line() -> None:
+def test_value_computed_outside_has_no_line() -> None:
     r = Value(0.0).sqrt()
-    assert "out was computed outside detect_anomaly(): enter it before" in str(told(r.backward))
+    assert "out was computed outside detect_anomaly(): enter it before" in str(anomaly_in(r.backward))
 
 
-def test_the_line_is_the_user_s_in_a_network_too() -> None:
+def test_line_in_a_network_is_that_of_the_user() -> None:
     model = MLP(2, [3, 1], seed=0)
     model.parameters()[0].data = 1e308
 
     def run() -> None:
         mse_loss([model([1e10, 2.0])], [1.0])
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert f'File "{HERE}", line {line_of(run, "mse_loss")}' in error
     assert "    mse_loss([model([1e10, 2.0])], [1.0])\n              ^^^^^^^^^^^^^^^^^^\n" in error
 
 
-def test_a_line_of_several_is_marked_to_its_end_and_letters_are_counted_not_bytes() -> None:
+def test_statement_of_several_lines_is_marked_to_the_end_of_the_first() -> None:
     source = """if True:\n    y = "∂α", log(\n        x\n    ), 2\n"""
     linecache.cache["<written>"] = len(source), None, source.splitlines(keepends=True), "<written>"
     code = builtins.compile(source, "<written>", "exec")
-    error = str(told(lambda: exec(code, {"x": Value(-1.0), "log": log})))
+    error = str(anomaly_in(lambda: exec(code, {"x": Value(-1.0), "log": log})))
     assert '"<written>", line 2\n    y = "∂α", log(\n              ^^^^\nthe expression' in error
 
 
-def test_code_without_a_source_has_a_line_alone() -> None:
+def test_code_without_source_shows_the_line_number() -> None:
     code = "x = Value(-1.0)\n\ny = x.log()"
-    error = str(told(lambda: exec(code, {"Value": Value})))
+    error = str(anomaly_in(lambda: exec(code, {"Value": Value})))
     assert '  File "<string>", line 3\nthe expression:' in error
 
 
-# What is an anomaly -------------------------------------------------------------------------------
+# Definition of an anomaly -------------------------------------------------------------------------
 
 
-def test_an_infinity_that_was_put_in_is_no_anomaly() -> None:
+def test_infinite_operand_is_not_an_anomaly() -> None:
     logits, hidden = [Value(1.0), Value(2.0)], Value(-math.inf)
     with detect_anomaly():
         out = log_softmax([*logits, logits[0] + hidden])
         (out[0] + out[1]).backward()
         assert (Value(math.inf) * 2.0).data == math.inf
     assert math.isfinite(logits[0].grad)
-    assert "inf − inf = nan" in str(told(lambda: hidden * -1.0 - hidden * -1.0))
+    assert "inf − inf = nan" in str(anomaly_in(lambda: hidden * -1.0 - hidden * -1.0))
 
 
-def test_only_one_kind_may_be_looked_for() -> None:
+def test_check_nan_and_check_inf_select_the_kind() -> None:
     zero = Value(0.0)
     with detect_anomaly(check_inf=False):
         assert log(zero).data == -math.inf
         zero.sqrt().backward()
-    assert "log(0) = −inf" in str(told(lambda: log(zero), check_nan=False))
+    assert "log(0) = −inf" in str(anomaly_in(lambda: log(zero), check_nan=False))
     with detect_anomaly(check_nan=False):
         assert math.isnan(log(zero - 1.0).data)
-    assert "0·(−inf) = nan" in str(told(lambda: zero * log(zero), check_inf=False))
-    assert "0 · inf = nan" in str(told(lambda: (zero.sqrt() * 0.0).backward(), check_inf=False))
+    assert "0·(−inf) = nan" in str(anomaly_in(lambda: zero * log(zero), check_inf=False))
+    assert "0 · inf = nan" in str(anomaly_in(lambda: (zero.sqrt() * 0.0).backward(), check_inf=False))
 
 
-def test_gradients_that_are_finite_but_not_their_sum() -> None:
+def test_infinite_sum_of_finite_gradients_is_reported() -> None:
     a = Value(1.0, label="a")
 
     def run() -> None:
@@ -225,70 +227,72 @@ def test_gradients_that_are_finite_but_not_their_sum() -> None:
         b.label = "b"
         (b + b).backward(1.7e308)
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert error.startswith("∂out/∂b is inf, in the backward pass: its 2 contributions are finite")
     assert f"line {line_of(run, 'b = a')}" in error
     a.grad = None
     assert "its 2 contributions are finite, but their sum is not" in str(
-        told(lambda: (a + a).backward(1.7e308))
+        anomaly_in(lambda: (a + a).backward(1.7e308))
     )
 
 
-def test_a_gradient_left_from_before() -> None:
+def test_infinite_gradient_of_an_earlier_pass_is_reported() -> None:
     w, x = Value(2.0, label="w"), Value(5.0, label="x")
     w.grad = math.inf
-    error = str(told((w * x).backward))
+    error = str(anomaly_in((w * x).backward))
     assert "∂out/∂w is inf" in error
     assert "this pass added 5 to the gradient of an earlier one: call zero_grad() first" in error
 
 
-def test_a_pass_that_starts_from_nan() -> None:
+def test_seed_gradient_of_nan_is_reported() -> None:
     for root in (Value(1.0), Value(1.0) * 2.0):
-        error = str(told(lambda r=root: r.backward(math.nan)))  # type: ignore[misc]
+        error = str(anomaly_in(lambda r=root: r.backward(math.nan)))  # type: ignore[misc]
         assert "it is the seed gradient: check the argument of backward()" in error
 
 
-def test_grad_is_looked_at_as_backward_is() -> None:
+def test_grad_is_checked_like_backward() -> None:
     x = Value(0.0, label="x")
     for create_graph in (False, True):
         run = lambda c=create_graph: grad(x.sqrt() * 2.0, x, create_graph=c)  # noqa: E731
-        assert str(told(run)).startswith("∂out/∂x = ∂out/∂h₁ · ∂h₁/∂x = 2 · inf = inf, in the backward")
+        assert str(anomaly_in(run)).startswith("∂out/∂x = ∂out/∂h₁ · ∂h₁/∂x = 2 · inf = inf, in the backward")
         other = Value(3.0)
         with detect_anomaly():
-            grad(x.sqrt() * 2.0 + other, other, create_graph=create_graph)  # what is not asked for
+            grad(
+                x.sqrt() * 2.0 + other, other, create_graph=create_graph
+            )  # x is not an input, so its gradient is not computed
 
 
-def test_the_path_is_one_that_a_gradient_takes() -> None:
+def test_reported_path_carries_a_gradient() -> None:
     x = Value(0.0, label="x")
 
     def run() -> None:
         r = x.sqrt()
-        (r.maximum(1.0) + r * 1.0 * 1.0).backward()  # nothing is passed back through the maximum
+        (r.maximum(1.0) + r * 1.0 * 1.0).backward()  # no gradient flows through the maximum
 
-    rows = str(told(run)).split("the path from out:")[1].strip().split("\n")[2:]
+    rows = str(anomaly_in(run)).split("the path from out:")[1].strip().split("\n")[2:]
     assert [row.split()[0] for row in rows] == ["out", "h₄", "h₃", "h₁"]
 
 
-def test_a_gradient_that_is_recorded_has_lines_and_is_looked_at() -> None:
+def test_recorded_gradient_has_lines_and_is_checked() -> None:
     x = Value(0.0, label="x")
 
     def run() -> None:
         (slope,) = grad(x**1.5, x, create_graph=True)
         slope.backward()
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert "= inf, in the backward pass" in error.split("\n")[0]
     assert f'File "{HERE}", line {line_of(run, "(slope,)")}' in error
 
 
-def test_a_gradient_is_recorded_as_ever() -> None:
+def test_create_graph_is_unchanged_inside_the_mode() -> None:
     x = Value(4.0)
     with detect_anomaly():
         (slope,) = grad(x**3, x, create_graph=True)
         assert [slope.data, grad(slope, x)[0].data] == [48.0, 24.0]
 
 
-def test_what_a_rule_only_chooses_from_is_no_anomaly() -> None:
+def test_unselected_branch_of_a_rule_is_not_an_anomaly() -> None:
     x = Value(0.0)
     with detect_anomaly():
         for f in (lambda: x**2.0, lambda: x.relu(), lambda: x.softplus(), lambda: Value(2.0) ** x):
@@ -298,20 +302,20 @@ def test_what_a_rule_only_chooses_from_is_no_anomaly() -> None:
             f().backward()
 
 
-def test_after_an_error_zeroing_makes_good() -> None:
+def test_zero_grad_recovers_after_anomaly() -> None:
     w, x = Value(2.0), Value(5.0)
-    told(lambda: ((w * x - 10.0).sqrt() + w * x).backward())
+    anomaly_in(lambda: ((w * x - 10.0).sqrt() + w * x).backward())
     for leaf in (w, x):
         leaf.zero_grad()
     ((w * x - 12.0) ** 2).backward()
     assert (w.grad, x.grad) == (-20.0, -8.0)
 
 
-# Nothing else changes -----------------------------------------------------------------------------
+# No other change ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PRIMITIVES)
-def test_every_primitive_gives_the_same_bits_and_knows_its_line(name: str) -> None:
+def test_every_primitive_is_bit_identical_and_has_its_line(name: str) -> None:
     entry, rng = PRIMITIVES[name], random.Random(name)
     for width in (1, 3):
         numbers = shaped(entry, lambda: rng.uniform(0.5, 1.5), width)
@@ -350,7 +354,7 @@ def test_constants_and_reflected_operators() -> None:
     assert x.grad == pytest.approx(1.5 - 1.0 + 4.0 * math.log(2.0))
 
 
-def test_values_made_inside_go_on_outside_and_are_freed_at_once() -> None:
+def test_values_computed_inside_work_outside_and_are_freed() -> None:
     w = Value(2.0)
     gc.collect()
     before = sum(type(x) is Value for x in gc.get_objects())
@@ -374,7 +378,7 @@ def test_values_made_inside_go_on_outside_and_are_freed_at_once() -> None:
         gc.enable()
 
 
-def test_what_is_not_recorded_is_not_looked_at() -> None:
+def test_unrecorded_operation_is_not_checked() -> None:
     x = Value(-1.0)
     with detect_anomaly():
         with no_grad():
@@ -390,7 +394,7 @@ def test_what_is_not_recorded_is_not_looked_at() -> None:
     assert not active
 
 
-def test_contexts_within_one_another() -> None:
+def test_inner_context_decides() -> None:
     x = Value(-1.0)
     with detect_anomaly():
         with detect_anomaly(check_nan=False):
@@ -403,7 +407,7 @@ def test_contexts_within_one_another() -> None:
     assert source_line(x.log()) is None
 
 
-def test_in_a_backward_pass_too_the_inner_context_decides() -> None:
+def test_inner_context_decides_in_a_backward_pass() -> None:
     x = Value(0.0)
     with detect_anomaly():
         with detect_anomaly(check_inf=False):
@@ -413,7 +417,7 @@ def test_in_a_backward_pass_too_the_inner_context_decides() -> None:
             x.sqrt().backward()
 
 
-def test_the_label_of_a_value_leaves_its_line_alone() -> None:
+def test_label_keeps_the_line() -> None:
     x = Value(2.0)
     with detect_anomaly():
         first, second = [x * factor for factor in (2.0, 3.0)]
@@ -451,14 +455,14 @@ async def decorated_async_generator(x: Value) -> AsyncIterator[Value]:
     yield (x + 1.0).log()
 
 
-def test_it_is_a_decorator_too() -> None:
+def test_detect_anomaly_as_a_decorator() -> None:
     for _ in range(2):
         with pytest.raises(AnomalyError):
             decorated(Value(-1.0))
     assert math.isnan(Value(-1.0).log().data)
 
 
-def test_a_decorated_generator_is_watched_only_while_it_runs() -> None:
+def test_decorated_generator_is_checked_only_during_its_steps() -> None:
     x = Value(-1.0)
     steps = decorated_generator(x)
     assert math.isnan(next(steps).data)
@@ -468,7 +472,7 @@ def test_a_decorated_generator_is_watched_only_while_it_runs() -> None:
     assert not active
 
 
-def test_decorated_coroutines_and_async_generators_are_watched() -> None:
+def test_decorated_coroutine_and_async_generator_are_checked() -> None:
     async def run() -> None:
         with pytest.raises(AnomalyError):
             await decorated_coroutine(Value(-1.0))
@@ -482,7 +486,7 @@ def test_decorated_coroutines_and_async_generators_are_watched() -> None:
     assert not active
 
 
-def test_tasks_that_interleave_are_not_watched_by_one_another() -> None:
+def test_interleaved_tasks_do_not_check_each_other() -> None:
     async def watched() -> None:
         with detect_anomaly(check_nan=False):
             await asyncio.sleep(0)
@@ -506,7 +510,7 @@ def test_tasks_that_interleave_are_not_watched_by_one_another() -> None:
     assert not active
 
 
-def test_other_threads_are_not_watched() -> None:
+def test_other_threads_are_not_checked() -> None:
     seen = []
     with detect_anomaly():
         thread = threading.Thread(target=lambda: seen.append(Value(-1.0).log()))
@@ -518,10 +522,10 @@ def test_other_threads_are_not_watched() -> None:
     assert source_line(seen[0]) is None
 
 
-# With the rest ------------------------------------------------------------------------------------
+# Training, compiled steps, notebooks --------------------------------------------------------------
 
 
-def test_training_is_the_same_to_the_bit() -> None:
+def test_training_is_bit_identical() -> None:
     data = [[0.1 * i, -0.2 * i] for i in range(8)], [0.3 * i for i in range(8)]
 
     def run() -> list[float]:
@@ -534,7 +538,7 @@ def test_training_is_the_same_to_the_bit() -> None:
         assert run() == plain
 
 
-def test_training_that_diverges_is_told_where() -> None:
+def test_divergence_of_training_is_reported_with_its_line() -> None:
     model = MLP(2, [4, 1], seed=0)
     before = [p.data for p in model.parameters()]
     data = [[1e200, -1e200]], [1.0]
@@ -548,7 +552,7 @@ def test_training_that_diverges_is_told_where() -> None:
     assert [p.data for p in model.parameters()] == before
 
 
-def test_a_compiled_step_runs_as_it_is() -> None:
+def test_compiled_step_falls_back_to_eager() -> None:
     w = Value(2.0)
     step = compile(lambda x: sqrt(w * x), backend="python")
     assert step(8.0) == 4.0
@@ -557,7 +561,7 @@ def test_a_compiled_step_runs_as_it_is() -> None:
         assert step(2.0) == 2.0
         step(0.0)
 
-    error = str(told(run))
+    error = str(anomaly_in(run))
     assert "sqrt(w * x)" in error
     assert "in the backward pass" in error
     assert step(8.0) == 4.0
@@ -567,7 +571,7 @@ def test_a_compiled_step_runs_as_it_is() -> None:
         assert step(2.0) == 4.0
 
 
-def test_inside_a_compiled_function_it_would_say_nothing() -> None:
+def test_detect_anomaly_inside_a_compiled_function_raises_trace_error() -> None:
     def f(x: Value) -> Value:
         with detect_anomaly():
             return x * 2.0
@@ -583,7 +587,7 @@ NOTEBOOK = [
 ]
 
 
-def test_in_a_notebook_the_line_is_the_cell_s() -> None:
+def test_line_in_a_notebook_is_that_of_the_cell() -> None:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in NOTEBOOK]

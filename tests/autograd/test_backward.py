@@ -1,4 +1,4 @@
-"""The backward pass and grad(): what they compute, and in what order."""
+"""The backward pass and grad(): results and order."""
 
 import math
 import os
@@ -133,9 +133,9 @@ def test_backward_starts_from_the_given_gradient(gradient: Any) -> None:
 
 
 @pytest.mark.parametrize("gradient", ["1", None, [1.0], Value(1.0)], ids=lambda x: type(x).__name__)
-def test_backward_from_no_number_raises_and_changes_nothing(gradient: Any) -> None:
+def test_backward_of_a_wrong_gradient_raises_and_changes_nothing(gradient: Any) -> None:
     a = Value(3.0)
-    with pytest.raises(TypeError, match=r"^backward\(\) expected a real number, got "):
+    with pytest.raises(TypeError, match=r"^backward\(\) expected a real number for gradient, got "):
         (a * 2.0).backward(gradient)
     assert a.grad == 0.0
 
@@ -186,14 +186,14 @@ def test_node_behind_a_dead_relu_is_not_visited() -> None:
     assert topological_order(loss)[:2] == [x, behind]
 
 
-def test_node_behind_a_dead_relu_and_beside_it_is_visited() -> None:
+def test_node_with_a_second_path_around_a_dead_relu_is_visited() -> None:
     x = Value(-1.0)
     behind = x * 3.0
     (behind.relu() * math.inf + behind * 2.0).backward()
     assert (behind.grad, x.grad) == (2.0, 6.0)
 
 
-def test_relu_that_lives_again_passes_its_gradient() -> None:
+def test_relu_that_is_active_again_passes_its_gradient() -> None:
     x = Value(-1.0)
     for data, expected in ((-1.0, 0.0), (1.0, 3.0), (-1.0, 3.0)):
         x.data = data
@@ -235,7 +235,7 @@ def test_dot_agrees_bit_for_bit_with_explicit_products(width: int) -> None:
 
 
 @pytest.mark.parametrize("values", ["all", "weights", "inputs", "bias", "mixed"])
-def test_dot_takes_constants_anywhere(values: str) -> None:
+def test_dot_accepts_constants_anywhere(values: str) -> None:
     ws, xs, b = [1.5, -2.0, 0.5], [3.0, 4.0, -1.0], 0.25
     is_value: dict[str, Callable[[str, int], bool]] = {
         "all": lambda group, i: True,
@@ -299,7 +299,7 @@ plans = st.lists(
 
 
 def _grow(leaves: list[Value], plan: Plan) -> list[Value]:
-    """The Values of a random graph with much sharing, each made of earlier ones.
+    """Return the Values of a random graph in which operands are used often.
 
     "row" and "group" take operands that others took before, as the very tuple or group of the last
     Values, as the neurons of a layer do.
@@ -315,7 +315,7 @@ def _grow(leaves: list[Value], plan: Plan) -> list[Value]:
 
 
 def _tangent(node: Value, known: dict[Value, float]) -> float:
-    """∂node/∂(one leaf) by the forward rules, in integers and halves."""
+    """Compute ∂node/∂(one leaf) in forward mode, in integers and halves."""
     xs = [int(data_of(x)) for x in node.operands]
     ds = [known.get(x, 0) if isinstance(x, Value) else 0 for x in node.operands]
     match node.primitive.name:
@@ -375,7 +375,7 @@ def test_topological_order_has_every_value_once_after_its_operands(plan: Plan) -
 
 @settings(max_examples=200, deadline=None)
 @given(plan=plans, start=st.floats(-2.0, 2.0))
-def test_all_ways_to_the_gradients_give_the_same_bits(plan: Plan, start: float) -> None:
+def test_all_functions_for_gradients_are_bit_identical(plan: Plan, start: float) -> None:
     leaves = [Value(1.1), Value(-0.7), Value(0.3)]
     values = _grow(leaves, plan)
     root = values[-1]
@@ -432,12 +432,12 @@ def _fingerprint() -> str:
     return " ".join(float(leaf.grad).hex() for leaf in leaves)
 
 
-def test_repeated_runs_give_the_same_bits() -> None:
+def test_repeated_runs_are_bit_identical() -> None:
     assert _fingerprint() == _fingerprint()
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "12345"])
-def test_other_processes_give_the_same_bits(seed: str) -> None:
+def test_other_processes_are_bit_identical(seed: str) -> None:
     script = "from tests.autograd.test_backward import _fingerprint; print(_fingerprint())"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -471,7 +471,7 @@ def test_grad_of_no_inputs_is_empty() -> None:
     assert grad(Value(2.0) * 3.0, []) == []
 
 
-def test_grad_takes_inner_values_and_the_output_itself() -> None:
+def test_grad_accepts_intermediate_values_and_the_output_itself() -> None:
     a = Value(2.0)
     b = a * 3.0
     c = b * b
@@ -482,12 +482,12 @@ def test_grad_takes_inner_values_and_the_output_itself() -> None:
 
 
 @pytest.mark.parametrize("inputs", [tuple, list, iter, lambda xs: (x for x in xs)])
-def test_grad_takes_any_collection_of_inputs(inputs: Callable[..., Any]) -> None:
+def test_grad_accepts_any_collection_of_inputs(inputs: Callable[..., Any]) -> None:
     a, b = Value(2.0), Value(3.0)
     assert [g.data for g in grad(a * b, inputs([a, b]))] == [3.0, 2.0]
 
 
-def test_grad_with_respect_to_an_inner_value_does_not_look_below_it() -> None:
+def test_grad_with_respect_to_an_intermediate_value_stops_there() -> None:
     a = Value(2.0)
     b = a * a
     c = b * b
@@ -495,7 +495,7 @@ def test_grad_with_respect_to_an_inner_value_does_not_look_below_it() -> None:
     assert [g.data for g in grad(c, b, create_graph=True)] == [8.0]
 
 
-def test_grad_goes_on_beside_an_inner_value() -> None:
+def test_grad_continues_along_a_path_around_an_intermediate_value() -> None:
     x, z = Value(2.0), Value(5.0)
     left, inner = x * 3.0, z * 7.0
     assert [g.data for g in grad(left * inner, [inner, x])] == [6.0, 105.0]
@@ -519,15 +519,15 @@ def test_options_of_grad_are_keywords() -> None:
 @pytest.mark.parametrize(
     ("output", "inputs", "named"),
     [
-        (3.0, Value(1.0), r"float 3\.0"),
-        (Value(1.0), [3.0], r"float 3\.0"),
-        (Value(1.0), 2.0, r"float 2\.0"),
-        ("x", Value(1.0), "str 'x'"),
-        (None, Value(1.0), "NoneType None"),
+        (3.0, Value(1.0), r"output, got float 3\.0"),
+        (Value(1.0), [Value(1.0), 3.0], r"inputs\[1\], got float 3\.0"),
+        (Value(1.0), 2.0, r"inputs\[0\], got float 2\.0"),
+        ("x", Value(1.0), "output, got str 'x'"),
+        (None, Value(1.0), "output, got NoneType None"),
     ],
 )
-def test_grad_of_no_value_raises(output: Any, inputs: Any, named: str) -> None:
-    with pytest.raises(TypeError, match=rf"^grad\(\) expected Values, got {named}\. Make it a Value\."):
+def test_grad_of_other_objects_raises_type_error(output: Any, inputs: Any, named: str) -> None:
+    with pytest.raises(TypeError, match=rf"^grad\(\) expected a Value for {named}\. Make it a Value\."):
         grad(output, inputs)
 
 
@@ -540,7 +540,7 @@ def _square(x: Value) -> Value:
 )
 def test_grad_of_a_function_explains_what_to_call(arguments: Any) -> None:
     message = (
-        r"^grad\(\) expected Values, got function <function _square.*Call the function on Values, and pass"
+        r"^grad\(\) expected a Value for .*, got function <function _square.*Call the function on Values, and"
     )
     with pytest.raises(TypeError, match=message):
         grad(*arguments)
@@ -572,7 +572,7 @@ def test_input_behind_a_dead_relu_has_a_gradient_of_zero(create_graph: bool) -> 
     [lambda x: x**5, lambda x: x * x * x * x * x, lambda x: autograd.dot([x * x], [x * x * x])],
     ids=["pow", "mul", "dot"],
 )
-def test_derivatives_of_every_order(power: Callable[[Value], Value]) -> None:
+def test_derivatives_of_order_one_to_five_are_exact(power: Callable[[Value], Value]) -> None:
     x = Value(2.0)
     y = power(x)
     seen = []
@@ -664,7 +664,7 @@ def test_create_graph_raises_for_a_result_that_was_overwritten() -> None:
     assert grad(y, x)[0].data == 4.0
 
 
-def test_create_graph_raises_for_a_branch_that_would_be_chosen_otherwise() -> None:
+def test_create_graph_raises_for_a_branch_that_has_changed() -> None:
     x = Value(1.0)
     y = x.relu()
     x.data = -1.0
@@ -672,7 +672,7 @@ def test_create_graph_raises_for_a_branch_that_would_be_chosen_otherwise() -> No
         grad(y, x, create_graph=True)
 
 
-def test_create_graph_ignores_what_the_inputs_have_no_part_in() -> None:
+def test_create_graph_ignores_nodes_that_do_not_depend_on_the_inputs() -> None:
     a, b = Value(3.0), Value(2.0)
     y = a * a + (b * b) * b
     b.data = 5.0
@@ -681,7 +681,7 @@ def test_create_graph_ignores_what_the_inputs_have_no_part_in() -> None:
         grad(y, [b], create_graph=True)
 
 
-def test_create_graph_takes_numbers_that_are_nan() -> None:
+def test_create_graph_accepts_nan() -> None:
     x = Value(math.nan)
     (first,) = grad(x * x, x, create_graph=True)
     assert math.isnan(first.data)
@@ -734,7 +734,8 @@ def test_recompute_runs_an_operation_on_other_numbers() -> None:
     assert recompute(a / b, [4.0, 0.0]) == math.inf
     assert recompute(autograd.dot([a, b], [b, 1.0], a), [1.0, 2.0, 3.0, 4.0, 5.0]) == 16.0
     with pytest.raises(
-        ValueError, match=r"^recompute\(\) expected a computed Value, got the leaf Value\(2\.0\)"
+        ValueError,
+        match=r"^recompute\(\) expected a non-leaf Value, got Value\(2\.0\)\. Pass a computed Value",
     ):
         recompute(a, [])
 
@@ -786,12 +787,12 @@ def test_contributions_change_nothing() -> None:
     assert (x.grad, y.grad, y.mark) == (0.0, 0.0, 0)
 
 
-def test_topological_order_of_no_value_raises() -> None:
+def test_topological_order_of_a_float_raises_type_error() -> None:
     with pytest.raises(TypeError, match=r"^topological_order\(\) expected a Value, got float 2\.0"):
         topological_order(2.0)
 
 
-def test_later_pass_visits_what_an_earlier_one_left_gradients_on() -> None:
+def test_later_pass_overwrites_gradients_of_an_earlier_one() -> None:
     a, b = Value(2.0), Value(3.0)
     inner = b * 5.0
     for product in (lambda: inner * a, lambda: a * inner):  # below a first and below a second operand

@@ -1,4 +1,4 @@
-"""check_grads finds a wrong rule, names it, and leaves right ones alone."""
+"""check_grads() reports a wrong rule by its primitive and operand, and passes correct rules."""
 
 import math
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def test_wrong_rule_is_named() -> None:
             lambda m, out, a, b: a * m.sin(b),
             doc="its second rule is wrong",
         ) as entry,
-        pytest.raises(GradientError, match=r"the rule of crooked for operand 1 gives .* at \[1\.2, 0\.89"),
+        pytest.raises(GradientError, match=r"The rule of crooked for operand 1 returns .* at \[1\.2, 0\.89"),
     ):
         check_grads(lambda x: FUNCTIONS[entry.name](x * 2.0, x + 0.3), [0.6], order=1)
 
@@ -61,7 +61,9 @@ def test_wrong_rule_of_many_operands_is_named() -> None:
             operands="values*",
             doc="its rule is half of what it should be",
         ) as entry,
-        pytest.raises(GradientError, match="the rule of crooked for operand 0 "),
+        pytest.raises(
+            GradientError, match=r"The rule of crooked for operand 0 .* Correct that rule in the table"
+        ),
     ):
         check_grads(lambda x, y: FUNCTIONS[entry.name]([x, y, 1.0]), [0.6, 2.0], order=1)
 
@@ -71,13 +73,13 @@ def test_small_mistake_is_found() -> None:
         temporary_primitive(
             "crooked", lambda m, x: m.exp(x), lambda m, out, x: out * 1.0001, doc="wrong by 1e-4"
         ) as entry,
-        pytest.raises(GradientError, match="the rule of crooked for operand 0 "),
+        pytest.raises(GradientError, match="The rule of crooked for operand 0 "),
     ):
         check_grads(FUNCTIONS[entry.name], [0.6], order=1)
 
 
 def test_rule_whose_second_derivative_is_wrong_is_found_at_order_two() -> None:
-    """The rule of ``bent`` is right as a number, but the primitive it is written with has a wrong rule."""
+    """The rule of ``bent`` returns the correct number, but uses a primitive whose rule is wrong."""
     with (
         temporary_primitive(
             "crooked_cos",
@@ -90,22 +92,22 @@ def test_rule_whose_second_derivative_is_wrong_is_found_at_order_two() -> None:
         ) as entry,
     ):
         check_grads(FUNCTIONS[entry.name], [0.6], order=1)
-        with pytest.raises(GradientError, match="the rule of crooked_cos for operand 0 "):
+        with pytest.raises(GradientError, match="The rule of crooked_cos for operand 0 "):
             check_grads(FUNCTIONS[entry.name], [0.6], order=2)
 
 
 def test_kink_is_distinguished_from_a_wrong_rule() -> None:
     with pytest.raises(
-        GradientError, match=r"relu has a kink in operand 0 at \[0\.0\], where a difference says"
+        GradientError, match=r"relu has a kink in operand 0 at \[0\.0\], where .* Choose another point"
     ):
         check_grads(lambda x: (x - 1.0).relu() * 3.0, [1.0], order=1)
-    with pytest.raises(GradientError, match="each rule alone agrees, so the function is not smooth here"):
+    with pytest.raises(GradientError, match="Each rule alone agrees, so the function is not smooth here"):
         check_grads(lambda x, y: x.maximum(y), [2.0, 2.0])
 
 
 def test_function_that_changes_is_found() -> None:
     calls = iter(range(1000))
-    with pytest.raises(GradientError, match="not the same at each call"):
+    with pytest.raises(GradientError, match="returns other results at each call"):
         check_grads(lambda x: x * float(next(calls)), [1.0], order=1)
 
 
@@ -114,28 +116,40 @@ def test_gradient_error_is_an_assertion_error() -> None:
 
 
 @pytest.mark.parametrize("order", [0, -1])
-def test_order_below_one_raises(order: int) -> None:
-    with pytest.raises(ValueError, match="order must be 1 or more"):
+def test_check_grads_of_order_below_one_raises_value_error(order: int) -> None:
+    message = rf"^check_grads\(\) expected order to be 1 or more, got {order}\. Pass at least 1\.$"
+    with pytest.raises(ValueError, match=message):
         check_grads(lambda x: x, [1.0], order=order)
+
+
+def test_check_grads_without_directions_raises_value_error() -> None:
+    with pytest.raises(ValueError, match=r"^check_grads\(\) expected directions to be 1 or more, got 0\."):
+        check_grads(lambda x: x, [1.0], directions=0)
+
+
+def test_check_grads_at_a_pole_raises_value_error() -> None:
+    message = r"^check_grads\(\) expected f to be finite at the point, got inf at \[0\.0\]\. Choose another"
+    with pytest.raises(ValueError, match=message):
+        check_grads(lambda x: 1.0 / x, [0.0])
 
 
 @pytest.mark.parametrize(
     ("f", "at", "message"),
     [
-        (lambda x: 3.0, [1.0], "the function must return one Value, not float"),
-        (lambda x: x, 1.0, "the point must be a sequence"),
-        (lambda x: x, ["1"], r"expected a real number, got str '1'"),
+        (lambda x: 3.0, [1.0], r"^check_grads\(\) expected f to return one Value, got float 3\.0"),
+        (lambda x: x, 1.0, r"^check_grads\(\) expected a sequence of numbers for at, got float 1\.0"),
+        (lambda x: x, ["1"], r"^check_grads\(\) expected a real number for at\[0\], got str '1'"),
     ],
 )
-def test_invalid_argument_raises(f: Any, at: Any, message: str) -> None:
+def test_check_grads_of_an_invalid_argument_raises_type_error(f: Any, at: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         check_grads(f, at)
 
 
 def test_check_with_a_seed_repeats() -> None:
     points: list[list[float]] = [[], []]
-    for seen in points:
-        check_grads(lambda x, seen=seen: seen.append(x.data) or x.exp(), [0.5], seed=3)
+    for point in points:
+        check_grads(lambda x, point=point: point.append(x.data) or x.exp(), [0.5], seed=3)
     assert points[0] == points[1]
     other: list[float] = []
     check_grads(lambda x: other.append(x.data) or x.exp(), [0.5], seed=4)

@@ -1,4 +1,4 @@
-"""The engine can be read: it is short, plain, and every line that runs can be stepped through."""
+"""The engine is readable: it is short and plain, and a debugger can step through every line."""
 
 import ast
 import io
@@ -19,9 +19,9 @@ import autograd
 
 ROOT = Path(autograd.__file__).parent
 
-#: The files that somebody reads who wants to know how it works.
+#: The files that explain the engine.
 ENGINE = ["primitives", "floats", "modes", "value", "operations", "backward", "gradients"]
-#: What the engine calls, of which the same holds.
+#: The modules that the engine calls, with the same checks.
 BESIDE = [
     "ieee",
     "mode_decorators",
@@ -37,7 +37,7 @@ BESIDE = [
 
 each_file = pytest.mark.parametrize("name", [*ENGINE, *BESIDE])
 
-#: Tokens that are no code.
+#: Tokens that are not code.
 LAYOUT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,
@@ -53,7 +53,7 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def code_lines(source: str) -> set[int]:
-    """The numbers of the lines of code: no blank lines, comments and docstrings."""
+    """Return the numbers of the lines of code, without blank lines, comments and docstrings."""
     lines = {
         line
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -125,7 +125,7 @@ def test_there_is_no_metaclass(name: str) -> None:
             assert not [keyword for keyword in node.keywords if keyword.arg == "metaclass"], node.name
             assert "type" not in [base.id for base in node.bases if isinstance(base, ast.Name)], node.name
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type":
-            assert len(node.args) == 1  # type(x), not a class that is made
+            assert len(node.args) == 1  # type(x), not the creation of a class
 
 
 def test_no_value_is_recognized_by_its_identity_as_a_float() -> None:
@@ -142,7 +142,7 @@ def test_no_value_is_recognized_by_its_identity_as_a_float() -> None:
 
 # Stepping through the first example ---------------------------------------------------------------
 
-#: Writes down every line that runs in two runs of an example, and whether it belongs to backward().
+#: Records every line of two runs of an example, and whether it belongs to backward().
 TRACING = """
 import json, sys
 from autograd import Value
@@ -177,7 +177,7 @@ print(json.dumps([first, second]))
 
 @pytest.fixture(scope="module")
 def stepped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[tuple[str, int, bool]]]]:
-    """The first example of the README, run twice in a process of its own, line by line."""
+    """Run the first example of the README twice in a new process, and record its lines."""
     readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
     block = readme.partition("```python\n")[2].partition("```")[0].splitlines()
     example = [line for line in block if line and not line.startswith("from autograd import")]

@@ -1,4 +1,4 @@
-"""Interrupted anywhere, or without memory, disk or permission: nothing is corrupt, and the error is clear."""
+"""Interrupts, and errors of memory, disk or permission: no state is corrupt, and messages are clear."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TARGETS = [1.0, -1.0, 0.5]
 
 
 def nothing_is_left_on() -> bool:
-    """Whether no mode is open, so that the thread records."""
+    """Return True if no mode is open, so that the thread records."""
     return not open_modes() and autograd.is_grad_enabled() and not (Value(1.0) * 2.0).is_leaf
 
 
@@ -100,7 +100,7 @@ COMPUTING: dict[str, Callable[[MLP], Any]] = {
 
 @each_seed
 @pytest.mark.parametrize("what", COMPUTING)
-def test_interrupt_while_computing_is_made_good_by_zeroing(what: str, seed: int) -> None:
+def test_zero_grad_recovers_after_an_interrupt(what: str, seed: int) -> None:
     run, model = COMPUTING[what], MLP(2, [3, 1], "tanh", seed=0)
     before, expected = model.state_dict(), gradients(model)
     run(model)  # what is made when it is first needed is there
@@ -111,7 +111,7 @@ def test_interrupt_while_computing_is_made_good_by_zeroing(what: str, seed: int)
         assert gradients(model) == expected, faults.where
 
 
-# A step is atomic --------------------------------------------------------------
+# A step is atomic ---------------------------------------------------------------------------------
 
 OPTIMIZERS: dict[str, Callable[[list[Any]], Optimizer]] = {
     "sgd": lambda parameters: SGD(parameters, lr=0.1),
@@ -180,7 +180,7 @@ def test_interrupted_step_is_atomic(name: str, seed: int) -> None:
     reason="CPython 3.12 inlines comprehensions, and no handler catches what a trace function raises in one",
 )
 def test_update_interrupted_at_any_line_changes_nothing() -> None:
-    """Every line of ``step()``, of an optimizer whose rule divides by 0 and is run on Values."""
+    """Interrupt every line of ``step()`` of an optimizer whose rule divides by 0, on Values."""
     for number in range(1, 10**4):
         parameters = [Value(1.0), Value(2.0), Value(3.0)]
         optimizer = Adam(parameters, lr=0.1, eps=0.0)
@@ -198,7 +198,7 @@ def test_update_interrupted_at_any_line_changes_nothing() -> None:
 @each_optimizer
 @pytest.mark.parametrize("calls", [0, 1, 2])
 def test_interrupted_compiled_step_is_atomic(name: str, calls: int, seed: int) -> None:
-    """The first call is recorded, the second held against eager, the third replayed."""
+    """The first call is traced, the second is audited, the third is replayed."""
     before, after, later = (Training(name, n).numbers for n in (calls, calls + 1, calls + 2))
     Training(name, calls, compiled=True).step()
     total = lines_of(Training(name, calls, compiled=True).step)
@@ -259,14 +259,14 @@ each_file = pytest.mark.parametrize("name", SAVING)
 
 
 def content(path: Path) -> bytes:
-    """What is in a file, but for the number that tells each drawing's ids from those of the one before."""
+    """Return the content of a file without the number that makes the ids of a drawing unique."""
     dash = rb"(?:-|&#45;)"  # as Graphviz writes it
     return re.sub(rb"(glassgrad%b[0-9a-f]{8})%b[0-9]+" % (dash, dash), rb"\1", path.read_bytes())
 
 
 @each_seed
 @each_file
-def test_interrupted_save_leaves_the_old_file_or_the_new_one(tmp_path: Path, name: str, seed: int) -> None:
+def test_interrupted_save_is_atomic(tmp_path: Path, name: str, seed: int) -> None:
     path = tmp_path / name
     SAVING[name](path)
     new, old = content(path), b"what was there"
@@ -297,8 +297,8 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="as POSIX has it")
 
 @posix
 @pytest.mark.parametrize("name", WRITING)
-def test_killed_save_leaves_a_whole_file(tmp_path: Path, name: str) -> None:
-    """As tests/nn/saving/test_saving.py does with nn.save."""
+def test_killed_save_is_atomic(tmp_path: Path, name: str) -> None:
+    """tests/nn/saving/test_saving.py does the same with nn.save."""
     rng = random.Random(name)
     files = [tmp_path / f"{n}-{name}" for n in ("first", "second", "either")]
     files[2].write_bytes(b"the old one")
@@ -334,10 +334,10 @@ save({"x": 3.0}, sys.argv[1])
 
 
 @posix
-def test_save_removes_what_killed_saves_left_and_nothing_of_a_running_one(tmp_path: Path) -> None:
+def test_save_removes_files_of_killed_saves_and_not_of_a_running_one(tmp_path: Path) -> None:
     path, other = tmp_path / "model.json", tmp_path / "other.json"
     with ExitStack() as stack:
-        waiting = [
+        processes = [
             stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-c", WAITING, file],
@@ -346,18 +346,18 @@ def test_save_removes_what_killed_saves_left_and_nothing_of_a_running_one(tmp_pa
             )
             for file in (path, path, path, other)
         ]  # fmt: skip
-        for process in waiting:
+        for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "waiting\n"
         assert len([*tmp_path.iterdir()]) == 4
-        for process in (waiting[0], waiting[1], waiting[3]):
+        for process in (processes[0], processes[1], processes[3]):
             process.kill()
             process.wait()
         save({"x": 2.0}, path)
         assert load(path) == {"x": 2.0}
         assert len({*tmp_path.iterdir()} - {path}) == 2  # of the running save, and of the other name
-        waiting[2].communicate("\n\n")  # it forces the folder to the disk too
-        assert waiting[2].returncode == 0
+        processes[2].communicate("\n\n")  # it forces the folder to the disk too
+        assert processes[2].returncode == 0
     assert load(path) == {"x": 3.0}
     save({"x": 1.0}, other)
     assert {*tmp_path.iterdir()} == {path, other}
@@ -377,7 +377,7 @@ def test_saves_of_one_name_in_threads_do_not_remove_each_other(tmp_path: Path) -
     assert [*tmp_path.iterdir()] == [path]
 
 
-# The machine says no ------------------------------------------------------------------------------
+# Errors of the system -----------------------------------------------------------------------------
 
 
 @each_file
@@ -451,7 +451,7 @@ def test_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
 
 @pytest.fixture
 def locked() -> Iterator[Path]:
-    """A folder that everyone can reach, as pytest's are not, and nobody can write to."""
+    """Create a read-only folder that every user can reach, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o555)
         yield Path(folder)
@@ -479,7 +479,7 @@ for what, name in ((draw(Value(2.0)), "graph.dot"), (steps(Value(2.0)), "steps.h
 
 
 @posix
-def test_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
+def test_unwritable_folder_is_named(locked: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY + IN_A_LOCKED_FOLDER, locked],
         cwd=ROOT,
@@ -495,7 +495,7 @@ def test_folder_that_cannot_be_written_to_is_named(locked: Path) -> None:
 
 
 @posix
-def test_command_names_a_folder_that_cannot_be_written_to(locked: Path) -> None:
+def test_command_names_an_unwritable_folder(locked: Path) -> None:
     script = AS_NOBODY + "sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", script, "x*x", "x=2", "--out", locked / "g.dot"],
@@ -526,7 +526,7 @@ each_command = pytest.mark.parametrize("module", COMMANDS)
 
 
 def shell(module: str, folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """A line of shell, with the command in its place."""
+    """Run a line of shell that contains the command."""
     out = folder / ("g.dot" if module == "autograd" else "moons.png")
     command = shlex.join([sys.executable, "-m", *COMMANDS[module], str(out)])
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "dumb"}
@@ -550,7 +550,7 @@ def test_full_output_is_reported_in_a_line(tmp_path: Path, module: str) -> None:
 
 @posix
 @each_command
-def test_closed_pipe_is_no_error(tmp_path: Path, module: str) -> None:
+def test_closed_pipe_is_not_an_error(tmp_path: Path, module: str) -> None:
     done = shell(module, tmp_path, "{{ {} 2> said; echo $? > code; }} | head -n 1")
     assert len(done.stdout.splitlines()) == 1
     assert (tmp_path / "code").read_text() in (["0\n"] if module == "autograd" else ["0\n", "1\n"])
@@ -560,7 +560,7 @@ def test_closed_pipe_is_no_error(tmp_path: Path, module: str) -> None:
 @posix
 @each_command
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_stream_is_no_error(tmp_path: Path, module: str, closed: str) -> None:
+def test_closed_stream_is_not_an_error(tmp_path: Path, module: str, closed: str) -> None:
     done = shell(module, tmp_path, f"{{}} {closed}")
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == (0 if module == "autograd" else 1)  # one step is not enough to be right
@@ -594,12 +594,12 @@ def test_interrupt_ends_the_command_quietly(tmp_path: Path, module: str) -> None
     assert "Traceback" not in said
 
 
-# Signals as they come -----------------------------------------------------------------------------
+# Real signals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer of POSIX")
-def test_real_interrupts_leave_whole_steps() -> None:
-    """Not before a line but wherever Python takes notice of a signal."""
+def test_step_after_real_interrupts_is_atomic() -> None:
+    """The interrupt comes wherever Python handles signals, not only before a line."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt

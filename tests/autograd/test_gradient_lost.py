@@ -1,4 +1,4 @@
-"""GradientLostWarning: where a Value becomes a plain number, and where it does not warn."""
+"""GradientLostWarning: conversions of a Value to a plain number that warn, and uses that do not."""
 
 import copy
 import math
@@ -68,7 +68,7 @@ def test_warning_names_the_line_of_the_user_once_per_line() -> None:
     assert issubclass(GradientLostWarning, UserWarning)
 
 
-def test_number_is_right_where_it_warns() -> None:
+def test_number_is_correct_after_the_warning() -> None:
     v = Value(1.0) * 2.0
     array = np.zeros(1)
     with recorded():
@@ -156,7 +156,7 @@ SCRIPT = """
 """
 
 
-def test_script_shows_the_warning_once_and_goes_on() -> None:
+def test_script_shows_the_warning_once_and_continues() -> None:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""},

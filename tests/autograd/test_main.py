@@ -1,11 +1,10 @@
-"""``python -m autograd``: what it prints, draws and gives back."""
+"""``python -m autograd``: its output, picture and exit code."""
 
 import math
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,7 +26,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Result:
-    """What a run of the command gave."""
+    """The result of a run of the command."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -77,7 +76,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def command(*missing: str) -> list[str]:
-    """The command for a process of its own, as if some packages were not installed."""
+    """Return the command for a new process, in which some packages cannot be imported."""
     hide = "".join(f"sys.modules[{name!r}] = None; " for name in missing)
     code = f"import runpy, sys; {hide}runpy.run_module('autograd', run_name='__main__', alter_sys=True)"
     return [sys.executable, "-c", code]
@@ -93,7 +92,7 @@ def run_apart(*arguments: str, missing: tuple[str, ...] = ("torch",), **variable
 # The example --------------------------------------------------------------------------------------
 
 
-def test_the_example_as_it_is_typed() -> None:
+def test_example_of_the_help_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "autograd"], capture_output=True, env=environment(), timeout=60
     )
@@ -106,7 +105,7 @@ def test_the_example_as_it_is_typed() -> None:
     assert "\x1b" not in out
 
 
-def test_the_example_in_full(run) -> None:
+def test_example_prints_values_steps_and_gradients(run) -> None:
     result = run()
     assert result.code == 0
     assert result.err == ""
@@ -154,7 +153,7 @@ def given_as(inputs: dict[str, float]) -> list[str]:
 
 
 @pytest.mark.parametrize(("source", "inputs"), SMOOTH)
-def test_no_numbers_disagree(run, source: str, inputs: dict[str, float]) -> None:
+def test_printed_numbers_agree(run, source: str, inputs: dict[str, float]) -> None:
     result = run(source, *given_as(inputs))
     root = autograd.Value(0.0)
     leaves = {name: autograd.Value(x, label=name) for name, x in inputs.items()}
@@ -206,21 +205,21 @@ def test_pytorch_agrees_on_every_function(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.torch
 @needs_torch
-def test_the_column_of_pytorch_is_empty_for_an_input_not_used(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pytorch_column_is_empty_for_an_unused_input(capsys: pytest.CaptureFixture[str]) -> None:
     result = _runner(capsys)("x*2", "x=3", "unused=1")
     assert result.section("Gradients") == [["∂loss/∂x", "2", "2", "2"], ["unused", "not used"]]
 
 
-# What is asked ------------------------------------------------------------------------------------
+# Results ------------------------------------------------------------------------------------------
 
 
-def test_an_input_not_used_is_told(run) -> None:
+def test_unused_input_is_reported(run) -> None:
     result = run("x*2", "x=3", "z=4")
     assert result.code == 0
     assert ["z", "not used"] in result.section("Gradients")
 
 
-def test_an_input_behind_a_dead_relu_has_the_gradient_0(run) -> None:
+def test_input_behind_a_dead_relu_has_gradient_zero(run) -> None:
     result = run("relu(x*w) + w", "x=-3", "w=4")
     assert result.section("Gradients") == [["∂loss/∂x", "0", "0"], ["∂loss/∂w", "1", "1"]]
     assert [row[1].split(" = ")[-1] for row in result.section("Backward")[1:]] == ["1", "1", "0"]
@@ -234,11 +233,11 @@ def test_numbers_alone_have_no_gradients(run) -> None:
     assert "Gradients" not in result.out
 
 
-def test_a_named_result_keeps_its_name(run) -> None:
+def test_named_result_keeps_its_name(run) -> None:
     assert "∂cost/∂x = ∂cost/∂cost · ∂cost/∂x" in run("cost = x**2", "x=3").out
 
 
-def test_an_input_alone(run) -> None:
+def test_expression_of_one_input(run) -> None:
     result = run("x", "x=3")
     assert result.code == 0
     assert result.section("Gradients") == [["∂x/∂x", "1", "1"]]
@@ -258,7 +257,7 @@ def test_an_input_alone(run) -> None:
         (["-x", "x=3", "--color=never"], "−3"),
     ],
 )
-def test_an_expression_may_begin_with_a_minus(run, arguments: list[str], loss: str) -> None:
+def test_expression_can_begin_with_a_minus(run, arguments: list[str], loss: str) -> None:
     result = run(*arguments)
     assert result.code == 0, result.err
     assert result.section("Forward")[-1][-1] == loss
@@ -276,7 +275,7 @@ def test_an_expression_may_begin_with_a_minus(run, arguments: list[str], loss: s
         ("1e999", "inf"),
     ],
 )
-def test_an_input_is_any_number(run, text: str, shown: str) -> None:
+def test_input_can_be_any_number(run, text: str, shown: str) -> None:
     result = run("x*1", f"x={text}")
     assert result.code == 0
     assert result.section("Forward")[0] == ["x", shown]
@@ -293,13 +292,13 @@ def test_input_value_may_be_computed_from_numbers(run, text: str, number: float)
     assert result.section("Forward")[0] == ["x", format_number(number)]
 
 
-def test_numbers_beyond_the_floats_are_no_error(run) -> None:
+def test_overflow_and_division_by_zero_are_not_errors(run) -> None:
     result = run("exp(x)/y - log(z)", "x=1000", "y=0", "z=0")
     assert result.code == 0
     assert result.section("Forward")[-1][-1] == "inf"
 
 
-def test_options_may_stand_anywhere(run) -> None:
+def test_options_can_be_anywhere(run) -> None:
     assert run("w*x", "--out", "g.svg", "w=2", "x=3").code == 0
 
 
@@ -345,7 +344,7 @@ def test_help_lists_the_functions_and_constants(run) -> None:
     assert all(len(line) <= 100 for line in run("--help").out.split("\n"))
 
 
-def test_a_very_long_expression_is_not_repeated_in_full(run) -> None:
+def test_long_expression_is_cut(run) -> None:
     result = run(" + ".join(["x"] * 500), "x=1", "--out", "g.dot")
     assert result.code == 0
     first = result.out.split("\n")[0]
@@ -353,10 +352,10 @@ def test_a_very_long_expression_is_not_repeated_in_full(run) -> None:
     assert "…    with x = 1" in first
 
 
-# Colours ------------------------------------------------------------------------------------------
+# Colors -------------------------------------------------------------------------------------------
 
 
-def test_a_pipe_has_no_colours_unless_asked_for(run) -> None:
+def test_pipe_has_colors_only_with_the_option(run) -> None:
     plain = run("x**2", "x=3")
     painted = run("x**2", "x=3", "--color", "always")
     assert "\x1b" not in plain.out
@@ -407,49 +406,52 @@ def test_colours_in_a_terminal(
     assert (b"\x1b[" in out) is coloured
 
 
-# What goes wrong ----------------------------------------------------------------------------------
+# Errors -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["w*x", "w=2"], "x has no value: add x=1.5, for example (known: w)\n  w*x\n    ^\n"),
+        (["w*x", "w=2"], "x has no value. Add one, such as x=1.5 (known: w)\n  w*x\n    ^\n"),
         (["w*", "w=2"], "this is not an expression"),
-        (["x.data", "x=2"], "this is not understood"),
+        (["x.data", "x=2"], "this is not supported"),
         (["__import__('os')"], "there is no function '__import__'"),
         ([" "], "there is nothing to compute"),
-        (["x", "x"], "an input is written name=number, like w=2, not 'x'"),
-        (["x", "x=two"], "must be a number such as 2, 1/3, pi or sqrt(2), not 'two': two is not a number"),
-        (["x", "x="], "the value of x must be a number such as 2, 1/3, pi or sqrt(2), not '': it is not one"),
-        (["x*y", "x=2", "y=x+1"], "not 'x+1': x is not a number"),
+        (["x", "x"], "expected an input as name=number, such as w=2, got 'x'"),
+        (
+            ["x", "x=two"],
+            "expected a number for x, such as 2, 1/3, pi or sqrt(2), got 'two': two is not a number",
+        ),
+        (["x", "x="], "expected a number for x, such as 2, 1/3, pi or sqrt(2), got '': it is not one"),
+        (["x*y", "x=2", "y=x+1"], "got 'x+1': x is not a number"),
         (
             ["x", "x=2^3"],
-            "not '2^3': of the operators, + - * / ** are understood (a power is **). Write 2**3.",
+            "got '2^3': this operator is not supported. Use + - * / ** (a power is **). Write 2**3.",
         ),
-        (["x", "x=y=2"], "not 'y=2': it is not one number"),
-        (["x", "x=1,5"], "not '1,5': a number is needed here, not a list of 2"),
-        (["x", "x=1/"], "not '1/': this is not an expression"),
-        (["x", "x=True"], "not 'True': this is not understood"),
-        (["True", "True=2"], "True can't be the name of an input, because Python reserves it"),
-        (["x", "lambda=2"], "lambda can't be the name of an input, because Python reserves it"),
-        (["True"], "this is not understood: use numbers, names"),
+        (["x", "x=y=2"], "got 'y=2': it is not one number"),
+        (["x", "x=1,5"], "got '1,5': expected a number, got a list of 2"),
+        (["x", "x=1/"], "got '1/': this is not an expression"),
+        (["x", "x=True"], "got 'True': this is not supported"),
+        (["True", "True=2"], "an input cannot be named True, which Python reserves. Choose another name"),
+        (["x", "lambda=2"], "an input cannot be named lambda, which Python reserves. Choose another name"),
+        (["True"], "this is not supported. Use numbers, names"),
         (["x^2", "x=3"], "(a power is **). Write x**2."),
         (["2x+1", "x=3"], "Write 2*x+1."),
         (["(x-1)(x+1)", "x=3"], "Write (x-1)*(x+1)."),
         (
             ["softmax([x, 1])", "x=3"],
-            "a gradient is that of one number. Choose one, such as softmax([a, b])[0]",
+            "expected one number as the result, got a list of 2. Choose one, such as softmax([a, b])[0]",
         ),
-        (["x", "=2"], "an input is written name=number, like w=2, not '=2'"),
-        (["x", "1x=2"], "an input is written name=number, like w=2, not '1x=2'"),
-        (["x", "x=1", "x=2"], "x is given twice"),
-        (["x", "x=1", "--out", "g.pdf"], "--out g.pdf: end the name in .svg, .png or .dot"),
+        (["x", "=2"], "expected an input as name=number, such as w=2, got '=2'"),
+        (["x", "1x=2"], "expected an input as name=number, such as w=2, got '1x=2'"),
+        (["x", "x=1", "x=2"], "the input x is set twice. Remove one of them"),
+        (["x", "x=1", "--out", "g.pdf"], "--out expected a name that ends in .svg, .png or .dot, got g.pdf"),
         (["x", "x=1", "--out"], "expected one argument"),
         (["x", "x=1", "--theme", "blue"], "invalid choice: 'blue'"),
         (["x", "x=1", "--color", "maybe"], "invalid choice: 'maybe'"),
     ],
 )
-def test_a_mistake_on_the_command_line(run, arguments: list[str], message: str) -> None:
+def test_invalid_command_line_exits_with_2_and_a_remedy(run, arguments: list[str], message: str) -> None:
     result = run(*arguments)
     assert result.code == 2
     assert message in result.err
@@ -459,17 +461,17 @@ def test_a_mistake_on_the_command_line(run, arguments: list[str], message: str) 
 
 
 @pytest.mark.parametrize("arguments", [[""], ["", "w=2"]])
-def test_an_empty_expression_is_refused(run, arguments: list[str]) -> None:
+def test_empty_expression_exits_with_2(run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2
 
 
-def test_a_name_with_another_normal_form(run) -> None:
+def test_input_name_is_normalized(run) -> None:
     assert run("µ*2", "µ=3").code == 0
 
 
 @posix
-def test_an_expression_of_hostile_bytes() -> None:
-    """As os.fsdecode gives them, where the command line is no UTF-8."""
+def test_invalid_utf8_exits_with_2() -> None:
+    """os.fsdecode returns such text if the command line is not UTF-8."""
     for arguments in (["x\udcff", "x=2"], ["x", "x\udcff=2"]):
         result = run_apart(*arguments)
         assert result.code == 2
@@ -478,7 +480,7 @@ def test_an_expression_of_hostile_bytes() -> None:
 
 
 @pytest.mark.parametrize("out", ["nowhere/g.svg", "folder.svg"])
-def test_a_picture_that_can_not_be_written(run, out: str) -> None:
+def test_unwritable_picture_exits_with_1_after_the_text(run, out: str) -> None:
     Path("folder.svg").mkdir()
     result = run("x**2", "x=3", "--out", out)
     assert result.code == 1
@@ -488,7 +490,7 @@ def test_a_picture_that_can_not_be_written(run, out: str) -> None:
     assert "is drawn" not in result.out
 
 
-def test_a_picture_that_can_not_be_laid_out(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_graphviz_exits_with_1_and_names_the_extra(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: None)
     result = run("x**2", "x=3")
     assert result.code == 1
@@ -506,7 +508,7 @@ def test_without_graphviz_the_text_is_complete() -> None:
     assert list(Path().iterdir()) == []
 
 
-def test_the_exit_codes_of_a_process() -> None:
+def test_process_returns_the_exit_codes() -> None:
     assert run_apart("x**2", "x=3").code == 0
     assert run_apart("x**2", "x=3", "--out", "nowhere/g.svg").code == 1
     assert run_apart("x**2").code == 2
@@ -514,7 +516,7 @@ def test_the_exit_codes_of_a_process() -> None:
 
 @posix
 @pytest.mark.parametrize("length", [1, 2000])
-def test_a_broken_pipe_is_no_error(length: int) -> None:
+def test_broken_pipe_is_not_an_error(length: int) -> None:
     first = subprocess.Popen(
         [*command("torch"), "+".join(["x"] * length), "x=1", "--out", "g.dot"],
         stdout=subprocess.PIPE,
@@ -530,8 +532,8 @@ def test_a_broken_pipe_is_no_error(length: int) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
-def test_a_stream_of_another_encoding(encoding: str) -> None:
-    """As on Windows, when the output goes to a file."""
+def test_output_stream_of_another_encoding_is_written(encoding: str) -> None:
+    """On Windows, output to a file has such an encoding."""
     done = subprocess.run(
         [*command("torch"), "x**2", "x=3"],
         capture_output=True,
@@ -542,17 +544,15 @@ def test_a_stream_of_another_encoding(encoding: str) -> None:
     assert b"The graph is drawn in loss.svg" in done.stdout
 
 
-def test_a_finite_difference_beside_a_kink_is_remarked_upon(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_finite_difference_at_a_kink_gets_a_note(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["relu(x)*3", "x=0", "--out", str(tmp_path / "loss.svg")]) == 0
     assert "The finite difference" in capsys.readouterr().out
     assert main(["relu(x)*3", "x=1", "--out", str(tmp_path / "loss.svg")]) == 0
     assert "The finite difference" not in capsys.readouterr().out
 
 
-def test_finite_differences_of_many_inputs_are_those_of_the_expression(run) -> None:
-    """The graph is computed again from what depends on an input; here the whole expression is."""
+def test_finite_differences_of_many_inputs_agree_with_the_expression(run) -> None:
+    """The command recomputes the dependents of an input; this test recomputes the whole expression."""
     numbers = {f"x{i}": 0.3 + 0.05 * i for i in range(20)}
     names = [*numbers]
     source = (
@@ -566,22 +566,22 @@ def test_finite_differences_of_many_inputs_are_those_of_the_expression(run) -> N
 
     for (name, x), row in zip(numbers.items(), table, strict=True):
         above, below = x + 1e-6 * x, x - 1e-6 * x
-        slope = (at({**numbers, name: above}) - at({**numbers, name: below})) / (above - below)
+        difference = (at({**numbers, name: above}) - at({**numbers, name: below})) / (above - below)
         assert row[0] == f"∂loss/∂{name}"
-        assert math.isclose(float(row[2].replace("−", "-")), slope, rel_tol=1e-3, abs_tol=1e-9)
+        assert math.isclose(float(row[2].replace("−", "-")), difference, rel_tol=1e-3, abs_tol=1e-9)
 
 
-def test_a_thousand_inputs_take_seconds(run) -> None:
+def test_a_thousand_inputs(run) -> None:
     names = [f"x{i}" for i in range(1000)]
-    start = time.perf_counter()
     result = run("+".join(f"{x}*{x}" for x in names), *(f"{x}=0.5" for x in names), "--out", "g.dot")
-    assert time.perf_counter() - start < 15.0  # 4 here; 33 when each input computed the expression anew
     assert result.section("Gradients") == [[f"∂loss/∂{x}", "1", "1"] for x in names]
     assert "finite difference is computed for" not in result.out
 
 
-def test_finite_differences_are_bounded_and_the_bound_is_said(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.__main__.MOST_READ", 30)
+def test_finite_differences_above_the_limit_are_skipped_with_a_note(
+    run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograd.__main__.MAX_READS", 30)
     names = [f"x{i}" for i in range(10)]
     result = run("+".join(names), *(f"{x}=0.5" for x in names))
     rows = result.section("Gradients")
@@ -593,7 +593,7 @@ def test_finite_differences_are_bounded_and_the_bound_is_said(run, monkeypatch: 
 
 
 @pytest.mark.parametrize("x", [1e13, 1e308, -1e308, 1.7976931348623157e308, 5e-324, math.inf, math.nan])
-def test_a_finite_difference_takes_a_step_that_is_one(run, x: float) -> None:
+def test_finite_difference_of_a_huge_or_tiny_number_has_a_step(run, x: float) -> None:
     result = run("x / 2", f"x={x}", "--out", "half.dot")
     assert result.code == 0
     _, gradient, difference = result.section("Gradients")[0]

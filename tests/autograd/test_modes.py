@@ -1,4 +1,4 @@
-"""Modes: what holds inside a block, and that nothing of it remains afterwards, however the block ends."""
+"""Modes: effects inside a block, which end with the block in every case."""
 
 import asyncio
 import gc
@@ -31,14 +31,14 @@ def nothing_is_left() -> Iterator[None]:
 
 
 def records() -> bool:
-    """Whether an operation is recorded, which is what is_grad_enabled() says."""
+    """Return True if an operation is recorded, and check that is_grad_enabled() agrees."""
     recorded = not (Value(2.0) * 3.0).is_leaf
     assert recorded is is_grad_enabled()
     return recorded
 
 
 def in_thread(function: Callable[[], Any]) -> Any:
-    """The result of a function that runs in a thread of its own."""
+    """Return the result of a function that runs in a new thread."""
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(function()))
     thread.start()
@@ -119,7 +119,7 @@ def test_entering_a_mode_twice_raises() -> None:
         assert not records()
 
 
-def test_mode_entered_without_a_block_lasts_as_long_as_it_is_kept() -> None:
+def test_mode_entered_without_a_block_ends_with_its_last_reference() -> None:
     kept = no_grad().__enter__()
     assert not records()
     del kept
@@ -127,7 +127,7 @@ def test_mode_entered_without_a_block_lasts_as_long_as_it_is_kept() -> None:
     assert not active
 
 
-def test_modes_that_never_ended_leave_no_references() -> None:
+def test_modes_without_exit_leave_no_references() -> None:
     for _ in range(100):
         no_grad().__enter__()
     with no_grad():
@@ -356,7 +356,7 @@ def test_threads_that_enter_and_leave_at_once_do_not_record_for_one_another() ->
     assert wrong == []
 
 
-def test_thread_that_dies_inside_no_grad_leaves_nothing() -> None:
+def test_thread_that_ends_inside_no_grad_leaves_no_mode() -> None:
     def die() -> None:
         no_grad().__enter__()
 
@@ -368,7 +368,7 @@ def test_thread_that_dies_inside_no_grad_leaves_nothing() -> None:
     assert records()
 
 
-def test_thread_that_dies_with_a_suspended_generator_leaves_nothing() -> None:
+def test_thread_that_ends_with_a_suspended_generator_leaves_no_mode() -> None:
     def die() -> None:
         next(_paused())
 
@@ -409,7 +409,7 @@ def _paused(mode: type[Mode] = no_grad) -> Iterator[bool]:
 
 
 @pytest.mark.parametrize("end", ["close", "close in another thread", "drop", "throw", "exhaust"])
-def test_suspended_generator_leaves_nothing_when_it_ends(end: str) -> None:
+def test_suspended_generator_leaves_no_mode_when_it_ends(end: str) -> None:
     generator: Any = _paused()
     assert next(generator) is False
     assert not records()  # as in PyTorch, a plain block around a yield also covers the caller
@@ -462,11 +462,11 @@ def test_exit_stack_enters_modes() -> None:
 
 
 class Interrupted(BaseException):
-    """As KeyboardInterrupt, which would end the test run if it escaped."""
+    """An interrupt that does not end the test run, unlike KeyboardInterrupt."""
 
 
 def _interrupted(code: Any, number: int, run: Callable[[], None]) -> bool:
-    """Run, with an interrupt before that bytecode of the function, from 1; whether there was one."""
+    """Run with an interrupt before a bytecode of the function, from 1; return True if there is one."""
     count = 0
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
@@ -494,7 +494,7 @@ def _interrupted(code: Any, number: int, run: Callable[[], None]) -> bool:
     sys.version_info >= (3, 12), reason="the trace function of this test sees too few opcodes on CPython 3.12"
 )
 @pytest.mark.parametrize("outside", [None, enable_grad])
-def test_interrupt_while_a_block_is_entered_leaves_nothing(outside: type[Mode] | None) -> None:
+def test_interrupt_while_a_block_is_entered_leaves_no_mode(outside: type[Mode] | None) -> None:
     entered = []
 
     def block() -> None:
@@ -516,7 +516,7 @@ def test_interrupt_while_a_block_is_entered_leaves_nothing(outside: type[Mode] |
     assert entered == [True]  # the last time, which nothing interrupted
 
 
-def test_error_in_a_hook_that_hears_of_a_block_leaves_nothing() -> None:
+def test_error_in_the_entering_hook_leaves_no_mode() -> None:
     class Refusing(Mode):
         def entering(self, inner: Mode) -> None:
             raise KeyError(type(inner).__name__)
@@ -528,7 +528,7 @@ def test_error_in_a_hook_that_hears_of_a_block_leaves_nothing() -> None:
         assert len(active) == 1
 
 
-def test_interrupt_of_a_step_of_a_decorated_generator_leaves_nothing() -> None:
+def test_interrupt_of_a_step_of_a_decorated_generator_leaves_no_mode() -> None:
     @no_grad()
     def generate() -> Iterator[int]:
         yield 1
@@ -545,7 +545,7 @@ def test_interrupt_of_a_step_of_a_decorated_generator_leaves_nothing() -> None:
 
 
 class Log(Mode):
-    """Write down what the engine reports."""
+    """Record the hooks that the engine calls."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -659,7 +659,7 @@ def test_after_backward_is_called_by_grad_too() -> None:
     assert seen == [6.0, None]
 
 
-def test_rules_are_recorded_outside_the_modes_but_in_those_they_name() -> None:
+def test_rules_are_recorded_only_in_the_modes_for_rules() -> None:
     class Watching(Log):
         def mode_for_rules(self) -> Mode:
             return inner
@@ -677,7 +677,7 @@ def test_rules_are_recorded_outside_the_modes_but_in_those_they_name() -> None:
     assert "pow" in inner.lines
 
 
-def test_mode_may_name_itself_for_the_rules() -> None:
+def test_mode_may_be_its_own_mode_for_rules() -> None:
     class Everywhere(Log):
         def mode_for_rules(self) -> Mode:
             return self
@@ -716,7 +716,7 @@ def test_error_in_a_rule_restores_the_modes() -> None:
 
 
 class Trace(Tracer):
-    """Write down what leaves the graph."""
+    """Record the events that the tracer receives."""
 
     def __init__(self) -> None:
         self.lines: list[Any] = []
@@ -739,7 +739,7 @@ class Trace(Tracer):
         return [*reversed(gradients)]
 
 
-def test_tracer_hears_of_comparisons() -> None:
+def test_tracer_receives_comparisons() -> None:
     x, y = Value(2.0), Value(3.0)
     with Trace() as trace:
         answers = [x < y, x <= 2, x > y, x < 1, y >= 3.0]
@@ -764,7 +764,7 @@ def test_tracer_hears_of_comparisons() -> None:
         ("backward()", lambda x: x.backward()),
     ],
 )
-def test_tracer_hears_of_numbers_that_leave_the_graph(how: str, act: Callable[[Value], Any]) -> None:
+def test_tracer_receives_numbers_that_leave_the_graph(how: str, act: Callable[[Value], Any]) -> None:
     x = Value(2.0)
     with Trace() as trace:
         act(x)
@@ -772,7 +772,7 @@ def test_tracer_hears_of_numbers_that_leave_the_graph(how: str, act: Callable[[V
     assert trace.lines == [(x, how)]
 
 
-def test_tracer_hears_of_float_and_of_equality_with_a_number() -> None:
+def test_tracer_receives_float_and_equality_with_a_number() -> None:
     x = Value(2.0) * 1.0
     with Trace() as trace:
         with pytest.warns(autograd.GradientLostWarning):
@@ -781,7 +781,7 @@ def test_tracer_hears_of_float_and_of_equality_with_a_number() -> None:
     assert trace.lines == [(x, "float()"), (x, "==")]
 
 
-def test_tracer_hears_of_copies_and_of_derivatives() -> None:
+def test_tracer_receives_copies_and_derivatives() -> None:
     import copy
 
     x = Value(2.0)
@@ -794,7 +794,7 @@ def test_tracer_hears_of_copies_and_of_derivatives() -> None:
     assert ways[:3] == ["copying", "grad() without create_graph=True", "jacobian(), hessian() or hvp()"]
 
 
-def test_tracer_stands_in_for_constants_and_gradients() -> None:
+def test_tracer_replaces_constants_and_gradients() -> None:
     x, y = Value(2.0), Value(3.0)
     z = x * y
     with Trace() as trace:
@@ -825,7 +825,7 @@ def test_innermost_tracer_is_the_current_one() -> None:
     report_escape(None, "example"), not_compiled("example")
 
 
-def test_tracer_that_overrides_nothing_lets_everything_pass() -> None:
+def test_tracer_without_hooks_changes_nothing() -> None:
     x = Value(2.0)
     y = x * x
     with Tracer() as tracer:

@@ -1,4 +1,4 @@
-"""Every entry of the table has what the table promises: a new entry is tested as it stands."""
+"""Checks that every entry of the table passes, a new entry without further code included."""
 
 import ast
 import copy
@@ -46,7 +46,7 @@ from .._support.table import (
 UPSTREAM = [1.0, -2.5, 0.0, math.inf, math.nan]
 
 
-# What holds for every entry -----------------------------------------------------------------------
+# Checks of every entry ----------------------------------------------------------------------------
 
 
 def check_fast_evaluation_agrees_with_the_safe_one(entry: Primitive) -> None:
@@ -126,7 +126,7 @@ def check_backward_adds_the_products(entry: Primitive) -> None:
 
 
 def _is_smooth(f: Callable[..., float], point: list[float]) -> bool:
-    """Whether third differences near the point are small: a jump in f, f' or f'' makes them large."""
+    """Return True if third differences near the point are small; a jump in f, f' or f'' makes them large."""
     h = 0.005
     for i in range(len(point)):
         moved = [f(*point[:i], point[i] + k * h, *point[i + 1 :]) for k in range(-32, 33)]
@@ -222,14 +222,14 @@ each_entry = pytest.mark.parametrize("entry", [*PRIMITIVES.values()], ids=lambda
 
 @each_check
 @each_entry
-def test_entry(entry: Primitive, check: Callable[[Primitive], None]) -> None:
+def test_entry_passes_every_check(entry: Primitive, check: Callable[[Primitive], None]) -> None:
     check(entry)
 
 
 @each_entry
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_entry_on_any_operands_gives_the_safe_answer(entry: Primitive, data: st.DataObject) -> None:
+def test_entry_on_any_operands_agrees_with_ieee_floats(entry: Primitive, data: st.DataObject) -> None:
     width = data.draw(st.integers(1, 4))
     index = st.integers(-1, width).map(float) | st.floats()
     operands = shaped(entry, lambda: data.draw(st.floats()), width, lambda: data.draw(index))
@@ -310,7 +310,7 @@ def test_new_entry_passes_every_check(new_entry: Primitive, check: Callable[[Pri
     check(new_entry)
 
 
-# What is written out agrees with the table --------------------------------------------------------
+# Written-out code agrees with the table -----------------------------------------------------------
 
 #: The operators and the methods of ``class Value``, by the name of their entry.
 BINARY = {
@@ -330,7 +330,7 @@ UNARY = {"neg": Value.__neg__, "abs": Value.__abs__} | {
 
 
 def _state(node: Value) -> list[Any]:
-    """Everything that an operation stores."""
+    """Return everything that an operation stores."""
     many = [
         ([id(x) if isinstance(x, Value) else bits(x) for x in group], [*map(id, receivers)])
         for group, receivers, _ in node.many or ()
@@ -410,11 +410,11 @@ def _class_of_value() -> ast.ClassDef:
 
 
 @pytest.mark.parametrize("name", [name for name in PRIMITIVES if not PRIMITIVES[name].is_many])
-def test_method_is_a_line_of_class_value(name: str) -> None:
+def test_method_is_defined_in_class_value(name: str) -> None:
     special = {"div": "truediv"}.get(name, name)
-    wanted = [f"__{special}__"] if name in OPERATORS else [name]
+    expected_names = [f"__{special}__"] if name in OPERATORS else [name]
     if name in OPERATORS and len(PRIMITIVES[name].derivatives) == 2:
-        wanted.append(f"__r{special}__")
+        expected_names.append(f"__r{special}__")
     lines = {
         target.id
         for statement in _class_of_value().body
@@ -422,10 +422,10 @@ def test_method_is_a_line_of_class_value(name: str) -> None:
         for target in statement.targets
         if isinstance(target, ast.Name)
     } | {x.name for x in _class_of_value().body if isinstance(x, ast.FunctionDef)}
-    assert {*wanted} <= lines
+    assert {*expected_names} <= lines
 
 
-def test_value_has_no_attributes_from_elsewhere() -> None:
+def test_value_has_no_other_attributes() -> None:
     assert not {"__getattr__", "__getattribute__"} & {*vars(Value)}
     assert type(Value) is type
     with pytest.raises(AttributeError):
@@ -482,7 +482,7 @@ def test_operators_record_their_primitives() -> None:
     assert [node.primitive.name for node in nodes if node.primitive is not None] == OPERATORS
 
 
-# Where a power is flat, and where it only looks so ------------------------------------------------
+# Powers with a derivative of zero, and others -----------------------------------------------------
 
 
 @pytest.mark.parametrize("base", [0.5, 3.0])
@@ -524,7 +524,7 @@ def test_masked_operand_gets_no_gradient(name: str, x: float, g: float) -> None:
 
 @pytest.mark.parametrize(("name", "loser"), [("maximum", 0), ("minimum", 1)])
 @pytest.mark.parametrize("g", [math.inf, math.nan])
-def test_operand_that_loses_gets_no_gradient(name: str, loser: int, g: float) -> None:
+def test_operand_that_is_not_selected_gets_no_gradient(name: str, loser: int, g: float) -> None:
     leaves = [Value(1.0), Value(2.0)]
     FUNCTIONS[name](*leaves).backward(g)
     assert leaves[loser].grad == 0.0
@@ -540,13 +540,13 @@ def test_local_derivatives_belong_to_the_position_that_take_selects(index: int) 
 
 
 @pytest.mark.parametrize("g", [math.inf, math.nan])
-def test_take_passes_nothing_to_the_others(g: float) -> None:
+def test_take_passes_no_gradient_to_the_others(g: float) -> None:
     values, index = [Value(3.0), Value(5.0), Value(7.0)], Value(1.0)
     FUNCTIONS["take"](values, index).backward(g)
     assert all_bits([x.grad for x in (*values, index)]) == all_bits([0.0, g, 0.0, 0.0])
 
 
-# IEEE answers, written down by hand ---------------------------------------------------------------
+# IEEE results, written by hand --------------------------------------------------------------------
 
 INF, NAN = math.inf, math.nan
 
@@ -608,7 +608,7 @@ INF, NAN = math.inf, math.nan
         ("take", [[], 0.0], NAN),
     ],
 )
-def test_number_never_raises(name: str, operands: Operands, expected: float) -> None:
+def test_special_numbers_do_not_raise(name: str, operands: Operands, expected: float) -> None:
     assert bits(FUNCTIONS[name](*operands).data) == bits(expected)
     if flat(operands):
         assert bits(call(PRIMITIVES[name], as_leaves(operands)).data) == bits(expected)
@@ -651,7 +651,7 @@ def test_division_is_rounded_once() -> None:
         assert bits((Value(a) / Value(b)).data) == bits(a / b)
 
 
-def test_power_is_that_of_the_library() -> None:
+def test_power_agrees_with_math_pow() -> None:
     rng = random.Random(4)
     for _ in range(1000):
         a, b = rng.uniform(0.01, 50), rng.uniform(-50, 50)
@@ -701,7 +701,7 @@ def test_ieee_floats_compute_as_floats_and_stay_ieee(x: float, y: float) -> None
     assert {type(q) for q in quotients} == {IeeeFloat}
 
 
-def test_ieee_float_leaves_a_value_its_turn() -> None:
+def test_ieee_float_divided_by_a_value_is_a_value() -> None:
     v = Value(2.0)
     nodes = [
         IeeeFloat(1.0) + v,
@@ -722,7 +722,7 @@ def test_constant_that_a_rule_selects_may_be_divided_by() -> None:
         assert [1.0 / i for i in m.positions([5.0, 5.0, 5.0])] == [INF, 1.0, 0.5]
 
 
-# What m offers ------------------------------------------------------------------------------------
+# Functions of m -----------------------------------------------------------------------------------
 
 
 def test_module_docstring_lists_what_m_offers() -> None:
@@ -732,7 +732,7 @@ def test_module_docstring_lists_what_m_offers() -> None:
     assert not [name for name in offered if f"m.{name}(" not in documented]
 
 
-def test_written_out_entries_say_so_in_the_table() -> None:
+def test_written_out_entries_have_a_comment_in_the_table() -> None:
     source = inspect.getsource(autograd.primitives)
     before_add = source[: source.index("\nADD = ")].rpartition("\n\n")[2]
     assert "Value.__add__ and Value.__mul__ are written out" in before_add

@@ -45,7 +45,7 @@ SMOOTH = REFERENCES | {"erfc": _erfc, "gelu": lambda x: x * _erfc(-x / mp.sqrt(2
 
 
 def _of_one(name: str, number: float) -> Truth:
-    """By central differences of 1,100 digits, which leave 300 of them to the smallest second derivative."""
+    """Compute by central differences of 1,100 digits, of which the smallest second derivative keeps 300."""
     with mp.workdps(1100):
         x = mp.mpf(number)
         h = mp.mpf(10) ** -30 * min(1, abs(x) or 1)
@@ -60,7 +60,7 @@ def _of_one(name: str, number: float) -> Truth:
 
 
 def _power(a: Any, b: Any) -> Any:
-    """a ** b for a > 0; beyond the floats by far, any number that is beyond them."""
+    """Compute a ** b for a > 0; far beyond the floats, return any number that is beyond them."""
     exponent = b * mp.log(a)
     return mp.exp(max(min(exponent, mp.mpf(10**5)), -mp.mpf(10**5)))
 
@@ -136,20 +136,20 @@ def test_closed_forms_are_the_derivatives_of_mpmath(name: str) -> None:
 # The comparison -----------------------------------------------------------------------------------
 
 
-def _is_right(ours: float, truth: Any, slack: float) -> bool:
-    """To 1e-12 of it, or of the smallest normal number; not finite where it is beyond the floats."""
+def _is_right(actual: float, truth: Any, slack: float) -> bool:
+    """Return True if they agree to 1e-12, relative to the truth or the smallest normal number."""
     if truth is None:
         return True
     if abs(truth) > LARGEST:
-        return not math.isfinite(ours)
-    if not math.isfinite(ours):
+        return not math.isfinite(actual)
+    if not math.isfinite(actual):
         return False
     with mp.workdps(60):
-        return abs(mp.mpf(ours) - truth) <= max(1e-12 * max(abs(truth), mp.mpf(SMALLEST_NORMAL)), slack)
+        return abs(mp.mpf(actual) - truth) <= max(1e-12 * max(abs(truth), mp.mpf(SMALLEST_NORMAL)), slack)
 
 
 def _wrong(entry: Primitive, operands: list[Any], truth: Truth) -> Iterator[tuple[int, ...]]:
-    """The derivatives that are wrong: by which operand, and by which one after that."""
+    """Yield the wrong derivatives: the first operand, and the second for a second derivative."""
     leaves = flat(as_leaves(operands))[: len(truth[0])]
     arguments = iter(leaves)
     shaped = [[next(arguments) for _ in x] if isinstance(x, list) else next(arguments, x) for x in operands]
@@ -164,7 +164,7 @@ def _wrong(entry: Primitive, operands: list[Any], truth: Truth) -> Iterator[tupl
 
 
 def _reason(name: str, operands: list[Any], which: tuple[int, ...]) -> str | None:
-    """Why a second derivative cannot be had by the chain rule: the documentation names these."""
+    """Return the documented reason why a second derivative is not accurate, or None."""
     if name == "div" and which == (1, 1) and operands[0] == 0.0 and abs(operands[1]) < 2.0**-1024:
         return "0 / b where 1 / b overflows: 0 times infinity"
     if name == "pow" and which in ((1, 0), (1, 1)):
@@ -175,7 +175,7 @@ def _reason(name: str, operands: list[Any], which: tuple[int, ...]) -> str | Non
 
 
 def _compare(sizes: list[float], paired_sizes: list[float]) -> tuple[int, list[str], list[str]]:
-    """The number of points, those that are excluded, and those that are wrong without a reason."""
+    """Return the number of points, the excluded points, and the wrong points without a reason."""
     count, excluded, wrong = 0, [], []
     for entry in PRIMITIVES.values():
         is_of_one = len(entry.derivatives) == 1 and not entry.is_many
@@ -200,13 +200,13 @@ def _compare(sizes: list[float], paired_sizes: list[float]) -> tuple[int, list[s
     return count, excluded, wrong
 
 
-def test_every_primitive_has_a_truth() -> None:
+def test_every_primitive_has_a_closed_form() -> None:
     of_one = {e.name for e in PRIMITIVES.values() if len(e.derivatives) == 1 and not e.is_many}
     assert {*PRIMITIVES} == of_one | {*OF_TWO}
     assert of_one <= {*SMOOTH}
 
 
-def test_derivatives_are_right_over_the_whole_range() -> None:
+def test_derivatives_are_accurate_over_the_whole_range() -> None:
     count, excluded, wrong = _compare(SIZES, SIZES)
     assert not wrong, "\n".join(wrong)
     assert count > 7000
@@ -214,7 +214,7 @@ def test_derivatives_are_right_over_the_whole_range() -> None:
 
 
 @pytest.mark.slow
-def test_derivatives_are_right_on_a_finer_grid() -> None:
+def test_derivatives_are_accurate_on_a_finer_grid() -> None:
     count, excluded, wrong = _compare(FINE_SIZES, FINE_PAIRED_SIZES)
     assert not wrong, "\n".join(wrong)
     assert count > 50_000

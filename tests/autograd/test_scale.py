@@ -1,4 +1,4 @@
-"""Deep and wide graphs, memory, threads, and what an interruption leaves behind."""
+"""Deep and wide graphs, memory, threads, and interrupts."""
 
 import gc
 import math
@@ -93,7 +93,7 @@ def test_deep_graph_can_be_ordered_and_differentiated_twice() -> None:
     assert (first.data, second.data) == (1.0, 2.0)
 
 
-def test_second_operand_may_be_the_deep_one() -> None:
+def test_deep_graph_along_the_second_operand_is_differentiated() -> None:
     x = out = Value(0.5)
     for i in range(10**5):
         out = Value(1.0) * out if i % 2 else autograd.sum([Value(0.0), out])
@@ -105,7 +105,7 @@ def test_second_operand_may_be_the_deep_one() -> None:
 
 
 def _dense(n: int, reverse: bool = False) -> Value:
-    """As in a DenseNet: each node is the mean of all the earlier ones, so all are equal."""
+    """Build a graph like a DenseNet: each node is the mean of all earlier ones, so all are equal."""
     nodes = [Value(0.5)]
     for i in range(1, n):
         nodes.append(autograd.dot(nodes[::-1] if reverse else nodes, [1.0 / i] * i))
@@ -135,7 +135,7 @@ def test_hundred_thousand_edges_into_one_node() -> None:
 
 
 def _lines_run(work: Callable[[], Any]) -> int:
-    """The number of lines of Python that run: a measure of time that does not depend on the machine."""
+    """Return the number of executed lines of Python, a measure of time on any machine."""
     count = 0
 
     def trace(frame: Any, event: str, arg: Any) -> Any:
@@ -300,11 +300,11 @@ def _gradients(leaves: list[Value], root: Value) -> list[float]:
 
 
 class Interrupted(BaseException):
-    """As KeyboardInterrupt, which would end the test run if it escaped."""
+    """An interrupt that does not end the test run, unlike KeyboardInterrupt."""
 
 
 def _stopped_at(line: int, work: Callable[[], Any]) -> bool:
-    """Run until that many lines have been run, then interrupt it; whether that happened."""
+    """Interrupt a function after that many lines; return True if it has as many."""
     count = 0
 
     def trace(frame: Any, event: str, arg: Any) -> Any:
@@ -325,7 +325,7 @@ def _stopped_at(line: int, work: Callable[[], Any]) -> bool:
     return False
 
 
-def test_interrupt_anywhere_in_the_pass_is_made_good_by_zeroing() -> None:
+def test_zero_grad_recovers_after_an_interrupt_anywhere_in_the_pass() -> None:
     expected = _gradients(*_workload())
     leaves, root = _workload()
     total = _lines_run(root.backward)
@@ -392,7 +392,7 @@ def _switching_often() -> Iterator[None]:
 
 
 def _together(jobs: list[Callable[[], Any]]) -> list[Any]:
-    """The results of jobs that start at the same moment, each in a thread of its own."""
+    """Return the results of jobs that start at the same moment, each in its own thread."""
     start = threading.Barrier(len(jobs))
 
     def run(job: Callable[[], Any]) -> Any:
@@ -442,7 +442,7 @@ def test_passes_in_threads_through_groups_add_up_exactly() -> None:
     assert x.grad == 12.0
 
 
-def test_grad_and_the_order_can_be_computed_beside_passes() -> None:
+def test_grad_and_topological_order_run_in_parallel_with_passes() -> None:
     x, b = _shared_chain(3000)
 
     def reading() -> list[float]:

@@ -1,4 +1,4 @@
-"""primitive(): operations of the user's own, which do all that the built-in ones do."""
+"""primitive(): operations of the user, with all features of the built-in ones."""
 
 import copy
 import math
@@ -77,7 +77,7 @@ def test_own_primitive_of_two_operands_takes_constants_on_either_side() -> None:
     assert (a.grad, b.grad) == (27.0, 54.0)
     assert [x.data for x in (mix(1, 2), mix(a, 1), mix(1, b), a.mix(2.0))] == [8.0, 2.0, 27.0, 16.0]
     assert mix(1.0, b).operands == (1.0, b)
-    with pytest.raises(TypeError, match=r"^mix\(\) expected a real number, got str 'x'"):
+    with pytest.raises(TypeError, match=r"^mix\(\) expected a real number for b, got str 'x'"):
         mix(a, "x")
 
 
@@ -93,7 +93,7 @@ def test_own_primitive_of_three_operands_is_a_function_and_a_method() -> None:
         blend(a, b)
 
 
-def test_own_primitive_of_a_group_takes_any_sequence_and_is_no_method() -> None:
+def test_own_primitive_of_a_group_takes_any_sequence_and_is_not_a_method() -> None:
     norm = add_norm()
     assert not hasattr(Value, "norm")
     x, y, scale = Value(3.0), Value(4.0), Value(4.0)
@@ -103,7 +103,7 @@ def test_own_primitive_of_a_group_takes_any_sequence_and_is_no_method() -> None:
     assert norm((v for v in (x, 4)), 1.0).data == 5.0
     assert PRIMITIVES["norm"].formula == "√(scale·(values² + …))"
     with pytest.raises(
-        TypeError, match=r"^norm\(\) expected a sequence of Values or numbers, got float 3\.0"
+        TypeError, match=r"^norm\(\) expected a sequence of Values or numbers for values, got float 3\.0"
     ):
         norm(3.0, 1.0)
 
@@ -154,7 +154,7 @@ def test_own_primitive_may_leave_an_operand_out() -> None:
     assert (y.data, y.is_leaf, x.grad) == (1.0, False, 0.0)
 
 
-def test_own_primitive_gives_the_ieee_answer() -> None:
+def test_own_primitive_returns_the_ieee_result() -> None:
     inverse = primitive("inverse", lambda m, x: 1.0 / x, lambda m, out, x: -out / x)
     x = Value(0.0)
     y = x.inverse()
@@ -194,7 +194,7 @@ def test_own_primitive_is_used_by_later_rules() -> None:
     assert VALUES.cube(Value(2.0)).primitive is PRIMITIVES["cube"]
 
 
-# Again --------------------------------------------------------------------------------------------
+# Redefinition -------------------------------------------------------------------------------------
 
 
 def test_running_the_cell_again_replaces_the_primitive_and_old_nodes_keep_their_rules() -> None:
@@ -240,11 +240,11 @@ def test_own_primitive_pickles_to_the_entry_of_that_name(copied: Callable[[Any],
     assert copied(PRIMITIVES["cube"]) is PRIMITIVES["cube"]
 
 
-# What is refused ----------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
-def refused(error: Any, match: str, name: Any, *rules: Any, **more: Any) -> None:
-    """Whether it is, with that message, and leaves no trace."""
+def check_raises(error: Any, match: str, name: Any, *rules: Any, **more: Any) -> None:
+    """Check that primitive() raises that error and changes nothing."""
     tables = PRIMITIVES, FUNCTIONS, user_primitives.added, vars(VALUES)
     before, attributes = [dict(table) for table in tables], [*vars(Value).items(), *vars(FLOATS).items()]
     with pytest.raises(error, match=match):
@@ -256,63 +256,65 @@ def refused(error: Any, match: str, name: Any, *rules: Any, **more: Any) -> None
 TAKEN = [
     *("exp", "add", "mul", "dot", "sum", "take"),  # built-in primitives
     *("data", "grad", "label", "backward", "a", "many", "mark", "item"),  # of Value
-    *("where", "eq", "each", "positions", "largest", "lt", "le"),  # what m offers
+    *("where", "eq", "each", "positions", "largest", "lt", "le"),  # the functions of m
     *("softmax", "group", "no_grad", "Value", "draw", "compile", "primitive"),  # public names
 ]
 
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_name_that_is_taken_raises(name: str) -> None:
-    refused(ValueError, rf"^primitive\(\) expected a new name, got '{name}'", name)
+    message = rf"^primitive\(\) expected a new name, got '{name}', which is taken\. Choose another"
+    check_raises(ValueError, message, name)
 
 
 @pytest.mark.parametrize(
     "name", ["", "two words", "2nd", "soft-sign", "lambda", "None", "_x", "__x__", 3, None]
 )
-def test_name_that_cannot_be_written_raises(name: Any) -> None:
-    refused((ValueError, TypeError), r"^primitive\(\) expected a name such as 'softsign', got ", name)
+def test_name_that_is_not_an_identifier_raises(name: Any) -> None:
+    message = r"^primitive\(\) expected an identifier for name, got .* Use a name such as 'softsign'"
+    check_raises((ValueError, TypeError), message, name)
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_wrong_number_of_derivatives_raises(count: int) -> None:
     rules = [lambda m, a, b: a * b, *[lambda m, out, a, b: b] * count]
-    refused(
+    check_raises(
         ValueError, r"^twice\(\) expected one derivative for each of the operands a, b, ", "twice", *rules
     )
-    refused(ValueError, "for each of the operands a, b, ", "twice", *rules, operands="a b")
+    check_raises(ValueError, "for each of the operands a, b, ", "twice", *rules, operands="a b")
 
 
 def test_wrong_number_of_operands_raises() -> None:
-    refused(TypeError, "argument", "twice", lambda m, x, y: x, lambda m, out, x: 1.0)
-    refused(TypeError, "argument", "twice", lambda m, x: x, lambda m, x: 1.0)
-    refused(TypeError, "callable", "twice", lambda m, x: x, 1.0)
+    check_raises(TypeError, "argument", "twice", lambda m, x, y: x, lambda m, out, x: 1.0)
+    check_raises(TypeError, "argument", "twice", lambda m, x: x, lambda m, x: 1.0)
+    check_raises(TypeError, "callable", "twice", lambda m, x: x, 1.0)
 
 
-def test_rule_that_uses_what_m_does_not_offer_raises() -> None:
-    refused(AttributeError, "atan", "arc", lambda m, x: m.atan(x), lambda m, out, x: 1.0 / (1.0 + x * x))
-    refused(AttributeError, "atan", "arc", lambda m, x: x, lambda m, out, x: m.atan(x))
-    refused(
+def test_rule_with_an_unknown_function_of_m_raises() -> None:
+    check_raises(AttributeError, "atan", "arc", lambda m, x: m.atan(x), lambda m, out, x: 1.0 / (1.0 + x * x))
+    check_raises(AttributeError, "atan", "arc", lambda m, x: x, lambda m, out, x: m.atan(x))
+    check_raises(
         AttributeError, "atan", "arc", lambda m, xs: m.sum(xs), lambda m, out, xs: m.each(xs, m.atan),
         operands="xs*",
     )  # fmt: skip
 
 
 def test_rule_that_uses_a_function_of_math_raises() -> None:
-    refused(TypeError, "Symbol|m offers", "power", lambda m, x: math.exp(x), lambda m, out, x: out)
+    check_raises(TypeError, "Symbol|m offers", "power", lambda m, x: math.exp(x), lambda m, out, x: out)
 
 
 def test_rule_with_an_if_raises() -> None:
-    refused(TypeError, r"m\.where", "ramp", lambda m, x: x if x > 0.0 else 0.0, lambda m, out, x: 1.0)
-    refused(TypeError, r"m\.where", "ramp", lambda m, x: x, lambda m, out, x: 1.0 if x > 0.0 else 0.0)
+    check_raises(TypeError, r"m\.where", "ramp", lambda m, x: x if x > 0.0 else 0.0, lambda m, out, x: 1.0)
+    check_raises(TypeError, r"m\.where", "ramp", lambda m, x: x, lambda m, out, x: 1.0 if x > 0.0 else 0.0)
 
 
-def test_rule_that_returns_no_number_raises() -> None:
-    refused(TypeError, "text", "text", lambda m, x: "x", lambda m, out, x: 1.0)
-    refused(TypeError, "nothing", "nothing", lambda m, x: None, lambda m, out, x: 1.0)
+def test_rule_that_returns_a_str_or_none_raises_type_error() -> None:
+    check_raises(TypeError, "text", "text", lambda m, x: "x", lambda m, out, x: 1.0)
+    check_raises(TypeError, "nothing", "nothing", lambda m, x: None, lambda m, out, x: 1.0)
 
 
-def test_derivative_of_a_group_that_is_no_list_raises() -> None:
-    refused(TypeError, "total", "total", lambda m, xs: m.sum(xs), lambda m, out, xs: 1.0, operands="xs*")
+def test_derivative_of_a_group_that_is_not_a_list_raises_type_error() -> None:
+    check_raises(TypeError, "total", "total", lambda m, xs: m.sum(xs), lambda m, out, xs: 1.0, operands="xs*")
 
 
 def test_derivative_of_a_group_that_is_too_short_raises_at_the_first_call() -> None:
@@ -337,7 +339,8 @@ def test_rule_with_an_equality_is_rejected(condition: Callable[[Any], Any]) -> N
 def test_value_rule_that_returns_none_raises_type_error() -> None:
     own = primitive("own", lambda m, x: m.where(x < 0.0, None, x), lambda m, out, x: 1.0)
     assert own(1.0).data == 1.0
-    with pytest.raises(TypeError, match="The value of a primitive must be a number, got None"):
+    message = r"^primitive\(\) expected value to return a number, got None at .* Return a number"
+    with pytest.raises(TypeError, match=message):
         own(-1.0)
 
 

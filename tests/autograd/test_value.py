@@ -1,4 +1,4 @@
-"""What a Value is as a Python object."""
+"""Value as a Python object: construction, attributes, operators, copies, subclasses."""
 
 import builtins
 import copy
@@ -22,7 +22,7 @@ from autograd.tracing import resident
 
 from .._support.table import bits
 
-# What may be a Value ------------------------------------------------------------------------------
+# Numbers of a Value -------------------------------------------------------------------------------
 
 REAL_NUMBERS = [
     (3, 3.0),
@@ -85,18 +85,18 @@ no_numbers = pytest.mark.parametrize(("given", "named"), NO_NUMBERS, ids=lambda 
 
 
 @no_numbers
-def test_value_of_no_real_number_raises(given: Any, named: str) -> None:
-    with pytest.raises(TypeError, match=rf"^Value\(\) expected a real number, got {named}"):
+def test_value_of_other_objects_raises_type_error(given: Any, named: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Value\(\) expected a real number for data, got {named}"):
         Value(given)
 
 
 @no_numbers
-def test_data_and_grad_raise_for_no_real_number(given: Any, named: str) -> None:
+def test_assigning_other_objects_to_data_or_grad_raises_type_error(given: Any, named: str) -> None:
     value = Value(1.0)
-    with pytest.raises(TypeError, match=rf"^data expected a real number, got {named}"):
+    with pytest.raises(TypeError, match=rf"^Value\.data expected a real number, got {named}"):
         value.data = given
     if given is not None:
-        with pytest.raises(TypeError, match=rf"^grad expected a real number, got {named}"):
+        with pytest.raises(TypeError, match=rf"^Value\.grad expected a real number, got {named}"):
             value.grad = given
     assert (value.data, value.grad) == (1.0, 0.0)
 
@@ -126,7 +126,7 @@ def test_error_shortens_a_long_object() -> None:
     assert len(str(error.value)) < 250
 
 
-# What it stores -----------------------------------------------------------------------------------
+# Attributes ---------------------------------------------------------------------------------------
 
 
 def test_new_value_is_a_leaf_with_a_gradient_of_zero() -> None:
@@ -186,9 +186,9 @@ def test_label_is_a_str() -> None:
     value.label = ""
     assert value.label == ""
     assert Value(2.0, "u").label == "u"
-    with pytest.raises(TypeError, match=r"^label expected a str, got int 3"):
+    with pytest.raises(TypeError, match=r"^Value\.label expected a str, got int 3\. Use str\(\) first\.$"):
         value.label = 3
-    with pytest.raises(TypeError, match=r"^label expected a str, got NoneType None"):
+    with pytest.raises(TypeError, match=r"^Value\.label expected a str, got NoneType None"):
         Value(1.0, label=None)
 
 
@@ -254,7 +254,7 @@ def test_format_with_a_specification_formats_the_number() -> None:
 @pytest.mark.parametrize(
     "write", [lambda x: setattr(x, "data", 1.0), lambda x: setattr(x, "data", 2), lambda x: x.__init__(3.0)]
 )
-def test_writing_data_tells_compiled_steps_that_keep_a_copy(write: Callable[[Value], None]) -> None:
+def test_writing_data_invalidates_the_copies_of_compiled_steps(write: Callable[[Value], None]) -> None:
     leaf, other = Value(2.0), Value(3.0)
     resident.add(token := object())
     try:
@@ -268,7 +268,7 @@ def test_writing_data_tells_compiled_steps_that_keep_a_copy(write: Callable[[Val
         resident.discard(token)
 
 
-# What a picture shows as the gradient -------------------------------------------------------------
+# Gradients in a picture ---------------------------------------------------------------------------
 
 
 def test_shown_gradient_is_none_before_a_pass_has_visited_the_root() -> None:
@@ -290,7 +290,7 @@ def test_shown_gradient_after_a_pass_is_the_gradient() -> None:
     assert [shown_gradient(v, root) for v in (x, y, root)] == [0.0, 1.0, 1.0]
 
 
-def test_shown_gradient_behind_a_dead_relu_is_zero_and_never_stale() -> None:
+def test_shown_gradient_behind_a_dead_relu_is_zero() -> None:
     x = Value(-1.0)
     behind = x * 3.0
     (behind * 5.0).backward()
@@ -310,7 +310,7 @@ def test_shown_gradient_of_a_root_that_is_a_leaf() -> None:
     assert shown_gradient(x, x) == 1.0
 
 
-# Names that users bring along ---------------------------------------------------------------------
+# Names of other engines ---------------------------------------------------------------------------
 
 
 def test_prev_is_the_set_of_operands_that_are_values() -> None:
@@ -329,7 +329,7 @@ def test_op_is_the_operator_or_the_name() -> None:
 
 
 def _trace(root: Any) -> tuple[set[Any], set[Any]]:
-    """As in the notebook trace_graph.ipynb of micrograd, to which draw_dot belongs."""
+    """The function trace() of micrograd's notebook trace_graph.ipynb."""
     nodes, edges = set(), set()
 
     def build(v: Any) -> None:
@@ -356,9 +356,10 @@ def test_trace_of_micrograd_runs_unchanged() -> None:
 @pytest.mark.parametrize(
     "arguments", [((), "+"), ((Value(1.0),), "+"), ((Value(1.0),),), ({Value(1.0)},), ("w", ())]
 )
-def test_value_with_operands_raises_and_names_our_way(arguments: Any) -> None:
+def test_value_with_operands_raises_with_a_remedy(arguments: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"^Value\(\) expected data and a label, got operands.*An operator records them"
+        TypeError,
+        match=r"^Value\(\) expected data and a label, got operands\. Write an operation: a \+ b\.$",
     ):
         Value(1.0, *arguments)
 
@@ -367,7 +368,7 @@ def test_value_with_operands_raises_and_names_our_way(arguments: Any) -> None:
     ("name", "remedy"),
     [("_backward", r"autograd\.primitive\(\)"), ("value", r"Use \.data\."), ("gradient", r"Use \.grad\.")],
 )
-def test_name_of_another_engine_raises_and_names_ours(name: str, remedy: str) -> None:
+def test_name_of_another_engine_raises_with_a_remedy(name: str, remedy: str) -> None:
     for value in (Value(1.0), Value(1.0) * 2.0):
         with pytest.raises(AttributeError, match=rf"^Value has no attribute '{name}'\. .*{remedy}"):
             getattr(value, name)
@@ -391,14 +392,14 @@ def test_equality_and_hash_compare_identity() -> None:
 @pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
 @pytest.mark.parametrize("x", [-1.0, 0.0, 2.0, math.inf, math.nan])
 @pytest.mark.parametrize("y", [-1.0, 0.0, 2.0, math.inf, math.nan])
-def test_order_is_that_of_the_numbers(compare: Callable[..., bool], x: float, y: float) -> None:
+def test_comparison_compares_numbers(compare: Callable[..., bool], x: float, y: float) -> None:
     expected = compare(x, y)
     assert compare(Value(x), Value(y)) is expected
     assert compare(Value(x), y) is expected
     assert compare(x, Value(y)) is expected
 
 
-def test_order_takes_any_real_number_and_nothing_else() -> None:
+def test_comparison_accepts_real_numbers_only() -> None:
     assert Value(1.0) < Fraction(3, 2) < Value(2.0)
     assert Value(1.0) < 10**400
     assert max([Value(1.0), Value(3.0), Value(2.0)], default=Value(0.0)).data == 3.0
@@ -409,7 +410,7 @@ def test_order_takes_any_real_number_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("x", [0.0, -0.0, 1.0, -2.0, math.nan, math.inf])
-def test_truth_is_that_of_the_number(x: float) -> None:
+def test_bool_is_that_of_the_number(x: float) -> None:
     assert bool(Value(x)) is bool(x)
 
 
@@ -419,7 +420,7 @@ def test_item_is_the_number() -> None:
     assert value.item() == value.data == 3.0
 
 
-def test_detach_returns_a_leaf_of_its_own() -> None:
+def test_detach_returns_a_new_leaf() -> None:
     value = Value(2.0, label="w") * 3.0
     value.grad = 1.0
     detached = value.detach()
@@ -438,7 +439,7 @@ NUMBERS: list[Any] = [3, True, 2.5, -0.0, Fraction(1, 3), Decimal("0.1"), 10**40
 @pytest.mark.parametrize("apply", ARITHMETIC, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda x: f"{type(x).__name__}-{str(x)[:6]}")
 @pytest.mark.parametrize("x", [2.0, -1.5, 0.0])
-def test_number_on_either_side_is_as_a_value(apply: Callable[..., Any], number: Any, x: float) -> None:
+def test_number_on_either_side_is_like_a_value(apply: Callable[..., Any], number: Any, x: float) -> None:
     constant = Value(number)
     for mixed, left, right in (
         (lambda v: apply(v, number), Value(x), constant),
@@ -475,7 +476,7 @@ def test_augmented_assignment_rebinds_the_name() -> None:
 
 
 class Guest:
-    """A class of somebody else, which can compute with a Value."""
+    """A class of another library that can compute with a Value."""
 
     def _answer(self, other: object) -> str:
         return f"asked with {type(other).__name__}"
@@ -486,14 +487,14 @@ class Guest:
 
 
 @pytest.mark.parametrize("apply", [*ARITHMETIC, operator.lt, operator.le, operator.gt, operator.ge])
-def test_unknown_operand_gets_its_turn(apply: Callable[..., Any]) -> None:
+def test_unknown_operand_computes_the_reflected_operation(apply: Callable[..., Any]) -> None:
     assert apply(Value(1.0), Guest()) == "asked with Value"
     assert apply(Guest(), Value(1.0)) == "asked with Value"
 
 
 @pytest.mark.parametrize("apply", ARITHMETIC, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("stranger", ["1", None, 1j, [1.0], object()], ids=lambda x: type(x).__name__)
-def test_operand_that_is_no_number_raises(apply: Callable[..., Any], stranger: object) -> None:
+def test_operand_of_another_type_raises_type_error(apply: Callable[..., Any], stranger: object) -> None:
     with pytest.raises(TypeError):
         apply(Value(1.0), stranger)
     with pytest.raises(TypeError):
@@ -512,17 +513,18 @@ def test_builtin_sum_adds_values() -> None:
 
 @pytest.mark.parametrize("name", ["exp", "maximum", "minimum"])
 @pytest.mark.parametrize(("stranger", "named"), [("1", "str '1'"), (None, "NoneType None"), ([1.0], "list")])
-def test_function_of_no_number_names_it(name: str, stranger: object, named: str) -> None:
+def test_function_of_another_object_names_the_argument(name: str, stranger: object, named: str) -> None:
     operands = [stranger] if name == "exp" else [Value(1.0), stranger]
-    with pytest.raises(TypeError, match=rf"^{name}\(\) expected a real number, got {named}"):
+    argument = "x" if name == "exp" else "b"
+    with pytest.raises(TypeError, match=rf"^{name}\(\) expected a real number for {argument}, got {named}"):
         FUNCTIONS[name](*operands)
 
 
 @pytest.mark.parametrize("stranger", ["1", None, [1.0]], ids=lambda x: type(x).__name__)
 @pytest.mark.parametrize("name", ["maximum", "minimum"])
-def test_named_method_of_no_number_names_it(name: str, stranger: object) -> None:
+def test_method_of_another_object_names_the_argument(name: str, stranger: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"^{name}\(\) expected a real number, got {type(stranger).__name__}"
+        TypeError, match=rf"^{name}\(\) expected a real number for b, got {type(stranger).__name__}"
     ):
         getattr(Value(1.0), name)(stranger)
 
@@ -542,28 +544,32 @@ def test_group_may_be_any_sequence(kind: Callable[..., Any]) -> None:
     [Value(1.0), 1.0, None, "12", {1.0, 2.5}, frozenset({1.0}), {1.0: 2.0}, {1.0: 2.0}.keys()],
     ids=lambda x: type(x).__name__,
 )
-def test_group_that_is_no_sequence_raises(group: Any) -> None:
-    message = rf" expected a sequence of Values or numbers, got {type(group).__name__} "
-    for call, name in (
-        (lambda: autograd.sum(group), "sum"),
-        (lambda: autograd.dot([1.0], group), "dot"),
-        (lambda: autograd.dot(group, [1.0]), "dot"),
-        (lambda: autograd.logsumexp(group), "logsumexp"),
-        (lambda: autograd.softmax(group), "softmax"),
-        (lambda: autograd.take(group, 0), "take"),
-        (lambda: autograd.group(group), "group"),
+def test_group_that_is_not_a_sequence_raises_type_error(group: Any) -> None:
+    for call, name, argument in (
+        (lambda: autograd.sum(group), "sum", "values"),
+        (lambda: autograd.dot([1.0], group), "dot", "inputs"),
+        (lambda: autograd.dot(group, [1.0]), "dot", "weights"),
+        (lambda: autograd.logsumexp(group), "logsumexp", "values"),
+        (lambda: autograd.softmax(group), "softmax", "values"),
+        (lambda: autograd.take(group, 0), "take", "values"),
+        (lambda: autograd.group(group), "group", "operands"),
     ):
-        with pytest.raises(TypeError, match=rf"^{name}\(\){message}"):
+        expected = rf"^{name}\(\) expected a sequence of Values or numbers for {argument}, got "
+        with pytest.raises(TypeError, match=rf"{expected}{type(group).__name__} .*\. Put it into a list\.$"):
             call()
 
 
 @pytest.mark.parametrize("stranger", ["1", None, [1.0], np.array([1.0])], ids=lambda x: type(x).__name__)
-def test_element_of_a_group_that_is_no_number_raises(stranger: Any) -> None:
+def test_wrong_element_of_a_group_raises_with_its_index(stranger: Any) -> None:
     named = type(stranger).__name__
-    with pytest.raises(TypeError, match=rf"^sum\(\) expected a real number, got {named}"):
+    with pytest.raises(TypeError, match=rf"^sum\(\) expected a real number for values\[1\], got {named}"):
         autograd.sum([Value(1.0), stranger])
-    for operands in (([Value(1.0)], [2.0], stranger), ([Value(1.0)], [stranger]), ([stranger], [Value(1.0)])):
-        with pytest.raises(TypeError, match=rf"^dot\(\) expected a real number, got {named}"):
+    for operands, argument in (
+        (([Value(1.0)], [2.0], stranger), "bias"),
+        (([Value(1.0)] * 2, [2.0, stranger]), r"inputs\[1\]"),
+        (([stranger], [Value(1.0)]), r"weights\[0\]"),
+    ):
+        with pytest.raises(TypeError, match=rf"^dot\(\) expected a real number for {argument}, got {named}"):
             autograd.dot(*operands)
 
 
@@ -572,7 +578,9 @@ def test_groups_of_different_lengths_raise() -> None:
         ([1.0, 2.0], [1.0, 2.0, 3.0]),
         ([Value(1.0)] * 2, autograd.group([1.0, 2.0, 3.0])),
     ):
-        with pytest.raises(ValueError, match=r"^dot\(\) .*2 and 3"):
+        with pytest.raises(
+            ValueError, match=r"^dot\(\) expected weights and inputs of the same length, got 2 and 3\. Pass"
+        ):
             autograd.dot(weights, inputs)
 
 
@@ -585,7 +593,7 @@ def test_function_of_many_with_too_few_operands_raises() -> None:
 
 @pytest.mark.parametrize("inputs", [(3.0, 4.0), (3, 4), (Value(3.0), Value(4.0)), (Value(3.0), 4), ()])
 @pytest.mark.parametrize("kind", [list, tuple, iter])
-def test_group_shared_by_calls_is_as_a_list(inputs: tuple[Any, ...], kind: Callable[..., Any]) -> None:
+def test_group_shared_by_calls_is_like_a_list(inputs: tuple[Any, ...], kind: Callable[..., Any]) -> None:
     weights = [Value(2.0), Value(-1.0)][: len(inputs)]
     leaves = [v for v in (*weights, *inputs) if isinstance(v, Value)]
     shared = autograd.group(kind(inputs))
@@ -609,7 +617,7 @@ def test_group_is_a_tuple_of_its_operands() -> None:
     assert [p.data for p in autograd.softmax(shared)] == [p.data for p in autograd.softmax([x, 2])]
 
 
-def test_list_given_to_a_function_is_not_kept() -> None:
+def test_list_argument_is_not_stored() -> None:
     a, b, c = Value(1.0), Value(2.0), Value(3.0)
     group: list[Any] = [a, b]
     total, product = autograd.sum(group), autograd.dot(group, group)
@@ -639,23 +647,23 @@ def test_copy_of_a_leaf_keeps_data_grad_and_label(
 ) -> None:
     leaf = Value(0.1, label=label)
     leaf.grad = grad
-    twin = copied(leaf)
-    assert twin is not leaf
-    assert twin.is_leaf
-    assert (twin.data, twin.label, bits(twin.grad)) == (0.1, label, bits(grad))
-    (twin * 2.0).backward()
+    duplicate = copied(leaf)
+    assert duplicate is not leaf
+    assert duplicate.is_leaf
+    assert (duplicate.data, duplicate.label, bits(duplicate.grad)) == (0.1, label, bits(grad))
+    (duplicate * 2.0).backward()
     assert bits(leaf.grad) == bits(grad)
-    assert bits(twin.grad) == bits(grad + 2.0)
+    assert bits(duplicate.grad) == bits(grad + 2.0)
 
 
 @copies
 def test_label_of_a_copy_is_independent(copied: Callable[[Any], Any]) -> None:
     leaf = Value(0.1, label="w")
-    twin = copied(leaf)
-    twin.label = "twin"
-    assert (leaf.label, twin.label) == ("w", "twin")
+    duplicate = copied(leaf)
+    duplicate.label = "duplicate"
+    assert (leaf.label, duplicate.label) == ("w", "duplicate")
     leaf.label = ""
-    assert twin.label == "twin"
+    assert duplicate.label == "duplicate"
     named_later = copied(Value(0.1))
     named_later.label = "later"
     assert named_later.label == "later"
@@ -665,11 +673,11 @@ def test_label_of_a_copy_is_independent(copied: Callable[[Any], Any]) -> None:
 def test_copy_of_a_container_keeps_its_sharing(copied: Callable[[Any], Any]) -> None:
     w = Value(1.0, label="w")
     model = {"layers": [w, w, (Value(2.0),)], "set": {w}}
-    twin = copied(model)
-    first, second, (third,) = twin["layers"]
+    duplicate = copied(model)
+    first, second, (third,) = duplicate["layers"]
     assert first is second
     assert first is not w
-    assert twin["set"] == {first}
+    assert duplicate["set"] == {first}
     assert third.data == 2.0
 
 
@@ -700,13 +708,13 @@ def test_copy_of_a_deep_graph_raises_at_once(copied: Callable[[Any], Any]) -> No
 
 
 @copies
-def test_copy_of_a_leaf_leaves_its_graph_behind(copied: Callable[[Any], Any]) -> None:
+def test_copy_of_a_leaf_does_not_include_its_graph(copied: Callable[[Any], Any]) -> None:
     leaf = Value(2.0)
     output = leaf * 3.0
     output.backward()
-    twin = copied(leaf)
-    assert topological_order(twin) == [twin]
-    assert twin.grad == 3.0
+    duplicate = copied(leaf)
+    assert topological_order(duplicate) == [duplicate]
+    assert duplicate.grad == 3.0
 
 
 # Subclasses ---------------------------------------------------------------------------------------
@@ -767,7 +775,7 @@ class Slotted(Value):
 @copies
 @pytest.mark.parametrize("kind", [Plain, Slotted])
 @pytest.mark.parametrize("label", ["", "x"])
-def test_copy_keeps_what_a_subclass_adds(kind: Any, copied: Callable[[Any], Any], label: str) -> None:
+def test_copy_keeps_attributes_of_a_subclass(kind: Any, copied: Callable[[Any], Any], label: str) -> None:
     x = kind(2.0, label=label)
     x.grad, x.tag = 3.0, [1, 2]
     y = copied(x)

@@ -1,9 +1,9 @@
 """Random programs, as many as wanted: ``python -m tests.fuzz --programs 100000``.
 
-They run against PyTorch, and for every tenth another one runs compiled against itself as it is; with
-``--backend`` every one of them does, on that backend, and every fourth of those reads state from outside
-that changes. A program that fails is printed as small as it gets.
-With ``--threads`` they run in so many threads at once, and must come to the same bits as alone.
+They are compared with PyTorch, and for every tenth one, a compiled program is compared with eager execution.
+With ``--backend``, all of them run compiled on that backend, and every fourth one reads state from outside
+that changes. A failing program is reduced before it is printed. With ``--threads``, they run in that many
+threads at once, and must be bit-identical to a single run.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .programs import Program, program, pure, smaller
 from .threads import differing
 
 COMPILED_EVERY, OUTSIDE_EVERY = 10, 4
-#: So many programs the threads share at a time.
+#: The number of programs that the threads share at a time.
 AT_ONCE = 100
 
 
 def _error(check: Callable[[Program], object], program: Program) -> str:
-    """The kind of error and how its message begins; empty if there is none."""
+    """Return the class of the error and the beginning of its message; empty if there is none."""
     try:
         check(program)
     except Exception as error:
@@ -36,16 +36,16 @@ def _error(check: Callable[[Program], object], program: Program) -> str:
     return ""
 
 
-def _fails_alike(check: Callable[[Program], object], error: str, program: Program) -> bool:
+def _fails_equally(check: Callable[[Program], object], error: str, program: Program) -> bool:
     return _error(check, program) == error
 
 
 def _compiled(seed: int, counts: Counter[str], backend: str = "python") -> Callable[[Program], None]:
     def check(program: Program) -> None:
         found = differences(program, seed, backend)
-        told = bool(found) and found[0].startswith("told")
-        counts["compiled" if not told else "compiled, and told that they run as they are"] += 1
-        if found and not told:
+        is_reported = bool(found) and found[0].startswith("reported")
+        counts["compiled, with a reported fallback" if is_reported else "compiled"] += 1
+        if found and not is_reported:
             raise AssertionError(f"compiled: {found}")
 
     return check
@@ -66,35 +66,39 @@ def _outside(seed: int, counts: Counter[str], backend: str) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--programs", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="where the seeds begin")
-    parser.add_argument("--backend", help="run compiled programs alone, on this backend")
-    parser.add_argument("--threads", type=int, default=0, help="run the programs in so many threads at once")
-    given = parser.parse_args()
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed")
+    parser.add_argument("--backend", help="run only compiled programs, on this backend")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="run the programs in this many threads at once"
+    )
+    options = parser.parse_args()
     warnings.simplefilter("error")
-    if given.threads:
-        return _in_threads(range(given.first, given.first + given.programs), given.threads, given.backend)
+    if options.threads:
+        return _in_threads(
+            range(options.first, options.first + options.programs), options.threads, options.backend
+        )
     counts: Counter[str] = Counter()
     start, failures = time.perf_counter(), 0
-    for seed in range(given.first, given.first + given.programs):
+    for seed in range(options.first, options.first + options.programs):
         checks = [(program, lambda p: compare(p, counts))]
-        if given.backend and seed % OUTSIDE_EVERY == 0:
-            failures += _outside(seed, counts, given.backend)
+        if options.backend and seed % OUTSIDE_EVERY == 0:
+            failures += _outside(seed, counts, options.backend)
             continue
-        if given.backend:
-            checks = [(pure, _compiled(seed, counts, given.backend))]
+        if options.backend:
+            checks = [(pure, _compiled(seed, counts, options.backend))]
         elif seed % COMPILED_EVERY == 0:
             checks.append((pure, _compiled(seed, counts)))
         for make, check in checks:
             before = Counter(counts)
             if error := _error(check, make(seed)):
                 failures += 1
-                small = smaller(make(seed), partial(_fails_alike, check, error))
+                small = smaller(make(seed), partial(_fails_equally, check, error))
                 print(f"seed {seed}: {error}…\n  {small}", flush=True)
-                _tell(check, small)
-                counts.clear()  # the search for a small one is not counted
+                _print_error(check, small)
+                counts.clear()  # do not count the runs of the reduction
                 counts.update(before)
         if (seed + 1) % 10_000 == 0:
-            print(f"{seed + 1 - given.first:,} programs, {failures} failures", flush=True)
+            print(f"{seed + 1 - options.first:,} programs, {failures} failures", flush=True)
     print(f"{time.perf_counter() - start:.0f} s, {failures} failures")
     for what, count in sorted(counts.items()):
         print(f"{count:12,} {what}")
@@ -113,7 +117,7 @@ def _in_threads(seeds: range, threads: int, backend: str | None) -> int:
     return min(failures, 1)
 
 
-def _tell(check: Callable[[Program], object], program: Program) -> None:
+def _print_error(check: Callable[[Program], object], program: Program) -> None:
     try:
         check(program)
     except Exception as error:

@@ -1,6 +1,6 @@
-"""Any text as the command line ``python -m autograd …``: explained, or refused in the command's own words.
+"""Any text as the command line ``python -m autograd …``: it is explained, or raises the command's own error.
 
-:func:`check` takes the text, an argument a line, and raises AssertionError where that is broken.
+:func:`check` takes the text, with one argument on each line, and raises AssertionError for any other result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autograd.operations import data_of
 
 from .._support.table import bits
 
-#: What reading an expression has no business with, by the names of Python's audit events.
+#: Python's audit events that reading an expression must not cause.
 FORBIDDEN = (
     "exec",
     "open",
@@ -65,7 +65,7 @@ TOKENS = (
 
 
 class _Watch:
-    """Notices, while it is on, what reading an expression must never do; an audit hook, there for good."""
+    """An audit hook that raises for forbidden events while it is on. A hook cannot be removed."""
 
     on = False
     installed = False
@@ -95,21 +95,24 @@ class _Floats(ast.NodeTransformer):
 
 
 def by_python(tree: ast.Module, inputs: dict[str, Value]) -> float | None:
-    """What Python makes of an expression that was accepted; None where its own floats raise."""
+    """Return Python's result for an accepted expression; None if Python's floats raise."""
     tree = _Floats().visit(tree)
     last = tree.body[-1]
     tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_result", ast.Store())], last.value), last)
     names: dict[str, Any] = {"__builtins__": {}, **CONSTANTS, **_CALLABLE, **inputs}
     try:
         exec(compile(ast.fix_missing_locations(tree), "<fuzz>", "exec"), names)
-    except (ArithmeticError, TypeError):  # 1/0, and 2**0.5 below 0, which is complex
+    except (ArithmeticError, TypeError):  # 1/0, and a power below 0, which is complex
         return None
     result = names["_result"]
     return None if isinstance(result, complex) else float(data_of(result))
 
 
 def check(text: str, folder: Path) -> bool:
-    """Run the command on the text, an argument a line; whether it computed. DOT needs no graphviz."""
+    """Run the command on the text, with one argument on each line; return True if it computed.
+
+    The picture is a DOT file, which does not need Graphviz.
+    """
     parser = _parser()
     arguments = [a for a in text.split("\n") if not (a.startswith("-") and _is_option(parser, a))]
     if not arguments:

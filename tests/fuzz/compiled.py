@@ -1,4 +1,4 @@
-"""A program that only computes, as a function of its leaves and of numbers: compiled, and run as it is."""
+"""A program that only computes, as a function of its leaves and of numbers: compiled, and eager."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Eager:
     def run(self, statement: Statement) -> None:
         getattr(self, statement[0])(*statement[1:])
 
-    def op(self, name: str, way: str, operands: list[Any]) -> None:
+    def op(self, name: str, form: str, operands: list[Any]) -> None:
         entry = PRIMITIVES[name]
-        given = [
+        arguments = [
             self.group_of(x) if o.endswith("*") else self.operand(x) for x, o in zip(operands, entry.operands)
         ]
         if name == "dot":
-            weights, inputs, bias = given
+            weights, inputs, bias = arguments
             inputs = [*inputs] or [1.0]
-            given = [weights, [inputs[i % len(inputs)] for i in range(len(weights))], bias]
-        by_operator = way == "method" and name in OPERATORS and any(isinstance(x, Value) for x in given)
-        self.pool.append((OPERATORS if by_operator else FUNCTIONS)[name](*given))
+            arguments = [weights, [inputs[i % len(inputs)] for i in range(len(weights))], bias]
+        by_operator = form == "method" and name in OPERATORS and any(isinstance(x, Value) for x in arguments)
+        self.pool.append((OPERATORS if by_operator else FUNCTIONS)[name](*arguments))
 
     def branch(self, comparison: str, i: int, j: Any, yes: Statement, no: Statement) -> None:
         self.run(yes if COMPARE[comparison](self.operand(i), self.operand(j)) else no)
@@ -67,7 +67,7 @@ def as_case(program: Program, seed: int) -> Case:
     leaves = [Value(x) for x in program.leaves]
 
     def function(x: Any, y: Any) -> Value:
-        state = Eager([*leaves, FUNCTIONS["mul"](x, 1.0), y * leaves[0]])  # Values, whether recorded or not
+        state = Eager([*leaves, FUNCTIONS["mul"](x, 1.0), y * leaves[0]])  # Values in both modes
         for statement in program.statements:
             state.run(statement)
         total: Value = FUNCTIONS["sum"](state.pool[-3:]) + 0.0 * leaves[0]
@@ -78,5 +78,5 @@ def as_case(program: Program, seed: int) -> Case:
 
 
 def differences(program: Program, seed: int, backend: str = "python") -> list[str]:
-    """What differs between the compiled function and the function; "told" where it warned of it."""
+    """Return the differences between compiled and eager; "reported: …" if a warning announced them."""
     return differences_in(as_case(program, seed), seed, backend)

@@ -1,7 +1,7 @@
-"""Any bytes as a file of weights: read whole or refused with ValueError, and a model takes all or nothing.
+"""Any bytes as a file of weights: load() reads all of it or raises ValueError, and loading a state is atomic.
 
-The checksum keeps a fuzzer out of all that comes after it, so :func:`signed` mends it: the checks are
-made on the bytes as they are and on the bytes with the checksum they should have.
+The checksum would stop a fuzzer before all later checks, so :func:`signed` corrects it: each check runs on
+the original bytes and on the bytes with a correct checksum.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ TOKENS = (
 
 
 def model() -> Sequential:
-    """A small network with weights and with buffers, floats and whole numbers."""
+    """Return a small network with weights and with buffers, floats and ints."""
     return Sequential(MLP(1, [2], seed=0), BatchNorm1d(2))
 
 
 def history() -> History:
-    """What a short training run leaves."""
+    """Return the history of a short training run."""
     network = MLP(2, [1], seed=0)
     samples = data.two_moons(2, seed=0)
     return fit(network, samples, hinge_loss, SGD(network.parameters(), lr=0.1), epochs=1, progress=False)
 
 
 def seeds(suffix: str, folder: Path) -> list[bytes]:
-    """Files that nn.save wrote: a model; a training run; every kind of thing."""
+    """Return files that nn.save wrote: a model, a training run, and every type of content."""
     network = model()
     path = folder / f"seed{suffix}"
     found = []
@@ -52,10 +52,10 @@ def seeds(suffix: str, folder: Path) -> list[bytes]:
 
 
 def signed(content: bytes, suffix: str, folder: Path) -> bytes | None:
-    """The same file with our format and the right checksum, or None if it has no content to be summed."""
-    mend = _signed_json if suffix == ".json" else _signed_safetensors
+    """Return the file with the right format and checksum, or None if it has no content to sum."""
+    sign = _signed_json if suffix == ".json" else _signed_safetensors
     try:
-        return mend(content, folder)
+        return sign(content, folder)
     except (ValueError, RecursionError, struct.error):
         return None
 
@@ -85,56 +85,55 @@ def _signed_safetensors(content: bytes, folder: Path) -> bytes | None:
 
 
 def check(content: bytes, suffix: str, folder: Path) -> bool:
-    """Load the bytes, and give what was read to a model and to its optimizer; whether it could be read."""
+    """Load the bytes, and load the result into a model and a run; return True if the file was read."""
     path = folder / f"it{suffix}"
     path.write_bytes(content)
     try:
         state = load(path)
     except ValueError as error:
-        told = str(error)
-        state = None
+        state, message = None, str(error)
     if state is None:
-        assert told.startswith(f"{path} is damaged or not a file of glassgrad"), told
+        assert message.startswith(f"load() expected an intact file written by save(), got {path}: "), message
         return False
     assert isinstance(state, dict)
     assert all(isinstance(name, str) for name in state)
     for part in (state, state.get("model"), state.get("run")):
-        _whole_or_not_at_all(part)
-    _comes_back(state, suffix, folder)
+        _check_atomic_load(part)
+    _check_round_trip(state, suffix, folder)
     return True
 
 
-def _whole_or_not_at_all(state: Any) -> None:
-    """A model and a run take the state, or refuse it in words and are what they were."""
+def _check_atomic_load(state: Any) -> None:
+    """Check that a model and a run load the state, or raise an error and do not change."""
     network, run = model(), History(loss=[0.5])
-    for take in (
+    for load_into in (
         lambda: network.load_state_dict(state),
         lambda: network.load_state_dict(state, strict=False),
         lambda: run.load_state_dict(state),
     ):
-        before, refusal = repr((network.state_dict(), run.state_dict())), None
+        before, raised = repr((network.state_dict(), run.state_dict())), None
         try:
-            take()
+            load_into()
         except (TypeError, ValueError, RuntimeError) as error:
-            refusal = error
-        assert not isinstance(refusal, RecursionError), refusal
-        assert refusal is None or repr((network.state_dict(), run.state_dict())) == before, refusal
+            raised = error
+        assert not isinstance(raised, RecursionError), raised
+        assert raised is None or repr((network.state_dict(), run.state_dict())) == before, raised
         assert all(type(p.data) is float for p in network.parameters())
         assert [type(x) for x in network.state_dict().values()] == [
             type(x) for x in model().state_dict().values()
         ]
 
 
-def _comes_back(state: dict[str, Any], suffix: str, folder: Path) -> None:
-    """What was read can be saved and is read as the same again, where save takes it."""
+def _check_round_trip(state: dict[str, Any], suffix: str, folder: Path) -> None:
+    """Check that a loaded state is the same after save and load, if save accepts it."""
     path = folder / f"again{suffix}"
     try:
         save(state, path)
-    except ValueError:  # as names with a slash within, an empty part
+    except ValueError:  # for example for a name that contains a slash
         return
     again = load(path)
     assert _in_order(again) == _in_order(state), (again, state)
 
 
 def _in_order(state: dict[str, Any]) -> str:
-    return json.dumps(state, sort_keys=True)  # with nan, which is not equal to itself
+    return json.dumps(state, sort_keys=True)  # as text, because nan is not equal to itself

@@ -3,8 +3,8 @@
 python -m tests.fuzz.guided command_line --minutes 15
 python -m tests.fuzz.guided files --minutes 15
 
-It needs ``pip install atheris``. What it learns of the code stays in the folder ``--corpus`` and is where
-the next run begins; an input that breaks a promise is written beside it, and the run ends.
+It needs ``pip install atheris``. Inputs that reach new code stay in the folder ``--corpus``, where the next
+run begins. The first failing input is written next to that folder, and the run ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-#: Seconds after which one input counts as a hang, and the megabytes it may take.
+#: The seconds after which an input counts as a hang, and its limit of memory in megabytes.
 TIMEOUT, MEMORY = 60, 2048
 
 
@@ -26,37 +26,37 @@ def _quoted(token: str) -> str:
 
 
 def run(target: str, minutes: float, corpus: Path, seed: int) -> None:
-    """Fuzz until an input fails or the time is over; ends the process."""
+    """Fuzz until an input fails or the time is over, then end the process."""
     import atheris
 
     with atheris.instrument_imports(include=["autograd", "nn", "json", "ast"]):
         from . import command_line, files
 
-    # In memory, where the system has such a folder: each input is a file.
+    # Each input is a file, so use a folder in memory if the system has one.
     folder = Path(
         tempfile.mkdtemp(prefix="glassgrad-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     )
-    counts = {"read": 0, "refused": 0}
+    counts = {"read": 0, "rejected": 0}
 
     def command_line_input(data: bytes) -> None:
-        counts["read" if command_line.check(data.decode(errors="replace"), folder) else "refused"] += 1
+        counts["read" if command_line.check(data.decode(errors="replace"), folder) else "rejected"] += 1
 
     def files_input(data: bytes) -> None:
         if not data:
             return
         suffix = files.SUFFIXES[data[0] % len(files.SUFFIXES)]
-        mended = files.signed(data[1:], suffix, folder)
-        for content in (data[1:], mended):
+        with_checksum = files.signed(data[1:], suffix, folder)
+        for content in (data[1:], with_checksum):
             if content is not None:
-                counts["read" if files.check(content, suffix, folder) else "refused"] += 1
+                counts["read" if files.check(content, suffix, folder) else "rejected"] += 1
 
     seeds: list[bytes]
     if target == "command_line":
-        one: Any = command_line_input
+        run_input: Any = command_line_input
         seeds = [text.encode() for text in command_line.SEEDS]
         tokens = command_line.TOKENS
     else:
-        one = files_input
+        run_input = files_input
         seeds = [
             bytes([i]) + seed
             for i, suffix in enumerate(files.SUFFIXES)
@@ -70,8 +70,8 @@ def run(target: str, minutes: float, corpus: Path, seed: int) -> None:
     words.write_text("\n".join(map(_quoted, tokens)))
     warnings.simplefilter("error")
 
-    def told(data: bytes) -> None:
-        one(data)
+    def run_and_count(data: bytes) -> None:
+        run_input(data)
         total = sum(counts.values())
         if total & (total - 1) == 0 or total % 20_000 == 0:
             print(f"{target}: {counts}", file=sys.__stdout__, flush=True)
@@ -81,7 +81,7 @@ def run(target: str, minutes: float, corpus: Path, seed: int) -> None:
         f"-dict={words}", "-max_len=2000", f"-seed={seed}", f"-artifact_prefix={corpus.parent}/failing-",
         "-print_final_stats=1",
     ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options, str(corpus)], told)
+    atheris.Setup([sys.argv[0], *options, str(corpus)], run_and_count)
     atheris.Fuzz()
 
 
@@ -91,6 +91,6 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--corpus", type=Path, help="a folder; a temporary one by default")
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    corpus = given.corpus or Path(tempfile.mkdtemp(prefix=f"glassgrad-{given.target}-")) / "corpus"
-    run(given.target, given.minutes, corpus, given.seed)
+    arguments = parser.parse_args()
+    corpus = arguments.corpus or Path(tempfile.mkdtemp(prefix=f"glassgrad-{arguments.target}-")) / "corpus"
+    run(arguments.target, arguments.minutes, corpus, arguments.seed)

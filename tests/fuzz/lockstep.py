@@ -1,27 +1,28 @@
-"""A program run on glassgrad and on PyTorch at once, statement by statement, and compared all the way.
+"""Run a program on glassgrad and on PyTorch at once, and compare them after each statement.
 
-After each operation the two numbers are compared and PyTorch's is then made ours, so that rounding does
-not add up: whatever differs, differs in that operation. So both backward passes run on the same numbers,
-and a gradient may differ by 1e-12 of the terms it is the sum of (:func:`weights`), by no more.
+After each operation the two numbers are compared, and PyTorch's number is then replaced by ours, so that
+rounding errors do not accumulate: a difference comes from that operation. Both backward passes therefore run
+on the same numbers, and a gradient may differ by at most 1e-12 of the sum of its terms (:func:`weights`).
 
-Where PyTorch does otherwise on purpose, the reference follows what glassgrad promises:
+Where PyTorch differs on purpose, the reference follows glassgrad's guarantees:
 
-- A leaf that is written is a new tensor from then on, and its gradient the sum over them: what was
-  computed before keeps the numbers of its forward pass, where PyTorch would mix old and new.
-- :data:`LESS_EXACT` names the derivatives of which PyTorch loses digits, and how many.
+- After a leaf is written it is a new tensor, and its gradient is the sum over its tensors: earlier results
+  keep the numbers of their forward pass, while PyTorch would mix old and new ones.
+- :data:`LESS_EXACT` lists the derivatives that are less accurate in PyTorch, and by how much.
 - softplus is PyTorch's logaddexp(x, 0), since F.softplus is x above 20.
 - sum is a chain of ``+``: after ``torch.stack(…).sum()`` the gradients of the leaves share their memory, and
   the next pass adds to it once for each of them (torch 2.13).
-- Of a gradient that was differentiated only the leaves are compared: exp'(x) is exp(x) or the result, as
-  one likes, and so what flows to the result of exp is a matter of taste.
-- Behind a dead relu, or whatever else has a derivative of None, glassgrad stops. PyTorch goes on with a
-  gradient of 0, of which an infinite derivative further back makes nan; there nothing is compared.
+- If a gradient was differentiated, only leaves are compared: exp'(x) may be written as exp(x) or as the
+  result, so the gradient of the result of exp is not unique.
+- At a derivative of None, as in a dead relu, glassgrad stops. PyTorch continues with a gradient of 0, which
+  an infinite derivative further back turns into nan; nothing is compared there.
 - A gradient is not differentiated again at a kink: that of elu, and a**b where a or b is 0. There glassgrad
-  has (∂²/∂a∂b) aᵇ = 1/a at b = 0; PyTorch takes ∂/∂a for a constant 0, and at a = 0 it has nan.
-- a / b for a tiny or a huge b: PyTorch's (a / b) / b overflows or vanishes before it meets a gradient that
-  would make up for it; a subnormal quotient has few digits. And sigmoid(x) is 0 there for x < -709.
-- abs and the exponent of a power select, as relu does in both: what is behind |0|, |nan| or 0**b gets 0 of an
-  infinite gradient too, where PyTorch multiplies by 0 and gives nan.
+  has (∂²/∂a∂b) aᵇ = 1/a at b = 0; PyTorch uses ∂/∂a of a constant 0, and at a = 0 it has nan.
+- a / b for a tiny or a huge b: PyTorch's (a / b) / b overflows or underflows before it is multiplied by a
+  gradient that would compensate; a subnormal quotient has few digits. And PyTorch's sigmoid(x) is 0 for x <
+  -709.
+- abs and the exponent of a power select, as relu does in both: operands behind |0|, |nan| or 0**b get a
+  gradient of 0 even from an infinite one, while PyTorch multiplies by 0 and returns nan.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from nn import MLP
 from ..golden.cases import pytorch
 from .programs import COMPARE, OPERATORS, Program, Statement
 
-#: By how much PyTorch's local derivative may be off, in units of 1e-12, and why.
+#: The allowed error of PyTorch's local derivative, in units of 1e-12, and its formula.
 LESS_EXACT = {
     "tanh": lambda x, out: 1.0,  # 1 − tanh², which has no digits in the tails
     "sigmoid": lambda x, out: 1.0,  # s·(1 − s)
@@ -52,11 +53,11 @@ LESS_EXACT = {
     "logsumexp": lambda x, out: (abs(x) + abs(out)) / 1000.0,  # exp(x − out), where x − out is rounded
 }
 
-#: Numbers beyond these are where one of the two may overflow on the way; there nothing is compared.
+#: Beyond this size an intermediate number of one of the two may overflow, so nothing is compared.
 LARGEST = 1e150
-#: Differences this small are no differences.
+#: Smaller differences are ignored.
 SUBNORMAL = 3e-308
-#: A program goes on with numbers up to here, unless it is to meet special ones.
+#: Larger results are dropped from the pool, unless the program uses special numbers.
 TAME = 1e4
 
 
@@ -65,14 +66,14 @@ class Difference(AssertionError):
 
 
 class Cell:
-    """A value of the program on both sides; of a leaf also the tensors it was before it was written."""
+    """A value of the program on both sides; for a leaf, also its tensors from before it was written."""
 
     __slots__ = ("before", "leaf", "order", "slack", "tensor", "value")
 
     def __init__(self, value: Value, tensor: Any, order: int = 0, leaf: bool = False) -> None:
         self.value, self.tensor, self.order, self.leaf = value, tensor, order, leaf
         self.before: list[Any] = []
-        self.slack = 0.0  # by how much the gradient may be off; nan where nothing can be said
+        self.slack = 0.0  # the allowed error of the gradient; nan if it is not compared
 
     @property
     def tensors(self) -> list[Any]:
@@ -84,9 +85,9 @@ class Cell:
 
 
 def weights(root: Value, start: float, order: int) -> dict[Value, float]:
-    """For each Value the sum over all paths of the sizes of their products: what its gradient is a sum of.
+    """Return for each Value the sum of |product| over all paths: the terms of its gradient.
 
-    A derivative of None counts 0, which is multiplied on as PyTorch does: to nan where PyTorch has nan.
+    A derivative of None counts as 0 and is multiplied further, so that it becomes nan where PyTorch has nan.
     """
     found = {root: abs(start)}
     for node in reversed(topological_order(root)):
@@ -108,14 +109,14 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
                     size = math.nan
                 if size == 0.0 and node.primitive.name in ("abs", "pow") and not g < LARGEST:
                     size = math.nan
-                if order:  # PyTorch's own graph of the gradient is rounded otherwise than ours
+                if order:  # PyTorch's graph of the gradient has other rounding errors than ours
                     size = max(size, g)
                 found[operand] = found.get(operand, 0.0) + size
     return found
 
 
 def _ordinary(quotient: Value) -> bool:
-    """Whether neither the divisor nor the result is so large or so small that digits are lost on the way."""
+    """Return True if neither the divisor nor the result is so large or small that digits are lost."""
     divisor, result = abs(data_of(quotient.operands[1])), abs(quotient.data)
     return 1.0 / LARGEST < divisor < LARGEST and (result == 0.0 or result > 1.0 / LARGEST)
 
@@ -126,7 +127,7 @@ def _at_a_kink(value: Value) -> bool:
 
 
 class Lockstep:
-    """The state of both sides; ``counts`` says how much was compared."""
+    """The state of both sides; ``counts`` records the number of comparisons."""
 
     def __init__(self, program: Program, counts: Counter[str]) -> None:
         import torch
@@ -140,7 +141,7 @@ class Lockstep:
         self.groups: list[tuple[Any, list[Any]]] = []
         self.models: list[tuple[MLP, list[Cell]]] = []
         self.written = False
-        self.differentiated = False  # whether a gradient has become part of the program
+        self.differentiated = False  # True once a gradient is part of the program
         for x in program.leaves:
             self.leaf(Value(x))
         for statement in program.statements:
@@ -172,7 +173,7 @@ class Lockstep:
         return x.tensor if isinstance(x, Cell) else self.tensor(x)
 
     def group_of(self, operand: Any) -> tuple[Any, list[Any], list[Any]]:
-        """A group as glassgrad takes it, its cells and constants, its tensors."""
+        """Return the group for glassgrad, its cells and constants, and its tensors."""
         if isinstance(operand, list):
             cells = [self.cell(x) for x in operand]
             return [*map(self.ours_of, cells)], cells, [*map(self.theirs_of, cells)]
@@ -182,7 +183,7 @@ class Lockstep:
         return ours, cells, [*map(self.theirs_of, cells)]
 
     def new(self, ours: Value, theirs: Any, order: int, scale: float) -> Cell | None:
-        """The result of an operation: compared, made the same, and put into the pool."""
+        """Compare the results of an operation, make them equal, and add them to the pool."""
         self.counts["values"] += 1
         x, y = ours.data, theirs.item()
         if x != y and not (math.isnan(x) and math.isnan(y)):
@@ -220,7 +221,7 @@ class Lockstep:
     def many(self, name: str, operands: list[Any]) -> Cell | None:
         first, cells, tensors = self.group_of(operands[0])
         if name == "dot":
-            # As many weights as inputs, however many were asked for.
+            # The inputs are repeated or cut to the number of weights.
             width = len(cells)
             _, found, theirs = self.group_of(operands[1])
             if isinstance(operands[0], tuple) and operands[0] == operands[1]:
@@ -251,11 +252,11 @@ class Lockstep:
         return self.new(mine, their, self.order_of(cells), sum(sizes, 1.0) * len(sizes))
 
     def taken(self, tensors: list[Any], index: Any) -> Any:
-        """The tensor at an index, or nan. All others and the index have a gradient of 0, and not none."""
+        """Return the tensor at an index, or nan. All others and the index have a gradient of 0."""
         tensor, nothing = self.theirs_of(index), self.torch.tensor(False)
-        lane = tensor.item()
-        there = lane.is_integer() and 0 <= lane < len(tensors)
-        theirs = tensors[int(lane)].clone() if there else self.tensor(math.nan)
+        i = tensor.item()
+        is_index = i.is_integer() and 0 <= i < len(tensors)
+        theirs = tensors[int(i)].clone() if is_index else self.tensor(math.nan)
         for other in (*tensors, tensor):
             theirs = self.torch.where(nothing, other, theirs)
         return theirs
@@ -303,7 +304,7 @@ class Lockstep:
         enabled = enable_grad() if again else nullcontext()
         with no_grad(), self.torch.no_grad(), enabled, self.torch.set_grad_enabled(again):
             cell = self.op(*statement[1:])
-        # What is computed from constants alone glassgrad records like anything else.
+        # glassgrad also records operations on constants only.
         if cell is not None and (cell.tensor.requires_grad if cell.value.is_leaf else not again):
             raise Difference(f"{cell.value!r} is a leaf: {cell.value.is_leaf}; with grad enabled: {again}")
 
@@ -328,7 +329,7 @@ class Lockstep:
         nested = {"some": [cell.value for cell in originals], "again": originals[0].value}
         copied = {"copy": copy.deepcopy, "deepcopy": copy.deepcopy, "pickle": _pickled}[way](nested)
         if copied["again"] is not copied["some"][0]:
-            raise Difference("what was one leaf are two in the copy")
+            raise Difference("one leaf has become two in the copy")
         value = copy.copy(originals[0].value) if way == "copy" else copied["again"]
         self.copied(originals[0], value)
         computed = self.pool[other % len(self.pool)].value
@@ -337,7 +338,7 @@ class Lockstep:
                 COPIES[way](computed)
             except TypeError:
                 return
-            raise Difference(f"{computed!r}, which was computed, was copied by {way}")
+            raise Difference(f"the non-leaf Value {computed!r} was copied by {way}")
 
     def copied(self, original: Cell, value: Value, in_pool: bool = True) -> None:
         if value is original.value or repr(value) != repr(original.value):
@@ -355,11 +356,11 @@ class Lockstep:
     def copy_model(self, way: str, i: int) -> None:
         if self.models:
             model, cells = self.models[i % len(self.models)]
-            twin = COPIES[way](model)
+            copied = COPIES[way](model)
             start = len(self.leaves)
-            for cell, parameter in zip(cells, twin.parameters(), strict=True):
+            for cell, parameter in zip(cells, copied.parameters(), strict=True):
                 self.copied(cell, parameter, in_pool=False)
-            self.models.append((twin, self.leaves[start:]))
+            self.models.append((copied, self.leaves[start:]))
 
     def call(self, i: int, a: Any, b: Any) -> None:
         if not self.models:
@@ -367,9 +368,7 @@ class Lockstep:
         model, cells = self.models[i % len(self.models)]
         inputs = [self.cell(a), self.cell(b)]
         numbers = [self.ours_of(x) for x in inputs] + [cell.value for cell in cells]
-        if not all(
-            abs(data_of(x)) <= 100.0 for x in numbers
-        ):  # what is within is not compared number by number
+        if not all(abs(data_of(x)) <= 100.0 for x in numbers):  # intermediate numbers are not compared
             return
         tensors = iter([cell.tensor for cell in cells])
         flowing = [self.theirs_of(x) for x in inputs]
@@ -390,10 +389,10 @@ class Lockstep:
 
     def backward(self, i: int, gradient: float) -> None:
         root = self.pool[i % len(self.pool)]
-        if root.order and not abs(gradient) < LARGEST:  # PyTorch's masks make nan of it
+        if root.order and not abs(gradient) < LARGEST:  # PyTorch's masks turn it into nan
             return
         root.value.backward(gradient)
-        if not root.tensor.requires_grad:  # to PyTorch a constant
+        if not root.tensor.requires_grad:  # a constant in PyTorch
             return
         for cell in self.pool:
             if not cell.leaf:
@@ -419,7 +418,7 @@ class Lockstep:
                 self.check(cell, ours, 0.0 if theirs is None else theirs.item(), slack)
 
     def _make_writable(self) -> None:
-        """PyTorch may leave a gradient of 0 to which it then can't add ("ZeroTensors are immutable")."""
+        """Clone gradients of 0 to which PyTorch cannot add ("ZeroTensors are immutable")."""
         if self.differentiated:
             for tensor in (t for cell in self.leaves for t in cell.tensors):
                 if tensor.grad is not None and tensor.grad._is_zerotensor():
@@ -468,7 +467,7 @@ class Lockstep:
         for cell, ours in zip(cells, mine):
             theirs = [t for t in (next(found) for _ in cell.tensors) if t is not None]
             if ours is None or not theirs:
-                # Where a rule selects a constant, glassgrad knows that nothing depends on it.
+                # If a rule selects a constant, glassgrad returns None: nothing depends on the operand.
                 agree = (ours is None) == (not theirs)
                 if not agree and (not root.order or ours or any(t.item() for t in theirs if t == t)):
                     raise Difference(f"grad() of {cell.value!r} is {ours!r}, PyTorch {theirs!r}")
@@ -485,7 +484,7 @@ class Lockstep:
             self.close("grad() of", cell, ours.data, total.item(), slack)
             if create_graph and total.requires_grad and w < 1e7 and abs(ours.data) <= TAME and not kink:
                 self.differentiated = True
-                total = total * 1.0  # a tensor of its own: theirs may be one that is in the pool
+                total = total * 1.0  # a new tensor, because theirs may be in the pool
                 total.data.fill_(ours.data)
                 total.retain_grad()
                 self.counts["gradients that go on"] += 1
@@ -502,7 +501,7 @@ COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": _pickled}
 
 
 def compare(program: Program, counts: Counter[str] | None = None) -> None:
-    """Run a program on both sides; raises Difference where they disagree."""
+    """Run a program on both sides; raise Difference if they disagree."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,7 +1,8 @@
 """A function that reads random state from outside, which changes between calls: compiled, and eager.
 
-The state is held in every way that Python has for it. Samples may have another formula than the first ones,
-a module may change its mode, parameters may be swapped, and random numbers may be drawn.
+The state is in attributes, items, closures, globals, defaults and so on. Later samples may have another
+formula than the first ones, a module may change its mode, parameters may be swapped, and random numbers may
+be drawn.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CALLS = 14
 
 
 class Place(NamedTuple):
-    """A number outside: how the function reads it, and how it is changed."""
+    """A number outside the function, with functions that read and change it."""
 
     read: Callable[[], Any]
     write: Callable[[float], object]
@@ -77,7 +78,7 @@ def element(x: float) -> Place:
     return Place(lambda: numbers[1], lambda new: numbers.__setitem__(1, new))
 
 
-def beside_values(x: float) -> Place:
+def next_to_values(x: float) -> Place:
     mixed = {"w": Value(1.0), "beta": x}
     return Place(lambda: mixed["beta"], lambda new: mixed.update(beta=new))
 
@@ -172,7 +173,7 @@ def of_a_module(x: float) -> Place:
 
 
 PLACES = (
-    attribute, nested, exchanged, item, element, beside_values, class_attribute, slot, behind_a_property,
+    attribute, nested, exchanged, item, element, next_to_values, class_attribute, slot, behind_a_property,
     callable_object, variable, global_variable, default, method, computed_name, dispatched, array,
     of_a_module,
 )  # fmt: skip
@@ -190,7 +191,7 @@ Tree = tuple[Any, ...]
 
 
 class Gate(nn.Module):
-    """Multiplies by another number in training than in evaluation."""
+    """A factor that differs between training and evaluation."""
 
     def __init__(self, rng: random.Random) -> None:
         self.w = nn.Parameter(rng.gauss(0.0, 1.0))
@@ -201,7 +202,7 @@ class Gate(nn.Module):
 
 
 class Case:
-    """A function of a list of samples, its leaves, and what happens before each call."""
+    """A function of a list of samples, its leaves, and the changes before each call."""
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = random.Random(seed)
@@ -213,7 +214,7 @@ class Case:
         self.special = {rng.randrange(self.size) for _ in range(rng.choice([0, 0, 1, 2]))}
         self.draws = random.Random(seed) if rng.random() < 0.1 else None
         self.warm_up = rng.choice([None, 0.0, 1.0])
-        self.function = self.made()
+        self.function = self.build()
 
     def number(self) -> float:
         return self.rng.choice([0.0, -0.0, 1.0, 2.0, self.rng.gauss(0.0, 1.0)])
@@ -225,7 +226,7 @@ class Case:
             return kind, rng.randrange(3) if kind != "number" else self.number()
         return rng.choice([*OPERATIONS]), self.tree(depth - 1), self.tree(depth - 1)
 
-    def made(self) -> Callable[[Any], Any]:
+    def build(self) -> Callable[[Any], Any]:
         places, leaves, gate, draws = [p.read for p in self.places], self.leaves, self.gate, self.draws
         formulas, special = self.formulas, self.special
 
@@ -252,7 +253,7 @@ class Case:
     def all_leaves(self) -> list[Value]:
         return [*self.leaves, self.gate.w]
 
-    def happens(self, call: int) -> None:
+    def change(self, call: int) -> None:
         """Change something outside, at one call in four."""
         rng = self.rng
         for leaf in self.all_leaves():
@@ -275,7 +276,7 @@ class Case:
 
 
 def _eager(case: Case, xs: list[float]) -> tuple[list[float], float]:
-    """The loss and the gradients, and the largest number on the way, by which rounding is measured."""
+    """Return the loss, the gradients, and the largest intermediate number, the scale of rounding errors."""
     leaves = case.all_leaves()
     for leaf in leaves:
         leaf.zero_grad()
@@ -293,23 +294,26 @@ def _agrees(a: float, b: float, largest: float) -> bool:
 
 
 def differences(seed: int, backend: str = "python") -> list[str]:
-    """What was silently wrong; "told" if that was after a warning, "warned" if it was right all the same."""
+    """Return the first wrong number; "reported: …" if a warning announced it.
+
+    A warning without a wrong number is returned as "needless: …".
+    """
     case = Case(seed)
     step = compile(case.function, backend=backend)
-    told: list[str] = []
+    reported: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CompileWarning)
         for call in range(CALLS):
-            case.happens(call)
+            case.change(call)
             xs = case.arguments(call)
             state = case.draws.getstate() if case.draws else None
             expected, largest = _eager(case, xs)
             if case.draws:
                 case.draws.setstate(state)
             found = [step(xs), *[leaf.grad for leaf in case.all_leaves()]]
-            told = [str(warning.message) for warning in caught]
+            reported = [str(warning.message) for warning in caught]
             for k, (a, b) in enumerate(zip(found, expected)):
                 if not _agrees(a, b, largest):
                     what = f"call {call}: {'loss' if k == 0 else f'gradient {k - 1}'} {a!r}, eager {b!r}"
-                    return [f"told: {told[0]}: {what}"] if told else [what]
-    return [f"warned: {told[0]}"] if told and case.draws is None else []
+                    return [f"reported: {reported[0]}: {what}"] if reported else [what]
+    return [f"needless: {reported[0]}"] if reported and case.draws is None else []

@@ -1,8 +1,8 @@
 """Random programs over a pool of Values: plain data, so that they print, shrink and run again.
 
-A statement is a tuple: its kind, then what it needs. An operand is an int, the number of an earlier value
-(modulo how many there are, so any statement may be left out), or a float, a constant. A group is a list of
-these, or ``("shared", k)`` for a group that was made before.
+A statement is a tuple of its kind and its arguments. An operand is an int, the index of an earlier value
+(modulo the number of values, so any statement may be left out), or a float, a constant. A group is a list of
+operands, or ``("shared", k)`` for an earlier group.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ COPIES = ("copy", "deepcopy", "pickle")
 
 
 class Program(NamedTuple):
-    """Leaves by their numbers, and what happens to them, in order."""
+    """The numbers of the leaves, and the statements in order."""
 
     leaves: tuple[float, ...]
     statements: tuple[Statement, ...]
 
 
 class Writer:
-    """Writes programs with the numbers that a ``random.Random`` gives: Python's, or hypothesis's."""
+    """Generator of programs from a ``random.Random``, either Python's or hypothesis's."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.special = rng.random() < 0.15  # meets 0, inf, nan and their like
+        self.special = rng.random() < 0.15  # uses 0, inf, nan and other special numbers
 
     def program(self, longest: int = 24) -> Program:
         leaves = tuple(self.number() for _ in range(self.rng.randint(1, 4)))
         return Program(leaves, tuple(self.statement() for _ in range(self.rng.randint(3, longest))))
 
     def pure(self, longest: int = 10) -> Program:
-        """A program that only computes, so that it can be compiled."""
+        """Return a program that only computes, so that it can be compiled."""
         leaves = tuple(self.number() for _ in range(self.rng.randint(1, 4)))
         kinds = [self.rng.choice(PURE) for _ in range(self.rng.randint(1, longest))]
         return Program(leaves, tuple(getattr(self, kind)() for kind in kinds))
@@ -64,7 +64,7 @@ class Writer:
         return rng.choice([rng.gauss(0.0, 1.0), rng.uniform(0.2, 2.0), float(rng.randint(-3, 3))])
 
     def index(self) -> int:
-        return -1 - min(self.rng.randint(0, 8), self.rng.randint(0, 8))  # most often what is new
+        return -1 - min(self.rng.randint(0, 8), self.rng.randint(0, 8))  # mostly a recent value
 
     def operand(self) -> int | float:
         return self.number() if self.rng.random() < 0.12 else self.index()
@@ -79,7 +79,7 @@ class Writer:
     def op(self) -> Statement:
         entry = PRIMITIVES[self.rng.choice([*PRIMITIVES])]
         operands = [self.group() if o.endswith("*") else self.operand() for o in entry.operands]
-        if entry.name == "take" and self.rng.random() < 0.8:  # else any number, which is mostly no index
+        if entry.name == "take" and self.rng.random() < 0.8:  # otherwise any number, which is rarely an index
             operands[-1] = float(self.rng.randint(0, 2))
         return ("op", entry.name, self.rng.choice(["function", "method"]), operands)
 
@@ -135,7 +135,7 @@ class Writer:
         return ("copy_model", self.rng.choice(COPIES[1:]), self.rng.randint(0, 3))
 
 
-#: The kinds of statements, as often as they come.
+#: The kinds of statements; repeated ones are drawn more often.
 PURE = ("op",) * 8 + ("branch", "loop", "share", "softmax")
 KINDS = (
     *PURE, *("op",) * 6, *("backward",) * 4, "detach", "constant", "no_grad", "write", "write", "zero",
@@ -155,7 +155,7 @@ def pure(seed: int) -> Program:
 
 
 def smaller(program: Program, fails: Any) -> Program:
-    """A program that still fails, from which no statement and no leaf can be left out."""
+    """Return a program that still fails and cannot be shortened by a statement or a leaf."""
     shorter = True
     while shorter:
         shorter = False

@@ -1,4 +1,4 @@
-"""A few random programs, command lines and files at every run; the commands beside this file make many."""
+"""A few random programs, command lines and files in every run; ``python -m tests.fuzz`` runs more."""
 
 import os
 import random
@@ -32,18 +32,18 @@ each_suffix = pytest.mark.parametrize("suffix", files.SUFFIXES)
 @needs_torch
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs)
-def test_programs_do_as_in_pytorch(program: Program) -> None:
+def test_programs_agree_with_pytorch(program: Program) -> None:
     lockstep.compare(program)
 
 
 @pytest.mark.slow
 @pytest.mark.torch
 @needs_torch
-def test_many_programs_do_as_in_pytorch() -> None:
+def test_many_programs_agree_with_pytorch() -> None:
     counts: Counter[str] = Counter()
     for seed in range(5000):
         lockstep.compare(program(seed), counts)
-    # It is compared nearly everywhere, and much of it.
+    # Nearly all gradients are within the range where they can be compared.
     assert counts["gradients"] > 20_000
     assert counts["gradients beyond the range"] < counts["gradients"] / 20
     assert counts["gradients that go on"] > 300
@@ -51,37 +51,37 @@ def test_many_programs_do_as_in_pytorch() -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pure_programs, st.integers(0, 99))
-def test_compiled_programs_do_as_eager_ones(program: Program, seed: int) -> None:
+def test_compiled_programs_agree_with_eager(program: Program, seed: int) -> None:
     found = differences(program, seed)
-    assert not found or found[0].startswith("told")
+    assert not found or found[0].startswith("reported")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_many_compiled_programs_do_as_eager_ones(backend: str) -> None:
+def test_many_compiled_programs_agree_with_eager(backend: str) -> None:
     assert not [d for seed in range(300) if (d := differences(pure(seed), seed, backend))]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_state_from_outside_is_never_silently_wrong(backend: str) -> None:
-    """``FUZZ_SEED`` says where the seeds begin; CI takes others every day."""
+    """``FUZZ_SEED`` is the first seed; CI uses different ones every day."""
     first = int(os.environ.get("FUZZ_SEED", "0"))
     found = {seed: outside.differences(seed, backend) for seed in range(first, first + 40)}
-    assert not {seed: wrong for seed, wrong in found.items() if wrong and not wrong[0].startswith("told")}
+    assert not {seed: wrong for seed, wrong in found.items() if wrong and not wrong[0].startswith("reported")}
 
 
-def test_a_guard_that_always_holds_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guard_that_always_holds_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Guard, "holds", lambda self: True)
     assert any(outside.differences(seed) for seed in range(20))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_programs_in_threads_come_to_the_same_bits_as_alone(backend: str) -> None:
+def test_programs_in_threads_are_bit_identical_to_single_runs(backend: str) -> None:
     assert not differing(range(60), 4, backend)
 
 
 class SharedByThreads:
-    """A variable that all threads have in common, in the place of one that each has for itself."""
+    """A variable shared by all threads, in place of a thread-local one."""
 
     def __init__(self) -> None:
         self.value: Any = ()
@@ -93,8 +93,8 @@ class SharedByThreads:
         self.value = value
 
 
-def test_what_threads_share_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If threads shared the open modes, no_grad() in one would switch off what another records."""
+def test_state_shared_by_threads_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If threads shared the open modes, no_grad() in one would stop the recording in another."""
     monkeypatch.setattr(modes, "_entered", SharedByThreads())
     try:
         with pytest.raises((AssertionError, AttributeError, KeyError, RuntimeError, TraceError)):  # noqa: PT012
@@ -105,18 +105,17 @@ def test_what_threads_share_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_programs_have_every_primitive_and_every_kind_of_statement() -> None:
-    made = [program(seed) for seed in range(400)]
-    statements = [statement for one in made for statement in one.statements]
+    statements = [statement for seed in range(400) for statement in program(seed).statements]
     assert {statement[0] for statement in statements} == {*KINDS}
     assert {statement[1] for statement in statements if statement[0] == "op"} == {*PRIMITIVES}
 
 
-def test_a_failing_program_is_made_small() -> None:
+def test_failing_program_is_reduced() -> None:
     big = Program((1.0, 2.0), (("a",), ("b",), ("c",), ("b",)))
     assert smaller(big, lambda p: ("b",) in p.statements) == Program((1.0,), (("b",),))
 
 
-SLIPS: dict[str, tuple[Any, str, Any]] = {
+MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "a gradient that is not zeroed": (Value, "zero_grad", lambda self: None),
     "a gradient that is not accumulated": (
         Value,
@@ -130,9 +129,9 @@ SLIPS: dict[str, tuple[Any, str, Any]] = {
 
 @pytest.mark.torch
 @needs_torch
-@pytest.mark.parametrize("slip", SLIPS.values(), ids=SLIPS)
-def test_a_slip_is_noticed(slip: tuple[Any, str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(*slip)
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_mutant_is_detected(mutant: tuple[Any, str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*mutant)
     with pytest.raises(lockstep.Difference):  # noqa: PT012
         for seed in range(500):
             lockstep.compare(program(seed))
@@ -142,7 +141,7 @@ def test_a_slip_is_noticed(slip: tuple[Any, str, Any], monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("text", command_line.SEEDS)
-def test_a_command_line(text: str, tmp_path: Path) -> None:
+def test_command_line_computes_or_raises(text: str, tmp_path: Path) -> None:
     command_line.check(text, tmp_path)
 
 
@@ -155,14 +154,14 @@ def test_a_command_line(text: str, tmp_path: Path) -> None:
     tokens=st.lists(st.sampled_from(command_line.TOKENS), max_size=12),
     seed=st.sampled_from(command_line.SEEDS),
 )
-def test_any_command_line_computes_or_is_refused(tokens: list[str], seed: str, tmp_path: Path) -> None:
+def test_random_command_line_computes_or_raises(tokens: list[str], seed: str, tmp_path: Path) -> None:
     command_line.check("".join(tokens), tmp_path)
     expression, *inputs = seed.split("\n")
     at = len(tokens) % (len(expression) + 1)
     command_line.check("\n".join([expression[:at] + " ".join(tokens) + expression[at:], *inputs]), tmp_path)
 
 
-def test_the_watch_notices_what_reads_or_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_audit_hook_detects_eval(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(command_line, "compute", lambda source, inputs: Value(eval(source)))
     with pytest.raises(AssertionError, match="exec"):
         command_line.check("1 + 1", tmp_path)
@@ -172,7 +171,7 @@ def test_the_watch_notices_what_reads_or_runs(monkeypatch: pytest.MonkeyPatch, t
 
 
 @each_suffix
-def test_files_that_were_saved_are_read_also_when_signed_again(suffix: str, tmp_path: Path) -> None:
+def test_saved_file_is_read_with_its_own_and_a_new_checksum(suffix: str, tmp_path: Path) -> None:
     for content in files.seeds(suffix, tmp_path):
         signed = files.signed(content, suffix, tmp_path)
         assert signed is not None
@@ -181,8 +180,8 @@ def test_files_that_were_saved_are_read_also_when_signed_again(suffix: str, tmp_
 
 
 @each_suffix
-def test_files_with_anything_changed_are_read_whole_or_refused(suffix: str, tmp_path: Path) -> None:
-    """Under the checksum that is right for what they have become."""
+def test_changed_file_is_read_completely_or_rejected(suffix: str, tmp_path: Path) -> None:
+    """The checksum is corrected, so that the changes reach the reader."""
     rng = random.Random(0)
     seeds = files.seeds(suffix, tmp_path)
     words = [

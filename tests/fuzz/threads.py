@@ -1,4 +1,4 @@
-"""Programs in several threads at once, each a program of its own: the same bits as alone."""
+"""Independent programs in several threads at once: bit-identical to single runs."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .compiled import Eager, as_case
 from .lockstep import COPIES
 from .programs import Program, Statement, program, pure
 
-#: Of so many gradients may a program go on with graphs: each is a good deal larger than what it is of.
+#: The number of gradients with create_graph in a program: each graph is much larger than the last.
 MOST_GRAPHS = 2
-#: Seconds after which Python lets another thread run; by default a program is over before that.
+#: The switch interval in seconds. With Python's default, a program ends before another thread runs.
 SWITCH = 1e-5
 
 
-class Whole(Eager):
-    """The state of a program of which every statement is run, on Values alone."""
+class FullProgram(Eager):
+    """The state of a program that runs every statement, on Values only."""
 
     def __init__(self, program: Program) -> None:
         self.leaves = [Value(x) for x in program.leaves]
         super().__init__([*self.leaves])
         self.models: list[MLP] = []
         self.graphs = 0
-        self.said: list[str] = []
+        self.errors: list[str] = []
         for statement in program.statements:
             self.run(statement)
 
     @property
     def numbers(self) -> list[str]:
-        """Every number and every gradient, to the bit."""
+        """Every number and every gradient, bit-exact."""
         parameters = [p for model in self.models for p in model.parameters()]
-        return self.said + [f"{v.data!r} {v.grad!r}" for v in (*self.pool, *self.leaves, *parameters)]
+        return self.errors + [f"{v.data!r} {v.grad!r}" for v in (*self.pool, *self.leaves, *parameters)]
 
     def leaf(self, i: int) -> Value:
         return self.leaves[i % len(self.leaves)]
@@ -71,7 +71,7 @@ class Whole(Eager):
         try:
             found = grad(self.operand(i), chosen, create_graph=graph, allow_unused=True)
         except RuntimeError as error:  # an operand was written
-            self.said.append(str(error))
+            self.errors.append(str(error))
         else:
             self.pool += [x for x in found if x is not None]
 
@@ -92,21 +92,21 @@ class Whole(Eager):
 
 
 def compiled_numbers(program: Program, seed: int, backend: str) -> list[str]:
-    """The results and the gradients of a compiled program, or what it warned of."""
-    made = as_case(program, seed)
-    step = compile(made.function, backend=backend)
+    """Return the results and the gradients of a compiled program, or its warning."""
+    case = as_case(program, seed)
+    step = compile(case.function, backend=backend)
     found = []
     try:
-        for call in made.calls:
-            found += [repr(step(*call)), *(repr(leaf.grad) for leaf in made.leaves)]
+        for call in case.calls:
+            found += [repr(step(*call)), *(repr(leaf.grad) for leaf in case.leaves)]
     except CompileWarning as warning:
         found.append(str(warning))
     return found
 
 
 def run(seed: int, backend: str) -> list[str]:
-    """What the program of a seed comes to as it is, and what its pure one comes to compiled."""
-    return Whole(program(seed)).numbers + compiled_numbers(pure(seed), seed, backend)
+    """Return the numbers of the program of a seed, and those of its pure program when compiled."""
+    return FullProgram(program(seed)).numbers + compiled_numbers(pure(seed), seed, backend)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def _switching() -> Iterator[None]:
 
 
 def together(jobs: Sequence[Callable[[], Any]], threads: int) -> list[Any]:
-    """What the jobs give when that many threads, which start at the same moment, share them."""
+    """Return the results of the jobs, which threads that start at the same moment share."""
     results: list[Any] = [None] * len(jobs)
     start = Barrier(threads)
 
@@ -135,8 +135,8 @@ def together(jobs: Sequence[Callable[[], Any]], threads: int) -> list[Any]:
 
 
 def differing(seeds: Sequence[int], threads: int, backend: str = "python") -> list[int]:
-    """The seeds of the programs that came to something else among others than they did alone."""
-    # First together: what is made when it is first needed is then made by several at once.
+    """Return the seeds of the programs whose numbers among others differ from a single run."""
+    # Together first, so that several threads create lazily built state at once.
     among = together([partial(run, seed, backend) for seed in seeds], threads)
     alone = [run(seed, backend) for seed in seeds]
     return [seed for seed, one, other in zip(seeds, alone, among, strict=True) if one != other]

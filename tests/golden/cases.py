@@ -1,7 +1,7 @@
-"""Expressions that glassgrad and PyTorch evaluate alike, over named inputs.
+"""Expressions that both glassgrad and PyTorch evaluate, over named inputs.
 
-``function(m, *inputs)`` is written once; ``m`` is the library. ``second`` marks the cases whose
-second derivatives are compared too: those of the sum of the first ones.
+``function(m, *inputs)`` is written once; ``m`` is the library. If ``second`` is set, the derivatives of the
+sum of the first derivatives are compared too.
 """
 
 import math
@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The answer of a library to a case."""
+    """The result of a library for a case."""
 
     value: float
     grads: list[float]

@@ -1,4 +1,4 @@
-"""Record what PyTorch answers, for the tests to hold glassgrad to where PyTorch is not installed.
+"""Record PyTorch's results, which the tests compare with where PyTorch is not installed.
 
 Run in the repository: python -m tests.golden.record
 """
@@ -22,7 +22,7 @@ def written(result: Result) -> list[Any]:
 
 
 def read() -> dict[str, Result]:
-    """The recorded answers, by the name of the case."""
+    """The recorded results, by the name of the case."""
     recorded = json.loads(PATH.read_text())
     return {
         name: Result(float(value), [*map(float, grads)], [*map(float, seconds)])

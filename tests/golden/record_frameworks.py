@@ -1,4 +1,4 @@
-"""Record what PyTorch, TensorFlow and JAX print for the first example, as docs/guide/frameworks.md shows it.
+"""Record the output of PyTorch, TensorFlow and JAX for the first example of docs/guide/frameworks.md.
 
 Run in the repository, in an environment of its own (pip install torch tensorflow-cpu jax):
 python -m tests.golden.record_frameworks
@@ -48,13 +48,13 @@ print(loss(2.0, 5.0, 12.0), *gradients)
 
 
 def read() -> dict[str, dict[str, str]]:
-    """By framework: the version that was run, and what it printed."""
+    """The version and the printed output of each framework."""
     recorded: dict[str, dict[str, str]] = json.loads(PATH.read_text())
     return recorded
 
 
 def printed(name: str) -> str:
-    """What the program of a framework prints, run now."""
+    """Run the program of a framework and return its output."""
     output = io.StringIO()
     with redirect_stdout(output):
         exec(PROGRAMS[name], {})

@@ -1,4 +1,4 @@
-"""Record how PyTorch trains the networks of tests/_support/runs.py, for where it is not installed.
+"""Record how PyTorch trains the networks of tests/_support/runs.py, for tests without PyTorch.
 
 Run in the repository: python -m tests.golden.record_nn
 """

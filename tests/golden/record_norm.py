@@ -1,4 +1,4 @@
-"""Record what PyTorch's norms give for the cases of tests/_support/norm_runs.py.
+"""Record the results of PyTorch's norms for the cases of tests/_support/norm_runs.py.
 
 Run in the repository: python -m tests.golden.record_norm
 """

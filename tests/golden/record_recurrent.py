@@ -1,4 +1,4 @@
-"""Record how PyTorch trains the cells of tests/_support/recurrent_runs.py, for where it is not installed.
+"""Record how PyTorch trains the cells of tests/_support/recurrent_runs.py, for tests without PyTorch.
 
 Run in the repository: python -m tests.golden.record_recurrent
 """

@@ -1,4 +1,4 @@
-"""Record what PyTorch's optimisers, schedules and losses do in tests/_support/optimizer_steps.py.
+"""Record the steps of PyTorch's optimizers, schedules and losses in tests/_support/optimizer_steps.py.
 
 Run in the repository: python -m tests.golden.record_steps
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from .._support.optimizer_steps import (
     LOSSES,
-    OPTIMISERS,
+    OPTIMIZERS,
     SCHEDULES,
     loss_in_pytorch,
     path_in_pytorch,
@@ -20,13 +20,13 @@ PATH = Path(__file__).with_name("steps.json")
 
 
 def read() -> dict[str, Any]:
-    """By the name of the case: a path of parameters, the rates of a schedule, or a loss and its gradients."""
+    """For each case, a path of parameters, the rates of a schedule, or a loss and its gradients."""
     recorded: dict[str, Any] = json.loads(PATH.read_text())
     return recorded
 
 
 def record() -> None:
-    results: dict[str, Any] = {case.name: path_in_pytorch(case) for case in OPTIMISERS}
+    results: dict[str, Any] = {case.name: path_in_pytorch(case) for case in OPTIMIZERS}
     results |= {case.name: rates_in_pytorch(case) for case in SCHEDULES}
     results |= {case.name: loss_in_pytorch(case) for case in LOSSES}
     lines = [f"{json.dumps(name)}: {json.dumps(result)}" for name, result in results.items()]

@@ -1,4 +1,4 @@
-"""Networks beside PyTorch's, recorded always and live if installed: outputs, gradients, 20 steps."""
+"""Networks compared with PyTorch, recorded and, if installed, live: outputs, gradients, 20 steps."""
 
 import math
 import random
@@ -43,30 +43,30 @@ def _assert_agree(ours: Trained | Adapted, theirs: Trained | Adapted) -> None:
 
 
 @each_run
-def test_recorded_run(run: Run) -> None:
+def test_run_agrees_with_recorded_pytorch(run: Run) -> None:
     _assert_agree(in_glassgrad(run), GOLDEN[run.name])
 
 
 @each_run
-def test_recorded_run_with_the_products_spelled_out(run: Run) -> None:
+def test_unfused_run_agrees_with_recorded_pytorch(run: Run) -> None:
     _assert_agree(in_glassgrad(run, fused=False), GOLDEN[run.name])
 
 
-def test_recorded_maml_step() -> None:
+def test_maml_step_agrees_with_recorded_pytorch() -> None:
     _assert_agree(maml_in_glassgrad(), GOLDEN_MAML)
 
 
 @pytest.mark.torch
 @needs_torch
 @each_run
-def test_recorded_runs_are_what_pytorch_gives(run: Run) -> None:
+def test_recorded_runs_agree_with_live_pytorch(run: Run) -> None:
     _assert_agree(in_pytorch(run), GOLDEN[run.name])
 
 
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("seed", range(15))
-def test_random_network(seed: int) -> None:
+def test_random_network_agrees_with_pytorch(seed: int) -> None:
     rng = random.Random(seed)
     widths = (*(rng.randint(1, 6) for _ in range(rng.randint(0, 3))), rng.randint(1, 2))
     run = Run(
@@ -81,7 +81,7 @@ def test_random_network(seed: int) -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_live_maml_step() -> None:
+def test_maml_step_agrees_with_live_pytorch() -> None:
     live = maml_in_pytorch()
     _assert_agree(maml_in_glassgrad(), live)
     _assert_agree(live, GOLDEN_MAML)
@@ -100,7 +100,7 @@ def test_the_runs_cover_every_activation_and_loss() -> None:
 
 
 @each_run
-def test_a_recorded_run_tells_something(run: Run) -> None:
+def test_recorded_run_is_not_trivial(run: Run) -> None:
     """Training goes somewhere: the loss falls, and parameters have gradients (dead relus have none)."""
     recorded = GOLDEN[run.name]
     assert len(recorded.losses) == STEPS

@@ -55,7 +55,7 @@ def numbers(outputs: Any) -> Any:
 
 
 def outputs_of(layer: Any) -> Any:
-    """What a layer returns for the samples of BATCH, and how many nodes and which label a sample has."""
+    """Return the outputs of a layer for BATCH, with the number of nodes and the label of each sample."""
     if isinstance(layer, RecurrentNeuron):
         out = layer._output((*BATCH[0], 0.5, -0.25))
         return out.data, out.label
@@ -145,7 +145,7 @@ def test_nonlin_of_micrograd_raises_and_names_activation(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("former", "name"), [("weights", "w"), ("bias", "b")])
-def test_former_names_of_a_neuron_raise_and_give_the_name(former: str, name: str) -> None:
+def test_former_names_of_a_neuron_raise_with_the_current_name(former: str, name: str) -> None:
     neuron = LAYERS["Neuron"]()
     with pytest.raises(
         AttributeError, match=f"^Neuron has no attribute '{former}'\\. Use its name '{name}'\\.$"
@@ -162,13 +162,13 @@ def test_former_names_of_a_neuron_raise_and_give_the_name(former: str, name: str
         ("RNNCell", "activation"),
     ],
 )  # fmt: skip
-def test_an_option_that_is_no_attribute_raises_and_names_the_constructor(kind: str, option: str) -> None:
+def test_assigning_a_constructor_option_raises_with_remedy(kind: str, option: str) -> None:
     with pytest.raises(AttributeError, match=rf"Pass {option} to {kind}\(\) when you build it\.$"):
         setattr(LAYERS[kind](), option, None)
 
 
 @pytest.mark.parametrize("kind", WIDTHS)
-def test_an_unknown_option_raises_and_lists_those_there_are(kind: str) -> None:
+def test_unknown_option_raises_and_lists_the_options(kind: str) -> None:
     make: Any = getattr(nn, kind)
     with pytest.raises(
         TypeError, match=rf"^{kind}\(\) got .* 'sed'\. Use one of nin, .*activation, fused, seed\.$"
@@ -180,7 +180,7 @@ def test_an_unknown_option_raises_and_lists_those_there_are(kind: str) -> None:
 
 
 @each_layer
-def test_the_table_has_every_attribute(kind: str) -> None:
+def test_table_lists_every_attribute(kind: str) -> None:
     layer = type(LAYERS[kind]())
     public = {
         name
@@ -214,22 +214,24 @@ def test_takes_batch_takes_effect_in_a_sequential() -> None:
     model = Sequential(BatchNorm1d(2))
     model(BATCH)
     model.layers[0].takes_batch = False  # type: ignore[attr-defined]
-    with pytest.raises(TypeError, match="BatchNorm1d takes a batch"):
+    with pytest.raises(TypeError, match=r"BatchNorm1d\(\) .* samples for batch, got batch\[0\] = 1\.0\. For"):
         model(BATCH)
 
 
 @pytest.mark.parametrize("kind", ["Neuron", "Activation", "RecurrentNeuron"])
-def test_an_unknown_activation_raises_and_the_layer_keeps_its_own(kind: str) -> None:
+def test_unknown_activation_raises_and_keeps_the_old_one(kind: str) -> None:
     layer = LAYERS[kind]()
     before = outputs_of(layer)
-    with pytest.raises(ValueError, match="there is no activation 'tahn'; choose one of linear, relu"):
+    with pytest.raises(
+        ValueError, match=rf"{kind}\(\) .* activation, got str 'tahn'\. Use one of linear, relu"
+    ):
         layer.activation = "tahn"
     assert layer.activation == "tanh"
     assert outputs_of(layer) == before
 
 
 @pytest.mark.parametrize("activation", ["linear", "sigmoid"])
-def test_an_assigned_activation_is_that_of_a_neuron_built_with_it(activation: str) -> None:
+def test_assigned_activation_computes_as_one_from_the_constructor(activation: str) -> None:
     neuron, built = Neuron(2, "tanh", seed=0), Neuron(2, activation, seed=0)
     built.w = neuron.w
     neuron.activation = activation
@@ -276,11 +278,11 @@ def test_assigned_parameters_and_modules_have_an_owner() -> None:
 )
 def test_a_copy_has_the_same_attributes_and_no_others(kind: str, duplicate: Any) -> None:
     layer = LAYERS[kind]()
-    twin = duplicate(layer)
-    assert [*vars(twin)] == [name for name in vars(layer) if name != "_owner"]
-    assert outputs_of(twin) == outputs_of(LAYERS[kind]())
+    clone = duplicate(layer)
+    assert [*vars(clone)] == [name for name in vars(layer) if name != "_owner"]
+    assert outputs_of(clone) == outputs_of(LAYERS[kind]())
     with pytest.raises(AttributeError, match=f"{kind} has no attribute 'color'"):
-        twin.color = "blue"
+        clone.color = "blue"
 
 
 # Classes of users ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What is refused is named, with what was given and what is wanted instead."""
+"""Errors of invalid arguments name the function, the argument, the value and the remedy."""
 
 import re
 from collections.abc import Callable
@@ -13,51 +13,116 @@ from nn.data import standardize, stratified_split, two_moons
 
 MODEL = MLP(1, [1], seed=0)
 W = Value(1.0)
-MLP_ITSELF = "not MLP: pass model.parameters()"
-ONE_VALUE = "not Value Value(1.0): pass a list of Values"
-PAIR = "must be a pair of inputs and targets, not"
+PARAMETERS = "expected an iterable of Values for parameters, got"
+DATA = [[1.0]], [1.0]
+NUMBER = "Pass a float or an int."
+PAIR_REMEDY = "Pass two lists of the same length."
 
-REFUSED: list[tuple[Callable[[], Any], str]] = [
-    (lambda: nn.clip_grad_norm_(MODEL, 1.0), f"clipping takes a list of parameters, {MLP_ITSELF}"),
-    (lambda: nn.clip_grad_norm_([W], "a"), "max_norm must be a number, not str 'a'"),
-    (lambda: nn.clip_grad_norm_([W], 1.0, None), "norm_type must be a number, not NoneType None"),
-    (lambda: nn.clip_grad_value_([W], [1.0]), "clip_value must be a number, not list [1.0]"),
-    (lambda: nn.l1_penalty(MODEL), f"a penalty takes a list of parameters, {MLP_ITSELF}"),
-    (lambda: nn.l2_penalty(W), f"a penalty takes a list of parameters, {ONE_VALUE}"),
-    (lambda: nn.Adam([W], betas=0.9), "betas are two numbers, of the mean and of the mean square, not 0.9"),
-    (lambda: nn.Adam([W], betas=(0.9, "a")), "betas[1] must be a number, not str 'a'"),
-    (lambda: nn.RMSprop([W], alpha=None), "alpha must be a number, not NoneType None"),
-    (lambda: nn.Dropout("a"), "p must be a number, not str 'a'"),
-    (lambda: nn.LayerNorm(2, eps="a"), "eps must be a number, not str 'a'"),
-    (lambda: nn.BatchNorm1d(2, momentum="a"), "momentum must be a number, not str 'a'"),
-    (lambda: nn.huber_loss([W], [1.0], None), "delta must be a number, not NoneType None"),
-    (lambda: nn.accuracy([None], [1]), (
-        "Value() expected a real number, got NoneType None. Convert it first, for example with float()."
+
+def _fit_with(callbacks: Any) -> Any:
+    return nn.fit(MODEL, DATA, nn.mse_loss, nn.SGD(MODEL.parameters()), epochs=1, callbacks=callbacks)
+
+
+INVALID_CALLS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: nn.clip_grad_norm_(MODEL, 1.0), f"clip_grad_norm_() {PARAMETERS} MLP. Pass model.parameters()."),
+    (lambda: nn.clip_grad_norm_([W], "a"), (
+        f"clip_grad_norm_() expected a real number for max_norm, got str 'a'. {NUMBER}"
     )),
-    (lambda: nn.evaluate(None, ([], []), nn.mse_loss), "evaluate takes a Module, not NoneType None"),
-    (lambda: nn.evaluate(MODEL, 5, nn.mse_loss), f"data {PAIR} int"),
-    (lambda: nn.evaluate(MODEL, ([], []), 5), "a loss is a function of predictions and targets, not int 5"),
-    (lambda: nn.functional_call(5, {}, 1.0), "functional_call() takes a Module, not int 5"),
-    (
-        lambda: nn.functional_call(MODEL, [1.0], 1.0),
-        "parameters map names to Values, as dict(model.named_parameters()) does, not list",
-    ),
-    (lambda: nn.unroll(5, [[1.0]]), "unroll() takes a cell, such as an RNNCell, not int 5"),
-    (lambda: nn.unroll(RNNCell(1, 1), None), "the sequence must list the inputs of each step, not NoneType"),
-    (lambda: stratified_split(5), "data are a pair of samples and labels, not int"),
-    (lambda: stratified_split(([1, 2], [0, 0]), "a"), "held_out must be a number, not str 'a'"),
-    (lambda: standardize(([[1.0]], [0]), [1.0]), "data are a pair of samples and labels, not list"),
-    (lambda: two_moons(4, noise="a"), "the noise must be a number, not str 'a'"),
+    (lambda: nn.clip_grad_norm_([W], 1.0, None), (
+        f"clip_grad_norm_() expected a real number for norm_type, got NoneType None. {NUMBER}"
+    )),
+    (lambda: nn.clip_grad_value_([W], [1.0]), (
+        f"clip_grad_value_() expected a real number for clip_value, got list [1.0]. {NUMBER}"
+    )),
+    (lambda: nn.l1_penalty(MODEL), f"l1_penalty() {PARAMETERS} MLP. Pass model.parameters()."),
+    (lambda: nn.l2_penalty(W), f"l2_penalty() {PARAMETERS} Value Value(1.0). Pass a list of Values."),
+    (lambda: nn.Adam([W], betas=0.9), (
+        "Adam() expected two numbers for betas, got float 0.9. "
+        "Pass the decay rates of the mean and of the mean square, such as (0.9, 0.999)."
+    )),
+    (lambda: nn.Adam([W], betas=(0.9, "a")), (
+        f"Adam() expected a real number for betas[1], got str 'a'. {NUMBER}"
+    )),
+    (lambda: nn.RMSprop([W], alpha=None), (
+        f"RMSprop() expected a real number for alpha, got NoneType None. {NUMBER}"
+    )),
+    (lambda: nn.Dropout("a"), f"Dropout() expected a real number for p, got str 'a'. {NUMBER}"),
+    (lambda: nn.LayerNorm(2, eps="a"), f"LayerNorm() expected a real number for eps, got str 'a'. {NUMBER}"),
+    (lambda: nn.BatchNorm1d(2, momentum="a"), (
+        f"BatchNorm1d() expected a real number for momentum, got str 'a'. {NUMBER}"
+    )),
+    (lambda: nn.huber_loss([W], [1.0], None), (
+        f"huber_loss() expected a real number for delta, got NoneType None. {NUMBER}"
+    )),
+    (lambda: nn.accuracy([None], [1]), (
+        "accuracy() expected a real number or a row of numbers for predictions[0], got NoneType None. "
+        "Pass the outputs of the model."
+    )),
+    (lambda: nn.evaluate(None, ([], []), nn.mse_loss), (
+        "evaluate() expected a Module for model, got NoneType None. Pass a model such as MLP(2, [16, 1])."
+    )),
+    (lambda: nn.evaluate(MODEL, 5, nn.mse_loss), (
+        "evaluate() expected a pair of inputs and targets for data, got int 5. Pass (inputs, targets)."
+    )),
+    (lambda: nn.evaluate(MODEL, ([], []), 5), (
+        "evaluate() expected a function for loss, got int 5. Pass a loss such as mse_loss."
+    )),
+    (lambda: nn.functional_call(5, {}, 1.0), (
+        "functional_call() expected a Module for module, got int 5. Pass a model such as MLP(2, [1])."
+    )),
+    (lambda: nn.functional_call(MODEL, [1.0], 1.0), (
+        "functional_call() expected a mapping for parameters, got list [1.0]. "
+        "Pass names mapped to Values, as in dict(model.named_parameters())."
+    )),
+    (lambda: nn.unroll(5, [[1.0]]), (
+        "unroll() expected a function for cell, got int 5. Pass a cell such as RNNCell(1, 2)."
+    )),
+    (lambda: nn.unroll(RNNCell(1, 1), None), (
+        "unroll() expected a sequence of inputs for sequence, got NoneType None. "
+        "Pass a list with the inputs of each step."
+    )),
+    (lambda: _fit_with(5), (
+        "fit() expected an iterable of functions for callbacks, got int 5. Put the function into a list."
+    )),
+    (lambda: _fit_with([5]), (
+        "fit() expected a function for callbacks[0], got int 5. Pass a list of functions."
+    )),
+    (lambda: nn.History().load_state_dict(5), (
+        "History.load_state_dict() expected a mapping, got int 5. Pass the state_dict() of a History."
+    )),
+    (lambda: MODEL([[1.0]]), (
+        "MLP() expected a real number for x[0], got list [1.0]. Call it once for each sample."
+    )),
+    (lambda: nn.Neuron(2)([1.0, "a"]), (
+        "Neuron() expected a real number for x[1], got str 'a'. Pass a float, an int or a Value."
+    )),
+    (lambda: stratified_split(5), (
+        f"stratified_split() expected a pair of samples and labels for data, got int 5. {PAIR_REMEDY}"
+    )),
+    (lambda: stratified_split(([1, 2], [0, 0]), "a"), (
+        f"stratified_split() expected a real number for held_out, got str 'a'. {NUMBER}"
+    )),
+    (lambda: standardize(([[1.0]], [0]), [1.0]), (
+        f"standardize() expected a pair of samples and labels for others[0], got list [1.0]. {PAIR_REMEDY}"
+    )),
+    (lambda: standardize(([1.0], [0])), (
+        "standardize() expected a list of numbers for training[0][0], got float 1.0. "
+        "Put the features of a sample into a list."
+    )),
+    (lambda: standardize(([[1.0]], [0]), ([["a"]], [0])), (
+        f"standardize() expected a real number for others[0][0][0][0], got str 'a'. {NUMBER}"
+    )),
+    (lambda: two_moons(4, noise="a"), f"two_moons() expected a real number for noise, got str 'a'. {NUMBER}"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "message"), REFUSED, ids=[message for _, message in REFUSED])
-def test_what_is_of_another_kind_is_named(call: Callable[[], Any], message: str) -> None:
+@pytest.mark.parametrize(("call", "message"), INVALID_CALLS, ids=[m for _, m in INVALID_CALLS])
+def test_argument_of_wrong_type_raises_type_error_with_remedy(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         call()
 
 
-def test_a_number_may_be_a_value_or_of_any_real_kind() -> None:
+def test_learning_rate_accepts_a_value_and_any_real_number() -> None:
     from fractions import Fraction
 
     assert nn.SGD([W], lr=Value(0.5)).lr == nn.SGD([W], lr=Fraction(1, 2)).lr == 0.5  # type: ignore[arg-type]

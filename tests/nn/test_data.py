@@ -1,4 +1,4 @@
-"""The data sets: how many, how alike, how noisy, that no straight line separates them; splits and units."""
+"""Data sets: their size, balance and noise, separation by a line; splits and standardization."""
 
 import math
 import random
@@ -18,7 +18,7 @@ def _of(label: int, data: DataSet) -> list[tuple[float, float]]:
     return [x for x, y in zip(*data, strict=True) if y == label]
 
 
-def test_xor_is_its_truth_table() -> None:
+def test_xor_returns_its_truth_table() -> None:
     samples, labels = xor()
     assert len(samples) == len(labels) == 4
     for (a, b), label in zip(samples, labels, strict=True):
@@ -26,7 +26,7 @@ def test_xor_is_its_truth_table() -> None:
     assert len(set(samples)) == 4
 
 
-def test_each_call_of_xor_gives_lists_of_its_own() -> None:
+def test_xor_returns_new_lists() -> None:
     samples, labels = xor()
     samples.clear()
     labels.clear()
@@ -41,7 +41,7 @@ def test_xor_of_many_samples_is_around_its_corners() -> None:
     assert stdev(away) == pytest.approx(0.1, rel=0.06)
     wrong = sum((round(a) != round(b)) != (label == 1) for (a, b), label in zip(samples, labels, strict=True))
     assert wrong == 0, "the noise is a fifth of the way to the next corner's half"
-    with pytest.raises(ValueError, match="number of samples must be 2 or more, not 1"):
+    with pytest.raises(ValueError, match=r"xor\(\) expected an int of 2 or more for n, got int 1\. Pass"):
         xor(1)
 
 
@@ -58,7 +58,7 @@ def test_shape_and_balance(make: Maker, n: int) -> None:
 
 
 @each_set
-def test_a_hundred_samples_unless_told(make: Maker) -> None:
+def test_default_is_a_hundred_samples(make: Maker) -> None:
     assert len(make()[0]) == 100
 
 
@@ -70,13 +70,13 @@ def test_a_seed_repeats_the_samples(make: Maker) -> None:
 
 
 @each_set
-def test_a_generator_is_drawn_from(make: Maker) -> None:
+def test_random_generator_as_seed_is_used(make: Maker) -> None:
     rng = random.Random(1)
     assert make(20, seed=rng) != make(20, seed=rng)
 
 
 @each_set
-def test_without_a_seed_pythons_own_generator_decides(make: Maker) -> None:
+def test_omitted_seed_uses_the_global_generator(make: Maker) -> None:
     state = random.getstate()
     try:
         random.seed(5)
@@ -90,7 +90,7 @@ def test_without_a_seed_pythons_own_generator_decides(make: Maker) -> None:
 
 
 @each_set
-def test_a_seed_leaves_pythons_own_generator_alone(make: Maker) -> None:
+def test_seed_does_not_change_the_global_generator(make: Maker) -> None:
     before = random.getstate()
     make(20, seed=1)
     assert random.getstate() == before
@@ -110,7 +110,7 @@ def test_noise_is_the_standard_deviation_of_each_coordinate(make: Maker) -> None
         assert stdev(moved) == pytest.approx(0.3, rel=0.06)
 
 
-def test_moons_are_two_half_circles_one_in_the_bend_of_the_other() -> None:
+def test_moons_are_two_interleaved_half_circles() -> None:
     data = two_moons(101, noise=0.0)
     upper, lower = _of(-1, data), _of(1, data)
     for x, y in upper:
@@ -139,8 +139,8 @@ def test_spirals_are_one_and_a_half_turns_and_opposite() -> None:
 
 
 @each_set
-def test_a_sample_is_nearer_to_its_own_kind(make: Maker) -> None:
-    """So that the labels can be learned at all; the innermost of the spirals lie close."""
+def test_sample_is_closest_to_its_own_class(make: Maker) -> None:
+    """The labels can be learned, although the inner turns of the spirals are close."""
     data = make(120, noise=0.0)
     own, other = _of(-1, data), _of(1, data)
     for i, point in enumerate(own):
@@ -152,14 +152,14 @@ def test_a_sample_is_nearer_to_its_own_kind(make: Maker) -> None:
 def test_the_gap_between_the_moons_is_wider_than_their_noise() -> None:
     upper, lower = (_of(label, two_moons(400, noise=0.0)) for label in (-1, 1))
     gap = min(math.dist(a, b) for a in upper for b in lower)
-    assert gap > 4 * 0.1, "four standard deviations of the noise unless told"
+    assert gap > 4 * 0.1, "four standard deviations of the default noise"
 
 
 @pytest.mark.parametrize(
     "data", [xor(), two_moons(60, 0.1, seed=0), spirals(60, seed=0)], ids=["xor", "moons", "spirals"]
 )
-def test_no_straight_line_separates_them(data: DataSet) -> None:
-    """Whatever its direction, the projections of the two labels overlap."""
+def test_no_straight_line_separates_the_classes(data: DataSet) -> None:
+    """The projections of the two labels overlap in every direction."""
     for step in range(720):
         angle = math.pi * step / 720
         a, b = ([x * math.cos(angle) + y * math.sin(angle) for x, y in _of(label, data)] for label in (-1, 1))
@@ -169,33 +169,43 @@ def test_no_straight_line_separates_them(data: DataSet) -> None:
 
 @each_set
 @pytest.mark.parametrize("wrong", [1, 0, -5, 2.0, "10", None, True], ids=repr)
-def test_a_number_of_samples_below_two_or_no_int_is_refused(make: Maker, wrong: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"number of samples must be (an int|2 or more), not "):
+def test_invalid_number_of_samples_raises(make: Maker, wrong: Any) -> None:
+    with pytest.raises(
+        (TypeError, ValueError),
+        match=rf"{make.__name__}\(\) expected an int of 2 or more for n, got \w+ {wrong!r}\. Pass",
+    ):
         make(wrong)
 
 
 @each_set
 @pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf, -math.inf])
-def test_negative_or_endless_noise_is_refused(make: Maker, wrong: float) -> None:
-    with pytest.raises(ValueError, match=f"noise must be 0 or more, not {wrong!r}"):
+def test_negative_or_infinite_noise_raises_value_error(make: Maker, wrong: float) -> None:
+    with pytest.raises(
+        ValueError, match=f"a finite number of 0 or more for noise, got float {wrong!r}. Pass"
+    ):
         make(10, noise=wrong)
 
 
 @each_set
-def test_noise_that_is_no_number_is_refused(make: Maker) -> None:
+def test_noise_of_wrong_type_raises_type_error(make: Maker) -> None:
     for wrong in ("0.1", None, 1j):
-        with pytest.raises(TypeError):
+        with pytest.raises(
+            TypeError, match=rf"number for noise, got \w+ {wrong!r}\. Pass a float or an int\."
+        ):
             make(10, noise=wrong)
 
 
 @each_set
 @pytest.mark.parametrize("wrong", [1.5, "1", True], ids=repr)
-def test_a_seed_of_another_kind_is_refused(make: Maker, wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"a seed is an int or a random\.Random"):
+def test_seed_of_wrong_type_raises_type_error(make: Maker, wrong: Any) -> None:
+    with pytest.raises(
+        TypeError,
+        match=rf"{make.__name__}\(\) expected an int, .* or None for seed, got \w+ {wrong!r}\. Pass",
+    ):
         make(10, seed=wrong)
 
 
-# Parts --------------------------------------------------------------------------------------------
+# Splits and standardization -----------------------------------------------------------------------
 
 
 def test_a_split_has_each_sample_once_with_its_label() -> None:
@@ -219,7 +229,7 @@ def test_both_parts_of_a_split_are_well_mixed() -> None:
         assert firsts <= 3, "2 in 1024 are of one class by chance"
 
 
-def test_a_split_repeats_by_its_seed_and_leaves_the_data_alone() -> None:
+def test_split_repeats_with_its_seed_and_does_not_change_the_data() -> None:
     data = two_moons(40, seed=0)
     before = data[0][:], data[1][:]
     assert stratified_split(data, seed=1) == stratified_split(data, seed=random.Random(1))
@@ -228,19 +238,21 @@ def test_a_split_repeats_by_its_seed_and_leaves_the_data_alone() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1.0, -0.1, 25, math.nan])
-def test_a_share_that_is_none_is_refused(wrong: float) -> None:
-    with pytest.raises(ValueError, match=f"between 0 and 1, not {wrong!r}"):
+def test_invalid_share_raises_value_error(wrong: float) -> None:
+    with pytest.raises(ValueError, match=rf"above 0 and below 1 for held_out, got \w+ {wrong!r}\. Pass"):
         stratified_split(two_moons(8), wrong)
 
 
-def test_a_class_that_one_part_would_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="of the 1 samples with the label 7, 0 would be held out"):
+def test_class_missing_in_a_part_raises_value_error() -> None:
+    with pytest.raises(
+        ValueError, match=r"got held_out=0\.25, .* 0 of the 1 samples with the label 7\. Change held_out"
+    ):
         stratified_split(([1, 2, 3, 4, 5], [0, 0, 0, 0, 7]), 0.25)
-    with pytest.raises(ValueError, match="there are 2 samples and 1 labels"):
+    with pytest.raises(ValueError, match=r"in data, got 2 samples and 1 labels. Pass"):
         stratified_split(([1, 2], [0]))
 
 
-def test_the_training_part_alone_decides_the_units() -> None:
+def test_standardize_uses_the_training_part_only() -> None:
     training, rest = stratified_split(two_moons(80, seed=0), seed=0)
     far = [(x + 1000.0, y) for x, y in rest[0]]
     (seen, labels), (other, _), (moved, _) = standardize(training, rest, (far, rest[1]))
@@ -261,10 +273,12 @@ def test_a_constant_feature_becomes_zero(constant: float) -> None:
     assert [x for x, _ in samples] == [0.0] * 7
 
 
-def test_features_that_are_not_finite_or_are_not_as_many_are_refused() -> None:
-    with pytest.raises(ValueError, match="feature 1 of sample 0 is nan"):
+def test_standardize_invalid_features_raise_value_error() -> None:
+    with pytest.raises(ValueError, match=r"got nan as feature 1 of sample 0 of training. Remove"):
         standardize(([[1.0, math.nan], [2.0, 0.0]], [0, 1]))
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(
+        ValueError, match=r"length as the first, 2, got 1 in others\[0\]\[0\]\[0\] = \[1\.0\]\. Pass"
+    ):
         standardize(([[1.0, 2.0], [2.0, 0.0]], [0, 1]), ([[1.0]], [1]))
-    with pytest.raises(ValueError, match="no sample"):
+    with pytest.raises(ValueError, match=r"at least one sample in training, got tuple \(\[\], \[\]\)\. Add"):
         standardize(([], []))

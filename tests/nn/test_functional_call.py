@@ -1,4 +1,4 @@
-"""functional_call: a module run with other parameters, and left as it was."""
+"""functional_call: a call with other parameters, after which the module is unchanged."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .._support.modules import Line, Pair
 
 
 def _inside(module: Module) -> list[Any]:
-    """Every object a module is made of, so that any exchange is seen."""
+    """Return every object in a module, to detect any replacement."""
     return [(id(m), name, id(x)) for m in module.modules() for name, x in vars(m).items()] + [
         (name, id(p), p.data, p.grad, id(p.owner)) for name, p in module.named_parameters()
     ]
@@ -23,19 +23,21 @@ def _others(module: Module, factor: float = 3.0) -> dict[str, float]:
     return {name: factor * p.data + 0.5 for name, p in module.named_parameters()}
 
 
-# What it gives ------------------------------------------------------------------------------------
+# Results ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize(
     "make", [Neuron, lambda n, **more: Layer(n, 2, **more), lambda n, **more: MLP(n, [3, 1], **more)]
 )
-def test_it_is_the_module_with_these_parameters(make: Callable[..., Any], fused: bool) -> None:
-    model, twin = make(2, activation="tanh", fused=fused, seed=0), make(2, activation="tanh", fused=fused)
+def test_functional_call_agrees_with_a_module_of_these_parameters(
+    make: Callable[..., Any], fused: bool
+) -> None:
+    model, clone = make(2, activation="tanh", fused=fused, seed=0), make(2, activation="tanh", fused=fused)
     numbers = _others(model)
-    for name, p in twin.named_parameters():
+    for name, p in clone.named_parameters():
         p.data = numbers[name]
-    found, expected = functional_call(model, numbers, [1.0, 2.0]), twin([1.0, 2.0])
+    found, expected = functional_call(model, numbers, [1.0, 2.0]), clone([1.0, 2.0])
     pairs = zip(found, expected, strict=True) if isinstance(found, list) else [(found, expected)]
     assert all(a.data == b.data for a, b in pairs)
 
@@ -47,7 +49,7 @@ def test_parameters_may_be_numbers_or_values_and_some_may_be_left_out() -> None:
     assert functional_call(line, {}, 3.0).data == line(3.0).data == 7.0
 
 
-def test_several_inputs_are_passed_on() -> None:
+def test_functional_call_passes_several_inputs() -> None:
     class Plane(Line):
         def __call__(self, x: float, y: float) -> Value:  # type: ignore[override]
             return self.slope * x + self.offset * y
@@ -55,7 +57,7 @@ def test_several_inputs_are_passed_on() -> None:
     assert functional_call(Plane(), {"slope": 10.0}, 3.0, 4.0).data == 34.0
 
 
-def test_gradients_reach_the_parameters_given_and_not_those_replaced() -> None:
+def test_gradients_flow_to_the_given_parameters_only() -> None:
     line = Line()
     slope = Value(10.0)
     functional_call(line, {"slope": slope}, 3.0).backward()
@@ -64,9 +66,11 @@ def test_gradients_reach_the_parameters_given_and_not_those_replaced() -> None:
 
 def test_a_gradient_flows_through_an_update_of_the_parameters() -> None:
     line = Line()
-    inner = (line(1.0) - 5.0) ** 2  # (s + o − 5)², whose slope in s and in o is 2·(s + o − 5) = −4
-    slopes = grad(inner, line.parameters(), create_graph=True)
-    adapted = {name: p - 0.25 * g for (name, p), g in zip(line.named_parameters(), slopes, strict=True)}
+    inner = (
+        line(1.0) - 5.0
+    ) ** 2  # (s + o − 5)², whose derivative with respect to s and to o is 2·(s + o − 5) = −4
+    gradients = grad(inner, line.parameters(), create_graph=True)
+    adapted = {name: p - 0.25 * g for (name, p), g in zip(line.named_parameters(), gradients, strict=True)}
     # s' = s − (s + o − 5)/2 = 3 and o' = o − (s + o − 5)/2 = 2; out = 3·s' + o' = s + 10 − o
     out = functional_call(line, adapted, 3.0)
     out.backward()
@@ -101,7 +105,7 @@ def test_a_shared_parameter_is_replaced_wherever_it_is() -> None:
         functional_call(tied, {"many.0": 3.0}, 1.0)
 
 
-def test_containers_keep_their_kind_and_those_without_parameters_their_identity() -> None:
+def test_containers_keep_their_type() -> None:
     class Holder(Module):
         def __init__(self) -> None:
             self.pair = Pair(Parameter(2.0), "text")
@@ -123,7 +127,7 @@ def test_containers_keep_their_kind_and_those_without_parameters_their_identity(
     assert _inside(holder) == before
 
 
-def test_what_a_call_writes_down_stays_written() -> None:
+def test_attributes_assigned_by_the_call_remain() -> None:
     class Counting(Line):
         calls = 0
 
@@ -137,7 +141,7 @@ def test_what_a_call_writes_down_stays_written() -> None:
     assert counting.calls == 3
 
 
-def test_a_call_within_a_call() -> None:
+def test_functional_call_can_be_nested() -> None:
     class Outer(Module):
         def __init__(self) -> None:
             self.line, self.factor = Line(), Parameter(2.0)
@@ -151,10 +155,10 @@ def test_a_call_within_a_call() -> None:
     assert _inside(outer) == before
 
 
-# What it leaves -----------------------------------------------------------------------------------
+# The module afterwards ----------------------------------------------------------------------------
 
 
-def test_the_module_is_left_as_it_was() -> None:
+def test_module_is_restored() -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before = _inside(model)
     functional_call(model, _others(model), [1.0, 2.0]).backward()
@@ -163,7 +167,7 @@ def test_the_module_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("wrong", [[1.0], [1.0, 2.0, 3.0], 1.0, ["a", "b"], None], ids=repr)
-def test_the_module_is_left_as_it_was_when_the_call_raises(wrong: Any) -> None:
+def test_module_is_restored_when_the_call_raises(wrong: Any) -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before, expected = _inside(model), model([1.0, 2.0]).data
     with pytest.raises((TypeError, ValueError)):
@@ -172,7 +176,7 @@ def test_the_module_is_left_as_it_was_when_the_call_raises(wrong: Any) -> None:
     assert model([1.0, 2.0]).data == expected
 
 
-def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
+def test_module_is_restored_when_the_call_is_interrupted() -> None:
     class Interrupted(Line):
         def __call__(self, x: Any) -> Value:
             assert self.slope.data == 5.0
@@ -185,26 +189,31 @@ def test_the_module_is_left_as_it_was_when_it_is_interrupted() -> None:
     assert _inside(module) == before
 
 
-# What it refuses ----------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "name", ["nope", "layers", "layers.0.neurons.0", "layers.0.neurons.0.w.9", "", "Slope"]
 )
-def test_an_unknown_name_is_a_key_error_that_tells_it(name: str) -> None:
+def test_unknown_name_raises_key_error_with_the_names(name: str) -> None:
     model = MLP(2, [1], seed=0)
     before = _inside(model)
     with pytest.raises(KeyError) as error:
         functional_call(model, {"layers.0.neurons.0.b": 1.0, name: 1.0}, [1.0, 2.0])
     message = error.value.args[0]
-    assert message.startswith(f"MLP has no parameter {name!r}; it has layers.0.neurons.0.w.0, ")
+    names = "'layers.0.neurons.0.w.0', 'layers.0.neurons.0.w.1', 'layers.0.neurons.0.b'"
+    assert message == (
+        f"functional_call() expected names of parameters of this MLP, got {name!r}. Use its names: {names}."
+    )
     assert _inside(model) == before
 
 
 @pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0]], ids=repr)
-def test_a_parameter_that_is_no_number_is_refused(wrong: Any) -> None:
+def test_parameter_of_wrong_type_raises_type_error(wrong: Any) -> None:
     line = Line()
     before = _inside(line)
-    with pytest.raises(TypeError, match=f"real number, got {type(wrong).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"real number for parameters\['slope'\], got {type(wrong).__name__} .*\. Pass"
+    ):
         functional_call(line, {"slope": wrong}, 1.0)
     assert _inside(line) == before

@@ -1,4 +1,4 @@
-"""Initial weights: their bounds, their spread, and what becomes of a signal on its way through."""
+"""Initial weights: their bounds, their spread, and the size of a signal through many layers."""
 
 import math
 import random
@@ -38,7 +38,7 @@ def test_the_weights_are_uniform_with_variance_gain_squared_over_fan_in(activati
     assert fmean(w**4 for w in weights) == pytest.approx(1.8 * variance**2, rel=0.12), "flat, not a bell"
 
 
-def test_the_gains_are_those_of_the_papers() -> None:
+def test_gains_agree_with_the_papers() -> None:
     assert GAINS["linear"] == GAINS["sigmoid"] == 1.0
     assert GAINS["relu"] ** 2 == pytest.approx(2.0)
     assert GAINS["tanh"] == pytest.approx(5.0 / 3.0)
@@ -46,21 +46,21 @@ def test_the_gains_are_those_of_the_papers() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_the_gains_are_those_of_pytorch() -> None:
+def test_gains_agree_with_pytorch() -> None:
     from torch.nn.init import calculate_gain
 
     for activation, gain in GAINS.items():
         assert calculate_gain(activation) == pytest.approx(gain)
 
 
-def test_a_neuron_draws_its_weights_so_and_its_bias_is_zero() -> None:
+def test_neuron_draws_kaiming_weights_and_a_zero_bias() -> None:
     for activation in ACTIVATIONS:
         neuron = Neuron(5, activation, seed=3)
         assert [w.data for w in neuron.w] == kaiming_uniform(5, activation, random.Random(3))
         assert neuron.b.data == 0.0
 
 
-def test_no_two_neurons_start_alike() -> None:
+def test_neurons_have_different_initial_weights() -> None:
     weights = [w.data for layer in MLP(4, [8, 8, 2], seed=0).layers for n in layer.neurons for w in n.w]
     assert len(set(weights)) == len(weights) == 4 * 8 + 8 * 8 + 8 * 2
 
@@ -93,7 +93,7 @@ def _signals(activation: str, seed: int) -> list[float]:
 @pytest.mark.parametrize(
     ("activation", "factor"), [("linear", 2.0), ("relu", 2.5), ("leaky_relu", 2.5), ("tanh", 3.0)]
 )
-def test_a_signal_keeps_its_size_through_ten_layers(activation: str, factor: float) -> None:
+def test_signal_keeps_its_size_through_ten_layers(activation: str, factor: float) -> None:
     runs = [_signals(activation, seed) for seed in range(5)]
     for layer in range(1, DEPTH):
         # the geometric mean over networks: of one alone, ten products of chance are left
@@ -119,7 +119,7 @@ def test_a_gradient_keeps_its_size_through_ten_layers(activation: str, factor: f
 
 
 def test_smaller_weights_would_lose_the_signal() -> None:
-    """What the gain is for: the test above fails with the gain of a linear layer under relu."""
+    """Check that the test above fails if relu layers use the gain of a linear layer."""
     rng = random.Random(0)
     row = [rng.gauss(0.0, 1.0) for _ in range(WIDTH)]
     first = fmean(x * x for x in row)
@@ -131,12 +131,12 @@ def test_smaller_weights_would_lose_the_signal() -> None:
 
 def test_generator() -> None:
     rng = random.Random(3)
-    assert generator(rng) is rng
-    assert generator(3).random() == random.Random(3).random()
-    assert generator(None).random() != generator(None).random()
+    assert generator("Neuron", rng) is rng
+    assert generator("Neuron", 3).random() == random.Random(3).random()
+    assert generator("Neuron", None).random() != generator("Neuron", None).random()
 
 
-# New weights for a layer or a network, in PyTorch's ways ---------------------------------------------
+# New weights for a layer or a network -------------------------------------------------------------
 
 
 class Bounds(random.Random):
@@ -160,7 +160,7 @@ def _drawn(module: Module) -> list[list[float]]:
 
 @pytest.mark.parametrize(("nin", "nout"), FANS)
 @pytest.mark.parametrize("gain", [1.0, 5 / 3])
-def test_xavier_goes_by_both_widths(nin: int, nout: int, gain: float) -> None:
+def test_xavier_bound_uses_both_widths(nin: int, nout: int, gain: float) -> None:
     deviation = gain * math.sqrt(2.0 / (nin + nout))
     assert _drawn(xavier_normal_(Layer(nin, nout), gain, seed=Bounds())) == [[deviation] * nin] * nout
     for row in _drawn(xavier_uniform_(Layer(nin, nout), gain, seed=Bounds())):
@@ -169,7 +169,7 @@ def test_xavier_goes_by_both_widths(nin: int, nout: int, gain: float) -> None:
 
 @pytest.mark.parametrize(("nin", "nout"), FANS)
 @pytest.mark.parametrize(("a", "nonlinearity"), [(0.0, "leaky_relu"), (0.3, "leaky_relu"), (0.0, "tanh")])
-def test_kaiming_goes_by_one_of_them(nin: int, nout: int, a: float, nonlinearity: str) -> None:
+def test_kaiming_bound_uses_the_width_of_its_mode(nin: int, nout: int, a: float, nonlinearity: str) -> None:
     for mode, fan in (("fan_in", nin), ("fan_out", nout)):
         deviation = calculate_gain(nonlinearity, a) / math.sqrt(fan)
         normal = kaiming_normal_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())
@@ -192,7 +192,7 @@ WAYS = [xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_]
         *((way, {"nonlinearity": "tanh"}) for way in WAYS[2:]),
     ],
 )
-def test_as_pytorch_draws_them(way: Any, options: dict[str, Any]) -> None:
+def test_bounds_agree_with_pytorch(way: Any, options: dict[str, Any]) -> None:
     """The largest of many uniform numbers, and the spread of many normal ones."""
     import torch
 
@@ -207,7 +207,7 @@ def test_as_pytorch_draws_them(way: Any, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_network_is_drawn_layer_by_layer_and_biases_stay(way: Any) -> None:
+def test_network_is_drawn_layer_by_layer_and_biases_do_not_change(way: Any) -> None:
     model = MLP(3, [4, 2], seed=0)
     for parameter in model.parameters():
         parameter.grad = 1.0
@@ -238,28 +238,34 @@ def test_gains() -> None:
     assert calculate_gain("leaky_relu", 1) == 1.0
     assert calculate_gain("relu", 5.0) == math.sqrt(2.0)
     for activation in ("silu", "rulu"):
-        with pytest.raises(ValueError, match=f"there is no gain for '{activation}', but for linear"):
+        with pytest.raises(
+            ValueError, match=f"expected one of linear, .* for nonlinearity, got str '{activation}'. Choose"
+        ):
             calculate_gain(activation)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_cannot_be_drawn_is_refused_and_nothing_changes(way: Any) -> None:
+def test_invalid_argument_raises_and_changes_no_weight(way: Any) -> None:
     layer = Layer(2, 2, seed=0)
     before = _drawn(layer)
     size = "gain" if way.__name__.startswith("xavier") else "a"
     for wrong in (math.nan, math.inf, "1"):
-        with pytest.raises(ValueError, match=f"must be a finite number, not {wrong!r}"):
+        with pytest.raises(
+            ValueError, match=rf"{way.__name__}\(\) expected a finite number for {size}, got \w+ {wrong!r}\."
+        ):
             way(layer, **{size: wrong})
-    with pytest.raises(TypeError, match="a seed is an int"):
+    with pytest.raises(TypeError, match=rf"{way.__name__}\(\) expected an int, .* for seed, got str '0'\."):
         way(layer, seed="0")
-    with pytest.raises(TypeError, match="weights are drawn for a Module, such as a Layer, not list"):
+    with pytest.raises(
+        TypeError, match=rf"{way.__name__}\(\) expected a Module, got list \[.*\. Pass a model"
+    ):
         way([layer])
-    with pytest.raises(ValueError, match="LayerNorm has no neurons whose weights could be drawn"):
+    with pytest.raises(ValueError, match=r"expected a Module with neurons, got LayerNorm. Pass a model"):
         way(LayerNorm(2))
     if size == "a":
-        with pytest.raises(ValueError, match="mode is 'fan_in' or 'fan_out', not 'fan'"):
+        with pytest.raises(ValueError, match=r"'fan_in' or 'fan_out' for mode, got str 'fan'. Use"):
             way(layer, mode="fan")
-        with pytest.raises(ValueError, match="there is no gain for 'silu'"):
+        with pytest.raises(ValueError, match="for nonlinearity, got str 'silu'"):
             way(layer, nonlinearity="silu")
     assert _drawn(layer) == before
 
@@ -282,8 +288,10 @@ def _slope(activation: str, z: float) -> float:
     [("relu", 0.999, 1.001), ("leaky_relu", 0.999, 1.001), ("tanh", 1.09, 1.14), ("sigmoid", 0.2, 0.24),
      ("elu", 1.0, 1.16), ("gelu", 0.7, 1.0), ("silu", 0.7, 1.0), ("softplus", 0.7, 1.0)],
 )  # fmt: skip
-def test_by_how_much_a_wide_layer_changes_a_gradient(activation: str, low: float, high: float) -> None:
-    """What the docstring of kaiming_uniform says: the root mean square of the slope, times the gain."""
+def test_wide_layer_changes_the_gradient_by_the_stated_factor(
+    activation: str, low: float, high: float
+) -> None:
+    """Compare the root mean square derivative times the gain with the docstring of kaiming_uniform."""
     gain = GAINS.get(activation, GAINS["relu"])
     deviation = 1.0
     for _ in range(12):

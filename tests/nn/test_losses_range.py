@@ -61,7 +61,7 @@ def fifty_digits() -> Any:
 
 
 def _gaps(row: list[float], i: int) -> list[Any]:
-    """By how much each exceeds element i; what is beyond ±1e5 makes no difference after exp()."""
+    """Return the differences to element i, limited to ±1e5, beyond which exp() does not change."""
     here = mp.mpf(row[i])
     return [mp.mpf(0) if x == row[i] else max(min(mp.mpf(x) - here, 10**5), -(10**5)) for x in row]
 
@@ -162,7 +162,7 @@ def test_logsumexp_and_its_gradients() -> None:
 
 
 @pytest.mark.parametrize(("row", "digits"), [([0.0, -37.0], 8.533047625744066e-17), ([-37.0, 1e-8], None)])
-def test_what_little_a_value_adds_to_logsumexp_is_not_lost(row: list[float], digits: float | None) -> None:
+def test_logsumexp_small_term_keeps_its_digits(row: list[float], digits: float | None) -> None:
     truth = mp.log(mp.fsum(map(mp.exp, row)))
     value = logsumexp([Value(x) for x in row]).data
     assert abs(value - truth) <= 1e-15 * truth
@@ -193,7 +193,7 @@ def test_gradients_of_softmax_and_log_softmax() -> None:
                 assert _is(log_g.data, (i == j) - weights[j], 4 * EPSILON), (row, i, j)
 
 
-def test_log_odds_are_those_of_softmax() -> None:
+def test_log_odds_agrees_with_softmax() -> None:
     for row in ROWS:
         for i in range(len(row)):
             if row[i] == -INF or _rest(row, i) == 0 or len(row) == 1:
@@ -204,9 +204,11 @@ def test_log_odds_are_those_of_softmax() -> None:
                 assert _is(log_odds(row, i).data, truth, slack), (row, i)
 
 
-def test_log_odds_by_a_negative_index_and_out_of_range() -> None:
+def test_log_odds_negative_and_out_of_range_index() -> None:
     assert log_odds([2.0, 5.0], -1).data == 3.0
-    with pytest.raises(IndexError, match="2 is none of the indices of 2 values"):
+    with pytest.raises(
+        IndexError, match=r"^log_odds\(\) index 2 is out of range for 2 values\. Use an index from -2 to 1\."
+    ):
         log_odds([2.0, 5.0], 2)
     with pytest.raises(TypeError):
         log_odds([2.0, 5.0], 0.5)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""``python -m nn``: what it prints and draws, with and without matplotlib and tqdm."""
+"""``python -m nn``: its output and picture, with and without matplotlib and tqdm."""
 
 import os
 import re
@@ -63,12 +63,12 @@ def test_a_full_run_gets_every_sample_right(full: tuple[str, str, int, Path]) ->
     assert float(loss) < 0.2
 
 
-def test_the_first_iteration_is_told_in_four_steps_with_its_numbers(full: tuple[str, str, int, Path]) -> None:
+def test_first_iteration_prints_four_steps(full: tuple[str, str, int, Path]) -> None:
     stdout = full[0]
     assert stdout.startswith("MLP(\n  (layers.0): Layer(2, 16, 'relu')\n")
     assert "): 337 parameters\n" in stdout
-    told = re.findall(r"^  (\d) (\w+) ", stdout, re.M)
-    assert told == [("1", "forward"), ("2", "loss"), ("3", "backward"), ("4", "update")]
+    printed_steps = re.findall(r"^  (\d) (\w+) ", stdout, re.M)
+    assert printed_steps == [("1", "forward"), ("2", "loss"), ("3", "backward"), ("4", "update")]
     samples, labels = two_moons(100, noise=0.1, seed=0)
     model = MLP(2, [16, 16, 1], seed=0)
     x1, x2 = samples[0]
@@ -80,7 +80,7 @@ def test_the_first_iteration_is_told_in_four_steps_with_its_numbers(full: tuple[
     assert f"{loss:.4f} over 100 samples; {right} of them are right\n" in stdout
 
 
-def test_the_update_told_is_the_gradient_told(full: tuple[str, str, int, Path]) -> None:
+def test_printed_update_uses_the_printed_gradient(full: tuple[str, str, int, Path]) -> None:
     stdout = full[0]
     gradient = re.search(rf"∂loss/∂w of the first weight is {NUMBER}$", stdout, re.M)
     update = re.search(rf"w = {NUMBER} − (\S+) · \({NUMBER}\) = {NUMBER}$", stdout, re.M)
@@ -92,7 +92,7 @@ def test_the_update_told_is_the_gradient_told(full: tuple[str, str, int, Path]) 
     assert after == pytest.approx(before - lr * again, abs=1.01e-4)
 
 
-def test_the_first_gradient_is_that_of_finite_differences(full: tuple[str, str, int, Path]) -> None:
+def test_printed_gradient_agrees_with_finite_differences(full: tuple[str, str, int, Path]) -> None:
     samples, labels = two_moons(100, noise=0.1, seed=0)
     model = MLP(2, [16, 16, 1], seed=0)
     weight = model.parameters()[0]
@@ -106,9 +106,9 @@ def test_the_first_gradient_is_that_of_finite_differences(full: tuple[str, str, 
     above = loss()
     weight.data = middle - h
     slope = (above - loss()) / (2.0 * h)
-    told = re.search(rf"of the first weight is {NUMBER}$", full[0], re.M)
-    assert told
-    assert float(told[1]) == pytest.approx(slope, abs=1e-4)
+    match = re.search(rf"of the first weight is {NUMBER}$", full[0], re.M)
+    assert match
+    assert float(match[1]) == pytest.approx(slope, abs=1e-4)
 
 
 @needs_matplotlib
@@ -120,7 +120,7 @@ def test_the_picture_of_the_boundary_is_saved(full: tuple[str, str, int, Path]) 
 
 
 @needs_tqdm
-def test_a_progress_bar_goes_to_the_error_stream(full: tuple[str, str, int, Path]) -> None:
+def test_progress_bar_is_written_to_stderr(full: tuple[str, str, int, Path]) -> None:
     stdout, stderr, *_ = full
     assert re.search(rf"training: .*\d+/{STEPS} .*right=100/100", stderr)
     assert "training:" not in stdout
@@ -152,26 +152,26 @@ def test_either_package_alone_may_be_missing(missing: str, tmp_path: Path) -> No
     assert ("training:" in done.stderr) is (missing == "matplotlib")
 
 
-def test_a_picture_of_no_known_format_is_refused_before_anything_is_done(
+def test_unknown_picture_format_exits_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--out", str(tmp_path / "moons.xyz")])
     printed = capsys.readouterr()
-    assert "end the name in .png, .svg or .pdf" in printed.err
+    assert "--out expected a name that ends in .png, .svg or .pdf, got " in printed.err
     assert printed.out == ""
 
 
 @needs_matplotlib
-def test_a_picture_that_cannot_be_saved_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_picture_that_cannot_be_saved_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--steps", "1", "--out", str(tmp_path / "missing" / "moons.png")]) == 1
     printed = capsys.readouterr()
-    assert "python -m nn: the picture could not be saved: " in printed.err
+    assert "python -m nn: cannot save the picture: " in printed.err
     assert "is drawn in" not in printed.out
     assert [*tmp_path.rglob("*")] == []
 
 
-def test_another_seed_makes_other_data_and_weights(
+def test_seed_changes_data_and_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -1,4 +1,4 @@
-"""Module and Parameter: what is found where, whose it is, and what copying keeps."""
+"""Module and Parameter: the parameters of a module, their owners, copies, memory and threads."""
 
 import copy
 import gc
@@ -31,14 +31,14 @@ def test_a_parameter_is_a_leaf_value() -> None:
     assert p.grad == 1.0
 
 
-def test_what_is_computed_from_parameters_is_no_parameter() -> None:
+def test_result_of_an_operation_is_not_a_parameter() -> None:
     p = Parameter(2.0)
     for result in (p + 1.0, p * p, -p, p.tanh(), p.detach()):
         assert type(result) is Value
 
 
 @pytest.mark.parametrize("wrong", ["1", None, 1j, [1.0], Value(1.0), Parameter(1.0)])
-def test_a_parameter_is_made_of_a_real_number(wrong: Any) -> None:
+def test_parameter_of_wrong_type_raises_type_error(wrong: Any) -> None:
     with pytest.raises(TypeError, match=type(wrong).__name__):
         Parameter(wrong)
 
@@ -50,7 +50,7 @@ def test_repr_of_a_parameter() -> None:
     assert repr(p) == "Parameter(0.5, grad=2.0, label='w')"
 
 
-def test_a_parameter_knows_its_owner() -> None:
+def test_owner_of_a_parameter_is_its_module() -> None:
     p = Parameter(1.0)
     assert p.owner is None
     line = Line()
@@ -59,7 +59,7 @@ def test_a_parameter_knows_its_owner() -> None:
     assert p.owner is line
 
 
-def test_a_parameter_in_a_container_knows_its_owner() -> None:
+def test_owner_of_a_parameter_in_a_container_is_the_module() -> None:
     tree = Tree()
     own = [p for name, p in tree.named_parameters() if "slope" not in name and "offset" not in name]
     assert len(own) == 7
@@ -91,7 +91,7 @@ def test_an_owner_cannot_be_assigned() -> None:
         Parameter(1.0).owner = Line()  # type: ignore[misc]
 
 
-# What a module finds ------------------------------------------------------------------------------
+# Parameters of a module ---------------------------------------------------------------------------
 
 
 def test_names_and_order_of_the_parameters() -> None:
@@ -111,7 +111,7 @@ def test_names_and_order_of_the_parameters() -> None:
     ]
 
 
-def test_parameters_are_those_with_a_name_in_the_same_order() -> None:
+def test_parameters_and_named_parameters_have_the_same_order() -> None:
     tree = Tree()
     assert tree.parameters() == [p for _, p in tree.named_parameters()]
     assert tree.parameters() == tree.parameters()
@@ -154,7 +154,7 @@ def test_modules_lists_each_once_outer_ones_first() -> None:
     assert model.modules() == [model, first, *first.neurons, last, *last.neurons]
 
 
-def test_what_is_appended_later_is_found() -> None:
+def test_appended_parameter_is_found() -> None:
     tree = Tree()
     tree.rows[2].append(Parameter(11.0))
     tree.named["c"] = Parameter(12.0)
@@ -162,7 +162,7 @@ def test_what_is_appended_later_is_found() -> None:
     assert (names["rows.2.0"].data, names["named.c"].data) == (11.0, 12.0)
 
 
-def test_what_is_replaced_or_deleted_is_found_no_more() -> None:
+def test_replaced_or_deleted_parameter_is_not_found() -> None:
     line = Line()
     line.slope = None
     assert [name for name, _ in line.named_parameters()] == ["offset"]
@@ -184,7 +184,7 @@ def test_zero_grad_sets_every_gradient_to_zero() -> None:
     assert [p.grad for p in tied.parameters()] == [0.0] * 4
 
 
-def test_train_and_eval_reach_every_module_and_give_the_module() -> None:
+def test_train_and_eval_set_every_module_and_return_the_module() -> None:
     tree = Tree()
     assert tree.training
     assert tree.eval() is tree
@@ -224,7 +224,7 @@ def test_repr_of_modules_in_modules_is_indented() -> None:
     )
 
 
-def test_repr_says_what_a_module_adds() -> None:
+def test_repr_includes_extra_repr() -> None:
     class Scale(Module):
         def extra_repr(self) -> str:
             return "by 3"
@@ -257,28 +257,28 @@ def test_a_copy_has_the_same_numbers_and_none_of_the_same_values(
     for i, p in enumerate(model.parameters()):
         p.grad = float(i)
         p.label = f"p{i}"
-    twin = duplicate(model)
-    ours, theirs = dict(model.named_parameters()), dict(twin.named_parameters())
+    clone = duplicate(model)
+    ours, theirs = dict(model.named_parameters()), dict(clone.named_parameters())
     assert [*ours] == [*theirs]
     for p, q in zip(ours.values(), theirs.values(), strict=True):
         assert p is not q
         assert type(q) is Parameter
         assert (p.data, p.grad, p.label) == (q.data, q.grad, q.label)
-    assert repr(model) == repr(twin)
-    assert [m.training for m in twin.modules()] == [False] * len(model.modules())
+    assert repr(model) == repr(clone)
+    assert [m.training for m in clone.modules()] == [False] * len(model.modules())
 
 
 @in_full
 def test_a_copy_owns_its_own_parts(duplicate: Callable[[Module], Module]) -> None:
     model = MLP(2, [3, 1], seed=0)
-    twin = duplicate(model)
-    for original, copied in zip(model.modules()[1:], twin.modules()[1:], strict=True):
+    clone = duplicate(model)
+    for original, copied in zip(model.modules()[1:], clone.modules()[1:], strict=True):
         assert copied is not original
         assert original.owner in model.modules()
-        assert copied.owner in twin.modules()
-    for neuron in (n for layer in twin.layers for n in layer.neurons):
+        assert copied.owner in clone.modules()
+    for neuron in (n for layer in clone.layers for n in layer.neurons):
         assert all(p.owner is neuron for p in neuron.parameters())
-    assert twin.owner is None
+    assert clone.owner is None
 
 
 @in_full
@@ -290,43 +290,43 @@ def test_a_copied_part_has_no_owner(duplicate: Callable[[Any], Any]) -> None:
 
 
 @in_full
-def test_what_was_shared_is_shared_in_the_copy(duplicate: Callable[[Any], Any]) -> None:
-    twin = duplicate(Tied())
-    assert twin.left[0] is twin.right["again"] is twin.inner.shared
-    assert twin.left[1] is twin.right["line"] is twin.line
-    assert all(p.owner in twin.modules() for p in twin.parameters())
+def test_copy_keeps_shared_parameters_shared(duplicate: Callable[[Any], Any]) -> None:
+    clone = duplicate(Tied())
+    assert clone.left[0] is clone.right["again"] is clone.inner.shared
+    assert clone.left[1] is clone.right["line"] is clone.line
+    assert all(p.owner in clone.modules() for p in clone.parameters())
 
 
 @in_full
-def test_a_copy_computes_the_same_and_trains_apart(duplicate: Callable[[Any], Any]) -> None:
+def test_copy_computes_the_same_and_trains_independently(duplicate: Callable[[Any], Any]) -> None:
     model = MLP(2, [3, 1], "tanh", seed=0)
     before = model([0.5, -1.0]).data
-    twin = duplicate(model)
-    assert twin([0.5, -1.0]).data == before
-    twin([0.5, -1.0]).backward()
+    clone = duplicate(model)
+    assert clone([0.5, -1.0]).data == before
+    clone([0.5, -1.0]).backward()
     assert all(p.grad == 0.0 for p in model.parameters())
-    SGD(twin.parameters(), 0.1).step()
-    assert twin([0.5, -1.0]).data != before
+    SGD(clone.parameters(), 0.1).step()
+    assert clone([0.5, -1.0]).data != before
     assert model([0.5, -1.0]).data == before
 
 
-def test_a_shallow_copy_shares_the_parts_and_leaves_them_to_the_original() -> None:
+def test_shallow_copy_does_not_become_the_owner() -> None:
     model = MLP(2, [3, 1], seed=0)
-    twin = copy.copy(model)
-    assert twin is not model
-    assert twin.parameters() == model.parameters()
-    assert twin([1.0, 2.0]).data == model([1.0, 2.0]).data
+    clone = copy.copy(model)
+    assert clone is not model
+    assert clone.parameters() == model.parameters()
+    assert clone([1.0, 2.0]).data == model([1.0, 2.0]).data
     assert all(layer.owner is model for layer in model.layers)
     neuron = model.layers[0].neurons[0]
     copied = copy.copy(neuron)
     assert copied.b is neuron.b
     assert (neuron.b.owner, neuron.owner, copied.owner) == (neuron, model.layers[0], None)
-    del twin, copied
+    del clone, copied
     assert all(layer.owner is model for layer in model.layers)
     assert neuron.b.owner is neuron
 
 
-def test_a_model_that_holds_a_computed_value_is_refused_by_name() -> None:
+def test_copying_a_model_with_a_computed_value_raises_type_error() -> None:
     line = Line()
     line.last = line(3.0)
     for duplicate in (copy.deepcopy, pickle.dumps):
@@ -394,15 +394,15 @@ def test_a_dropped_model_is_freed_at_once(use: Callable[[Any], Any]) -> None:
 def test_a_dropped_copy_is_freed_at_once() -> None:
     model = MLP(2, [4, 1], seed=0)
     with no_collector():
-        for twin in (copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))):
-            seen = weakref.ref(twin)
-            inner = weakref.ref(twin.layers[0])
-        del twin
+        for clone in (copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))):
+            seen = weakref.ref(clone)
+            inner = weakref.ref(clone.layers[0])
+        del clone
         assert seen() is None
         assert inner() is None
 
 
-def test_a_model_is_freed_once_the_error_of_a_call_is() -> None:
+def test_model_is_freed_after_a_call_raised() -> None:
     with no_collector():
         model = MLP(2, [4, 1], seed=0)
         seen = weakref.ref(model)
@@ -433,7 +433,7 @@ def _train(seed: int, steps: int = 25) -> list[float]:
     return losses + [p.data for p in model.parameters()]
 
 
-def test_models_in_two_threads_train_as_they_would_alone() -> None:
+def test_models_in_two_threads_train_independently() -> None:
     alone = [_train(0), _train(1)]
     together: list[list[list[float]]] = [[], []]
     ready = Barrier(2)
@@ -455,7 +455,7 @@ def test_models_in_two_threads_train_as_they_would_alone() -> None:
     assert together == [[alone[0]] * 4, [alone[1]] * 4]
 
 
-def test_one_model_scores_in_two_threads() -> None:
+def test_one_model_can_be_evaluated_in_two_threads() -> None:
     model = MLP(2, [4, 1], "tanh", seed=0)
     points = [(x / 10.0, -x / 7.0) for x in range(100)]
     expected = [model(x).data for x in points]
@@ -472,8 +472,8 @@ def test_ordered_dicts_and_named_tuples_keep_their_kind() -> None:
     module = Module()
     module.pair = Pair(Parameter(1.0), 2.0)
     module.table = OrderedDict(a=Parameter(3.0))
-    twin = copy.deepcopy(module)
-    assert type(twin.pair) is Pair
-    assert type(twin.table) is OrderedDict
-    assert [p.data for p in twin.parameters()] == [1.0, 3.0]
-    assert all(p.owner is twin for p in twin.parameters())
+    clone = copy.deepcopy(module)
+    assert type(clone.pair) is Pair
+    assert type(clone.table) is OrderedDict
+    assert [p.data for p in clone.parameters()] == [1.0, 3.0]
+    assert all(p.owner is clone for p in clone.parameters())

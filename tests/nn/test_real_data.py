@@ -1,4 +1,4 @@
-"""What networks of nn learn of real data and of our own: held-out, beside an untrained one and scikit-learn.
+"""Networks on real and generated data: held-out accuracy, compared with untrained ones and scikit-learn.
 
 The settings were chosen on splits with the seeds 1 to 3. What is stated here is of the split with seed 0.
 """
@@ -27,7 +27,7 @@ from nn.data import (
 
 
 class Task(NamedTuple):
-    """A data set, the network for it, how long it is trained, and what it has to reach held-out."""
+    """A data set, its network, the number of epochs, and the required held-out accuracy."""
 
     load: Callable[[], Any]
     layers: list[int]
@@ -60,7 +60,7 @@ def parts(task: Task) -> Any:
 
 @cache
 def learned(name: str) -> tuple[float, float]:
-    """The accuracy on the held-out part, before training and after."""
+    """Return the held-out accuracy before and after training."""
     task = TASKS[name]
     if task.real:
         pytest.importorskip("sklearn")
@@ -84,14 +84,14 @@ def learned(name: str) -> tuple[float, float]:
 
 
 @each_task
-def test_a_network_learns_what_it_was_not_shown(name: str) -> None:
+def test_network_is_accurate_on_held_out_data(name: str) -> None:
     before, after = learned(name)
     task = TASKS[name]
     assert before < task.baseline < task.threshold <= after
 
 
 @each_task
-def test_a_network_is_about_as_good_as_that_of_scikit_learn(name: str) -> None:
+def test_accuracy_is_close_to_scikit_learn(name: str) -> None:
     """The same hidden layers, by scikit-learn's own training, and a linear classifier."""
     pytest.importorskip("sklearn")
     from sklearn.linear_model import LogisticRegression
@@ -111,7 +111,7 @@ def test_a_network_is_about_as_good_as_that_of_scikit_learn(name: str) -> None:
         assert ours > linear + 0.1, "no straight line separates these"
 
 
-def test_the_data_of_scikit_learn_is_what_the_lesson_says() -> None:
+def test_data_sets_have_the_sizes_stated_in_the_lesson() -> None:
     pytest.importorskip("sklearn")
     for load, count, features, classes in (
         (iris, 150, 4, 3),

@@ -1,4 +1,4 @@
-"""state_dict and load_state_dict: every number by name, taken over all at once or not at all."""
+"""state_dict and load_state_dict: every number by name, loaded atomically."""
 
 import copy
 import math
@@ -25,7 +25,7 @@ def test_the_names_are_those_of_the_parameters() -> None:
     assert functional_call(MLP(2, [3, 1], seed=1), state, [0.5, 1.0]).data == model([0.5, 1.0]).data
 
 
-def test_a_state_is_a_copy() -> None:
+def test_state_dict_is_a_copy() -> None:
     neuron = Neuron(1, seed=0)
     state = neuron.state_dict()
     neuron.b.data = 5.0
@@ -48,12 +48,12 @@ def test_buffers_follow_the_parameters() -> None:
     }
 
 
-def test_buffers_are_no_parameters() -> None:
+def test_buffers_are_not_parameters() -> None:
     assert [name for name, _ in Running().named_parameters()] == ["weight.0", "weight.1"]
 
 
 @pytest.mark.parametrize("make", [lambda: MLP(3, [4, 2], "tanh"), Holder, Tree, Tied])
-def test_what_is_loaded_is_what_was_given(make: Any) -> None:
+def test_load_state_dict_loads_every_number(make: Any) -> None:
     rng = random.Random(0)
     state = {name: float(rng.randint(-9, 9)) for name in make().state_dict()}
     model = make()
@@ -62,25 +62,25 @@ def test_what_is_loaded_is_what_was_given(make: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308])
-def test_every_float_comes_through(number: float) -> None:
+def test_load_state_dict_loads_any_float_bit_exact(number: float) -> None:
     neuron = Neuron(1, seed=0)
     neuron.load_state_dict({"w.0": number, "b": -number})
     assert bits(neuron.state_dict()) == bits({"w.0": number, "b": -number})
 
 
-def test_any_real_number_is_taken_as_a_float() -> None:
+def test_load_state_dict_converts_any_real_number() -> None:
     neuron = Neuron(1, seed=0)
     neuron.load_state_dict({"w.0": Fraction(1, 2), "b": 3})
     assert bits(neuron.state_dict()) == {"w.0": "0.5", "b": "3.0"}
 
 
-def test_a_count_stays_an_int() -> None:
+def test_integer_buffer_remains_an_int() -> None:
     running = Running()
     running.load_state_dict({**running.state_dict(), "count": 8.0})
     assert repr(running.count) == "8"
 
 
-def test_the_parameters_stay_the_objects_they_are() -> None:
+def test_load_state_dict_changes_parameters_in_place() -> None:
     neuron = Neuron(2, seed=0)
     before, mean = neuron.parameters(), (running := Running()).running_mean
     neuron([1.0, 2.0]).backward()
@@ -92,7 +92,7 @@ def test_the_parameters_stay_the_objects_they_are() -> None:
     assert running.running_mean is mean
 
 
-def test_a_copy_has_a_state_of_its_own() -> None:
+def test_copy_has_an_independent_state() -> None:
     model = Holder()
     other = copy.deepcopy(model)
     other.load_state_dict(dict.fromkeys(other.state_dict(), 4.0))
@@ -100,28 +100,30 @@ def test_a_copy_has_a_state_of_its_own() -> None:
     assert set(other.state_dict().values()) == {4.0}
 
 
-# What does not fit -----------------------------------------------------------------------------------
+# Mismatches ---------------------------------------------------------------------------------------
 
 
-def test_all_that_differs_is_named_at_once_and_nothing_changes() -> None:
+def test_mismatch_raises_with_all_names_and_changes_nothing() -> None:
     model = Holder()
     state = dict.fromkeys(model.state_dict(), 0.0) | {"scales": 1.0, "other": 2.0}
     del state["scale"], state["inner.count"]
     with pytest.raises(RuntimeError) as error:
         model.load_state_dict(state)
-    told = str(error.value)
-    assert "missing 'scale', 'inner.count'; unexpected 'scales', 'other'" in told
-    assert "Holder" in told
-    assert "strict=False" in told
+    message = str(error.value)
+    assert "got missing keys 'scale', 'inner.count', and unexpected keys 'scales', 'other'. " in message
+    assert message.startswith("Holder.load_state_dict() expected the names of this model, ")
+    assert "strict=False" in message
     assert model.state_dict() == Holder().state_dict()
 
 
-def test_of_many_names_three_are_told() -> None:
-    with pytest.raises(RuntimeError, match=r"missing ('[\w.]+', ){2}'[\w.]+' and 14 more; unexpected 'x'\."):
+def test_mismatch_message_lists_three_names() -> None:
+    with pytest.raises(
+        RuntimeError, match=r"missing keys ('[\w.]+', ){2}'[\w.]+' and 14 more, and unexpected keys 'x'\."
+    ):
         MLP(2, [4, 1]).load_state_dict({"x": 1.0})
 
 
-def test_not_strict_takes_over_what_fits_and_tells_the_rest() -> None:
+def test_non_strict_load_returns_the_mismatch() -> None:
     neuron = Neuron(1, seed=0)
     weight = neuron.w[0].data
     mismatch = neuron.load_state_dict({"b": 2.0, "x": 1.0}, strict=False)
@@ -159,31 +161,37 @@ def test_former_names_of_a_neuron_are_ordinary_names_elsewhere() -> None:
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("wrong", ["1.0", None, [1.0], 1j, Value(1.0)])
-def test_what_is_no_number_is_refused_by_name_and_nothing_changes(wrong: Any, strict: bool) -> None:
+def test_state_with_a_non_number_raises_and_changes_nothing(wrong: Any, strict: bool) -> None:
     neuron = Neuron(1, seed=0)
     before = neuron.state_dict()
-    with pytest.raises(TypeError, match=rf"^b of the state: .*{type(wrong).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"a real number for 'b' of the state, got {type(wrong).__name__} .*\. Pass"
+    ):
         neuron.load_state_dict({"w.0": 4.0, "b": wrong}, strict)
     assert neuron.state_dict() == before
 
 
 @pytest.mark.parametrize("wrong", [1.5, math.nan, math.inf])
-def test_a_count_that_is_no_whole_number_is_refused(wrong: float) -> None:
+def test_fractional_count_raises_value_error(wrong: float) -> None:
     running = Running()
     state = dict.fromkeys(running.state_dict(), 0.0) | {"count": wrong}
-    with pytest.raises(ValueError, match="count of the state must be a whole number"):
+    with pytest.raises(
+        ValueError, match=f"a whole number for '(inner.)?count' of the state, got float {wrong}. Pass"
+    ):
         running.load_state_dict(state)
     assert running.state_dict() == Running().state_dict()
 
 
 @pytest.mark.parametrize("wrong", [Neuron(1), [("b", 1.0)], "state.json", None])
-def test_a_state_is_a_mapping(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=type(wrong).__name__):
+def test_state_that_is_not_a_mapping_raises_type_error(wrong: Any) -> None:
+    with pytest.raises(
+        TypeError, match=f"a mapping of names to numbers, got {type(wrong).__name__} .*. Pass the state_dict"
+    ):
         Neuron(1).load_state_dict(wrong)
 
 
-def test_two_numbers_of_one_name_are_refused() -> None:
+def test_duplicate_name_in_state_dict_raises_value_error() -> None:
     model = Module()
     model.named = {"a.b": Parameter(1.0), "a": {"b": Parameter(2.0)}}  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match=r"both named 'named\.a\.b'"):
+    with pytest.raises(ValueError, match=r"Module.state_dict\(\) .* got two named 'named\.a\.b'\. Rename"):
         model.state_dict()

@@ -1,4 +1,4 @@
-"""What a type checker sees of nn: annotations throughout, the marker file, and a program of a user."""
+"""Types of nn: complete annotations, the file py.typed, and a user's program under mypy."""
 
 import inspect
 import subprocess
@@ -37,7 +37,7 @@ def test_a_public_function_is_annotated_in_full(name: str, function: Any) -> Non
     assert set(hints) == {*parameters, "return"}
 
 
-def test_the_marker_file_is_there() -> None:
+def test_py_typed_file_exists() -> None:
     assert (Path(nn.__file__).parent / "py.typed").is_file()
 
 

@@ -1,4 +1,4 @@
-"""Draws the architecture for CONTRIBUTING, from the imports: ``python -m tests.project.architecture``."""
+"""Draw the picture of the architecture from the imports: ``python -m tests.project.architecture``."""
 
 from collections.abc import Iterable
 from xml.etree import ElementTree
@@ -58,7 +58,7 @@ def imports() -> set[Arrow]:
 
 
 def arrows() -> set[Arrow]:
-    """The imports between modules, except those that are also reached by way of another module."""
+    """The imports between modules, without those that are also reached along other imports."""
     direct = imports() | {("nn", name) for name in ("__init__", *(name.split(".")[1] for name in SHARED))}
     reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
     for name in [*(name for names in LAYERS for name in names), "nn"]:

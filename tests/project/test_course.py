@@ -8,12 +8,12 @@ import pytest
 
 from .._support.notebooks import LESSONS, START, lessons, read, text_of
 
-#: What people ask, by a word of the question in the index, and a word of the section that answers it.
+#: A word of each question in the index, and a word of the section that answers it.
 QUESTIONS = {
     "What is a leaf": "is_leaf",
     "`grad` 0": "unused",
     "`math.exp(v)`": "autograd.exp",
-    "a + a": "paid twice",
+    "a + a": "two contributions",
     "topological": "complete",
     "`zero_grad`": "w.zero_grad()",
     "`backward()` twice": "accumulated",
@@ -39,17 +39,17 @@ QUESTIONS = {
 
 
 def headings(path):
-    """Each heading of a notebook, as Jupyter writes it into a link, with the text that stands under it."""
-    sections, under = {}, ""
+    """Each heading of a notebook, in the form of a link in Jupyter, with the text below it."""
+    sections, heading = {}, ""
     for cell in read(path).cells:
         in_code = cell.cell_type == "code"
         for line in cell.source.splitlines():
             in_code ^= line.startswith("```")
             if not in_code and (found := re.match(r"#+ (.+)", line)):
-                under = found[1].replace("`", "").replace(" ", "-")
-                assert under not in sections, f"{path.name} has two headings {found[1]!r}"
-                sections[under] = ""
-            sections[under] += line + "\n"
+                heading = found[1].replace("`", "").replace(" ", "-")
+                assert heading not in sections, f"{path.name} has two headings {found[1]!r}"
+                sections[heading] = ""
+            sections[heading] += line + "\n"
     return sections
 
 
@@ -63,13 +63,13 @@ def prose(path):
 
 
 def rows(heading):
-    """The rows of the table under a heading of the first page, without its head."""
+    """The rows of the table below a heading of the first page, without the header."""
     table = [line for line in headings(START)[heading].splitlines() if line.startswith("|")]
     return [[entry.strip() for entry in line.strip("|").split("|")] for line in table[2:]]
 
 
 def exercises(path):
-    """The check, and for each exercise what is to be answered, what checks it, and the solution."""
+    """The shared check, and for each exercise its answer cell, check, solution and saved output."""
     cells = read(path).cells
     first = next(i for i, cell in enumerate(cells) if cell.source.startswith("## Exercises\n"))
     tasks, check, *answers, solutions = cells[first:]
@@ -93,8 +93,8 @@ def exercises(path):
     return check.source, found
 
 
-def said(*sources):
-    """What these cells print when they are run in this order, and nothing was run before."""
+def printed_by(*sources):
+    """Run cells in this order, in an empty namespace, and return what they print."""
     names, printed = {}, io.StringIO()
     with contextlib.redirect_stdout(printed):
         for source in sources:
@@ -103,7 +103,7 @@ def said(*sources):
 
 
 @lessons
-def test_a_lesson_opens_with_a_question_in_the_words_of_a_learner(path):
+def test_lesson_opens_with_a_learners_question(path):
     opening = read(path).cells[0].source
     assert opening.startswith(f"# {path.stem[:2]} · ")
     (question,) = re.findall(r'^> \*"(.+)(?:"\*|\*")$', opening, re.M)
@@ -111,42 +111,42 @@ def test_a_lesson_opens_with_a_question_in_the_words_of_a_learner(path):
 
 
 @lessons
-def test_a_lesson_ends_with_exercises_that_were_checked(path):
+def test_lesson_ends_with_exercises_and_checks(path):
     cells = read(path).cells
     (first,) = (i for i, cell in enumerate(cells) if cell.source.startswith("## Exercises\n"))
     assert not any(re.search("^## ", cell.source, re.M) for cell in cells[first + 1 :])
     tasks = re.findall(r"^\d\. ", cells[first].source, re.M)
-    said = "".join(text for cell in cells[first:] if cell.cell_type == "code" for _, text in text_of(cell))
+    printed = "".join(text for cell in cells[first:] if cell.cell_type == "code" for _, text in text_of(cell))
     assert 2 <= len(tasks) <= 4
-    assert len(re.findall(r"\bright\b|\byour turn\b|\bnot yet\b", said)) >= len(tasks)
+    assert len(re.findall(r"\bright\b|\byour turn\b|\bnot yet\b", printed)) >= len(tasks)
 
 
 @lessons
-def test_exercises_that_stand_alone_have_checks_that_run(path):
+def test_exercise_checks_accept_the_solution_only(path):
     check, found = exercises(path)
     for answer, checking, solution, saved in found:
-        unsolved = said(check, answer, checking)
+        unsolved = printed_by(check, answer, checking)
         assert unsolved.startswith(("your turn", "not yet"))
         assert unsolved == saved
-        assert said(check, solution, checking).startswith("right"), solution
+        assert printed_by(check, solution, checking).startswith("right"), solution
 
 
 @lessons
-def test_a_check_refuses_a_wrong_number(path):
+def test_exercise_check_rejects_a_wrong_number(path):
     check, found = exercises(path)
     numbers = 0
     for _, checking, solution, _ in found:
         if answered := re.fullmatch(r"(\w+) = (-?[\d.]+)", solution):
-            assert said(check, f"{answered[1]} = {answered[2]} + 1", checking).startswith("not yet")
+            assert printed_by(check, f"{answered[1]} = {answered[2]} + 1", checking).startswith("not yet")
             numbers += 1
     assert numbers, "one of the exercises is to predict a number"
 
 
-def test_exercises_that_stand_alone_check_in_the_same_way():
+def test_all_lessons_have_the_same_check():
     assert len({exercises(path)[0].split("\n\n\n")[-1] for path in LESSONS}) == 1
 
 
-def test_the_first_page_lists_every_lesson_in_order():
+def test_first_page_lists_every_lesson_in_order():
     table = rows("In-what-order")
     assert [links(lesson) for lesson, _, _ in table] == [[(path.name, "")] for path in LESSONS]
     for _, question, minutes in table:
@@ -155,24 +155,24 @@ def test_the_first_page_lists_every_lesson_in_order():
 
 
 @pytest.mark.parametrize("path", [START, *LESSONS], ids=lambda path: path.stem)
-def test_links_lead_to_a_heading_that_is_there(path):
+def test_links_lead_to_existing_headings(path):
     for file, heading in links(prose(path)):
         assert (path.parent / file).is_file(), file
         assert not heading or heading in headings(path.parent / file), f"{file} has no heading {heading}"
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_what_people_ask_is_in_the_index_and_answered(question):
+def test_question_is_in_the_index_and_answered(question):
     found = [row for row in rows("Questions,-and-where-they-are-answered") if question in row[0]]
     assert found, "the question is not in the index"
-    for asked, answer, where in found:
-        assert asked.endswith("?")
+    for text, answer, where in found:
+        assert text.endswith("?")
         assert answer
         ((file, heading),) = links(where)
         assert QUESTIONS[question] in headings(START.parent / file)[heading]
 
 
-def test_the_first_page_says_how_to_begin():
+def test_first_page_explains_how_to_begin():
     text = prose(START)
     for word in ('pip install -e ".[notebook]"', "jupyter lab notebooks", "**Predict.**", "## Who it is for"):
         assert word in text

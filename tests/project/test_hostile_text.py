@@ -42,24 +42,24 @@ from autograd.system.messages import replace_controls, short
 from nn import MLP, SGD, History, Module, Parameter, StepLR, fit, load, mse_loss, save
 from nn.__main__ import main as nn_main
 
-#: Colours, a link (OSC 8), the bell, C1's CSI, a null, a delete, and text that is reversed.
+#: Colors, a link (OSC 8), the bell, C1's CSI, a null, a delete, and text that is reversed.
 HOSTILE = "w\x1b[31m\x1b]8;;mailto:x\x07y\x9b31m\x00\x7f\u202ez"
-#: As a class and a file may be named: without a null.
+#: The same without a null, which names of classes and files cannot contain.
 CLASS = FILE = HOSTILE.replace("\x00", "")
-#: What no output may have. Line feeds are ours, and a tab is none.
+#: Characters that no output may contain; line feeds and tabs are allowed.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-#: How a hostile text begins where it is shown: as symbols, as a repr, or as JSON.
+#: The beginning of a hostile text in an output: as symbols, as a repr, or as JSON.
 SHOWN = re.compile(r"w(␛|\\+x1b|\\+u001b)")
 
 
 def check(text: str, shown: bool = True) -> None:
-    """There is no control character in an output, and the hostile text is in it."""
+    """Check that an output has no control characters and shows the hostile text."""
     found = CONTROL.search(text)
     assert found is None, (found, text[max(0, found.start() - 80) : found.start() + 20])
     assert SHOWN.search(text) or not shown, text
 
 
-# The one function ---------------------------------------------------------------------------------
+# replace_controls() --------------------------------------------------------------------------------
 
 
 def test_control_characters_become_symbols() -> None:
@@ -97,7 +97,7 @@ def test_value_in_a_message_is_on_one_line() -> None:
 
 
 def graph() -> tuple[Value, Value]:
-    """A loss and one of its leaves, every Value labelled."""
+    """A loss and one of its leaves, every Value labeled."""
     w, x = Value(2.0, label=HOSTILE), Value(5.0, label=HOSTILE)
     p = w * x
     p.label = HOSTILE
@@ -108,7 +108,7 @@ def graph() -> tuple[Value, Value]:
 
 
 def texts(output: Any) -> Iterator[str]:
-    """All that an output shows of itself."""
+    """Every text form of an output."""
     yield str(output)
     yield repr(output)
     for name in ("_repr_html_", "_repr_latex_", "_repr_mimebundle_"):
@@ -179,7 +179,7 @@ def test_anomaly_shows_symbols_of_labels_files_and_lines() -> None:
 
 
 class Line(Module):
-    """A slope, with any name, as the key of a dict."""
+    """A line whose parameters have hostile names and labels."""
 
     def __init__(self) -> None:
         self.parts = {HOSTILE: Parameter(2.0, label=HOSTILE)}
@@ -194,7 +194,7 @@ class Line(Module):
         return slope * x + getattr(self, HOSTILE)[0] * getattr(self, HOSTILE)[1]
 
 
-#: Classes with a name as type() allows any.
+#: Classes with hostile names, which type() allows.
 HostileLine: Any = type(CLASS, (Line,), {})
 HostileSGD: Any = type(CLASS, (SGD,), {})
 HostileError: Any = type(CLASS, (RuntimeError,), {})
@@ -204,7 +204,7 @@ HostileIterable: Any = type(CLASS, (), {"__iter__": lambda self: iter(())})
 
 
 class Outer(Module):
-    """Two modules, one below the other in name and in depth."""
+    """Two modules in a dict with a hostile key."""
 
     def __init__(self) -> None:
         self.inner = {HOSTILE: HostileLine(), "second": HostileLine()}
@@ -227,7 +227,7 @@ def trained() -> tuple[Any, Value]:
 
 
 def message(call: Callable[[], Any], *kinds: type[BaseException]) -> str:
-    """The message of the error that a call raises, with those behind it and its notes."""
+    """The message, arguments and notes of the error that a call raises."""
     with pytest.raises(kinds or Exception) as raised:
         call()
     error: BaseException | None = raised.value
@@ -248,8 +248,8 @@ def test_repr_of_a_model_and_its_optimizer_shows_symbols() -> None:
 
 ERRORS: dict[str, Callable[[], Any]] = {
     "missing and unexpected names": lambda: HostileLine().load_state_dict({HOSTILE: 1.0}),
-    "a state that is none": lambda: HostileLine().load_state_dict(HostileObject()),
-    "a number of a state that is none": lambda: HostileLine().load_state_dict(
+    "no state dict": lambda: HostileLine().load_state_dict(HostileObject()),
+    "no numbers in a state dict": lambda: HostileLine().load_state_dict(
         dict.fromkeys(HostileLine().state_dict(), HOSTILE)
     ),
     "functional_call": lambda: nn.functional_call(HostileLine(), {HOSTILE: 1.0}),
@@ -258,9 +258,9 @@ ERRORS: dict[str, Callable[[], Any]] = {
     ),
     "the state of another history": lambda: History().load_state_dict({HOSTILE: 1}),
     "to_torch": lambda: nn.to_torch(HostileLine()),
-    "an attribute that there is not": lambda: setattr(MLP(1, [1]), HOSTILE, 1),
-    "a keyword that there is not": lambda: MLP(1, [1], **{HOSTILE: 1}),
-    "a label that is none": lambda: setattr(Value(1.0), "label", HostileObject()),
+    "an unknown attribute": lambda: setattr(MLP(1, [1]), HOSTILE, 1),
+    "an unknown keyword": lambda: MLP(1, [1], **{HOSTILE: 1}),
+    "a label of another type": lambda: setattr(Value(1.0), "label", HostileObject()),
     "an activation": lambda: MLP(1, [1], activation=HOSTILE),
     "a theme": lambda: draw(Value(1.0), theme=HOSTILE),
     "a backend": lambda: compile(abs, backend=HOSTILE),
@@ -271,9 +271,9 @@ ERRORS: dict[str, Callable[[], Any]] = {
     "expand": lambda: draw(Value(2.0) * 3.0, expand=HostileObject()),
     "explain of another graph": lambda: explain(graph()[0], Value(1.0, label=HOSTILE)),
     "a graph that changed": lambda: changed(),
-    "names that cannot be kept": lambda: save({HOSTILE + "/": 1.0}, "model.json"),
-    "things that cannot be kept": lambda: save({HOSTILE: HostileObject()}, "model.json"),
-    "keys that cannot be kept": lambda: save({HOSTILE: [{1: 1}]}, "model.json"),
+    "names that cannot be saved": lambda: save({HOSTILE + "/": 1.0}, "model.json"),
+    "objects that cannot be saved": lambda: save({HOSTILE: HostileObject()}, "model.json"),
+    "keys that cannot be saved": lambda: save({HOSTILE: [{1: 1}]}, "model.json"),
     "a suffix": lambda: save({"x": 1.0}, FILE),
     "a picture's suffix": lambda: draw(Value(1.0)).save(FILE),
 }
@@ -306,7 +306,7 @@ def test_file_names_and_names_in_files_show_symbols(tmp_path: Path, suffix: str)
     path = tmp_path / f"{FILE}{suffix}"
     check(message(lambda: load(path), FileNotFoundError))
     check(message(lambda: save({"x": 1.0}, tmp_path / FILE / f"x{suffix}"), FileNotFoundError))
-    path.write_bytes(b"nothing of ours")
+    path.write_bytes(b"not a file of glassgrad")
     check(message(lambda: load(path), ValueError))
     path.chmod(0o444)
     check(message(lambda: save({"x": 1.0}, path), PermissionError))
@@ -329,14 +329,14 @@ def test_training_shows_symbols(capsys: pytest.CaptureFixture[str]) -> None:
     with suppress(HostileError):
         fit(model, data, mse_loss, optimizer, epochs=2, epoch_callbacks=[fails], resume=history)
     check(repr(history))
-    for told in (
+    for text in (
         message(lambda: fit(HostileObject(), data, mse_loss, optimizer, epochs=1), TypeError),
         message(lambda: fit(model, HostileObject(), mse_loss, optimizer, epochs=1), TypeError),
         message(lambda: fit(model, data, lambda p, y: HostileObject(), optimizer, epochs=1), TypeError),
         message(lambda: fit(model, data, mse_loss, HostileObject(), epochs=1), TypeError),
         message(lambda: fit(model, data, mse_loss, optimizer, epochs=HostileObject()), TypeError),
     ):
-        check(told)
+        check(text)
 
     def explodes(loss: Value) -> None:
         model.parameters()[0].grad = math.inf
@@ -426,13 +426,13 @@ def test_causes_of_compile_show_symbols() -> None:
 def test_errors_of_compile_show_symbols() -> None:
     scope: dict[str, Any] = {"no_grad": no_grad}
     exec(__builtins__["compile"]("def f(x):\n  with no_grad():\n    return x * 2.0", FILE, "exec"), scope)
-    for told in (
+    for text in (
         message(lambda: compile(scope["f"], backend="python")(5.0)),
         message(lambda: compile(named(lambda x: HostileObject()), backend="python")(5.0)),
         message(lambda: compile(HostileObject())),
         message(lambda: compile(named(lambda x: Value(1.0)), backend="python")(HostileIterable())),
     ):
-        check(told)
+        check(text)
 
 
 def test_progress_of_compile_shows_symbols(
@@ -502,7 +502,7 @@ def test_command_of_nn_shows_symbols(capsys: pytest.CaptureFixture[str]) -> None
 
 
 class Loud:
-    """An object whose repr is hostile, with a plain name: Python quotes names in messages of its own."""
+    """An object with a hostile repr. Its class name is plain, because Python's own messages quote it."""
 
     def __repr__(self) -> str:
         return HOSTILE
@@ -527,10 +527,10 @@ def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
 def test_error_of_any_public_function_shows_symbols(
     name: str, function: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hostile object, text or module in the place of each argument in turn."""
+    """Pass a hostile object, text or module as each argument in turn."""
     monkeypatch.chdir(tmp_path)
-    labelled = Value(1.0, label=HOSTILE)
-    for hostile in (Loud(), HOSTILE, [HOSTILE], [Loud()], {HOSTILE: Loud()}, Line(), labelled):
+    labeled = Value(1.0, label=HOSTILE)
+    for hostile in (Loud(), HOSTILE, [HOSTILE], [Loud()], {HOSTILE: Loud()}, Line(), labeled):
         for count in range(1, 5):
             for place in range(count):
                 for other in (Value(1.0), [Value(1.0)], MLP(1, [1]), 1, abs):
@@ -539,7 +539,7 @@ def test_error_of_any_public_function_shows_symbols(
                         output = function(*arguments)
                         is_own = type(output).__module__.startswith(("autograd", "nn"))
                         shown = [*texts(output)] if is_own else []
-                    except NameError:  # a mistake of ours, whatever the arguments are
+                    except NameError:  # a bug for any arguments
                         raise
                     except Exception as error:
                         shown = [str(error)]
@@ -547,8 +547,8 @@ def test_error_of_any_public_function_shows_symbols(
                         check(text, shown=False)
 
 
-def test_class_names_are_never_written_as_they_are() -> None:
-    """In an f-string a name of a class or a function goes through the one function."""
+def test_f_strings_contain_no_raw_class_names() -> None:
+    """Names of classes and functions in an f-string go through replace_controls()."""
     found: list[str] = []
     for package in (autograd, nn):
         for path in Path(package.__file__ or "").parent.rglob("*.py"):

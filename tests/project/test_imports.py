@@ -1,4 +1,4 @@
-"""Who may import whom, what an import loads, and which names are public."""
+"""The order of imports, the modules that an import loads, and the public names."""
 
 import ast
 import importlib
@@ -20,7 +20,7 @@ from autograd.operations import FUNCTIONS
 
 from .._support.table import OPERATORS
 
-#: Within each package: a module, or folder, imports those of earlier lines only, or of its own folder.
+#: The order in each package: a module or folder imports only from earlier lines, or from its own folder.
 ORDER = {
     "autograd": [
         ["system"],
@@ -64,8 +64,8 @@ ORDER = {
     "nn": [
         ["kinds", "attributes"],
         ["state", "inputs"],
-        ["module", "checks"],
-        ["draws"],
+        ["checks"],
+        ["module", "draws"],
         ["layers", "optim", "saving", "losses", "penalties", "data"],
         ["init", "training", "pytorch"],
         ["__init__"],
@@ -78,20 +78,20 @@ LEVEL = {
     for package, lines in ORDER.items()
 }
 
-#: The one import that goes up: inside a function, for Value.backward().
+#: The one import in the other direction: inside a function, for Value.backward().
 UPWARD = {("autograd.value", "autograd.backward")}
 
-#: The others that go up are for type checkers alone.
+#: The others in that direction are for type checkers only.
 FOR_TYPES = {("autograd.modes", "autograd.value"), ("autograd.tracing", "autograd.value")}
 
-#: Modules that nn imports besides the public names: they use no Value.
+#: Modules that nn imports in addition to the public names. They do not use Value.
 SHARED = {"autograd.system.files", "autograd.system.messages", "autograd.system.shell"}
 
 ROOT = Path(autograd.__file__).parent
 
 
 def _inside(tree: ast.AST, is_outer: Callable[[ast.AST], bool]) -> set[int]:
-    """The ids of the nodes inside those that the predicate names."""
+    """The ids of the nodes inside those that match the predicate."""
     return {id(node) for outer in ast.walk(tree) if is_outer(outer) for node in ast.walk(outer)}
 
 
@@ -104,7 +104,7 @@ def _is_function(node: ast.AST) -> bool:
 
 
 class Import(NamedTuple):
-    """What a module imports: a module of ours, where it says so, and what for."""
+    """An import of one module by another, in a function or not, for type checkers only or not."""
 
     importer: str
     imported: str
@@ -132,7 +132,7 @@ def _imports(path: Path) -> Iterator[Import]:
 
 
 def _name_of(path: Path) -> str:
-    """The dotted name of a module; that of a package is its own."""
+    """The dotted name of a module, or of the package of an ``__init__.py``."""
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -143,7 +143,7 @@ def _is_module(name: str) -> bool:
 
 
 def all_imports() -> list[Import]:
-    """The imports of one module of ours by another; the lazy names of ``autograd`` are for types alone."""
+    """The imports between our modules; those of the lazy names of ``autograd`` are for type checkers."""
     found = [
         each
         for package in (ROOT, ROOT.parent / "nn")
@@ -188,7 +188,7 @@ def test_every_module_has_a_place_in_the_order(package: str) -> None:
 
 
 @packages_in_order
-def test_imports_go_one_way(package: str) -> None:
+def test_imports_follow_the_order(package: str) -> None:
     found = [*imports_within(package)]
     assert len(found) > 20
     level = LEVEL[package]
@@ -200,10 +200,10 @@ def test_imports_go_one_way(package: str) -> None:
     assert not upward
 
 
-def test_no_imports_form_a_circle() -> None:
+def test_imports_form_no_circle() -> None:
     graph: dict[str, set[str]] = {}
     for each in all_imports():
-        lazy = each.importer == "autograd" and each.for_types  # what its __getattr__ loads
+        lazy = each.importer == "autograd" and each.for_types  # loaded by its __getattr__
         if not _is_excepted(each) and not lazy:
             graph.setdefault(each.importer, set()).add(each.imported)
     assert len(graph) > 100

@@ -1,8 +1,8 @@
 """An interrupt cannot skip the end of a ``with`` or ``try`` block.
 
-On CPython 3.12 and 3.13 the jump at the end of a loop that ends in an ``if`` is not in the exception table of
-the block around it, and Ctrl-C takes effect at such jumps: a lock stayed locked, a mode open. So a loop in a
-block ends in something else, or is in a function of its own.
+On CPython 3.12 and 3.13, if a loop ends in an ``if``, the jump at its end is not in the exception table of
+the block around it. Ctrl-C takes effect at such jumps, so a lock stayed locked and a mode open. A loop in a
+block therefore ends in another statement, or is in a function of its own.
 """
 
 import ast
@@ -34,16 +34,16 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _blocks(source: str) -> list[tuple[int, range]]:
-    """Where each ``with`` or ``try`` block starts, and the lines of its body."""
+    """Return the first line of each ``with`` or ``try`` block, and the lines of its body."""
     blocks = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.With | ast.AsyncWith | ast.Try)]
     return [(b.lineno, range(b.body[0].lineno, (b.body[-1].end_lineno or 0) + 1)) for b in blocks]
 
 
 def unprotected_jumps(source: str) -> list[int]:
-    """The lines of the jumps back at which an interrupt skips the end of the block around them."""
+    """Return the lines of the backward jumps at which an interrupt skips the end of the block."""
     found: list[int] = []
     for code in _codes(compile(source, "source", "exec")):
-        # Not those around a comprehension or function: its caller is in the block.
+        # Skip blocks around a comprehension or function: the caller is in the block.
         blocks = [body for start, body in _blocks(source) if start >= code.co_firstlineno]
         table: Any = dis._parse_exception_table(code)  # type: ignore[attr-defined]
         instructions = [x for x in dis.get_instructions(code) if x.positions and x.positions.lineno]
@@ -61,14 +61,14 @@ def test_every_jump_in_a_block_is_protected(path: Path) -> None:
     assert not unprotected_jumps(path.read_text(encoding="utf-8"))
 
 
-def test_jump_that_is_in_no_exception_table_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jump_outside_every_exception_table_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     source = "with a:\n    for x in y:\n        x()\n"
     assert not unprotected_jumps(source)
     monkeypatch.setattr(dis, "_parse_exception_table", lambda code: [])
     assert unprotected_jumps(source) == [3]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="setitimer is of POSIX")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs setitimer")
 def test_interrupted_backward_leaves_other_threads_free() -> None:
     class Interrupt(BaseException):
         pass

@@ -1,4 +1,4 @@
-"""The GPT of lesson 14: its arithmetic beside PyTorch's own layers, its baseline, and what it reached."""
+"""The GPT of lesson 14: its arithmetic, compared with PyTorch's layers, its baseline, and its result."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from .._support.pytorch import needs_torch
 
 
 def printed():
-    """All that the saved lesson printed."""
+    """The printed output of the saved lesson."""
     return "\n".join(text for cell in code_cells(read(lesson("14"))) for _, text in text_of(cell))
 
 
@@ -24,13 +24,13 @@ def losses():
 
 @pytest.fixture(scope="module")
 def defined():
-    """The names that the lesson's cells define, up to the model; nothing is trained."""
+    """The names that the cells of the lesson define, up to the untrained model."""
     pytest.importorskip("names")
     names = {}
     for cell in code_cells(read(lesson("14"))):
         if not re.search(r"^draw\(", cell.source, re.M):
             exec(cell.source, names)
-        else:  # the imports alone
+        else:  # only the imports
             exec("\n".join(line for line in cell.source.splitlines() if line.startswith("from ")), names)
         if "class GPT" in cell.source:
             return names
@@ -40,13 +40,13 @@ def defined():
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("words", [["ann"], ["oswaldo", "jo", "magaly"]])
-def test_loss_and_every_gradient_are_those_of_pytorchs_layers(defined, words):
+def test_loss_and_gradients_agree_with_pytorch(defined, words):
     import torch
     from torch.nn import functional as F
 
     model = defined["GPT"](seed=3)
     for parameter in model.parameters():
-        parameter.data *= 8.0  # far from where softmax and its neighbours are nearly linear
+        parameter.data *= 8.0  # so that the softmax is far from linear
     loss = defined["loss_on"](model, words)
     model.zero_grad()
     loss.backward()
@@ -86,7 +86,7 @@ def test_loss_and_every_gradient_are_those_of_pytorchs_layers(defined, words):
     assert checked == len(model.parameters()) == 4192
 
 
-def test_a_position_sees_what_came_before_it_and_nothing_else(defined):
+def test_logits_depend_only_on_earlier_tokens(defined):
     model, end = defined["GPT"](seed=1), defined["END"]
 
     def last_logits(*read):
@@ -97,7 +97,7 @@ def test_a_position_sees_what_came_before_it_and_nothing_else(defined):
     assert last_logits(end, 3, 7)[2] != last_logits(end, 4, 7)[2]
 
 
-def test_the_bigram_it_is_measured_against_is_one(defined):
+def test_bigram_loss_is_that_of_counted_pairs(defined):
     pairs, firsts = Counter(), Counter()
     for name in defined["training"]:
         pairs.update(pairwise(f"·{name}·"))
@@ -111,14 +111,14 @@ def test_the_bigram_it_is_measured_against_is_one(defined):
     assert not set(defined["training"]) & set(defined["held_out"])
 
 
-def test_it_beats_the_bigram_on_names_it_has_not_seen():
+def test_gpt_beats_the_bigram_on_held_out_names():
     found = losses()
     assert abs(found["untrained"] - math.log(27)) < 0.1
     assert found["GPT"] + 0.15 < found["bigram"] < found["unigram"] < found["untrained"]
     assert "in all      4,192 parameters" in printed()
 
 
-def test_it_makes_names_up_and_its_heads_look_at_different_things(defined):
+def test_gpt_writes_new_names_and_its_heads_differ(defined):
     count, some = re.search(r"of 200 at T = 0.6, (\d+) are on no list, such as (.+)", printed()).groups()
     assert int(count) > 100
     assert not set(some.split(", ")) & defined["known"]

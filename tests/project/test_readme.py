@@ -1,4 +1,4 @@
-"""The code of the README, the front page and the guides runs as shown, and ratios of speed were measured."""
+"""The code of the README, the front page and the guides runs as shown, and ratios of speed are measured."""
 
 import os
 import re
@@ -60,7 +60,7 @@ def cells_of(page: Path) -> list[Cell]:
 #: Programs of frameworks that are not installed: their outputs were recorded.
 RECORDED = {PROGRAMS["tensorflow"], PROGRAMS["jax"]}
 
-#: The cells that run in one process: those of a page, but each block of the README alone.
+#: The cells that run in one process: all of a page, except that each block of the README runs alone.
 SCRIPTS = {page.stem: [cell for cell in cells_of(page) if cell.code not in RECORDED] for page in PAGES}
 SCRIPTS |= {f"README-{i}": [cell] for i, cell in enumerate(SCRIPTS.pop("README"))}
 PLAIN = [name for name, cells in SCRIPTS.items() if not all(cell.needs_torch for cell in cells)]
@@ -75,7 +75,7 @@ def run_cells(cells: list[Cell], folder: Path) -> None:
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
-    # numba may have to compile its interpreter first, and says so.
+    # numba may have to compile its interpreter first, and reports that.
     errors = [line for line in done.stderr.splitlines() if not line.startswith("compile(")]
     assert errors == []
     assert done.stdout.split(END) == [cell.shown for cell in cells]
@@ -94,7 +94,7 @@ def test_cells_with_torch_print_what_is_shown(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_block_is_a_cell_or_its_output(page: Path) -> None:
+def test_code_block_is_a_cell_or_its_output(page: Path) -> None:
     """Except the commands of the README, which .ci/newcomer runs, and the contents of the front page."""
     text = read_page(page)
     kinds = Counter(re.findall(r"^ *(?:```|~~~)[^\w\n]*(\w+)", text, re.MULTILINE))
@@ -105,30 +105,30 @@ def test_every_block_is_a_cell_or_its_output(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_example_in_other_frameworks_is_what_was_recorded(name: str) -> None:
+def test_example_in_other_frameworks_shows_the_recorded_output(name: str) -> None:
     recorded = read()[name]
     assert Cell(PROGRAMS[name], recorded["printed"] + "\n") in cells_of(FRAMEWORKS)
     assert recorded["printed"] + "\n" == cells_of(README)[0].shown
     assert f"{NAMES[name]} {recorded['version'].partition('+')[0]}" in read_page(FRAMEWORKS)
 
 
-def test_the_primitive_shown_is_the_one_in_the_table() -> None:
+def test_primitive_in_contributing_is_in_the_table() -> None:
     (shown,) = (cell.code for cell in cells_of(CONTRIBUTING) if "Primitive(" in cell.code)
     without_comments = re.sub(r"  # [^\n]*", "", shown)
     assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
 
 
-def test_the_overview_names_every_function() -> None:
+def test_overview_names_every_function() -> None:
     functions = {name for name in autograd.__all__ if name.islower()}
     missing = {name for name in functions if not re.search(rf"\b{name}\b", read_page(OVERVIEW))}
-    assert missing == {"not_compiled"}, "the page on compile() names it"
+    assert missing == {"not_compiled"}, "the guide page on compile() names it"
 
 
-def test_the_readme_has_at_most_130_lines() -> None:
+def test_readme_has_at_most_130_lines() -> None:
     assert len(read_page(README).splitlines()) <= 130
 
 
-def test_the_two_commands_are_there_and_ci_runs_the_second() -> None:
+def test_readme_has_the_two_commands_and_ci_runs_the_second() -> None:
     run = 'python3 -m venv .venv && .venv/bin/pip install -e ".[viz]" && .venv/bin/python -m autograd\n'
     test = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest\n'
     readme = read_page(README)
@@ -138,7 +138,7 @@ def test_the_two_commands_are_there_and_ci_runs_the_second() -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=lambda page: page.stem)
-def test_every_file_it_links_to_exists(page: Path) -> None:
+def test_linked_files_exist(page: Path) -> None:
     links = LINK.findall(read_page(page))
     assert links
     assert [link for found in links for link in found if link and not (page.parent / link).exists()] == []
@@ -157,7 +157,7 @@ def eager(table: str, engine: str) -> list[tuple[str, str, str]]:
     return [(table, f"{collector} | glassgrad {engine}", "× micrograd") for collector in ("on", "off")]
 
 
-#: A page, the beginning of a line, and by table, row and column what its ratios are.
+#: A page, the beginning of a line, and the table, row and column of each ratio in it.
 QUOTED = [
     (README, "- Eager:", eager(EAGER_MOONS, "nn.MLP")),
     (README, "- Compiled,", [(MOONS, STEP_RUN, peer) for peer in PEERS[::3]]),
@@ -194,7 +194,9 @@ def measured(title: str, row: str, column: str) -> float:
 
 
 @pytest.mark.parametrize(("page", "start", "sources"), QUOTED)
-def test_ratios_are_those_last_measured(page: Path, start: str, sources: list[tuple[str, str, str]]) -> None:
+def test_ratio_agrees_with_the_last_measurement(
+    page: Path, start: str, sources: list[tuple[str, str, str]]
+) -> None:
     (line,) = (line for line in read_page(page).splitlines() if line.startswith(start))
     quoted = re.findall(r"([\d.]+)×", line)
     assert len(quoted) == len(sources)

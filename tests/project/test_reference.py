@@ -12,12 +12,12 @@ import nn
 
 ROOT = Path(__file__).parents[2]
 
-#: Of nn.init: what the layers and nn.data are made with.
-MADE_WITH = {"kaiming_uniform", "generator"}
+#: Functions of nn.init that only the layers and nn.data use.
+INTERNAL = {"kaiming_uniform", "generator"}
 
 
 def _listed() -> list[str]:
-    """What the pages document, by its full name."""
+    """The full names that the pages document."""
     names = []
     for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
         module = ""
@@ -42,7 +42,7 @@ def _functions(module: str) -> set[str]:
     }
 
 
-def test_nothing_is_listed_twice() -> None:
+def test_names_are_listed_once() -> None:
     listed = _listed()
     assert sorted(set(listed)) == sorted(listed)
 
@@ -53,7 +53,7 @@ def test_nothing_is_listed_twice() -> None:
         ("autograd", set(autograd.__all__)),
         ("nn", set(nn.__all__) - {"data", "init"}),
         ("nn.data", _functions("nn.data")),
-        ("nn.init", _functions("nn.init") - MADE_WITH),
+        ("nn.init", _functions("nn.init") - INTERNAL),
     ],
 )
 def test_every_public_name_is_listed(module: str, public: set[str]) -> None:
@@ -61,13 +61,13 @@ def test_every_public_name_is_listed(module: str, public: set[str]) -> None:
     assert listed == public
 
 
-def test_what_is_listed_exists() -> None:
+def test_listed_names_exist_with_a_docstring() -> None:
     for name in _listed():
         module, _, own = name.rpartition(".")
         assert inspect.getdoc(getattr(importlib.import_module(module), own)), name
 
 
-def test_every_page_can_be_reached() -> None:
+def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert "lessons/*" in index
     for folder, pages in (("reference", "*.rst"), ("guide", "*.md")):

@@ -1,4 +1,4 @@
-"""The file of API uses that the type checkers read is complete, and runs."""
+"""The file of API uses for the type checkers is complete, and runs."""
 
 import re
 from pathlib import Path
@@ -34,6 +34,6 @@ def test_uses_run(tmp_path: Path) -> None:
     typing_api.training()
 
 
-def test_uses_beside_torch_run() -> None:
+def test_uses_with_torch_run() -> None:
     pytest.importorskip("torch")
-    typing_api.beside_torch(nn.MLP(2, [2, 1]))
+    typing_api.with_torch(nn.MLP(2, [2, 1]))

@@ -170,7 +170,7 @@ def views(folder: Path) -> None:
     assert_type(autograd.watch(model), Live)
 
 
-def beside_torch(network: nn.MLP) -> None:
+def with_torch(network: nn.MLP) -> None:
     assert_type(autograd.compare_with_torch((Value(2.0) * 5.0 - 12.0) ** 2, every=True), TorchComparison)
     module = nn.to_torch(network)
     assert_type(nn.from_torch(module), nn.MLP | nn.Sequential)

@@ -13,7 +13,8 @@ from typing import Any
 
 from ...system.messages import class_name, short, type_and_value, type_name
 from ..record.arguments import kind_of
-from .reach import Computed, Reach, is_plain
+from .content import is_plain
+from .reach import Computed, Reach
 
 _ABSENT = object()
 
@@ -199,16 +200,13 @@ def _bytes_of(computed: Computed) -> bytes:
 
 def _same(x: Any, y: Any) -> bool:
     """Return True if two objects are the same plain content, to the last bit."""
-    if type(x) is not type(y):
+    if type(x) is not type(y) or not is_plain(x):
         return False
     if getattr(x, "dtype", None) != getattr(y, "dtype", None) or getattr(x, "shape", 0) != getattr(
         y, "shape", 0
     ):
         return False
-    try:
-        return marshal.dumps(x, 2) == marshal.dumps(y, 2)
-    except ValueError:
-        return False
+    return is_plain(y) and marshal.dumps(x, 2) == marshal.dumps(y, 2)
 
 
 def _difference(path: str, before: Any, after: Any) -> str:

@@ -24,6 +24,9 @@ SHOWING = frozenset({"ascii", "format", "print", "repr", "str"})
 #: Functions that compare objects by their ``__eq__``.
 _COMPARING = frozenset({"count", "eq", "index", "ne", "remove"})
 
+#: Functions that store or delete an attribute.
+_STORING = frozenset({"delattr", "setattr"})
+
 #: Functions that draw from the entropy of the system, and those that do if they are called without a seed.
 _ENTROPY = frozenset({
     "SystemRandom", "getrandom", "randbelow", "randbits", "token_bytes", "token_hex", "urandom", "uuid1",
@@ -87,6 +90,8 @@ def names_in(code: CodeType) -> Names:
             operation == "LOAD_CONST" and isinstance(name, str)
         ):
             attributes.add(name)
+        elif operation in ("STORE_ATTR", "DELETE_ATTR"):
+            attributes.add("__setattr__" if operation == "STORE_ATTR" else "__delattr__")
         elif operation.startswith("FORMAT_"):
             loaded.add("format")
         elif operation == "BINARY_OP" and instruction.argrepr.startswith("%"):
@@ -121,6 +126,8 @@ def names_in(code: CodeType) -> Names:
     fresh |= _ENTROPY & (loaded | attributes)
     if not _COMPARING.isdisjoint(loaded | attributes):
         attributes.add("__eq__")
+    if not _STORING.isdisjoint(loaded):
+        attributes |= {"__setattr__", "__delattr__"}
     return Names(frozenset(loaded), frozenset(attributes), frozenset(imports), frozenset(fresh))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import marshal
+import builtins
 import os
 import sys
+from abc import ABCMeta
 from array import array
 from collections import ChainMap, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextvars import ContextVar
+from decimal import Decimal
 from functools import cache, partial
 from importlib.util import resolve_name
 from numbers import Number
@@ -31,7 +32,21 @@ from ...primitives import Primitive
 from ...user_primitives import added
 from ...value import Value
 from ..record.arguments import kind_of
+from .content import (
+    CONTAINERS,
+    cached_by,
+    content_of,
+    is_a,
+    is_array,
+    is_closed_class,
+    is_distinct,
+    is_plain,
+    may_hold_parameters,
+    names_in_library,
+    package_of,
+)
 from .draws import Generator, generator_of
+from .library import reads_outside, settings_of
 from .names import DYNAMIC, SHOWING, is_closed, is_installed, names_in
 
 #: More than so many objects are not looked at, and more that installed packages use.
@@ -53,15 +68,20 @@ _NOT_USED = frozenset({
     "__annotate_func__",
 })  # fmt: skip
 _WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
-#: What makes an object of a class that the code does not name, and what reads a file.
+#: What makes an object of a class that the code does not name.
 _CONSTRUCTING = frozenset({"__class__", "replace", "type"})
-_READING = frozenset({"open", "read_bytes", "read_text"})
 #: The parts that wrappers of functions hold.
 _PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords", "dispatcher")
 #: A function with a cache, as :func:`functools.lru_cache` makes it.
 _Cached: Any = type(cache(len))
+_BUILTINS = vars(builtins)
 #: A closed class that has one of these holds data.
 _DATA = ("__float__", "__array__", "__getitem__", "__iter__", "__next__")
+#: What holds functions, whose parts are looked into.
+_WRAPPERS: Any = (
+    MethodType, partial, property, staticmethod, classmethod, type(len), type(str.upper),
+    type(object.__init__), type("".__add__),
+)  # fmt: skip
 
 
 class Slot(NamedTuple):
@@ -108,9 +128,10 @@ class Reach:
     ['config']
     """
 
-    def __init__(self, attributes: set[str], own: set[str], dynamic: set[str]) -> None:
-        #: The names of attributes that are loaded somewhere, and those that only ``nn`` loads, of modules.
-        self.attributes, self.own = attributes, own
+    def __init__(self, attributes: set[str], own: set[str], named: set[str], dynamic: set[str]) -> None:
+        #: The names of attributes that are loaded somewhere, those that only ``nn`` loads, of modules, and
+        #: those that the users' code loads.
+        self.attributes, self.own, self.named = attributes, own, named
         #: The packages with code that may load any attribute of their own objects; "" may of any object.
         self.dynamic = dynamic
         self.slots: list[Slot] = []
@@ -128,6 +149,8 @@ class Reach:
         self.opaque: list[tuple[Any, str]] = []
         #: What is compared by its address, and must not be freed.
         self.kept: list[Any] = []
+        #: The top-level packages of what was found.
+        self._packages: set[str] = set()
         self._seen: dict[int, Any] = {}
         self._quiet = 0
         self._places: set[tuple[int, Any]] = set()
@@ -139,21 +162,27 @@ class Reach:
         """Look at what the roots lead to, and at everything in ``watch``, until no name is new."""
         attributes: set[str] = set()
         own: set[str] = set()
+        named: set[str] = set()
         dynamic: set[str] = set()
         roots, watch = [*roots], [*watch]
         while True:
-            known = len(attributes), len(own), len(dynamic)
-            found = cls(attributes, own, dynamic)
+            known = [*map(len, (attributes, own, named, dynamic))]
+            found = cls(attributes, own, named, dynamic)
             found._pending = [(x, path, NAMED) for path, x in roots] + [(x, path, FULL) for path, x in watch]
             found._look()
-            if known == (len(attributes), len(own), len(dynamic)):
+            if known == [*map(len, (attributes, own, named, dynamic))]:
                 return found
 
     def _look(self) -> None:
         """Visit what is pending, and in the end the primitives that are called by one of the names."""
         while self._pending or self._add_primitives():
             x, path, how = self._pending.pop()
-            if _is(x, *_ATOMS, Value) or id(x) in self._seen:
+            if is_a(x, Decimal):
+                self._packages.add("decimal")
+            if is_a(x, *_ATOMS) or id(x) in self._seen:
+                continue
+            if is_a(x, Value):
+                self._visit_value(x, path, how)
                 continue
             self._seen[id(x)] = x
             if len(self._seen) > MOST_OBJECTS:
@@ -163,33 +192,45 @@ class Reach:
             if how == QUIET and self._quiet > MOST_QUIET:
                 continue
             self._visit(x, path, how)
+        for package in sorted(self._packages):
+            if (settings := settings_of(package, self.attributes)) is not None:
+                self.computed.append(Computed(settings, f"the settings of {package}"))
 
     def _add_primitives(self) -> bool:
         new = {name: f for name, f in added.items() if name in self.attributes and id(f) not in self._seen}
         self._pending += [(function, name, NAMED) for name, function in new.items()]
         return bool(new)
 
+    def _visit_value(self, x: Any, path: str, how: str) -> None:
+        if "label" in self.attributes:
+            self._compare(x, "label", False, f"{path}.label")
+        if hasattr(x, "__dict__"):
+            self._seen[id(x)] = x
+            self._visit_object(x, path, how)
+
     def _visit(self, x: Any, path: str, how: str) -> None:
-        if _is(x, FunctionType, BuiltinFunctionType):
+        if is_a(x, FunctionType, BuiltinFunctionType):
             self._note({x.__name__}, how)  # it may go by another name in the code that calls it
+        if is_a(x, BuiltinFunctionType, FunctionType, type):
+            self._note_library(x, how)
         if (generator := generator_of(x, path)) is not None:
             self.generators.append(generator)
-        elif _is(x, FunctionType):
+        elif is_a(x, FunctionType):
             self._visit_function(x, path, how)
-        elif _is(x, type):
+        elif is_a(x, type):
             self._visit_class(x, path, True, how)
-        elif _is(x, ModuleType):
+        elif is_a(x, ModuleType):
             self._visit_module(x, path, how)
-        elif _is(x, list, tuple, dict, set, frozenset, deque, bytearray, array) or _is_array(x):
+        elif is_a(x, list, tuple, dict, set, frozenset, deque, bytearray, array) or is_array(x):
             self._visit_container(x, path, how)
-        elif _is(x, Primitive):
+        elif is_a(x, Primitive):
             for rule in (x.value, *x.derivatives):
                 self._pending.append((rule, path, how))
-        elif _is(x, attrgetter, methodcaller):
+        elif is_a(x, attrgetter, methodcaller):
             self.attributes.update(*[name.split(".") for name in x.__reduce__()[1] if isinstance(name, str)])
-        elif _is(x, ReferenceType):
+        elif is_a(x, ReferenceType):
             self._pending.append((x(), path, how))
-        elif _is(x, classmethod):  # it may call the class
+        elif is_a(x, classmethod):  # it may call the class
             self.attributes |= _WHEN_CONSTRUCTED
             self._pending.append((x.__func__, path, how))
         else:
@@ -212,7 +253,7 @@ class Reach:
         closed = is_closed(function.__code__.co_filename)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if _is_filled(cell):
-                if closed and _is(cell.cell_contents, WeakKeyDictionary):
+                if closed and is_a(cell.cell_contents, WeakKeyDictionary):
                     continue  # the cache of a singledispatch, of which the registry says all
                 if not closed:
                     self._compare(cell, "cell_contents", False, name)
@@ -224,7 +265,7 @@ class Reach:
         if closed:
             return
         names = names_in(function.__code__)
-        if _package_of(function) == "nn":  # whose functions are not replaced, and read only their own objects
+        if package_of(function) == "nn":  # whose functions are not replaced, and read only their own objects
             self.own |= names.attributes
             if "__dict__" in names.attributes:
                 self.dynamic.add("nn")
@@ -234,9 +275,10 @@ class Reach:
         installed = is_installed(function.__code__.co_filename)
         how = QUIET if installed else how
         if not DYNAMIC.isdisjoint(names.globals | names.attributes):
-            self.dynamic.add(_package_of(function) if installed else "")
+            self.dynamic.add(package_of(function) if installed else "")
         if not installed:
             self.fresh |= names.fresh
+            self.named |= names.attributes
             self._note(names.globals | names.attributes, how)
         self._compare(function, "__code__", False, path)
         for part in ("__defaults__", "__kwdefaults__"):
@@ -263,14 +305,33 @@ class Reach:
             self.attributes |= _WHEN_CONSTRUCTED
         if "getenv" in names:
             self._pending.append((os.environ, "os.environ", how))
-        if not _READING.isdisjoint(names) and not any(x is open for x, _ in self.opaque):
-            self.opaque.append((open, "files"))
+        if "__subclasses__" in names:
+            self._cannot_compare(type.__subclasses__, "the subclasses of a class")
 
-    def _visit_globals(self, variables: dict[str, Any], names: Iterable[str], how: str) -> None:
+    def _note_library(self, x: Any, how: str) -> None:
+        """Note the package of something in a library, and what it reads that cannot be compared."""
+        kind = x if is_a(x, type) else kind_of(x)
+        if is_a(x, FunctionType):
+            closed = is_closed(x.__code__.co_filename)
+        else:
+            closed = is_a(x, BuiltinFunctionType) or is_closed_class(kind)
+        if closed:
+            self._packages.add(package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind))
+            if how != QUIET and (what := reads_outside(x, self.named)):
+                self._cannot_compare(x, what)
+
+    def _cannot_compare(self, x: Any, path: str) -> None:
+        if all(path != known for _, known in self.opaque):
+            self.opaque.append((x, path))
+
+    def _visit_globals(self, variables: dict[str, Any], names: Set[str], how: str) -> None:
         for name in sorted(names):
             if name in variables:
                 self._read(variables, name, True, name, how)
+            elif name in _BUILTINS:
+                self._read(_BUILTINS, name, True, name, how)
         self._add_absent(variables, variables, names)
+        self._add_absent(_BUILTINS, _BUILTINS, names - variables.keys())
 
     def _add_absent(self, holder: Any, variables: Mapping[str, Any], names: Iterable[str]) -> None:
         """Notice when one of the names is added to the variables of a module, class or function."""
@@ -281,14 +342,16 @@ class Reach:
         if (kind, constructed) in self._classes:
             return
         self._classes.add((kind, constructed))
-        if not _is_closed_class(kind):
+        if is_a(kind, ABCMeta):
+            self._packages.add("abc")
+        if not is_closed_class(kind):
             self._compare(kind, "__mro__", False, f"{path}.__mro__")
-        if not _is_closed_class(type(kind)):
+        if not is_closed_class(type(kind)):
             self._visit_class(type(kind), f"type({path})", False, how)
         for base in kind.__mro__:
-            if _is_closed_class(base):
+            if is_closed_class(base):
                 continue
-            table, everything, fixed = vars(base), self._reads_all_of(base), _package_of(base) == "nn"
+            table, everything, fixed = vars(base), self._reads_all_of(base), package_of(base) == "nn"
             loaded = self._names_for(kind)
             if not fixed:
                 self._add_absent(base, table, loaded)
@@ -313,7 +376,12 @@ class Reach:
         closed = closed and module.__name__ != "__main__"
         for name in sorted((self.attributes | {"__getattr__"}) & vars(module).keys()):
             entry = vars(module)[name]
-            if closed and (callable(entry) or isinstance(entry, ModuleType)):
+            if closed and callable(entry):
+                if name in self.named:
+                    self._note_library(entry, how)
+                continue
+            if closed and isinstance(entry, ModuleType):
+                self._pending.append((entry, f"{path}.{name}", how))
                 continue
             if not name.startswith("__") or name == "__getattr__":
                 quiet = file and is_installed(file)
@@ -324,47 +392,52 @@ class Reach:
     # Data ---------------------------------------------------------------------------------------------------
 
     def _visit_container(self, x: Any, path: str, how: str) -> None:
-        if _is_array(x):
-            self.computed.append(Computed(lambda: _content_of(x), path))
+        if is_array(x):
+            self._packages.add("numpy")
+            self.computed.append(Computed(lambda: content_of(x), path))
             if x.dtype.hasobject:
                 self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
-            if not _is_closed_class(kind_of(x)):
+            if not is_closed_class(kind_of(x)):
                 self._visit_object(x, path, how)
             return
         if is_plain(x):
             self.contents.append((x, path))
-            if not _is(x, list, tuple, dict, set, frozenset, deque) or type(x).__module__ == "builtins":
+            if not is_a(x, list, tuple, dict, set, frozenset, deque) or type(x).__module__ == "builtins":
                 return
-        if not _is(x, tuple, frozenset):
+        if not is_a(x, tuple, frozenset):
             self.containers.append((x, path))
-        if _is(x, dict, set, frozenset) and any(_is(kind_of(key).__eq__, FunctionType) for key in x):
+        if is_a(x, dict, set, frozenset) and any(is_a(kind_of(key).__eq__, FunctionType) for key in x):
             self.computed.append(Computed(lambda: [*map(id, x)], path))
-        if _is(x, defaultdict):
+        if is_a(x, defaultdict):
             self._read(x, "default_factory", False, f"{path}.default_factory", how)
-        if _is(x, dict):
+        if is_a(x, dict):
             self._pending += [(key, path, how) for key in x]
             for key, item in x.items():
                 self._entry(x, key, item, f"{path}[{key!r}]" if isinstance(key, (str, int)) else path, how)
-        elif _is(x, list, tuple, deque):
+        elif is_a(x, list, tuple, deque):
             for i, item in enumerate(x):
                 self._entry(x, i, item, f"{path}[{i}]", how)
         else:
             self._pending += [(item, path, how) for item in x]
-        if not _is_closed_class(kind_of(x)):
+        if not is_closed_class(kind_of(x)):
             self._visit_object(x, path, how)
 
     def _entry(self, holder: Any, key: Any, item: Any, path: str, how: str) -> None:
-        if not isinstance(holder, tuple) and not _told_apart(item):
+        if not isinstance(holder, tuple) and not is_distinct(item):
             self._compare(holder, key, True, path)
         self._pending.append((item, path, how))
 
     def _visit_object(self, x: Any, path: str, how: str) -> None:
         kind = kind_of(x)
-        closed = _is_closed_class(kind)
+        closed = is_closed_class(kind)
+        self._packages.add(package_of(kind))
         if not closed:
             self.objects.append((x, path))
             self._visit_class(kind, kind.__name__, False, how)
-        elif _package_of(kind) in ("autograd", "typing"):
+            bases: tuple[type, ...] = kind.__mro__
+            if how != QUIET and any(is_closed_class(base) and reads_outside(base, set()) for base in bases):
+                self.opaque.append((x, path))
+        elif package_of(kind) in ("autograd", "typing"):
             return
         for part in _PARTS:
             if closed and (inner := getattr(x, part, None)) is not None and not isinstance(inner, ModuleType):
@@ -374,14 +447,14 @@ class Reach:
             if how == FULL or self._reads_all_of(kind):
                 names = None
             elif closed:
-                flags = {name for name in names_in_library(kind) if _is(x.__dict__.get(name), *_ATOMS)}
+                flags = {name for name in names_in_library(kind) if is_a(x.__dict__.get(name), *_ATOMS)}
                 names = frozenset(flags | {n for n in self.attributes if not n.startswith("_")})
             instance = Instance(x, names, path, self._is_searched(kind))
             self.instances.append(instance)
             for name, item in x.__dict__.items():
                 if instance.reads(name, item):
                     self._entry(x.__dict__, name, item, f"{path}.{name}", how)
-                elif instance.is_searched and _is(item, *_CONTAINERS):
+                elif instance.is_searched and is_a(item, *CONTAINERS):
                     self.computed.append(Computed(partial(may_hold_parameters, item), f"{path}.{name}"))
         self._visit_slots(x, path, how)
         if closed:
@@ -391,7 +464,7 @@ class Reach:
         """Visit the attributes of an object whose class has ``__slots__``."""
         bases: tuple[type, ...] = kind_of(x).__mro__
         for base in bases:
-            if not _is_closed_class(base):
+            if not is_closed_class(base):
                 for name, descriptor in vars(base).items():
                     if isinstance(descriptor, MemberDescriptorType):
                         if not hasattr(x, name):
@@ -401,21 +474,26 @@ class Reach:
 
     def _visit_data(self, x: Any, path: str, how: str) -> None:
         kind = kind_of(x)
-        if _is(x, *_WRAPPERS):
+        if is_a(x, *_WRAPPERS):
             return
-        if _is(x, ChainMap, UserDict, UserList):
-            self._read(x, "maps" if _is(x, ChainMap) else "data", False, path, how)
-        elif _is(x, _Cached):
-            results = _cached_by(x)
+        if is_a(x, ChainMap, UserDict, UserList):
+            self._read(x, "maps" if is_a(x, ChainMap) else "data", False, path, how)
+        elif is_a(x, _Cached):
+            results = cached_by(x)
             self.kept.append(results)
-            self.computed.append(Computed(lambda: sorted(map(id, _cached_by(x))), path))
+            self.computed.append(Computed(lambda: sorted(map(id, cached_by(x))), path))
             self._pending += [(result, path, how) for result in results]
-        elif _is(x, Mapping) and is_plain({**x}):
+        elif is_a(x, Mapping) and is_plain({**x}):
             self.computed.append(Computed(lambda: {**x}, path))
         elif how == FULL:
             self.computed.append(Computed(lambda: x, path))
+        elif how != QUIET and (what := reads_outside(x, self.named)):
+            if what.endswith("()"):
+                self._cannot_compare(kind, what)
+            else:
+                self.opaque.append((x, path))
         elif how != QUIET and (
-            _is(x, ContextVar)
+            is_a(x, ContextVar)
             or any(hasattr(kind, name) for name in _DATA)
             or (callable(x) and getattr(x, "__dict__", None))
         ):
@@ -426,7 +504,7 @@ class Reach:
         return self._names_loaded(kind) | names_in_library(kind)
 
     def _names_loaded(self, kind: type) -> frozenset[str]:
-        if any(_package_of(base) == "nn" for base in kind.__mro__):
+        if any(package_of(base) == "nn" for base in kind.__mro__):
             return frozenset(self.attributes | self.own | {*getattr(kind, "_buffers", ())})
         return frozenset(self.attributes)
 
@@ -435,34 +513,12 @@ class Reach:
         if not self.dynamic:
             return False
         packages = self.dynamic - {"nn"}
-        return "" in packages or any(_package_of(base) in packages for base in kind.__mro__)
+        return "" in packages or any(package_of(base) in packages for base in kind.__mro__)
 
     def _is_searched(self, kind: type) -> bool:
         """Return True if ``nn`` may look for parameters among the attributes of objects of a class."""
-        is_module = hasattr(kind, "named_parameters") and any(_package_of(b) == "nn" for b in kind.__mro__)
+        is_module = hasattr(kind, "named_parameters") and any(package_of(b) == "nn" for b in kind.__mro__)
         return "nn" in self.dynamic and is_module
-
-
-_CONTAINERS: Any = (list, tuple, dict, set, frozenset, deque)
-
-
-def may_hold_parameters(x: Any) -> bool:
-    """Return True for a Value, a module, and a container that is not made of numbers and strings."""
-    if _is(x, *_CONTAINERS):
-        return not is_plain(x)
-    return _is(x, Value) or hasattr(kind_of(x), "named_parameters")
-
-
-#: What holds functions, whose parts are looked into.
-_WRAPPERS: Any = (
-    MethodType, partial, property, staticmethod, classmethod, type(len), type(str.upper),
-    type(object.__init__), type("".__add__),
-)  # fmt: skip
-
-
-def _is(x: Any, *kinds: Any) -> bool:
-    """``isinstance()``, after which a type checker knows as little of x as before."""
-    return isinstance(x, kinds)
 
 
 def _is_filled(cell: Any) -> bool:
@@ -471,81 +527,3 @@ def _is_filled(cell: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_array(x: Any) -> bool:
-    """Return True for a NumPy array, of which ``tobytes()`` writes all: not so of a masked one."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(x, numpy.ndarray) and not isinstance(x, numpy.ma.MaskedArray)
-
-
-def _content_of(x: Any) -> tuple[Any, ...]:
-    """Return what distinguishes NumPy arrays: also views, which are not contiguous, and arrays of objects."""
-    if not x.dtype.hasobject:
-        content = x.tobytes()
-    elif x.dtype == object:
-        content = [*map(id, x.ravel().tolist())]
-    else:
-        content = x.tolist()
-    return x.shape, hash(x.dtype), content
-
-
-def is_plain(x: Any) -> bool:
-    """Return True for numbers, strings and arrays of numbers, also nested, that marshal can write."""
-    try:
-        marshal.dumps(x, 2)
-    except ValueError:
-        return False
-    return "numpy" not in sys.modules or not _has_objects(x)
-
-
-def _has_objects(x: Any) -> bool:
-    """Return True if there is an array of objects inside, of which marshal writes the addresses."""
-    if _is(x, list, tuple, set, frozenset):
-        return any(map(_has_objects, x))
-    if _is(x, dict):
-        return any(map(_has_objects, x.values()))
-    return _is_array(x) and x.dtype.hasobject
-
-
-def _told_apart(x: Any) -> bool:
-    """Return True if ``==`` is False for anything else than x: not so of 0.0 and −0.0, or of two arrays."""
-    kind: Any = kind_of(x)
-    if kind is list or kind is tuple:
-        return all(map(_told_apart, x))
-    return kind.__eq__ is object.__eq__ or isinstance(x, (Value, str, bool, type(None)))
-
-
-def _package_of(x: Any) -> str:
-    return (x.__module__ or "").partition(".")[0]
-
-
-def _cached_by(function: Any) -> list[Any]:
-    """Return the function and the results in the cache of a function that has one."""
-    found: list[Any] = []
-    for part in gc.get_referents(function):
-        found += part.values() if _is(part, dict) else [part]
-    return found
-
-
-@cache
-def names_in_library(kind: type) -> frozenset[str]:
-    """Return the names of attributes that the methods load which a class inherits from libraries."""
-    found: set[str] = set()
-    for base in kind.__mro__:
-        if _is_closed_class(base) and _package_of(base) not in ("autograd", "nn"):
-            for entry in vars(base).values():
-                function = getattr(entry, "fget", entry)
-                if _is(function, FunctionType):
-                    found |= names_in(function.__code__).attributes
-    return frozenset(found)
-
-
-def _is_closed_class(kind: type) -> bool:
-    module = sys.modules.get(kind.__module__)
-    if module is None or kind.__module__ == "__main__":
-        return False
-    if kind.__module__ in ("builtins", *sys.builtin_module_names):
-        return True
-    file = getattr(module, "__file__", None)
-    return is_closed(file) if file else module.__name__ in sys.stdlib_module_names

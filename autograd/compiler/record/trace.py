@@ -111,6 +111,7 @@ class Constant(Value):
 
 _REMEDIES = {
     ".data": "use the Value itself",
+    ".grad": "take the gradient by grad(…, create_graph=True), or pass the number as an argument",
     "float()": "use the Value itself, and autograd's functions (exp, tanh, …) instead of math's",
     "bool()": "write the comparison that is meant, such as v > 0: it is recorded as a guard",
     "formatting": "print after the call, from what it returns",

@@ -32,10 +32,10 @@ def test_the_comparison_notices_what_differs() -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    counts = {"told": 0, "silent": 0}
+    counts = {"reported": 0, "silent": 0}
     for backend in sys.argv[2:] or BACKENDS:
         for seed in range(int(sys.argv[1])):
             if d := differences(seed, backend):
-                counts["told" if d[0].startswith("told") else "silent"] += 1
+                counts["reported" if d[0].startswith("reported") else "silent"] += 1
                 print(backend, seed, d[:2], flush=True)
     print(f"{sys.argv[1]} programs on {sys.argv[2:] or BACKENDS}; that differ: {counts}")

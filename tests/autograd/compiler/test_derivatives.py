@@ -103,11 +103,15 @@ def test_of_a_branch_each_side_has_its_derivatives() -> None:
 
 def test_what_is_refused() -> None:
     f = compile(lambda x, y: x * y)
-    with pytest.raises(ValueError, match="the vector has 1 elements but the point has 2"):
+    with pytest.raises(ValueError, match=r"^hvp\(\) expected one number in v for each of the 2 in at, got 1"):
         f.hvp([1.0, 2.0], [1.0])
-    with pytest.raises(TypeError, match="a sequence with one number for each argument"):
+    with pytest.raises(
+        TypeError, match=r"^hessian\(\) expected a sequence of numbers for at, got float 2\.0"
+    ):
         f.hessian(2.0)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="must return one Value"):
+    with pytest.raises(
+        TypeError, match=r"^value_and_grad\(\) expected f to return one Value, got float 1\.0"
+    ):
         compile(lambda x: 1.0).value_and_grad([1.0])
     for wrong in (jacobian, hessian):
         with pytest.raises(TraceError, match="create_graph=True"):

@@ -33,14 +33,19 @@ def test_it_takes_as_python_does(index: int) -> None:
 
 @pytest.mark.parametrize("index", [3, -4, 10**400])
 def test_an_index_out_of_range(index: int) -> None:
-    with pytest.raises(IndexError, match=r"none of the indices of 3 values: they run from -3 to 2"):
+    with pytest.raises(
+        IndexError, match=r"^take\(\) index .* is out of range for 3 values\. Use an index from -3 to 2\.$"
+    ):
         take(leaves(3.0, 5.0, 7.0), index)
-    with pytest.raises(IndexError, match="there are none"):
+    with pytest.raises(
+        IndexError, match=r"^take\(\) index 0 is out of range for 0 values\. Pass at least one value\.$"
+    ):
         take([], 0)
 
 
 @pytest.mark.parametrize(
-    ("index", "told"), [(1.0, "not float 1.0"), ("1", "not str '1'"), (Value(1.0), r"pass int\(….data\)")]
+    ("index", "told"),
+    [(1.0, r"got float 1\.0\. Convert"), ("1", "got str '1'"), (Value(1.0), r"Pass int\(….data\)")],
 )
 def test_an_index_that_is_no_int(index: Any, told: str) -> None:
     with pytest.raises(TypeError, match=told):
@@ -59,7 +64,9 @@ def test_rows_of_a_table() -> None:
     autograd.dot(row, [10.0, 100.0]).backward()
     assert [x.data for x in row] == [3.0, 4.0]
     assert [[x.grad for x in r] for r in table] == [[0.0, 0.0], [10.0, 100.0], [0.0, 0.0]]
-    with pytest.raises(ValueError, match="rows of a table are of one length, not 1 and 2"):
+    with pytest.raises(
+        ValueError, match=r"^take\(\) expected rows of one length, got rows of 1 and 2\. Pass rows"
+    ):
         take([leaves(1.0, 2.0), leaves(1.0)], 0)
 
 
@@ -93,9 +100,9 @@ def test_another_index_needs_no_other_program(backend: str) -> None:
     assert repr(step).endswith("2 programs")
     for _ in range(2):
         for out in (3, -4, 10**400):
-            with pytest.raises(IndexError, match="none of the indices of 3 values"):
+            with pytest.raises(IndexError, match="is out of range for 3 values"):
                 step(out)
-        with pytest.raises(TypeError, match="an index of take is an int, not float"):
+        with pytest.raises(TypeError, match=r"^take\(\) expected an int for index, got float 1\.0"):
             step(1.0)
     assert step(2) == 49.0
     assert not step.fallbacks
@@ -116,7 +123,7 @@ def test_an_index_that_is_no_whole_number_of_the_arguments_runs_as_it_is() -> No
     values = leaves(3.0, 5.0, 7.0)
     w = Value(1.0)
     for wrong in (lambda i: take(values, w), lambda i: take(values, i * 0.5), lambda i: take(values, w * i)):
-        with pytest.raises(TypeError, match="an index of take is an int"):
+        with pytest.raises(TypeError, match=r"^take\(\) expected an int for index, got "):
             compile(wrong)(1)
 
 
@@ -134,7 +141,7 @@ def test_numpy_ints_select_and_numpy_floats_do_not() -> None:
     values = leaves(3.0, 5.0, 7.0)
     step = compile(lambda i: take(values, i))
     assert [step(np.int64(k)) for k in (0, 2, 1)] == [3.0, 7.0, 5.0]
-    with pytest.raises(TypeError, match="an index of take"):
+    with pytest.raises(TypeError, match=r"^take\(\) expected an int for index"):
         step(np.float64(1.0))
     batch = compile(lambda labels: autograd.sum([take(values, i) for i in labels]))
     for labels in ([0, 1, 2, 0], [2, 2, 2, 2], [1, 0, 0, 0]):

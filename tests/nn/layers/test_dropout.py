@@ -1,4 +1,4 @@
-"""Dropout: what is left out and how often, what is left alone, and the gradient of both; penalties."""
+"""Dropout: the share of zeros, the other numbers, and their gradients; penalties."""
 
 import copy
 import math
@@ -17,7 +17,7 @@ N = 20_000
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
-def test_as_many_are_left_out_as_it_says(p: float) -> None:
+def test_share_of_zeros_is_p(p: float) -> None:
     outputs = [x.data for x in Dropout(p, seed=0)([1.0] * N)]
     assert set(outputs) == {0.0, 1.0 / (1.0 - p)}
     four_deviations = 4.0 * math.sqrt(p * (1.0 - p) / N)
@@ -25,18 +25,18 @@ def test_as_many_are_left_out_as_it_says(p: float) -> None:
     assert abs(fmean(outputs) - 1.0) < four_deviations / (1.0 - p), "the expectation is the number itself"
 
 
-def test_one_draw_does_not_tell_the_next() -> None:
+def test_draws_are_independent() -> None:
     kept = [x.data > 0.0 for x in Dropout(0.5, seed=1)([1.0] * N)]
     both = fmean(a and b for a, b in pairwise(kept))
     assert abs(both - 0.25) < 0.02
 
 
-def test_nothing_and_everything() -> None:
+def test_p_of_zero_and_one() -> None:
     assert [x.data for x in Dropout(0.0, seed=0)([1.0, -2.0])] == [1.0, -2.0]
     assert [x.data for x in Dropout(1.0, seed=0)([1.0, -2.0])] == [0.0, 0.0]
 
 
-def test_in_evaluation_it_is_the_identity() -> None:
+def test_dropout_in_evaluation_is_the_identity() -> None:
     dropout = Dropout(0.9, seed=0).eval()
     xs = [Value(1.0), Value(-2.0)]
     assert [*map(id, dropout(xs))] == [*map(id, xs)]
@@ -49,7 +49,7 @@ def test_evaluation_draws_nothing() -> None:
     assert [x.data for x in one.train()([1.0] * 50)] == [x.data for x in other([1.0] * 50)]
 
 
-def test_the_gradient_goes_where_the_number_went() -> None:
+def test_dropout_gradient_has_the_same_factor() -> None:
     xs = [Value(3.0) for _ in range(20)]
     outputs = Dropout(0.25, seed=0)(xs)
     autograd.sum(outputs).backward()
@@ -57,7 +57,7 @@ def test_the_gradient_goes_where_the_number_went() -> None:
     assert all((x.grad == 0.0) == (out.data == 0.0) for x, out in zip(xs, outputs, strict=True))
 
 
-def test_a_seed_repeats_it_and_every_call_draws_anew() -> None:
+def test_seed_repeats_the_draws_and_each_call_draws_again() -> None:
     one, other = Dropout(0.5, seed=7), Dropout(0.5, seed=random.Random(7))
     first = [x.data for x in one([1.0] * 50)]
     assert [x.data for x in other([1.0] * 50)] == first
@@ -70,19 +70,19 @@ def test_a_seed_repeats_it_and_every_call_draws_anew() -> None:
     assert [x.data for x in Dropout(0.5)([1.0] * 50)] == unseeded
 
 
-def test_a_copy_goes_on_drawing_as_the_original_would() -> None:
+def test_copy_continues_the_draws_of_the_original() -> None:
     dropout = Dropout(0.5, seed=0)
     dropout([1.0] * 3)
-    twin = copy.deepcopy(dropout)
-    assert [x.data for x in twin([1.0] * 50)] == [x.data for x in dropout([1.0] * 50)]
+    clone = copy.deepcopy(dropout)
+    assert [x.data for x in clone([1.0] * 50)] == [x.data for x in dropout([1.0] * 50)]
 
 
-def test_each_sample_of_a_batch_has_draws_of_its_own() -> None:
+def test_samples_of_a_batch_have_independent_draws() -> None:
     rows = Dropout(0.5, seed=0)([[1.0] * 30, [1.0] * 30])
     assert [x.data for x in rows[0]] != [x.data for x in rows[1]]
 
 
-def test_in_a_network() -> None:
+def test_dropout_in_a_network() -> None:
     model = Sequential(Layer(3, 30, seed=0), Dropout(0.5, seed=0), Layer(30, 1, "linear", seed=1))
     assert [name for name, _ in model.named_parameters()][-1] == "layers.2.neurons.0.b"
     rows = [[1.0, 2.0, 3.0]]
@@ -93,20 +93,23 @@ def test_in_a_network() -> None:
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf])
-def test_what_is_no_probability_is_refused(p: float) -> None:
-    with pytest.raises(ValueError, match=f"between 0 and 1, not {p}"):
+def test_invalid_probability_raises_value_error(p: float) -> None:
+    with pytest.raises(ValueError, match=f"a probability between 0 and 1 for p, got float {p}. Pass"):
         Dropout(p)
 
 
 @pytest.mark.parametrize("wrong", [1.0, Value(1.0), "ab", {"a": 1.0}, [1.0, "b"]])
-def test_what_is_no_sample_is_refused(wrong: Any) -> None:
+def test_invalid_sample_raises_type_error(wrong: Any) -> None:
     dropout = Dropout(0.5, seed=0)
-    with pytest.raises(TypeError, match=r"takes a sample, a list of numbers, not|expected a real number"):
+    with pytest.raises(
+        TypeError,
+        match=r"Dropout\(\) expected a (sample or a list of samples for x|real number for x\[\d\]), got",
+    ):
         dropout(wrong)
     assert [x.data for x in dropout([1.0] * 9)] == [x.data for x in Dropout(0.5, seed=0)([1.0] * 9)]
 
 
-# Penalties -----------------------------------------------------------------------------------------
+# Penalties ----------------------------------------------------------------------------------------
 
 
 def test_penalties_and_their_gradients() -> None:

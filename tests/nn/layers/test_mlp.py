@@ -1,4 +1,4 @@
-"""Neuron, Layer and MLP: what they compute, what they take, what they refuse."""
+"""Neuron, Layer and MLP: their outputs, inputs, seeds, and invalid arguments."""
 
 import math
 import random
@@ -36,11 +36,11 @@ def _numbers(outputs: Any) -> list[float]:
     return [out.data for out in (outputs if isinstance(outputs, list) else [outputs])]
 
 
-# What they compute --------------------------------------------------------------------------------
+# Outputs ------------------------------------------------------------------------------------------
 
 
 @fused_or_not
-def test_a_neuron_by_hand(fused: bool) -> None:
+def test_neuron_matches_hand_computed_number(fused: bool) -> None:
     neuron = Neuron(3, "linear", fused=fused)
     _set(neuron, [2.0, -3.0, 0.5, 1.0])
     x = [Value(10.0), Value(4.0), Value(-2.0)]
@@ -68,7 +68,7 @@ def test_relu_is_the_activation_unless_another_is_named() -> None:
 
 
 @fused_or_not
-def test_a_network_by_hand(fused: bool) -> None:
+def test_mlp_matches_hand_computed_number(fused: bool) -> None:
     model = MLP(2, [2, 1], fused=fused)
     _set(model, [1.0, 1.0, 0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -4.0])
     # hidden relu(1 + 2) = 3 and relu(1 − 2 + 0.5) = 0; out 2·3 + 3·0 − 4, without relu
@@ -88,13 +88,13 @@ def test_only_the_last_layer_is_linear() -> None:
     ]
 
 
-def test_a_layer_is_its_neurons_side_by_side() -> None:
+def test_layer_returns_the_outputs_of_its_neurons() -> None:
     layer = Layer(2, 3, "tanh", seed=5)
     x = [0.3, -0.8]
     assert _numbers(layer(x)) == [neuron(x).data for neuron in layer.neurons]
 
 
-def test_a_network_is_its_layers_one_after_another() -> None:
+def test_mlp_applies_its_layers_in_order() -> None:
     model = MLP(2, [3, 4, 2], "tanh", seed=5)
     outputs: Any = [0.3, -0.8]
     for layer in model.layers:
@@ -102,7 +102,7 @@ def test_a_network_is_its_layers_one_after_another() -> None:
     assert _numbers(model([0.3, -0.8])) == _numbers(outputs)
 
 
-def test_a_single_output_comes_bare_and_several_as_a_list() -> None:
+def test_single_output_is_a_value_and_several_are_a_list() -> None:
     for single in (Neuron(2), Layer(2, 1), MLP(2, [1]), MLP(2, [3, 1])):
         assert isinstance(single([1.0, 2.0]), Value)
     for several in (Layer(2, 3), MLP(2, [3]), MLP(2, [1, 3])):
@@ -121,11 +121,11 @@ def test_a_single_output_comes_bare_and_several_as_a_list() -> None:
         (MLP(1, [1]), 2),
     ],
 )
-def test_how_many_parameters(model: Module, count: int) -> None:
+def test_number_of_parameters(model: Module, count: int) -> None:
     assert len(model.parameters()) == count
 
 
-def test_a_fused_neuron_is_one_dot_and_an_unfused_one_spelled_out() -> None:
+def test_fused_neuron_is_one_dot_node() -> None:
     def operations(fused: bool) -> list[str]:
         out = Neuron(3, "tanh", fused=fused)([1.0, 2.0, 3.0])
         return [node.primitive.name for node in topological_order(out) if node.primitive]
@@ -136,7 +136,7 @@ def test_a_fused_neuron_is_one_dot_and_an_unfused_one_spelled_out() -> None:
 
 @fused_or_not
 @each_kind
-def test_how_sums_are_built_reaches_every_neuron(make: Callable[..., Any], fused: bool) -> None:
+def test_fused_applies_to_every_neuron(make: Callable[..., Any], fused: bool) -> None:
     model = make(2, fused=fused)
     out = model([1.0, 2.0])
     names = {
@@ -155,7 +155,7 @@ def test_how_sums_are_built_reaches_every_neuron(make: Callable[..., Any], fused
     activation=st.sampled_from(ACTIVATIONS),
     x=st.lists(st.floats(-1e6, 1e6) | st.floats(-3.0, 3.0) | st.integers(-9, 9), min_size=1, max_size=7),
 )
-def test_fused_and_unfused_give_the_same_bits_and_equal_gradients(
+def test_fused_and_unfused_outputs_are_bit_identical(
     seed: int, nouts: list[int], activation: str, x: list[float]
 ) -> None:
     results = []
@@ -187,7 +187,7 @@ def test_fused_and_unfused_agree_on_special_inputs(special: float) -> None:
     assert outputs[0] == outputs[1]
 
 
-def test_without_recording_the_output_is_a_leaf_with_the_same_number() -> None:
+def test_output_under_no_grad_is_a_leaf_with_the_same_data() -> None:
     model = MLP(2, [3, 1], seed=0)
     with no_grad():
         out = model([1.0, 2.0])
@@ -221,7 +221,7 @@ def _rows() -> dict[str, Any]:
 @fused_or_not
 @each_kind
 @pytest.mark.parametrize("kind", _rows())
-def test_inputs_of_every_kind(make: Callable[..., Any], kind: str, fused: bool) -> None:
+def test_inputs_may_be_any_sequence_of_numbers(make: Callable[..., Any], kind: str, fused: bool) -> None:
     model = make(2, activation="tanh", fused=fused, seed=3)
     expected = _numbers(model([1.0, -2.0]))
     outputs = model(_rows()[kind])
@@ -229,7 +229,7 @@ def test_inputs_of_every_kind(make: Callable[..., Any], kind: str, fused: bool) 
     assert all(type(x) is float for x in _numbers(outputs))
 
 
-def test_the_inputs_are_left_alone() -> None:
+def test_call_does_not_change_its_inputs() -> None:
     x = [1.0, 2.0]
     MLP(2, [3, 1])(x)
     assert x == [1.0, 2.0]
@@ -243,34 +243,38 @@ def test_a_gradient_reaches_inputs_that_are_values(make: Callable[..., Any]) -> 
     assert all(v.grad != 0.0 for v in x)
 
 
-# What they refuse ---------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 @fused_or_not
 @each_kind
 @pytest.mark.parametrize("given", [0, 1, 2, 4])
-def test_a_wrong_number_of_inputs_is_an_error(make: Callable[..., Any], given: int, fused: bool) -> None:
+def test_wrong_number_of_inputs_raises_value_error(make: Callable[..., Any], given: int, fused: bool) -> None:
     import numpy as np
 
     model = make(3, fused=fused)
     for row in ([1.0] * given, (1.0,) * given, np.ones(given), iter([1.0] * given), [Value(1.0)] * given):
-        with pytest.raises(ValueError, match=f"takes 3 inputs, but was given {given}$"):
+        with pytest.raises(
+            ValueError, match=f"expected 3 numbers for x, got .* of length {given}. Pass 3 numbers.$"
+        ):
             model(row)
 
 
 @each_kind
-def test_the_error_names_what_was_called(make: Callable[..., Any], request: pytest.FixtureRequest) -> None:
-    with pytest.raises(ValueError, match=f"^the {request.node.callspec.id} takes 2 inputs"):
+def test_error_names_the_called_class(make: Callable[..., Any]) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^{type(make(2)).__name__}\(\) expected 2 numbers for x, got list \[1.0\]"
+    ):
         make(2)([1.0])
 
 
 @fused_or_not
 @each_kind
 @pytest.mark.parametrize("wrong", [1.0, 7, None, Value(2.0), object()], ids=lambda x: type(x).__name__)
-def test_a_single_number_is_no_sample(make: Callable[..., Any], wrong: Any, fused: bool) -> None:
+def test_single_number_raises_type_error(make: Callable[..., Any], wrong: Any, fused: bool) -> None:
     for width in (1, 2):
         with pytest.raises(
-            TypeError, match=f"takes a sequence of {width} inputs, not {type(wrong).__name__}"
+            TypeError, match=rf"a sequence of {width} numbers? for x, got {type(wrong).__name__} .*\. Put"
         ):
             make(width, fused=fused)(wrong)
 
@@ -278,59 +282,67 @@ def test_a_single_number_is_no_sample(make: Callable[..., Any], wrong: Any, fuse
 @fused_or_not
 @each_kind
 @pytest.mark.parametrize("wrong", ["ab", [None, 1.0], [1.0, 1j], ["1", "2"], [[1.0], [2.0]]], ids=repr)
-def test_inputs_that_are_no_numbers_are_refused(make: Callable[..., Any], wrong: Any, fused: bool) -> None:
-    with pytest.raises(TypeError):
+def test_non_numeric_inputs_raise_type_error(make: Callable[..., Any], wrong: Any, fused: bool) -> None:
+    with pytest.raises(
+        TypeError, match=r"expected a (real number for x\[[01]\]|sequence of 2 numbers for x), got"
+    ):
         make(2, fused=fused)(wrong)
 
 
 @each_kind
-def test_a_batch_is_refused(make: Callable[..., Any]) -> None:
+def test_batch_raises_with_remedy(make: Callable[..., Any]) -> None:
     import numpy as np
 
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(TypeError, match=r"number for x\[0\], got ndarray .*\. Call it once for each sample"):
         make(2)(np.ones((2, 2)))
-    with pytest.raises(ValueError, match="given 5"):
+    with pytest.raises(ValueError, match=r"of length 5. Call it once for each sample"):
         make(2)(np.ones((5, 2)))
 
 
 @pytest.mark.parametrize("wrong", [0, -1, -16])
-def test_a_width_of_zero_or_less_is_refused(wrong: int) -> None:
+def test_width_below_one_raises_value_error(wrong: int) -> None:
     for make in MAKERS.values():
-        with pytest.raises(ValueError, match=f"number of inputs must be 1 or more, not {wrong}$"):
+        with pytest.raises(ValueError, match=f"an int of 1 or more for nin, got int {wrong}. Pass"):
             make(wrong)
     for nouts in ([wrong], [4, wrong, 1], [4, wrong]):
-        with pytest.raises(ValueError, match=f"number of (in|out)puts must be 1 or more, not {wrong}$"):
+        with pytest.raises(ValueError, match=rf"an int of 1 or more for nouts\[[01]\], got int {wrong}\."):
             MLP(2, nouts)
-    with pytest.raises(ValueError, match=f"number of outputs must be 1 or more, not {wrong}$"):
+    with pytest.raises(ValueError, match=f"an int of 1 or more for nout, got int {wrong}. Pass"):
         Layer(2, wrong)
 
 
 @pytest.mark.parametrize("wrong", [2.0, "2", None, True, [2], 2j], ids=repr)
-def test_a_width_that_is_no_int_is_refused(wrong: Any) -> None:
+def test_width_that_is_not_an_int_raises_type_error(wrong: Any) -> None:
     for make in (*MAKERS.values(), lambda w: Layer(2, w), lambda w: MLP(2, [w, 1]), lambda w: MLP(2, [1, w])):
-        with pytest.raises(TypeError, match=f"must be an int, not {type(wrong).__name__} "):
+        with pytest.raises(
+            TypeError, match=rf"an int of 1 or more for \S+, got {type(wrong).__name__} .*\. Pass an int\."
+        ):
             make(wrong)
 
 
 @pytest.mark.parametrize("wrong", [[], (), 16, 0, None, "16", {16}, Value(1.0)], ids=repr)
-def test_a_network_without_layers_is_refused(wrong: Any) -> None:
+def test_mlp_without_layers_raises(wrong: Any) -> None:
     error = ValueError if isinstance(wrong, list | tuple) else TypeError
-    message = f"nouts must list the width of each layer, such as [16, 16, 1], not {wrong!r}"
+    message = (
+        f"MLP() expected the width of at least one layer in nouts, got {type(wrong).__name__} {wrong!r}. "
+        "Pass a list such as [16, 16, 1]."
+    )
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         MLP(2, wrong)
 
 
 @each_kind
 @pytest.mark.parametrize("wrong", ["rleu", "", "exp", "RELU", None, 3, "__class__"], ids=repr)
-def test_an_unknown_activation_is_refused_and_the_known_are_listed(
-    make: Callable[..., Any], wrong: Any
-) -> None:
-    with pytest.raises(ValueError, match=r"there is no activation .*; choose one of linear, relu, .*, tanh"):
+def test_unknown_activation_raises_and_lists_the_activations(make: Callable[..., Any], wrong: Any) -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"\(\) expected the name of an activation, got .*\. Use one of linear, relu, .*, tanh\.",
+    ):
         make(2, activation=wrong)
 
 
-def test_an_unknown_activation_is_refused_where_it_would_not_be_used() -> None:
-    with pytest.raises(ValueError, match="no activation 'rleu'"):
+def test_unknown_activation_raises_even_if_unused() -> None:
+    with pytest.raises(ValueError, match=r"name of an activation, got str 'rleu'. Use"):
         MLP(2, [1], "rleu")
 
 
@@ -348,7 +360,7 @@ def test_a_seed_repeats_the_weights(make: Callable[..., Any]) -> None:
 
 
 @each_kind
-def test_a_generator_is_drawn_from(make: Callable[..., Any]) -> None:
+def test_random_generator_as_seed_is_used(make: Callable[..., Any]) -> None:
     rng = random.Random(7)
     first, second = make(3, seed=rng), make(3, seed=rng)
     assert _weights(first) == _weights(make(3, seed=7))
@@ -356,7 +368,7 @@ def test_a_generator_is_drawn_from(make: Callable[..., Any]) -> None:
 
 
 @each_kind
-def test_without_a_seed_pythons_own_generator_decides(make: Callable[..., Any]) -> None:
+def test_omitted_seed_uses_the_global_generator(make: Callable[..., Any]) -> None:
     state = random.getstate()
     try:
         random.seed(42)
@@ -370,7 +382,7 @@ def test_without_a_seed_pythons_own_generator_decides(make: Callable[..., Any]) 
 
 
 @each_kind
-def test_a_seed_leaves_pythons_own_generator_alone(make: Callable[..., Any]) -> None:
+def test_seed_does_not_change_the_global_generator(make: Callable[..., Any]) -> None:
     before = random.getstate()
     make(3, seed=7)
     make(3, seed=random.Random(7))
@@ -379,10 +391,13 @@ def test_a_seed_leaves_pythons_own_generator_alone(make: Callable[..., Any]) -> 
 
 @each_kind
 @pytest.mark.parametrize("wrong", [1.5, "7", True, random], ids=["float", "str", "bool", "module"])
-def test_a_seed_of_another_kind_is_refused(make: Callable[..., Any], wrong: Any) -> None:
-    with pytest.raises(TypeError, match=f"a seed is an int or a random.Random, not {type(wrong).__name__}"):
+def test_seed_of_wrong_type_raises_type_error(make: Callable[..., Any], wrong: Any) -> None:
+    with pytest.raises(
+        TypeError,
+        match=f"an int, a random.Random or None for seed, got {type(wrong).__name__} .*. Pass an int",
+    ):
         make(3, seed=wrong)
 
 
-def test_fused_or_not_the_weights_of_a_seed_are_the_same() -> None:
+def test_fused_does_not_change_the_drawn_weights() -> None:
     assert _weights(MLP(2, [3, 1], seed=1)) == _weights(MLP(2, [3, 1], seed=1, fused=False))

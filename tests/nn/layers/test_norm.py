@@ -1,4 +1,4 @@
-"""Norms beside PyTorch's, recorded always and live if installed; running statistics; wrong input."""
+"""Norms compared with PyTorch, recorded and, if installed, live; running statistics; invalid input."""
 
 import copy
 import math
@@ -49,19 +49,19 @@ def _slack(case: Case) -> float:
 
 
 @each_case
-def test_recorded_case(case: Case) -> None:
+def test_case_agrees_with_recorded_pytorch(case: Case) -> None:
     _assert_agree(in_glassgrad(case), GOLDEN[case.name], _slack(case))
 
 
 @each_network
-def test_recorded_network(kind: str) -> None:
+def test_network_agrees_with_recorded_pytorch(kind: str) -> None:
     _assert_agree(network_in_glassgrad(kind), GOLDEN[kind], 1e-13)
 
 
 @pytest.mark.torch
 @needs_torch
 @each_case
-def test_recorded_cases_are_what_pytorch_gives(case: Case) -> None:
+def test_recorded_cases_agree_with_live_pytorch(case: Case) -> None:
     live = in_pytorch(case)
     _assert_agree(live, GOLDEN[case.name], _slack(case))
     _assert_agree(in_glassgrad(case), live, _slack(case))
@@ -70,14 +70,14 @@ def test_recorded_cases_are_what_pytorch_gives(case: Case) -> None:
 @pytest.mark.torch
 @needs_torch
 @each_network
-def test_recorded_networks_are_what_pytorch_gives(kind: str) -> None:
+def test_recorded_networks_agree_with_live_pytorch(kind: str) -> None:
     _assert_agree(network_in_pytorch(kind), GOLDEN[kind], 1e-13)
 
 
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("seed", range(20))
-def test_random_case(seed: int) -> None:
+def test_random_case_agrees_with_pytorch(seed: int) -> None:
     rng = random.Random(seed)
     kind = rng.choice(NETWORKS)
     options: dict[str, Any] = {"eps": 10.0 ** rng.uniform(-6.0, 0.0)}
@@ -87,7 +87,7 @@ def test_random_case(seed: int) -> None:
     _assert_agree(in_glassgrad(case), in_pytorch(case), 1e-13)
 
 
-def test_the_record_is_of_these_cases_and_tells_something() -> None:
+def test_record_has_all_cases_and_is_not_trivial() -> None:
     assert set(GOLDEN) == {case.name for case in CASES} | {*NETWORKS}
     assert len({case.name for case in CASES}) == len(CASES)
     for case in CASES:
@@ -104,7 +104,7 @@ def test_the_record_is_of_these_cases_and_tells_something() -> None:
         assert max(norms) > 0.5, "something is clipped"
 
 
-# What a norm does ---------------------------------------------------------------------------------
+# Outputs and gradients ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [LayerNorm, RMSNorm])
@@ -126,7 +126,7 @@ def test_in_training_each_feature_has_mean_0_and_variance_1() -> None:
         assert math.fsum(x.data**2 for x in feature) / 50 == pytest.approx(1.0, rel=1e-4)  # eps
 
 
-def test_in_evaluation_a_sample_does_not_hang_on_the_others() -> None:
+def test_evaluation_output_does_not_depend_on_other_samples() -> None:
     norm = BatchNorm1d(2)
     norm([[1.0, 2.0], [3.0, 5.0], [4.0, -1.0]])
     norm.eval()
@@ -136,7 +136,7 @@ def test_in_evaluation_a_sample_does_not_hang_on_the_others() -> None:
     assert norm.num_batches_tracked == 1
 
 
-def test_without_recording_the_statistics_are_kept_all_the_same() -> None:
+def test_running_statistics_are_updated_under_no_grad() -> None:
     recorded, plain = BatchNorm1d(1), BatchNorm1d(1)
     recorded([[1.0], [4.0]])
     with no_grad():
@@ -154,7 +154,7 @@ def test_derivatives_to_second_order() -> None:
     check_grads(lambda *xs: autograd.sum([x**3 for x in RMSNorm(3)(xs)]), [0.3, -1.2, 0.8])
 
 
-def test_the_gradient_of_a_normalised_batch_is_orthogonal_to_what_it_removed() -> None:
+def test_gradient_of_a_normalized_batch_is_orthogonal_to_mean_and_scale() -> None:
     """Neither a shift nor a stretch of a feature changes the outputs, so neither has a slope."""
     xs = [Value(x) for x in (0.5, -1.0, 2.5, 0.25)]
     outputs = BatchNorm1d(1, eps=0.0)([[x] for x in xs])
@@ -163,7 +163,7 @@ def test_the_gradient_of_a_normalised_batch_is_orthogonal_to_what_it_removed() -
     assert math.fsum((x.grad or 0.0) * x.data for x in xs) == pytest.approx(0.0, abs=1e-14)
 
 
-def test_parameters_and_what_is_kept() -> None:
+def test_parameters_and_buffers_of_norms() -> None:
     norm = BatchNorm1d(2)
     assert [name for name, _ in norm.named_parameters()] == ["weight.0", "weight.1", "bias.0", "bias.1"]
     assert [p.data for p in norm.parameters()] == [1.0, 1.0, 0.0, 0.0]
@@ -174,7 +174,7 @@ def test_parameters_and_what_is_kept() -> None:
     assert [name for name, _ in RMSNorm(1).named_parameters()] == ["weight.0"]
 
 
-def test_a_copy_has_statistics_of_its_own() -> None:
+def test_copy_has_independent_statistics() -> None:
     norm = BatchNorm1d(1)
     norm([[1.0], [4.0]])
     for other in (copy.deepcopy(norm), pickle.loads(pickle.dumps(norm))):
@@ -184,41 +184,57 @@ def test_a_copy_has_statistics_of_its_own() -> None:
         assert norm.running_mean == before != other.running_mean
 
 
-def test_the_repr_says_what_it_was_made_with() -> None:
+def test_norm_repr_shows_its_settings() -> None:
     assert repr(BatchNorm1d(3)) == "BatchNorm1d(3, eps=1e-05, momentum=0.1)"
     assert repr(LayerNorm(3)) == "LayerNorm(3, eps=1e-05)"
     assert repr(RMSNorm(3)) == "RMSNorm(3, eps=2.22e-16)"
 
 
-# Wrong input --------------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "said"),
+    ("wrong", "error", "message"),
     [
-        ([[1.0, 2.0]], ValueError, r"a batch of two samples or more, as one has no variance"),
-        ([], ValueError, "an empty batch"),
-        ([1.0, 2.0], TypeError, r"1\.0 is no sample; of a single sample x make the batch \[x\]"),
-        ([Value(1.0), Value(2.0)], TypeError, r"is no sample"),
-        (1.0, TypeError, "takes a batch, a list of samples, not float 1.0"),
-        ([[1.0, 2.0], [1.0]], ValueError, "BatchNorm1d takes 2 inputs, but was given 1"),
-        ([[1.0, 2.0], [1.0, 2.0, 3.0]], ValueError, "BatchNorm1d takes 2 inputs, but was given 3"),
-        ([[1.0, 2.0], [1.0, "2"]], TypeError, "expected a real number, got str '2'"),
-        ([[1.0, 2.0], [1.0, math.nan]], ValueError, "feature 1 of the batch has mean nan and variance nan"),
-        ([[1.0, 2.0], [math.inf, 2.0]], ValueError, "feature 0 of the batch has mean inf"),
-        ([[1.0, 1e300], [1.0, -1e300]], ValueError, "feature 1 of the batch has mean 0.0 and variance inf"),
+        (
+            [[1.0, 2.0]],
+            ValueError,
+            r"at least two samples in batch in training mode, got 1, .*\. Pass a larger batch",
+        ),
+        ([], ValueError, r"at least one sample in batch, got list \[\]\. Add"),
+        ([1.0, 2.0], TypeError, r"got batch\[0\] = 1\.0\. For a single sample x, pass \[x\]"),
+        ([Value(1.0), Value(2.0)], TypeError, r"got batch\[0\] = Value\(1\.0\)\. For"),
+        (1.0, TypeError, r"a list of samples for batch, got float 1\.0\. For a single sample x, pass \[x\]"),
+        (
+            [[1.0, 2.0], [1.0]],
+            ValueError,
+            r"BatchNorm1d\(\) expected 2 numbers for x, got list \[1.0\] of length 1",
+        ),
+        (
+            [[1.0, 2.0], [1.0, 2.0, 3.0]],
+            ValueError,
+            r"BatchNorm1d\(\) expected 2 numbers for x, got .* of length 3",
+        ),
+        (
+            [[1.0, 2.0], [1.0, "2"]],
+            TypeError,
+            r"BatchNorm1d\(\) expected a real number for x\[1\], got str '2'",
+        ),
+        ([[1.0, 2.0], [1.0, math.nan]], ValueError, "got mean nan and variance nan of feature 1"),
+        ([[1.0, 2.0], [math.inf, 2.0]], ValueError, "got mean inf and variance nan of feature 0"),
+        ([[1.0, 1e300], [1.0, -1e300]], ValueError, "got mean 0.0 and variance inf of feature 1"),
     ],
 )
-def test_a_wrong_batch_changes_nothing(wrong: Any, error: type[Exception], said: str) -> None:
+def test_invalid_batch_raises_and_changes_nothing(wrong: Any, error: type[Exception], message: str) -> None:
     norm = BatchNorm1d(2)
     norm([[1.0, 2.0], [3.0, 5.0]])
     before = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         norm(wrong)
     assert (norm.running_mean, norm.running_var, norm.num_batches_tracked) == before
 
 
-def test_evaluation_takes_a_batch_of_one_and_passes_nan_on() -> None:
+def test_evaluation_accepts_one_sample_and_propagates_nan() -> None:
     norm = BatchNorm1d(1).eval()
     assert norm([[2.0]])[0][0].data == pytest.approx(2.0, rel=1e-5)
     assert math.isnan(norm([[math.nan]])[0][0].data)
@@ -230,21 +246,25 @@ def test_evaluation_takes_a_batch_of_one_and_passes_nan_on() -> None:
     [([1.0], ValueError), ([[1.0, 2.0], [1.0]], ValueError), ([], ValueError), (1.0, TypeError),
      ("ab", TypeError), (["ab"], TypeError), (Value(1.0), TypeError), ({"a": 1.0}, TypeError)],
 )  # fmt: skip
-def test_a_wrong_sample_is_refused(make: Any, wrong: Any, error: type[Exception]) -> None:
+def test_invalid_sample_raises(make: Any, wrong: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=make.__name__):
         make(2)(wrong)
 
 
 @pytest.mark.parametrize("make", [BatchNorm1d, LayerNorm, RMSNorm])
-def test_what_makes_no_norm_is_refused(make: Any) -> None:
+def test_invalid_setting_raises(make: Any) -> None:
     for width, error in ((0, ValueError), (-1, ValueError), (2.0, TypeError), (True, TypeError)):
-        with pytest.raises(error, match="the number of features must be"):
+        with pytest.raises(
+            error, match=rf"of 1 or more for (num_features|normalized_shape), got \w+ {width}\."
+        ):
             make(width)
     for eps in (-1e-5, math.nan, math.inf):
-        with pytest.raises(ValueError, match=f"eps must be 0 or more, and finite, not {eps}"):
+        with pytest.raises(ValueError, match=f"a finite number of 0 or more for eps, got float {eps}"):
             make(2, eps=eps)
     for momentum in (-0.1, 1.1, math.nan):
-        with pytest.raises(ValueError, match="momentum must be between 0 and 1, or None"):
+        with pytest.raises(
+            ValueError, match=f"None or a number between 0 and 1 for momentum, got float {momentum}"
+        ):
             BatchNorm1d(2, momentum=momentum)
 
 
@@ -265,7 +285,7 @@ def test_a_batch_norm_in_a_network() -> None:
     assert [x.data for x in model(_rows(5, 3)[:1])[0]] == [x.data for x in model(_rows(5, 3))[0]]
 
 
-def test_the_gradient_flow_of_a_network_with_norms_knows_every_layer() -> None:
+def test_gradient_flow_lists_every_layer_of_a_network_with_norms() -> None:
     model = Sequential(
         Layer(3, 4, "linear", seed=0), BatchNorm1d(4), Activation("sigmoid"), Layer(4, 1, "linear", seed=1)
     )

@@ -1,4 +1,4 @@
-"""Recurrent cells: what they compute, how gradients go back through time, what they refuse."""
+"""Recurrent cells: their outputs, gradients through time, invalid arguments, and pictures."""
 
 import math
 import random
@@ -46,17 +46,17 @@ class Reader(Module):
         return self.head(outputs[-1])
 
 
-# What they compute --------------------------------------------------------------------------------
+# Outputs ------------------------------------------------------------------------------------------
 
 
-def test_an_elman_cell_by_hand() -> None:
+def test_rnn_cell_matches_hand_computed_numbers() -> None:
     cell = RNNCell(2, 2, "linear")
     _set(cell, [1.0, 2.0, 0.5, -1.0, 0.25, 0.5, 3.0, 0.0, 1.0, 2.0, -0.5, 0.25])
     h = cell([2.0, -1.0], [4.0, 1.0])
     assert [v.data for v in h] == [2.0 - 2.0 + 2.0 - 1.0 + 0.75, 6.0 + 0.0 + 4.0 + 2.0 - 0.25]
 
 
-def test_an_lstm_by_hand() -> None:
+def test_lstm_cell_matches_hand_computed_numbers() -> None:
     cell = LSTMCell(1, 1)
     _set(cell, [0.5, 0.1, 0.2, 0.3, -0.4, 0.6, 0.7, 0.0, 0.9, -0.5, 0.1, 0.1, 0.3, 0.8, -0.2, 0.0])
     (h,), (c,) = cell([2.0], ([-1.0], [3.0]))
@@ -66,7 +66,7 @@ def test_an_lstm_by_hand() -> None:
     assert h.data == pytest.approx(o * math.tanh(c.data), rel=1e-15)
 
 
-def test_the_gates_are_in_pytorchs_order_and_named() -> None:
+def test_gates_have_names_and_the_order_of_pytorch() -> None:
     cell = LSTMCell(1, 2, seed=0)
     names = [name for name, _ in cell.named_parameters()]
     gates = ("input_gate", "forget_gate", "cell_gate", "output_gate")
@@ -76,7 +76,7 @@ def test_the_gates_are_in_pytorchs_order_and_named() -> None:
 
 
 @each_cell
-def test_the_state_is_zero_if_it_is_left_out(make: Any) -> None:
+def test_omitted_state_is_zero(make: Any) -> None:
     cell = make(2, 3, seed=0)
     zeros = [0.0] * 3
     given, _ = unroll(cell, SEQUENCE, zeros if make is RNNCell else (zeros, zeros))
@@ -107,7 +107,7 @@ def test_a_seed_repeats_the_weights(make: Any) -> None:
 
 
 @each_cell
-def test_a_single_unit_gives_a_list_all_the_same(make: Any) -> None:
+def test_cell_with_one_unit_returns_a_list(make: Any) -> None:
     outputs, state = unroll(make(1, 1, seed=0), [[1.0], [2.0]])
     assert [len(row) for row in outputs] == [1, 1]
     assert (state[0] if make is LSTMCell else state) is outputs[-1]
@@ -146,7 +146,7 @@ class Unrolled(Module):
         return unroll(self.cell, SEQUENCE[:4])[0]
 
 
-def test_the_gradient_of_a_state_is_the_product_over_the_steps() -> None:
+def test_state_gradient_is_the_product_over_the_steps() -> None:
     cell = RNNCell(1, 1, seed=0)
     _set(cell, [0.3, 0.9, 0.1, 0.0])
     h0 = Value(0.5)
@@ -157,7 +157,7 @@ def test_the_gradient_of_a_state_is_the_product_over_the_steps() -> None:
 
 @each_cell
 @pytest.mark.parametrize("k", [1, 2, 3, 7, 8])
-def test_truncating_cuts_the_gradient_every_k_steps_and_no_number(make: Any, k: int) -> None:
+def test_truncate_cuts_the_gradient_but_changes_no_output(make: Any, k: int) -> None:
     cell = make(2, 3, seed=2)
     xs = [[Value(x) for x in row] for row in SEQUENCE]
     whole, _ = unroll(cell, SEQUENCE)
@@ -169,7 +169,7 @@ def test_truncating_cuts_the_gradient_every_k_steps_and_no_number(make: Any, k: 
 
 
 @each_cell
-def test_pieces_with_a_detached_state_add_up_to_a_truncated_whole(make: Any) -> None:
+def test_detached_pieces_agree_with_truncated_unroll(make: Any) -> None:
     cell = make(2, 3, seed=2)
     outputs, _ = unroll(cell, SEQUENCE, truncate=3)
     cell.zero_grad()
@@ -183,7 +183,7 @@ def test_pieces_with_a_detached_state_add_up_to_a_truncated_whole(make: Any) -> 
     assert [p.grad for p in cell.parameters()] == pytest.approx(at_once, rel=1e-13, abs=1e-16)
 
 
-def test_a_detached_state_has_the_same_numbers_and_shape_and_no_past() -> None:
+def test_detached_state_has_the_same_numbers_and_no_operands() -> None:
     h, c = [Value(2.0) * 3.0], (Value(1.0) + 1.0, 5)
     state = detached((h, c))
     assert repr(state) == "([Value(6.0)], (Value(2.0), 5.0))"
@@ -210,37 +210,42 @@ def test_any_cell_can_be_unrolled() -> None:
     assert state[1] == 2
 
 
-# What is refused ----------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 @each_cell
-def test_wrong_inputs_and_states_are_refused(make: Any) -> None:
+def test_invalid_inputs_and_states_raise(make: Any) -> None:
     cell = make(2, 3, seed=0)
     good, short = [0.0] * 3, [0.0] * 2
     wrap = (lambda h: h) if make is RNNCell else (lambda h: (h, good))
-    with pytest.raises(ValueError, match="the cell takes 2 inputs, but was given 3"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{make.__name__}\(\) expected 2 numbers for x, got .* of length 3\. Pass 2 numbers",
+    ):
         cell([1.0, 2.0, 3.0])
-    with pytest.raises(TypeError, match=r"the cell takes a sequence of 2 inputs, not float 1\.0"):
+    with pytest.raises(TypeError, match=r"a sequence of 2 numbers for x, got float 1\.0\. Put"):
         cell(1.0)
-    with pytest.raises(ValueError, match="the state h takes 3 numbers, but was given 2"):
+    with pytest.raises(ValueError, match=r"expected 3 numbers for h, got .* of length 2. Pass 3 numbers"):
         cell([1.0, 2.0], wrap(short))
-    with pytest.raises(TypeError, match="the state h takes a sequence of 3 numbers, not float"):
+    with pytest.raises(TypeError, match=r"a sequence of 3 numbers for h, got float 0.5"):
         cell([1.0, 2.0], wrap(0.5))
     with pytest.raises(TypeError, match="str"):
         cell([1.0, 2.0], wrap(["a", "b", "c"]))
 
 
-def test_a_state_of_an_lstm_is_a_pair() -> None:
+def test_lstm_state_that_is_not_a_pair_raises() -> None:
     cell = LSTMCell(1, 2, seed=0)
-    with pytest.raises(TypeError, match=r"the state of an LSTM is a pair \(h, c\), not float 0.5"):
+    with pytest.raises(
+        TypeError, match=r"LSTMCell\(\) expected a pair \(h, c\) for state, got float 0.5\. Pass"
+    ):
         cell([1.0], 0.5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"pair \(h, c\), not list \[0.0, 0.0, 0.0\]"):
+    with pytest.raises(TypeError, match=r"pair \(h, c\) for state, got list \[0.0, 0.0, 0.0\]"):
         cell([1.0], [0.0, 0.0, 0.0])  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"the state h takes a sequence of 2 numbers, not float 0\.0"):
+    with pytest.raises(TypeError, match=r"a sequence of 2 numbers for h, got float 0\.0"):
         cell([1.0], [0.0, 0.0])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="the memory c takes 2 numbers, but was given 1"):
+    with pytest.raises(ValueError, match=r"expected 2 numbers for c, got list \[0.0\] of length 1"):
         cell([1.0], ([0.0, 0.0], [0.0]))
-    with pytest.raises(TypeError, match="str"):
+    with pytest.raises(TypeError, match=r"LSTMCell\(\) expected a real number for c, got str 'a'"):
         cell([1.0], ([0.0, 0.0], ["a", "b"]))
 
 
@@ -248,39 +253,39 @@ def test_a_state_of_an_lstm_is_a_pair() -> None:
 @pytest.mark.parametrize(
     ("nin", "nhidden", "error"), [(0, 1, ValueError), (1, 0, ValueError), (1, 2.0, TypeError)]
 )
-def test_wrong_widths_are_refused(make: Any, nin: Any, nhidden: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match="must be"):
+def test_invalid_widths_raise(make: Any, nin: Any, nhidden: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"Cell\(\) expected an int of 1 or more for (nin|nhidden), got"):
         make(nin, nhidden)
 
 
-def test_an_unknown_activation_is_refused() -> None:
-    with pytest.raises(ValueError, match="there is no activation 'tan'"):
+def test_unknown_activation_raises_value_error() -> None:
+    with pytest.raises(
+        ValueError, match=r"RNNCell\(\) expected the name of an activation, got str 'tan'\. Use one of"
+    ):
         RNNCell(1, 1, "tan")
 
 
 @each_cell
-def test_wrong_sequences_are_refused(make: Any) -> None:
+def test_invalid_sequence_raises(make: Any) -> None:
     cell = make(1, 2, seed=0)
-    with pytest.raises(ValueError, match="the sequence is empty"):
+    with pytest.raises(ValueError, match=r"at least one step in sequence, got list \[\]\. Pass"):
         unroll(cell, [])
-    with pytest.raises(TypeError, match=r"the cell takes a sequence of 1 inputs, not float 1\.0"):
+    with pytest.raises(TypeError, match=r"a sequence of 1 number for x, got float 1\.0"):
         unroll(cell, [1.0, 0.0])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="the cell takes 1 inputs, but was given 2"):
+    with pytest.raises(ValueError, match=r"expected 1 number for x, got .* of length 2"):
         unroll(cell, [[1.0], [1.0, 2.0]])
-    with pytest.raises(
-        ValueError, match="truncate, the steps a gradient may go back, must be 1 or more, not 0"
-    ):
+    with pytest.raises(ValueError, match="an int of 1 or more for truncate, got int 0"):
         unroll(cell, [[1.0]], truncate=0)
-    with pytest.raises(TypeError, match=r"must be an int, not float 2\.5"):
+    with pytest.raises(TypeError, match=r"an int of 1 or more for truncate, got float 2\.5"):
         unroll(cell, [[1.0]], truncate=2.5)  # type: ignore[arg-type]
 
 
-def test_what_holds_no_numbers_is_not_detached() -> None:
-    with pytest.raises(TypeError, match="expected a real number, got dict"):
+def test_detached_of_a_dict_raises_type_error() -> None:
+    with pytest.raises(TypeError, match=r"detached\(\) expected a real number for state, got dict"):
         detached({"h": [Value(1.0)]})
 
 
-# How they are drawn -------------------------------------------------------------------------------
+# Pictures -----------------------------------------------------------------------------------------
 
 
 @each_cell
@@ -308,8 +313,8 @@ def test_the_gradient_flow_has_a_row_for_each_step(make: Any) -> None:
     assert sizes[0] < sizes[-1]  # type: ignore[operator]
 
 
-def test_numbers_that_only_another_network_stands_beside_are_inputs() -> None:
-    """A critic sees real samples, which are numbers, and what a generator made: neither is a state."""
+def test_inputs_shared_with_another_network_are_not_a_state() -> None:
+    """Inputs of a critic, samples or the output of a generator, are not a state."""
     generator, critic = Layer(1, 2, "tanh", seed=0), Layer(2, 1, "tanh", seed=1)
     loss = mse_loss([critic([0.5, 0.25]), critic(generator([1.0]))], [1.0, 0.0])
     loss.backward()
@@ -330,7 +335,7 @@ class Pair(NamedTuple):
     c: list[Value]
 
 
-def test_a_named_state_stays_what_it_is() -> None:
+def test_labeled_state_keeps_its_label() -> None:
     state = Pair([Value(1.0) * 2.0], [Value(3.0)])
     apart = detached(state)
     assert isinstance(apart, Pair)

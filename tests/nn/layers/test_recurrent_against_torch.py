@@ -1,4 +1,4 @@
-"""Recurrent cells beside PyTorch's, recorded always and live if installed: outputs, gradients, training."""
+"""Recurrent cells compared with PyTorch, recorded and, if installed, live: outputs, gradients, training."""
 
 import math
 import random
@@ -24,21 +24,21 @@ def _assert_agree(ours: Trained, theirs: Trained) -> None:
 
 
 @each_run
-def test_recorded_run(run: Run) -> None:
+def test_run_agrees_with_recorded_pytorch(run: Run) -> None:
     _assert_agree(in_glassgrad(run), GOLDEN[run.name])
 
 
 @pytest.mark.torch
 @needs_torch
 @each_run
-def test_recorded_runs_are_what_pytorch_gives(run: Run) -> None:
+def test_recorded_runs_agree_with_live_pytorch(run: Run) -> None:
     _assert_agree(in_pytorch(run), GOLDEN[run.name])
 
 
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("seed", range(12))
-def test_random_cell(seed: int) -> None:
+def test_random_cell_agrees_with_pytorch(seed: int) -> None:
     rng = random.Random(seed)
     length = rng.randint(1, 15)
     run = Run(
@@ -59,7 +59,7 @@ def test_every_recorded_run_belongs_to_a_run() -> None:
 
 
 @each_run
-def test_a_recorded_run_tells_something(run: Run) -> None:
+def test_recorded_run_is_not_trivial(run: Run) -> None:
     """Training goes somewhere, and parameters have gradients (dead relus and zero states have none)."""
     recorded = GOLDEN[run.name]
     assert len(recorded.losses) == STEPS

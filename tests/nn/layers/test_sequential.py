@@ -1,4 +1,4 @@
-"""Sequential and Activation: what goes in, what comes out, and what is refused."""
+"""Sequential and Activation: their inputs, outputs, and invalid arguments."""
 
 import copy
 from typing import Any
@@ -17,7 +17,7 @@ def _numbers(outputs: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("widths", [[4, 3, 2], [3, 1], [1, 3, 1], [1]])
-def test_layers_one_after_another_are_an_mlp(widths: list[int]) -> None:
+def test_sequential_of_layers_agrees_with_mlp(widths: list[int]) -> None:
     mlp = MLP(2, widths, "tanh", seed=0)
     model = Sequential(*copy.deepcopy(mlp.layers))
     assert _numbers(model(ROWS)) == _numbers([mlp(x) for x in ROWS])
@@ -25,7 +25,7 @@ def test_layers_one_after_another_are_an_mlp(widths: list[int]) -> None:
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_an_activation_of_its_own(activation: str) -> None:
+def test_activation_module_agrees_with_a_layer(activation: str) -> None:
     inside = Layer(2, 3, activation, seed=0)
     outside = Sequential(Layer(2, 3, "linear", seed=0), Activation(activation))
     for inner, outer in zip(inside.neurons, outside.layers[0].neurons, strict=True):
@@ -45,7 +45,7 @@ class Twice(Module):
         return [self.factor * xi for xi in x]
 
 
-def test_modules_of_ones_own_and_a_sequential_inside() -> None:
+def test_sequential_accepts_user_modules_and_nested_sequentials() -> None:
     model = Sequential(Twice(), Sequential(Twice(), LayerNorm(2)), Neuron(2, "linear", seed=0))
     outputs = model(ROWS)
     assert all(isinstance(out, Value) for out in outputs)
@@ -53,7 +53,7 @@ def test_modules_of_ones_own_and_a_sequential_inside() -> None:
     assert len(grad(outputs[0], model.parameters())) == 9
 
 
-def test_rows_of_an_array() -> None:
+def test_sequential_accepts_an_array() -> None:
     numpy = pytest.importorskip("numpy")
     model = Sequential(Layer(2, 2, seed=0))
     assert _numbers(model(numpy.array(ROWS))) == _numbers(model(ROWS))
@@ -65,28 +65,32 @@ def test_train_and_eval_reach_every_module() -> None:
     assert not any(module.training for module in model.modules())
 
 
-def test_what_is_no_module_is_refused() -> None:
-    with pytest.raises(TypeError, match="made of modules, such as a Layer, not 'relu'"):
+def test_non_module_raises() -> None:
+    with pytest.raises(
+        TypeError, match=r"Sequential\(\) expected Modules, got modules\[1\] = 'relu', str\. Pass"
+    ):
         Sequential(Layer(2, 2), "relu")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="made of modules"):
+    with pytest.raises(TypeError, match=r"expected Modules, got modules\[0\] = \[Layer"):
         Sequential([Layer(2, 2)])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one module"):
         Sequential()
-    with pytest.raises(ValueError, match="there is no activation 'rulu'"):
+    with pytest.raises(
+        ValueError, match=r"Activation\(\) expected the name of an activation, got str 'rulu'"
+    ):
         Activation("rulu")
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "said"),
+    ("wrong", "error", "message"),
     [
-        ([], ValueError, "Sequential was given an empty batch"),
-        ([0.5, -1.0], TypeError, r"0\.5 is no sample; of a single sample x make the batch \[x\]"),
-        (Value(1.0), TypeError, "takes a batch, a list of samples, not Value"),
-        ("ab", TypeError, "takes a batch, a list of samples, not str"),
-        (["ab"], TypeError, "'ab' is no sample"),
-        ([(1.0, 2.0, 3.0)], ValueError, "the layer takes 2 inputs, but was given 3"),
+        ([], ValueError, r"Sequential\(\) expected at least one sample in batch, got list \[\]\. Add"),
+        ([0.5, -1.0], TypeError, r"got batch\[0\] = 0\.5\. For a single sample x, pass \[x\]"),
+        (Value(1.0), TypeError, "a list of samples for batch, got Value"),
+        ("ab", TypeError, "a list of samples for batch, got str"),
+        (["ab"], TypeError, r"got batch\[0\] = 'ab'\. For"),
+        ([(1.0, 2.0, 3.0)], ValueError, r"Layer\(\) expected 2 numbers for x, got .* of length 3"),
     ],
 )
-def test_a_wrong_batch_is_refused(wrong: Any, error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
+def test_invalid_batch_raises(wrong: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         Sequential(Layer(2, 3, seed=0))(wrong)

@@ -1,4 +1,4 @@
-"""Clipping beside PyTorch's, live, and by numbers checked by hand; what cannot be clipped."""
+"""Clipping: hand-computed numbers, agreement with live PyTorch, and invalid arguments."""
 
 import math
 import random
@@ -26,14 +26,14 @@ def _grads(values: list[Value]) -> list[float]:
     return [value.grad for value in values]
 
 
-def test_by_value() -> None:
+def test_clip_grad_value_limits_each_gradient() -> None:
     values = _with(-20.0, 4.0, 5.0, 0.0, None)
     assert clip_grad_value_(values, 5.0) is None  # type: ignore[func-returns-value]
     assert _grads(values) == [-5.0, 4.0, 5.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(("order", "norm"), [(1.0, 7.0), (2.0, 5.0), (3.0, 91.0 ** (1 / 3)), (math.inf, 4.0)])
-def test_by_norm(order: float, norm: float) -> None:
+def test_clip_grad_norm_scales_all_gradients(order: float, norm: float) -> None:
     values = _with(3.0, None, -4.0)
     assert clip_grad_norm_(values, 1.0, order) == pytest.approx(norm, rel=1e-15)
     factor = 1.0 / (norm + 1e-6)
@@ -42,7 +42,7 @@ def test_by_norm(order: float, norm: float) -> None:
     assert values[2].grad == pytest.approx(-4.0 * factor, rel=1e-15)
 
 
-def test_what_is_below_the_limit_stays() -> None:
+def test_gradients_below_the_limit_do_not_change() -> None:
     values = _with(3.0, -4.0)
     assert clip_grad_norm_(values, 5.1) == 5.0
     assert clip_grad_norm_(iter(values), math.inf) == 5.0
@@ -51,13 +51,13 @@ def test_what_is_below_the_limit_stays() -> None:
     assert _grads(values) == [0.0, -0.0]
 
 
-def test_without_gradients_there_is_nothing_to_clip() -> None:
+def test_clipping_zero_gradients_is_a_no_op() -> None:
     assert clip_grad_norm_([], 1.0) == 0.0
     assert clip_grad_norm_(_with(None, None), 1.0) == 0.0
     clip_grad_value_([], 1.0)
 
 
-def test_a_single_value_is_a_list_of_one() -> None:
+def test_clipping_accepts_a_single_value() -> None:
     (value,) = _with(-8.0)
     assert clip_grad_norm_(value, 2.0) == 8.0
     assert value.grad == pytest.approx(-2.0, rel=1e-6)
@@ -73,7 +73,7 @@ def test_no_power_overflows_on_the_way_to_a_finite_norm(order: float) -> None:
         assert norm == pytest.approx(size * 2.0 ** (1.0 / order), rel=1e-14)
 
 
-def test_the_step_has_the_length_asked_for() -> None:
+def test_clipped_step_has_the_requested_norm() -> None:
     model = MLP(2, [4, 1], "tanh", seed=0)
     mse_loss([model([1.0, 2.0])], [1000.0]).backward()
     before = [p.data for p in model.parameters()]
@@ -105,15 +105,17 @@ def _assert_equal(ours: Any, theirs: Any) -> None:
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("limit", [0.0, 1.0, 100.0, INF])
 @pytest.mark.parametrize("strict", [False, True])
-def test_as_pytorch_does(gradients: list[Any], order: float, limit: float, strict: bool) -> None:
+def test_clip_grad_norm_agrees_with_pytorch(
+    gradients: list[Any], order: float, limit: float, strict: bool
+) -> None:
     import torch
 
     def tensors() -> list[Any]:
-        made = [torch.ones((), dtype=torch.float64) for _ in gradients]
-        for tensor, gradient in zip(made, gradients, strict=True):
+        tensors = [torch.ones((), dtype=torch.float64) for _ in gradients]
+        for tensor, gradient in zip(tensors, gradients, strict=True):
             # As zero_grad(set_to_none=False) leaves it where no backward pass reaches the tensor.
             tensor.grad = torch.tensor(0.0 if gradient is None else gradient, dtype=torch.float64)
-        return made
+        return tensors
 
     ours, theirs = _with(*gradients), tensors()
     norm = _outcome(clip_grad_norm_, ours, limit, order, strict)
@@ -131,7 +133,7 @@ def test_as_pytorch_does(gradients: list[Any], order: float, limit: float, stric
 
 @pytest.mark.torch
 @needs_torch
-def test_random_gradients_as_pytorch_does() -> None:
+def test_random_gradients_agree_with_pytorch() -> None:
     import torch
 
     rng = random.Random(0)
@@ -146,41 +148,54 @@ def test_random_gradients_as_pytorch_does() -> None:
         assert _grads(values) == pytest.approx(tensor.grad.tolist(), rel=1e-13)
 
 
-# What is refused, before anything changes ----------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("gradients", [[3.0, NAN], [3.0, INF]])
-def test_a_norm_that_is_not_finite_is_an_error_if_asked(gradients: list[float]) -> None:
+def test_error_if_nonfinite_raises_runtime_error(gradients: list[float]) -> None:
     values = _with(*gradients)
     with pytest.raises(
-        RuntimeError, match=r"the norm of the gradients is (nan|inf), so they cannot be clipped"
+        RuntimeError,
+        match=r"expected a finite norm of the gradients, got (nan|inf)\. .* error_if_nonfinite=False",
     ):
         clip_grad_norm_(values, 1.0, error_if_nonfinite=True)
     assert values[0].grad == 3.0
 
 
 @pytest.mark.parametrize("limit", [-1.0, NAN, -INF])
-def test_a_limit_below_0_is_refused(limit: float) -> None:
+def test_negative_limit_raises_value_error(limit: float) -> None:
     values = _with(3.0)
-    with pytest.raises(ValueError, match="max_norm must be 0 or more, not"):
+    with pytest.raises(
+        ValueError, match=f"clip_grad_norm_.* of 0 or more for max_norm, got float {limit!r}. Pass a number"
+    ):
         clip_grad_norm_(values, limit)
-    with pytest.raises(ValueError, match="clip_value must be 0 or more, not"):
+    with pytest.raises(
+        ValueError,
+        match=f"clip_grad_value_.* of 0 or more for clip_value, got float {limit!r}. Pass a number",
+    ):
         clip_grad_value_(values, limit)
     assert values[0].grad == 3.0
 
 
 @pytest.mark.parametrize("order", [0.0, -1.0, NAN])
-def test_an_order_that_makes_no_norm_is_refused(order: float) -> None:
-    with pytest.raises(ValueError, match="norm_type must be above 0"):
+def test_invalid_norm_type_raises_value_error(order: float) -> None:
+    with pytest.raises(
+        ValueError, match=f"expected a number above 0, .* for norm_type, got float {order!r}. Pass a number"
+    ):
         clip_grad_norm_(_with(3.0), 1.0, order)
 
 
 @pytest.mark.parametrize("clip", [clip_grad_norm_, clip_grad_value_])
-def test_what_is_no_list_of_parameters_is_refused(clip: Any) -> None:
+def test_invalid_parameters_raise_and_change_nothing(clip: Any) -> None:
     parameter = Parameter(1.0)
     parameter.grad = 3.0
-    with pytest.raises(ValueError, match="a parameter is listed twice"):
+    with pytest.raises(
+        ValueError,
+        match=r"parameter once, got parameters\[1\] = Parameter\(1.0, grad=3.0\), .* Remove one of them",
+    ):
         clip([parameter, parameter], 1.0)
-    with pytest.raises(TypeError, match=r"the gradients of Values, not of 3\.0"):
+    with pytest.raises(
+        TypeError, match=r"expected Values, got parameters\[1\] = 3\.0\. Pass model\.parameters\(\)\."
+    ):
         clip([parameter, 3.0], 1.0)
     assert parameter.grad == 3.0

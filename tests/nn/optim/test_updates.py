@@ -1,4 +1,4 @@
-"""Optimisers over 100 steps, schedules and losses beside PyTorch's, recorded always and live if installed."""
+"""Optimizers over 100 steps, schedules and losses compared with PyTorch, recorded and, if installed, live."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ import nn
 
 from ..._support.optimizer_steps import (
     LOSSES,
-    OPTIMISERS,
+    OPTIMIZERS,
     SCHEDULES,
     STEPS,
     Case,
@@ -35,35 +35,35 @@ def _assert_agree(ours: list[float], theirs: list[float], slack: float) -> None:
 
 def _assert_same_path(ours: list[list[float]], theirs: list[list[float]]) -> None:
     """Each parameter by itself, step by step."""
-    for mine, its in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
-        _assert_agree([*mine], [*its], 1e-14)
+    for actual, expected in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+        _assert_agree([*actual], [*expected], 1e-14)
 
 
 def each(cases: list[Case]) -> Any:
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
-@each(OPTIMISERS)
-def test_recorded_path(case: Case) -> None:
+@each(OPTIMIZERS)
+def test_optimizer_path_agrees_with_recorded_pytorch(case: Case) -> None:
     assert len(GOLDEN[case.name]) == STEPS
     _assert_same_path(path_in_glassgrad(case), GOLDEN[case.name])
 
 
 @each(SCHEDULES)
-def test_recorded_rates(case: Case) -> None:
+def test_schedule_rates_agree_with_recorded_pytorch(case: Case) -> None:
     assert len(GOLDEN[case.name]) == STEPS + 1
     _assert_agree(rates_in_glassgrad(case), GOLDEN[case.name], 1e-13)
 
 
 @each(LOSSES)
-def test_recorded_loss(case: Case) -> None:
+def test_loss_agrees_with_recorded_pytorch(case: Case) -> None:
     _assert_agree(loss_in_glassgrad(case), GOLDEN[case.name], 1e-15)
 
 
 @pytest.mark.torch
 @needs_torch
-@each(OPTIMISERS)
-def test_live_path(case: Case) -> None:
+@each(OPTIMIZERS)
+def test_optimizer_path_agrees_with_live_pytorch(case: Case) -> None:
     live = path_in_pytorch(case)
     _assert_same_path(path_in_glassgrad(case), live)
     _assert_same_path(live, GOLDEN[case.name])
@@ -72,7 +72,7 @@ def test_live_path(case: Case) -> None:
 @pytest.mark.torch
 @needs_torch
 @each(SCHEDULES)
-def test_live_rates(case: Case) -> None:
+def test_schedule_rates_agree_with_live_pytorch(case: Case) -> None:
     live = rates_in_pytorch(case)
     _assert_agree(rates_in_glassgrad(case), live, 1e-13)
     _assert_agree(live, GOLDEN[case.name], 1e-13)
@@ -81,35 +81,35 @@ def test_live_rates(case: Case) -> None:
 @pytest.mark.torch
 @needs_torch
 @each(LOSSES)
-def test_live_loss(case: Case) -> None:
+def test_loss_agrees_with_live_pytorch(case: Case) -> None:
     live = loss_in_pytorch(case)
     _assert_agree(loss_in_glassgrad(case), live, 1e-15)
     _assert_agree(live, GOLDEN[case.name], 1e-15)
 
 
 def test_every_record_belongs_to_a_case() -> None:
-    names = [case.name for case in (*OPTIMISERS, *SCHEDULES, *LOSSES)]
+    names = [case.name for case in (*OPTIMIZERS, *SCHEDULES, *LOSSES)]
     assert len(set(names)) == len(names)
     assert set(names) == set(GOLDEN)
 
 
-def test_the_cases_cover_every_optimiser_and_schedule_of_nn() -> None:
+def test_cases_cover_every_optimizer_and_schedule() -> None:
     public = [getattr(nn, name) for name in nn.__all__]
     classes = [thing for thing in public if isinstance(thing, type)]
-    for base, cases in ((nn.Optimizer, OPTIMISERS), (nn.Schedule, SCHEDULES)):
+    for base, cases in ((nn.Optimizer, OPTIMIZERS), (nn.Schedule, SCHEDULES)):
         ours = {c.__name__ for c in classes if issubclass(c, base) and c is not base}
         assert ours == {case.kind for case in cases}
 
 
-@each(OPTIMISERS)
+@each(OPTIMIZERS)
 def test_each_option_of_a_case_matters(case: Case) -> None:
-    """So that a case tells something: without the option the path is another one."""
+    """Check that no case is trivial: without the option, the path differs."""
     path = path_in_glassgrad(case)
     assert all(map(math.isfinite, path[-1]))
     for option in case.options:
         fewer = {name: x for name, x in case.options.items() if name != option}
         if option == "momentum" and "nesterov" in fewer:
-            continue  # refused
+            continue  # raises ValueError
         if option == "weight_decay" and case == Case("AdamW", {"lr": 0.1, "weight_decay": 0.0}):
             fewer = {**fewer, "weight_decay": 0.01}
         assert _path_from(case, fewer) != path, option
@@ -126,24 +126,24 @@ def _path_from(case: Case, options: dict[str, Any]) -> list[list[float]]:
 
 @pytest.mark.torch
 @needs_torch
-@pytest.mark.parametrize("kind", sorted({case.kind for case in (*OPTIMISERS, *SCHEDULES)}))
-def test_names_order_and_defaults_are_pytorchs(kind: str) -> None:
+@pytest.mark.parametrize("kind", sorted({case.kind for case in (*OPTIMIZERS, *SCHEDULES)}))
+def test_signatures_agree_with_pytorch(kind: str) -> None:
     import inspect
 
     import torch
 
     theirs = getattr(torch.optim, kind, None) or getattr(torch.optim.lr_scheduler, kind)
     ours = [*inspect.signature(getattr(nn, kind)).parameters.values()][1:]
-    wanted = [*inspect.signature(theirs).parameters.values()][1 : len(ours) + 1]
-    assert [p.name for p in ours] == [p.name for p in wanted]
-    for mine, its in zip(ours, wanted, strict=True):
-        assert mine.default == its.default, mine.name
+    expected = [*inspect.signature(theirs).parameters.values()][1 : len(ours) + 1]
+    assert [p.name for p in ours] == [p.name for p in expected]
+    for option, torch_option in zip(ours, expected, strict=True):
+        assert option.default == torch_option.default, option.name
 
 
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("kind", sorted({case.kind for case in LOSSES}))
-def test_options_of_losses_are_pytorchs(kind: str) -> None:
+def test_loss_options_agree_with_pytorch(kind: str) -> None:
     import inspect
 
     import torch

@@ -1,4 +1,4 @@
-"""to_torch and from_torch: the same network on the other side, or an error that says why not."""
+"""to_torch and from_torch: the converted network computes the same, or an error gives the reason."""
 
 import copy
 import math
@@ -12,7 +12,7 @@ import pytest
 from autograd import Value, no_grad
 from nn import MLP, SGD, Layer, Module, Neuron, Parameter, from_torch, mse_loss, to_torch
 from nn.layers.mlp import ACTIVATIONS
-from nn.pytorch.convert import TWINS
+from nn.pytorch.convert import COUNTERPARTS
 
 from ..._support.pytorch import needs_torch
 from ..._support.samples import samples
@@ -39,8 +39,8 @@ def parameters(model: Module) -> list[float]:
     return [p.data for p in model.parameters()]
 
 
-def test_every_activation_has_a_twin() -> None:
-    assert {*TWINS, "linear"} == set(ACTIVATIONS)
+def test_every_activation_has_a_counterpart() -> None:
+    assert {*COUNTERPARTS, "linear"} == set(ACTIVATIONS)
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,13 +50,13 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
             call()
 
 
-# There -----------------------------------------------------------------------------------------------
+# to_torch -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_gives_the_same_there_and_back(activation: str) -> None:
+def test_activation_round_trip_computes_the_same(activation: str) -> None:
     model = MLP(3, [5, 4, 2], activation, seed=1)
     net = to_torch(model)
     inputs = samples(3, 50, seed=2)
@@ -70,7 +70,7 @@ def test_every_activation_gives_the_same_there_and_back(activation: str) -> None
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_is_the_same_far_out(activation: str) -> None:
+def test_activations_agree_at_large_inputs(activation: str) -> None:
     neuron = Neuron(1, activation, seed=0)
     neuron.w[0].data = 1.0
     special = [0.0, -0.0, 19.9, 20.1, 39.9, 40.1, 800.0, -800.0, 1e300, -1e300, math.inf, math.nan]
@@ -81,7 +81,7 @@ def test_every_activation_is_the_same_far_out(activation: str) -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("seed", range(20))
-def test_random_networks(seed: int) -> None:
+def test_random_networks_agree_with_pytorch(seed: int) -> None:
     rng = random.Random(seed)
     widths = [rng.randint(1, 6) for _ in range(rng.randint(1, 4))]
     nin, activation = rng.randint(1, 5), rng.choice(ACTIVATIONS)
@@ -102,7 +102,7 @@ def test_random_networks(seed: int) -> None:
         (MLP(2, [3, 1], "elu", seed=0), ["Linear", "ELU", "Linear"]),
     ],
 )
-def test_the_structure_is_linear_and_activation(model: Module, children: list[str]) -> None:
+def test_to_torch_returns_linears_and_activations(model: Module, children: list[str]) -> None:
     net = to_torch(model)
     assert [type(child).__name__ for child in net] == children
     assert_equal_outputs(model, net, samples(2, 5, seed=3))
@@ -110,7 +110,7 @@ def test_the_structure_is_linear_and_activation(model: Module, children: list[st
 
 @pytest.mark.torch
 @needs_torch
-def test_one_sample_or_many() -> None:
+def test_converted_network_accepts_a_sample_or_a_batch() -> None:
     import torch
 
     model = MLP(2, [3, 1], seed=0)
@@ -122,7 +122,7 @@ def test_one_sample_or_many() -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("numbers", [[math.nan, math.inf, -0.0], [5e-324, 1e308, -1e-310]])
-def test_weights_go_and_come_to_the_last_bit(numbers: list[float]) -> None:
+def test_torch_round_trip_is_bit_exact(numbers: list[float]) -> None:
     neuron = Neuron(2, seed=0)
     for parameter, number in zip(neuron.parameters(), numbers):
         parameter.data = number
@@ -132,7 +132,7 @@ def test_weights_go_and_come_to_the_last_bit(numbers: list[float]) -> None:
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize("mode", ["plain", "no_grad", "inference_mode", "float32"])
-def test_what_comes_out_can_be_trained_whatever_is_switched_off(mode: str) -> None:
+def test_converted_network_is_trainable_in_any_mode(mode: str) -> None:
     import torch
 
     model = MLP(2, [3, 1], "tanh", seed=0)
@@ -167,7 +167,7 @@ def test_what_comes_out_can_be_trained_whatever_is_switched_off(mode: str) -> No
 
 @pytest.mark.torch
 @needs_torch
-def test_the_two_do_not_hang_together() -> None:
+def test_converted_network_is_independent() -> None:
     model = MLP(2, [1], seed=0)
     before = parameters(model)
     net = to_torch(model)
@@ -180,7 +180,7 @@ def test_the_two_do_not_hang_together() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_copies_go_too_and_evaluation_stays_evaluation() -> None:
+def test_copied_model_is_converted_and_keeps_its_mode() -> None:
     model = copy.deepcopy(MLP(2, [3, 1], seed=0)).eval()
     net = to_torch(model)
     assert not net.training
@@ -190,7 +190,7 @@ def test_copies_go_too_and_evaluation_stays_evaluation() -> None:
 
 @pytest.mark.torch
 @needs_torch
-def test_a_subclass_that_computes_the_same_is_welcome() -> None:
+def test_subclass_that_computes_the_same_is_converted() -> None:
     class Moons(MLP):
         def __init__(self) -> None:
             super().__init__(2, [4, 1], "tanh", seed=0)
@@ -198,12 +198,12 @@ def test_a_subclass_that_computes_the_same_is_welcome() -> None:
     assert_equal_outputs(Moons(), to_torch(Moons()), samples(2, 5, seed=0))
 
 
-# Back ------------------------------------------------------------------------------------------------
+# from_torch ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.torch
 @needs_torch
-def test_networks_of_pytorch_come_over() -> None:
+def test_pytorch_networks_are_converted() -> None:
     from torch.nn import ELU, GELU, Identity, Linear, ReLU, Sequential, Sigmoid, Softplus, Tanh
 
     same = Tanh()
@@ -233,7 +233,7 @@ def test_float32_weights_become_the_same_in_float64() -> None:
     assert parameters(from_torch(linear)) == [*linear.weight.flatten().tolist(), *linear.bias.tolist()]
 
 
-# What cannot go --------------------------------------------------------------------------------------
+# Unsupported models -------------------------------------------------------------------------------
 
 
 class Twice(MLP):
@@ -275,27 +275,27 @@ class Scaled(MLP):
 @pytest.mark.torch
 @needs_torch
 @pytest.mark.parametrize(
-    ("model", "error", "told"),
+    ("model", "error", "message"),
     [
-        (Twice(2, [1]), TypeError, "not Twice"),
-        (Gated(2), TypeError, "not Gated"),
-        (gated(), TypeError, "not of Gated"),
-        (mixed(), ValueError, "one activation, not relu, tanh"),
-        (shared(), ValueError, "the layers hold 15, and this MLP has 9 of its own"),
-        (Scaled(), ValueError, "the layers hold 3, and this Scaled has 4"),
-        (Module(), TypeError, "not Module"),
-        (None, TypeError, "not NoneType"),
-        ([Layer(1, 1)], TypeError, "not list"),
+        (Twice(2, [1]), TypeError, "does not support Twice .*. Supported modules: MLP"),
+        (Gated(2), TypeError, "does not support Gated"),
+        (gated(), TypeError, "expected layers of Neurons, got one with Gated .*. Use Neuron"),
+        (mixed(), ValueError, "neurons of a layer, got relu, tanh. Assign"),
+        (shared(), ValueError, "got MLP with 9 numbers, of which its layers use 15. Give each layer"),
+        (Scaled(), ValueError, "got Scaled with 4 numbers, of which its layers use 3"),
+        (Module(), TypeError, "does not support Module"),
+        (None, TypeError, "does not support NoneType None"),
+        ([Layer(1, 1)], TypeError, "does not support list"),
     ],
 )
-def test_a_model_that_cannot_go_is_named(model: Any, error: type[Exception], told: str) -> None:
-    with pytest.raises(error, match=told):
+def test_to_torch_of_an_unsupported_model_raises(model: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         to_torch(model)
 
 
 @pytest.mark.torch
 @needs_torch
-def test_a_module_that_cannot_come_is_named() -> None:
+def test_from_torch_of_an_unsupported_module_raises() -> None:
     import torch
     from torch.nn import (
         ELU,
@@ -331,33 +331,49 @@ def test_a_module_that_cannot_come_is_named() -> None:
         net[1].weight = net[0].weight
         return net
 
-    for module, error, told in (
-        (Sequential(Linear(2, 2), Conv2d(1, 1, 3)), TypeError, r"1 has no twin here: Conv2d\("),
+    for module, error, message in (
+        (
+            Sequential(Linear(2, 2), Conv2d(1, 1, 3)),
+            TypeError,
+            r"does not support module\.1 = Conv2d\(.*Supported modules: Sequential",
+        ),
         (
             Sequential(Linear(2, 2), Sequential(Dropout1d(0.5))),
             TypeError,
-            r"1\.0 has no twin here: Dropout1d\(",
+            r"does not support module\.1\.0 = Dropout1d\(",
         ),
-        (Net(), TypeError, r"the module has no twin here: Net\("),
+        (Net(), TypeError, r"does not support module = Net\("),
         (LazyLinear(2), TypeError, "LazyLinear"),
-        (Sequential(Linear(2, 1), LeakyReLU(0.2)), ValueError, r"1 must have negative_slope=0\.01"),
+        (
+            Sequential(Linear(2, 1), LeakyReLU(0.2)),
+            ValueError,
+            r"expected negative_slope=0\.01, got module\.1 = LeakyReLU\(.* Set",
+        ),
         (Sequential(Linear(2, 1), ELU(2.0)), ValueError, r"alpha=1\.0"),
         (Sequential(Linear(2, 1), GELU("tanh")), ValueError, "approximate='none'"),
         (Sequential(Linear(2, 1), Softplus(2)), ValueError, r"beta=1\.0"),
         (Sequential(Linear(2, 1), Softplus(threshold=1)), ValueError, "threshold of 20 or more"),
-        (Sequential(), ValueError, "no module in it that computes"),
-        (Identity(), ValueError, "no module in it that computes"),
-        (Linear(2, 1, bias=False), ValueError, "the module must be a Linear with a bias"),
-        (Sequential(Linear(2, 3), Linear(2, 1)), ValueError, "1 takes 2 inputs and gets 3"),
-        (hooked(), ValueError, "the module has hooks"),
+        (Sequential(), ValueError, "at least one module that computes something, got .* Pass"),
+        (Identity(), ValueError, "at least one module that computes something, got .* Pass"),
+        (
+            Linear(2, 1, bias=False),
+            ValueError,
+            r"a Linear with a bias, got module = Linear\(.* Use bias=True",
+        ),
+        (
+            Sequential(Linear(2, 3), Linear(2, 1)),
+            ValueError,
+            r"expected 3 inputs, .*, got 2 in module\.1 = Linear",
+        ),
+        (hooked(), ValueError, r"modules without hooks, got module = Linear\(.* Remove the hook"),
         (weight_norm(Linear(2, 1)), TypeError, "ParametrizedLinear"),
-        (Sequential(Linear(2, 2), hooked()), ValueError, "1 has hooks"),
-        (reused(), ValueError, "none of them shared"),
-        (tied(), ValueError, "none of them shared"),
+        (Sequential(Linear(2, 2), hooked()), ValueError, r"without hooks, got module\.1 = Linear"),
+        (reused(), ValueError, r"share no tensors, got Sequential\(.* Give"),
+        (tied(), ValueError, r"share no tensors, got Sequential\(.* Give"),
         (Linear(2, 1, dtype=torch.complex64), ValueError, "complex64"),
-        (MLP(2, [1]), TypeError, "not MLP"),
-        (Linear(2, 1).weight, TypeError, "not Parameter"),
-        (None, TypeError, "not NoneType"),
+        (MLP(2, [1]), TypeError, "expected a torch.nn.Module, got MLP .* Pass"),
+        (Linear(2, 1).weight, TypeError, "expected a torch.nn.Module, got Parameter"),
+        (None, TypeError, "expected a torch.nn.Module, got NoneType"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             from_torch(module)

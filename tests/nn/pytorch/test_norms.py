@@ -79,7 +79,7 @@ NORMS: list[Callable[[], Any]] = [
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_norm_gives_the_same_there_and_back(norm: Callable[[], Any]) -> None:
+def test_norm_round_trip_computes_the_same(norm: Callable[[], Any]) -> None:
     model = network(norm(), Activation("relu"))
     first, second, third = (samples(3, 6, seed) for seed in (1, 2, 3))
     outputs(model, first)  # running statistics that are not those of the beginning
@@ -94,7 +94,7 @@ def test_a_norm_gives_the_same_there_and_back(norm: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_what_is_there_and_back_at_once_is_the_same_to_the_last_bit(norm: Callable[[], Any]) -> None:
+def test_norm_round_trip_is_bit_exact(norm: Callable[[], Any]) -> None:
     model = network(norm())
     outputs(model, samples(3, 5, seed=4))
     back = from_torch(to_torch(model))
@@ -103,7 +103,7 @@ def test_what_is_there_and_back_at_once_is_the_same_to_the_last_bit(norm: Callab
     assert all(p.owner is not None and p.is_leaf for p in back.parameters())
 
 
-def test_the_running_statistics_go_on_alike() -> None:
+def test_running_statistics_continue_as_in_pytorch() -> None:
     import torch
 
     model = Sequential(disturbed(BatchNorm1d(2)))
@@ -120,13 +120,13 @@ def test_the_running_statistics_go_on_alike() -> None:
     assert ours.running_mean[0] != 7.0 != back.layers[0].running_mean[0]  # type: ignore[attr-defined]
 
 
-def test_they_train_alike() -> None:
+def test_network_with_norms_trains_as_in_pytorch() -> None:
     import torch
 
     model = network(BatchNorm1d(4), Activation("silu"), LayerNorm(4), RMSNorm(4))
     net = to_torch(model)
     batch, targets = samples(3, 4, seed=6), samples(2, 4, seed=7)
-    wanted = torch.tensor(targets, dtype=torch.float64)
+    expected = torch.tensor(targets, dtype=torch.float64)
     theirs: Any = torch.optim.SGD(net.parameters(), lr=0.1)
     ours = SGD(model.parameters(), lr=0.1)
     before = [*model.state_dict().values()]
@@ -134,7 +134,7 @@ def test_they_train_alike() -> None:
         for optimizer in (ours, theirs):
             optimizer.zero_grad()
         mse_loss(model(batch), targets).backward()
-        error: Any = torch.nn.functional.mse_loss(net(torch.tensor(batch, dtype=torch.float64)), wanted)
+        error: Any = torch.nn.functional.mse_loss(net(torch.tensor(batch, dtype=torch.float64)), expected)
         error.backward()
         for optimizer in (ours, theirs):
             optimizer.step()
@@ -144,7 +144,7 @@ def test_they_train_alike() -> None:
         assert math.isclose(a, b, rel_tol=1e-10, abs_tol=1e-10)  # of three steps, each a little off
 
 
-def test_dropout_has_the_same_p_and_is_nothing_in_evaluation() -> None:
+def test_dropout_keeps_p_and_is_the_identity_in_evaluation() -> None:
     model = network(Dropout(0.25, seed=0))
     net = to_torch(model)
     assert [type(part).__name__ for part in net] == ["Linear", "Dropout", "Linear", "Tanh"]
@@ -168,7 +168,7 @@ def test_each_part_keeps_its_own_mode() -> None:
     assert not from_torch(net.eval()).training
 
 
-def test_one_within_another_is_laid_out_flat() -> None:
+def test_nested_sequentials_are_flattened() -> None:
     model = Sequential(MLP(3, [4, 4], "elu", seed=0), Sequential(LayerNorm(4), Neuron(4, "tanh", seed=1)))
     net = to_torch(model)
     assert [type(part).__name__ for part in net] == ["Linear", "ELU", "Linear", "LayerNorm", "Linear", "Tanh"]
@@ -180,7 +180,7 @@ def test_one_within_another_is_laid_out_flat() -> None:
     assert_same_outputs(back, net, batch)
 
 
-def test_a_norm_an_activation_or_dropout_goes_by_itself() -> None:
+def test_single_norm_activation_or_dropout_is_converted() -> None:
     batch = samples(4, 3, seed=10)
     for model in (BatchNorm1d(4), LayerNorm(4), RMSNorm(4), Activation("gelu"), Dropout(0.0)):
         net = to_torch(model)
@@ -189,7 +189,7 @@ def test_a_norm_an_activation_or_dropout_goes_by_itself() -> None:
     assert_same_outputs(Activation("linear"), to_torch(Activation("linear")), batch)
 
 
-def test_an_activation_that_follows_no_linear_stands_by_itself() -> None:
+def test_activation_without_linear_becomes_a_module() -> None:
     from torch.nn import Linear, ReLU, Tanh
     from torch.nn import Sequential as Theirs
 
@@ -204,7 +204,7 @@ def test_an_activation_that_follows_no_linear_stands_by_itself() -> None:
     assert isinstance(from_torch(to_torch(Sequential(Layer(2, 1), Layer(1, 1)))), MLP)
 
 
-def test_networks_of_pytorch_come_over() -> None:
+def test_pytorch_network_with_norms_is_converted() -> None:
     import torch
     from torch import nn as theirs
 
@@ -219,10 +219,10 @@ def test_networks_of_pytorch_come_over() -> None:
     assert_same_outputs(model.eval(), net.eval(), samples(3, 5, seed=2))
 
 
-def test_an_rms_norm_without_eps_has_that_of_its_weights() -> None:
+def test_rms_norm_without_eps_uses_the_eps_of_its_dtype() -> None:
     import torch
 
-    tiny = [[1e-4, -2e-4]]  # so small that the eps tells
+    tiny = [[1e-4, -2e-4]]  # so small that eps matters
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
         norm = torch.nn.RMSNorm(2, dtype=dtype)
         (theirs,) = norm(torch.tensor(tiny, dtype=dtype)).tolist()
@@ -230,12 +230,12 @@ def test_an_rms_norm_without_eps_has_that_of_its_weights() -> None:
         assert ours == pytest.approx(theirs, rel=tolerance)
 
 
-# What cannot go --------------------------------------------------------------------------------------
+# Unsupported models -------------------------------------------------------------------------------
 
 
 class Doubled(BatchNorm1d):
-    def _by_this_batch(self, features: Any) -> Any:
-        return [[2.0 * x for x in feature] for feature in super()._by_this_batch(features)]
+    def _normalize_by_batch(self, features: Any) -> Any:
+        return [[2.0 * x for x in feature] for feature in super()._normalize_by_batch(features)]
 
 
 def twice(module: Module) -> Sequential:
@@ -243,21 +243,25 @@ def twice(module: Module) -> Sequential:
 
 
 @pytest.mark.parametrize(
-    ("model", "error", "told"),
+    ("model", "error", "message"),
     [
-        (RNNCell(2, 3), TypeError, "and not RNNCell"),
-        (Sequential(Layer(2, 2), LSTMCell(2, 3)), TypeError, "and not LSTMCell"),
-        (Sequential(Doubled(2)), TypeError, "and not Doubled"),
-        (twice(LayerNorm(2)), ValueError, "the layers hold 8, and this Sequential has 4 of its own"),
-        (twice(BatchNorm1d(2, affine=False)), ValueError, "hold 10, and this Sequential has 5 of its own"),
+        (RNNCell(2, 3), TypeError, "does not support RNNCell"),
+        (Sequential(Layer(2, 2), LSTMCell(2, 3)), TypeError, "does not support LSTMCell"),
+        (Sequential(Doubled(2)), TypeError, "does not support Doubled"),
+        (twice(LayerNorm(2)), ValueError, "got Sequential with 4 numbers, of which its layers use 8"),
+        (
+            twice(BatchNorm1d(2, affine=False)),
+            ValueError,
+            "got Sequential with 5 numbers, of which its layers use 10",
+        ),
     ],
 )
-def test_a_model_that_cannot_go_is_named(model: Any, error: type[Exception], told: str) -> None:
-    with pytest.raises(error, match=told):
+def test_to_torch_of_an_unsupported_model_raises(model: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         to_torch(model)
 
 
-def test_a_module_that_cannot_come_is_named() -> None:
+def test_from_torch_of_an_unsupported_module_raises() -> None:
     import torch
     from torch.nn import BatchNorm1d, BatchNorm2d, LayerNorm, Linear, LSTMCell, RMSNorm, RNNCell, Sequential
 
@@ -272,38 +276,43 @@ def test_a_module_that_cannot_come_is_named() -> None:
         return norm
 
     plain = BatchNorm1d(2, affine=False)
-    for module, told in (
-        (BatchNorm1d(2, track_running_stats=False), "1 has .* track_running_stats must be True: BatchNorm1d"),
-        (BatchNorm1d(2, momentum=1.5), r"1 has .* momentum must be between 0 and 1, or None, not 1\.5"),
-        (BatchNorm1d(2, eps=-1.0), r"1 has .* eps must be 0 or more, and finite, not -1\.0"),
-        (halved(), "1 has .* weight and bias must be there both or neither"),
-        (LayerNorm((2, 2)), r"1 must have a normalized_shape of one dimension, not \(2, 2\): LayerNorm"),
-        (LayerNorm(()), r"1 must have a normalized_shape of one dimension, not \(\)"),
-        (RMSNorm((3, 2)), r"1 must have a normalized_shape of one dimension, not \(3, 2\)"),
-        (RMSNorm(2, elementwise_affine=False), "1 has .* eps must be a number"),
-        (RMSNorm(2, dtype=torch.float16), "1 has .* eps must be a number"),
-        (LayerNorm(3), "1 takes 3 inputs and gets 2"),
-        (hooked(), "1 has hooks"),
-        (Sequential(plain, plain), "none of them shared"),
+    for module, message in (
+        (
+            BatchNorm1d(2, track_running_stats=False),
+            r"the settings of module\.1 = BatchNorm1d\(.* Set track_running_stats=True\.",
+        ),
+        (BatchNorm1d(2, momentum=1.5), r"settings of module\.1 = .* for momentum, got float 1\.5\."),
+        (BatchNorm1d(2, eps=-1.0), r"settings of module\.1 = .* for eps, got float -1\.0\."),
+        (halved(), r"settings of module\.1 = .* Use both weight and bias, or neither"),
+        (LayerNorm((2, 2)), r"one dimension, got \(2, 2\) in module\.1 = LayerNorm\(.* Normalize"),
+        (LayerNorm(()), r"one dimension, got \(\) in module\.1"),
+        (RMSNorm((3, 2)), r"one dimension, got \(3, 2\) in module\.1"),
+        (RMSNorm(2, elementwise_affine=False), r"settings of module\.1 = .* Set eps to a number"),
+        (RMSNorm(2, dtype=torch.float16), r"settings of module\.1 = .* Set eps to a number"),
+        (LayerNorm(3), r"expected 2 inputs, .*, got 3 in module\.1 = LayerNorm"),
+        (hooked(), r"without hooks, got module\.1 = LayerNorm"),
+        (Sequential(plain, plain), "share no tensors, got Sequential"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             from_torch(Sequential(Linear(2, 2), module))
     for module in (BatchNorm2d(2), RNNCell(2, 2), LSTMCell(2, 2)):
-        with pytest.raises(TypeError, match=rf"1 has no twin here: {type(module).__name__}\("):
+        with pytest.raises(
+            TypeError, match=rf"does not support module\.1 = {type(module).__name__}\(.*Supported modules"
+        ):
             from_torch(Sequential(Linear(2, 2), module))
 
 
-def test_a_pytorch_without_rms_norm_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_torch_without_torch_rms_norm_raises_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.delattr(torch.nn, "RMSNorm")
-    with pytest.raises(ImportError, match=r"RMSNorm came with PyTorch 2\.4"):
+    with pytest.raises(ImportError, match=r"needs PyTorch 2\.4 for RMSNorm\(2, .*, got PyTorch .* Install"):
         to_torch(RMSNorm(2))
     assert to_torch(LayerNorm(2)) is not None
     assert isinstance(from_torch(torch.nn.LayerNorm(2)), Sequential)
 
 
-def test_copies_go_too() -> None:
+def test_copied_model_is_converted() -> None:
     model = network(BatchNorm1d(4))
     outputs(model, samples(3, 5, seed=12))
     assert from_torch(to_torch(copy.deepcopy(model))).state_dict() == model.state_dict()

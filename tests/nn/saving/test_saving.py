@@ -1,4 +1,4 @@
-"""save and load: what was kept comes back to the last bit or is refused, a file is whole or not there."""
+"""save and load: round trips are bit-exact, invalid files raise, and a write is atomic."""
 
 import json
 import math
@@ -26,7 +26,7 @@ import nn
 from autograd import Value
 from nn import MLP, Module, Neuron, Parameter, load, save
 from nn.saving.arrays import arrays_of, numbers_of
-from nn.saving.content import DEEPEST, Content
+from nn.saving.content import MAX_DEPTH, Content
 from nn.saving.saving import FORMAT, _to_json, _to_safetensors
 
 from ..._support.states import Holder, bits, with_former_names
@@ -60,12 +60,12 @@ def strange() -> MLP:
     return model
 
 
-# Round trips -----------------------------------------------------------------------------------------
+# Round trips --------------------------------------------------------------------------------------
 
 
 @each_format
 @pytest.mark.parametrize("make", [strange, Holder, lambda: Neuron(1)])
-def test_a_model_comes_back_to_the_last_bit(tmp_path: Path, suffix: str, make: Any) -> None:
+def test_saved_model_round_trip_is_bit_exact(tmp_path: Path, suffix: str, make: Any) -> None:
     model, other = make(), make()
     save(model, tmp_path / f"model{suffix}")
     state = load(str(tmp_path / f"model{suffix}"))
@@ -100,7 +100,7 @@ states = st.dictionaries(
 
 
 @given(states)
-def test_arrays_hold_every_number_under_its_name(state: dict[str, float]) -> None:
+def test_arrays_contain_every_number_by_name(state: dict[str, float]) -> None:
     arrays = arrays_of(state)
     assert len(arrays) <= len(state)
     back = [pair for name, array in arrays.items() for pair in numbers_of(name, array)]
@@ -126,7 +126,7 @@ def without_slashes(x: Any) -> Any:
 @each_format
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(state=states)
-def test_any_state_comes_back(tmp_path: Path, suffix: str, state: dict[str, float]) -> None:
+def test_any_state_round_trip_is_bit_exact(tmp_path: Path, suffix: str, state: dict[str, float]) -> None:
     path = tmp_path / f"state{suffix}"
     save(state, path)
     assert bits(load(path)) == bits(state)
@@ -140,28 +140,30 @@ def test_any_state_comes_back(tmp_path: Path, suffix: str, state: dict[str, floa
     max_examples=60,
 )
 @given(tree=st.dictionaries(names, trees.map(without_slashes), min_size=1, max_size=4))
-def test_any_tree_of_them_comes_back_or_is_refused(tmp_path: Path, suffix: str, tree: dict[str, Any]) -> None:
+def test_nested_state_round_trips_or_raises_value_error(
+    tmp_path: Path, suffix: str, tree: dict[str, Any]
+) -> None:
     path = tmp_path / f"state{suffix}"
     try:
         save(tree, path)
     except ValueError as error:
-        told = str(error)
+        message = str(error)
     else:
         assert operands_first(load(path)) == operands_first(tree)
         path.unlink()
         return
-    assert "must fit into JSON" in told
+    assert "does not fit into JSON" in message
 
 
 def operands_first(x: Any) -> str:
-    """What tells nan from inf and 1 from 1.0, and not one order of names from another."""
+    """Return a text that distinguishes nan from inf and 1 from 1.0, but not the order of names."""
     if isinstance(x, dict):
         return f"{{{sorted((name, operands_first(item)) for name, item in x.items())}}}"
     return f"[{[operands_first(item) for item in x]}]" if isinstance(x, list) else repr(x)
 
 
 @each_format
-def test_what_a_training_run_keeps_comes_back_as_it_was(tmp_path: Path, suffix: str) -> None:
+def test_training_checkpoint_round_trip_is_exact(tmp_path: Path, suffix: str) -> None:
     run = {
         "loss": [0.5, math.nan, 0.25], "val_loss": [], "stopped": "interrupted", "epoch": 3, "lr": 0.1,
         "state": [[1.0, -0.0], [2.0, math.inf]], "ragged": [[1.0], []], "buffers": {},
@@ -175,7 +177,7 @@ def test_what_a_training_run_keeps_comes_back_as_it_was(tmp_path: Path, suffix: 
 
 
 @each_format
-def test_several_parts_in_one_file(tmp_path: Path, suffix: str) -> None:
+def test_several_parts_are_saved_in_one_file(tmp_path: Path, suffix: str) -> None:
     class Counter:
         def state_dict(self) -> dict[str, float]:
             return {"step": 3, "average.0": 0.5}
@@ -190,7 +192,7 @@ def test_several_parts_in_one_file(tmp_path: Path, suffix: str) -> None:
 
 
 @each_format
-def test_a_buffer_is_kept_too(tmp_path: Path, suffix: str) -> None:
+def test_buffers_are_saved(tmp_path: Path, suffix: str) -> None:
     model, other = Holder(), Holder()
     model.inner.running_mean[1], model.inner.count = 0.25, 9
     save(model, tmp_path / f"m{suffix}")
@@ -199,7 +201,7 @@ def test_a_buffer_is_kept_too(tmp_path: Path, suffix: str) -> None:
     assert repr(other.inner.count) == "9"
 
 
-# How it looks in the file ----------------------------------------------------------------------------
+# File formats -------------------------------------------------------------------------------------
 
 
 def test_numbers_of_one_list_are_one_array() -> None:
@@ -208,7 +210,7 @@ def test_numbers_of_one_list_are_one_array() -> None:
     assert arrays_of(ragged) == {"rows.0": [1.0], "rows.1": [2.0, 3.0], "gap.1": 4.0}
 
 
-def test_the_json_is_strict_and_can_be_read(tmp_path: Path) -> None:
+def test_json_file_is_strict_json(tmp_path: Path) -> None:
     neuron = Neuron(2, seed=0)
     neuron.load_state_dict({"w.0": 2.0, "w.1": -math.inf, "b": math.nan})
     save(neuron, tmp_path / "neuron.json")
@@ -222,7 +224,7 @@ def test_the_json_is_strict_and_can_be_read(tmp_path: Path) -> None:
 
 
 @needs_safetensors
-def test_the_safetensors_are_float64_arrays_with_the_names_of_the_model(tmp_path: Path) -> None:
+def test_safetensors_file_has_float64_arrays_by_name(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
     model = MLP(2, [3, 1], seed=0)
@@ -236,40 +238,41 @@ def test_the_safetensors_are_float64_arrays_with_the_names_of_the_model(tmp_path
     assert tensors["layers.1.neurons.0.b"].shape == ()
 
 
-# Files that are refused ------------------------------------------------------------------------------
+# Invalid files ------------------------------------------------------------------------------------
 
 
-def damaged(path: Path, content: bytes, whole: dict[str, float]) -> bool:
-    """Whether a changed file is refused; if not, it must say what the whole one says."""
+def damaged(path: Path, content: bytes, intact: dict[str, float]) -> bool:
+    """Return True if a changed file raises; otherwise it must load the state of the intact file."""
     path.write_bytes(content)
     try:
         state = load(path)
     except ValueError as error:
-        told = str(error)
+        message = str(error)
     else:
-        assert bits(state) == bits(whole)
+        assert bits(state) == bits(intact)
         return False
-    assert f"{path} is damaged or not a file of glassgrad" in told
+    assert f"load() expected an intact file written by save(), got {path}: " in message
+    assert message.endswith(". Save the model again.")
     return True
 
 
 @each_format
-def test_a_change_of_any_byte_is_refused_or_means_nothing(tmp_path: Path, suffix: str) -> None:
+def test_file_with_a_changed_byte_raises_or_loads_the_same_state(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"neuron{suffix}"
     neuron = Neuron(2, seed=0)
     neuron.load_state_dict({"w.0": 0.1, "w.1": -math.inf, "b": -0.0})
     save(neuron.state_dict() | {"epoch": 3}, path)
-    content, whole, rng = path.read_bytes(), neuron.state_dict() | {"epoch": 3}, random.Random(0)
-    refused = 0
+    content, intact, rng = path.read_bytes(), neuron.state_dict() | {"epoch": 3}, random.Random(0)
+    errors = 0
     for i, byte in enumerate(content):
         others = {byte ^ 1, byte ^ 0x20, byte ^ 0x80, ord("0"), ord(" "), rng.randrange(256)} - {byte}
         for other in others:
-            refused += damaged(path, content[:i] + bytes([other]) + content[i + 1 :], whole)
-    assert refused > 4 * len(content)
+            errors += damaged(path, content[:i] + bytes([other]) + content[i + 1 :], intact)
+    assert errors > 4 * len(content)
 
 
 @each_format
-def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, suffix: str) -> None:
+def test_truncated_file_raises_value_error(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"neuron{suffix}"
     neuron = Neuron(2, seed=0)
     save(neuron, path)
@@ -301,8 +304,8 @@ def marked(entries: bytes, data: bytes = b"") -> bytes:
 
 def entry(name: str, shape: object, begin: int, end: int, dtype: str = "F64") -> bytes:
     """An array as the header of such a file names it."""
-    told = json.dumps({"dtype": dtype, "shape": shape, "data_offsets": [begin, end]})
-    return f'"{name}":{told}'.encode()
+    text = json.dumps({"dtype": dtype, "shape": shape, "data_offsets": [begin, end]})
+    return f'"{name}":{text}'.encode()
 
 
 #: The dtypes of safetensors, with the bits of a number, and one that is none of them.
@@ -361,7 +364,7 @@ FOREIGN = {
 
 @each_format
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_file_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_foreign_file_raises_value_error(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"model{suffix}"
     assert damaged(path, content, {})  # imports what reading needs
     tracemalloc.start()
@@ -374,10 +377,10 @@ def test_a_foreign_file_is_refused(tmp_path: Path, suffix: str, content: bytes) 
 
 @needs_safetensors
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_array_of_another_dtype_is_named(tmp_path: Path, dtype: str) -> None:
+def test_array_of_another_dtype_raises_with_its_name(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(FOREIGN[f"of type {dtype}"])
-    with pytest.raises(ValueError, match=rf"its array 'b' has the dtype '{dtype}'; nn\.save writes 'F64'"):
+    with pytest.raises(ValueError, match=rf"its array 'b' has the dtype '{dtype}', not 'F64'"):
         load(path)
 
 
@@ -390,31 +393,31 @@ def signed(arrays: Any, more: Any, suffix: str) -> bytes:
 
 @each_format
 @pytest.mark.parametrize(
-    ("arrays", "more", "told"),
+    ("arrays", "more", "message"),
     [
-        ({"b" * 1001: [0.0] * 3000}, {}, "at most 1000 characters, not 1001: 'bbb"),
-        ({"b" * 100_000: [0.0] * 3000}, {}, "at most 1000 characters, not 100000: 'bbb"),
-        ({"b": 0.0}, {"a" * 1001: None}, "at most 1000 characters"),
-        ({"b": 0.0}, {"a": nested(101)}, "nested at most 100 deep"),
+        ({"b" * 1001: [0.0] * 3000}, {}, r"the name 'bb\S+ has 1001 characters, more than 1000"),
+        ({"b" * 100_000: [0.0] * 3000}, {}, "has 100000 characters, more than 1000"),
+        ({"b": 0.0}, {"a" * 1001: None}, "has 1001 characters, more than 1000"),
+        ({"b": 0.0}, {"a": nested(101)}, "nested more than 100 deep"),
     ],
 )
-def test_signed_file_that_would_take_much_more_room_is_refused(
-    tmp_path: Path, suffix: str, arrays: Any, more: Any, told: str
+def test_file_that_expands_much_raises_value_error(
+    tmp_path: Path, suffix: str, arrays: Any, more: Any, message: str
 ) -> None:
     """A name is repeated for each number of its array: of 300 kB there would be 300 MB."""
-    check_is_refused_in_little_room(tmp_path / f"model{suffix}", signed(arrays, more, suffix), told)
+    check_raises_with_little_memory(tmp_path / f"model{suffix}", signed(arrays, more, suffix), message)
 
 
-def test_signed_json_file_of_more_dimensions_is_refused(tmp_path: Path) -> None:
+def test_json_array_of_too_many_dimensions_raises_value_error(tmp_path: Path) -> None:
     content = signed({"b": [in_lists(0.0, 32)] * 300}, {}, ".json")
-    check_is_refused_in_little_room(tmp_path / "model.json", content, "at most 32 dimensions")
+    check_raises_with_little_memory(tmp_path / "model.json", content, "at most 32 dimensions")
 
 
-def check_is_refused_in_little_room(path: Path, content: bytes, told: str) -> None:
+def check_raises_with_little_memory(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             load(path)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000 + 100 * path.stat().st_size
     finally:
@@ -423,24 +426,22 @@ def check_is_refused_in_little_room(path: Path, content: bytes, told: str) -> No
 
 @each_format
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "message"),
     [
-        ({"b" * 1001: 0.0}, "at most 1000 characters, not 1001: 'bbb"),
-        ({"part": {"b" * 1001: 0}}, "at most 1000 characters"),
-        ({"b": nested(101)}, "nested at most 100 deep"),
-        ({"b": nested(5000)}, "nested at most 100 deep"),
+        ({"b" * 1001: 0.0}, r"the name 'bb\S+ has 1001 characters, more than 1000"),
+        ({"part": {"b" * 1001: 0}}, "has 1001 characters, more than 1000"),
+        ({"b": nested(101)}, "nested more than 100 deep"),
+        ({"b": nested(5000)}, "nested more than 100 deep"),
     ],
 )
-def test_state_that_could_not_be_read_again_is_not_saved(
-    tmp_path: Path, suffix: str, state: Any, told: str
-) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_state_beyond_the_limits_is_not_saved(tmp_path: Path, suffix: str, state: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         save(state, tmp_path / f"model{suffix}")
     assert not [*tmp_path.iterdir()]
 
 
 @each_format
-def test_longest_name_and_deepest_lists_come_back(tmp_path: Path, suffix: str) -> None:
+def test_longest_name_and_deepest_lists_round_trip(tmp_path: Path, suffix: str) -> None:
     state = {
         "b" * 1000: 0.5,
         "c": nested(100),
@@ -461,18 +462,18 @@ def test_longest_name_and_deepest_lists_come_back(tmp_path: Path, suffix: str) -
         (b'"more": {', b'"more": {"m": 2, '),
     ],
 )
-def test_json_with_a_name_twice_is_refused(tmp_path: Path, one: bytes, two: bytes) -> None:
+def test_json_with_a_repeated_name_raises_value_error(tmp_path: Path, one: bytes, two: bytes) -> None:
     path = tmp_path / "model.json"
     save({"b": 2.0, "m": 3}, path)
     content = path.read_bytes()
     assert content.count(one) == 1
     path.write_bytes(content.replace(one, two))
-    with pytest.raises(ValueError, match=r"two things in it are named '(b|m|format|state)'"):
+    with pytest.raises(ValueError, match=r"two entries are named '(b|m|format|state)'"):
         load(path)
 
 
 @needs_safetensors
-def test_safetensors_with_a_name_twice_are_refused(tmp_path: Path) -> None:
+def test_safetensors_with_a_repeated_name_raises_value_error(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for entries in (
         entry("b", [1], 0, 8) + b"," + entry("b", [1, 1], 0, 8),
@@ -480,12 +481,12 @@ def test_safetensors_with_a_name_twice_are_refused(tmp_path: Path) -> None:
         entry("b", [], 0, 8)[:-1] + b',"dtype":"F64"}',
     ):
         path.write_bytes(marked(entries, bytes(8)))
-        with pytest.raises(ValueError, match=r"two things in it are named '(b|__metadata__|dtype)'"):
+        with pytest.raises(ValueError, match=r"two entries are named '(b|__metadata__|dtype)'"):
             load(path)
 
 
 @pytest.mark.parametrize("array", [[], [[]], [[1.0], []], [[1.0], [2.0, 3.0]], [1.0, [2.0]]])
-def test_array_without_a_shape_is_refused(tmp_path: Path, array: Any) -> None:
+def test_ragged_array_raises_value_error(tmp_path: Path, array: Any) -> None:
     path = tmp_path / "model.json"
     path.write_bytes(signed({"b": array}, {}, ".json"))
     with pytest.raises(ValueError, match="'b' is not an array"):
@@ -503,38 +504,38 @@ def test_array_without_a_shape_is_refused(tmp_path: Path, array: Any) -> None:
         ({"a/b/c": 1.0}, {"a": "text"}),
     ],
 )
-def test_two_things_of_one_name_are_refused(tmp_path: Path, arrays: Any, more: Any) -> None:
+def test_conflicting_names_raise_value_error(tmp_path: Path, arrays: Any, more: Any) -> None:
     """Under the right checksum: what no save has written, a fuzzer does."""
     content = Content(arrays, [], more)
     (tmp_path / "model.json").write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
-    with pytest.raises(ValueError, match=r"model.json is damaged .*(no part|two things)"):
+    with pytest.raises(ValueError, match=r"got .*model.json: .*(not a part|two entries)"):
         load(tmp_path / "model.json")
 
 
-def test_parts_are_nested_as_deep_as_can_be_read_again_and_no_deeper(tmp_path: Path) -> None:
+def test_save_and_load_limit_the_depth_of_parts(tmp_path: Path) -> None:
     path = tmp_path / "deep.json"
     state: Any = {"a": 1.0}
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         state = {"in": state}
     save(state, path)
     assert load(path) == state
-    with pytest.raises(ValueError, match=f"at most {DEEPEST} deep, not as in/in/"):
+    with pytest.raises(ValueError, match=f"nested more than {MAX_DEPTH} deep, at in/in/"):
         save({"in": state}, path)
     content = Content({"/".join("a" * 100_000): 1.0}, [], {})
     path.write_bytes(_to_json(content, {"format": FORMAT, "sha256": content.checksum}))
-    with pytest.raises(ValueError, match=f"nested more than {DEEPEST} deep"):
+    with pytest.raises(ValueError, match=f"nested more than {MAX_DEPTH} deep"):
         load(path)
 
 
 @needs_safetensors
-def test_a_file_of_one_kind_under_the_name_of_the_other_is_refused(tmp_path: Path) -> None:
+def test_file_with_the_suffix_of_the_other_format_raises(tmp_path: Path) -> None:
     for suffix, other in ((".json", ".safetensors"), (".safetensors", ".json")):
         save(Neuron(1), tmp_path / f"model{suffix}")
         assert damaged(tmp_path / f"other{other}", (tmp_path / f"model{suffix}").read_bytes(), {})
 
 
 @each_format
-def test_a_missing_file_and_a_folder_are_told_as_such(tmp_path: Path, suffix: str) -> None:
+def test_missing_file_and_folder_raise_os_errors(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(FileNotFoundError, match=f"none{suffix}"):
         load(tmp_path / f"none{suffix}")
     (folder := tmp_path / f"folder{suffix}").mkdir()
@@ -546,9 +547,12 @@ def test_a_missing_file_and_a_folder_are_told_as_such(tmp_path: Path, suffix: st
 
 
 @pytest.mark.parametrize("name", ["model", "model.pt", "model.pkl", "model.json.bak", ".json"])
-def test_other_names_are_refused(tmp_path: Path, name: str) -> None:
+def test_other_suffix_raises_value_error(tmp_path: Path, name: str) -> None:
     for call in (lambda: save(Neuron(1), tmp_path / name), lambda: load(tmp_path / name)):
-        with pytest.raises(ValueError, match=rf"\.safetensors or \.json, not '{name}'"):
+        with pytest.raises(
+            ValueError,
+            match=rf"\(\) expected a path that ends in \.safetensors or \.json, got '{name}'\. Rename",
+        ):
             call()
     assert not list(tmp_path.iterdir())
 
@@ -559,38 +563,38 @@ def test_capital_letters_are_the_same_suffix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "told"),
+    ("wrong", "error", "message"),
     [
-        ("model.json", TypeError, "a model or a state, then a path, not str 'model.json'"),
-        (None, TypeError, "not NoneType None"),
-        (MLP, TypeError, "not type"),
-        ([1.0], TypeError, "not list"),
-        ({"x": Value(1.0)}, TypeError, "x of the state: .*Value"),
-        ({"part": {"x": [Value(1.0)]}}, TypeError, "part/x of the state: .*Value"),
-        ({"x": [Neuron(1)]}, TypeError, "x of the state: .*Neuron"),
-        ({"x": 1j}, TypeError, "x of the state: .*complex"),
-        ({"x": b"1"}, TypeError, "x of the state: .*bytes"),
-        ({"x": [1, math.nan]}, ValueError, "must fit into JSON"),
-        ({"x": [{1: 1.0}]}, ValueError, "in x not 1"),
-        ({"a/b": 1.0}, ValueError, "'a/b'"),
-        ({1: 1.0}, ValueError, "not 1"),
+        ("model.json", TypeError, "a model or a state, got str 'model.json'. Pass the model first"),
+        (None, TypeError, "got NoneType None"),
+        (MLP, TypeError, "got type"),
+        ([1.0], TypeError, "got list"),
+        ({"x": Value(1.0)}, TypeError, "a real number for 'x' of the state, got Value .*. Pass"),
+        ({"part": {"x": [Value(1.0)]}}, TypeError, "'part/x' of the state, got Value"),
+        ({"x": [Neuron(1)]}, TypeError, "'x' of the state, got Neuron"),
+        ({"x": 1j}, TypeError, "'x' of the state, got complex 1j"),
+        ({"x": b"1"}, TypeError, "'x' of the state, got bytes"),
+        ({"x": [1, math.nan]}, ValueError, "got dict: .* does not fit into JSON .* Change the state"),
+        ({"x": [{1: 1.0}]}, ValueError, "the name 1 in 'x' is not a string"),
+        ({"a/b": 1.0}, ValueError, "the name 'a/b' is not a string without '/'"),
+        ({1: 1.0}, ValueError, "the name 1 is not a string"),
         ({}, ValueError, "no numbers to save"),
         (Module(), ValueError, "no numbers to save"),
     ],
 )
-def test_what_cannot_be_saved_is_named_and_the_old_file_stays(
-    tmp_path: Path, wrong: Any, error: type[Exception], told: str
+def test_unsaveable_state_raises_and_keeps_the_old_file(
+    tmp_path: Path, wrong: Any, error: type[Exception], message: str
 ) -> None:
     path = tmp_path / "kept.json"
     save({"x": 1.0}, path)
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         save(wrong, path)
     assert load(path) == {"x": 1.0}
     assert [*tmp_path.iterdir()] == [path]
 
 
 @needs_safetensors
-def test_the_one_name_that_safetensors_keeps_for_itself_is_refused(tmp_path: Path) -> None:
+def test_reserved_safetensors_name_raises_value_error(tmp_path: Path) -> None:
     for state in ({"__metadata__": 1.0}, {"__metadata__.0": 1.0}):
         with pytest.raises(ValueError, match="'__metadata__'"):
             save(state, tmp_path / "x.safetensors")
@@ -615,7 +619,7 @@ def test_without_safetensors_the_extra_is_named(
     save(Neuron(1), tmp_path / "x.json")
 
 
-# A file is there whole or not at all -----------------------------------------------------------------
+# Atomic writes ------------------------------------------------------------------------------------
 
 
 @each_format
@@ -641,7 +645,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
         assert [*tmp_path.iterdir()] == [path]
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_save_to_a_missing_folder_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder to save in; create it first: .*none/mod"):
         save(Neuron(1), tmp_path / "none" / "model.json")
     (tmp_path / "file").write_text("")
@@ -657,7 +661,7 @@ def locked() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(locked: Path) -> None:
+def test_save_to_a_read_only_folder_raises(locked: Path) -> None:
     """In a process of its own, which for root's sake is nobody's."""
     folder = locked
     save({"x": 1.0}, folder / "model.json")
@@ -687,7 +691,7 @@ def test_a_new_file_has_the_usual_permissions_and_an_old_one_keeps_its_own(tmp_p
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_save_through_a_link_keeps_the_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "link.json"
     link.symlink_to(Path("real") / "model.json")
@@ -698,7 +702,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @each_format
-def test_a_reader_beside_a_writer_sees_whole_states(tmp_path: Path, suffix: str) -> None:
+def test_reader_during_writes_loads_complete_states(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     save(dict.fromkeys(map(str, range(200)), 0.0), path)
     done = threading.Event()
@@ -730,7 +734,7 @@ for i in itertools.count(1):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
 @each_format
-def test_killed_at_any_moment_the_old_file_or_the_new_one_is_there(tmp_path: Path, suffix: str) -> None:
+def test_killed_save_leaves_the_old_or_the_new_file(tmp_path: Path, suffix: str) -> None:
     path, rng = tmp_path / f"model{suffix}", random.Random(0)
     for _ in range(12):
         process = subprocess.Popen([sys.executable, "-c", SAVING, path], cwd=ROOT, stdout=subprocess.PIPE)

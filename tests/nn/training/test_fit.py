@@ -1,4 +1,4 @@
-"""fit: what it does each step and epoch, when it stops early, what it shows."""
+"""fit: its steps and epochs, early stopping, and progress."""
 
 import math
 import random
@@ -26,10 +26,10 @@ from nn.training.samples import batches_of
 
 from ..._support.fits import DATA, VALIDATION, Line, numbers_of
 
-# What it does -------------------------------------------------------------------------------------
+# Steps and epochs ---------------------------------------------------------------------------------
 
 
-def test_it_is_the_loop_written_out() -> None:
+def test_fit_is_bit_identical_to_an_explicit_loop() -> None:
     inputs, labels = DATA
     model, other = MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=0)
     history = fit(
@@ -122,7 +122,7 @@ def test_several_classes_are_learned() -> None:
     assert [max(range(3), key=lambda j: model(x)[j].data) for x in inputs] == targets
 
 
-def test_arrays_are_data() -> None:
+def test_fit_accepts_arrays() -> None:
     import numpy as np
 
     results = []
@@ -152,14 +152,14 @@ def test_the_model_trains_in_training_mode_and_is_validated_in_evaluation() -> N
     assert [m.training for m in model.modules()] == [False, False, True], "as each was before"
 
 
-def test_evaluate_gives_a_number_and_leaves_no_graph_behind() -> None:
+def test_evaluate_returns_a_float_without_a_graph() -> None:
     model = MLP(2, [1], seed=0)
     loss = evaluate(model, DATA, hinge_loss)
     assert loss == hinge_loss([model(x) for x in DATA[0]], DATA[1]).data
     assert all(p.grad == 0.0 for p in model.parameters())
 
 
-def test_callbacks_come_between_backward_and_update() -> None:
+def test_callbacks_run_between_backward_and_update() -> None:
     model = MLP(2, [1], seed=0)
     start = numbers_of(model)
     seen: list[Any] = []
@@ -198,7 +198,7 @@ def test_watch_is_a_callback() -> None:
 
 
 @pytest.mark.parametrize(("every", "steps"), [("epoch", 3), ("step", 9)])
-def test_a_schedule_moves_on(every: Any, steps: int) -> None:
+def test_fit_steps_the_schedule(every: Any, steps: int) -> None:
     model = MLP(2, [1], seed=0)
     optimizer = SGD(model.parameters(), 0.8)
     schedule = StepLR(optimizer, 1, 0.5)
@@ -215,7 +215,7 @@ def test_a_schedule_moves_on(every: Any, steps: int) -> None:
 
 
 def test_early_stopping_restores_the_best_weights() -> None:
-    """The data want a slope of 10, the validation 1: it is best on the way past."""
+    """The training data fit a slope of 10, the validation data 1, so the best epoch is an early one."""
     model, slopes = Line(), []
     data, validation = ([1.0], [10.0]), ([1.0], [1.0])
     history = fit(
@@ -229,7 +229,7 @@ def test_early_stopping_restores_the_best_weights() -> None:
     assert model.slope.data == slopes[best] != slopes[-1]
 
 
-def test_patience_that_is_never_exhausted_gives_the_best_weights_all_the_same() -> None:
+def test_unexhausted_patience_restores_the_best_weights() -> None:
     model = Line()
     history = fit(
         model, ([1.0], [10.0]), mse_loss, SGD(model.parameters(), 0.01), epochs=7,
@@ -251,7 +251,7 @@ def test_without_patience_validation_changes_nothing() -> None:
     assert results[0] == results[1]
 
 
-# What is shown ------------------------------------------------------------------------------------
+# Progress and repr --------------------------------------------------------------------------------
 
 
 def _small(**more: Any) -> History:
@@ -259,7 +259,7 @@ def _small(**more: Any) -> History:
     return fit(model, DATA, hinge_loss, SGD(model.parameters(), 0.1), batch_size=4, **({"epochs": 3} | more))
 
 
-def test_lines_where_there_is_no_tqdm(capsys: Any, monkeypatch: Any) -> None:
+def test_progress_without_tqdm_prints_lines(capsys: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("nn.training.progress.find_spec", lambda name: None)
     history = _small(epochs=41, validation=VALIDATION)
     lines = capsys.readouterr().out.splitlines()
@@ -268,7 +268,7 @@ def test_lines_where_there_is_no_tqdm(capsys: Any, monkeypatch: Any) -> None:
     assert lines[-1].startswith("epoch 41/41  loss ")
 
 
-def test_a_bar_where_there_is(capfd: Any) -> None:
+def test_progress_with_tqdm_shows_a_bar(capfd: Any) -> None:
     pytest.importorskip("tqdm")
     history = _small(validation=VALIDATION)
     shown = capfd.readouterr()
@@ -277,12 +277,12 @@ def test_a_bar_where_there_is(capfd: Any) -> None:
     assert f"loss={history.loss[-1]:.4g}, val_loss={history.val_loss[-1]:.4g}" in shown.err
 
 
-def test_nothing_if_so_wished(capfd: Any) -> None:
+def test_progress_false_prints_nothing(capfd: Any) -> None:
     _small(progress=False)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_history_is_told_in_lines() -> None:
+def test_history_repr_shows_the_losses() -> None:
     assert repr(History()) == "0 epochs, 0 steps"
     assert repr(History(step_loss=[0.5, 0.25])) == "0 epochs, 2 steps\n  step_loss 0.5 → 0.25"
     assert repr(History([0.5, 0.25], [math.nan, 0.75], [0.5, 0.25], stopped="early stopping")) == (
@@ -292,8 +292,8 @@ def test_a_history_is_told_in_lines() -> None:
     )
 
 
-def test_a_history_of_something_else_is_refused() -> None:
+def test_history_load_state_dict_of_other_keys_raises() -> None:
     history = History([1.0])
-    with pytest.raises(ValueError, match=r"a history consists of loss, val_loss, .* not weights"):
+    with pytest.raises(ValueError, match=r"the keys loss, val_loss, .* got dict {'weights': \[\]}\. Pass"):
         history.load_state_dict({"weights": []})
     assert history.loss == [1.0]

@@ -1,4 +1,4 @@
-"""fit: interrupted anywhere, it goes on to the same bits."""
+"""fit: a run that was interrupted anywhere resumes bit-identically."""
 
 import _thread
 import json
@@ -67,7 +67,7 @@ settings = pytest.mark.parametrize("which", range(4), ids=["momentum", "adam", "
 
 
 @settings
-def test_interrupted_anywhere_it_goes_on_to_the_same_bits(which: int, capsys: Any) -> None:
+def test_resumed_run_is_bit_identical(which: int, capsys: Any) -> None:
     whole = Setting(which)
     expected = whole.everything(whole.fit())
     lines = lines_of(Setting(which).fit, NN)
@@ -83,9 +83,7 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_bits(which: int, capsys: An
 
 
 @settings
-def test_interrupted_it_gives_the_history_and_the_model_after_the_last_whole_step(
-    which: int, capsys: Any
-) -> None:
+def test_interrupt_restores_the_last_complete_step(which: int, capsys: Any) -> None:
     after_each: list[Any] = []
     setting = Setting(which)
 
@@ -105,7 +103,7 @@ def test_interrupted_it_gives_the_history_and_the_model_after_the_last_whole_ste
 
 
 @settings
-def test_a_run_goes_on_in_another_process_by_way_of_json(which: int, capsys: Any) -> None:
+def test_run_resumes_in_another_process_from_json(which: int, capsys: Any) -> None:
     whole = Setting(which)
     expected = whole.everything(whole.fit())
     setting = Setting(which)
@@ -118,19 +116,19 @@ def test_a_run_goes_on_in_another_process_by_way_of_json(which: int, capsys: Any
     text = json.dumps(setting.fit(callbacks=[stop]).state_dict())
     fresh, history = Setting(which), History()
     for p in fresh.model.parameters():
-        p.data = 0.125  # whatever it was made with
+        p.data = 0.125  # replaces the initial weight
     history.load_state_dict(json.loads(text))
     assert fresh.everything(fresh.fit(history)) == expected
 
 
 @settings
-def test_a_finished_run_goes_on_for_more_epochs(which: int) -> None:
+def test_finished_run_resumes_with_more_epochs(which: int) -> None:
     whole, halves = Setting(which), Setting(which)
     expected = whole.everything(whole.fit(epochs=6, patience=10))
     assert halves.everything(halves.fit(halves.fit(epochs=2, patience=10), epochs=6, patience=10)) == expected
 
 
-def test_a_finished_run_resumed_is_finished() -> None:
+def test_resuming_a_finished_run_is_a_no_op() -> None:
     setting = Setting(0)
     history = setting.fit()
     before = setting.everything(history)
@@ -138,7 +136,7 @@ def test_a_finished_run_resumed_is_finished() -> None:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_a_real_interrupt_from_another_thread(capsys: Any) -> None:
+def test_interrupt_from_another_thread_resumes(capsys: Any) -> None:
     setting = Setting(0)
     timer = threading.Timer(0.05, _thread.interrupt_main)
     timer.start()
@@ -152,7 +150,7 @@ def test_a_real_interrupt_from_another_thread(capsys: Any) -> None:
     assert setting.everything(setting.fit(history, epochs=epochs, patience=100_000)) == expected
 
 
-def test_any_other_error_leaves_the_model_after_the_last_whole_step_and_goes_on_too() -> None:
+def test_other_error_restores_the_last_complete_step_and_resumes() -> None:
     whole = Setting(1)
     expected = whole.everything(whole.fit())
     setting, history = Setting(1), History()
@@ -164,16 +162,16 @@ def test_any_other_error_leaves_the_model_after_the_last_whole_step_and_goes_on_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": 5}, "batch_size was 4 and is 5"),
-        ({"seed": 3}, "seed was 0 and is 3"),
-        ({"validation": None, "patience": None}, "validation samples was 6 and is None"),
-        ({"data": two_moons(12, 0.1, seed=0)}, "samples was 11 and is 12"),
-        ({"schedule": None}, "schedule was 'StepLR' and is None"),
-        ({"optimizer": "adam"}, "optimizer was 'SGD' and is 'Adam'"),
-        ({"model": "other"}, "parameters was 9 and is 3"),
+        ({"batch_size": 5}, "batch_size=5 instead of 4. Pass the same arguments"),
+        ({"seed": 3}, "seed=3 instead of 0"),
+        ({"validation": None, "patience": None}, "validation samples=None instead of 6"),
+        ({"data": two_moons(12, 0.1, seed=0)}, "samples=12 instead of 11"),
+        ({"schedule": None}, "schedule=None instead of 'StepLR'"),
+        ({"optimizer": "adam"}, "optimizer='Adam' instead of 'SGD'"),
+        ({"model": "other"}, "parameters=3 instead of 9"),
     ],
 )
-def test_another_run_is_not_resumed(change: dict[str, Any], message: str) -> None:
+def test_resume_with_other_settings_raises_value_error(change: dict[str, Any], message: str) -> None:
     setting = Setting(0)
     history = setting.fit(epochs=1)
     model: Module = MLP(2, [1], seed=0) if change.get("model") else setting.model

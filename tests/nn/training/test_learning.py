@@ -13,7 +13,7 @@ SEEDS = range(5)
 
 
 def steps_to_learn(model: MLP, data: DataSet, loss: Callable[..., Value], lr: float, most: int) -> int | None:
-    """How many steps of gradient descent until every sample is right; None if ``most`` are too few."""
+    """Return the number of steps until every sample is right; None if ``most`` are too few."""
     inputs, labels = data
     targets: Any = [(y + 1) // 2 for y in labels] if loss is binary_cross_entropy_with_logits else labels
     optimizer = SGD(model.parameters(), lr)
@@ -55,13 +55,13 @@ def test_moons_are_learned_from_every_seed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("data", [xor(), two_moons(40, 0.1, seed=0)], ids=["xor", "moons"])
-def test_a_linear_network_cannot_learn_them(data: DataSet) -> None:
+def test_linear_network_does_not_learn_xor_or_moons(data: DataSet) -> None:
     """So the two tests above show what the hidden layer does."""
     model = MLP(2, [8, 1], "linear", seed=0)
     assert steps_to_learn(model, data, hinge_loss, lr=0.1, most=100) is None
 
 
-def test_training_repeats_to_the_last_bit() -> None:
+def test_training_repeats_bit_identically() -> None:
     def trained() -> list[float]:
         model = MLP(2, [4, 1], "tanh", seed=3)
         steps_to_learn(model, two_moons(20, 0.1, seed=3), mse_loss, lr=0.1, most=10)

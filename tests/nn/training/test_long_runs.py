@@ -1,4 +1,4 @@
-"""Long trainings, here not so long: constant memory, PyTorch's numbers, threads that do not meet.
+"""Long training runs, shortened here: constant memory, agreement with PyTorch, independent threads.
 
 ``python -m tests._support.long_runs`` takes a million steps.
 """
@@ -33,18 +33,18 @@ lengths = pytest.mark.parametrize("steps", [2000, pytest.param(20_000, marks=pyt
 def test_more_steps_take_no_more_memory(train: Callable[[int], Run], steps: int) -> None:
     run = train(steps)
     assert len(run.traced) == 9
-    first, *later = run.traced[2:]  # by then what is made once is there
-    assert max(later) - first < steps  # a byte for each step would be less than anything that is kept
+    first, *later = run.traced[2:]  # later than everything that is allocated once
+    assert max(later) - first < steps  # less than one byte for each step
 
 
-def test_compiled_trains_as_eager_does() -> None:
+def test_compiled_training_agrees_with_eager() -> None:
     assert apart(eager(2000), in_python(2000)) < APART
 
 
 @pytest.mark.torch
 @ways
 @pytest.mark.parametrize("steps", [500, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_they_train_as_pytorch_does(train: Callable[[int], Run], steps: int) -> None:
+def test_long_training_agrees_with_pytorch(train: Callable[[int], Run], steps: int) -> None:
     pytest.importorskip("torch")
     ours = train(steps)
     assert ours.losses[-1] < 0.1
@@ -52,7 +52,7 @@ def test_they_train_as_pytorch_does(train: Callable[[int], Run], steps: int) -> 
 
 
 @ways
-def test_eight_threads_train_as_one_after_another(train: Callable[[int, int], Run]) -> None:
+def test_eight_threads_train_as_sequentially(train: Callable[[int, int], Run]) -> None:
     together = on_threads(train, 150)
     assert len({run.parameters[0] for run in together}) == 8
     for seed, run in enumerate(together):

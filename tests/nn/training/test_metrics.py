@@ -1,4 +1,4 @@
-"""Accuracy: by hand, in every form of predictions, and what is refused."""
+"""Accuracy: hand-computed, for every form of predictions, and invalid arguments."""
 
 import math
 from typing import Any
@@ -10,27 +10,27 @@ from nn import MLP, accuracy, evaluate
 from nn.data import xor
 
 
-def test_a_score_is_positive_above_zero() -> None:
+def test_accuracy_of_scores_counts_positive_above_zero() -> None:
     scores = [Value(0.1), Value(-0.1), Value(0.0), Value(-0.0)]
     assert accuracy(scores, [1, -1, -1, 1]) == 0.75
     assert accuracy(scores, [1, 0, 0, 0]) == 1.0
     assert accuracy([-math.inf, math.inf], [-1.0, Value(1)]) == 1.0
 
 
-def test_a_row_is_of_the_class_of_its_largest_logit_the_first_of_several() -> None:
+def test_accuracy_of_rows_uses_the_first_largest_logit() -> None:
     rows = [[Value(0.0), Value(2.0), Value(1.0)], [3.0, 3.0, 1.0], (-5, -4, -3)]
     assert accuracy(rows, [1, 0, 2]) == 1.0
     assert accuracy(rows, [1, 1, 0]) == pytest.approx(1 / 3)
 
 
-def test_arrays() -> None:
+def test_accuracy_accepts_arrays() -> None:
     import numpy as np
 
     assert accuracy(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([1, 1])) == 0.5
     assert accuracy(np.array([0.5, -0.5]), np.array([1, -1])) == 1.0
 
 
-def test_evaluate_measures_a_model_by_it() -> None:
+def test_evaluate_accepts_accuracy() -> None:
     model, data = MLP(2, [4, 1], seed=0), xor()
     right = sum((model(x).data > 0) == (y > 0) for x, y in zip(*data, strict=True))
     assert evaluate(model, data, accuracy) == right / 4
@@ -39,22 +39,24 @@ def test_evaluate_measures_a_model_by_it() -> None:
 @pytest.mark.parametrize(
     ("predictions", "targets", "message"),
     [
-        ([math.nan], [1], "the prediction of sample 0 is nan"),
-        ([[0.0, 1.0], [1.0, math.nan]], [1, 1], "the prediction of sample 1 is "),
-        ([[0.5]], [0], "a row of 1: give the bare score"),
-        ([0.5], [2], r"target of sample 0 is 2, not one of \[-1, 0, 1\]"),
-        ([0.5], [0.5], "target of sample 0 is 0.5, not"),
-        ([[0.0, 1.0]], [2], r"target of sample 0 is 2, not one of \[0, 1\]"),
-        ([[0.0, 1.0]], [-1], "target of sample 0 is -1, not"),
-        ([0.0, 1.0], [1], "there are 2 predictions and 1 targets"),
-        ([], [], "no samples"),
+        ([math.nan], [1], r"without nan, got predictions\[0\] = nan\. Find"),
+        ([[0.0, 1.0], [1.0, math.nan]], [1, 1], r"without nan, got predictions\[1\] = \[1.0, nan\]"),
+        ([[0.5]], [0], r"got predictions\[0\] = \[0.5\]\. Pass a single score as a number"),
+        ([0.5], [2], r"one of \[-1, 0, 1\] for targets\[0\], got int 2\. Pass"),
+        ([0.5], [0.5], r"for targets\[0\], got float 0.5"),
+        ([[0.0, 1.0]], [2], r"one of \[0, 1\] for targets\[0\], got int 2"),
+        ([[0.0, 1.0]], [-1], r"for targets\[0\], got int -1"),
+        ([0.0, 1.0], [1], "got 2 predictions and 1 targets"),
+        ([], [], r"at least one number in predictions, got list \[\]"),
     ],
 )
-def test_what_has_no_answer_is_refused(predictions: Any, targets: Any, message: str) -> None:
+def test_invalid_prediction_or_target_raises_value_error(
+    predictions: Any, targets: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         accuracy(predictions, targets)
 
 
-def test_what_is_no_sequence_is_refused() -> None:
-    with pytest.raises(TypeError, match="not a single Value"):
+def test_single_prediction_raises_type_error() -> None:
+    with pytest.raises(TypeError, match=r"accuracy\(\) expected a sequence for predictions, got Value"):
         accuracy(Value(1.0), [1])

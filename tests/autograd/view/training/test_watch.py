@@ -21,7 +21,7 @@ from autograd.view.training.watch import Live, Progress, curve_of, sparkline
 from nn import MLP, SGD, mse_loss
 
 ROOT = Path(__file__).parents[4]
-SECONDS_A_CELL = 60
+SECONDS_A_CELL = 300
 
 
 class Recorder:

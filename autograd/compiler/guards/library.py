@@ -1,0 +1,112 @@
+"""What library functions and objects read from outside: files, clocks, settings, other processes."""
+
+from __future__ import annotations
+
+import abc
+import decimal
+import sys
+from collections.abc import Callable, Set
+from typing import Any
+
+#: Modules of the standard library that read nothing but their arguments, or what a guard compares. Functions
+#: and objects of all other modules cannot be compared.
+_PURE = frozenset({
+    "abc", "argparse", "array", "ast", "asyncio", "base64", "binascii", "bisect", "builtins", "bz2",
+    "calendar", "cmath", "codecs", "collections", "collections_abc", "colorsys", "concurrent",
+    "configparser", "contextlib", "contextvars", "copy", "copyreg", "csv", "dataclasses", "datetime",
+    "decimal", "difflib", "dis", "doctest", "enum", "errno", "fractions", "functools", "graphlib",
+    "gzip", "hashlib", "heapq", "hmac", "html", "inspect", "io", "ipaddress", "itertools", "json",
+    "keyword", "logging", "lzma", "marshal", "math", "numbers", "opcode", "operator", "optparse", "os",
+    "pathlib", "pickle", "plistlib", "pprint", "pydatetime", "pydecimal", "queue", "random", "re",
+    "reprlib", "sched", "secrets", "sitebuiltins", "sre", "sre_compile", "sre_parse", "stat",
+    "statistics", "string", "struct", "textwrap", "thread", "threading", "token", "tokenize", "tomllib",
+    "traceback", "types", "typing", "unicodedata", "unittest", "urllib", "uuid", "warnings", "weakref",
+    "weakrefset", "xml", "zlib", "zoneinfo",
+})  # fmt: skip
+#: Names that read from outside, in modules of which most do not. Methods count where their class is in use.
+_READERS = {
+    "builtins": {"__import__", "input"},
+    "codecs": {"open"},
+    "datetime": {"now", "today", "utcnow"},
+    "io": {"FileIO", "open", "open_code"},
+    "numpy": {"fromfile", "genfromtxt", "load", "loadtxt", "memmap"},
+    "os": {
+        "abspath", "cpu_count", "exists", "expanduser", "expandvars", "get_terminal_size", "getatime",
+        "getctime", "getcwd", "getcwdb", "getloadavg", "getlogin", "getmtime", "getpid", "getppid", "getsize",
+        "isdir", "isfile", "islink", "ismount", "listdir", "lstat", "popen", "readlink", "realpath",
+        "samefile", "scandir", "stat", "statvfs", "system", "uname", "walk",
+    },
+    "pandas": {"read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_sql"},
+    "pathlib": {
+        "absolute", "cwd", "exists", "expanduser", "glob", "group", "home", "is_dir", "is_file", "is_symlink",
+        "iterdir", "lstat", "open", "owner", "read_bytes", "read_text", "readlink", "resolve", "rglob",
+        "samefile", "stat", "walk",
+    },
+    "threading": {"active_count", "current_thread", "enumerate", "get_ident"},
+    "torch": {"get_num_threads", "load"},
+    "urllib": {"urlopen", "urlretrieve"},
+}  # fmt: skip
+#: Names that read nothing, in modules of which most do.
+_PURE_NAMES = frozenset({"collect", "exc_info", "exit", "getsizeof", "intern", "sleep"})
+#: The names by which a platform calls what users call otherwise.
+_KNOWN_AS = {
+    "_io": "io", "genericpath": "os.path", "nt": "os", "ntpath": "os.path", "posix": "os",
+    "posixpath": "os.path",
+}  # fmt: skip
+
+
+def reads_outside(x: Any, names: Set[str]) -> str:
+    """Return what a function, class or object of a library reads that no guard can compare; "" for nothing.
+
+    >>> import os, time
+    >>> reads_outside(time.time, set()), reads_outside(os.path.exists, set()), reads_outside(len, set())
+    ('time.time()', 'os.path.exists()', '')
+
+    Args:
+        names: The attributes that the code under the guard loads.
+    """
+    is_named = callable(x) and isinstance(getattr(x, "__name__", None), str)
+    kind, name = (x, x.__name__) if is_named else (type(x), "")
+    module: str = kind.__module__ or ""
+    known = _KNOWN_AS.get(module, module)
+    package = known.partition(".")[0].lstrip("_")
+    readers = _READERS.get(package, set[str]())
+    if name in readers:
+        return f"{known}.{name}()"
+    if isinstance(kind, type) and (found := readers & names):
+        return f"{known}.{kind.__name__}.{min(found)}()"
+    if not _is_impure(known) or name in _PURE_NAMES:
+        return ""
+    return f"{known}.{name}()" if name else f"an object of {known}.{kind.__name__}"
+
+
+def _is_impure(module: str) -> bool:
+    package = module.partition(".")[0]
+    known = not sys.stdlib_module_names.isdisjoint((package, package.lstrip("_")))
+    return known and package.lstrip("_") not in _PURE
+
+
+def settings_of(package: str, names: Set[str]) -> Callable[[], object] | None:
+    """Return a function that reads the settings on which a package's results depend; None if it has none.
+
+    >>> read = settings_of("decimal", set())
+    >>> read()
+    (28, 'ROUND_HALF_EVEN', -999999, 999999, 1, 0)
+    """
+    library: Any = sys.modules.get(package)
+    if package in ("decimal", "_decimal"):
+        return _decimal_settings
+    if package == "numpy" and not names.isdisjoint(("__str__", "__format__")):
+        return lambda: repr((library.geterr(), library.get_printoptions()))
+    if package == "numpy":
+        return lambda: library.geterr()
+    if package == "torch":
+        return lambda: (str(library.get_default_dtype()), library.is_grad_enabled())
+    if package in ("abc", "_abc"):
+        return abc.get_cache_token
+    return None
+
+
+def _decimal_settings() -> tuple[object, ...]:
+    context = decimal.getcontext()
+    return (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp)

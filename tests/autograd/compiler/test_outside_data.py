@@ -1,0 +1,692 @@
+"""Data that a function reads from outside changes between calls: each call must see it."""
+
+import argparse
+import array
+import collections
+import collections.abc
+import dataclasses
+import enum
+import functools
+import math
+import operator
+import os
+import threading
+import types
+import weakref
+from decimal import Decimal, getcontext
+from typing import Any, NamedTuple
+
+import pytest
+
+import autograd
+import nn
+from autograd import Value
+
+from ..._support.outside import (
+    RATES,
+    Case,
+    Config,
+    Kind,
+    Settings,
+    Slots,
+    check_every_call,
+    on,
+    registry,
+)
+
+CASES, case = registry()
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    beta: float = 0.5
+
+
+class Special(Settings):
+    pass
+
+
+class Point(NamedTuple):
+    beta: float
+
+
+class Derived:
+    def __init__(self) -> None:
+        self._half = 0.25
+
+    @property
+    def beta(self) -> float:
+        return 2.0 * self._half
+
+    def __getitem__(self, key: str) -> float:
+        return self._half
+
+    def scale(self, v: Value) -> Value:
+        return v * self._half
+
+
+class Missing:
+    def __init__(self) -> None:
+        self.known = {"beta": 0.5}
+
+    def __getattr__(self, name: str) -> Any:
+        return self.known[name]
+
+
+@case
+def attribute() -> Case:
+    config = Config()
+    return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def attribute_of_an_attribute() -> Case:
+    outer = types.SimpleNamespace(inner=Config())
+    return on(Value(2.0), lambda v: v * outer.inner.beta, lambda i: setattr(outer.inner, "beta", RATES[i]))
+
+
+@case
+def object_that_is_exchanged() -> Case:
+    outer = types.SimpleNamespace(inner=Config())
+    return on(Value(2.0), lambda v: v * outer.inner.beta, lambda i: setattr(outer, "inner", Config(RATES[i])))
+
+
+@case
+def frozen_dataclass_that_is_replaced() -> Case:
+    box = [Frozen()]
+    return on(
+        Value(2.0),
+        lambda v: v * box[0].beta,
+        lambda i: box.__setitem__(0, dataclasses.replace(box[0], beta=RATES[i])),
+    )
+
+
+@case
+def item_of_a_dict() -> Case:
+    config = {"b": 0.5, "other": 1.0}
+    return on(Value(2.0), lambda v: v * config["b"], lambda i: config.update(b=RATES[i]))
+
+
+@case
+def item_that_is_added() -> Case:
+    config: dict[str, float] = {}
+    return on(Value(2.0), lambda v: v * config.get("b", 0.5), lambda i: config.update(b=RATES[i]))
+
+
+@case
+def nested_items() -> Case:
+    config = {"a": [{"b": 0.5}, Value(1.0)]}
+    inner: Any = config["a"][0]
+    return on(Value(2.0), lambda v: v * config["a"][0]["b"], lambda i: inner.update(b=RATES[i]))  # type: ignore[index,operator]
+
+
+@case
+def item_of_a_list() -> Case:
+    rates = [1.0, 0.5]
+    return on(Value(2.0), lambda v: v * rates[1], lambda i: rates.__setitem__(1, RATES[i]))
+
+
+@case
+def list_that_grows() -> Case:
+    rates = [0.5]
+    return on(Value(2.0), lambda v: autograd.sum([v * r for r in rates]), lambda i: rates.append(RATES[i]))
+
+
+@case
+def numbers_beside_values() -> Case:
+    mixed = [Value(3.0), 0.5]
+    return on(Value(2.0), lambda v: v * mixed[1] + mixed[0], lambda i: mixed.__setitem__(1, RATES[i]))
+
+
+@case
+def sign_of_a_zero() -> Case:
+    config = {"zero": 0.0, "w": Value(1.0)}
+    return on(Value(2.0), lambda v: 1.0 / (v * config["zero"]), lambda i: config.update(zero=(-0.0, 0.0)[i]))
+
+
+@case
+def sign_of_a_zero_in_an_attribute() -> Case:
+    config = Config(0.0)
+    return on(
+        Value(2.0), lambda v: 1.0 / (v * config.beta), lambda i: setattr(config, "beta", (-0.0, 0.0)[i])
+    )
+
+
+@case
+def slots() -> Case:
+    config = Slots()
+    return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def class_attribute() -> Case:
+    class Local:
+        beta = 0.5
+
+    return on(Value(2.0), lambda v: v * Local.beta, lambda i: setattr(Local, "beta", RATES[i]))
+
+
+@case
+def inherited_class_attribute() -> Case:
+    special = Special()
+    Settings.beta = 0.5
+    return on(Value(2.0), lambda v: v * special.beta, lambda i: setattr(Settings, "beta", RATES[i]))
+
+
+@case
+def attribute_that_hides_a_class_attribute() -> Case:
+    Settings.beta = 0.5
+    special = Special()
+    return on(Value(2.0), lambda v: v * special.beta, lambda i: setattr(special, "beta", RATES[i]))
+
+
+@case
+def attribute_behind_a_property() -> Case:
+    derived = Derived()
+    return on(Value(2.0), lambda v: v * derived.beta, lambda i: setattr(derived, "_half", RATES[i]))
+
+
+@case
+def attribute_behind_an_operator() -> Case:
+    derived = Derived()
+    return on(Value(2.0), lambda v: v * derived["any"], lambda i: setattr(derived, "_half", RATES[i]))
+
+
+@case
+def attribute_behind_getattr() -> Case:
+    missing = Missing()
+    return on(Value(2.0), lambda v: v * missing.beta, lambda i: missing.known.update(beta=RATES[i]))
+
+
+@case
+def attribute_by_a_computed_name() -> Case:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * getattr(config, "be" + "ta"),
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def all_attributes() -> Case:
+    config = types.SimpleNamespace(a=0.5, b=1.0)
+    return on(
+        Value(2.0),
+        lambda v: v * math.fsum(vars(config).values()),
+        lambda i: setattr(config, "a", RATES[i]),
+    )
+
+
+@case
+def attribute_by_a_getter() -> Case:
+    config, read = Config(), operator.attrgetter("beta")
+    return on(Value(2.0), lambda v: v * read(config), lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def text_of_an_object() -> Case:
+    class Local:
+        def __init__(self) -> None:
+            self.number = 0.5
+
+        def __str__(self) -> str:
+            return str(self.number)
+
+    config = Local()
+    return on(Value(2.0), lambda v: v * float(f"{config}"), lambda i: setattr(config, "number", RATES[i]))
+
+
+@case
+def text_made_by_percent() -> Case:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * float(("%s" % config).split("=")[1].split(",")[0]),  # noqa: UP031
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def text_made_by_format() -> Case:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * float("{}".format(config).split("=")[1].split(",")[0]),  # noqa: UP032
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def attribute_named_in_a_format() -> Case:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * float("{0.beta}".format(config)),  # noqa: UP030, UP032
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def library_function_by_another_name() -> Case:
+    config, as_dict = Config(), dataclasses.asdict
+    return on(
+        Value(2.0),
+        lambda v: v * next(iter(as_dict(config).values())),
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def builtin_function_by_another_name() -> Case:
+    config, read = Config(), getattr
+    return on(
+        Value(2.0),
+        lambda v: v * read(config, "be" + "ta"),
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def attribute_by_getattribute() -> Case:
+    config = Config()
+    return on(
+        Value(2.0),
+        lambda v: v * object.__getattribute__(config, "be" + "ta"),
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def environment_by_getenv() -> Case:
+    os.environ["GLASSGRAD_TEST"] = "0.5"
+    return on(
+        Value(2.0),
+        lambda v: v * float(os.getenv("GLASSGRAD_TEST") or 0.0),
+        lambda i: os.environ.update(GLASSGRAD_TEST=str(RATES[i])),
+    )
+
+
+@case
+def constructor_of_a_class_that_no_code_names() -> Case:
+    config = Config()
+
+    class Local:
+        def __init__(self) -> None:
+            self.number = config.beta
+
+        def again(self) -> Any:
+            return type(self)()
+
+        @classmethod
+        def new(cls) -> Any:
+            return cls()
+
+    local = Local()
+    return on(
+        Value(2.0),
+        lambda v: v * local.again().number + local.new().number,
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
+def assignment_to_an_item() -> Case:
+    config = Config()
+
+    class Local(dict[str, Value]):
+        def __setitem__(self, key: str, v: Value) -> None:
+            super().__setitem__(key, v * config.beta)
+
+    def scale(v: Value) -> Value:
+        found = Local()
+        found["v"] = v
+        return found["v"]
+
+    return on(Value(2.0), scale, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def namespace_of_arguments() -> Case:
+    args = argparse.Namespace(beta=0.5)
+    return on(Value(2.0), lambda v: v * args.beta, lambda i: setattr(args, "beta", RATES[i]))
+
+
+@case
+def namedtuple_that_is_replaced() -> Case:
+    box = {"p": Point(0.5)}
+    return on(Value(2.0), lambda v: v * box["p"].beta, lambda i: box.update(p=Point(RATES[i])))
+
+
+@case
+def choice_of_an_enum() -> Case:
+    box = [Kind.LINE]
+    return on(
+        Value(2.0),
+        lambda v: v * v if box[0] is Kind.SQUARE else v,
+        lambda i: box.__setitem__(0, (Kind.SQUARE, Kind.LINE)[i]),
+    )
+
+
+@case
+def choice_of_a_string() -> Case:
+    config = Config()
+    config.items["kind"] = "line"
+    return on(
+        Value(2.0),
+        lambda v: v * v if config.items["kind"] == "square" else v,
+        lambda i: config.items.update(kind=("square", "line")[i]),
+    )
+
+
+@case
+def member_of_a_set() -> Case:
+    flags = {"line"}
+    return on(
+        Value(2.0), lambda v: v * v if "square" in flags else v, lambda i: flags.add(("square", "cube")[i])
+    )
+
+
+@case
+def item_of_a_deque() -> Case:
+    rates = collections.deque([0.5, Value(1.0)])
+    return on(Value(2.0), lambda v: v * rates[0], lambda i: rates.__setitem__(0, RATES[i]))
+
+
+@case
+def item_of_an_array() -> Case:
+    rates = array.array("d", [0.5])
+    return on(Value(2.0), lambda v: v * rates[0], lambda i: rates.__setitem__(0, RATES[i]))
+
+
+@case
+def view_of_a_dict() -> Case:
+    config = {"b": 0.5}
+    view = types.MappingProxyType(config)
+    return on(Value(2.0), lambda v: v * view["b"], lambda i: config.update(b=RATES[i]))
+
+
+@case
+def mapping_of_the_users_own() -> Case:
+    class Local(collections.UserDict[str, float]):
+        pass
+
+    config = Local(b=0.5)
+    return on(Value(2.0), lambda v: v * config["b"], lambda i: config.update(b=RATES[i]))
+
+
+@case
+def sequence_of_the_users_own() -> Case:
+    class Local(collections.abc.Sequence[float]):
+        def __init__(self) -> None:
+            self.numbers = [0.5]
+
+        def __getitem__(self, i: Any) -> Any:
+            return self.numbers[i]
+
+        def __len__(self) -> int:
+            return len(self.numbers)
+
+    rates = Local()
+    return on(
+        Value(2.0),
+        lambda v: autograd.sum([v * r for r in rates]),
+        lambda i: rates.numbers.append(RATES[i]),
+    )
+
+
+@case
+def environment() -> Case:
+    os.environ["GLASSGRAD_TEST"] = "0.5"
+    return on(
+        Value(2.0),
+        lambda v: v * float(os.environ["GLASSGRAD_TEST"]),
+        lambda i: os.environ.update(GLASSGRAD_TEST=str(RATES[i])),
+    )
+
+
+@case
+def weakly_referenced() -> Case:
+    config = Config()
+    reference = weakref.ref(config)
+
+    def scale(v: Value) -> Value:
+        found = reference()
+        assert found is not None
+        return v * found.beta
+
+    return on(Value(2.0), scale, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def order_of_a_dict_of_objects() -> Case:
+    weights = {"a": Value(0.5), "b": Value(2.0)}
+    return Case(
+        lambda x: x * next(iter(weights.values())),
+        lambda: [*map(weights.__getitem__, "ab")],
+        lambda i: weights.update({"ab"[i]: weights.pop("ab"[i])}),
+    )
+
+
+@case
+def order_of_the_parameters_of_a_module() -> Case:
+    class Local(nn.Module):
+        def __init__(self) -> None:
+            self.a, self.b = nn.Parameter(0.5), nn.Parameter(2.0)
+
+    model = Local()
+
+    def change(i: int) -> None:
+        name = "ab"[i]
+        parameter = getattr(model, name)
+        delattr(model, name)
+        setattr(model, name, parameter)
+
+    return Case(lambda x: x * model.parameters()[0], lambda: [model.a, model.b], change)
+
+
+class Alike:
+    """An object that is equal to every other."""
+
+    def __init__(self, beta: float) -> None:
+        self.beta = beta
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@case
+def key_that_is_equal_to_another() -> Case:
+    table = {Alike(0.5): 1.0}
+
+    def change(i: int) -> None:
+        table.clear()
+        table[Alike(RATES[i])] = 1.0
+
+    return on(Value(2.0), lambda v: v * next(iter(table)).beta, change)
+
+
+@case
+def element_of_a_set_that_is_equal_to_another() -> Case:
+    members = {Alike(0.5)}
+
+    def change(i: int) -> None:
+        members.clear()
+        members.add(Alike(RATES[i]))
+
+    return on(Value(2.0), lambda v: v * next(iter(members)).beta, change)
+
+
+@case
+def dict_of_an_object_that_is_replaced() -> Case:
+    config = Config()
+    vars(config)["inner"] = Alike(0.5)
+    return on(
+        Value(2.0),
+        lambda v: v * config.inner.beta,  # type: ignore[attr-defined]
+        lambda i: setattr(config, "__dict__", {**vars(config), "inner": Alike(RATES[i])}),
+    )
+
+
+@case
+def what_a_default_dict_makes() -> Case:
+    table: collections.defaultdict[str, float] = collections.defaultdict(lambda: 0.5)
+
+    def change(i: int) -> None:
+        table.default_factory = lambda: RATES[i]
+
+    return on(Value(2.0), lambda v: v * table.default_factory(), change)  # type: ignore[misc]
+
+
+@case
+def flag_of_an_event() -> Case:
+    event = threading.Event()
+    return on(Value(2.0), lambda v: v * 2.0 if event.is_set() else v, lambda i: (event.set, event.clear)[i]())
+
+
+@case
+def dict_of_the_users_own_class() -> Case:
+    class Local(collections.UserDict[str, Any]):
+        pass
+
+    table = Local(beta=0.5, w=Value(1.0))
+    return on(Value(2.0), lambda v: v * table["beta"], lambda i: table.update(beta=RATES[i]))
+
+
+@case
+def dict_behind_another() -> Case:
+    inner: dict[str, Any] = {"beta": 0.5, "w": Value(1.0)}
+    table = collections.ChainMap({}, inner)
+    return on(Value(2.0), lambda v: v * table["beta"], lambda i: (inner, table)[i].update(beta=RATES[i]))
+
+
+@case
+def content_of_an_enum() -> Case:
+    Local: Any = enum.Enum("Local", {"RATES": [0.5]})
+    return on(
+        Value(2.0),
+        lambda v: v * Local.RATES.value[0],
+        lambda i: Local.RATES.value.__setitem__(0, RATES[i]),
+    )
+
+
+@case
+def function_by_the_type_of_its_argument() -> Case:
+    config = Config()
+
+    @functools.singledispatch
+    def rate(x: object) -> float:
+        return config.beta
+
+    return on(
+        Value(2.0),
+        lambda v: v * rate(config),
+        lambda i: setattr(config, "beta", RATES[0]) if i == 0 else rate.register(Config, lambda x: RATES[1]),
+    )
+
+
+@case
+def function_with_a_cache_that_is_cleared() -> Case:
+    config = Config()
+
+    @functools.lru_cache
+    def rate() -> float:
+        return config.beta
+
+    assert rate() == 0.5
+    config.beta = 7.0
+
+    def change(i: int) -> None:
+        config.beta = (7.0, -3.0)[i]
+        rate.cache_clear()
+
+    return on(Value(2.0), lambda v: v * rate(), change)
+
+
+@case
+def content_of_a_cache() -> Case:
+    @functools.cache
+    def rates(n: int) -> list[float]:
+        return [0.5] * n
+
+    return on(Value(2.0), lambda v: v * rates(3)[0], lambda i: rates(3).__setitem__(0, RATES[i]))
+
+
+@case
+def label_of_a_leaf() -> Case:
+    other = Value(1.0, label="a")
+    return on(Value(2.0), lambda v: v * len(other.label), lambda i: setattr(other, "label", "a" * (i + 2)))
+
+
+@case
+def attribute_of_a_leaf_of_the_users_own_class() -> Case:
+    class Scaled(Value):
+        scale = 0.5
+
+    w = Scaled(2.0)
+    return on(w, lambda v: v * w.scale, lambda i: setattr(w, "scale", RATES[i]))
+
+
+@case
+def order_of_a_set() -> Case:
+    numbers = {8, 16, 0}
+
+    def scale(v: Value) -> Value:
+        return v * sum(i * x for i, x in enumerate(numbers))
+
+    def change(i: int) -> None:
+        order = [*numbers][::-1]
+        numbers.clear()
+        numbers.update(order)
+        assert [*numbers] == order
+
+    return on(Value(2.0), scale, change)
+
+
+@case
+def set_in_a_list_that_is_replaced_by_another_order() -> Case:
+    numbers = [{8, 0}]
+
+    def change(i: int) -> None:
+        order = [*numbers[0]][::-1]
+        numbers[0] = {*order}
+        assert [*numbers[0]] == order
+
+    return on(Value(2.0), lambda v: v * next(iter(numbers[0])), change)
+
+
+@case
+def precision_of_decimals() -> Case:
+    a, b, context = Decimal(1), Decimal(3), getcontext()
+    context.prec = 28
+    return on(Value(2.0), lambda v: v * float(a / b), lambda i: setattr(context, "prec", (3, 28)[i]))
+
+
+@case
+def print_options_of_numpy() -> Case:
+    numpy = pytest.importorskip("numpy")
+    array = numpy.array([0.12345])
+    numpy.set_printoptions(precision=8)
+
+    def change(i: int) -> None:
+        numpy.set_printoptions(precision=8 if i else 2)
+
+    return on(Value(2.0), lambda v: v * len(str(array)), change)
+
+
+@case
+def default_type_of_torch() -> Case:
+    torch = pytest.importorskip("torch")
+
+    def change(i: int) -> None:
+        torch.set_default_dtype(torch.float32 if i else torch.float64)
+
+    return on(Value(2.0), lambda v: v * (1.0 + 0.1 * torch.get_default_dtype().itemsize), change)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_change_is_seen_at_the_next_call(name: str) -> None:
+    check_every_call(CASES[name]())

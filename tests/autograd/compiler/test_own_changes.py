@@ -1,0 +1,119 @@
+"""A function that changes what it reads falls back; what it does not read may change."""
+
+import dataclasses
+import re
+import warnings
+from typing import Any
+
+import pytest
+
+import autograd
+import nn
+from autograd import CompileWarning, Value, compile
+
+from ..._support.outside import Gate, Trainer
+
+
+def test_a_counter_of_its_own_falls_back() -> None:
+    trainer = Trainer()
+
+    def loss(x: Any) -> Value:
+        trainer.steps += 1
+        return trainer.w * x * (1.0 if trainer.steps < 131 else 2.0)
+
+    step = compile(loss)
+    with pytest.warns(CompileWarning, match=r"it changes what it reads, .*: trainer\.steps was 1 and is 2"):
+        step(1.0)
+    before = trainer.steps
+    assert [step(1.0) for _ in range(200)] == [2.0 if before + i < 131 else 4.0 for i in range(1, 201)]
+
+
+def test_a_cache_that_is_filled_once_is_no_change() -> None:
+    cache: dict[str, float] = {}
+    w = Value(2.0)
+
+    def loss(x: Any) -> Value:
+        if "rate" not in cache:
+            cache["rate"] = 0.5
+        return w * x * cache["rate"]
+
+    step = compile(loss)
+    assert [step(float(x)) for x in range(20)] == [float(x) for x in range(20)]
+    cache["rate"] = 2.0
+    assert step(1.0) == 4.0
+    assert not step.fallbacks
+
+
+def test_attributes_that_no_code_names_may_change_at_every_call() -> None:
+    trainer = Trainer()
+    step = compile(trainer.loss)
+    for i in range(100):
+        trainer.history.append(step(1.0))
+        trainer.steps = i
+    assert len(step._step.causes) == 1
+
+
+class Counting(Gate):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+        self.best: Any = None
+        self.history: list[float] = []
+        self.extra: list[Any] = []
+
+
+def test_a_module_may_count_while_its_parameters_are_read() -> None:
+    model = Counting()
+    step = compile(lambda x: model(x) + autograd.sum([p * p for p in model.parameters()]), backend="python")
+    for i in range(100):
+        model.history.append(step(1.0))
+        model.seen = i
+        model.best = [p.data for p in model.parameters()]
+    assert len(step._step.causes) == 1
+    model.extra.append(nn.Parameter(3.0))
+    assert (step(1.0), step(1.0)) == (15.0, 15.0)
+    model.best = nn.Parameter(4.0)
+    assert (step(1.0), step(1.0)) == (31.0, 31.0)
+
+
+def test_fields_of_a_dataclass_that_are_not_read_may_change() -> None:
+    @dataclasses.dataclass
+    class Run:
+        beta: float = 0.5
+        epoch: int = 0
+
+    run, other, w = Run(), Run(2.0, 50), Value(2.0)
+    step = compile(lambda x: w * x * run.beta if x != 3.0 else w, backend="python")
+    for run.epoch in range(100):
+        assert step(1.0) == 1.0
+    assert len(step._step.causes) == 1
+    step = compile(lambda x: w * x if run == other else w * x * run.beta, backend="python")
+    run.beta, results = 2.0, []
+    for run.epoch in (0, 0, 0, 50, 50, 0):
+        results.append(step(1.0))
+    assert results == [4.0, 4.0, 4.0, 2.0, 2.0, 4.0]
+
+
+def test_a_number_that_changes_at_every_call_falls_back_in_the_end() -> None:
+    w, config = Value(2.0), {"t": 0.0}
+    step = compile(lambda x: w * x * config["t"], backend="python")
+    found = []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for i in range(100):
+            config["t"] = float(i)
+            found.append(step(1.0))
+    assert re.search(r"config\['t'\] was 31\.0 and is 32\.0: pass it as an argument", str(told[-1].message))
+    assert found == [2.0 * i for i in range(100)]
+    assert len(step.fallbacks) == 2  # after 32 recordings, too
+    assert len(step._step.made) <= 16
+
+
+def test_going_back_and_forth_traces_twice() -> None:
+    model = Gate()
+    step = compile(lambda x: model(x))
+    for i in range(40):
+        model.train(i % 2 == 0)
+        assert step(3.0) == 6.0
+        assert model.w.grad == (3.0 if i % 2 == 0 else 6.0)
+    assert len(step._step.causes) == 2

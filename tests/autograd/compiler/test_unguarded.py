@@ -1,0 +1,188 @@
+"""A warning names what no guard can compare, when the function is traced."""
+
+import contextlib
+import contextvars
+import copy
+import ctypes
+import datetime
+import gc
+import glob
+import importlib
+import io
+import json
+import logging
+import math
+import multiprocessing
+import operator
+import os
+import re
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from autograd import CompileWarning, TraceError, Value, compile
+
+from ..._support.outside import CALLS, CHANGES, Config
+
+
+def test_what_cannot_be_compared_is_named_when_it_is_traced() -> None:
+    torch = pytest.importorskip("torch")
+    rate = torch.tensor(0.5, dtype=torch.float64)
+    w = Value(2.0)
+    step = compile(lambda x: w * x * rate.item())
+    with pytest.warns(CompileWarning, match=r"it reads rate, a Tensor, which cannot be compared"):
+        step(1.0)
+    step(2.0)  # without another warning
+
+
+def test_a_model_of_pytorch_is_named() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Local(torch.nn.Module):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("rate", torch.tensor(0.5))
+
+    model, w = Local(), Value(2.0)
+    with pytest.warns(
+        CompileWarning, match=r"it reads model\._buffers\['rate'\], a Tensor, which cannot be compared"
+    ):
+        assert compile(lambda x: w * x * float(model.rate))(1.0) == 1.0
+
+
+def test_a_context_variable_is_named() -> None:
+    variable = contextvars.ContextVar("rate", default=0.5)
+    w = Value(2.0)
+    with pytest.warns(CompileWarning, match="it reads variable, a ContextVar"):
+        compile(lambda x: w * x * variable.get())(1.0)
+
+
+def test_the_parameters_of_a_torch_module_of_the_users_own_are_named() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Local(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x: Any) -> Any:
+            return self.scale * x
+
+    model, w = Local(), Value(2.0)
+    with pytest.warns(CompileWarning, match=r"it reads model\._parameters\['scale'\], a Parameter"):
+        compile(lambda x: w * x * model(1.0).item())(1.0)
+
+
+def test_what_is_watched_is_compared_in_full() -> None:
+    torch = pytest.importorskip("torch")
+    rate = torch.tensor(0.5, dtype=torch.float64)
+    w = Value(2.0)
+    step = compile(lambda x: w * x * rate.item(), watch=[rate])
+    for call in range(1, CALLS + 1):
+        if call in CHANGES:
+            rate += 1.0
+        assert step(1.0) == 2.0 * rate.item(), call
+    assert not step.fallbacks
+
+
+def test_attributes_that_no_code_names_are_watched() -> None:
+    config = Config()
+    read = iter(lambda: config.beta, None).__next__
+    w = Value(2.0)
+    step = compile(lambda x: w * x * read(), watch=[config])
+    with pytest.warns(CompileWarning, match="it reads read, a callable_iterator"):
+        step(1.0)
+    for config.beta in (0.25, 0.75):
+        assert [step(1.0) for _ in range(3)] == [2.0 * config.beta] * 3
+    assert len(step.fallbacks) == 1
+
+
+def test_what_cannot_be_watched() -> None:
+    with pytest.raises(TypeError, match=r"watch= cannot compare generator, generator .*cannot be pickled"):
+        compile(lambda x: x * 2.0, watch=[(i for i in range(3))])
+
+
+def reads(tmp_path: Path) -> dict[str, Callable[[], object]]:
+    """Calls that read what no guard can compare, by the name that the warning gives."""
+    path = tmp_path / "rate"
+    database = sqlite3.connect(":memory:")
+    number, shared = ctypes.c_double(0.5), multiprocessing.Value("d", 0.5)
+    own = sqlite3.connect(":memory:", factory=Database)
+    exists, directory, read = os.path.exists, tmp_path, io.open
+    return {
+        "os.path.exists()": lambda: exists(path),
+        "os.listdir()": lambda: os.listdir(),
+        "os.getcwd()": lambda: os.getcwd(),
+        "glob.glob()": lambda: glob.glob("*"),
+        "pathlib.Path.is_file()": lambda: Path("rate").is_file(),
+        f"pathlib.{type(path).__name__}.iterdir()": lambda: [*directory.iterdir()],
+        "io.open()": lambda: read(os.devnull).close(),
+        "importlib.import_module()": lambda: importlib.import_module("this"),
+        "builtins.__import__()": lambda: __import__("math"),
+        "the subclasses of a class": lambda: Base.__subclasses__(),
+        "subprocess.run()": lambda: subprocess.run(["true"]),
+        "time.time()": lambda: time.time(),
+        "datetime.datetime.now()": lambda: datetime.datetime.now(),
+        "gc.isenabled()": lambda: gc.isenabled(),
+        "sys.getrecursionlimit()": lambda: sys.getrecursionlimit(),
+        "threading.active_count()": lambda: threading.active_count(),
+        "numpy.loadtxt()": lambda: numpy.loadtxt([str(1.0)]),
+        "database, a Connection": lambda: database.execute("select 1").fetchone(),
+        "number, a c_double": lambda: number.value,
+        "shared, a Synchronized": lambda: shared.value,
+        "own, a Database": lambda: own.execute("select 1").fetchone(),
+    }
+
+
+class Base:
+    pass
+
+
+class Database(sqlite3.Connection):
+    pass
+
+
+def test_read_that_no_guard_compares_is_named(tmp_path: Path) -> None:
+    w = Value(2.0)
+    for what, read in reads(tmp_path).items():
+
+        def loss(x: Value, read: Callable[[], object] = read) -> Value:
+            read()
+            return w * x * 2.0
+
+        step = compile(loss, backend="python")
+        with pytest.warns(CompileWarning, match=f"it reads {re.escape(what)}"):
+            assert step(1.0) == 4.0
+        assert step(2.0) == 8.0  # without another warning
+        with pytest.raises(TraceError, match=f"it reads {re.escape(what)}"):
+            compile(loss, strict=True)(1.0)
+
+
+def test_library_functions_that_read_nothing_need_no_warning() -> None:
+    w = Value(2.0)
+    path, moment = Path("a") / "b", datetime.datetime(2000, 1, 1)
+
+    def loss(x: Value) -> Value:
+        parts = [os.path.join("a", "b"), path.name, moment.isoformat(), json.dumps([1]), str(Fraction(1, 2))]
+        with contextlib.suppress(KeyError), threading.Lock():
+            logging.getLogger(__name__).debug("traced")
+        return w * x * len(copy.deepcopy(parts)) * math.sqrt(statistics.mean([4.0, 4.0]))
+
+    assert compile(loss, backend="python")(1.0) == 20.0
+
+
+def test_gradient_that_is_read_inside_raises() -> None:
+    w = Value(2.0)
+    for read in (lambda: w.grad, lambda: operator.attrgetter("grad")(w), lambda: getattr(w, "gr" + "ad")):
+        with pytest.raises(TraceError, match=r"\.grad of Value\(2\.0.* take the gradient by grad\(…"):
+            compile(lambda x, read=read: w * x * read())(1.0)

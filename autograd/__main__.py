@@ -24,7 +24,7 @@ from .value import Value
 from .view.draw.graphviz import draw
 from .view.notation.names import Names, format_number, operation
 from .view.render.tables import text_table
-from .view.render.terminal import DATA, GRADIENT, Colours, has_colours
+from .view.render.terminal import DATA, GRADIENT, Colors, has_colors
 from .view.render.time_limit import RenderError
 from .view.steps.steps import steps
 
@@ -165,7 +165,7 @@ def _torch_gradients(root: Value, inputs: dict[str, Value]) -> dict[str, float] 
     return torch_gradients(root, inputs)
 
 
-def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
+def explain(source: str, inputs: dict[str, Value], colours: Colors) -> Value:
     """Print the forward values, the steps of the backward pass and the gradients.
 
     Args:
@@ -204,7 +204,7 @@ def explain(source: str, inputs: dict[str, Value], colours: Colours) -> Value:
     return root
 
 
-def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colours: Colours) -> str:
+def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colours: Colors) -> str:
     root, dependents = order[-1], _Dependents(order)
     torch_gradients = _torch_gradients(root, inputs)
     has_torch = torch_gradients is not None
@@ -254,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_any_letter()
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
         parser.error(f"--out expected a name that ends in .svg, .png or .dot, got {options.out}")
-    colours = Colours(options.color == "always" or (options.color == "auto" and has_colours(sys.stdout)))
+    colours = Colors(options.color == "always" or (options.color == "auto" and has_colors(sys.stdout)))
     try:
         inputs = _inputs(pairs)
         root = explain(source, inputs, colours)

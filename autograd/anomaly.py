@@ -88,9 +88,9 @@ class detect_anomaly(Mode):
         node._note = note
         x = node._data
         if not isfinite(x) and self.is_anomaly(x) and (x != x or _is_new(node)) and self.is_innermost():
-            from .view.explain.anomaly_report import made
+            from .view.explain.anomaly_report import report_result
 
-            raise AnomalyError(made(node), node)
+            raise AnomalyError(report_result(node), node)
 
     def after_backward(
         self, root: Value, order: Sequence[Value], gradient: Callable[[Value], float | None]
@@ -99,19 +99,19 @@ class detect_anomaly(Mode):
         gradients = {x: g for x in _visited(root, order) if (g := gradient(x)) is not None}
         if all(map(isfinite, gradients.values())) or not self.is_innermost():
             return
-        from .view.explain.anomaly_report import added, pulled
+        from .view.explain.anomaly_report import report_contribution, report_sum
 
         for node in reversed(order):
             g = gradients[node]
             if self.is_anomaly(g):  # although every contribution to it is finite
-                raise AnomalyError(added(root, node, gradients), node)
+                raise AnomalyError(report_sum(root, node, gradients), node)
             for position, local in enumerate(local_derivatives(node)):
                 # grad() visits only the operands that lead to an input.
                 if local is not None and node.operands[position] in gradients and self.is_anomaly(g * local):
-                    raise AnomalyError(pulled(root, node, position, gradients), node)
+                    raise AnomalyError(report_contribution(root, node, position, gradients), node)
         for value, g in gradients.items():
             if self.is_anomaly(g):
-                raise AnomalyError(added(root, value, gradients), value)
+                raise AnomalyError(report_sum(root, value, gradients), value)
 
 
 def _is_new(node: Value) -> bool:

@@ -157,8 +157,10 @@ def test_report_of_many_operands_lists_the_largest() -> None:
 
 def test_operand_that_was_nan_is_named() -> None:
     bad, before = Value(math.nan, label="bad"), Value(-1.0).log()
-    assert "bad was nan before: a leaf that was given so" in str(anomaly_in(lambda: bad + 1.0))
-    assert "was nan before: it was computed outside" in str(anomaly_in(lambda: before + 1.0))
+    assert "bad was already nan: it is a leaf" in str(anomaly_in(lambda: bad + 1.0))
+    assert "was already nan: it was computed outside detect_anomaly()" in str(
+        anomaly_in(lambda: before + 1.0)
+    )
 
 
 def test_value_computed_outside_has_no_line() -> None:
@@ -226,10 +228,12 @@ def test_infinite_sum_of_finite_gradients_is_reported() -> None:
         (b + b).backward(1.7e308)
 
     error = str(anomaly_in(run))
-    assert error.startswith("∂out/∂b is inf, in the backward pass: the 2 numbers that are passed back to it")
+    assert error.startswith("∂out/∂b is inf, in the backward pass: its 2 contributions are finite")
     assert f"line {line_of(run, 'b = a')}" in error
     a.grad = None
-    assert "the 2 numbers that are" in str(anomaly_in(lambda: (a + a).backward(1.7e308)))
+    assert "its 2 contributions are finite, but their sum is not" in str(
+        anomaly_in(lambda: (a + a).backward(1.7e308))
+    )
 
 
 def test_infinite_gradient_of_an_earlier_pass_is_reported() -> None:
@@ -237,13 +241,13 @@ def test_infinite_gradient_of_an_earlier_pass_is_reported() -> None:
     w.grad = math.inf
     error = str(anomaly_in((w * x).backward))
     assert "∂out/∂w is inf" in error
-    assert "this pass added 5 to what an earlier one had left: call zero_grad() before it" in error
+    assert "this pass added 5 to the gradient of an earlier one: call zero_grad() first" in error
 
 
 def test_seed_gradient_of_nan_is_reported() -> None:
     for root in (Value(1.0), Value(1.0) * 2.0):
         error = str(anomaly_in(lambda r=root: r.backward(math.nan)))  # type: ignore[misc]
-        assert "the pass was started with it: look at the argument of backward()" in error
+        assert "it is the seed gradient: check the argument of backward()" in error
 
 
 def test_grad_is_checked_like_backward() -> None:

@@ -1,1 +1,1 @@
-"""Two graphs, or two moments of one, side by side; and a graph compared with PyTorch."""
+"""Comparison of two graphs or snapshots, and of a graph with PyTorch."""

@@ -1,4 +1,4 @@
-"""Two moments of a graph, or two graphs, side by side, with what differs marked."""
+"""Comparison of two snapshots: a table or a picture with the differences marked."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import NamedTuple
 from ...system.messages import type_and_value
 from ...value import Value
 from ..draw.graphviz import Drawing
-from ..notation.names import LANES, apart, format_number, known
+from ..notation.names import ELEMENTS, format_gradient, format_number, format_pair
 from ..picture.cards import LIMIT, Card, Changed, Picture
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
 from ..render.theme import theme_named
 from ..render.time_limit import TIMEOUT, in_time
-from .matching import computed_alike, match
+from .matching import is_same_operation, match
 from .snapshot import Node, Snapshot, picture_time, snapshot
 from .ulps import same_number
 
 
 class Difference(NamedTuple):
-    """A node before and after, None where a graph has no such node, and what of it differs.
+    """Row of a comparison: a node before and after, and which of its parts differ.
 
-    Numbers differ by any bit, if only by the sign of zero; nan is equal to nan, and a gradient not
-    computed (None) differs from every number.
+    ``before`` or ``after`` is None if that graph has no such node. Numbers are compared bit by bit,
+    including the sign of zero; nan equals nan, and a gradient of None differs from every number.
     """
 
     before: Node | None
@@ -35,19 +35,19 @@ class Difference(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called; both names, if that changed."""
+        """Name of the node, or both names if they differ."""
         return " → ".join(dict.fromkeys(node.name for node in (self.before, self.after) if node))
 
     @property
     def mark(self) -> str:
-        """``≠`` where both are there and differ, ``−`` only before, ``+`` only after, else nothing."""
+        """``≠`` for a difference, ``−`` for a node only before, ``+`` for one only after, else empty."""
         if not self.before or not self.after:
             return "−" if self.before else "+"
         return "≠" if self.how_differs or self.data_differs or self.grad_differs else ""
 
 
 class Comparison:
-    """What two moments have in common and what not, node by node in ``rows``; shown as a table."""
+    """Comparison of two snapshots, node by node in ``rows``; shown as a table."""
 
     HEADER = ("", "name", "how", "data", "→ data", "Δ data", "grad", "→ grad", "Δ grad")
     RIGHT = range(3, 9)
@@ -57,17 +57,17 @@ class Comparison:
         self.after = after
         matching = match(before.nodes, after.nodes)
         self._guessed = len(matching.guessed)
-        #: Every node of both, in the order of ``after``, those that are only in ``before`` among them.
+        #: Every node of both, in the order of ``after``; nodes that are only in ``before`` are inserted.
         self.rows = tuple(_rows(before.nodes, after.nodes, matching.pairs))
 
     @property
     def changed(self) -> tuple[Difference, ...]:
-        """The rows that differ."""
+        """Rows with a difference."""
         return tuple(row for row in self.rows if row.mark)
 
     @property
     def summary(self) -> str:
-        """What differs, in words."""
+        """Number of differences, in words."""
         counts = {
             "in data": sum(row.data_differs for row in self.rows),
             "in grad": sum(row.grad_differs for row in self.rows),
@@ -82,22 +82,28 @@ class Comparison:
 
     @property
     def notes(self) -> list[str]:
-        """What to keep in mind: a matching that was guessed, numbers that do not add up."""
+        """Reservations: nodes matched by position alone, and inconsistencies of the snapshots."""
         notes: list[str] = []
         if self._guessed:
             leaves = "1 leaf was" if self._guessed == 1 else f"{self._guessed:,} leaves were"
             notes.append(
-                f"the shapes differ, and {leaves} matched by nothing but the place in the graph: "
+                f"the graphs have different shapes, and {leaves} matched by position alone: "
                 "label the leaves to be sure"
             )
-        for moment, when in ((self.before, "before"), (self.after, "after")):
-            notes += [f"{when}: {note}" for note in moment.notes]
+        for graph, name in ((self.before, "before"), (self.after, "after")):
+            notes += [f"{name}: {note}" for note in graph.notes]
         return notes
 
     def draw(self, *, theme: str = "light", timeout: float = TIMEOUT) -> Drawing:
-        """The graph as it is after, ``before → after`` and a thick border on every card that differs.
+        """Draw the second graph; cards that differ have a thick border and read ``before → after``.
 
-        It takes at most ``timeout`` seconds, as in :func:`draw`.
+        Args:
+            theme: "light" or "dark".
+            timeout: Time limit in seconds.
+
+        Raises:
+            ValueError: If an option is out of its range.
+            RenderError: If the time limit is exceeded, here or when the drawing is shown or saved.
         """
         time = picture_time(timeout)
         with time.running():
@@ -111,34 +117,36 @@ class Comparison:
         gone = [row.name for row in self.rows if row.after is None]
         notes = [picture.note] if picture.note else []
         if any(isinstance(card, Changed) for card in cards):
-            notes.append("a thick border: what differs, before → after; arrows are those of after")
+            notes.append(
+                "thick borders mark differences, before → after; the arrows are from the second graph"
+            )
         if gone:
-            names = ", ".join(gone[:LANES]) + (", …" if len(gone) > LANES else "")
+            names = ", ".join(gone[:ELEMENTS]) + (", …" if len(gone) > ELEMENTS else "")
             notes.append(f"only before, not drawn: {names}")
         return picture._replace(cards=cards, note="\n".join(notes))
 
     def _shown(self) -> tuple[list[Difference], list[str]]:
-        """The rows that are shown, and what is told below them."""
-        told = [self.summary, *self.notes]
+        """Return the displayed rows and the notes below them."""
+        notes = [self.summary, *self.notes]
         if len(self.rows) <= LIMIT:
-            return [*self.rows], told
+            return [*self.rows], notes
         rest = f"the first {LIMIT} that differ" if len(self.changed) > LIMIT else "those that differ"
-        return [*self.changed[:LIMIT]], [*told, f"shown: {rest}; .rows has all"]
+        return [*self.changed[:LIMIT]], [*notes, f"shown: {rest}; .rows has all"]
 
     def __repr__(self) -> str:
         rows, notes = self._shown()
         cells = [_cells(row) for row in rows]
-        columns = _told(cells)
+        columns = _columns_shown(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
         width = terminal_width()
-        told = [_of(columns, row) for row in cells]
-        table = text_table(_of(columns, self.HEADER), told, right, width=width, keep=2)
+        shown = [_selected(columns, row) for row in cells]
+        table = text_table(_selected(columns, self.HEADER), shown, right, width=width, keep=2)
         return with_notes(table, notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         rows, notes = self._shown()
         cells = [_cells(row) for row in rows]
-        columns = _told(cells)
+        columns = _columns_shown(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
         marked = {
             (i, at)
@@ -146,22 +154,22 @@ class Comparison:
             for at, column in enumerate(columns)
             if column in _differing(row)
         }
-        told = [_of(columns, row) for row in cells]
-        html = html_with_notes(html_table(_of(columns, self.HEADER), told, right, marked), notes)
+        shown = [_selected(columns, row) for row in cells]
+        html = html_with_notes(html_table(_selected(columns, self.HEADER), shown, right, marked), notes)
         return {"text/html": html, "text/plain": repr(self)}
 
 
-def _told(cells: list[list[str]]) -> list[int]:
-    """The columns that tell anything, and always the mark, the name, data and grad."""
+def _columns_shown(cells: list[list[str]]) -> list[int]:
+    """Return the columns that are not empty, and always the mark, the name, data and grad."""
     return [i for i in range(len(Comparison.HEADER)) if i in (0, 1, 3, 6) or any(row[i] for row in cells)]
 
 
-def _of(columns: list[int], row: Sequence[str]) -> list[str]:
+def _selected(columns: list[int], row: Sequence[str]) -> list[str]:
     return [row[i] for i in columns]
 
 
 def _differing(row: Difference) -> set[int]:
-    """The columns of what differs."""
+    """Return the columns with a difference."""
     if not row.before or not row.after:
         return {1, 2}
     return {
@@ -177,34 +185,34 @@ def _differing(row: Difference) -> set[int]:
 
 
 def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> Iterator[Difference]:
-    """The nodes of ``b`` in order, and before each what stood before its partner and is gone."""
-    back = {j: i for i, j in pairs.items()}
-    told = 0
+    """Yield the nodes of ``b`` in order, each after the unmatched nodes that precede its partner in ``a``."""
+    partner = {j: i for i, j in pairs.items()}
+    done = 0
     for j, node in enumerate(b):
-        if (i := back.get(j)) is None:
+        if (i := partner.get(j)) is None:
             yield Difference(None, node)
             continue
-        yield from (Difference(a[k], None) for k in range(told, i) if k not in pairs)
-        told = max(told, i)
-        was = a[i]
-        if was.grad is None or node.grad is None:
-            grad_differs = was.grad is not node.grad
+        yield from (Difference(a[k], None) for k in range(done, i) if k not in pairs)
+        done = max(done, i)
+        old = a[i]
+        if old.grad is None or node.grad is None:
+            grad_differs = old.grad is not node.grad
         else:
-            grad_differs = not same_number(was.grad, node.grad)
-        how_differs = not computed_alike(was, node, pairs)
-        yield Difference(was, node, how_differs, not same_number(was.data, node.data), grad_differs)
-    yield from (Difference(a[k], None) for k in range(told, len(a)) if k not in pairs)
+            grad_differs = not same_number(old.grad, node.grad)
+        how_differs = not is_same_operation(old, node, pairs)
+        yield Difference(old, node, how_differs, not same_number(old.data, node.data), grad_differs)
+    yield from (Difference(a[k], None) for k in range(done, len(a)) if k not in pairs)
 
 
 def _changed(card: Card, row: Difference) -> Card:
-    """The card with what it was before; as it is, if nothing differs."""
+    """Return the card with its differences marked, or the card itself if it has none."""
     if not row.mark:
         return card
     if not row.before or not row.after:
         return Changed(*card._replace(name=f"+ {card.name}"))
     data, grad = card.data, card.grad
     if row.data_differs:
-        data = " → ".join(apart(row.before.data, row.after.data))
+        data = " → ".join(format_pair(row.before.data, row.after.data))
     if row.grad_differs:
         grad = " → ".join(_grads(row.before.grad, row.after.grad))
     how = " → ".join((row.before.expression, card.expression)) if row.how_differs else card.expression
@@ -216,7 +224,7 @@ def _cells(row: Difference) -> list[str]:
     if not before or not after:
         node: Node = before or after  # type: ignore[assignment]  # one of them is there
         numbers = [["", ""], ["", ""]]
-        for cells, shown in zip(numbers, (format_number(node.data), known(node.grad))):
+        for cells, shown in zip(numbers, (format_number(node.data), format_gradient(node.grad))):
             cells[0 if before else 1] = shown
         return [row.mark, row.name, node.expression, *numbers[0], "", *numbers[1], ""]
     how = after.expression
@@ -224,8 +232,8 @@ def _cells(row: Difference) -> list[str]:
         how = f"{before.expression or '·'} → {how or '·'}"
     data = [format_number(after.data), "", ""]
     if row.data_differs:
-        data = [*apart(before.data, after.data), _change(before.data, after.data)]
-    grad = [known(after.grad), "", ""]
+        data = [*format_pair(before.data, after.data), _change(before.data, after.data)]
+    grad = [format_gradient(after.grad), "", ""]
     if row.grad_differs:
         grad = [*_grads(before.grad, after.grad), _change(before.grad, after.grad)]
     return [row.mark, row.name, how, *data, *grad]
@@ -233,12 +241,12 @@ def _cells(row: Difference) -> list[str]:
 
 def _grads(before: float | None, after: float | None) -> tuple[str, str]:
     if before is None or after is None:
-        return known(before), known(after)
-    return apart(before, after)
+        return format_gradient(before), format_gradient(after)
+    return format_pair(before, after)
 
 
 def _change(before: float | None, after: float | None) -> str:
-    """The difference with its sign; nothing where there is none to tell."""
+    """Return the difference with its sign, or "" if it is undefined."""
     if before is None or after is None or math.isnan(after - before):
         return ""
     change = format_number(after - before)
@@ -246,7 +254,12 @@ def _change(before: float | None, after: float | None) -> str:
 
 
 def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
-    """Two moments of a graph, or two graphs: what differs, node by node.
+    """Compare two snapshots of a graph, or two graphs, node by node.
+
+    Graphs of the same shape are matched node by node. Otherwise nodes are matched by label, then by
+    operation and operands, then by position; a note counts the leaves matched by position alone. A row is
+    marked ``≠`` if data, grad or the expression differs, ``−`` if only the first graph has the node, and
+    ``+`` if only the second has it.
 
     >>> w = Value(2.0, label="w")
     >>> loss = (w * 5.0 - 12.0) ** 2
@@ -262,19 +275,24 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
     ≠  loss  h₂²         4     ·       1
     4 of 4 Values differ: 4 in grad
 
-    Each is a snapshot, or a Value, of which one is taken now. ``→`` is after, ``Δ`` the change; both are
-    empty where nothing differs, and left out where nothing does at all. Marked ``≠`` is what differs
-    in data, in grad or in how it was computed, ``−`` what only the first has, ``+`` what only the
-    second has. Graphs of one shape are matched node by node; otherwise labels decide, then what is
-    computed by the same operation from the same things, then the place below what was matched. A note
-    counts the leaves that only their place tells; what nothing tells is not matched. ``.draw()`` shows
-    it as a picture, ``.changed`` gives the rows that differ.
+    Graphs of 10**6 Values take about 5 s and 0.4 GB, plus the snapshots (20 s and 0.65 GB each).
 
-    Graphs of 10**6 Values take about 5 s and 0.4 GB, besides the snapshots (20 s and 0.65 GB each).
+    Args:
+        before: A snapshot, or a Value of which a snapshot is taken now.
+        after: The same for the second graph; columns with ``→`` show it, and ``Δ`` the change.
+
+    Returns:
+        The comparison: ``.draw()`` shows it as a picture, ``.changed`` has the rows that differ.
+
+    Raises:
+        TypeError: If an argument is neither a Value nor a snapshot.
     """
-    moments: list[Snapshot] = []
-    for x in (before, after):
+    snapshots: list[Snapshot] = []
+    for name, x in (("before", before), ("after", after)):
         if not isinstance(x, Value | Snapshot):
-            raise TypeError(f"compare() takes Values or snapshots, not {type_and_value(x)}")
-        moments.append(snapshot(x) if isinstance(x, Value) else x)
-    return Comparison(*moments)
+            raise TypeError(
+                f"compare() expected a Value or a snapshot for {name}, got {type_and_value(x)}. "
+                "Take one with snapshot(root)."
+            )
+        snapshots.append(snapshot(x) if isinstance(x, Value) else x)
+    return Comparison(*snapshots)

@@ -1,4 +1,4 @@
-"""Which node of one graph is which of another: by shape, by label, by what it is computed from, by place."""
+"""Matching of the nodes of two graphs: by shape, label, operation and position."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .ulps import same_number
 
 
 class Matching(NamedTuple):
-    """The pairs, from the places of the nodes of ``a`` to those of ``b``.
+    """Pairs of nodes: from the index of a node in ``a`` to the index of its partner in ``b``.
 
-    ``guessed`` are the leaves of ``a`` that were paired by nothing but their place in graphs of
-    different shape.
+    ``guessed`` contains the leaves of ``a`` that were paired by position alone, in graphs of different
+    shape.
     """
 
     pairs: dict[int, int]
@@ -22,12 +22,12 @@ class Matching(NamedTuple):
 
 
 def match(a: Sequence[Node], b: Sequence[Node]) -> Matching:
-    """Pair the nodes of two graphs, each given with its root last; every node is in one pair at most.
+    """Pair the nodes of two graphs, each in topological order; a node is in at most one pair.
 
-    Graphs of one shape whose labels do not contradict it are paired node by node. Else labels come
-    first, those that one node of each bears; then nodes computed by the same operation from the same
-    things; and at last, from the roots down, operands in the same place of nodes that were paired.
-    What is left has no partner.
+    Graphs of the same shape whose labels do not contradict it are paired node by node. Otherwise nodes
+    with a label that is unique in both graphs are paired first, then nodes with the same operation on
+    paired operands, and finally, from the roots down, operands at the same position of paired nodes.
+    The other nodes have no partner.
     """
     pairs = _by_label(a, b)
     if len(a) == len(b) and all(map(_same_shape, a, b)) and all(i == j for i, j in pairs.items()):
@@ -36,8 +36,8 @@ def match(a: Sequence[Node], b: Sequence[Node]) -> Matching:
     return Matching(pairs, _by_place(a, b, pairs))
 
 
-def computed_alike(m: Node, n: Node, pairs: dict[int, int]) -> bool:
-    """Whether two nodes are the same operation on the same operands, a constant being its number."""
+def is_same_operation(m: Node, n: Node, pairs: dict[int, int]) -> bool:
+    """Return True if two nodes apply the same operation to paired operands and equal constants."""
 
     def same(x: int | float, y: int | float) -> bool:
         if isinstance(x, int) or isinstance(y, int):
@@ -52,14 +52,14 @@ def computed_alike(m: Node, n: Node, pairs: dict[int, int]) -> bool:
 
 
 def _same_shape(m: Node, n: Node) -> bool:
-    """Whether two nodes in the same place of the order are one operation on the same places."""
-    return _may_be_one(m, n) and all(
+    """Return True if two nodes have the same operation on operands of the same indices."""
+    return _is_compatible(m, n) and all(
         type(x) is type(y) and (isinstance(x, float) or x == y) for x, y in zip(m.operands, n.operands)
     )
 
 
-def _may_be_one(m: Node, n: Node) -> bool:
-    """Whether nothing tells them apart: operation, number of operands, and the label if both have one."""
+def _is_compatible(m: Node, n: Node) -> bool:
+    """Return True if operation, number of operands and labels, if both have one, agree."""
     return (
         m.primitive == n.primitive
         and len(m.operands) == len(n.operands)
@@ -68,56 +68,56 @@ def _may_be_one(m: Node, n: Node) -> bool:
 
 
 def _by_label(a: Sequence[Node], b: Sequence[Node]) -> dict[int, int]:
-    ours, theirs = (
+    in_a, in_b = (
         {node.label: i for i, node in enumerate(nodes) if node.label and counts[node.label] == 1}
         for nodes, counts in ((nodes, Counter(node.label for node in nodes)) for nodes in (a, b))
     )
-    return {i: theirs[label] for label, i in ours.items() if label in theirs}
+    return {i: in_b[label] for label, i in in_a.items() if label in in_b}
 
 
 def _by_computation(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int]) -> None:
-    """Pair what is computed once in each graph by the same operation from the same numbered things."""
+    """Pair nodes whose operation on operands of the same numbers occurs once in each graph."""
     numbers: dict[object, int] = {}
-    ours = _numbered(a, {i: ("pair", i) for i in pairs}, "a", numbers)
-    theirs = _numbered(b, {j: ("pair", i) for i, j in pairs.items()}, "b", numbers)
-    once = {x for x, n in Counter(ours).items() if n == 1} & {x for x, n in Counter(theirs).items() if n == 1}
-    where = {x: j for j, x in enumerate(theirs) if x in once}
-    for i, x in enumerate(ours):
-        if x in once and i not in pairs and _may_be_one(a[i], b[where[x]]):
+    in_a = _numbered(a, {i: ("pair", i) for i in pairs}, "a", numbers)
+    in_b = _numbered(b, {j: ("pair", i) for i, j in pairs.items()}, "b", numbers)
+    once = {x for x, n in Counter(in_a).items() if n == 1} & {x for x, n in Counter(in_b).items() if n == 1}
+    where = {x: j for j, x in enumerate(in_b) if x in once}
+    for i, x in enumerate(in_a):
+        if x in once and i not in pairs and _is_compatible(a[i], b[where[x]]):
             pairs[i] = where[x]
 
 
 def _numbered(
     nodes: Sequence[Node], known: dict[int, tuple[str, int]], graph: str, numbers: dict[object, int]
 ) -> list[int]:
-    """A number for each node: the same for what is the same operation on operands of the same numbers."""
+    """Number the nodes: equal operations on operands of equal numbers have the same number."""
     result: list[int] = []
     for i, node in enumerate(nodes):
         key: object = known.get(i)
         if key is None and node.primitive:
             key = (node.primitive, *((result[x],) if isinstance(x, int) else repr(x) for x in node.operands))
         elif key is None:
-            key = (graph, i)  # a leaf of its own
+            key = (graph, i)  # an unmatched leaf
         result.append(numbers.setdefault(key, len(numbers)))
     return result
 
 
 def _by_place(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int]) -> set[int]:
-    """Pair the roots, and operands in the same place of paired nodes; gives the nodes of ``a`` paired so."""
+    """Pair the roots, and operands at equal positions of paired nodes; return the leaves paired so."""
     taken = set(pairs.values())
     found: set[int] = set()
-    waiting = [*pairs.items()]
+    stack = [*pairs.items()]
 
     def try_to_pair(i: int, j: int) -> None:
-        if i not in pairs and j not in taken and _may_be_one(a[i], b[j]):
+        if i not in pairs and j not in taken and _is_compatible(a[i], b[j]):
             pairs[i] = j
             taken.add(j)
             found.add(i)
-            waiting.append((i, j))
+            stack.append((i, j))
 
     try_to_pair(len(a) - 1, len(b) - 1)
-    while waiting:
-        i, j = waiting.pop()
+    while stack:
+        i, j = stack.pop()
         if a[i].primitive == b[j].primitive and len(a[i].operands) == len(b[j].operands):
             for x, y in zip(a[i].operands, b[j].operands):
                 if isinstance(x, int) and isinstance(y, int):

@@ -1,4 +1,4 @@
-"""A moment of a graph: its numbers as they are now, apart from the Values themselves."""
+"""Snapshot of a graph: its current numbers, independent of the Values."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ...backward import topological_order
-from ...system.messages import type_and_value
 from ...value import Value
 from ..draw.graphviz import Drawing
-from ..notation.names import Names, format_number, known, operation
+from ..notation.names import Names, format_gradient, format_number, operation
 from ..picture.cards import LIMIT, Picture, picture_nearest, reservations
 from ..picture.last_pass import last_pass
-from ..render.options import check_int
+from ..render.options import check_int, check_root
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
 from ..render.theme import theme_named
@@ -20,10 +19,10 @@ from ..render.time_limit import TIMEOUT, TimeLimit
 
 
 class Node(NamedTuple):
-    """A Value as it was: its name, how it was computed, data and grad (None: not computed).
+    """Record of a Value: name, expression, data and grad; grad is None if it is not computed.
 
-    ``label`` is what the user called it, ``primitive`` the name of its operation, "" for a leaf.
-    ``operands`` are the places of its operands among the nodes; a constant is a float.
+    ``label`` is the user's label, and ``primitive`` the name of the operation, "" for a leaf.
+    ``operands`` contains the index of each operand in the snapshot's nodes; a constant is a float.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Node(NamedTuple):
 
 
 class Snapshot(Mapping[str, Node]):
-    """The nodes of a graph at one moment, by name, operands before results; see :func:`snapshot`."""
+    """Mapping from names to the records of a graph, operands before results; see :func:`snapshot`."""
 
     __slots__ = ("_by_name", "_nodes", "_notes", "_picture")
 
@@ -51,17 +50,17 @@ class Snapshot(Mapping[str, Node]):
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The nodes in topological order; the root is the last."""
+        """Records in topological order; the root is the last."""
         return self._nodes
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Where the numbers do not add up, and why: data overwritten, gradients of earlier passes."""
+        """Inconsistencies of the graph: overwritten data, gradients of earlier passes."""
         return self._notes
 
     @property
     def picture(self) -> Picture:
-        """What :meth:`draw` shows; beyond a limit, the part nearest the root."""
+        """Cards and edges that :meth:`draw` shows; beyond the limit, the part nearest the root."""
         return self._picture
 
     def __getitem__(self, name: str) -> Node:
@@ -74,14 +73,23 @@ class Snapshot(Mapping[str, Node]):
         return len(self._nodes)
 
     def draw(self, *, theme: str = "light", timeout: float = TIMEOUT) -> Drawing:
-        """The graph as it was, drawn as :func:`draw` does, in at most ``timeout`` seconds."""
+        """Draw the recorded graph, as :func:`draw` does.
+
+        Args:
+            theme: "light" or "dark".
+            timeout: Time limit in seconds.
+
+        Raises:
+            ValueError: If an option is out of its range.
+            RenderError: If the time limit is exceeded, here or when the drawing is shown or saved.
+        """
         time = picture_time(timeout)
         with time.running():
             return Drawing(self._picture, theme_named(theme), time)
 
     def _rows(self) -> tuple[list[list[str]], list[str]]:
         rows = [
-            [node.name, node.expression, format_number(node.data), known(node.grad)]
+            [node.name, node.expression, format_number(node.data), format_gradient(node.grad)]
             for node in self._nodes[-LIMIT:]
         ]
         notes = [*self._notes]
@@ -101,12 +109,16 @@ class Snapshot(Mapping[str, Node]):
 
 
 def picture_time(timeout: float) -> TimeLimit:
-    """The time limit of a picture whose size was decided when the snapshot was taken."""
+    """Return the time limit for a picture of a snapshot, which fixed the size of the picture."""
     return TimeLimit(timeout, "Take a snapshot of a smaller part (limit=…), or allow more time (timeout=…).")
 
 
 def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
-    """The numbers of the graph below ``root`` at this moment, to look at or :func:`compare` later.
+    """Record the current numbers of the graph of ``root``, to print or :func:`compare` later.
+
+    The snapshot maps the name of each Value to its record, operands before results; repeated labels are
+    numbered. It contains only numbers and text: it keeps no Value alive, does not follow later changes of
+    the graph, and can be pickled.
 
     >>> w = Value(2.0, label="w")
     >>> loss = (w * 5.0 - 12.0) ** 2
@@ -115,16 +127,19 @@ def snapshot(root: Value, *, limit: int | None = LIMIT) -> Snapshot:
     >>> before["w"].grad is None, snapshot(loss)["w"].grad
     (True, -20.0)
 
-    A mapping from the name of each Value to its record, operands before results; labels that several
-    bear are numbered. It holds numbers and text alone: no Value is kept alive, later changes of the
-    graph do not reach it, and it can be pickled. Its ``.draw()`` shows the ``limit`` Values nearest the
-    root; ``limit=None`` keeps a picture of all.
-
     A graph of 10**6 Values takes about 20 s and 0.65 GB.
+
+    Args:
+        root: A Value.
+        limit: The number of Values, those nearest the root, that ``.draw()`` will show; None keeps a
+            picture of all.
+
+    Raises:
+        TypeError: If ``root`` is not a Value, or ``limit`` is not an int.
+        ValueError: If ``limit`` is less than 1.
     """
-    if not isinstance(root, Value):
-        raise TypeError(f"snapshot() takes the Value to start from, not {type_and_value(root)}")
-    most = check_int("limit", limit, unlimited="no limit")
+    check_root("snapshot", root)
+    most = check_int("snapshot", "limit", limit, "Pass None to keep every Value.", optional=True)
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)
     places = {value: i for i, value in enumerate(order)}

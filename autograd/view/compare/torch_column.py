@@ -1,6 +1,6 @@
-"""The same graph in PyTorch: each operation by torch's own function of that name."""
+"""The same graph in PyTorch: each operation is computed by the PyTorch function of that name."""
 
-# What these lambdas are given are tensors, whose types nobody needs installed who checks ours.
+# The arguments of these lambdas are tensors; the types must check where PyTorch is not installed.
 # pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
@@ -20,37 +20,41 @@ def _pytorch() -> Any:
         import torch
     except ImportError:
         raise ImportError(
-            'comparing needs PyTorch: pip install "glassgrad[torch]", or pip install -e ".[torch]" in a clone'
+            'compare_with_torch() needs PyTorch. Install it: pip install "glassgrad[torch]", or in a clone '
+            'pip install -e ".[torch]".'
         ) from None
     return torch
 
 
 def torch_function(op: Primitive) -> Callable[..., Any]:
-    """torch's function for a primitive; LookupError if it has none."""
+    """Return the PyTorch function for a primitive; raise LookupError if there is none."""
     torch = _pytorch()
     functional = torch.nn.functional
-    # Where torch's name differs from the table's, or it takes one tensor for our many.
-    own: dict[str, Callable[..., Any]] = {
+    # Functions whose name differs in PyTorch, or that take one tensor there and many operands here.
+    special: dict[str, Callable[..., Any]] = {
         "sum": lambda values: torch.stack(values).sum(),
-        # A clone, so that a dot of no products is a tensor of its own too.
+        # A clone, so that a dot product without terms is a new tensor too.
         "dot": lambda weights, inputs, bias: sum((w * x for w, x in zip(weights, inputs)), bias.clone()),
         "logsumexp": lambda values: torch.logsumexp(torch.stack(values), 0),
         "take": lambda values, index: torch.stack(values)[int(index)] + 0.0 * index,
         "sech": lambda x: 1.0 / torch.cosh(x),
-        "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus is x above 20
+        "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus returns x above 20
     }
-    for found in (own.get(op.name), getattr(torch, op.name, None), getattr(functional, op.name, None)):
+    for found in (special.get(op.name), getattr(torch, op.name, None), getattr(functional, op.name, None)):
         if found is not None:
             function: Callable[..., Any] = found
             return function
-    raise LookupError(f"PyTorch has no function named {op.name!r} to compare with")
+    raise LookupError(
+        f"compare_with_torch() expected operations that PyTorch has too, got {op.name!r}. "
+        "Compare a part of the graph without it."
+    )
 
 
 def torch_graph(root: Value) -> dict[Value, Any]:
-    """The same graph in float64 tensors, operation by operation: for each Value its tensor, with ``.grad``.
+    """Recompute the graph in float64 tensors, run the backward pass, and return the tensor of each Value.
 
-    The tensors are leaves where the Values are, made afresh from their numbers, and PyTorch's backward
-    pass has been run; the gradients of computed tensors are kept too. No Value is written.
+    Leaf tensors are new and have the data of the leaf Values; intermediate tensors retain their
+    gradients. No Value is changed.
     """
     torch = _pytorch()
     tensors: dict[Value, Any] = {}
@@ -61,7 +65,7 @@ def torch_graph(root: Value) -> dict[Value, Any]:
     def tensor_of(x: Value | float) -> Any:
         return tensors[x] if isinstance(x, Value) else leaf(x)
 
-    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has switched off
+    with torch.inference_mode(False), torch.enable_grad():  # the caller may have disabled gradients
         for value in topological_order(root):
             op = value.primitive
             if op is None:
@@ -75,6 +79,6 @@ def torch_graph(root: Value) -> dict[Value, Any]:
 
 
 def torch_gradients(root: Value, inputs: Mapping[str, Value]) -> dict[str, float]:
-    """∂root/∂input for each named input, by PyTorch in float64 on the same operations."""
+    """Return ∂root/∂input for each named input, computed by PyTorch in float64 with the same operations."""
     tensors = torch_graph(root)
     return {name: tensors[value].grad.item() for name, value in inputs.items() if value in tensors}

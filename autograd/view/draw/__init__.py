@@ -1,1 +1,1 @@
-"""A picture as a drawing, and as a table of text."""
+"""Drawings and text tables of a picture."""

@@ -1,4 +1,4 @@
-"""A picture as a graphviz graph, and the drawing that shows it wherever it can be shown."""
+"""Drawing of a picture with graphviz: the DOT source, the SVG and the PNG."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...system.files import write_atomic
-from ...system.messages import replace_controls, type_and_value
+from ...system.messages import replace_controls, short
 from ...value import Value
 from ..network.collapsed import Modules, network_or_graph
 from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from ..picture.layout import COLUMN_GAP, Box, Placed, place_cards, text_width
 from ..render.graphviz_program import compact, measures_bytes, render
-from ..render.options import check_int
+from ..render.options import check_int, check_root
 from ..render.theme import FAINT, Theme, theme_named
 from ..render.time_limit import TIMEOUT, RenderError, TimeLimit, in_time
 from .text_table import text_of
@@ -30,22 +30,23 @@ from .text_table import text_of
 if TYPE_CHECKING:
     import graphviz
 
-#: About the width of a notebook's page, in points.
+#: The approximate width of a notebook page, in points.
 PAGE = 675.0
-#: A PNG has no more pixels than about this: a page is no wider, and twenty times as many take seconds.
+#: The approximate limit of a PNG in pixels: twenty times as many take seconds.
 PNG_PIXELS = 6e6
-#: A PNG of more bytes is made compact for a notebook, which keeps every one.
+#: A PNG of more bytes is compressed for a notebook, which stores all of them.
 HEAVY = 2**16
 
-#: How often each picture was drawn, by a checksum of what it shows.
+#: The number of drawings of each picture, by a checksum of its content.
 _times_drawn: Counter[str] = Counter()
 
 
 class Staging(NamedTuple):
-    """How one moment of a pass is drawn so that every other moment has the same layout.
+    """Appearance of one moment of a pass, in the layout that all its moments share.
 
-    ``room``: by the key of a card, the widest text that its gradient ever shows. ``faint``: what is
-    still to come, ``marks``: DOT attributes, both by ids without prefix: ``v3``, ``e0-backward``.
+    ``room`` maps the key of a card to the widest text its gradient ever has. ``faint`` contains the
+    ids of later parts, and ``marks`` maps ids to DOT attributes; these ids have no prefix: ``v3``,
+    ``e0-backward``.
     """
 
     room: Mapping[str, str] = {}
@@ -53,12 +54,12 @@ class Staging(NamedTuple):
     marks: Mapping[str, Mapping[str, str]] = {}
 
 
-#: A picture that stands alone.
+#: The staging of a still picture.
 STILL = Staging()
 
 
 class Digraph(Protocol):
-    """What is drawn with of a ``graphviz.Digraph``, which brings no complete types."""
+    """Interface of ``graphviz.Digraph``, which has no complete types."""
 
     source: str
 
@@ -69,13 +70,13 @@ class Digraph(Protocol):
 
 
 def new_graph(theme: Theme, prefix: str, note: str = "") -> Digraph:
-    """A graph to fill, in the look of all pictures, with a note below."""
+    """Create an empty graph in the style of all pictures, with a note below."""
     try:
         import graphviz
     except ImportError:
         raise ImportError(
-            'drawing needs the graphviz package: pip install "glassgrad[viz]", or in a clone '
-            'pip install -e ".[viz]"'
+            'Drawing needs the graphviz package. Install it: pip install "glassgrad[viz]", or in a clone '
+            'pip install -e ".[viz]".'
         ) from None
     font = {"fontname": "Helvetica"}
     graph: Any = graphviz.Digraph(
@@ -88,12 +89,12 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> Digraph:
     )  # fmt: skip
     if note:
         graph.attr(label=f"<{'<BR/>'.join(map(literal, note.splitlines()))}>", labelloc="b")
-    drawn: Digraph = graph
-    return drawn
+    typed: Digraph = graph
+    return typed
 
 
 def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STILL) -> Digraph:
-    """The picture as a graphviz graph, in which every id begins with ``prefix``."""
+    """Convert the picture to a graphviz graph, in which every id begins with ``prefix``."""
     graph = new_graph(theme, prefix, picture.note)
     tight = measures_bytes()
     faint = theme.faint()
@@ -122,18 +123,18 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
 
 
 def literal(text: str) -> str:
-    """A text as it stands in an HTML-like label, where a backslash starts an escape such as ``\\N``."""
+    """Escape a text for an HTML-like label, in which a backslash starts an escape such as ``\\N``."""
     return escape(replace_controls(text)).replace("\\", "\\\\")
 
 
-def lettering(text: str, colour: str, size: float, bold: bool = False) -> str:
-    """A text in a colour and size, for an HTML-like label."""
+def lettering(text: str, color: str, size: float, bold: bool = False) -> str:
+    """Return a text in a color and size, for an HTML-like label."""
     shown = f"<B>{literal(text)}</B>" if bold else literal(text)
-    return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour}">{shown}</FONT>'
+    return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{shown}</FONT>'
 
 
 def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
-    """Say where every card stands, so that no program chooses; arrows run straight, below the cards."""
+    """Set the position of every card, so that graphviz keeps it; arrows run straight, below the cards."""
     placed = place_cards(picture)
     graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
     for key, box in in_time(placed.cards.items()):
@@ -170,19 +171,19 @@ def _corners(box: Box) -> str:
 
 
 def _ends(operand: str, result: str, placed: Placed) -> tuple[str, str]:
-    """From the right side to the left one, unless the arrow runs back or within a column."""
+    """Return the ends of an arrow: right side to left side, unless it runs back or within a column."""
     a, b = placed.cards[operand], placed.cards[result]
     onward = a.x + a.width / 2 < b.x - b.width / 2
     return (f"{operand}:e", f"{result}:w") if onward else (operand, result)
 
 
 def _add_flow(graph: Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
-    colour, width = theme.forward, 0.8
+    color, width = theme.forward, 0.8
     if flow.strength is not None and not flow.vanished:
-        colour = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
+        color = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
         width = 0.8 + 3.2 * flow.strength**2
     graph.edge(
-        *_ends(flow.operand, flow.result, placed), id=key, color=colour, penwidth=f"{width:.3g}",
+        *_ends(flow.operand, flow.result, placed), id=key, color=color, penwidth=f"{width:.3g}",
         style="dashed" if flow.vanished else "solid",
     )  # fmt: skip
 
@@ -195,16 +196,16 @@ def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -
 
 
 def _add_straight(graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, onward: bool) -> None:
-    """One arrow with both numbers, since two straight ones would lie on one another."""
+    """Add one arrow with both numbers: two straight arrows would cover each other."""
     graph.edge(
         *_ends(edge.operand, edge.result, placed), id=key, penwidth=f"{edge.width:g}",
         color=theme.forward if edge.contribution is None else theme.backward,
         style="dashed" if edge.vanished else "solid", arrowhead="none" if onward else "normal",
     )  # fmt: skip
-    if edge.local:  # as a node, which stands where it is put, and above the arrow
+    if edge.local:  # a node, since its position can be set, unlike that of an edge label
         a, b = placed.cards[edge.operand], placed.cards[edge.result]
         right, distance = a.x + a.width / 2, b.x - b.width / 2 - a.x - a.width / 2
-        along = min(COLUMN_GAP, distance) / 2  # before the next column, which an arrow may pass
+        along = min(COLUMN_GAP, distance) / 2  # before the next column, which the arrow may cross
         x, y = right + along, a.y + (b.y - a.y) * along / distance
         cell = f"<TR><TD>{_numbers(edge.local, edge.contribution, '<BR/>', theme)}</TD></TR>"
         graph.node(
@@ -214,7 +215,7 @@ def _add_straight(graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key:
 
 
 def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
-    """The card as an HTML-like label: a title, then data and grad with their numbers."""
+    """HTML-like label of a card: a title, then data and grad."""
     if card.kind == "cut":
         return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{literal(card.name)}</FONT></TD></TR>')
     if card.kind == "numbers":
@@ -234,7 +235,7 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
 
 
 def _summary(card: Summary, title: str, theme: Theme) -> str:
-    """A name and how much is behind it; below, data and grad side by side."""
+    """Label of a summary: its name and number of operations; below, data and grad side by side."""
     small = '<FONT POINT-SIZE="11"'
     more = f'<FONT POINT-SIZE="10" COLOR="{theme.muted}">{literal(card.expression)}</FONT>'
     rows = f'<TR><TD COLSPAN="2">{title}{f" {more}" if card.expression else ""}</TD></TR>'
@@ -249,25 +250,25 @@ def _boxed(rows: str) -> str:
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>>'
 
 
-def _row(what: str, number: str, colour: str, theme: Theme, bold: bool = False, room: str = "") -> str:
+def _row(name: str, number: str, color: str, theme: Theme, bold: bool = False, room: str = "") -> str:
     width = max(44, round(text_width(room, 11.0)) + 4 if room else 0)
     return (
-        f'<TR><TD ALIGN="LEFT" WIDTH="28">{lettering(what, theme.muted, 11.0)}</TD>'
-        f'<TD ALIGN="RIGHT" WIDTH="{width}">{lettering(number, colour, 11.0, bold)}</TD></TR>'
+        f'<TR><TD ALIGN="LEFT" WIDTH="28">{lettering(name, theme.muted, 11.0)}</TD>'
+        f'<TD ALIGN="RIGHT" WIDTH="{width}">{lettering(number, color, 11.0, bold)}</TD></TR>'
     )
 
 
 def _add_edge(graph: Digraph, edge: Edge, theme: Theme, prefix: str, key: str, staging: Staging) -> None:
-    def drawn(which: str, colour: str, of_label: str, **attributes: str) -> dict[str, str]:
-        ends = FAINT if which in staging.faint else ""
-        given = {"id": f"{prefix}-{which}", "color": colour + ends, "fontcolor": of_label + ends}
-        return {**given, **attributes, **staging.marks.get(which, {})}
+    def attributes_of(arrow: str, color: str, label_color: str, **attributes: str) -> dict[str, str]:
+        alpha = FAINT if arrow in staging.faint else ""
+        common = {"id": f"{prefix}-{arrow}", "color": color + alpha, "fontcolor": label_color + alpha}
+        return {**common, **attributes, **staging.marks.get(arrow, {})}
 
-    forward = drawn(f"{key}-forward", theme.forward, theme.local, label=edge.local, penwidth="1")
+    forward = attributes_of(f"{key}-forward", theme.forward, theme.local, label=edge.local, penwidth="1")
     graph.edge(edge.operand, edge.result, **forward)
     if edge.contribution is not None:
-        # Laid out as a second edge beside the forward one, with its arrow at the operand.
-        backward = drawn(
+        # A second edge next to the forward one, with its arrowhead at the operand.
+        backward = attributes_of(
             f"{key}-backward", theme.backward, theme.gradient, label=edge.contribution, dir="back",
             penwidth=f"{edge.width:g}", style="dashed" if edge.vanished else "solid",
         )  # fmt: skip
@@ -279,9 +280,9 @@ _TEXT = re.compile(r'(<text [^>]*?text-anchor=")start(" x=")([^"]*)"')
 
 
 def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
-    """End the numbers of a card where its columns end, whatever font is there; named by class too.
+    """Align the numbers of each card to its right edge, and give them the class of their row.
 
-    The layout program measures letters like − too wide, and a page may replace what a gradient reads.
+    The layout program measures letters like − too wide, and the stepper replaces the gradients.
     """
     rows = {
         f"{prefix}-{card.key}": ["data"] if card.grad is None else ["data", "grad"]
@@ -306,16 +307,17 @@ def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
 
 
 class Drawable(Protocol):
-    """What has a picture of its own, as a compiled step has."""
+    """Object with a picture of its own, such as a compiled function."""
 
-    # The cards and edges, no more than ``limit``.
+    # The picture has at most ``limit`` cards.
     def picture(self, limit: int | None) -> Picture: ...
 
 
 class Drawing:
-    """A graph drawn as it was when :func:`draw` was called: inline in a notebook, or saved.
+    """Drawing of a graph as it was when :func:`draw` was called.
 
-    A time limit is that of all it makes together: the DOT source, the SVG and the PNG.
+    It is shown inline in a notebook, printed as a table, and saved by :meth:`save`. The time limit
+    holds for the DOT source, the SVG and the PNG together.
     """
 
     def __init__(
@@ -325,50 +327,50 @@ class Drawing:
         self._theme = theme
         self._limit = limit or TimeLimit(TIMEOUT)
         self._staging = staging
-        # Two pictures on one page must not share ids, nor a notebook run again have others than before.
+        # Two pictures on one page must not share ids, and a notebook that runs again must get the same ids.
         content = f"{zlib.crc32(repr((picture, theme)).encode('utf-8', 'replace')):08x}"
         _times_drawn[content] += 1
-        #: What every id of the picture begins with.
+        #: The prefix of every id in the picture.
         self.prefix = f"glassgrad-{content}-{_times_drawn[content]}"
 
     @cached_property
     def graph(self) -> graphviz.Digraph:
-        """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
+        """``graphviz.Digraph`` of the picture, to change or render; needs the graphviz package."""
         with self._limit.running():
             graph: Any = digraph(self._picture, self._theme, self.prefix, self._staging)
         return graph
 
     @property
     def alt(self) -> str:
-        """The picture in words: every value and gradient it shows."""
+        """Alternative text: every value and gradient of the picture, in words."""
         return describe(self._picture)
 
     @cached_property
     def svg(self) -> str:
-        """The picture as an SVG element."""
+        """SVG element of the picture."""
         with self._limit.running():
             return self._finished(render(self.graph.source, "svg", self._limit).decode())
 
     def _finished(self, text: str) -> str:
-        """The SVG of the layout program with titles, numbers that end alike, and an alternative text."""
+        """Add titles and an alternative text to the SVG of the layout program, and align its numbers."""
         text = text[text.index("<svg") :]
         names = {card.key: card.name or card.data for card in self._picture.cards}
 
-        def title(match: re.Match[str]) -> str:  # what a pointer over a card shows
+        def title(match: re.Match[str]) -> str:  # the tooltip of a card
             self._limit.check()
             return f"<title>{escape(names.get(match[1], ''))}</title>"
 
         text = re.sub(r"<title>(.*?)</title>", title, text).replace("<title></title>\n", "")
         text = _flush_right(text, self._picture, self.prefix)
-        told = f'role="img" aria-label="{escape(self.alt)}"'
-        return text.replace("<svg ", f'<svg {told} style="max-width:100%;height:auto" ', 1)
+        label = f'role="img" aria-label="{escape(self.alt)}"'
+        return text.replace("<svg ", f'<svg {label} style="max-width:100%;height:auto" ', 1)
 
     @property
     def _svg_on_page(self) -> str:
-        """The SVG as a notebook shows it: one that is wider than a usual page takes the width of this one.
+        """SVG for a notebook: a picture that is wider than a page is scaled to the width of the page.
 
-        JupyterLab makes the SVG an image as large as it says it is, whatever its style says; of the
-        width it heeds only a percentage, and so a very wide page enlarges the picture.
+        JupyterLab renders an SVG in its intrinsic size and ignores its style; the only relative size it
+        supports is a width in percent.
         """
         size = re.search(r'max-width:100%;height:auto" width="([\d.]+)pt" height="[\d.]+pt"', self.svg)
         if size is None or float(size[1]) <= PAGE:
@@ -378,7 +380,7 @@ class Drawing:
 
     @cached_property
     def png(self) -> bytes:
-        """The picture as a PNG file: two pixels to the pixel of a page, or fewer if it is very large."""
+        """PNG file of the picture, with two pixels per CSS pixel, or fewer if the picture is very large."""
         width, height = self.size
         scale = min(2.0, math.sqrt(PNG_PIXELS / (width * height)))
         with self._limit.running():
@@ -386,14 +388,22 @@ class Drawing:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height in the pixels of a page, 96 to the inch."""
+        """Width and height in CSS pixels, 96 to the inch."""
         width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', self.svg)[:2]
         return float(width) / 72 * 96, float(height) / 72 * 96
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to ``graph.svg``, ``.png`` or ``.dot``, by the ending of the name.
+        """Write the drawing to a file; an existing file is replaced atomically.
 
-        What was there before is replaced in one step, once the new file is whole.
+        Args:
+            path: A path that ends in ``.svg``, ``.png``, ``.dot`` or ``.gv``, which selects the format.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: If the path has another ending.
+            RenderError: If graphviz is not found, fails or exceeds the time limit.
         """
         target = Path(path)
         forms = {
@@ -404,7 +414,9 @@ class Drawing:
         }
         form = forms.get(target.suffix.lower())
         if form is None:
-            raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .svg, .png or .dot")
+            raise ValueError(
+                f"save() expected a path that ends in .svg, .png, .dot or .gv, got {short(target.name)}."
+            )
         return write_atomic(target, form())
 
     def _svg_file(self) -> bytes:
@@ -428,7 +440,7 @@ class Drawing:
             return {"text/plain": f"{error}\n\n{self}"}, {}
         try:
             png = self.png
-        except RenderError:  # no time was left for it
+        except RenderError:  # the SVG took all of the time
             return {"image/svg+xml": svg, "text/plain": str(self)}, {}
         if len(png) > HEAVY:
             png = compact(png, exact=True)
@@ -447,7 +459,12 @@ def draw(
     timeout: float = TIMEOUT,
     expand: Modules = None,
 ) -> Drawing:
-    """Draw the graph that ``root`` was computed by: shown in a notebook, saved by ``.save(path)``.
+    """Draw the graph of ``root``: shown inline in a notebook, saved by ``.save(path)``.
+
+    A graph of more than ``limit`` Values is drawn collapsed: one card for each neuron, over all samples,
+    in a box for each layer. If no module is found in it, only the Values nearest the root are drawn. In
+    both cases the picture has a note. A function from :func:`compile` is drawn as the instructions of its
+    last program.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> p = w * x
@@ -459,21 +476,27 @@ def draw(
     x             5     2
     out   w·x    10     1
 
-    ``theme`` is "light" or "dark". A graph of more than ``limit`` Values is drawn collapsed: one card
-    for each neuron, over all the samples it has seen, in a box for each layer. ``expand``, a module or
-    a list of them, opens these neurons or layers, at the first sample; ValueError if the graph does
-    not use them. Where no module is found, the picture is cut down to the Values nearest the root.
-    It says so in either case, and ``limit=None`` draws all. What :func:`compile` gives is drawn as the
-    instructions of its last program.
+    Reading a graph of 10**6 Values takes about 12 s and 0.35 GB; a network of that size takes 40 s and
+    1.1 GB.
 
-    ``timeout`` is the time in seconds for all of it: reading the graph, writing the DOT source and laying
-    it out. A picture that takes longer raises RenderError, here or where it is shown.
+    Args:
+        root: A Value, or a function returned by :func:`compile`.
+        theme: "light" or "dark".
+        limit: The largest number of Values that are drawn one by one; None draws all.
+        timeout: Time limit in seconds for reading the graph, writing the DOT source and the layout.
+        expand: A module, or a list of modules, whose neurons are drawn opened, at the first sample.
 
-    A graph of 10**6 Values is read in about 12 s with 0.35 GB; a network of as many in 40 s with 1.1 GB.
+    Returns:
+        The drawing of the current graph.
+
+    Raises:
+        TypeError: If ``root`` has no graph, or ``expand`` is not a module or a list of modules.
+        ValueError: If an option is out of its range, or the graph does not use a module of ``expand``.
+        RenderError: If the time limit is exceeded, here or when the drawing is shown or saved.
     """
-    if not isinstance(root, Value) and not hasattr(root, "picture"):
-        raise TypeError(f"draw() takes the Value to draw, not {type_and_value(root)}")
-    most = check_int("limit", limit, unlimited="no limit")
+    if not hasattr(root, "picture"):
+        check_root("draw", root)
+    most = check_int("draw", "limit", limit, "Pass None to draw every Value.", optional=True)
     time = TimeLimit(timeout)
     with time.running():
         picture = network_or_graph(root, most, expand) if isinstance(root, Value) else root.picture(most)

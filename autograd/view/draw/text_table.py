@@ -1,4 +1,4 @@
-"""A picture as a table of text, for a terminal or where no graphviz is installed."""
+"""Text table of a picture, for a terminal or where graphviz is not installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HEADER = ("name", "how", "data", "grad")
 
 
 def text_of(picture: Picture, paint: Paint = lambda column, text: text) -> str:
-    """Every Value on a line, operands before results; ``·`` is a gradient not computed."""
+    """Return a table with a line for each Value, operands first; ``·`` means not computed."""
     label_of = picture.label_of()
 
     def how(card: Card) -> str:

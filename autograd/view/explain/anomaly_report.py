@@ -1,4 +1,4 @@
-"""The messages of ``detect_anomaly()``: where a nan or inf came up, of what, and the path to the loss."""
+"""Messages of ``detect_anomaly()``: the origin of a nan or inf, and its path to the loss."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from ..notation.names import Names, format_number, names_of, operation, operatio
 from ..notation.writers import text
 from ..render.tables import text_table
 from ..steps.step import ForwardStep, Step
-from .formula import LANES, Nested, formula
+from .formula import ELEMENTS, Nested, formula
 
-#: So many operations of an expression are written out, so many operands and steps of a path told.
+#: The limits of a message: operations of an expression, operands, steps of a path.
 OPERATIONS, OPERANDS, STEPS = 12, 8, 12
 
 
-def made(node: Value) -> str:
-    """The message for a result of the forward pass."""
+def report_result(node: Value) -> str:
+    """Return the message for a result of the forward pass."""
     numbers = operation_formula(node, lambda x: quantity(data_of(x)))
     lines = [f"{text(numbers)} = {format_number(node.data)}, in the forward pass", *_where(node, "computed")]
     names = names_of(node)
     lines += ["the expression:", *_indented(_expression(node, names))]
     for operand in dict.fromkeys(node.operands):
         if isinstance(operand, Value) and not math.isfinite(operand.data):
-            how = "a leaf that was given so" if operand.is_leaf else "it was computed outside"
-            lines.append(f"{names[operand]} was {format_number(operand.data)} before: {how}")
+            origin = "it is a leaf" if operand.is_leaf else "it was computed outside detect_anomaly()"
+            lines.append(f"{names[operand]} was already {format_number(operand.data)}: {origin}")
     return "\n".join(lines)
 
 
 def _expression(node: Value, names: Names) -> str:
-    """In symbols, in numbers, and worked out but for the last operation; of a long one, the symbols."""
+    """Return the expression in symbols, in numbers, and computed except for the last operation."""
     nested = Nested(topological_order(node), names, OPERATIONS)
     if nested.cut or nested.named:
         return "\n".join([repr(formula(node, limit=OPERATIONS)), *_operands(node, names)])
-    last = operation_formula(node, lambda x: quantity(data_of(x)), LANES)
+    last = operation_formula(node, lambda x: quantity(data_of(x)), ELEMENTS)
     sides = [nested.in_symbols(node), nested.in_numbers(node), last, quantity(node.data)]
     rows = [*dict.fromkeys(text(side) for side in sides if side is not None)]
     margin = " " * len(names[node])
     return "\n".join(f"{margin if i else names[node]} = {row}" for i, row in enumerate(rows))
 
 
-def pulled(root: Value, node: Value, position: int, gradients: Mapping[Value, float]) -> str:
-    """The message for a product that ``node`` passes back to one of its operands."""
+def report_contribution(root: Value, node: Value, position: int, gradients: Mapping[Value, float]) -> str:
+    """Return the message for the contribution of ``node`` to the gradient of one of its operands."""
     names = names_of(root)
     operand, local = node.operands[position], local_derivatives(node)[position]
     if not isinstance(operand, Value) or local is None:
-        raise ValueError(f"pulled() expected an operand that a gradient is passed to, got {operand!r}")
+        raise ValueError(f"report_contribution() expected an operand with a gradient, got {operand!r}.")
     upstream, product = gradients[node], gradients[node] * local
     step = Step(0, node, operand, position, upstream, local, product, product, False, names)
     lines = [
@@ -64,34 +64,34 @@ def pulled(root: Value, node: Value, position: int, gradients: Mapping[Value, fl
     return "\n".join(lines)
 
 
-def added(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
-    """The message for the gradient of a Value to which only finite numbers were passed back."""
+def report_sum(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
+    """Return the message for a gradient that is not finite although its contributions are."""
     names = names_of(root)
     found = gradients[value]
     parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
     wrong = f"∂{names.root}/∂{names[value]} is {format_number(found)}, in the backward pass"
     if value is root:
-        why = "the pass was started with it: look at the argument of backward()"
-    elif value.is_leaf and math.isfinite(now := sum(parts)):
-        added_now = format_number(now)
-        why = f"this pass added {added_now} to what an earlier one had left: call zero_grad() before it"
+        why = "it is the seed gradient: check the argument of backward()"
+    elif value.is_leaf and math.isfinite(contribution := sum(parts)):
+        amount = format_number(contribution)
+        why = f"this pass added {amount} to the gradient of an earlier one: call zero_grad() first"
     else:
-        why = f"the {len(parts)} numbers that are passed back to it are finite and their sum is not"
+        why = f"its {len(parts)} contributions are finite, but their sum is not"
     lines = [f"{wrong}: {why}"]
     if not value.is_leaf:
         lines += _where(value, f"{names[value]} was computed")
     return "\n".join([*lines, *_path(root, value, names, gradients)])
 
 
-def _where(value: Value, what: str) -> list[str]:
+def _where(value: Value, event: str) -> list[str]:
     if (found := source_line(value)) is None:
-        return [f"{what} outside detect_anomaly(): enter it before the forward pass to be told the line"]
+        return [f"{event} outside detect_anomaly(): enter it before the forward pass to get the line"]
     file, line, source = found
-    return [f"{what} here:", f"  {file}, line {line}", *(f"    {row}" for row in source)]
+    return [f"{event} here:", f"  {file}, line {line}", *(f"    {row}" for row in source)]
 
 
 def _operands(node: Value, names: Names) -> list[str]:
-    """Their values; of many, those that matter most: what is not finite, then the largest."""
+    """Return the data of the operands; if there are many, of those not finite and the largest."""
     operands = [x for x in dict.fromkeys(node.operands) if isinstance(x, Value)]
     shown = operands
     if len(operands) > OPERANDS:
@@ -103,10 +103,10 @@ def _operands(node: Value, names: Names) -> list[str]:
 
 
 def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, float]) -> list[str]:
-    """The shortest way that a gradient takes from the root to a Value, a line for each operation."""
-    way = _way(root, value)
+    """Return the shortest path of the gradient from the root to a Value, a line for each operation."""
+    path = _shortest_path(root, value)
     rows: list[list[str]] = []
-    for node in way:
+    for node in path:
         found = source_line(node)
         g = gradients.get(node)
         rows.append([
@@ -125,7 +125,7 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
     return [f"the path from {names.root}:", *_indented(table)]
 
 
-def _way(root: Value, value: Value) -> list[Value]:
+def _shortest_path(root: Value, value: Value) -> list[Value]:
     before: dict[Value, Value | None] = {root: None}
     queue = deque([root])
     while value not in before:
@@ -134,10 +134,10 @@ def _way(root: Value, value: Value) -> list[Value]:
             if operand not in before:
                 before[operand] = node
                 queue.append(operand)
-    way = [value]
-    while (above := before[way[-1]]) is not None:
-        way.append(above)
-    return way[::-1]
+    path = [value]
+    while (above := before[path[-1]]) is not None:
+        path.append(above)
+    return path[::-1]
 
 
 def _indented(lines: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The derivation of one gradient: its paths, their local derivatives in symbols and in numbers."""
+"""Derivation of one gradient: its paths, with local derivatives in symbols and in numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from ...backward import topological_order
 from ...nodes import all_gradients
-from ...system.messages import type_and_value
+from ...system.messages import short
 from ...value import Value
 from ..notation.derivation import Derivation, Line
 from ..notation.local_derivative import Local, local_derivative
@@ -28,27 +28,27 @@ from ..notation.syntax import (
 )
 from ..notation.writers import text
 from ..picture.cards import stale
-from ..render.options import check_int
+from ..render.options import check_int, check_root, check_value
 from .formula import Nested
 from .paths import BLOCKED, ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 
-#: How many paths are shown.
+#: The default number of paths shown.
 SHOWN = 10
-#: A path of more factors is shown by its first and last.
+#: Of a path with more factors only the first and last are shown.
 FACTORS = 8
-#: How many results on the paths are told how they came about.
+#: The largest number of intermediate results that are defined above the derivation.
 DEFINED = 12
-#: A count of paths with more digits than this is told as a power of ten.
+#: A number of paths with more digits than this is written as a power of ten.
 DIGITS = 21
 
 T = TypeVar("T")
 
 
 class Path(NamedTuple):
-    """One way from the root down to the Value: ``locals[i]`` is ∂nodes[i]/∂nodes[i + 1].
+    """One path from the root down to the Value.
 
-    ``positions[i]`` says which operand of ``nodes[i]`` it goes through; ``product`` is what arrives
-    when 1 starts at the root.
+    ``locals[i]`` is the local derivative ∂nodes[i]/∂nodes[i + 1], ``positions[i]`` the index of the
+    operand of ``nodes[i]`` on the path, and ``product`` the product of the local derivatives.
     """
 
     nodes: tuple[Value, ...]
@@ -58,11 +58,11 @@ class Path(NamedTuple):
 
 
 class Explanation(Derivation):
-    """How ∂root/∂wrt comes about, shown as text, LaTeX or MathML.
+    """Derivation of ∂root/∂wrt, shown as text, LaTeX or MathML.
 
-    ``gradient`` is its number, ``count`` how many paths there are, ``paths`` the largest of them, and
-    ``share`` the part these carry of the sum of all |products|: 1.0 is all of it; nan where that sum
-    is 0 or no finite number.
+    ``gradient`` is the value of the derivative, ``count`` the number of paths, and ``paths`` contains
+    those with the largest products. ``share`` is their share of the sum of all |products|, 1.0 for all
+    paths; it is nan if that sum is 0 or not finite.
     """
 
     def __init__(self, root: Value, wrt: Value, most: int = SHOWN) -> None:
@@ -70,33 +70,33 @@ class Explanation(Derivation):
         found = Paths(root, wrt, order)
         if not found.exists:
             raise ValueError(
-                f"{root!r} was not computed from {wrt!r}, so there is no gradient to explain: check that "
-                "it is the very Value used"
+                f"explain() expected a root that was computed from wrt, got root = {short(root)} and "
+                f"wrt = {short(wrt)}. Pass the very Value that was used."
             )
         self.root, self.wrt = root, wrt
         self.names = Names(order)
         self.count = found.count
         edges = [*found.largest(most)]
         self.paths = [_path(root, path) for path in edges]
-        self.gradient = all_gradients(root).get(wrt, 0.0)  # behind a dead relu there is none
+        self.gradient = all_gradients(root).get(wrt, 0.0)  # a dead relu passes no gradient on
         self.share = 1.0 if len(edges) == self.count else _share(found.whole, edges)
         super().__init__([*self._definitions(order), *self._derivation()])
 
     def _definitions(self, order: list[Value]) -> list[Line]:
-        """The root as an expression, and how what stands in the chains came about."""
+        """Define the root and the intermediate results that occur in the chains."""
         on_paths = {node: None for path in self.paths for node in _ends(path.nodes[1:-1])}
         whole = Nested(order, self.names)
         nested = Nested(order, self.names, apart=[*on_paths][:DEFINED])
-        told = nested.named if len(nested.named) <= DEFINED else [*on_paths][:DEFINED]
+        defined = nested.named if len(nested.named) <= DEFINED else [*on_paths][:DEFINED]
         lines = [Line(whole.equation())]
         for node in nested.named:
-            if node in told:
+            if node in defined:
                 numbers = nested.in_numbers(node)
                 middle = [nested.in_symbols(node), *([] if numbers is None else [numbers])]
                 steps = _chain(Name(self.names[node]), *middle, quantity(node.data, "data"))
                 lines.append(Line(steps, indent=True))
-        if whole.cut or len(told) < len(nested.named) or len(on_paths) > DEFINED:
-            lines.append(Line("(not every result is told here: formula(…) tells how they came about)"))
+        if whole.cut or len(defined) < len(nested.named) or len(on_paths) > DEFINED:
+            lines.append(Line("(some intermediate results are not defined here; formula(…) shows them)"))
         if warning := stale(order, self.names):
             lines.append(Line(f"({warning})"))
         return lines
@@ -123,28 +123,29 @@ class Explanation(Derivation):
         if len(self.paths) == self.count:
             terms = total([quantity(path.product, "gradient") for path in self.paths])
             return [*lines, Line(_chain(gradient, terms, result))]
-        return [*lines, Line(self._told_of_the_rest()), Line(equals(gradient, result))]
+        return [*lines, Line(self._note_on_share()), Line(equals(gradient, result))]
 
-    def _told_of_the_rest(self) -> str:
-        what = "of the sum of all |products|"
+    def _note_on_share(self) -> str:
         if math.isnan(self.share):
-            return f"(what share they carry {what} can't be said: it is 0, or no finite number)"
+            return "(their share of the sum of all |products| is undefined: that sum is 0 or not finite)"
+        percent = format_number(100 * self.share)
         return (
-            f"(they carry {format_number(100 * self.share)} % {what}; all paths together give the gradient)"
+            f"(they contribute {percent} % of the sum of all |products|; "
+            "the gradient is the sum over all paths)"
         )
 
     def _sides(self, path: Path) -> list[Formula]:
-        """The chain of a path: derivatives, what the rules say in symbols, in numbers, the product."""
+        """Return the sides of a path's equation: derivatives, rules in symbols, in numbers, the product."""
         shown = _ends(range(len(path.locals)))
         partials = [Partial(self.names[path.nodes[i]], self.names[path.nodes[i + 1]], "local") for i in shown]
         cut = len(shown) < len(path.locals)
-        if path.product == 0.0 and math.isnan(math.prod(path.locals)):  # ∞·0, but nothing is passed back
+        if path.product == 0.0 and math.isnan(math.prod(path.locals)):  # ∞·0, but no gradient flows
             return [_product(partials, cut), quantity(path.product, "gradient")]
-        said = [local_derivative(path.nodes[i], path.positions[i], self.names) for i in shown]
+        rules = [local_derivative(path.nodes[i], path.positions[i], self.names) for i in shown]
         sides: list[Sequence[Formula]] = [
             partials,
-            [local.in_symbols() for local in said],
-            [local.in_numbers() for local in said],
+            [local.in_symbols() for local in rules],
+            [local.in_numbers() for local in rules],
         ]
         if not all(map(_is_plain, sides[-1])):
             sides.append([quantity(path.locals[i], "local") for i in shown])
@@ -152,7 +153,7 @@ class Explanation(Derivation):
         return [*written, quantity(path.product, "gradient")]
 
     def _reasons(self) -> list[Line]:
-        """What the rules that select presuppose: ``∂h/∂z = 1, since z > 0``."""
+        """Return the conditions of the rules that select a branch: ``∂h/∂z = 1, since z > 0``."""
         lines: dict[str, Line] = {}
         for path in self.paths:
             for i in _ends(range(len(path.locals))):
@@ -171,7 +172,7 @@ class Explanation(Derivation):
 
 
 def _ends(items: Sequence[T]) -> Sequence[T]:
-    """What is shown of the items along a path: all, or of a long one the first and the last."""
+    """Return the items of a path that are shown: all, or the first and last ones of a long path."""
     last = FACTORS // 2 - 1
     return items if len(items) <= FACTORS else [*items[: FACTORS - 1 - last], *items[-last:]]
 
@@ -184,35 +185,35 @@ def _product(factors: Sequence[Formula], cut: bool) -> Formula:
 
 
 def _is_plain(factor: Formula) -> bool:
-    """Return True if it is a number or a product of numbers, which nobody needs computed."""
+    """Return True for a number or a product of numbers."""
     if isinstance(factor, Infix):
         return factor.binds == PRODUCT and all(map(_is_plain, factor.parts))
     return isinstance(factor, Number)
 
 
 def _chain(*sides: Formula) -> Formula:
-    """``a = b = c`` without a side that reads as the one before."""
+    """Return ``a = b = c`` without sides whose text repeats the side before."""
     kept = [side for i, side in enumerate(sides) if i == 0 or text(side) != text(sides[i - 1])]
     return equals(*kept)
 
 
 def _counted(count: int) -> str:
-    """The count, or of one too long to read its power of ten."""
+    """Format the number of paths; if it has too many digits, as a power of ten."""
     digits = math.floor(math.log10(count))
     return f"{count:,}" if digits < DIGITS else f"about {10 ** (math.log10(count) - digits):.2f}e{digits:,}"
 
 
 def _path(root: Value, edges: Sequence[Edge]) -> Path:
-    passed = 1.0
+    result = 1.0
     for edge in edges:
-        passed *= edge.local
+        result *= edge.local
     if any(edge.size.kind == BLOCKED for edge in edges):
-        passed = 0.0  # not even 0·∞
+        result = 0.0  # even where 0·∞ would give nan
     return Path(
         (root, *(edge.operand for edge in edges)),
         tuple(edge.position for edge in edges),
         tuple(edge.local for edge in edges),
-        passed,
+        result,
     )
 
 
@@ -227,7 +228,11 @@ def _share(whole: Size, paths: Sequence[Sequence[Edge]]) -> float:
 
 
 def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:
-    """The derivation of ∂root/∂wrt: its paths, their local derivatives in symbols, then in numbers.
+    """Derive ∂root/∂wrt: the local derivatives along its paths, in symbols and then in numbers.
+
+    If several paths lead to ``wrt``, the gradient is the sum of their products. The number of paths can
+    be exponential: all are counted, and those with the largest products are shown, together with their
+    share of the sum. No ``.grad`` is read or written.
 
     >>> w, x, y = Value(2.0, label="w"), Value(5.0, label="x"), Value(12.0, label="y")
     >>> p = w * x
@@ -240,16 +245,20 @@ def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:
       d = p − y = 10 − 12 = −2
     ∂loss/∂w = ∂loss/∂d · ∂d/∂p · ∂p/∂w = 2·d · 1 · x = 2·(−2) · 1 · 5 = −20
 
-    A Value reached on several paths gets the sum of their products. There can be exponentially many
-    paths: all are counted, the ``paths`` with the largest products are shown, and it is said what
-    share they carry. No ``.grad`` is read or written. Raises ValueError where ``root`` was not
-    computed from ``wrt``.
-
     A graph of 10**6 Values takes about 17 s and 0.75 GB, and over a minute if nearly all are used twice.
+
+    Args:
+        root: The Value to differentiate.
+        wrt: The Value with respect to which ``root`` is differentiated.
+        paths: The number of paths to show.
+
+    Returns:
+        The derivation, which prints as text and is displayed as mathematics in a notebook.
+
+    Raises:
+        TypeError: If ``root`` or ``wrt`` is not a Value, or ``paths`` is not an int.
+        ValueError: If ``root`` was not computed from ``wrt``, or ``paths`` is less than 1.
     """
-    for value in (root, wrt):
-        if not isinstance(value, Value):
-            raise TypeError(
-                f"explain() takes a Value and the one to differentiate by, not {type_and_value(value)}"
-            )
-    return Explanation(root, wrt, check_int("paths", paths))
+    check_root("explain", root)
+    check_value("explain", "wrt", wrt, "Pass a Value that root was computed from.")
+    return Explanation(root, wrt, check_int("explain", "paths", paths, f"The default is {SHOWN}."))

@@ -1,9 +1,9 @@
-"""The paths of a gradient: from the root down to one Value, each with its product of local derivatives.
+"""Paths of a gradient: from the root down to one Value, each with its product of local derivatives.
 
-Their number can be exponential in the size of the graph. So they are counted without being walked,
-and the largest are found one by one, each in time linear in the graph, by Lawler's partition: when
-the best path of a set is taken out, what remains falls into one set for each place where a path can
-leave it, and the best of each such set is known from one pass over the graph (Lawler, 1972).
+The number of paths can be exponential in the size of the graph. They are counted without enumeration,
+and the largest are found one by one, each in time linear in the graph, by Lawler's partition: without
+its best path, a set of paths splits into one set for each place where a path can leave the best one.
+The best path of each of these sets is known from one pass over the graph (Lawler, 1972).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ T = TypeVar("T")
 
 
 class Size(NamedTuple):
-    """|x| of any magnitude, mantissa · 2**exponent, so that no product overflows or vanishes.
+    """Magnitude |x| as mantissa · 2**exponent, so that products neither overflow nor vanish.
 
-    Compared as tuples: nothing, zero, finite, infinite, nan. Of ``kind`` 0 is a path on which nothing is
-    passed back, as through a dead relu: it stays 0 whatever its other factors are, even inf.
+    Sizes are compared as tuples: blocked, zero, finite, infinite, nan. A path is blocked (``kind`` 0) if
+    no gradient flows through one of its edges, such as a dead relu; its size stays 0 even if other
+    factors are inf.
     """
 
     kind: int
@@ -38,7 +39,7 @@ ONE = Size(FINITE, 1, 0.5)
 
 
 def size_of(x: float) -> Size:
-    """|x| as a Size.
+    """Return |x| as a Size.
 
     >>> size_of(-3.0)
     Size(kind=2, exponent=2, mantissa=0.75)
@@ -50,7 +51,7 @@ def size_of(x: float) -> Size:
 
 
 def times(above: Size, below: Size) -> Size:
-    """The size of a product along a path; ``above`` is nearer the root."""
+    """Multiply two sizes along a path; ``above`` is nearer the root."""
     if above.kind == below.kind == FINITE:
         mantissa, shift = math.frexp(above.mantissa * below.mantissa)
         return Size(FINITE, above.exponent + below.exponent + shift, mantissa)
@@ -63,7 +64,7 @@ def times(above: Size, below: Size) -> Size:
 
 
 def plus(a: Size, b: Size) -> Size:
-    """The size of |x| + |y|."""
+    """Add two sizes."""
     low, high = sorted((a, b))
     if low.kind != FINITE or high.kind != FINITE:
         return high
@@ -74,7 +75,7 @@ def plus(a: Size, b: Size) -> Size:
 
 
 def ratio(part: Size, whole: Size) -> float:
-    """part / whole; 0/0 and what has no size is nan."""
+    """Divide two sizes; the result is nan for 0/0, inf and nan."""
     if part.kind <= ZERO and whole.kind > ZERO:
         return 0.0 if whole.kind == FINITE else math.nan
     if part.kind != FINITE or whole.kind != FINITE:
@@ -83,7 +84,7 @@ def ratio(part: Size, whole: Size) -> float:
 
 
 class Edge(NamedTuple):
-    """An operand of an operation, on the way down to the Value: which, and how much passes there."""
+    """Edge of a path from an operation to one of its operands, with the local derivative."""
 
     node: Value
     position: int
@@ -93,7 +94,7 @@ class Edge(NamedTuple):
 
 
 class _Rest(NamedTuple):
-    """The best way on from a Value among those of one kind: its size, and the first edge of it."""
+    """Best rest of a path from a Value, among those of one kind: its size and its first edge."""
 
     size: Size
     edge: Edge | None
@@ -101,14 +102,14 @@ class _Rest(NamedTuple):
 
 
 class _Chain(NamedTuple):
-    """The edges of a path so far, the last one first."""
+    """Edges of an incomplete path, the last one first."""
 
     edge: Edge
     before: _Chain | None
 
 
 class _Set(NamedTuple):
-    """All paths that begin with a chain of edges, by their best."""
+    """Set of all paths that begin with a chain of edges, with the size of the best one."""
 
     best: Size
     chain: _Chain | None
@@ -118,7 +119,7 @@ class _Set(NamedTuple):
 
 
 def _best_of(chain: _Chain | None, size: Size, at: Value, rests: Mapping[int, _Rest]) -> _Set:
-    """The set of all paths that begin with a chain, which came to ``at`` with that size."""
+    """Return the set of all paths that begin with a chain, which ends at ``at``."""
     best, kind = max((times(size, rest.size), kind) for kind, rest in rests.items())
     return _Set(best, chain, size, at, kind)
 
@@ -136,7 +137,7 @@ def _unrolled(chain: _Chain | None) -> list[Edge]:
 
 
 class Paths:
-    """The paths from ``root`` down to ``wrt``.
+    """Paths from ``root`` down to ``wrt``.
 
     >>> a = Value(3.0)
     >>> paths = Paths(a * a + a, a)
@@ -155,50 +156,50 @@ class Paths:
             if node is not wrt and any(isinstance(x, Value) and x in above for x in node.operands):
                 above.add(node)
                 self.edges[node] = [*_edges(node, above)]
-        #: What the root passes on first: operands come after the results made of them.
+        #: The non-leaf Values on the paths, results before their operands.
         self.downward = [node for node in reversed(order) if node in self.edges]
 
     @property
     def exists(self) -> bool:
-        """Return True if the root was computed from the Value, or is it."""
+        """True if the root is the Value or was computed from it."""
         return self.root is self.wrt or self.root in self.edges
 
     @property
     def count(self) -> int:
-        """How many paths there are, exactly."""
-        return self._gathered(1, lambda count, edge: count, operator.add)
+        """Exact number of paths."""
+        return self._accumulate(1, lambda count, edge: count, operator.add)
 
     @property
     def whole(self) -> Size:
-        """The sum of the sizes of all products."""
-        return self._gathered(ONE, lambda size, edge: times(size, edge.size), plus)
+        """Sum of the sizes of all products."""
+        return self._accumulate(ONE, lambda size, edge: times(size, edge.size), plus)
 
-    def _gathered(self, one: T, along: Callable[[T, Edge], T], add: Callable[[T, T], T]) -> T:
-        """What reaches the Value when one starts at the root, goes along every edge, and adds up."""
+    def _accumulate(self, one: T, along: Callable[[T, Edge], T], add: Callable[[T, T], T]) -> T:
+        """Start with ``one`` at the root, transform it along every edge, and add where paths meet."""
         totals: dict[Value, T] = {self.root: one}
         for node in self.downward:
-            here = totals.pop(node)  # a count may have thousands of digits: keep none too long
+            here = totals.pop(node)  # a count can have thousands of digits: free it early
             for edge in self.edges[node]:
                 part = along(here, edge)
                 totals[edge.operand] = add(totals[edge.operand], part) if edge.operand in totals else part
         return totals[self.wrt]
 
     def largest(self, most: int) -> Iterator[list[Edge]]:
-        """The paths with the largest products in size, the largest first; nan counts as largest.
+        """Yield the paths with the largest |products|, largest first; nan counts as largest.
 
-        Of equals, the one found first: which that is depends on the graph alone.
+        The order of equal paths depends on the graph alone.
         """
         rests = self._rests()
         sets = [_best_of(None, ONE, self.root, rests[self.root])]
-        for left in range(most - 1, -1, -1):  # how many more will be wanted
+        for left in range(most - 1, -1, -1):  # the number of paths still needed
             if not sets:
                 return
             chain, size, at, kind = sets.pop(0)[1:]
             while (rest := rests[at][kind]).edge is not None:
                 for edge in self.edges[at]:
                     if edge is not rest.edge:
-                        passed = times(size, edge.size)
-                        found = _best_of(_Chain(edge, chain), passed, edge.operand, rests[edge.operand])
+                        longer = times(size, edge.size)
+                        found = _best_of(_Chain(edge, chain), longer, edge.operand, rests[edge.operand])
                         if len(sets) < left or (sets and found.best > sets[-1].best):
                             insort(sets, found, key=_smallness)
                             del sets[left:]
@@ -207,7 +208,7 @@ class Paths:
             yield _unrolled(chain)
 
     def _rests(self) -> dict[Value, dict[int, _Rest]]:
-        """For each Value the best ways on of each kind: which is best depends on what is above."""
+        """Return the best rest of each kind for each Value: the best one depends on the edges above."""
         rests: dict[Value, dict[int, _Rest]] = {self.wrt: {FINITE: _Rest(ONE, None, FINITE)}}
         for node in reversed(self.downward):
             here: dict[int, _Rest] = {}

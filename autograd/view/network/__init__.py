@@ -1,1 +1,1 @@
-"""A graph by neuron and layer: which Values form a neuron, which neurons form a layer."""
+"""Neurons and layers of a graph."""

@@ -1,4 +1,4 @@
-"""A network drawn collapsed: a card for each neuron over all its samples, a box for each layer."""
+"""Collapsed picture of a network: a card for each neuron over all samples, a box for each layer."""
 
 from __future__ import annotations
 
@@ -10,38 +10,50 @@ from ...backward import topological_order
 from ...operations import data_of
 from ...system.messages import short, type_and_value
 from ...value import Value
-from ..notation.names import UNKNOWN, Names, clean, exact, format_number, is_exponent, operation, subscript
+from ..notation.names import (
+    UNKNOWN,
+    Names,
+    clean,
+    format_exact,
+    format_number,
+    is_exponent,
+    operation,
+    subscript,
+)
 from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
 from ..picture.last_pass import Gradients, factors
 from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
 from .neurons import Owner, find_instances, owner_of
 
-#: What ``draw(expand=…)`` takes: a layer, a neuron or a model, or several of them.
+#: The type of ``draw(expand=…)``: a layer, a neuron or a model, or several of them.
 Modules = Owner | Iterable[Owner] | None
 
-#: A layer shows so many cards, fewer if that makes more arrows than this, and a network so many layers.
+#: The limits of a picture: cards in a layer, fewer if there are too many arrows; arrows; layers.
 COLUMN = (16, 12, 8, 5, 3)
 ARROWS = 1200
 LAYERS = 24
 
 
 def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = None) -> Picture:
-    """What to draw of ``root``: all of it if it is small, else its network, else what is nearest.
+    """Return the picture of a graph: of all Values if it is small, else of its network or nearest part.
 
     >>> network_or_graph(Value(2.0) * 3.0).note
     ''
     """
-    wanted = _listed(expand)
-    if wanted is None and limit is None:
+    modules = _listed(expand)
+    if modules is None and limit is None:
         return picture_of(root, None)
     order = topological_order(root)
-    if wanted is None and limit is not None and len(order) <= limit:
+    if modules is None and limit is not None and len(order) <= limit:
         return picture_of(root, limit)
     instances = find_instances(order)
     if instances:
-        return _Sketch(Network(order, instances), wanted or [], limit).picture()
-    if wanted:
-        raise ValueError(f"expand={short(wanted[0])}: {short(root)} was computed by no neuron of a module")
+        return _Sketch(Network(order, instances), modules or [], limit).picture()
+    if modules:
+        raise ValueError(
+            f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
+            f"computed {short(root)}. Leave expand out."
+        )
     return picture_of(root, limit)
 
 
@@ -51,12 +63,15 @@ def _listed(expand: Modules) -> list[Owner] | None:
     modules = list(expand) if isinstance(expand, Iterable) else [expand]
     for module in modules:
         if not hasattr(module, "parameters"):
-            raise TypeError(f"expand takes a module or a list of them, not {type_and_value(module)}")
+            raise TypeError(
+                f"draw() expected a module or a list of modules for expand, got {type_and_value(module)}. "
+                "Pass a layer or neuron, such as model.layers[0]."
+            )
     return modules
 
 
 def _chain(owner: Owner | None) -> Iterable[Owner]:
-    """A module and all it is a part of."""
+    """Yield a module and the modules that contain it."""
     seen: set[int] = set()
     while owner is not None and id(owner) not in seen:
         seen.add(id(owner))
@@ -65,11 +80,11 @@ def _chain(owner: Owner | None) -> Iterable[Owner]:
 
 
 def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tuple[str, str | None]:
-    """Of one Value its numbers; of several, the mean of the data and of the size of the gradient."""
+    """Format data and gradient of a Value; of several, the mean of data and of |gradient|."""
     data = [data_of(x) for x in values]
     grads = [gradients.of(x) for x in values if isinstance(x, Value)]
-    known = [g for g in grads if g is not None]
-    sizes = known if len(values) == 1 else [abs(g) for g in known]
+    computed = [g for g in grads if g is not None]
+    sizes = computed if len(values) == 1 else [abs(g) for g in computed]
     mean = sum(data) / len(data)
     if sizes:
         return format_number(mean), format_number(sum(sizes) / len(sizes))
@@ -83,18 +98,18 @@ def _operations(count: int) -> str:
 # The picture --------------------------------------------------------------------------------------
 
 
-class _Given(Names):
-    """Names that were decided here."""
+class _AssignedNames(Names):
+    """Names that the picture of a network assigns."""
 
     def __init__(self) -> None:
         self._names: dict[Value, str] = {}
         self._taken: set[str] = set()
         self.root = ""
 
-    def call(self, values: Iterable[Value], name: str) -> None:
+    def set(self, values: Iterable[Value], name: str) -> None:
         self._names.update(dict.fromkeys(values, name))
 
-    def give(self, value: Value, name: str) -> None:
+    def set_default(self, value: Value, name: str) -> None:
         self._names[value] = self.unique(clean(value.label) or name)
 
     def unique(self, name: str) -> str:
@@ -110,17 +125,17 @@ class _Given(Names):
 
 
 class _Sketch:
-    """The cards, boxes and arrows of a network, with some neurons opened."""
+    """Builder of the cards, boxes and arrows of a network, with some neurons opened."""
 
     def __init__(self, network: Network, expand: list[Owner], limit: int | None) -> None:
         self.network = network
         self.cards: list[Card] = []
         self.edges: list[Edge] = []
         self.groups: list[CardGroup] = []
-        self.names = _Given()
-        self.display: dict[str, str] = {}  # the key of a card, and that of the card which shows it
-        self.wanted = self._neurons_in(expand)
-        self.opened = self._within(self.wanted, limit)
+        self.names = _AssignedNames()
+        self.display: dict[str, str] = {}  # from the key of a card to that of the card displayed for it
+        self.requested = self._neurons_in(expand)
+        self.opened = self._within(self.requested, limit)
 
     def picture(self) -> Picture:
         network = self.network
@@ -138,7 +153,7 @@ class _Sketch:
             self._add_root()
         return Picture(self.cards, self.edges, self._note(), self.groups, self._flows())
 
-    # What is shown --------------------------------------------------------------------------------
+    # Selection ------------------------------------------------------------------------------------
 
     def _neurons_in(self, expand: list[Owner]) -> list[GraphNeuron]:
         found: dict[str, GraphNeuron] = {}
@@ -150,20 +165,20 @@ class _Sketch:
                 if any(owner is module for owner in _chain(neuron.owner))
             ]
             if not inside:
-                there = [short(layer_of(layer.neurons[0].owner)) for layer in self.network.layers[:8]]
+                layers = [short(layer_of(layer.neurons[0].owner)) for layer in self.network.layers[:8]]
                 raise ValueError(
-                    f"expand={short(module)} is no part of this graph, which has "
-                    f"{', '.join(there)}{', …' if len(self.network.layers) > 8 else ''}"
+                    f"draw() expected a module of the graph for expand, got {short(module)}. Pass one of "
+                    f"{', '.join(layers)}{', …' if len(self.network.layers) > 8 else ''}."
                 )
             found.update((neuron.key, neuron) for neuron in inside)
         return list(found.values())
 
     @staticmethod
-    def _within(wanted: list[GraphNeuron], limit: int | None) -> set[str]:
-        """The neurons to open: as many as the limit has room for, and one at least."""
+    def _within(neurons: list[GraphNeuron], limit: int | None) -> set[str]:
+        """Return the neurons to open: as many as the limit permits, and at least one."""
         opened: set[str] = set()
         room = math.inf if limit is None else limit
-        for neuron in wanted:
+        for neuron in neurons:
             instance = neuron.instances[0]
             room -= len({x for node in instance.nodes for x in (node, *node.operands)})
             if room < 0 and opened:
@@ -199,7 +214,7 @@ class _Sketch:
                 name = self.names.unique(common_label(values) or f"x{subscript(i)}")
                 self._summarize(key, "leaf", name, "", values)
                 if len(values) == 1:
-                    self.names.call((x for x in values if isinstance(x, Value)), name)
+                    self.names.set((x for x in values if isinstance(x, Value)), name)
             elif self.display[key] not in column:
                 self._add_cut(self.display[key], f"… {len(inputs) - len(shown)} more")
             if self.display[key] not in column:
@@ -207,10 +222,10 @@ class _Sketch:
         if column:
             self.groups.append(CardGroup("inputs", [[[key]] for key in column]))
 
-    def _shortened(self, keys: list[str], most: int, what: str) -> set[str]:
-        """The keys to show, the first ones and the last; decides what shows the others."""
+    def _shortened(self, keys: list[str], most: int, name: str) -> set[str]:
+        """Return the keys to show, the first ones and the last; assign the card displayed for the others."""
         shown = {*keys} if len(keys) <= most else {*keys[: most - 2], keys[-1], *(self.opened & {*keys})}
-        self.display.update((key, key if key in shown else f"more-{what}") for key in keys)
+        self.display.update((key, key if key in shown else f"more-{name}") for key in keys)
         return shown
 
     def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
@@ -245,7 +260,7 @@ class _Sketch:
         outputs = [instance.output for instance in neuron.instances]
         more = _operations(len(neuron.instances[0].nodes))
         name = self.names.unique(neuron.name)
-        self.names.call(outputs, name)
+        self.names.set(outputs, name)
         self._summarize(neuron.key, self._kind(outputs), name, more, outputs)
 
     def _add_between(self, index: int) -> None:
@@ -270,7 +285,7 @@ class _Sketch:
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
     def _open(self, index: int, layer: GraphLayer, neuron: GraphNeuron) -> list[list[str]]:
-        """Its columns: what it is made of, then its operations, each after its operands."""
+        """Add the cards of a neuron; return its columns: its operands, then its operations in order."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
         self._name_parts(layer, neuron)
@@ -279,11 +294,13 @@ class _Sketch:
         through: set[str] = set()
         depths: dict[Value, int] = {}
         for node in instance.nodes:
-            locals_of, passed = factors(node), self.network.gradients.passed_back(node)
+            locals_of, contributions = factors(node), self.network.gradients.contributions(node)
             for i, x in enumerate(node.operands):
                 key = f"{keys[node]}-{i}"
-                flowing = passed[i] if isinstance(x, Value) and passed is not None else None
-                edge = edge_of(key, keys[node], locals_of[i], flowing)
+                contribution = None
+                if isinstance(x, Value) and contributions is not None:
+                    contribution = contributions[i]
+                edge = edge_of(key, keys[node], locals_of[i], contribution)
                 entry = entries.get((node, i))
                 source = None if entry is None else self.network.source(index, entry)
                 if source is not None:
@@ -294,7 +311,7 @@ class _Sketch:
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
                         continue
-                    self.cards.append(Card(key, "constant", "", "", exact(x), None))
+                    self.cards.append(Card(key, "constant", "", "", format_exact(x), None))
                     columns[0].append(key)
                 elif x not in keys:
                     keys[x] = key
@@ -308,7 +325,7 @@ class _Sketch:
             columns += [[] for _ in range(depths[node] + 1 - len(columns))]
             columns[depths[node]].append(keys[node])
         self.display[neuron.key] = keys[instance.output]
-        if len(columns[1]) == 1:  # each input beside its weight
+        if len(columns[1]) == 1:  # each input next to its weight
             inputs = [key for key in columns[0] if key in through]
             weights = [key for key in columns[0] if key not in through]
             pairs = [key for pair in zip(weights, inputs) for key in pair]
@@ -316,7 +333,7 @@ class _Sketch:
         return columns
 
     def _pass_through(self, source: str, edge: Edge) -> None:
-        """An arrow into an opened neuron goes by way of its numbers, between the parameters."""
+        """Route an arrow into an opened neuron through a card with its numbers, between the parameters."""
         self.cards.append(Card(edge.operand, "numbers", edge.local, "", "", edge.contribution))
         self.edges.append(edge._replace(operand=source, result=edge.operand, local=""))
         self.edges.append(edge._replace(local=""))
@@ -326,21 +343,23 @@ class _Sketch:
         self.cards.append(Card(key, kind, self.names[value], operation(value, self.names), data, grad))
 
     def _name_parts(self, layer: GraphLayer, neuron: GraphNeuron) -> None:
-        """Weights by the number of the neuron and of the input, such as w₂₁; the others b₂ and z₂."""
+        """Name weights by neuron and input, such as w₂₁; other parameters b₂, operations z₂."""
         instance = neuron.instances[0]
-        self.names.give(instance.output, neuron.name)
+        self.names.set_default(instance.output, neuron.name)
         n = layer.neurons.index(neuron) + 1
         weights = {entry.position for entry in instance.inputs}
         comma = "," if max(n, *weights, 0) >= 9 else ""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
         for i, parameter in enumerate(own):
             name = f"w{subscript(n)}{comma}{subscript(i + 1)}" if i in weights else f"b{subscript(n)}"
-            self.names.give(parameter, name)
+            self.names.set_default(parameter, name)
         inner = instance.nodes[:-1]
         for i, node in enumerate(inner, start=1):
-            self.names.give(node, f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else ""))
+            self.names.set_default(
+                node, f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else "")
+            )
 
-    # Arrows and words -----------------------------------------------------------------------------
+    # Arrows and texts -----------------------------------------------------------------------------
 
     def _flows(self) -> list[Flow]:
         cut = {card.key for card in self.cards if card.kind == "cut"}
@@ -351,7 +370,7 @@ class _Sketch:
                 if not cut & {*ends}:
                     sizes[ends] = size
                 elif ends[0] != ends[1]:
-                    sizes[ends] = None  # many arrows in one: no size to compare with the others
+                    sizes[ends] = None  # several arrows in one, whose size is not comparable
         largest = max((x for x in sizes.values() if x is not None and x < math.inf), default=0.0)
         flows = [Flow(*ends, _strength(size, largest), size == 0.0) for ends, size in sizes.items()]
         return sorted(flows, key=lambda flow: flow.strength or 0.0)  # the strongest on top
@@ -364,7 +383,9 @@ class _Sketch:
             note += f"; of its {network.samples:,} {uses}, the mean of data and of |grad|"
         if self.opened:
             some = (
-                f"{len(self.opened)} of {len(self.wanted)} neurons" if self._is_partial() else "what is open"
+                f"{len(self.opened)} of {len(self.requested)} neurons"
+                if self._is_partial()
+                else "what is open"
             )
             note += f"; {some} {'opened ' if self._is_partial() else ''}at the first sample"
         more = "draw(…, expand=model.layers[0]) opens a layer or neuron"
@@ -373,11 +394,11 @@ class _Sketch:
         return f"{note}\n{more}, draw(…, limit=None) draws every Value"
 
     def _is_partial(self) -> bool:
-        return len(self.opened) < len(self.wanted)
+        return len(self.opened) < len(self.requested)
 
 
 def _strength(size: float | None, largest: float) -> float | None:
-    """From 0, a thousandth of the largest or less, to 1."""
+    """Map a size to 0 … 1 by its logarithm; 0 is a thousandth of the largest or less."""
     if size is None:
         return None
     if not size > 0.0:  # nan too

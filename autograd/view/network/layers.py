@@ -1,4 +1,4 @@
-"""Which neurons form a layer, and what flows from one to another: a network before it is drawn."""
+"""Layers of a network, and the gradients that flow between its neurons."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..picture.last_pass import last_pass
 from ..render.time_limit import in_time
 from .neurons import Input, Instance, Owner, activation_of, owner_of
 
-#: The letters of the layers, as they follow one another; the last layer is ``o``.
+#: The letters of the layers, in order; the last layer is ``o``.
 LETTERS = "hgfqrstuvwklmnpabcde"
 
 
 class GraphNeuron(NamedTuple):
-    """A neuron with its instances, one for each sample."""
+    """Neuron with its instances, one for each sample."""
 
     key: str
     name: str
@@ -25,7 +25,7 @@ class GraphNeuron(NamedTuple):
 
 
 class GraphLayer(NamedTuple):
-    """Neurons that belong to one module and see the same depth of the network, in order."""
+    """Neurons of one module at the same depth of the network, in order."""
 
     label: str
     letter: str
@@ -36,7 +36,7 @@ class GraphLayer(NamedTuple):
 
 
 def depths_of(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value, int]:
-    """How many neurons a computed Value has behind it, at the most."""
+    """Return the depth of each non-leaf Value: the largest number of neurons on a path to it."""
     outputs = {instance.output for instance in instances}
     depths: dict[Value, int] = {}
     for node in in_time(order):
@@ -58,13 +58,13 @@ def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Gra
     last = len(ordered) - 1
     ids = [key[1] for key, _ in ordered]
     return [
-        _layer(i, "o" if i == last else _letter(i), neurons, whole=ids.count(key[1]) == 1)
+        _layer(i, "o" if i == last else _letter(i), neurons, is_only=ids.count(key[1]) == 1)
         for i, (key, neurons) in enumerate(ordered)
     ]
 
 
 def layer_of(owner: Owner) -> Owner:
-    """The module a neuron belongs to; one that stands alone is its own layer."""
+    """Return the module that contains a neuron; a neuron without one is its own layer."""
     layer: Owner | None = owner.owner
     return owner if layer is None else layer
 
@@ -73,8 +73,8 @@ def _letter(i: int) -> str:
     return LETTERS[i % len(LETTERS)] + "′" * (i // len(LETTERS))
 
 
-def _layer(index: int, letter: str, neurons: list[list[Instance]], whole: bool) -> GraphLayer:
-    siblings: dict[int, int] = {}  # the id of each neuron of the module, with its number from 1
+def _layer(index: int, letter: str, neurons: list[list[Instance]], is_only: bool) -> GraphLayer:
+    siblings: dict[int, int] = {}  # from the id of each neuron of the module to its number, from 1
     for parameter in layer_of(neurons[0][0].owner).parameters():
         owner = owner_of(parameter)
         siblings.setdefault(id(owner), len(siblings) + 1)
@@ -82,7 +82,7 @@ def _layer(index: int, letter: str, neurons: list[list[Instance]], whole: bool) 
     members: list[GraphNeuron] = []
     for i, instances in enumerate(neurons, start=1):
         owner = instances[0].owner
-        n = siblings.get(id(owner), i) if whole else i
+        n = siblings.get(id(owner), i) if is_only else i
         alone = letter == "o" and len(siblings) == 1
         name = common_label([x.output for x in instances]) or (letter if alone else letter + subscript(n))
         members.append(GraphNeuron(f"n{index}-{i}", name, owner, instances))
@@ -92,7 +92,7 @@ def _layer(index: int, letter: str, neurons: list[list[Instance]], whole: bool) 
 
 
 def common_label(values: Sequence[Value | float]) -> str:
-    """The label that all of the Values bear; empty if they differ.
+    """Return the label that all Values have; empty if they differ.
 
     >>> common_label([Value(1.0, label="age"), Value(2.0, label="age")])
     'age'
@@ -101,15 +101,15 @@ def common_label(values: Sequence[Value | float]) -> str:
     return labels.pop() if len(labels) == 1 else ""
 
 
-# What flows where ---------------------------------------------------------------------------------
+# Gradients between neurons -----------------------------------------------------------------------
 
 
 class Network:
-    """Where each Value belongs (``place``: the key of its card), and the gradient between the cards.
+    """Network of a graph: the card of each Value, and the gradients between the cards.
 
-    Beside the neurons there are ``inputs``, what is opposite to a weight and comes from no neuron;
-    ``between``, the operations from neuron to neuron that belong to none, by the number of the layer
-    they stand before; and ``after``, all that leads from the network to the root.
+    ``place`` maps each Value to the key of its card. ``inputs`` contains operands that are multiplied by a
+    weight and come from no neuron; ``between`` the operations between neurons that belong to none, by
+    the index of the next layer; and ``after`` the operations from the network to the root.
     """
 
     def __init__(self, order: list[Value], instances: list[Instance]) -> None:
@@ -136,23 +136,23 @@ class Network:
         self._find_flows()
 
     def source(self, layer: int, entry: Input) -> str | None:
-        """The key of the card that an input of a neuron comes from; None for a number a state starts at."""
+        """Return the key of the card of a neuron's input; None for the number that a state starts with."""
         x = entry.operand
         if isinstance(x, Value) and self._is_computed(x):
             return self.place[x]
         return None if self._starts_a_state(layer, entry) else self._slots[layer, entry.position]
 
     def _starts_a_state(self, layer: int, entry: Input) -> bool:
-        """Whether it is a number where at other steps the layer sees its own answer."""
+        """Return True for a number in place of the layer's own output, as in the first step."""
         return (layer, entry.position) in self._fed_back and not isinstance(entry.operand, Value)
 
     @property
     def recurrent(self) -> bool:
-        """Whether a layer sees its own answers, so that its instances are of samples and of steps."""
+        """True if a layer reads its own outputs, so that its instances are samples and steps."""
         return bool(self._fed_back)
 
     def _find_sources(self, order: Sequence[Value]) -> dict[Value, frozenset[int]]:
-        """The layers whose answers a computed Value comes from, without another neuron on the way."""
+        """Return the layers whose outputs each non-leaf Value comes from, without a neuron in between."""
         layers = {
             neuron.key: frozenset({i}) for i, layer in enumerate(self.layers) for neuron in layer.neurons
         }
@@ -166,7 +166,7 @@ class Network:
         return sources
 
     def _find_fed_back(self) -> set[tuple[int, int]]:
-        """The positions at which a layer sees its own answers, of the step before."""
+        """Return the layers and positions at which a layer reads its own outputs of the step before."""
         return {
             (i, entry.position)
             for i, layer in enumerate(self.layers)
@@ -177,11 +177,11 @@ class Network:
         }
 
     def _is_computed(self, x: Value | float) -> bool:
-        """Whether a neuron is behind it."""
+        """Return True if a Value depends on a neuron."""
         return (isinstance(x, Value) and self.depths.get(x, 0) > 0) or x in self.place
 
     def _find_inputs(self) -> dict[tuple[int, int], str]:
-        """A card for each position of each layer that sees inputs; layers that see the same share it."""
+        """Return the key of the card for each position of a layer with inputs; equal inputs share a card."""
         seen: dict[tuple[int, int], tuple[str, list[Value | float]]] = {}
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
@@ -195,7 +195,8 @@ class Network:
         keys: dict[tuple[object, ...], str] = {}
         for (layer_index, position), (_, values) in sorted(seen.items(), key=lambda item: item[0]):
             constant = any(not isinstance(x, Value) for x in values)
-            same = (position if constant else None, *values)  # equal numbers alone do not tell x₁ from x₂
+            # Equal numbers at different positions are not the same input.
+            same = (position if constant else None, *values)
             key = keys.setdefault(same, f"x{len(keys)}")
             slots[layer_index, position] = key
             self.inputs[key] = [*dict.fromkeys(values)] if not constant else values
@@ -212,7 +213,7 @@ class Network:
                             self._place_between(entry.operand, i)
 
     def _place_between(self, node: Value, layer: int) -> None:
-        """What an operand came through on its way from neurons: one alone takes it in, several do not."""
+        """Assign operations after a single neuron to its card, and those after several to ``between``."""
         trail: list[Value] = []
         behind = [node]
         while len(behind) == 1 and behind[0] not in self.place:
@@ -222,9 +223,7 @@ class Network:
         if behind:
             self.place.update(dict.fromkeys(trail, self.place[behind[0]]))
             return
-        at = max(
-            layer, 1 + max(self._sources[node])
-        )  # after the layer, if it is what that hands on to itself
+        at = max(layer, 1 + max(self._sources[node]))  # after a layer that reads its own output
         stack = [node]
         while stack:
             node = stack.pop()
@@ -248,23 +247,25 @@ class Network:
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
                 for instance in in_time(neuron.instances):
-                    node, passed = None, None
+                    node, contributions = None, None
                     for entry in instance.inputs:
                         if entry.node is not node:
-                            node, passed = entry.node, self.gradients.passed_back(entry.node)
-                        live = isinstance(entry.operand, Value) and passed is not None
-                        cotangent = passed[entry.at] if live and passed is not None else None
+                            node, contributions = entry.node, self.gradients.contributions(entry.node)
+                        contribution = None
+                        if isinstance(entry.operand, Value) and contributions is not None:
+                            contribution = contributions[entry.at]
                         if (source := self.source(i, entry)) is not None:
-                            self._add(source, neuron.key, cotangent)
+                            self._add(source, neuron.key, contribution)
         for node in in_time((*self.after, *(x for nodes in self.between.values() for x in nodes))):
-            passed = self.gradients.passed_back(node)
+            contributions = self.gradients.contributions(node)
             for position, x in enumerate(node.operands):
                 source = self.place.get(x) if isinstance(x, Value) else None
                 if source is not None and source != self.place[node]:
-                    self._add(source, self.place[node], None if passed is None else passed[position])
+                    contribution = None if contributions is None else contributions[position]
+                    self._add(source, self.place[node], contribution)
 
-    def _add(self, source: str, target: str, cotangent: float | None) -> None:
+    def _add(self, source: str, target: str, contribution: float | None) -> None:
         total = self.flows.get((source, target))
-        if cotangent is not None:
-            total = (total or 0.0) + abs(cotangent)
+        if contribution is not None:
+            total = (total or 0.0) + abs(contribution)
         self.flows[source, target] = total

@@ -1,9 +1,9 @@
-"""Which Values make up which neuron: inferred from the parameters they use, at no cost to the forward pass.
+"""Neurons of a graph, inferred from the parameters that Values use, without a cost in the forward pass.
 
-A *neuron* is here whatever owns parameters. A Value that uses some of them is a part of it, and parts
-that use different ones grow together, until all are used: then one *instance* of the neuron, its
-answer to one sample, is complete. A product of a weight with itself, as in a penalty, uses no input
-and is no instance; nor is the sum of two samples' answers, where the same parameters meet again.
+A *neuron* is here any owner of parameters. A Value that uses some of them is a part of the neuron, and
+parts that use different parameters are joined. Once all parameters are used, the parts form an *instance*
+of the neuron: its output for one sample. A product of a weight with itself, as in a penalty, has no input
+and is not an instance. The sum of two samples' outputs uses the same parameters twice and is not one either.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..render.time_limit import in_time
 
 
 class Owner(Protocol):
-    """What owns parameters. It may have an ``activation`` too, the name of a primitive.
+    """Module with parameters. It can have an ``activation``, the name of a primitive.
 
-    Its ``owner`` is what it is a part of itself, as a neuron is of its layer, or None; and each of its
+    Its ``owner`` is the module that contains it, such as the layer of a neuron, or None. Each of its
     parameters is a Value with an ``owner``.
     """
 
@@ -32,7 +32,7 @@ class Owner(Protocol):
 
 
 class Input(NamedTuple):
-    """What stands opposite to parameter number ``position``: operand number ``at`` of ``node``."""
+    """Input multiplied by parameter ``position`` of a neuron: operand ``at`` of ``node``."""
 
     position: int
     operand: Value | float
@@ -41,7 +41,7 @@ class Input(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """One sample in one neuron: its Values, operands before results, and what came in."""
+    """Neuron evaluated on one sample: its Values, operands before results, and its inputs."""
 
     owner: Owner
     nodes: list[Value]
@@ -53,7 +53,7 @@ class Instance(NamedTuple):
 
 
 class _Part:
-    """Values of one neuron, with what they use of its parameters so far; ``into`` is what it grew into."""
+    """Values of one neuron and the parameters they use; ``into`` is the part that it was joined with."""
 
     __slots__ = ("activated", "complete", "into", "nodes", "owner", "used")
 
@@ -66,7 +66,7 @@ class _Part:
 
 
 def owner_of(x: Value | float) -> Owner | None:
-    """What owns a parameter; None for all else."""
+    """Return the owner of a parameter; None for anything else."""
     if not isinstance(x, Value) or x.primitive is not None:
         return None
     owner: Owner | None = getattr(x, "owner", None)
@@ -74,15 +74,15 @@ def owner_of(x: Value | float) -> Owner | None:
 
 
 def activation_of(owner: Owner) -> str:
-    """The name of its activation, if it says; "linear" is none."""
+    """Return the name of a module's activation; "" for none or "linear"."""
     name = getattr(owner, "activation", "")
     return name if isinstance(name, str) and name != "linear" else ""
 
 
 def find_instances(order: Sequence[Value]) -> list[Instance]:
-    """The instances of neurons among Values that are listed operands before results, in that order.
+    """Return the instances of neurons in a graph, given and returned in topological order.
 
-    Nothing is found where no Value is a parameter with an owner:
+    There are none if no Value is a parameter with an owner:
 
     >>> a = Value(2.0)
     >>> find_instances([a, a * 3.0])
@@ -119,11 +119,11 @@ class _Search:
         return part
 
     def _own_of(self, owner: Owner) -> dict[Value, int]:
-        """The parameters it owns itself, not through a module inside it, with their positions."""
+        """Return the parameters owned directly, not through a submodule, with their positions."""
         own = self._own.get(id(owner))
         if own is None:
-            mine = [p for p in owner.parameters() if owner_of(p) is owner]
-            own = self._own[id(owner)] = {p: i for i, p in enumerate(mine)}
+            direct = [p for p in owner.parameters() if owner_of(p) is owner]
+            own = self._own[id(owner)] = {p: i for i, p in enumerate(direct)}
         return own
 
     def _visit(self, node: Value) -> None:
@@ -136,12 +136,12 @@ class _Search:
         used = {*direct}
         if len(used) < len(direct):
             return  # p·p
-        before = {part: None for x in operands if (part := self._part(x)) and part.owner is owner}
-        parts = [part for part in before if not part.complete]
+        of_owner = {part: None for x in operands if (part := self._part(x)) and part.owner is owner}
+        parts = [part for part in of_owner if not part.complete]
         self._join(node, owner, parts if _disjoint([used, *(p.used for p in parts)]) else [], used)
 
     def _continue(self, node: Value, operands: tuple[Value | float, ...]) -> None:
-        """A node that uses no parameter itself goes with its operands, if they are of one neuron."""
+        """Add a node without parameters to the neuron of its operands, if there is only one."""
         computed = [x for x in operands if isinstance(x, Value) and x.primitive is not None]
         parts = [*dict.fromkeys(self._part(x) for x in computed)]
         first = parts[0] if parts else None
@@ -166,16 +166,16 @@ class _Search:
         )
 
     def _join(self, node: Value, owner: Owner, parts: list[_Part], used: set[Value]) -> None:
-        whole = max(parts, key=lambda part: len(part.nodes), default=None) or _Part(owner, set())
+        joined = max(parts, key=lambda part: len(part.nodes), default=None) or _Part(owner, set())
         for part in parts:
-            if part is not whole:
-                part.into = whole
-                whole.used |= part.used
-                whole.nodes += part.nodes
-        whole.used |= used
-        whole.nodes.append(node)
-        whole.complete = len(whole.used) == len(self._own_of(owner))
-        self._parts[node] = whole
+            if part is not joined:
+                part.into = joined
+                joined.used |= part.used
+                joined.nodes += part.nodes
+        joined.used |= used
+        joined.nodes.append(node)
+        joined.complete = len(joined.used) == len(self._own_of(owner))
+        self._parts[node] = joined
 
     def _inputs(self, part: _Part, nodes: list[Value]) -> Iterator[Input]:
         own = self._own_of(part.owner)
@@ -191,9 +191,9 @@ class _Search:
 
 
 def _opposites(node: Value, count: int) -> list[tuple[int, int]]:
-    """Which operands stand opposite each other: the factors of a product, the elements of ``dot``.
+    """Return the pairs of operands that are multiplied: in a product, or element by element in ``dot``.
 
-    Those of any other operation of two do as well, unless one of them is a constant, as in w².
+    The two operands of any other operation are a pair too, unless one is a constant, as in w².
     """
     op = node.primitive
     if op is not None and op.is_many:
@@ -205,6 +205,6 @@ def _opposites(node: Value, count: int) -> list[tuple[int, int]]:
 
 
 def _disjoint(sets: Sequence[set[Value]]) -> bool:
-    if len(sets) == 2:  # the usual case, and far quicker where one of them is long
+    if len(sets) == 2:  # the common case, much faster if one set is large
         return sets[0].isdisjoint(sets[1])
     return len(set[Value]().union(*sets)) == sum(map(len, sets))

@@ -1,1 +1,1 @@
-"""Numbers, names and formulas, written the same in every view."""
+"""Notation of all views: numbers, names and formulas."""

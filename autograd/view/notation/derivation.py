@@ -1,4 +1,4 @@
-"""Lines of formulas and words, shown as text, as HTML with MathML, and as LaTeX."""
+"""Derivations: lines of formulas and words as text, as HTML with MathML, and as LaTeX."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from ..render.theme import DARK, LIGHT
 from .syntax import RELATION, Formula, Infix
 from .writers import CLASSES, LatexPen, MathmlPen, latex, mathml, text
 
-#: A relation longer than this, in letters, is broken before each of its signs.
+#: A longer relation, in characters, is broken before each of its signs.
 WIDTH = 88
 
 
 class Line(NamedTuple):
-    """Words or a formula on a line of its own; ``mark`` stands before it, such as the number of a path."""
+    """Line with words or a formula; ``mark`` precedes it, such as the number of a path."""
 
-    what: Formula | str
+    content: Formula | str
     mark: str = ""
     indent: bool = False
 
     @property
     def broken(self) -> list[tuple[str, Formula]]:
-        """A relation too long for a line, as its signs with what follows them; else nothing."""
-        it = self.what
-        if not isinstance(it, Infix) or it.binds != RELATION or len(it.parts) < 3 or len(text(it)) <= WIDTH:
+        """Signs of a relation that is too long for a line, each with the part after it; else empty."""
+        relation = self.content
+        if not isinstance(relation, Infix) or relation.binds != RELATION:
             return []
-        return [*zip(("", *it.operators), it.parts, strict=True)]
+        if len(relation.parts) < 3 or len(text(relation)) <= WIDTH:
+            return []
+        return [*zip(("", *relation.operators), relation.parts, strict=True)]
 
 
 def _as_text(line: Line) -> str:
     margin = "  " * line.indent + (f"{line.mark} " if line.mark else "")
-    if isinstance(line.what, str):
-        return margin + line.what
+    if isinstance(line.content, str):
+        return margin + line.content
     if not line.broken:
-        return margin + text(line.what)
+        return margin + text(line.content)
     (_, first), (sign, second), *others = line.broken
     start = f"{margin}{text(first)}"
-    if len(start) > WIDTH // 3:  # what the first sign would stand behind takes too much of the line
+    if len(start) > WIDTH // 3:  # too wide to align the signs after it
         rows = [start, *(f"{' ' * len(margin)}  {s} {text(part)}" for s, part in line.broken[1:])]
     else:
         rows = [f"{start} {sign} {text(second)}"]
@@ -49,10 +51,10 @@ def _as_text(line: Line) -> str:
 def _as_latex(line: Line) -> str:
     pen = LatexPen()
     margin = r"\quad " * line.indent + (pen.words(line.mark) + r"\quad " if line.mark else "")
-    if isinstance(line.what, str):
-        return f"& {margin}{pen.words(line.what)}"
+    if isinstance(line.content, str):
+        return f"& {margin}{pen.words(line.content)}"
     if not line.broken:
-        return f"& {margin}{latex(line.what)}"
+        return f"& {margin}{latex(line.content)}"
     (_, first), *others = line.broken
     rows = [rf"{pen.operator(sign, wide=True).strip()} {latex(part)}" for sign, part in others]
     inner = r" \\ & ".join(rows)
@@ -61,11 +63,11 @@ def _as_latex(line: Line) -> str:
 
 def _as_html(line: Line) -> str:
     kind = ' class="gg-in"' if line.indent else ""
-    if isinstance(line.what, str):
-        return f"<p{kind}>{escape(line.what)}</p>"
+    if isinstance(line.content, str):
+        return f"<p{kind}>{escape(line.content)}</p>"
     mark = f"<span>{escape(line.mark)}</span> " if line.mark else ""
     if not line.broken:
-        return f"<p{kind}>{mark}{mathml(line.what, block=False)}</p>"
+        return f"<p{kind}>{mark}{mathml(line.content, block=False)}</p>"
     pen = MathmlPen()
     (_, first), *others = line.broken
     rows = [
@@ -78,8 +80,10 @@ def _as_html(line: Line) -> str:
 
 
 def style(scope: str) -> str:
-    """A style sheet that colours the formulas below ``scope``: by the theme of JupyterLab, of VS Code,
-    or by the color-scheme of the page."""
+    """Return a style sheet that colors the formulas in ``scope``.
+
+    The colors follow the theme of JupyterLab or VS Code, else the color-scheme of the page.
+    """
     rules: list[str] = []
     for role in ("data", "gradient", "local"):
         where = f"{scope} .{CLASSES[role]}"
@@ -95,7 +99,7 @@ def style(scope: str) -> str:
 
 
 class Derivation:
-    """Something derived line by line; it prints as text and displays as mathematics in a notebook."""
+    """Derivation in lines; it prints as text and is displayed as mathematics in a notebook."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
@@ -104,7 +108,7 @@ class Derivation:
         return "\n".join(map(_as_text, self._lines))
 
     def _repr_latex_(self) -> str:
-        r"""One ``aligned`` block between dollars; in a document it needs the amsmath package."""
+        r"""Return one ``aligned`` block between dollars; a document needs the amsmath package for it."""
         rows = r" \\ ".join(map(_as_latex, self._lines))
         return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
 

@@ -1,4 +1,4 @@
-"""The local derivative of an operation as a formula: the table's rule, read on symbols."""
+"""Local derivative of an operation as a formula: the primitive's rule, evaluated on symbols."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from ...nodes import local_derivatives, regroup
 from ...primitives import ADD, DIV, POW, PRIMITIVES, SUB, Primitive
 from ...symbols import Operand, Symbol, Symbols, is_group
 from ...value import Value
-from .names import Names, constant, quantity, telling
+from .names import Names, constant, digits_needed, quantity
 from .simplify import Condition, Numbers, Simplifier, evaluate_symbols, has_group, is_op, same
 from .syntax import RELATION, Formula, Fraction, FunctionCall, Infix, Minus, Name, Row, Words, product
 from .template import op_formula
 
 _ARITHMETIC = {"+": ADD, "-": SUB, "/": DIV, "pow": POW}
 _COMPARISONS = {"lt": "<", "le": "≤", "eq": "="}
-#: The possibilities that a comparison leaves if it holds: the first is less, equal or greater.
+#: The relations that are possible if a comparison holds: less, equal or greater.
 _POSSIBLE = {"lt": "<", "le": "<=", "eq": "="}
 _SIGNS = {"<": "<", "=": "=", ">": ">", "<=": "≤", "=>": "≥", "<>": "≠"}
 
 
 class Local(NamedTuple):
-    """∂node/∂operand: the number that ``node`` stores, and the formula that the table states.
+    """Local derivative ∂node/∂operand: the number stored by ``node``, and the formula of its rule.
 
-    ``numbers`` are those that the names in the formula have now, ``conditions`` what it presupposes. Where
-    no formula can be written in a line, it is None.
+    ``numbers`` contains the current data for the names in the formula, and ``conditions`` its assumptions.
+    ``expression`` is None if no formula fits in a line.
     """
 
     value: float
@@ -37,7 +37,7 @@ class Local(NamedTuple):
 
     @property
     def is_current(self) -> bool:
-        """Return True if the formula gives the stored number, so that no Value was overwritten since."""
+        """True if the formula evaluates to the stored number, so that no Value was overwritten."""
         found = float(evaluate_symbols(self.expression, self.numbers))
         return math.isclose(found, self.value, rel_tol=1e-9) or (math.isnan(found) and math.isnan(self.value))
 
@@ -45,21 +45,21 @@ class Local(NamedTuple):
         return self._number() if self.expression is None else written(self.expression, Name)
 
     def in_numbers(self) -> Formula:
-        """The formula with its numbers, if they give the stored one; else the stored one."""
+        """Return the formula with its numbers, or the stored number if a Value was overwritten."""
         if self.expression is None or not self.is_current:
             return self._number()
-        digits = telling(self.value, self._at)
+        digits = digits_needed(self.value, self._evaluate)
         return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits))
 
     def _number(self) -> Formula:
         return quantity(self.value, "local")
 
-    def _at(self, shown: Callable[[float], float]) -> float:
+    def _evaluate(self, shown: Callable[[float], float]) -> float:
         return float(evaluate_symbols(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
 
     def since(self) -> list[Formula]:
-        """The conditions as formulas; what is known of the same two sides is said in one: ``a > b``."""
-        known: list[tuple[Operand, Operand, str]] = []
+        """Return the conditions as formulas; conditions on the same two sides are merged: ``a > b``."""
+        facts: list[tuple[Operand, Operand, str]] = []
         for condition in self.conditions:
             a, b = condition.comparison.args
             possible = _POSSIBLE[condition.comparison.op]
@@ -67,15 +67,15 @@ class Local(NamedTuple):
                 possible = "".join(c for c in "<=>" if c not in possible)
             if not isinstance(a, Symbol):
                 a, b, possible = b, a, _mirrored(possible)
-            for i, (x, y, before) in enumerate(known):
+            for i, (x, y, before) in enumerate(facts):
                 if same(x, b) and same(y, a):
                     a, b, possible = b, a, _mirrored(possible)
                 if same(x, a) and same(y, b):
-                    known[i] = (a, b, "".join(c for c in before if c in possible))
+                    facts[i] = (a, b, "".join(c for c in before if c in possible))
                     break
             else:
-                known.append((a, b, possible))
-        return [self._fact(*fact) for fact in known]
+                facts.append((a, b, possible))
+        return [self._fact(*fact) for fact in facts]
 
     def _fact(self, a: Operand, b: Operand, possible: str) -> Formula:
         for side in (a, b):
@@ -85,12 +85,12 @@ class Local(NamedTuple):
 
 
 def _mirrored(possible: str) -> str:
-    """The possibilities for b and a, given those for a and b."""
+    """Return the possible relations of b and a, given those of a and b."""
     return "".join(sorted(possible.translate(str.maketrans("<>", "><"))))
 
 
 def local_derivative(node: Value, position: int, names: Names) -> Local:
-    """∂node/∂operand for the operand at ``position``: its rule, simplified for reading.
+    """Return ∂node/∂operand for the operand at ``position``, with its rule simplified.
 
     >>> from .writers import text
     >>> from .names import names_of
@@ -100,13 +100,13 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     >>> text(local.in_symbols()), text(local.in_numbers()), local.value
     ('2·x', '2·3', 6.0)
 
-    Where a rule selects, the form that counts at these numbers is taken, and the condition kept, unless
-    the other form gives the same number. Nothing that a Value overwritten since makes false is returned:
-    neither its number nor a form that it would select.
+    If a rule has branches, the one selected at the current numbers is used, with its condition, unless
+    the other branch gives the same number. If a Value was overwritten after the forward pass, the result
+    has the stored number and no formula that the new data would select.
     """
     op = node.primitive
     if op is None:
-        raise ValueError(f"{node!r} is a leaf: it has no operands to be differentiated by")
+        raise ValueError(f"local_derivative() expected a non-leaf Value, got the leaf {node!r}.")
     stored = local_derivatives(node)[position]
     value = 0.0 if stored is None else stored
     numbers = {names[node]: node.data}
@@ -115,26 +115,26 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     conditions: list[Condition] = []
     simplifier = Simplifier(numbers)
     expression = simplifier.simplify(rule, conditions)
-    if has_group(expression):  # a sum over a whole group can't be written in a line
+    if has_group(expression):  # a sum over a whole group does not fit in a line
         return Local(value, None, numbers)
     local = Local(value, expression, numbers, tuple(conditions))
     return local if simplifier.is_general or local.is_current else Local(value, None, numbers)
 
 
 def _rule(op: Primitive, node: Value, position: int, names: Names) -> Operand:
-    """The derivative of ``node`` with respect to one operand, as the table states it."""
+    """Return the rule for the derivative of ``node`` with respect to one operand, on symbols."""
     symbols = [Symbol(names[x]) if isinstance(x, Value) else IeeeFloat(x) for x in node.operands]
     groups = regroup(node, symbols)
     places = regroup(node, range(len(symbols)))
     for derivative, place in zip(op.derivatives, places):
         if place == position or (is_group(place) and position in place):
-            said = derivative(Symbols(), Symbol(names[node]), *groups)
-            return said[place.index(position)] if is_group(said) else said
+            rule = derivative(Symbols(), Symbol(names[node]), *groups)
+            return rule[place.index(position)] if is_group(rule) else rule
     raise IndexError(position)
 
 
 def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
-    """An expression as a formula, its names as ``name`` says."""
+    """Convert an expression to a formula; ``name`` converts its names."""
     if not isinstance(expression, Symbol):
         return constant(float(expression))
     if not expression.args:
@@ -151,7 +151,7 @@ def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
 
 
 def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:
-    """The sign before the first factor: −a / b rather than −(a / b), which is the same."""
+    """Write the sign before the first factor: −a / b instead of the equal −(a / b)."""
     if is_op(expression, "/"):
         top, bottom = expression.args
         return Fraction(_minus(top, name), written(bottom, name))
@@ -162,7 +162,7 @@ def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:
 
 
 def _factors(expression: Operand) -> list[Operand]:
-    """x·(2·y) as a person writes it: 2·x·y."""
+    """Return the factors of a product, constants first: 2·x·y for x·(2·y)."""
     if not is_op(expression, "*"):
         return [expression]
     factors = [factor for arg in expression.args for factor in _factors(arg)]

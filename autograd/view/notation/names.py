@@ -1,4 +1,4 @@
-"""How numbers, names and operations are written, the same in every view."""
+"""Notation of numbers, names and operations, the same in every view."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .writers import text
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
-#: How much of a label is shown; the rest is an ellipsis.
+#: The number of characters of a label that are shown; the rest is an ellipsis.
 LABEL_LENGTH = 24
-#: How many elements of a group are written out.
-LANES = 3
+#: The number of elements of a group that are written out.
+ELEMENTS = 3
 
 
 def format_number(x: float, digits: int = 4) -> str:
-    """Four significant ``digits``, a real minus sign, scientific outside 1e-3 … 1e5.
+    """Format a number: ``digits`` significant digits, a real minus sign, scientific outside 1e-3 … 1e5.
 
     >>> [format_number(x) for x in (-20.0, 1 / 3, 12345.678, 2.5e-7)]
     ['−20', '0.3333', '12346', '2.5e−7']
@@ -40,36 +40,36 @@ def format_number(x: float, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
-#: What stands for a gradient that no backward pass has computed: never 0.
+#: The text of a gradient that no backward pass has computed: never 0.
 UNKNOWN = "·"
 
 
-def known(x: float | None) -> str:
-    """A number that there may not be, such as a gradient.
+def format_gradient(x: float | None) -> str:
+    """Format a gradient, which can be None.
 
-    >>> known(-20.0), known(None)
+    >>> format_gradient(-20.0), format_gradient(None)
     ('−20', '·')
     """
     return UNKNOWN if x is None else format_number(x)
 
 
-def exact(x: float) -> str:
-    """All the digits that tell the number from every other float, with a real minus sign.
+def format_exact(x: float) -> str:
+    """Format a number with all digits that distinguish it from other floats, and a real minus sign.
 
-    A constant is part of what is computed: x^1.99999 is another function than x².
+    A constant is part of the function: x^1.99999 differs from x².
 
-    >>> exact(2.0), exact(-1.00001), exact(1e-07), exact(1e300)
-    ('2', '−1.00001', '1e−7', '1e300')
+    >>> [format_exact(x) for x in (2.0, -1.00001, 1e-07, 1e300)]
+    ['2', '−1.00001', '1e−7', '1e300']
     """
     mantissa, _, exponent = repr(x).partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa.removesuffix(".0")
     return text.replace("-", "−")
 
 
-def apart(a: float, b: float) -> tuple[str, str]:
-    """Two numbers as :func:`format_number` writes them, with as many more digits as tell one from the other.
+def format_pair(a: float, b: float) -> tuple[str, str]:
+    """Format two numbers with four digits, or with as many as distinguish them.
 
-    >>> apart(2.0, 2.5), apart(1.0, 1.0 + 2.0**-52), apart(1 / 3, 1 / 3)
+    >>> format_pair(2.0, 2.5), format_pair(1.0, 1.0 + 2.0**-52), format_pair(1 / 3, 1 / 3)
     (('2', '2.5'), ('1', '1.0000000000000002'), ('0.3333', '0.3333'))
     """
     for digits in range(4, 17):
@@ -80,22 +80,22 @@ def apart(a: float, b: float) -> tuple[str, str]:
 
 
 def rounded(x: float, digits: int = 4) -> float:
-    """The number that :func:`format_number` shows."""
+    """Return the number that :func:`format_number` shows."""
     return float(format_number(x, digits).replace("−", "-"))
 
 
 def quantity(x: float, role: str = "", digits: int = 4) -> Number:
-    """The number of a Value as a part of a formula: four digits, as everywhere, if no more are said."""
+    """Return a Value's number as a part of a formula, rounded to ``digits`` significant digits."""
     return Number(format_number(x, digits), role, rounded=rounded(x, digits) != x)
 
 
-def telling(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
-    """How many digits of the numbers that a result is computed of must be shown, four or more.
+def digits_needed(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
+    """Return the number of digits, four or more, from which the result can be recomputed.
 
-    As many as give the result when ``compute`` is done on what is shown: with four,
-    ``1 − tanh(8.8)²`` would read ``1 − 1² = 9e−8``.
+    ``compute`` recomputes the result from rounded numbers: with four digits, ``1 − tanh(8.8)²`` would be
+    shown as ``1 − 1² = 9e−8``.
 
-    >>> telling(1e-6, lambda shown: shown(1.000001) - 1.0)
+    >>> digits_needed(1e-6, lambda shown: shown(1.000001) - 1.0)
     7
     """
     for digits in range(4, 17):
@@ -106,12 +106,12 @@ def telling(result: float, compute: Callable[[Callable[[float], float]], float])
 
 
 def constant(x: float) -> Number:
-    """A number that is itself part of the formula: all its digits, as :func:`exact` writes them."""
-    return Number(exact(float(x)))
+    """Return a constant of a formula, with all digits, as :func:`format_exact` writes them."""
+    return Number(format_exact(float(x)))
 
 
 def factor(x: float) -> str:
-    """A number as a factor of a product: a negative one in brackets.
+    """Format a number as a factor of a product, with brackets if it is negative.
 
     >>> factor(-4.0), factor(5.0)
     ('(−4)', '5')
@@ -121,7 +121,7 @@ def factor(x: float) -> str:
 
 
 def subscript(n: int) -> str:
-    """The digits of n, lowered.
+    """Return the digits of n as a subscript.
 
     >>> "h" + subscript(12)
     'h₁₂'
@@ -130,7 +130,7 @@ def subscript(n: int) -> str:
 
 
 def clean(label: str) -> str:
-    """A label on one line, its control characters as symbols, cut to a length that can be shown.
+    """Return a label on one line, with control characters as symbols, cut to a displayable length.
 
     >>> clean("two" + chr(10) + "lines"), clean("red" + chr(27) + "[31m")
     ('two lines', 'red␛[31m')
@@ -145,7 +145,7 @@ def clean(label: str) -> str:
 
 
 class Names:
-    """What every Value of a graph is called: its label, or a tidy name made up for it.
+    """Names of the Values of a graph: their labels, or generated names.
 
     >>> w = Value(2.0, label="w")
     >>> out = (w * 3.0) + w
@@ -153,8 +153,8 @@ class Names:
     >>> [names[v] for v in topological_order(out)]
     ['w', 'h₁', 'out']
 
-    Unlabelled leaves become x₁, x₂, …, results h₁, h₂, … and the last one ``out``; a label that
-    another Value bears too gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
+    Leaves without a label are named x₁, x₂, …, other Values h₁, h₂, … and the root ``out``. A repeated
+    label gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
     """
 
     def __init__(self, order: list[Value]) -> None:
@@ -163,10 +163,10 @@ class Names:
         taken: set[str] = set()
         for value in in_time(order):
             if name := clean(value.label):
-                self._names[value] = self._free(name, taken)
+                self._names[value] = self._unique(name, taken)
         if order[-1] not in self._names:
-            self._names[order[-1]] = self._free("out", taken)
-        #: The name of the Value the graph ends in.
+            self._names[order[-1]] = self._unique("out", taken)
+        #: The name of the root.
         self.root = self._names[order[-1]]
         counts = {"x": 0, "h": 0}
         for value in in_time(order):
@@ -180,8 +180,8 @@ class Names:
                 taken.add(name)
                 self._names[value] = name
 
-    def _free(self, name: str, taken: set[str]) -> str:
-        """The name if no other has it, else with the next number."""
+    def _unique(self, name: str, taken: set[str]) -> str:
+        """Return the name if it is free, else the name with the next number."""
         unique = name
         stem = f"({name})" if Name(name).binds < SIGN else name
         while unique in taken:
@@ -197,17 +197,17 @@ class Names:
         return value in self._names
 
     def of(self, operand: Value | float) -> str:
-        """The name of an operand; of a constant, its number."""
-        return self._names[operand] if isinstance(operand, Value) else exact(operand)
+        """Return the name of an operand, or the digits of a constant."""
+        return self._names[operand] if isinstance(operand, Value) else format_exact(operand)
 
 
 def names_of(root: Value) -> Names:
-    """The names of every Value that ``root`` was computed from."""
+    """Return the names of ``root`` and every Value it was computed from."""
     return Names(topological_order(root))
 
 
 def is_exponent(value: Value, operand: Value | float) -> bool:
-    """Return True if the operand is a constant whole exponent, which is written as a superscript."""
+    """Return True if the operand is a constant integer exponent, which is written as a superscript."""
     op = value.primitive
     return (
         op is not None
@@ -220,7 +220,7 @@ def is_exponent(value: Value, operand: Value | float) -> bool:
 
 
 def visible_constants(value: Value) -> list[int]:
-    """The operands that are constants with a card: no whole exponent, nor a constant left at its default."""
+    """Return the indices of constants with a card: all but integer exponents and default values."""
     op, operands = value.primitive, value.operands
     if op is None:
         return []
@@ -235,7 +235,7 @@ def visible_constants(value: Value) -> list[int]:
 
 
 def operation(value: Value, names: Names) -> str:
-    """The operation of a Value in the names of its operands; empty for a leaf.
+    """Return the operation of a Value with the names of its operands; empty for a leaf.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> square = (w * x) ** 2
@@ -247,47 +247,45 @@ def operation(value: Value, names: Names) -> str:
 
 
 def named(names: Names, operand: Value | float) -> Formula:
-    """An operand by its name; a constant, by its digits."""
+    """Return the name of an operand, or the digits of a constant, as a formula."""
     return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
 
 
 def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
-    """The result of a computed Value and the numbers of its operands.
+    """Return the result of a non-leaf Value and the data of its operands.
 
-    There are no numbers if they do not give the result, because a Value was overwritten since.
+    The data is empty if a Value was overwritten after the forward pass, so that it does not give the result.
     """
     numbers = {x: x.data for x in value.operands if isinstance(x, Value)}
     return value.data, numbers if repr(computed_on(value, numbers)) == repr(value.data) else {}
 
 
 def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
-    """The result that the operation of a computed Value has on other numbers."""
+    """Recompute the operation of a non-leaf Value on other numbers."""
     return recompute(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
 
 
 def operation_formula(
-    value: Value, written: Callable[[Value | float], Formula], elements: int = LANES
+    value: Value, written: Callable[[Value | float], Formula], elements: int = ELEMENTS
 ) -> Formula:
-    """The operation of a computed Value, with each operand as ``written`` says.
+    """Return the operation of a non-leaf Value as a formula; ``written`` converts each operand.
 
-    Of groups with more than ``elements`` elements the first and the last are written out. A constant
-    left at its default is left out.
+    Of groups with more than ``elements`` elements, the first and the last are written out. Constants equal
+    to their default are left out.
     """
     op = value.primitive
     if op is None:
-        raise ValueError(f"{value!r} is a leaf: it was not computed")
+        raise ValueError(f"operation_formula() expected a non-leaf Value, got the leaf {value!r}.")
     if not op.is_many:
         return op_formula(op, [written(operand) for operand in value.operands])
     columns = dict(zip(op.operands, regroup(value, value.operands)))
     width = max([len(column) for column in columns.values() if is_group(column)], default=0)
     shown = [*range(width)] if width <= elements else [*range(elements - 1), width - 1]
     defaults = zip(reversed(op.operands), reversed(op.defaults))
-    left_out = {
-        name for name, default in defaults if type(columns[name]) is float and columns[name] == default
-    }
+    hidden = {name for name, default in defaults if type(columns[name]) is float and columns[name] == default}
     groups: dict[str, Formula | list[Formula]] = {
         name.rstrip("*"): [written(column[i]) for i in shown] if is_group(column) else written(column)
         for name, column in columns.items()
-        if name not in left_out
+        if name not in hidden
     }
     return many_formula(op, groups, cut=width > elements)

@@ -1,4 +1,4 @@
-"""Symbolic expressions evaluated, compared and simplified, so that a rule can be read."""
+"""Evaluation, comparison and simplification of symbolic expressions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...floats import IEEE
 from ...ieee import IeeeFloat
 from ...symbols import Operand, Symbol, is_group
 
-#: The number of each name.
+#: The data of each name.
 Numbers = Mapping[str, float]
 
 _MEANING: dict[str, Callable[..., Any]] = {
@@ -23,21 +23,21 @@ _MEANING: dict[str, Callable[..., Any]] = {
     "lt": operator.lt,
     "le": operator.le,
 }
-#: What is computed where all operands are numbers; functions stand: log(2) says more than 0.6931.
+#: Operations that are computed if all operands are numbers; log(2) stays, as it says more than 0.6931.
 _FOLDED = {*_MEANING, "pow", "eq"}
 
 
 class Condition(NamedTuple):
-    """A comparison, such as ``x ≤ 0``, that decides between two forms of a rule, and whether it holds."""
+    """Comparison such as ``x ≤ 0`` that selects a branch of a rule, with its truth value."""
 
     comparison: Symbol
     holds: bool
 
 
 def evaluate_symbols(expression: Operand, numbers: Numbers) -> Any:
-    """The number that an expression gives, in IEEE arithmetic; of a condition, whether it holds.
+    """Evaluate an expression in IEEE arithmetic; a condition evaluates to its truth value.
 
-    A derivative of None, where nothing is passed back, is 0.
+    A derivative of None, where no gradient flows, is 0.
 
     >>> evaluate_symbols(1.0 / Symbol("x"), {"x": 0.0})
     inf
@@ -58,7 +58,7 @@ def _evaluate(expression: Operand, numbers: Numbers) -> Any:
 
 
 def same(a: Operand, b: Operand) -> bool:
-    """Return True if two expressions are written alike."""
+    """Return True if two expressions are identical."""
     if isinstance(a, Symbol) and isinstance(b, Symbol):
         return a.op == b.op and len(a.args) == len(b.args) and all(map(same, a.args, b.args))
     return not isinstance(a, Symbol) and not isinstance(b, Symbol) and a == b
@@ -70,39 +70,39 @@ def is_number(expression: Operand, x: float) -> bool:
 
 
 def _size(expression: Operand) -> int:
-    """The length of an expression to a reader; a function counts for more than an operator."""
+    """Return the complexity of an expression; a function counts more than an operator."""
     if not isinstance(expression, Symbol) or not expression.args:
         return 1
     return (1 if expression.op in _FOLDED else 3) + sum(map(_size, expression.args))
 
 
-def _names_in(expression: Operand) -> bool:
-    """Return True if there is a name in it, so that it gives another result for other numbers."""
+def _has_name(expression: Operand) -> bool:
+    """Return True if an expression contains a name, so that its value can vary."""
     if not isinstance(expression, Symbol):
         return False
-    return not expression.args or any(map(_names_in, expression.args))
+    return not expression.args or any(map(_has_name, expression.args))
 
 
 def has_group(expression: Operand) -> bool:
-    """Return True if a whole group of operands is anywhere in it, as in a sum."""
+    """Return True if an expression contains a group of operands, as in a sum."""
     return is_group(expression) or (isinstance(expression, Symbol) and any(map(has_group, expression.args)))
 
 
 def is_op(expression: Operand, op: str) -> bool:
-    """Return True if it is that operation on operands; a name has none, whatever it is."""
+    """Return True if an expression is that operation; a name has no operands and is none."""
     return isinstance(expression, Symbol) and expression.op == op and bool(expression.args)
 
 
 class Simplifier:
-    """Algebra for reading: an expression that gives the same at these numbers, written shorter."""
+    """Simplifier of expressions, which may use the current numbers."""
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
-        #: False once a form was taken because of these numbers: others may have another one.
+        #: False if a simplification depends on the current numbers.
         self.is_general = True
 
     def simplify(self, expression: Operand, conditions: list[Condition]) -> Operand:
-        """The expression written shorter; what that presupposes is added to ``conditions``."""
+        """Simplify an expression; the assumptions are appended to ``conditions``."""
         if expression is None:
             return 0.0
         if not isinstance(expression, Symbol) or not expression.args:
@@ -124,33 +124,35 @@ class Simplifier:
         return Symbol(expression.op, tuple(args))
 
     def choose(self, where: Symbol, conditions: list[Condition]) -> Operand:
-        """The branch that counts at these numbers, with the condition.
+        """Return the branch selected at the current numbers, with its condition.
 
-        Without it, if the other branch gives the same number: the table has a second form of some rules
-        only because it keeps more digits. The one that presupposes less, or is shorter, is taken then.
+        The condition is omitted if the other branch gives the same number: some rules have a second
+        branch only for its accuracy. Then the branch with fewer assumptions, or the simpler one, is used.
         """
         nested: list[Condition] = []
         condition = self.simplify(where.args[0], nested)
-        decided = Condition(condition, bool(evaluate_symbols(condition, self.numbers)))
-        branches = where.args[1:] if decided.holds else where.args[:0:-1]
-        taken = self._form(branches[0], decided)
-        if not _names_in(condition):
-            conditions += taken[1]
-            return taken[0]
+        selector = Condition(condition, bool(evaluate_symbols(condition, self.numbers)))
+        branches = where.args[1:] if selector.holds else where.args[:0:-1]
+        selected = self._form(branches[0], selector)
+        if not _has_name(condition):
+            conditions += selected[1]
+            return selected[0]
         self.is_general = False
-        other = self._form(branches[1], decided)
-        if isinstance(taken[0], Symbol) == isinstance(other[0], Symbol) and self.agree(taken[0], other[0]):
-            taken = min(taken, other, key=lambda form: (len(form[1]), _size(form[0])))
+        other = self._form(branches[1], selector)
+        if isinstance(selected[0], Symbol) == isinstance(other[0], Symbol) and self.agree(
+            selected[0], other[0]
+        ):
+            selected = min(selected, other, key=lambda form: (len(form[1]), _size(form[0])))
         else:
-            conditions += [*nested, decided]
-        conditions += taken[1]
-        return taken[0]
+            conditions += [*nested, selector]
+        conditions += selected[1]
+        return selected[0]
 
-    def _form(self, branch: Operand, decided: Condition) -> tuple[Operand, list[Condition]]:
-        """A branch, simplified, and what it presupposes besides the condition that decides on it."""
-        presupposed: list[Condition] = []
-        form = self.simplify(branch, presupposed)
-        return form, [c for c in presupposed if not (c.holds == decided.holds and same(c[0], decided[0]))]
+    def _form(self, branch: Operand, selector: Condition) -> tuple[Operand, list[Condition]]:
+        """Simplify a branch; return it with its assumptions, except the condition that selects it."""
+        assumptions: list[Condition] = []
+        form = self.simplify(branch, assumptions)
+        return form, [c for c in assumptions if not (c.holds == selector.holds and same(c[0], selector[0]))]
 
     def agree(self, a: Operand, b: Operand) -> bool:
         x, y = evaluate_symbols(a, self.numbers), evaluate_symbols(b, self.numbers)
@@ -202,6 +204,6 @@ class Simplifier:
             self.is_general = False
             return 0.0
         if has_group(b) and math.isclose(evaluate_symbols(b, self.numbers), 1.0, rel_tol=1e-9):
-            self.is_general = False  # a sum that is 1 but for rounding, which keeps digits alone
+            self.is_general = False  # a sum that is 1 except for rounding, which is there for accuracy
             return a
         return Symbol("/", (a, b))

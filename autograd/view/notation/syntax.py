@@ -1,7 +1,7 @@
-"""A formula as a tree: what stands where, how tightly it binds; and the pen that writes it as text.
+"""Formulas as trees with precedence, and the pen that writes them as text.
 
-A part writes itself by asking the pen, which knows one notation: how a fraction looks there, and where
-brackets are needed. The pens of LaTeX and MathML are in writers.py.
+A part writes itself with a pen. Each pen implements one notation: the form of a fraction, and the places
+where brackets are needed. The pens of LaTeX and MathML are in writers.py.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-#: How tightly a formula binds: a relation such as ``a = b`` least, a name or a call so that it never needs
-#: brackets.
+#: The precedences of formulas, from a relation such as ``a = b`` to an atom, which never needs brackets.
 RELATION, SUM, PRODUCT, SIGN, POWER, ATOM = range(-1, 5)
 
 
-#: What binds less than the parts of a relation, a list or a product, in a label: for each how tightly.
+#: The precedence of operators in a label that reads as a formula.
 _LOOSE = (("=<>≤≥≠≈:,;?&|", RELATION - 1), ("+-−–±∓", SUM), ("*·×⋅∗@%/÷∕", PRODUCT))
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 
 
 def _outside_brackets(text: str) -> str:
-    """What of a label stands in no brackets."""
+    """Return the part of a label outside brackets."""
     found = 1
     while found:
         text, found = _BRACKETED.subn("", text)
@@ -31,9 +30,9 @@ def _outside_brackets(text: str) -> str:
 
 
 class Formula(ABC):
-    """A part of a formula: how tightly it binds, whether it begins with a sign, and how it is written."""
+    """Part of a formula, with its precedence and its text in the notation of a pen."""
 
-    #: How tightly all formulas of the kind bind, where that is the same for all.
+    #: The precedence, if it is the same for all formulas of the class.
     level: ClassVar[int] = ATOM
 
     @property
@@ -46,7 +45,7 @@ class Formula(ABC):
 
     @property
     def divides(self) -> bool:
-        """Return True if it is a quotient, which is never a bare factor: a / b·c is read in two ways."""
+        """True for a quotient, which needs brackets as a factor, since a / b·c is ambiguous."""
         return False
 
     @abstractmethod
@@ -55,9 +54,10 @@ class Formula(ABC):
 
 @dataclass(frozen=True)
 class Name(Formula):
-    """A name of one word; a label of several binds loosely, and so gets brackets under a power.
+    """Name or label.
 
-    A label that reads as a formula, such as ``a + b``, binds as that would.
+    A label of several words has a low precedence, so that it gets brackets in a power. A label that
+    reads as a formula, such as ``a + b``, has the precedence of that formula.
     """
 
     text: str
@@ -79,12 +79,12 @@ class Name(Formula):
         return any(c in _outside_brackets(self.text) for c in "/÷∕%")
 
     def write(self, pen: Pen) -> str:
-        return pen.coloured(pen.name(self.text), self.role)
+        return pen.colored(pen.name(self.text), self.role)
 
 
 @dataclass(frozen=True)
 class Number(Formula):
-    """A number as it is written, such as ``−2.5e−7``; ``rounded`` if that is not quite it."""
+    """Formatted number, such as ``−2.5e−7``; ``rounded`` if its text is not exact."""
 
     text: str
     role: str = ""
@@ -99,12 +99,12 @@ class Number(Formula):
         return SIGN if self.signed or "e" in self.text else ATOM
 
     def write(self, pen: Pen) -> str:
-        return pen.coloured(pen.number(self.text), self.role)
+        return pen.colored(pen.number(self.text), self.role)
 
 
 @dataclass(frozen=True)
 class Words(Formula):
-    """Words between formulas, such as ``, in all``, with the spaces that belong there."""
+    """Words between formulas, such as ``, in all``, with their spaces."""
 
     text: str
     level = RELATION
@@ -115,7 +115,7 @@ class Words(Formula):
 
 @dataclass(frozen=True)
 class Row(Formula):
-    """Parts side by side, as they are."""
+    """Parts side by side, without brackets."""
 
     parts: tuple[Formula, ...]
     level = RELATION
@@ -126,12 +126,12 @@ class Row(Formula):
 
 @dataclass(frozen=True)
 class Infix(Formula):
-    """Operands with an operator between each two: a sum, a product, a relation.
+    """Sum, product or relation: operands with an operator between each two.
 
-    ``parts`` has one more element than ``operators``. Read from the left: what binds no tighter than
-    the operators gets brackets, but in the first place. A ``wide`` product, for numbers and
-    derivatives, has spaces around the ``·``, so a factor may be a product, and every negative factor
-    in brackets.
+    ``parts`` has one more element than ``operators``. Operators are left-associative: a part whose
+    precedence is not higher gets brackets, except in the first place. A ``wide`` product, for numbers
+    and derivatives, has spaces around the ``·``; its factors can be products, and its negative factors
+    get brackets.
     """
 
     parts: tuple[Formula, ...]
@@ -164,7 +164,7 @@ class Infix(Formula):
 
 @dataclass(frozen=True)
 class Fraction(Formula):
-    """A quotient."""
+    """Quotient."""
 
     top: Formula
     bottom: Formula
@@ -185,21 +185,21 @@ class Fraction(Formula):
 
 @dataclass(frozen=True)
 class Partial(Formula):
-    """A derivative, ∂top/∂bottom."""
+    """Derivative ∂top/∂bottom."""
 
     top: str
     bottom: str
     role: str = ""
 
     def write(self, pen: Pen) -> str:
-        return pen.coloured(
+        return pen.colored(
             pen.partial(pen.within(Name(self.top), SIGN), pen.within(Name(self.bottom), SIGN)), self.role
         )
 
 
 @dataclass(frozen=True)
 class Minus(Formula):
-    """The negative of something."""
+    """Negative of a formula."""
 
     x: Formula
     level = SIGN
@@ -214,7 +214,7 @@ class Minus(Formula):
 
 @dataclass(frozen=True)
 class Power(Formula):
-    """A base raised to an exponent."""
+    """Power of a base."""
 
     base: Formula
     exponent: Formula
@@ -226,7 +226,7 @@ class Power(Formula):
 
 @dataclass(frozen=True)
 class Root(Formula):
-    """A square root."""
+    """Square root."""
 
     x: Formula
     level = SIGN
@@ -237,7 +237,7 @@ class Root(Formula):
 
 @dataclass(frozen=True)
 class Bars(Formula):
-    """An absolute value."""
+    """Absolute value."""
 
     x: Formula
 
@@ -247,7 +247,7 @@ class Bars(Formula):
 
 @dataclass(frozen=True)
 class FunctionCall(Formula):
-    """A function of operands."""
+    """Function applied to operands."""
 
     function: str
     operands: tuple[Formula, ...]
@@ -262,24 +262,24 @@ class FunctionCall(Formula):
 
 
 def product(factors: Sequence[Formula], wide: bool = False) -> Formula:
-    """The product of some formulas; of one, itself."""
+    """Return the product of formulas; of a single one, the formula itself."""
     if len(factors) == 1:
         return factors[0]
     return Infix(tuple(factors), ("·",) * (len(factors) - 1), PRODUCT, wide)
 
 
 def total(terms: Sequence[Formula]) -> Formula:
-    """The sum of some formulas; of one, itself."""
+    """Return the sum of formulas; of a single one, the formula itself."""
     return terms[0] if len(terms) == 1 else Infix(tuple(terms), ("+",) * (len(terms) - 1), SUM)
 
 
 def equals(*sides: Formula) -> Formula:
-    """``a = b = …``."""
+    """Return the relation ``a = b = …``."""
     return Infix(sides, ("=",) * (len(sides) - 1), RELATION)
 
 
 def loose(part: Formula, level: int, sign: bool, factor: bool) -> bool:
-    """Return True if a part needs brackets where ``level`` or more must bind, in a line of text."""
+    """Return True if a part needs brackets in a place of precedence ``level``, in a line of text."""
     return part.binds < level or (part.signed and not sign) or (factor and part.divides)
 
 
@@ -287,22 +287,22 @@ _SUPERSCRIPTS = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Pen:
-    """One notation. This one is plain text; it is what the others change."""
+    """Writer of formulas as plain text; subclasses write other notations."""
 
-    #: Whether a fraction shows by itself what is above and below its line.
+    #: True if a fraction has a line, which makes brackets around its parts redundant.
     stacks = False
 
     def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
-        """A part where ``level`` or more must bind; with a sign in front only where one may stand.
+        """Write a part in a place of precedence ``level``, with brackets if it needs them.
 
-        As a ``factor`` a quotient gets brackets: a / b·c is read in two ways.
+        ``sign`` permits a sign in front; a ``factor`` that is a quotient gets brackets.
         """
         written = part.write(self)
         if self.stacks and isinstance(part, Fraction) and level <= SIGN:
             return written
         return self.fenced("(", written, ")") if loose(part, level, sign, factor) else written
 
-    def coloured(self, written: str, role: str) -> str:
+    def colored(self, written: str, role: str) -> str:
         return written
 
     def name(self, text: str) -> str:
@@ -346,5 +346,5 @@ class Pen:
 
 
 def exponent_level(exponent: Formula) -> int:
-    """How tightly an exponent must bind: x^√y is clear."""
+    """Return the precedence required of an exponent: x^√y needs no brackets."""
     return SIGN if isinstance(exponent, Root) else POWER

@@ -1,7 +1,7 @@
-"""An operation of the table as a formula: its template read as what it says.
+"""Formulas of primitives, parsed from their templates.
 
-A template such as ``{a} / {b}`` is read by the rules of arithmetic, so that a pen can make a fraction
-of it. One that says something else, such as ``⌊{x}⌋``, is written as a call: ``floor(x)``.
+A template such as ``{a} / {b}`` is parsed as arithmetic, so that a pen can write it as a fraction. A
+template that is not arithmetic, such as ``⌊{x}⌋``, is written as a call: ``floor(x)``.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from .syntax import (
     product,
 )
 
-#: What stands in a template between the part that is written for each element of a group and the ellipsis.
+#: The separator in a template between the part for each element of a group and the ellipsis.
 _SEPARATOR = re.compile(r"( \+ |, )…")
 _TOKEN = re.compile(r"\s*(\{\w+\}|[^\W\d]\w*|\d+\.?\d*|\S)")
 
 
-class _Unreadable(ValueError):
-    """A template that is no arithmetic."""
+class _NotArithmetic(ValueError):
+    """Raised for a template that is not arithmetic."""
 
 
-class _Reader:
-    """Recursive descent over a template, with the formulas that stand in its places."""
+class _Parser:
+    """Recursive-descent parser of a template, with the formulas for its placeholders."""
 
     def __init__(self, template: str, places: Mapping[str, Formula]) -> None:
         self.tokens = _TOKEN.findall(template)
         self.places = places
 
-    def whole(self) -> Formula:
+    def parse(self) -> Formula:
         formula = self.sum()
         if self.tokens:
-            raise _Unreadable
+            raise _NotArithmetic
         return formula
 
-    def next(self, *wanted: str) -> str:
-        """The next token if it is one of those, else nothing."""
-        return self.tokens.pop(0) if self.tokens and self.tokens[0] in wanted else ""
+    def next(self, *tokens: str) -> str:
+        """Consume and return the next token if it is one of ``tokens``, else return ""."""
+        return self.tokens.pop(0) if self.tokens and self.tokens[0] in tokens else ""
 
     def expect(self, token: str) -> None:
         if not self.next(token):
-            raise _Unreadable
+            raise _NotArithmetic
 
     def sum(self) -> Formula:
         parts = [self.product()]
@@ -97,7 +97,7 @@ class _Reader:
         if token == "…":
             return Name(token)
         if not token.isidentifier():
-            raise _Unreadable
+            raise _NotArithmetic
         if not self.next("("):
             return Name(token)
         operands = [] if self.tokens[:1] == [")"] else [self.sum()]
@@ -107,15 +107,15 @@ class _Reader:
         return FunctionCall(token, tuple(operands))
 
 
-def _read(op: Primitive, template: str, places: Mapping[str, Formula]) -> Formula:
+def _parse(op: Primitive, template: str, places: Mapping[str, Formula]) -> Formula:
     try:
-        return _Reader(template, places).whole()
-    except _Unreadable:
+        return _Parser(template, places).parse()
+    except _NotArithmetic:
         return FunctionCall(op.name, tuple(places.values()))
 
 
 def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:
-    """An operation of a fixed number of operands.
+    """Return the formula of an operation with a fixed number of operands.
 
     >>> from ...primitives import DIV
     >>> from .writers import latex, text
@@ -123,13 +123,13 @@ def op_formula(op: Primitive, operands: Sequence[Formula]) -> Formula:
     >>> text(quotient), latex(quotient)
     ('a / (b / c)', '\\\\frac{a}{\\\\frac{b}{c}}')
     """
-    return _read(op, op.template, dict(zip(op.operands, operands, strict=True)))
+    return _parse(op, op.template, dict(zip(op.operands, operands, strict=True)))
 
 
 def many_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], cut: bool = False) -> Formula:
-    """An operation on groups of operands; ``cut`` sets an ellipsis before the last element.
+    """Return the formula of an operation on groups; ``cut`` adds an ellipsis before the last element.
 
-    An operand that is not in ``groups`` is left out, with the separator before it.
+    Operands that are not in ``groups`` are left out, with the separator before them.
 
     >>> from ...primitives import DOT
     >>> from .writers import text
@@ -150,29 +150,29 @@ def many_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], c
         if not operand.endswith("*") and operand not in groups:
             template = re.sub(rf"( \+ |, )\{{{operand}\}}", "", template)
     grouped = "|".join(operand[:-1] for operand in op.operands if operand.endswith("*"))
-    return _read(op, _written_out(template, grouped, width, cut), places)
+    return _parse(op, _expanded(template, grouped, width, cut), places)
 
 
-def _written_out(template: str, grouped: str, width: int, cut: bool) -> str:
-    """A template with the part before each ellipsis written once for each element of the groups.
+def _expanded(template: str, grouped: str, width: int, cut: bool) -> str:
+    """Expand a template: repeat the part before each ellipsis for each element of the groups.
 
     ``grouped`` is a pattern for the names of the groups.
     """
     end = 0
     while found := _SEPARATOR.search(template, end):
-        separator, start = found[1], _beginning(template, found.start())
+        separator, start = found[1], _start_of_part(template, found.start())
         part = template[start : found.start()]
         parts = [re.sub(rf"\{{({grouped})\}}", rf"{{\1_{i}}}", part) for i in range(width)]
         if cut:
             parts.insert(width - 1, "…")
-        whole = separator.join(parts) or ("" if "," in separator else "0")
-        template = template[:start] + whole + template[found.end() :]
-        end = start + len(whole)
+        expanded = separator.join(parts) or ("" if "," in separator else "0")
+        template = template[:start] + expanded + template[found.end() :]
+        end = start + len(expanded)
     return template
 
 
-def _beginning(template: str, end: int) -> int:
-    """The start of the part that ends at ``end``: behind a separator, or a bracket that is open there."""
+def _start_of_part(template: str, end: int) -> int:
+    """Return the start of the part that ends at ``end``: after a separator or an open bracket."""
     depth = 0
     for i in reversed(range(end)):
         depth += (template[i] == ")") - (template[i] == "(")

@@ -1,7 +1,7 @@
 """Formulas written as text, as LaTeX and as MathML.
 
-``(a + b) / c`` in text is a fraction without brackets in LaTeX and MathML. Labels are text from anywhere,
-so every pen escapes them.
+``(a + b) / c`` in text is a fraction without brackets in LaTeX and MathML. Every pen escapes labels, since
+they can contain any text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from html import escape
 
 from .syntax import PRODUCT, SIGN, Formula, Fraction, Pen, exponent_level, loose
 
-#: What a name or a number is, which decides its colour: the classes that a style sheet can colour.
+#: The CSS class of each role of a name or number, which determines its color.
 CLASSES = {"data": "gg-data", "gradient": "gg-grad", "local": "gg-local"}
 
 
@@ -28,19 +28,19 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _NUMBERED = re.compile(r"(.*[^₀₁₂₃₄₅₆₇₈₉])([₀₁₂₃₄₅₆₇₈₉]+)")
 
 
-def _lowered(name: str) -> tuple[str, str]:
-    """A name without the number at its end, and that number."""
+def _split_subscript(name: str) -> tuple[str, str]:
+    """Split a name into its stem and the subscript at its end."""
     found = _NUMBERED.fullmatch(name)
     return (found[1], found[2].translate(_SUBSCRIPTS)) if found else (name, "")
 
 
 class LatexPen(Pen):
-    """LaTeX's mathematics, of what LaTeX, MathJax and KaTeX all know without a package."""
+    """Pen for LaTeX, limited to commands that LaTeX, MathJax and KaTeX support without a package."""
 
     stacks = True
 
     def name(self, text: str) -> str:
-        stem, index = _lowered(text)
+        stem, index = _split_subscript(text)
         escaped = "".join(_LATEX.get(c, c) for c in stem)
         shown = escaped if len(stem) == 1 and stem.isalpha() else rf"\mathrm{{{escaped}}}"
         return f"{shown}_{{{index}}}" if index else shown
@@ -81,11 +81,10 @@ class LatexPen(Pen):
 
 
 class MathmlPen(Pen):
-    """MathML Core, which browsers draw by themselves; colours are left to a style sheet.
+    """Pen for MathML Core, which browsers render natively; a style sheet adds the colors.
 
-    What the layout says (a power, a fraction) is also there as text that is not displayed. Where the
-    tags are taken away, as in a notebook that is not trusted, and where a formula is copied, what
-    remains still reads right: a^2 and not a2.
+    Hidden text expresses the layout, such as a power or a fraction. If the tags are removed, as in an
+    untrusted notebook or in copied text, the rest is still correct: a^2 and not a2.
     """
 
     stacks = True
@@ -99,17 +98,17 @@ class MathmlPen(Pen):
         return super().within(part, level, sign, factor)
 
     def enclosed(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
-        """A part that the layout encloses, with brackets for those who see no layout."""
+        """Write a part that the layout encloses, with hidden brackets for text without layout."""
         written = part.write(self)
         if loose(part, level, sign, factor):
             return self.row([self.silent("("), written, self.silent(")")])
         return written
 
-    def coloured(self, written: str, role: str) -> str:
+    def colored(self, written: str, role: str) -> str:
         return f'<mrow class="{CLASSES[role]}">{written}</mrow>' if role else written
 
     def name(self, text: str) -> str:
-        stem, index = _lowered(text)
+        stem, index = _split_subscript(text)
         shown = f"<mi>{escape(stem)}</mi>"
         return f"<msub>{shown}<mn>{index}</mn></msub>" if index else shown
 
@@ -135,7 +134,7 @@ class MathmlPen(Pen):
     def operator(self, operator: str, wide: bool) -> str:
         width = {"·": "0.25em" if wide else "0.12em", "=": "0.45em", "+=": "0.45em"}.get(operator)
         space = f' lspace="{width}" rspace="{width}"' if width else ""
-        # Spaces between elements are not displayed; they are for those who see the text alone.
+        # Spaces between elements are not displayed; they separate words in text without layout.
         before = after = " " if wide else ""
         return f"{before if operator != ',' else ''}<mo{space}>{escape(operator)}</mo>{after}"
 
@@ -168,7 +167,7 @@ _TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()
 
 
 def text(formula: Formula) -> str:
-    """The formula as a line of text.
+    """Write a formula as a line of text.
 
     >>> from .syntax import SUM, Infix, Name, Number, Power, product
     >>> w, x, y = map(Name, "wxy")
@@ -179,7 +178,7 @@ def text(formula: Formula) -> str:
 
 
 def latex(formula: Formula) -> str:
-    r"""The formula in LaTeX, without the dollars around it.
+    r"""Write a formula in LaTeX, without dollars around it.
 
     >>> from .syntax import Number, Partial, equals
     >>> latex(equals(Partial("loss", "w"), Number("−20")))
@@ -189,7 +188,7 @@ def latex(formula: Formula) -> str:
 
 
 def mathml(formula: Formula, block: bool = True) -> str:
-    """The formula as a ``<math>`` element, on a line of its own or, if not ``block``, within one.
+    """Write a formula as a ``<math>`` element, as a block or, if not ``block``, inline.
 
     >>> from .syntax import Name
     >>> mathml(Name("<b>", role="data"), block=False)

@@ -1,1 +1,1 @@
-"""A picture of a graph before it is drawn: its cards and arrows, and where they stand."""
+"""Cards and arrows of a graph, and their layout."""

@@ -1,4 +1,4 @@
-"""A graph from its root on: what is nearest comes first."""
+"""Breadth-first traversal of a graph, from its root."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ...value import Value
 
 
 def by_distance(root: Value) -> Iterator[tuple[Value, int]]:
-    """Every Value that ``root`` was computed from, once, with the number of operations between; itself first.
+    """Yield ``root`` and every Value it was computed from, once, with its distance in operations.
 
     >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
     >>> [(value.label, distance) for value, distance in by_distance(a * b + a)]
     [('', 0), ('', 1), ('a', 1), ('b', 2)]
 
-    It goes no further than it is asked, so of a large graph the first few cost little.
+    The traversal is lazy, so that the first few Values of a large graph are cheap.
     """
     yield root, 0
     found = {root}

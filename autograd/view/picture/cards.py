@@ -1,4 +1,4 @@
-"""What a picture of a graph shows: cards and edges. Knows no output syntax."""
+"""Cards and edges of a picture, independent of the output format."""
 
 from __future__ import annotations
 
@@ -10,26 +10,34 @@ from typing import NamedTuple
 from ...backward import topological_order
 from ...nodes import is_unchanged
 from ...value import Value
-from ..notation.names import UNKNOWN, Names, exact, format_number, known, operation, visible_constants
+from ..notation.names import (
+    UNKNOWN,
+    Names,
+    format_exact,
+    format_gradient,
+    format_number,
+    operation,
+    visible_constants,
+)
 from ..render.time_limit import in_time
 from .breadth_first import by_distance
 from .last_pass import Gradients, factors, last_pass
 
-#: A picture of more Values than this is cut down to those nearest the root.
+#: The default number of Values in a picture, those nearest the root.
 LIMIT = 120
-#: With more arrows than this their numbers are left out: they would be unreadable, and placing them
-#: takes the layout from a second to half a minute.
-LABELLED = 60
+#: With more arrows, their numbers are left out: they would be illegible, and placing them extends the
+#: layout from a second to half a minute.
+LABELED = 60
 
-#: More constants than this in one operation are told by their number.
+#: If an operation has more constants, only their number is shown.
 CONSTANTS = 60
 
 
 class Card(NamedTuple):
-    """A Value, a constant, or what was left out: everything its card says."""
+    """Card of a Value, of a constant, or of operands left out."""
 
     key: str
-    kind: str  # leaf, operation, output, constant, cut, or numbers (of an arrow that passes)
+    kind: str  # leaf, operation, output, constant, cut, or numbers (of an arrow into an opened neuron)
     name: str
     expression: str
     data: str
@@ -37,19 +45,19 @@ class Card(NamedTuple):
 
 
 class Summary(Card):
-    """A card that stands for many Values, such as a neuron; its expression says how many operations."""
+    """Card for many Values, such as a neuron; its expression is the number of operations."""
 
     __slots__ = ()
 
 
 class Changed(Card):
-    """A card that differs from what it was before, and tells both; it stands out."""
+    """Card with differences, which shows both states and has a thick border."""
 
     __slots__ = ()
 
 
 class Edge(NamedTuple):
-    """An operand of an operation: the forward edge, and what flows back along it."""
+    """Edge from an operand to its result, with the local derivative and the contribution to the gradient."""
 
     operand: str
     result: str
@@ -60,7 +68,7 @@ class Edge(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """An arrow between summaries, by the size of the gradient that flows back along it."""
+    """Arrow between summaries, with the size of the gradient that flows back along it."""
 
     operand: str
     result: str
@@ -69,10 +77,10 @@ class Flow(NamedTuple):
 
 
 class CardGroup(NamedTuple):
-    """Cards that stand together, in a box if it has a label.
+    """Cards in a common box, which is drawn if it has a label.
 
-    ``blocks`` are told from top to bottom: for each its columns from left to right, with the keys of
-    the cards in them from top to bottom.
+    ``blocks`` are listed from top to bottom. Each is a list of columns from left to right, and each column
+    a list of the keys of its cards from top to bottom.
     """
 
     label: str
@@ -84,9 +92,9 @@ class CardGroup(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The cards and edges to draw, left to right, and a note on what was left out.
+    """Cards and edges to draw, from left to right, and a note on what was left out.
 
-    Where there are groups every card is in one, and they stand from left to right.
+    If there are groups, every card is in one of them; they are placed from left to right.
     """
 
     cards: list[Card]
@@ -96,12 +104,12 @@ class Picture(NamedTuple):
     flows: Sequence[Flow] = ()
 
     def label_of(self) -> dict[str, str]:
-        """For the key of each card that is in a group, what the group is labelled."""
+        """Return the label of its group for the key of each card."""
         return {key: group.label for group in self.groups for key in group.keys}
 
 
 def arrow_width(contribution: float) -> float:
-    """0.8 to 4 points, by the logarithm of the size of what flows: 1e-4 and less to 100 and more.
+    """Return 0.8 to 4 points, by the logarithm of the contribution: up to 1e-4, and from 100.
 
     >>> arrow_width(0.0), arrow_width(0.1), arrow_width(1e9)
     (0.8, 2.4, 4.0)
@@ -113,9 +121,9 @@ def arrow_width(contribution: float) -> float:
 
 
 def picture_of(root: Value, limit: int | None = LIMIT, by: str = "draw(…, limit=None) draws") -> Picture:
-    """The graph below ``root`` as it is now; beyond ``limit`` Values, the part nearest the root.
+    """Return the picture of the current graph of ``root``; beyond ``limit`` Values, of the nearest part.
 
-    What is cut is said, and ``by`` what call it is shown.
+    A note gives the number of Values left out; ``by`` is the call in it that shows them all.
     """
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)
@@ -125,7 +133,7 @@ def picture_of(root: Value, limit: int | None = LIMIT, by: str = "draw(…, limi
 def picture_nearest(
     order: list[Value], names: Names, gradients: Gradients, limit: int | None, by: str, notes: Sequence[str]
 ) -> Picture:
-    """The same of a graph whose names, gradients and reservations are known."""
+    """Return the same picture of a graph whose names, gradients and notes are given."""
     if limit is None or len(order) <= limit:
         return _picture(order, names, set(order), gradients, notes)
     note = f"the {limit:,} Values nearest {names.root}, of {len(order):,}: {by} them all"
@@ -140,9 +148,9 @@ def picture_from(
     gradients: Gradients,
     notes: Sequence[str] = (),
 ) -> Picture:
-    """The Values of ``order`` that are in ``shown``, with the gradients of a pass.
+    """Return the picture of the Values of ``order`` that are in ``shown``, with the gradients of a pass.
 
-    The arrows of a Value come in the order of its operands. ``notes`` say what was left out.
+    The arrows into a Value are in the order of its operands.
     """
     return _picture(order, names, shown, gradients, [*notes, *reservations(order, names, gradients)])
 
@@ -158,30 +166,30 @@ def _picture(
             cards.append(_card(value, keys[value], order[-1], names, gradients))
             _add_operands(value, keys, shown, gradients, cards, edges)
     notes = [*notes]
-    if len(edges) > LABELLED:
+    if len(edges) > LABELED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
-        notes.append(f"with more than {LABELLED} arrows their numbers are left out")
+        notes.append(f"with more than {LABELED} arrows their numbers are left out")
     return Picture(cards, edges, "; ".join(notes))
 
 
 def keys_of(order: Sequence[Value]) -> dict[Value, str]:
-    """The key of each Value's card."""
+    """Return the key of each Value's card."""
     return {value: f"v{i}" for i, value in enumerate(order)}
 
 
 def cut_key(key: str) -> str:
-    """The key of the card that stands for the operands of a Value which are left out."""
+    """Return the key of the card for operands of a Value that are left out."""
     return f"{key}cut"
 
 
 def reservations(order: list[Value], names: Names, gradients: Gradients) -> list[str]:
-    """Where the numbers shown do not add up, and why: overwritten data, gradients of other passes."""
+    """Return notes on inconsistent numbers: overwritten data, gradients of other passes."""
     if warning := stale(order, names):
         return [warning]
     received: dict[Value, list[float]] = {}
     for value in in_time(order):
-        if (passed := gradients.passed_back(value)) is not None:
-            for operand, part in zip(value.operands, passed, strict=True):
+        if (contributions := gradients.contributions(value)) is not None:
+            for operand, part in zip(value.operands, contributions, strict=True):
                 if isinstance(operand, Value):
                     received.setdefault(operand, []).append(part)
     for value in in_time(order):
@@ -189,28 +197,28 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
         total = sum(parts)
         if parts and grad is not None and abs(grad - total) > 1e-9 * sum(map(abs, parts)):
             why = (
-                "the rest was there before (an earlier backward(), no zero_grad())"
+                "an earlier backward() added the rest (no zero_grad() in between)"
                 if value.is_leaf
-                else "it is that of a backward() from another result"
+                else "it is from a backward() call on another result"
             )
-            shown, brought = format_number(grad), format_number(total)
-            return [f"the gradient of {names[value]} is {shown}, its arrows bring {brought}: {why}"]
+            stored, sum_of_parts = format_number(grad), format_number(total)
+            return [f"the gradient of {names[value]} is {stored}, its arrows add up to {sum_of_parts}: {why}"]
     return []
 
 
 def stale(order: list[Value], names: Names) -> str:
-    """What to say where a result is not that of its operands as they are now; empty if all are."""
+    """Return a note if a Value was overwritten after the forward pass, else an empty string."""
     off = overwritten(order)
     if off is None:
         return ""
     return (
-        f"a Value under {names[off]} was overwritten after the forward pass: results and local "
-        "derivatives are those of before; compute again for new ones"
+        f"an operand below {names[off]} was overwritten after the forward pass: results and local "
+        "derivatives are those of the old data; run the forward pass again for new ones"
     )
 
 
 def overwritten(order: Sequence[Value]) -> Value | None:
-    """The first computed Value that its operands, as they are now, do not give again."""
+    """Return the first non-leaf Value whose data does not follow from its operands' current data."""
     for value in in_time(order):
         if not is_unchanged(value):
             return value
@@ -219,7 +227,7 @@ def overwritten(order: Sequence[Value]) -> Value | None:
 
 def _card(value: Value, key: str, root: Value, names: Names, gradients: Gradients) -> Card:
     kind = "output" if value is root else "leaf" if value.is_leaf else "operation"
-    grad = known(gradients.of(value))
+    grad = format_gradient(gradients.of(value))
     return Card(key, kind, names[value], operation(value, names), format_number(value.data), grad)
 
 
@@ -231,7 +239,7 @@ def _add_operands(
     cards: list[Card],
     edges: list[Edge],
 ) -> None:
-    key, locals_of, passed = keys[value], factors(value), gradients.passed_back(value)
+    key, locals_of, contributions = keys[value], factors(value), gradients.contributions(value)
     hidden = 0
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:
@@ -241,20 +249,22 @@ def _add_operands(
             if operand not in shown:
                 hidden += 1
                 continue
-            edges.append(edge_of(keys[operand], key, locals_of[i], None if passed is None else passed[i]))
+            edges.append(
+                edge_of(keys[operand], key, locals_of[i], None if contributions is None else contributions[i])
+            )
         elif i in constants:
             constant = f"{key}c{i}"
-            cards.append(Card(constant, "constant", "", "", exact(operand), None))
+            cards.append(Card(constant, "constant", "", "", format_exact(operand), None))
             edges.append(Edge(constant, key, "", None, 0.8, False))
     if hidden:
         cut = cut_key(key)
-        what = "operand" if hidden == 1 else "operands"
-        cards.append(Card(cut, "cut", f"… {hidden} more {what}", "", "", None))
+        noun = "operand" if hidden == 1 else "operands"
+        cards.append(Card(cut, "cut", f"… {hidden} more {noun}", "", "", None))
         edges.append(Edge(cut, key, "", None, 0.8, False))
 
 
 def edge_of(operand: str, result: str, local: float, contribution: float | None) -> Edge:
-    """The edge between two cards, with its numbers as they are written."""
+    """Return the edge between two cards, with formatted numbers."""
     return Edge(
         operand,
         result,
@@ -266,7 +276,7 @@ def edge_of(operand: str, result: str, local: float, contribution: float | None)
 
 
 def describe(picture: Picture) -> str:
-    """The picture in words, its alternative text: every value and gradient it shows."""
+    """Return the alternative text of a picture: every value and gradient it shows."""
     label_of = picture.label_of()
     parts: list[str] = []
     for card in in_time(picture.cards):
@@ -283,12 +293,12 @@ def describe(picture: Picture) -> str:
             else f", gradient {card.grad}"
         )
         if isinstance(card, Summary):
-            what = ", ".join(part for part in (label_of.get(card.key), card.expression) if part)
-            parts.append(f"{card.name}{what and f' ({what})'}{card.data and f' = {card.data}'}{grad}")
+            details = ", ".join(part for part in (label_of.get(card.key), card.expression) if part)
+            parts.append(f"{card.name}{details and f' ({details})'}{card.data and f' = {card.data}'}{grad}")
             continue
         formula = f" = {card.expression}" if card.expression else ""
         parts.append(f"{card.name}{formula} = {card.data}{grad}")
     shown = picture.note.replace("\n", "; ")
     note = f" Shown: {shown}." if shown else ""
-    what = "Network, inputs first" if picture.groups else "Computation graph, operands before results"
-    return f"{what}: {'; '.join(parts)}.{note}"
+    head = "Network, inputs first" if picture.groups else "Computation graph, operands before results"
+    return f"{head}: {'; '.join(parts)}.{note}"

@@ -1,4 +1,4 @@
-"""The gradients that a view shows, and the products of the chain rule that go with them."""
+"""Gradients that a view shows, and their contributions by the chain rule."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ...value import Value
 
 
 class Gradients(NamedTuple):
-    """The gradients of one backward pass.
+    """Gradients of one backward pass.
 
-    ``of(value)`` is the gradient of a Value, or None if it is not computed. ``reaches(value)`` returns
-    False for what lies behind a dead relu: its gradient is 0, and it passes nothing back, not even 0·∞.
+    ``of(value)`` is the gradient of a Value, or None if it is not computed. ``reaches(value)`` is False
+    for a Value behind a dead relu: its gradient and its contributions are 0, even where 0·∞ is nan.
     """
 
     of: Callable[[Value], float | None]
     reaches: Callable[[Value], bool]
 
-    def passed_back(self, node: Value) -> list[float] | None:
-        """What a node passes back to each of its operands; None if its gradient is not computed."""
+    def contributions(self, node: Value) -> list[float] | None:
+        """Return the contribution of a node to each operand; None if its gradient is not computed."""
         gradient = self.of(node)
         if gradient is None:
             return None
@@ -29,13 +29,13 @@ class Gradients(NamedTuple):
 
 
 def last_pass(root: Value) -> Gradients:
-    """The gradients that the last backward pass from ``root`` left; none are computed before the first.
+    """Return the gradients of the last backward pass from ``root``; all None before the first one.
 
     >>> x = Value(3.0)
     >>> y = x * 5.0
     >>> before = last_pass(y).of(x)
     >>> y.backward()
-    >>> before, last_pass(y).of(x), last_pass(y).passed_back(y)
+    >>> before, last_pass(y).of(x), last_pass(y).contributions(y)
     (None, 5.0, [5.0, 0.0])
     """
 
@@ -49,7 +49,7 @@ def last_pass(root: Value) -> Gradients:
 
 
 def factors(node: Value) -> list[float]:
-    """The local derivatives as factors of the chain rule: 0 where nothing is passed back.
+    """Return the local derivatives as factors of the chain rule: 0 where no gradient flows.
 
     >>> factors(Value(-1.0).relu()), factors(Value(3.0) * 5.0)
     ([0.0], [5.0, 0.0])

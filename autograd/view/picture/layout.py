@@ -1,7 +1,7 @@
-"""Where the cards of a network stand: layer beside layer, neurons in order. Knows no output syntax.
+"""Layout of a network: a column for each layer, neurons in order; independent of the output format.
 
-A graph layout program would be free to reorder the neurons; here nothing has to be searched for.
-All lengths are in points, y grows upwards, and a box is told by its centre.
+A layout program could reorder the neurons. All lengths are in points, y grows upwards, and a box is given
+by its center.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import NamedTuple
 from ..render.time_limit import in_time
 from .cards import Card, CardGroup, Picture, Summary
 
-#: Between cards of a column, between opened neurons, between the columns of one, inside a box.
+#: The distances between the cards of a column, opened neurons, their columns, and to the side of a box.
 GAP, BLOCK_GAP, COLUMN_GAP, MARGIN = 14.0, 30.0, 96.0, 16.0
-#: The label of a box.
+#: The height of the label of a box.
 LABEL = 24.0
-#: Between boxes: in proportion to their height, so that arrows do not get too steep.
+#: The distance between boxes, proportional to their height, so that arrows are not too steep.
 NARROW, WIDE, SLANT = 80.0, 260.0, 0.22
 
 
 class Box(NamedTuple):
-    """A rectangle by its centre and size."""
+    """Rectangle, given by its center and size."""
 
     x: float
     y: float
@@ -30,14 +30,14 @@ class Box(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """The box of each card, by its key, and of each group of the picture, in order."""
+    """Boxes of the cards, by key, and of the groups, in order."""
 
     cards: dict[str, Box]
     groups: list[Box]
 
 
 def text_width(text: str, size: float) -> float:
-    """Roughly how wide a text is at a font size; never too little by much.
+    """Estimate the width of a text at a font size, rather too large than too small.
 
     >>> text_width("neuron", 10.0)
     37.2
@@ -63,7 +63,7 @@ def _size(card: Card) -> tuple[float, float]:
 
 
 def place_cards(picture: Picture) -> Placed:
-    """The groups of a picture from left to right, centred on a line, each with its cards inside.
+    """Place the groups of a picture from left to right, centered on a line, each with its cards inside.
 
     >>> cards = [Card("a", "leaf", "a", "", "1", None), Card("b", "leaf", "b", "", "2", None)]
     >>> group = CardGroup("inputs", [[["a"]], [["b"]]])
@@ -100,7 +100,7 @@ def _stack(column: list[str], sizes: dict[str, tuple[float, float]]) -> float:
 
 
 def _measure(group: CardGroup, sizes: dict[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """The width of each column, from the right, where all blocks end; the height of each block."""
+    """Return the width of each column, from the right, where all blocks end, and the height of each block."""
     widths = [0.0] * max(len(block) for block in group.blocks)
     for block in group.blocks:
         for i, column in enumerate(reversed(block)):

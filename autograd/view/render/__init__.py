@@ -1,1 +1,1 @@
-"""What every view is shown with: colors, tables, the terminal, the graphviz program."""
+"""Output of all views: colors, tables, the terminal, the graphviz program."""

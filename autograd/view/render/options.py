@@ -1,49 +1,68 @@
-"""What the views are told by number, checked: how many, how wide, how long."""
+"""Checks of the arguments of views: the root, counts, times."""
 
 from __future__ import annotations
 
 import math
 import operator
 from numbers import Real
-from typing import SupportsIndex, cast, overload
+from typing import Literal, SupportsIndex, cast, overload
 
-from ...system.messages import short, type_and_value
+from ...system.messages import type_and_value
+from ...value import Value
+
+
+def check_root(function: str, root: object) -> None:
+    """Raise TypeError unless the root of a graph is a Value."""
+    check_value(function, "root", root, "Pass the root of a graph, such as the loss.")
+
+
+def check_value(function: str, name: str, given: object, remedy: str) -> None:
+    """Raise TypeError unless an argument is a Value."""
+    if not isinstance(given, Value):
+        raise TypeError(f"{function}() expected a Value for {name}, got {type_and_value(given)}. {remedy}")
 
 
 @overload
-def check_int(name: str, given: object, least: int = 1) -> int: ...
+def check_int(function: str, name: str, given: object, remedy: str, *, least: int = 1) -> int: ...
 @overload
-def check_int(name: str, given: object, least: int = 1, *, unlimited: str) -> int | None: ...
-def check_int(name: str, given: object, least: int = 1, *, unlimited: str = "") -> int | None:
-    """A whole number of ``least`` or more; None too if ``unlimited`` says what that means.
+def check_int(
+    function: str, name: str, given: object, remedy: str, *, least: int = 1, optional: Literal[True]
+) -> int | None: ...
+def check_int(
+    function: str, name: str, given: object, remedy: str, *, least: int = 1, optional: bool = False
+) -> int | None:
+    """Return an int of ``least`` or more, or None if ``optional``; raise an error for anything else.
 
-    >>> check_int("limit", 3)
+    >>> check_int("draw", "limit", 3, "Pass None for no limit.")
     3
-    >>> check_int("limit", 0)
+    >>> check_int("draw", "limit", 0, "Pass None for no limit.")
     Traceback (most recent call last):
-    ValueError: limit must be 1 or more, not 0
+    ValueError: draw() expected an int of 1 or more for limit, got int 0. Pass None for no limit.
     """
-    if given is None and unlimited:
+    if given is None and optional:
         return None
-    wanted = f"{name} must be {{}}{least} or more{unlimited and f', or None for {unlimited}'}, not "
+    expected = f"{function}() expected an int of {least} or more for {name}"
+    message = f"{expected}, got {type_and_value(given)}. {remedy}"
     if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise TypeError(f"{wanted.format('a whole number, ')}{type_and_value(given)}")
+        raise TypeError(message)
     number = operator.index(cast(SupportsIndex, given))
     if number < least:
-        raise ValueError(f"{wanted.format('')}{short(given)}")
+        raise ValueError(message)
     return number
 
 
-def seconds(name: str, given: object, zero: bool = False) -> float:
-    """A finite time in seconds, more than none; or none if ``zero`` may be.
+def check_seconds(function: str, name: str, given: object, remedy: str, *, zero: bool = False) -> float:
+    """Return a finite number of seconds above 0, or 0 if ``zero``; raise an error for anything else.
 
-    >>> seconds("timeout", float("nan"))
+    >>> check_seconds("draw", "timeout", float("nan"), "Use 60.0, for example.")
     Traceback (most recent call last):
-    ValueError: timeout must be more than 0 seconds, not nan
+    ValueError: draw() expected a number of seconds above 0 for timeout, got float nan. Use 60.0, for example.
     """
-    wanted = f"{name} must be {'0 or more' if zero else 'more than 0'} seconds, not "
+    bound = "of 0 or more" if zero else "above 0"
+    expected = f"{function}() expected a number of seconds {bound} for {name}"
+    message = f"{expected}, got {type_and_value(given)}. {remedy}"
     if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"{wanted}{type_and_value(given)}")
+        raise TypeError(message)
     if not (0.0 <= float(given) < math.inf and (zero or given)):
-        raise ValueError(f"{wanted}{short(given)}")
+        raise ValueError(message)
     return float(given)

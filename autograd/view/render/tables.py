@@ -1,4 +1,4 @@
-"""Tables: for the terminal, and as HTML for a notebook."""
+"""Tables, as text for a terminal and as HTML for a notebook."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from html import escape
 
-#: What colours a cell: given the column and the padded text.
+#: Function that colors a cell, given its column and its padded text.
 Paint = Callable[[int, str], str]
 
-#: Between columns.
+#: The separator of columns.
 GAP = "  "
 
 
 def display_width(text: str) -> int:
-    """How many columns of a terminal a text takes: two for a wide letter, none for a combining mark.
+    """Count the columns of a text in a terminal: two for a wide letter, none for a combining mark.
 
     >>> display_width("loss"), display_width("損失"), display_width("e" + chr(0x301))
     (4, 4, 1)
 
-    As UAX 11 has it, with ambiguous letters narrow.
+    Reference: Unicode Standard Annex 11; ambiguous letters are narrow.
     """
     if text.isascii():
         return len(text)
@@ -35,7 +35,7 @@ def _letter_width(letter: str) -> int:
 
 
 def fit(text: str, width: int) -> str:
-    """The text if it fits into so many columns, else as much as does, and an ellipsis.
+    """Return the text if it fits into ``width`` columns, else its beginning and an ellipsis.
 
     >>> fit("gradient", 8), fit("gradient", 5)
     ('gradient', 'grad…')
@@ -57,7 +57,7 @@ def pad(text: str, width: int, right: bool = False) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The text in lines of at most so many columns, broken between words.
+    """Break a text between words into lines of at most ``width`` columns.
 
     >>> wrap("a gradient of zero", 10)
     ['a gradient', 'of zero']
@@ -80,7 +80,7 @@ def text_table(
     width: int | None = None,
     keep: int = 1,
 ) -> str:
-    """Columns of equal width under a ruled header; those in ``right`` are aligned to the right.
+    """Format a table with a ruled header; the columns in ``right`` are aligned to the right.
 
     >>> print(text_table(["name", "data"], [["w", "2"], ["loss", "4"]], right=[1]))
     name  data
@@ -88,16 +88,16 @@ def text_table(
     w        2
     loss     4
 
-    A table wider than ``width`` is told in parts, one below the other, each with the first ``keep``
-    columns again.
+    A table wider than ``width`` is split into parts, one below the other, each with the first ``keep``
+    columns.
     """
     widths = [max(map(display_width, column)) for column in zip(header, *rows, strict=True)]
     plain: Paint = lambda column, text: text  # noqa: E731
 
     def part(columns: Sequence[int]) -> str:
-        def line(cells: Sequence[str], colour: Paint) -> str:
+        def line(cells: Sequence[str], color: Paint) -> str:
             padded = (
-                colour(
+                color(
                     i,
                     cells[i] if i == columns[-1] and i not in right else pad(cells[i], widths[i], i in right),
                 )
@@ -112,25 +112,25 @@ def text_table(
 
 
 def with_notes(table: str, notes: Sequence[str], width: int) -> str:
-    """A table as text, and below it each note in lines of at most ``width``."""
+    """Append notes to a text table, in lines of at most ``width`` columns."""
     return "\n".join([table, *(line for note in notes for line in wrap(note, width))])
 
 
 def _parts(widths: Sequence[int], width: int | None, keep: int) -> Iterator[list[int]]:
-    """The columns of each part: as many as fit, and one at least beside those that are kept."""
-    kept = [*range(keep)]
-    taken = sum(widths[i] + len(GAP) for i in kept)
-    part, used = [*kept], taken
+    """Yield the columns of each part: as many as fit, and at least one besides those kept."""
+    first = [*range(keep)]
+    first_width = sum(widths[i] + len(GAP) for i in first)
+    part, used = [*first], first_width
     for i in range(keep, len(widths)):
         if width is not None and len(part) > keep and used + widths[i] > width:
             yield part
-            part, used = [*kept], taken
+            part, used = [*first], first_width
         part.append(i)
         used += widths[i] + len(GAP)
     yield part
 
 
-#: Of a cell that stands out, on a light page and on a dark one.
+#: The style of a marked cell, on light and dark pages.
 MARKED = "font-weight:bold;background:rgba(128,128,128,.2)"
 
 
@@ -140,7 +140,7 @@ def html_table(
     right: Collection[int] = (),
     marked: Collection[tuple[int, int]] = (),
 ) -> str:
-    """The same table as HTML; every cell is escaped. ``marked`` cells, (row, column), stand out."""
+    """Format a table as HTML; every cell is escaped, and ``marked`` cells (row, column) are bold."""
 
     def cells(tag: str, row: Sequence[str], at: int) -> str:
         return "".join(
@@ -154,7 +154,7 @@ def html_table(
 
 
 class Table:
-    """A table to look at: text in a terminal, HTML in a notebook.
+    """Table that prints as text and is displayed as HTML in a notebook.
 
     >>> Table(["name", "data"], [["w", "2"]], right=[1])
     name  data
@@ -177,5 +177,5 @@ class Table:
 
 
 def html_with_notes(table: str, notes: Sequence[str]) -> str:
-    """A table as HTML, and below it each note as a paragraph."""
+    """Append notes to an HTML table, as paragraphs."""
     return table + "".join(f"<p>{escape(note)}</p>" for note in notes)

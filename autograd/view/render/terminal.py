@@ -1,4 +1,4 @@
-"""The terminal: how wide it is, whether it has colours, and which are ours."""
+"""The terminal: its width, and its colors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TextIO
 
 from .tables import Paint
 
-#: Data blue, gradients orange, local derivatives teal, as everywhere.
+#: Data blue, gradients orange, local derivatives teal, as in all views.
 DATA, GRADIENT, LOCAL = "38;5;33", "38;5;208", "38;5;37"
 BOLD, FAINT = "1", "2"
 
 
-class Colours:
-    """Data blue, gradients orange, local derivatives teal; or nothing at all.
+class Colors:
+    """Painter of text in the colors of the views, or without colors.
 
-    >>> Colours(False).paint("4", DATA)
+    >>> Colors(False).paint("4", DATA)
     '4'
     """
 
@@ -35,20 +35,20 @@ class Colours:
         return lambda i, text: self.paint(text, by_column[i]) if i in by_column else text
 
 
-def has_colours(stream: TextIO | None) -> bool:
-    """Whether to write in colour: to a terminal that has them, unless NO_COLOR is set (no-color.org)."""
+def has_colors(stream: TextIO | None) -> bool:
+    """Return True for a terminal with colors, unless NO_COLOR is set (no-color.org)."""
     if stream is None or not hasattr(stream, "isatty") or not stream.isatty():
         return False
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def terminal_width() -> int:
-    """The columns of the terminal, or of COLUMNS if that is set; 80 where there is no terminal."""
+    """Return the columns of the terminal, or COLUMNS if that is set; 80 without a terminal."""
     return shutil.get_terminal_size().columns
 
 
 def encodable(text: str, stream: TextIO | None) -> str:
-    """The text as a stream can write it: one that has no ∂ gets a ?, not an error."""
+    """Replace the characters that the encoding of a stream lacks by a ?."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
 

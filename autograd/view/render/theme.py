@@ -1,17 +1,19 @@
-"""The colours: data is blue, gradient is orange, a local derivative is teal, everywhere."""
+"""Colors of all views: data is blue, gradients are orange, local derivatives are teal."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-#: What makes a colour one of 12 percent.
+from ...system.messages import type_and_value
+
+#: The suffix that gives a color an opacity of 12 percent.
 FAINT = "1f"
 
 
 class Theme(NamedTuple):
-    """One set of colours; ``cards`` gives the fill and the border of each kind of card.
+    """Set of colors; ``cards`` contains the fill and the border of each kind of card.
 
-    ``box`` is the fill and the border of a group, ``flow`` the shades of a gradient from small to large.
+    ``box`` is the fill and the border of a group, and ``flow`` the shades of gradients from small to large.
     """
 
     paper: str
@@ -27,34 +29,34 @@ class Theme(NamedTuple):
     cards: dict[str, tuple[str, str]]
 
     def ink_on(self, fill: str) -> str:
-        """What to write with on a fill: the ink or the colour of the paper, whichever stands out more."""
+        """Return the text color for a fill: ink or paper, the one with more contrast."""
         return max(self.ink, self.paper, key=lambda ink: contrast(ink, fill))
 
     def faint(self) -> Theme:
-        """The same colours at 12 percent, for what is still to come."""
+        """Return the same colors at 12 percent, for parts that appear later."""
         cards = {kind: (fill + FAINT, border + FAINT) for kind, (fill, border) in self.cards.items()}
         plain: dict[str, Any] = {
-            name: colour + FAINT for name, colour in self._asdict().items() if isinstance(colour, str)
+            name: color + FAINT for name, color in self._asdict().items() if isinstance(color, str)
         }
         return self._replace(**plain, cards=cards)
 
 
-def contrast(one: str, other: str) -> float:
-    """How much two colours such as "#0f172a" stand out from one another, from 1 to 21.
+def contrast(first: str, second: str) -> float:
+    """Return the contrast ratio of two colors such as "#0f172a", from 1 to 21.
 
     >>> contrast("#000000", "#ffffff")
     21.0
 
-    The contrast ratio of the Web Content Accessibility Guidelines 2.1, which want 4.5 for text.
+    The ratio is that of the Web Content Accessibility Guidelines 2.1, which require 4.5 for text.
     """
-    dark, light = sorted(map(_luminance, (one, other)))
+    dark, light = sorted(map(_luminance, (first, second)))
     return round((light + 0.05) / (dark + 0.05), 6)
 
 
-def _luminance(colour: str) -> float:
+def _luminance(color: str) -> float:
     red, green, blue = (
         x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
-        for x in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        for x in (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -102,62 +104,63 @@ DARK = Theme(
 THEMES = {"light": LIGHT, "dark": DARK}
 
 
-def theme_named(name: str) -> Theme:
-    """The theme of that name; ValueError names those there are."""
+def theme_named(name: str, function: str = "draw") -> Theme:
+    """Return the theme of that name; raise ValueError if there is none."""
     if name not in THEMES:
-        raise ValueError(f"there is no theme {name!r}; choose one of {', '.join(map(repr, THEMES))}")
+        choices = " or ".join(map(repr, THEMES))
+        raise ValueError(f"{function}() expected {choices} for theme, got {type_and_value(name)}.")
     return THEMES[name]
 
 
-def _colours(theme: Theme) -> dict[str, str]:
-    """The colours of a theme by the names of CSS variables; without those of networks."""
+def _colors(theme: Theme) -> dict[str, str]:
+    """Return the colors of a theme by the names of CSS variables, without those of networks."""
     plain = {
-        name.replace("_", "-"): colour for name, colour in theme._asdict().items() if isinstance(colour, str)
+        name.replace("_", "-"): color for name, color in theme._asdict().items() if isinstance(color, str)
     }
     cards = {
-        f"{kind}-{part}": colour
+        f"{kind}-{part}": color
         for kind, pair in theme.cards.items()
-        for part, colour in zip(("fill", "border"), pair, strict=True)
+        for part, color in zip(("fill", "border"), pair, strict=True)
     }
     return plain | cards
 
 
 def shades(theme: Theme) -> list[tuple[int, ...]]:
-    """The colours of a theme and those between each and its paper, as red, green and blue.
+    """Return the colors of a theme, and mixtures of each with the paper, as red, green and blue.
 
     >>> shades(LIGHT)[:2]
     [(255, 255, 255), (15, 23, 42)]
 
-    Of two that nobody tells apart there is one, for Pillow might choose the wrong one.
+    Of nearly equal colors only one is included, since Pillow could choose the wrong one.
     """
-    paper, *others = (tuple(bytes.fromhex(colour[1:])) for colour in _colours(theme).values())
+    paper, *others = (tuple(bytes.fromhex(color[1:])) for color in _colors(theme).values())
     found = [paper]
     for share in (1.0, 0.75, 0.5, 0.25, int(FAINT, 16) / 255):
-        for colour in others:
-            mixed = tuple(round(share * a + (1 - share) * b) for a, b in zip(colour, paper))
+        for color in others:
+            mixed = tuple(round(share * a + (1 - share) * b) for a, b in zip(color, paper))
             if all(max(abs(a - b) for a, b in zip(mixed, other)) >= 10 for other in found):
                 found.append(mixed)
     return found
 
 
-#: The colours that no page has, each for a CSS variable: what is drawn in them follows its reader.
-_STANDS_FOR = {name: f"#{number:06x}" for number, name in enumerate(_colours(LIGHT), start=0x0F00F1)}
+#: Placeholder colors, each for a CSS variable, so that a drawing follows the light or dark setting.
+_PLACEHOLDERS = {name: f"#{number:06x}" for number, name in enumerate(_colors(LIGHT), start=0x0F00F1)}
 VARIABLES = LIGHT._replace(
-    **{name: _STANDS_FOR[name] for name in LIGHT._fields if name in _STANDS_FOR},
-    box=(_STANDS_FOR["paper"],) * 2,
-    flow=(_STANDS_FOR["backward"],),
-    cards={kind: (_STANDS_FOR[f"{kind}-fill"], _STANDS_FOR[f"{kind}-border"]) for kind in LIGHT.cards},
+    **{name: _PLACEHOLDERS[name] for name in LIGHT._fields if name in _PLACEHOLDERS},
+    box=(_PLACEHOLDERS["paper"],) * 2,
+    flow=(_PLACEHOLDERS["backward"],),
+    cards={kind: (_PLACEHOLDERS[f"{kind}-fill"], _PLACEHOLDERS[f"{kind}-border"]) for kind in LIGHT.cards},
 )
 
 
 def with_variables(svg: str) -> str:
-    """An SVG that was drawn with ``VARIABLES``, its colours those of :func:`css_variables`."""
-    for name, colour in _STANDS_FOR.items():
-        svg = svg.replace(f'"{colour}"', f'"var(--{name})"')
+    """Replace the colors of an SVG drawn with ``VARIABLES`` by those of :func:`css_variables`."""
+    for name, color in _PLACEHOLDERS.items():
+        svg = svg.replace(f'"{color}"', f'"var(--{name})"')
     return svg
 
 
 def css_variables() -> str:
-    """The declaration of every colour, light and dark, by the ``color-scheme`` of where it is used."""
-    light, dark = _colours(LIGHT), _colours(DARK)
+    """Return the declarations of all colors, which depend on the ``color-scheme`` of the element."""
+    light, dark = _colors(LIGHT), _colors(DARK)
     return "".join(f"--{name}:light-dark({light[name]},{dark[name]});" for name in light)

@@ -1,4 +1,4 @@
-"""The time that a picture may take, from reading the graph to its layout."""
+"""Time limit of a picture, from reading the graph to its layout."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import TypeVar
 
-from .options import seconds
+from .options import check_seconds
 
-#: A picture is given up after so many seconds, if no others are given.
+#: The default time limit of a picture, in seconds.
 TIMEOUT = 60.0
 
-#: The remedy where no other is given.
+#: The default remedy of the error.
 _SMALLER = "Draw a smaller part (limit=…), or allow more time (timeout=…)."
 
 T = TypeVar("T")
 
 
 class RenderError(RuntimeError):
-    """A picture could not be made; the message says why and what to do."""
+    """Raised if a picture cannot be rendered; the message gives the reason and the remedy."""
 
 
 class TimeLimit:
-    """The seconds that a picture may take in all; only work within ``running()`` counts.
+    """Time limit of a picture, in seconds; only work within ``running()`` counts.
 
     >>> limit = TimeLimit(0.001)
     >>> try:
@@ -32,20 +32,20 @@ class TimeLimit:
     ...         print(sum(in_time(range(10**9))))
     ... except RenderError as error:
     ...     print(error)
-    the picture took more than 0.001 seconds and was given up. Draw a smaller part (limit=…), or allow more \
+    The picture took more than 0.001 seconds and was stopped. Draw a smaller part (limit=…), or allow more \
 time (timeout=…).
     """
 
-    def __init__(self, timeout: object, remedy: str = _SMALLER) -> None:
-        self.seconds = seconds("timeout", timeout)
+    def __init__(self, timeout: object, remedy: str = _SMALLER, function: str = "draw") -> None:
+        self.seconds = check_seconds(function, "timeout", timeout, f"The default is {TIMEOUT:g}.")
         self.remedy = remedy
         self._spent = 0.0
         self._start: float | None = None
 
     @contextmanager
     def running(self) -> Generator[None]:
-        """Count the time of the work inside, which ``in_time()`` and ``check()`` end by a RenderError."""
-        if _limit.get() is self:  # a part of work that is counted already
+        """Count the time of the enclosed work; ``in_time()`` and ``check()`` then enforce the limit."""
+        if _limit.get() is self:  # an enclosing block already counts this time
             yield
             return
         token, self._start = _limit.set(self), monotonic()
@@ -58,14 +58,14 @@ time (timeout=…).
 
     @property
     def left(self) -> float:
-        """The seconds that are left, 0 if there are none."""
+        """Remaining seconds; 0 if the limit is exceeded."""
         spent = self._spent + (0.0 if self._start is None else monotonic() - self._start)
         return max(0.0, self.seconds - spent)
 
     def error(self) -> RenderError:
-        """The error for a picture that takes longer."""
+        """Return the error for an exceeded limit."""
         return RenderError(
-            f"the picture took more than {self.seconds:g} seconds and was given up. {self.remedy}"
+            f"The picture took more than {self.seconds:g} seconds and was stopped. {self.remedy}"
         )
 
     def check(self) -> None:
@@ -85,9 +85,9 @@ _limit: ContextVar[TimeLimit | None] = ContextVar("time_limit", default=None)
 
 
 def in_time(items: Iterable[T]) -> Iterator[T]:
-    """Iterate until the time of the picture that is being made is over: then RenderError.
+    """Iterate over the items; raise RenderError once the running time limit is exceeded.
 
-    Without a limit it costs nothing.
+    Without a running limit, iteration has no overhead.
     """
     limit = _limit.get()
     return iter(items) if limit is None else limit.iterate(items)

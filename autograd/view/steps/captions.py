@@ -1,4 +1,4 @@
-"""What happens in a step, in words: for people who read, and for those who listen."""
+"""Captions: a step in words, for readers and for screen readers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ...value import Value
 from ..notation.names import operation
 from .step import ForwardStep, Step
 
-#: So many operands are named; of more, the number is told.
+#: An operation with more operands is described by their number.
 NAMED = 4
 
 
 def narrate(steps: Iterable[Step | ForwardStep]) -> Iterator[list[str]]:
-    """A sentence for each step, in pieces, of which every second is a name or a formula.
+    """Yield a sentence for each step, in pieces; every second piece is a name or a formula.
 
     >>> from autograd import steps
     >>> ["".join(sentence) for sentence in narrate(steps(Value(2.0, label="a") * 3.0))][1]
@@ -21,7 +21,9 @@ def narrate(steps: Iterable[Step | ForwardStep]) -> Iterator[list[str]]:
     """
     node, formula = None, ""
     for step in steps:
-        if isinstance(step.node, Value) and step.node is not node:  # once for all operands: it may have many
+        if (
+            isinstance(step.node, Value) and step.node is not node
+        ):  # once for all operands, of which there may be many
             node, formula = step.node, operation(step.node, step.names)
         yield _forward(step) if isinstance(step, ForwardStep) else _backward(step, formula)
 

@@ -1,4 +1,4 @@
-"""The steps of a pass as an animation."""
+"""Animation of the steps of a pass."""
 
 from __future__ import annotations
 
@@ -20,64 +20,65 @@ from .timeline import Scene, scene_of
 if TYPE_CHECKING:
     from PIL import Image
 
-#: So many steps and Values, for nobody would see the end of more, nor read the letters.
+#: The limits of an animation: more steps take too long to watch, and more Values are too small to read.
 FRAMES, VALUES = 100, 30
-#: How long a step is shown, and how long the last one, in milliseconds.
+#: The time for a step and for the last one, in milliseconds.
 STEP, LAST = 1500, 4000
-#: One dot to the pixel of a page: two would make it four times as large.
+#: The resolution, one dot per CSS pixel: two would make the file four times as large.
 DOTS = 96.0
-#: At the sides and below, in dots.
+#: The margin at the sides and below, in dots.
 MARGIN = 12
-#: A picture has about as many dots at the most.
+#: The approximate limit of a frame, in dots.
 PIXELS = 1.5e6
-#: What every id of a frame begins with.
+#: The prefix of every id in a frame.
 _PREFIX = "steps"
 
 
 def gif(steps: StepTable[Step | ForwardStep], theme: str = "light") -> bytes:
-    """A GIF of the steps, each with its equation below; ImportError without Pillow."""
-    colours = theme_named(theme)
+    """Return a GIF of the steps, each with its equation below; raise ImportError without Pillow."""
+    colors = theme_named(theme, "save")
     try:
         from PIL import Image, ImageChops
     except ImportError:
         raise ImportError(
-            'an animation needs Pillow: pip install "glassgrad[viz]", or in a clone pip install -e ".[viz]"'
+            'An animation needs Pillow. Install it: pip install "glassgrad[viz]", or in a clone '
+            'pip install -e ".[viz]".'
         ) from None
     if not 1 <= len(steps) <= FRAMES:
         raise ValueError(
-            f"an animation shows 1 to {FRAMES} steps, not {len(steps):,}: save a slice, "
-            f'as steps(…)[:{FRAMES}].save("steps.gif") does, or all of them as .html'
+            f"save() expected 1 to {FRAMES} steps for an animation, got {len(steps):,}. Save a slice, "
+            f'such as steps(…)[:{FRAMES}].save("steps.gif"), or save all steps as .html.'
         )
     scene = scene_of(steps, VALUES)
     palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for shade in shades(colours) for channel in shade])
+    palette.putpalette([channel for shade in shades(colors) for channel in shade])
 
     def rendered(source: str, dots: float = DOTS) -> Image.Image:
         return Image.open(io.BytesIO(render(source, "png", dots=dots))).convert("RGB")
 
     def line(text: str) -> Image.Image:
-        """A line of text without the paper beside it: letters like ∂ are measured too wide."""
-        image = rendered(_line(text, colours))
-        inked = ImageChops.difference(image, Image.new("RGB", image.size, colours.paper)).getbbox()
+        """Render a line of text, cropped to its letters: graphviz measures letters like ∂ too wide."""
+        image = rendered(_line(text, colors))
+        inked = ImageChops.difference(image, Image.new("RGB", image.size, colors.paper)).getbbox()
         left, _, right, _ = inked or (0, 0, image.width, 0)
         return image.crop((left, 0, right, image.height))
 
     def caption(step: Step | ForwardStep, sentence: list[str]) -> Image.Image:
         texts = ["".join(sentence), str(step), *filter(None, [scene.picture.note])]
-        return _stacked([line(text) for text in texts], colours.paper)
+        return _stacked([line(text) for text in texts], colors.paper)
 
     def frame(step: Step | ForwardStep, below: Image.Image) -> Image.Image:
-        """In one palette for all, so that what stays as it was in the last frame is not written again."""
-        picture = rendered(_frame(scene, step, colours, places), dots)
-        whole = _stacked([picture, below], colours.paper, size)
+        """Render a frame in the common palette, so that unchanged areas are not written again."""
+        picture = rendered(_frame(scene, step, colors, places), dots)
+        whole = _stacked([picture, below], colors.paper, size)
         return whole.quantize(palette=palette, dither=Image.Dither.NONE)
 
-    with ThreadPoolExecutor() as pool:  # what takes time are the programs that lay out
+    with ThreadPoolExecutor() as pool:  # the layout programs take most of the time
         captions = list(pool.map(caption, steps, narrate(steps)))
-        places = _places(scene, colours)
-        first = rendered(_frame(scene, steps[0], colours, places))
+        places = _places(scene, colors)
+        first = rendered(_frame(scene, steps[0], colors, places))
         dots = DOTS * min(1.0, math.sqrt(PIXELS / (first.width * first.height)))
-        first = rendered(_frame(scene, steps[0], colours, places), dots)
+        first = rendered(_frame(scene, steps[0], colors, places), dots)
         size = (
             max(image.width for image in [first, *captions]) + 2 * MARGIN,
             first.height + max(image.height for image in captions) + MARGIN,
@@ -92,7 +93,7 @@ def gif(steps: StepTable[Step | ForwardStep], theme: str = "light") -> bytes:
 
 
 def _stacked(images: list[Image.Image], paper: str, size: tuple[int, int] | None = None) -> Image.Image:
-    """Images below one another, centred."""
+    """Stack images vertically, centered."""
     from PIL import Image
 
     width, height = size or (max(x.width for x in images), sum(x.height for x in images))
@@ -105,9 +106,9 @@ def _stacked(images: list[Image.Image], paper: str, size: tuple[int, int] | None
 
 
 def _places(scene: Scene, theme: Theme) -> dict[str, dict[str, str]]:
-    """Where every card and arrow stands, by its id without prefix; the picture's corners under "".
+    """Return the position of every card and arrow by its id without prefix, and the picture's corners by "".
 
-    Laid out once for all frames: a card with a thick border would push its arrows aside.
+    All frames share one layout, since thick borders would move the arrows.
     """
     staging = STILL._replace(room=scene.room)
     source = digraph(scene.picture._replace(note=""), theme, _PREFIX, staging).source

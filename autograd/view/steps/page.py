@@ -1,8 +1,8 @@
-"""The page that steps through a pass: in a notebook, with or without its scripts, or as a file.
+"""Page that steps through a pass: an output of a notebook, or a file.
 
-Without scripts (a notebook not trusted, a static export) it is a picture and a table. The script
-replaces the picture by one to step through; everything it shows is in its data, which a notebook that
-forbids scripts drops with it. Nothing is fetched, and no kernel is asked.
+Where scripts do not run (an untrusted notebook, a static export) it is a picture and a table. The script
+replaces the picture by an interactive one. All its data is part of the script: the page needs neither a
+network nor a kernel.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .step import ForwardStep, Step
 from .table import StepTable
 from .timeline import Scene, scene_of
 
-#: A picture that takes longer is given up, and the steps are shown without one.
+#: The time limit of the picture, in seconds; if it is exceeded, the page has no picture.
 TIMEOUT = 10.0
 FEWER = "Show a part of the pass, such as steps(…)[:100]."
 
-#: A picture wider than so many pixels is scrolled.
+#: A wider picture, in pixels, is scrolled instead of shrunk.
 WIDE = 1800
 
 
 class _Pictures(NamedTuple):
-    """The picture to step through, and that of the end for where nothing can be stepped through."""
+    """Interactive picture, and a still picture of the last step for pages without scripts."""
 
     svg: str
     prefix: str
@@ -43,16 +43,16 @@ class _Pictures(NamedTuple):
 
 
 def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
-    """The steps as a piece of HTML that can stand on any page, any number of times."""
+    """Return the steps as an HTML fragment, which a page can contain any number of times."""
     if not len(steps):
         return html_table(steps.header, [])
     scene = scene_of(steps)
     pictures = _draw(scene)
     title = _title(steps)
     notes = "; ".join(note for note in (left_out, pictures.note) if note)
-    told = f"<p>{escape(notes[0].upper() + notes[1:])}.</p>" if notes else ""
-    which = "All" if len(steps) == len(steps.whole) else "These"
-    counted = f"{which} {len(steps):,} steps" if len(steps) > 1 else "The step"
+    remark = f"<p>{escape(notes[0].upper() + notes[1:])}.</p>" if notes else ""
+    determiner = "All" if len(steps) == len(steps.whole) else "These"
+    summary = f"{determiner} {len(steps):,} steps" if len(steps) > 1 else "The step"
     table = html_table(steps.header, steps.rows(), right=(0, 4))
     equations, tags = _tagged([step.mathml for step in steps])
     data = {
@@ -78,17 +78,17 @@ def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
         "last": len(steps.whole) - 1,
     }  # fmt: skip
     literal = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    literal = literal.replace("</", "<\\/")  # so that nothing in it ends the script, or opens another
+    literal = literal.replace("</", "<\\/")  # so that the data cannot end the script or open another one
     literal = re.sub("<(?=!|script)", r"\\u003c", literal, flags=re.IGNORECASE)
     return (
-        f'<div class="glassgrad-steps" id="{pictures.prefix}-steps">{pictures.fallback}{told}'
-        f"<details><summary>{counted} as a table</summary>{table}</details>"
+        f'<div class="glassgrad-steps" id="{pictures.prefix}-steps">{pictures.fallback}{remark}'
+        f"<details><summary>{summary} as a table</summary>{table}</details>"
         f"<script>({_own('stepper.js')})({literal})</script></div>"
     )
 
 
 def page(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
-    """The steps as an HTML file that needs nothing else."""
+    """Return the steps as a self-contained HTML file."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{escape(_title(steps))}</title>\n'
@@ -101,12 +101,12 @@ def _draw(scene: Scene) -> _Pictures:
     stepped = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
     try:
         svg = _lean(with_variables(stepped.svg))
-        # The fast way, so that a page is made in a fifth of a second.
+        # The fast method: a page takes a fifth of a second.
         png = base64.b64encode(compact(at_end.png)).decode()
     except (RenderError, ImportError) as error:
         return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
     width, height = map(round, at_end.size)
-    if width > WIDE:  # scrolled, not shrunk until nobody can read it
+    if width > WIDE:  # scrolled, since a shrunk one would be illegible
         width, height, most = round(0.67 * width), round(0.67 * height), "none"
     else:
         most = "100%"
@@ -119,7 +119,7 @@ def _draw(scene: Scene) -> _Pictures:
 
 
 def _lean(svg: str) -> str:
-    """The SVG without what graphviz says and a page does not need: a third of it."""
+    """Remove the parts of the SVG that a page does not need: a third of it."""
     for useless in _USELESS:
         svg = useless.sub("", svg)
     return svg
@@ -135,9 +135,9 @@ _USELESS = [
 
 
 def _tagged(equations: list[str]) -> tuple[list[str], list[str]]:
-    """The equations with a letter of the private area for every tag, and the tags: a third of the length.
+    """Replace each tag by a letter of Unicode's private area, which takes a third of the length.
 
-    No name has such a letter: what cannot be printed is taken out of a label.
+    Names contain no such letters, since labels lose their unprintable characters.
     """
     letters: dict[str, str] = {}
 
@@ -155,7 +155,7 @@ def _title(steps: StepTable[Step | ForwardStep]) -> str:
 
 @cache
 def _own(name: str) -> str:
-    """A file of this package, without its comments, which are for those who read it here."""
+    """Read a file of this package, without its comments."""
     text = resources.files("autograd.view.steps").joinpath(name).read_text(encoding="utf-8")
     text = re.sub(r"/\*[\s\S]*?\*/|^ *//.*$", "", text, flags=re.MULTILINE)
     return re.sub(r"^\s+", "", text, flags=re.MULTILINE).strip()

@@ -1,4 +1,4 @@
-"""A step of a pass: what is computed or passed back, and the equation of it."""
+"""Steps of a forward or backward pass, with their equations."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from ..notation.names import (
     computed_from,
     computed_on,
     constant,
+    digits_needed,
     format_number,
     named,
     operation_formula,
     quantity,
-    telling,
 )
 from ..notation.syntax import PRODUCT, RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
 from ..notation.writers import mathml, text
 
 
 class Step(NamedTuple):
-    """One application of the chain rule: ``operand`` receives from ``node``, which was made of it.
+    """One application of the chain rule: ``node`` propagates its gradient to ``operand``.
 
-    ``contribution = upstream · local``: ∂root/∂node times ∂node/∂operand; ``gradient`` is what the
-    operand has received so far, this step included. The first step is the seed, ∂root/∂root = 1: its
-    ``node`` is None. It prints as its equation; ``number`` is its place in the pass.
+    ``contribution = upstream · local`` is ∂root/∂node times ∂node/∂operand, and ``gradient`` the sum of
+    the operand's contributions up to this step. The first step is the seed gradient, ∂root/∂root = 1;
+    its ``node`` is None. ``number`` is the index of the step in the pass, ``position`` that of the
+    operand, and ``again`` is True if the operand has received contributions before. A step prints as
+    its equation.
     """
 
     number: int
@@ -45,12 +47,12 @@ class Step(NamedTuple):
 
     @property
     def formula(self) -> Formula:
-        """``∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20``; where gradients meet, ``+=`` and the sum."""
+        """Equation ``∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20``; a further contribution has ``+=``."""
         return _chain_rule(self)
 
     @property
     def mathml(self) -> str:
-        """The equation as a ``<math>`` element, its numbers of the classes ``gg-grad`` and ``gg-local``."""
+        """Equation as a ``<math>`` element; its numbers have the classes ``gg-grad`` and ``gg-local``."""
         return mathml(self.formula, block=True)
 
     @property
@@ -66,7 +68,7 @@ class Step(NamedTuple):
 
 
 class ForwardStep(NamedTuple):
-    """One operation of the forward pass: ``node`` is computed. It prints as its equation."""
+    """One operation of the forward pass, which computes ``node``. It prints as its equation."""
 
     number: int
     node: Value
@@ -74,12 +76,12 @@ class ForwardStep(NamedTuple):
 
     @property
     def formula(self) -> Formula:
-        """``p = w·x = 2 · 5 = 10``."""
+        """Equation ``p = w·x = 2 · 5 = 10``."""
         return _computed(self)
 
     @property
     def mathml(self) -> str:
-        """The equation as a ``<math>`` element, its numbers of the class ``gg-data``."""
+        """Equation as a ``<math>`` element; its numbers have the class ``gg-data``."""
         return mathml(self.formula, block=True)
 
     @property
@@ -106,7 +108,7 @@ def _chain_rule(step: Step) -> Formula:
     if step.upstream * step.local == step.contribution or math.isnan(step.contribution):  # not ∞·0 = 0
         sides.append(product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True))
     gradient = quantity(step.gradient, "gradient")
-    if not step.again:  # the gradient is the product, but 0 where that is −0: gradients start at 0
+    if not step.again:  # the gradient is the product, except 0 for −0, since gradients start at 0
         return equals(*sides, gradient)
     sides.append(quantity(step.contribution, "gradient"))
     equation = Infix(tuple(sides), ("+=", *["="] * (len(sides) - 2)), RELATION)
@@ -116,20 +118,22 @@ def _chain_rule(step: Step) -> Formula:
 def _computed(step: ForwardStep) -> Formula:
     node, names = step.node, step.names
     symbols = operation_formula(node, partial(named, names))
-    result, then = computed_from(node)
+    result, operands = computed_from(node)
     numbers = []
-    if then:
-        digits = telling(result, lambda shown: computed_on(node, {x: shown(n) for x, n in then.items()}))
-        numbers = [_spaced(operation_formula(node, partial(_in_digits, then, digits)))]
+    if operands:
+        digits = digits_needed(
+            result, lambda shown: computed_on(node, {x: shown(n) for x, n in operands.items()})
+        )
+        numbers = [_spaced(operation_formula(node, partial(_in_digits, operands, digits)))]
     return equals(Name(names[node]), symbols, *numbers, quantity(result, "data"))
 
 
-def _in_digits(then: Mapping[Value, float], digits: int, operand: Value | float) -> Formula:
-    return quantity(then[operand], "data", digits) if isinstance(operand, Value) else constant(operand)
+def _in_digits(numbers: Mapping[Value, float], digits: int, operand: Value | float) -> Formula:
+    return quantity(numbers[operand], "data", digits) if isinstance(operand, Value) else constant(operand)
 
 
 def _spaced(formula: Formula) -> Formula:
-    """The products of a formula as ``2 · 5``: between numbers, ``2·5`` would look like a decimal point."""
+    """Write products as ``2 · 5``, since ``2·5`` looks like a decimal number."""
     if not isinstance(formula, Infix):
         return formula
     parts = tuple(map(_spaced, formula.parts))

@@ -1,16 +1,16 @@
-// What makes a picture and a table a page to step through. Called with its data by the script in
-// page.py; it needs no library, no network and no kernel.
+// The interactive page of the steps of a pass. The script in page.py calls this function with its data;
+// it needs no library, no network and no kernel.
 (data) => {
-  // A notebook may show one output twice, so the place is where the script runs; its id is for those
-  // that run scripts elsewhere.
+  // A notebook can show one output twice, so the place is found from the running script; the id is for
+  // notebooks that run scripts elsewhere.
   const place =
     document.currentScript?.closest(".glassgrad-steps") ?? document.getElementById(data.prefix + "-steps");
   if (!place || place.querySelector(".glassgrad-stepper")) return;
 
-  // Labels come in as text everywhere below, but for the SVG and MathML, which Python has escaped.
+  // Labels are inserted as text, except in the SVG and MathML, which Python has escaped.
   const host = document.createElement("div");
   host.className = "glassgrad-stepper";
-  // JupyterLab would take the arrow keys for itself.
+  // Keeps JupyterLab from handling the arrow keys.
   host.setAttribute("data-lm-suppress-shortcuts", "true");
   const page = host.attachShadow({ mode: "open" });
   page.innerHTML = `<style>${data.css}</style>
@@ -22,7 +22,7 @@
         <output></output>
       </div>
       <div class="picture" tabindex="0" role="group" aria-label="Graph">${data.svg}</div>
-      <div class="told" aria-live="polite" aria-atomic="true">
+      <div class="caption" aria-live="polite" aria-atomic="true">
         <p class="sentence"></p><div class="equation"></div><p class="aside" hidden></p>
       </div>
     </div>`;
@@ -36,17 +36,17 @@
 
   if (svg) {
     const width = parseFloat(svg.getAttribute("width"));
-    // Letters of 12 points stay readable at two thirds.
+    // Text of 12 points is legible at two thirds of its size.
     svg.style.cssText = `width:100%;max-width:${width}pt;min-width:${0.67 * width}pt`;
     svg.setAttribute("role", "img");
     svg.querySelector("polygon").setAttribute("class", "page");
   } else {
     picture.remove();
   }
-  const cards = data.cards.map(([key, told]) => ({ key, told, text: part(key)?.querySelector(".grad") }));
+  const cards = data.cards.map(([key, label]) => ({ key, label, text: part(key)?.querySelector(".grad") }));
   const appearing = Object.entries(data.appears).map(([id, since]) => [part(id), since]);
 
-  // What a card's gradient reads after the step of that number: the last it received until then.
+  // The text of a card's gradient after the step with that number: its last value up to that step.
   const gradient = (key, number) => data.gradients[key].findLast(([since]) => since <= number)?.[1] ?? "·";
 
   let at = 0;
@@ -80,11 +80,11 @@
     for (const [element, since] of appearing) element?.classList.toggle("faint", since > number);
     for (const [element, classes] of marked) element.classList.remove(...classes);
     marked = [];
-    const words = cards.map(({ key, told, text }) => {
+    const words = cards.map(({ key, label, text }) => {
       const shown = gradient(key, number);
       if (text) text.textContent = shown;
       const hidden = data.appears[key] > number;
-      return `${told}${hidden ? ", not yet computed" : shown === "·" ? "" : `, gradient ${shown}`}`;
+      return `${label}${hidden ? ", not yet computed" : shown === "·" ? "" : `, gradient ${shown}`}`;
     });
     svg.setAttribute("aria-label", `${data.title}, so far: ${words.join("; ")}.`);
     const focus = [mark(node, "node-now", ...(isForward ? ["forward"] : [])), mark(operand, "operand-now")];
@@ -96,7 +96,7 @@
     bringIntoView(focus.filter(Boolean));
   };
 
-  // Scrolls the picture alone, never the page; where there is no room for both, to the last.
+  // Scrolls only the picture, not the page; if both elements do not fit, to the last one.
   const bringIntoView = (elements) => {
     if (!elements.length) return;
     const frame = picture.getBoundingClientRect();
@@ -122,8 +122,8 @@
     show(keys[event.key]());
   });
 
-  // Light or dark as the notebook says (JupyterLab, VS Code, Colab), else as the reader's system does.
-  // Outside the shadow root, whose own rules cannot ask what is around it.
+  // Light or dark as set in the notebook (JupyterLab, VS Code, Colab), else in the reader's system. The rules
+  // are outside the shadow root, since rules inside it cannot depend on the elements around it.
   const theme = document.createElement("style");
   theme.textContent = `
     :is([data-jp-theme-light="true"], .vscode-light) .glassgrad-stepper { color-scheme: light; }
@@ -136,7 +136,7 @@
   if (still) still.replaceWith(host);
   else place.prepend(host);
   show(0);
-  // A notebook may run this before there is room to scroll in.
+  // A notebook can run this before the picture has a size to scroll in.
   const shown = new ResizeObserver(() => {
     if (!host.offsetWidth) return;
     shown.disconnect();

@@ -1,4 +1,4 @@
-"""A pass through a graph as a sequence of steps, computed without touching any gradient."""
+"""Steps of a pass through a graph, computed without changing any gradient."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Literal, overload
 from ...backward import topological_order
 from ...nodes import contributions
 from ...system.files import write_atomic
-from ...system.messages import type_and_value
+from ...system.messages import short
 from ...value import Value
 from ..notation.names import Names
+from ..render.options import check_root
 from .gif import gif
 from .page import page, widget
 from .step import ForwardStep, Step
@@ -19,19 +20,30 @@ from .table import SHOWN, S_co, StepTable
 
 
 class Steps(StepTable[S_co]):
-    """The steps of a pass, in order: a page to step through in a notebook, a table in a terminal.
+    """Sequence of the steps of a pass: an interactive page in a notebook, a table in a terminal.
 
-    A slice is such a page or table too, and shows the part of the graph that its steps reach.
+    A slice is such a sequence too; its page shows the part of the graph that its steps reach.
     """
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": widget(self[:SHOWN], self.left_out), "text/plain": repr(self)}
 
     def save(self, path: str | os.PathLike[str], *, theme: str = "light") -> Path:
-        """Write ``steps.html``, a page that opens anywhere, or ``steps.gif``, an animation.
+        """Write an interactive page or an animation; an existing file is replaced atomically.
 
-        The page follows the light or dark setting of who reads it; ``theme`` is that of the animation.
-        What was there before is replaced in one step, once the new file is whole.
+        The page is self-contained and follows the light or dark setting of its reader.
+
+        Args:
+            path: A path that ends in ``.html`` or ``.gif``, which selects the format.
+            theme: "light" or "dark", for the animation.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: If the path has another ending, the theme is unknown, or an animation would have
+                no step or more than 100.
+            ImportError: If an animation is written and Pillow is not installed.
         """
         target = Path(path)
         suffix = target.suffix.lower()
@@ -39,7 +51,7 @@ class Steps(StepTable[S_co]):
             return write_atomic(target, page(self[:SHOWN], self.left_out).encode())
         if suffix == ".gif":
             return write_atomic(target, gif(self, theme))
-        raise ValueError(f"can't tell the format of {str(path)!r}: end the name in .html or .gif")
+        raise ValueError(f"save() expected a path that ends in .html or .gif, got {short(target.name)}.")
 
 
 @overload
@@ -47,7 +59,11 @@ def steps(root: Value, *, forward: Literal[False] = False) -> Steps[Step]: ...
 @overload
 def steps(root: Value, *, forward: bool) -> Steps[Step | ForwardStep]: ...
 def steps(root: Value, *, forward: bool = False) -> Steps[Step] | Steps[Step | ForwardStep]:
-    """The backward pass from ``root``, step by step; no ``.grad`` is read or written.
+    """Return the steps of the backward pass from ``root``; no ``.grad`` is read or written.
+
+    In a notebook the steps are an interactive page; ``.save("steps.html")`` and ``.save("steps.gif")``
+    write files. The page shows 1,000 steps, and the 120 Values that they reach first, with a note. A slice
+    such as ``steps(root)[1000:2000]`` shows other steps with their part of the graph.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> p = w * x
@@ -59,15 +75,19 @@ def steps(root: Value, *, forward: bool = False) -> Steps[Step] | Steps[Step | F
     ∂p/∂w = ∂p/∂p · ∂p/∂w = 1 · 5 = 5
     ∂p/∂x = ∂p/∂p · ∂p/∂x = 1 · 2 = 2
 
-    With ``forward`` the operations of the forward pass come first, as they do in a training step. In a
-    notebook the steps are a page to step through; ``.save("steps.html")`` and ``.save("steps.gif")``
-    keep it. They show 1,000 steps, and a picture of the 120 Values that these reach first, and
-    say so; of a longer pass, ``steps(root)[1000:2000]`` shows the next, with its own part of the graph.
-
     A graph of 10**6 Values takes about 8 s, its page 13 s more, and 0.8 GB; with ``forward``, 1 GB.
+
+    Args:
+        root: The Value from which the backward pass starts.
+        forward: Begin with the operations of the forward pass.
+
+    Returns:
+        The sequence of steps.
+
+    Raises:
+        TypeError: If ``root`` is not a Value.
     """
-    if not isinstance(root, Value):
-        raise TypeError(f"steps() takes the Value to start from, not {type_and_value(root)}")
+    check_root("steps", root)
     order = topological_order(root)
     names = Names(order)
     if not forward:

@@ -1,4 +1,4 @@
-"""The steps of a pass as a table."""
+"""Table of the steps of a pass."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ...value import Value
 from ..render.tables import text_table
 from .step import ForwardStep, Step
 
-#: A table and a page show so many steps; a slice shows others.
+#: The number of steps that a table or a page shows.
 SHOWN = 1000
 
 S_co = TypeVar("S_co", bound=Step | ForwardStep, covariant=True)
 
 
 class StepTable(Sequence[S_co], Generic[S_co]):
-    """The steps of a pass, in order, as a table of text; a slice is such a table too."""
+    """Sequence of the steps of a pass, shown as a text table; a slice is such a table too."""
 
     def __init__(self, root: Value, steps: Sequence[S_co], whole: Sequence[S_co] | None = None) -> None:
         self.root = root
         self._steps = steps
-        #: The whole pass, of which a slice shows a part.
+        #: All steps of the pass.
         self.whole = steps if whole is None else whole
 
     @overload
@@ -40,20 +40,20 @@ class StepTable(Sequence[S_co], Generic[S_co]):
         return iter(self._steps)
 
     def rows(self) -> list[list[str]]:
-        """The table: the number of the step, to where, from where, the equation, the sum so far."""
+        """Return the rows of the table: number, operand, node, equation, gradient so far."""
         return [step.row for step in self]
 
     HEADER = ("step", "to", "from", "chain rule", "gradient so far")
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The header of the table; the equations of a forward pass are no chain rule."""
+        """Header of the table; a forward pass has equations instead of the chain rule."""
         forward = self.whole and isinstance(self.whole[0], ForwardStep)
         return tuple("equation" if forward and name == "chain rule" else name for name in self.HEADER)
 
     @property
     def left_out(self) -> str:
-        """How many steps are too many to be shown, and the way to see them; empty if all are."""
+        """Note on the steps that are not shown; empty if all are."""
         if len(self) <= SHOWN:
             return ""
         return (

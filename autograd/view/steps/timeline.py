@@ -1,8 +1,7 @@
-"""The picture that a pass is stepped through in, and from which step on each part of it is seen.
+"""Picture of a pass, with the step at which each of its parts appears.
 
-The picture is laid out once, with all that is ever seen in it; a moment of the pass is that picture
-with some parts faint. What is seen when is told by the number of a step in the whole pass, so any
-steps of it can be shown, in any order.
+The picture has one layout with all its parts; at each step, the later parts are faint. Steps are
+identified by their number in the whole pass, so that any of them can be shown, in any order.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from ..picture.layout import text_width
 from .step import ForwardStep, Step
 from .table import StepTable
 
-#: With more arrows than this a picture is cut down further: its layout would take seconds.
+#: A picture with more arrows is reduced further, since its layout would take seconds.
 ARROWS = 240
 
 
 class Focus(NamedTuple):
-    """Where to look in a step, by the keys of cards and the id of an arrow; "" for what is not shown."""
+    """Parts marked in a step: the keys of two cards and the id of an arrow, "" if not shown."""
 
     node: str
     operand: str
@@ -33,10 +32,10 @@ class Focus(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A picture with every gradient of a pass, and the numbers of the steps that bring them.
+    """Picture with the gradients of a pass, and the steps at which its parts appear.
 
-    ``gradients``: by the key of a card, what its gradient reads from which step on. ``appears``: the
-    step from which a card or an arrow is seen in full, by its id without prefix; all others always are.
+    ``gradients`` maps the key of a card to its gradients, each with the step from which it is shown.
+    ``appears`` maps ids of cards and arrows, without prefix, to the step from which they are not faint.
     """
 
     picture: Picture
@@ -46,20 +45,20 @@ class Scene(NamedTuple):
 
     @property
     def room(self) -> dict[str, str]:
-        """By the key of a card, the widest text that its gradient ever shows."""
+        """Widest text of each gradient, by the key of its card."""
         return {
-            key: max((text for _, text in told), key=lambda text: text_width(text, 11.0))
-            for key, told in self.gradients.items()
+            key: max((text for _, text in texts), key=lambda text: text_width(text, 11.0))
+            for key, texts in self.gradients.items()
         }
 
     def gradient(self, key: str, at: int) -> str:
-        """What the gradient of a card reads after the step of that number."""
-        known = [text for since, text in self.gradients.get(key, ()) if since <= at]
-        return known[-1] if known else UNKNOWN
+        """Return the text of a card's gradient after the step with that number."""
+        texts = [text for since, text in self.gradients.get(key, ()) if since <= at]
+        return texts[-1] if texts else UNKNOWN
 
 
 def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
-    """The scene of some steps: the whole graph, or of one of more than ``limit`` Values what they reach."""
+    """Return the scene of some steps, with the Values they reach if the graph is larger than ``limit``."""
     order = topological_order(steps.root)
     keys = keys_of(order)
     shown = _reached(steps, order, limit)
@@ -106,7 +105,7 @@ def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
 
 
 def _arrows_between(picture: Picture) -> dict[tuple[str, str], list[int]]:
-    """The arrows between two cards, by their keys; the arrow of the first operand is the last."""
+    """Return the arrows between two cards, by their keys; the arrow of the first operand is the last."""
     arrows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for i, edge in reversed([*enumerate(picture.edges)]):
         arrows[edge.operand, edge.result].append(i)
@@ -116,9 +115,9 @@ def _arrows_between(picture: Picture) -> dict[tuple[str, str], list[int]]:
 def _complete(
     picture: Picture, gradients: dict[str, list[tuple[int, str]]], appears: dict[str, int], last: int
 ) -> None:
-    """Add what has no step of its own: arrows into a card, and the zeros behind a dead relu."""
+    """Add parts without a step of their own: arrows into a card, and the zeros behind a dead relu."""
     for i, edge in enumerate(picture.edges):
-        if edge.result in appears:  # an arrow appears with the card it leads to, and a constant too
+        if edge.result in appears:  # arrows and constants appear with the card they lead to
             appears[f"e{i}-forward"] = appears[edge.result]
             if edge.operand not in gradients:
                 appears[edge.operand] = appears[edge.result]
@@ -130,7 +129,7 @@ def _complete(
 
 
 def _gradients_of(whole: Iterable[Step | ForwardStep]) -> Gradients:
-    """The gradients at the end of a pass; 0 for what no step reaches."""
+    """Return the gradients at the end of a pass; 0 for Values that no step reaches."""
     totals: dict[Value, float] = {}
     visited: set[Value] = set()
     for step in whole:
@@ -170,10 +169,10 @@ def _values_of(steps: Iterable[Step | ForwardStep]) -> Iterator[Value]:
 
 
 def _arrows(values: list[Value]) -> int:
-    """How many arrows would be drawn between these Values, and from constants to them."""
-    among = set(values)
+    """Count the arrows between these Values, and from constants to them."""
+    drawn = set(values)
     return sum(
-        sum(isinstance(x, Value) and x in among for x in value.operands)
+        sum(isinstance(x, Value) and x in drawn for x in value.operands)
         + min(len(visible_constants(value)), CONSTANTS)
         for value in values
     )

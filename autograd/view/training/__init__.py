@@ -1,1 +1,1 @@
-"""Gradients and activations by layer, and a training loop as it runs."""
+"""Gradients and activations by layer, and a live view of a training loop."""

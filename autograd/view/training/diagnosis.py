@@ -1,4 +1,4 @@
-"""What is wrong with a model's gradients: vanishing, exploding, zero; units that are dead or saturated."""
+"""Findings about a model: vanishing, exploding or zero gradients, dead or saturated units."""
 
 from __future__ import annotations
 
@@ -7,47 +7,52 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import NamedTuple
 
-from ...system.messages import short, type_and_value
+from ...system.messages import type_and_value
 from ..notation.names import format_number
 from .layer_stats import LayerFlow
 
-#: Of what a sentence lists, it names so many.
+#: The number of names that a sentence lists.
 NAMED = 4
 
 
 class Thresholds(NamedTuple):
-    """From where on a gradient vanishes or explodes, and an activation is saturated.
+    """Thresholds for vanishing and exploding gradients and for saturated activations.
 
-    The first two are factors: how a layer's gradient compares with that of the layer nearest the loss,
-    as in Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
-    where the gradient vanishes or explodes by its way back through the layers; a loss that is merely
-    scaled changes no verdict. The last is a local derivative: below 0.05 is a tanh beyond ±0.975, a
-    sigmoid outside 0.053 … 0.947, after Glorot and Bengio, "Understanding the difficulty of training
-    deep feedforward neural networks" (2010), whose saturated layers are so told.
+    ``vanishing`` and ``exploding`` are ratios of a layer's gradient to that of the layer nearest the loss,
+    so that a scaled loss has the same findings. ``saturated`` is a bound on the local derivative: below
+    0.05 are a tanh beyond ±0.975 and a sigmoid outside 0.053 … 0.947.
+
+    Reference: Pascanu, Mikolov and Bengio (2013), "On the difficulty of training recurrent neural
+    networks"; Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks".
     """
 
     vanishing: float
     exploding: float
     saturated: float
 
-    def check(self) -> None:
-        """ValueError if a threshold makes no sense, TypeError if it is no number."""
+    def check(self, function: str) -> None:
+        """Raise ValueError for a threshold out of its range, and TypeError unless it is a number."""
         for name, value, low, high in (
             ("vanishing", self.vanishing, 0.0, 1.0),
             ("exploding", self.exploding, 1.0, math.inf),
             ("saturated", self.saturated, 0.0, 1.0),
         ):
+            message = (
+                f"{function}() expected a number between {low:g} and {high:g} for {name}, "
+                f"got {type_and_value(value)}. Leave it out for the default."
+            )
             if isinstance(value, bool) or not isinstance(value, Real):
-                raise TypeError(f"{name} must be a number, not {type_and_value(value)}")
+                raise TypeError(message)
             if not low < value < high:
-                raise ValueError(f"{name} must be between {low:g} and {high:g}, not {short(value)}")
+                raise ValueError(message)
 
 
 class Finding(NamedTuple):
-    """What is wrong in some layers, as a sentence.
+    """Problem in some layers, as a sentence.
 
     ``kind`` is "not computed", "not finite", "exploding", "vanishing", "zero", "dead" or "saturated";
-    ``where`` names the layers, or the units that are dead or saturated.
+    ``where`` contains the names of the layers, or of the units that are dead or saturated.
     """
 
     kind: str
@@ -59,7 +64,7 @@ class Finding(NamedTuple):
 
 
 class Measure:
-    """The gradient that layers are compared by: of their activations if all are known, else of parameters."""
+    """Gradients used to compare layers: of their activations if all are known, else of parameters."""
 
     def __init__(self, layers: Sequence[LayerFlow]) -> None:
         self.of_activations = all(layer.units is not None for layer in layers)
@@ -72,16 +77,16 @@ class Measure:
         self.reference = usable[-1] if usable else None
 
     def ratio(self, index: int) -> float | None:
-        """The gradient of a layer in proportion to that of the reference; None if it is no number."""
+        """Return the gradient of a layer divided by that of the reference; None if it is not finite."""
         size = self.sizes[index]
         if self.reference is None or size is None or not math.isfinite(size):
             return None
         ratio = size / (self.sizes[self.reference] or math.nan)
-        return ratio or (math.ulp(0.0) if size else 0.0)  # too small to tell is not zero
+        return ratio or (math.ulp(0.0) if size else 0.0)  # an underflow is not a zero
 
 
 def findings_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Finding]:
-    """What is wrong in these layers, the worst first."""
+    """Return the findings about these layers, the worst first."""
     measure = Measure(layers)
     found = [*_not_numbers(layers, measure)]
     if measure.reference is not None:
@@ -127,15 +132,15 @@ def _sizes(
     if largest:
         limit = f"explodes, more than {format_number(limits.exploding)} times {base}"
         yield _compared("exploding", largest, max(largest), limit)
-    steep = tuple(
+    large = tuple(
         layer.name
         for layer in layers
         if layer.name not in {name for _, name in largest} and layer.parameter and not _overflows(layer)
         if (layer.parameter_gradient or 0.0) / layer.parameter > limits.exploding
     )
-    if steep:
+    if large:
         times = f"explodes, more than {format_number(limits.exploding)} times the size of the parameters"
-        yield Finding("exploding", steep, f"the gradient of {_listed(steep)} {times}")
+        yield Finding("exploding", large, f"the gradient of {_listed(large)} {times}")
     smallest = [pair for pair in ratios if 0.0 < pair[0] < limits.vanishing]
     if smallest:
         limit = f"vanishes, less than {format_number(limits.vanishing)} times {base}"
@@ -162,15 +167,15 @@ def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]
             if not units:
                 continue
             if not layer.units:
-                why = "every gradient is exactly 0 (gradient_flow(model, loss) tells more)"
+                why = "every gradient is exactly 0 (for details: gradient_flow(model, loss))"
             elif kind == "dead":
                 why = f"{layer.function} passes nothing back on {on}"
             else:
                 why = f"{layer.function} passes back less than {format_number(limits.saturated)} on {on}"
-            yield Finding(kind, units, f"{_which(layer, units)} {kind}: {why}")
+            yield Finding(kind, units, f"{_units_named(layer, units)} {kind}: {why}")
 
 
-def _which(layer: LayerFlow, units: tuple[str, ...]) -> str:
+def _units_named(layer: LayerFlow, units: tuple[str, ...]) -> str:
     if layer.units == 1:
         return f"the only unit of {layer.name} is"
     of = f" of {layer.units} units" if layer.units else " unit" if len(units) == 1 else " units"

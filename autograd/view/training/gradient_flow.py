@@ -1,4 +1,4 @@
-"""How gradients and activations run through a model's layers: the picture and the table of it."""
+"""Gradients and activations of a model by layer, as a picture and as a table."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...system.messages import type_and_value
 from ...value import Value
 from ..draw.graphviz import Digraph, Drawing, lettering, new_graph
-from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, format_number, known
+from ..notation.names import LABEL_LENGTH, UNKNOWN, clean, format_gradient, format_number
 from ..picture.cards import Card, Picture
 from ..picture.layout import Box, text_width
+from ..render.options import check_value
 from ..render.tables import Table
 from ..render.theme import Theme, theme_named
 from ..render.time_limit import TIMEOUT, TimeLimit
@@ -23,16 +23,16 @@ from .layer_stats import LayerFlow, Model, gradients_of, named_parameters_of, re
 if TYPE_CHECKING:
     import graphviz
 
-#: A picture shows so many layers, the first ones and the last; the table shows all.
+#: The number of layers in a picture, the first and the last ones; the table has all.
 SHOWN = 12
-#: Below it stand so many of the findings.
-TOLD = 5
-#: Between the cards, and how tall they are, in points.
+#: The number of findings below the picture.
+FINDINGS = 5
+#: The distance between the cards and their height, in points.
 GAP, HEIGHT = 64.0, 44.0
 
 
 class Tile(NamedTuple):
-    """A layer as it is drawn; ``strength`` is the size of its gradient from 0 to 1, None if unknown."""
+    """Card of a layer; ``strength`` is the size of its gradient from 0 to 1, None if unknown."""
 
     key: str
     name: str
@@ -42,11 +42,11 @@ class Tile(NamedTuple):
     dashed: bool
     activation: str
     remark: str
-    onward: str  # what the arrow to the next one says
+    onward: str  # the label of the arrow to the next card
 
 
 def _strength(size: float | None, largest: float, smallest: float) -> float | None:
-    """From 0, for ``smallest`` times the largest gradient or less, to 1, by the logarithm."""
+    """Map a size to 0 … 1 by its logarithm; 0 is ``smallest`` times the largest gradient or less."""
     if size is None:
         return None
     if size == 0.0 or largest == 0.0:
@@ -57,13 +57,13 @@ def _strength(size: float | None, largest: float, smallest: float) -> float | No
 
 
 def _remark(layer: LayerFlow) -> str:
-    of = f" of {layer.units}" if layer.units else ""
+    total = f" of {layer.units}" if layer.units else ""
     both = ((layer.dead, "dead"), (layer.saturated, "saturated"))
-    return ", ".join(f"{len(units)}{of} {what}" for units, what in both if units)
+    return ", ".join(f"{len(units)}{total} {kind}" for units, kind in both if units)
 
 
 def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
-    """The layers to draw, inputs first."""
+    """Return the cards to draw, inputs first."""
     measure = Measure(layers)
     sizes = measure.sizes
     largest = max((x for x in sizes if x is not None and math.isfinite(x)), default=0.0)
@@ -76,10 +76,10 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
             key=f"l{i}",
             name=layer.name if len(layer.name) <= LABEL_LENGTH else f"…{layer.name[1 - LABEL_LENGTH :]}",
             function=layer.function,
-            gradient=known(size),
+            gradient=format_gradient(size),
             strength=_strength(size, largest, limits.vanishing),
             dashed=size == 0.0 or (ratio is not None and ratio < limits.vanishing),
-            activation="" if layer.units is None else known(layer.activation),
+            activation="" if layer.units is None else format_gradient(layer.activation),
             remark=_remark(layer),
             onward=f"×{format_number(size / following)}"
             if compared and size is not None and following
@@ -97,10 +97,10 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
 
 
 class GradientFlow(Drawing):
-    """A model layer by layer, as it was when :func:`gradient_flow` was called.
+    """Gradients and activations by layer, as they were when :func:`gradient_flow` was called.
 
-    Drawn in a notebook, saved by ``.save(path)``, a table in the terminal. ``layers`` has the numbers
-    of each layer, ``findings`` what is wrong with them, and ``table`` is the table to look at.
+    They are drawn in a notebook, saved by ``.save(path)``, and printed as a table. ``layers`` contains the
+    numbers of each layer, ``findings`` their problems, and ``table`` is the table to display.
     """
 
     def __init__(
@@ -123,26 +123,26 @@ class GradientFlow(Drawing):
 
     @cached_property
     def graph(self) -> graphviz.Digraph:
-        """The ``graphviz.Digraph``, to change or render by hand; needs the graphviz package."""
+        """``graphviz.Digraph`` of the picture, to change or render; needs the graphviz package."""
         graph: Any = new_graph(self._theme, self.prefix)
         self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
         return graph
 
     def _draw_above(self, graph: Digraph, around: Box) -> Box:
-        """Room for more above what is drawn so far; the box around all of it."""
+        """Draw above the chain, in a subclass; return the box around everything."""
         return around
 
     def _finish(self, graph: Digraph, around: Box) -> None:
-        """What is said below, and how far all of it reaches."""
+        """Write the findings and the legend below, and set the bounding box."""
         theme = self._theme
-        larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is shown smaller than it is
+        larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is displayed scaled down
         letters = max(72, int(around.width / (5.4 * larger)))
-        told = [(str(finding), theme.ink, 11.5) for finding in self.findings[:TOLD]]
-        if len(self.findings) > TOLD:
-            told.append((f"and {len(self.findings) - TOLD} more: see findings", theme.ink, 11.5))
+        texts = [(str(finding), theme.ink, 11.5) for finding in self.findings[:FINDINGS]]
+        if len(self.findings) > FINDINGS:
+            texts.append((f"and {len(self.findings) - FINDINGS} more: see findings", theme.ink, 11.5))
         lines = [
-            lettering(line, colour, size * larger) + '<BR ALIGN="LEFT"/>'
-            for text, colour, size in (*told, (self._legend(), theme.muted, 10.5))
+            lettering(line, color, size * larger) + '<BR ALIGN="LEFT"/>'
+            for text, color, size in (*texts, (self._legend(), theme.muted, 10.5))
             for line in textwrap.wrap(text, letters)
         ]
         left, right = around.x - around.width / 2, around.x + around.width / 2
@@ -163,7 +163,7 @@ class GradientFlow(Drawing):
         return f"{words}; all as root mean squares"
 
     def _draw_chain(self, graph: Digraph) -> Box:
-        """The cards side by side on the line y = 0, joined by arrows; the box around them."""
+        """Draw the cards side by side on the line y = 0, joined by arrows; return the box around them."""
         left, right, previous = 0.0, 0.0, None
         for tile in self._tiles:
             right = left + self._draw_tile(graph, tile, left)
@@ -178,7 +178,7 @@ class GradientFlow(Drawing):
         return Box(right / 2, (HEIGHT / 2 + bottom) / 2, right, HEIGHT / 2 - bottom)
 
     def _draw_tile(self, graph: Digraph, tile: Tile, left: float) -> float:
-        """One card, its left side there; how wide it is."""
+        """Draw a card whose left side is at ``left``; return its width."""
         theme = self._theme
         under = text_width(f"{tile.function} {tile.activation}", 11.0)
         inner = max(text_width(tile.name, 12.5), text_width(tile.gradient, 12.0), 50.0) + 20.0
@@ -228,20 +228,20 @@ class GradientFlow(Drawing):
         )  # fmt: skip
         return width
 
-    # Words and tables -----------------------------------------------------------------------------
+    # Texts and tables -----------------------------------------------------------------------------
 
     @property
     def alt(self) -> str:
-        """The picture in words: every activation and gradient it shows, and what is wrong."""
+        """Alternative text: every activation and gradient of the picture, and the findings."""
         parts: list[str] = []
         for tile in self._tiles:
-            told = [tile.function, tile.activation and f"activation {tile.activation}"]
+            facts = [tile.function, tile.activation and f"activation {tile.activation}"]
             if tile.gradient:
-                told.append(
+                facts.append(
                     "gradient not computed" if tile.gradient == UNKNOWN else f"gradient {tile.gradient}"
                 )
-            told += ["dashed" if tile.dashed else "", tile.remark]
-            parts.append(f"{tile.name}: {', '.join(x for x in told if x)}".removesuffix(": "))
+            facts += ["dashed" if tile.dashed else "", tile.remark]
+            parts.append(f"{tile.name}: {', '.join(x for x in facts if x)}".removesuffix(": "))
         if self._loss is not None:
             parts.append(f"{self._loss.name} = {self._loss.data}")
         found = "".join(f" {finding}." for finding in self.findings)
@@ -249,30 +249,30 @@ class GradientFlow(Drawing):
 
     @property
     def table(self) -> Table:
-        """Every layer with its numbers, as text or HTML; all sizes are root mean squares."""
-        troubles = {
+        """Table of all layers, as text or HTML; all sizes are root mean squares."""
+        problems = {
             layer.name: [f.kind for f in self.findings if layer.name in f.where] for layer in self.layers
         }
-        closer = any(layer.units is not None for layer in self.layers)
+        has_activations = any(layer.units is not None for layer in self.layers)
         header = ["layer", "function", "parameters", "size", "∂parameter"]
-        if closer:
+        if has_activations:
             header[2:2] = ["units", "activation", "∂activation", "closed"]
         rows: list[list[str]] = []
         for layer in self.layers:
             row = [layer.name, layer.function, f"{layer.parameters:,}"]
-            row += [format_number(layer.parameter), known(layer.parameter_gradient)]
-            if closer and layer.units is not None:
+            row += [format_number(layer.parameter), format_gradient(layer.parameter_gradient)]
+            if has_activations and layer.units is not None:
                 closed = f"{layer.closed or 0.0:.0%}"
                 row[2:2] = [
                     f"{layer.units:,}",
-                    known(layer.activation),
-                    known(layer.activation_gradient),
+                    format_gradient(layer.activation),
+                    format_gradient(layer.activation_gradient),
                     closed,
                 ]
-            elif closer:
+            elif has_activations:
                 row[2:2] = [""] * 4
             remark = _remark(layer)
-            rows.append([*row, ", ".join([*troubles[layer.name], *([remark] if remark else [])])])
+            rows.append([*row, ", ".join([*problems[layer.name], *([remark] if remark else [])])])
         return Table([*header, "finding"], rows, right=range(2, len(header)))
 
     def __str__(self) -> str:
@@ -282,7 +282,7 @@ class GradientFlow(Drawing):
 
 
 def loss_card(loss: Value | None) -> Card | None:
-    """What the picture says of the loss."""
+    """Return the card of the loss."""
     if loss is None:
         return None
     return Card("loss", "output", clean(loss.label) or "loss", "", format_number(loss.data), None)
@@ -298,7 +298,13 @@ def gradient_flow(
     saturated: float = 0.05,
     timeout: float = TIMEOUT,
 ) -> GradientFlow:
-    """How large gradients and activations are, layer by layer, and what vanishes, explodes or is dead.
+    """Measure gradients and activations by layer; find vanishing and exploding gradients and dead units.
+
+    Call it after ``loss.backward()`` and before ``zero_grad()``. The model alone has the gradients of its
+    parameters; with the ``loss``, the activations and their gradients over all samples are read from the
+    graph. Sizes are root mean squares, so that layers of different width compare. A unit is *dead* if the
+    local derivative of its activation is 0 on every sample, and *saturated* if it is small on every
+    sample; ``closed`` in the table is the share of units and samples where it is small.
 
     >>> w1, w2 = Value(2.0), Value(3.0)
     >>> class Model:
@@ -309,30 +315,39 @@ def gradient_flow(
     >>> print(*flow.findings)
     the gradient of w1 vanishes, less than 1e−4 times the 1 of w2: 1e−6 times
 
-    Call it after ``loss.backward()`` and before ``zero_grad()``. The model alone has the gradients of
-    its parameters. With the ``loss`` its graph is looked at too: the activations, the gradients that
-    reach them, over all samples, and which units pass nothing back. Sizes are root mean squares, so
-    that wide and narrow layers compare.
+    Reading a network of 10**6 Values takes about 25 s and 1.1 GB.
 
-    A gradient is *vanishing* below ``vanishing`` times that of the layer nearest the loss, *exploding*
-    above ``exploding`` times it, or times the size of the parameters. A unit is *dead* if its
-    activation passes nothing back on any sample, as a relu at 0, and *saturated* if its local derivative
-    is below ``saturated`` on every one; ``closed`` in the table is the share of samples and units where
-    it is. :class:`~autograd.view.training.diagnosis.Thresholds` has the sources.
+    Args:
+        model: An object with ``named_parameters()``, such as ``nn.MLP``.
+        loss: The loss, as a Value; its gradients are ``·`` before the first backward pass. Without it the
+            gradient is the ``grad`` of the parameters, which is 0 before the first backward pass.
+        theme: "light" or "dark".
+        vanishing: A gradient vanishes below this multiple of that of the layer nearest the loss.
+        exploding: A gradient explodes above this multiple of it, or of the size of the parameters.
+        saturated: A unit is saturated if its local derivative is smaller on every sample.
+        timeout: Time limit in seconds, from reading the graph to the layout.
 
-    A network of 10**6 Values is read in about 25 s with 1.1 GB. ``timeout`` is the time in seconds for
-    all of it, from reading the graph to the layout; a picture that takes longer raises RenderError.
+    Returns:
+        The picture, with the numbers in ``.layers`` and the problems in ``.findings``.
 
-    ``theme`` is "light" or "dark". Before any backward pass from the ``loss`` a gradient reads ``·``;
-    without a loss it is the ``grad`` of the parameter, 0 from the start. Raises TypeError for what is no
-    model or no loss, ValueError for a model without parameters, or which the loss was not computed by.
+    Raises:
+        TypeError: If ``model`` has no ``named_parameters()``, ``loss`` is not a Value, or an option is not
+            a number.
+        ValueError: If the model has no parameters, the loss was not computed from them, or an option is
+            out of its range.
+        RenderError: If the time limit is exceeded, here or when the picture is shown or saved.
+
+    Reference: Pascanu, Mikolov and Bengio (2013), "On the difficulty of training recurrent neural
+    networks"; Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks".
     """
-    named = named_parameters_of(model)
-    if loss is not None and not isinstance(loss, Value):
-        raise TypeError(f"gradient_flow() takes a Value as the loss, not {type_and_value(loss)}")
+    named = named_parameters_of(model, "gradient_flow")
+    if loss is not None:
+        check_value("gradient_flow", "loss", loss, "Pass the result of the loss function, or leave it out.")
     limits = Thresholds(vanishing, exploding, saturated)
-    limits.check()
-    time = TimeLimit(timeout, "Allow more time (timeout=…), or leave out the loss: gradient_flow(model).")
+    limits.check("gradient_flow")
+    remedy = "Allow more time (timeout=…), or leave out the loss: gradient_flow(model)."
+    time = TimeLimit(timeout, remedy, "gradient_flow")
     with time.running():
         layers = read_layers(model, loss, gradients_of([p for _, p in named], loss), saturated)
-        return GradientFlow(layers, limits, loss_card(loss), theme_named(theme), time)
+        return GradientFlow(layers, limits, loss_card(loss), theme_named(theme, "gradient_flow"), time)

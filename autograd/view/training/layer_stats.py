@@ -1,4 +1,4 @@
-"""What a model's layers hold and receive, as numbers: how large activations and gradients are."""
+"""Statistics of a model by layer: the sizes of parameters, activations and gradients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ...backward import topological_order
-from ...system.messages import replace_controls, type_and_value, type_name
+from ...system.messages import replace_controls, short, type_and_value, type_name
 from ...value import Value
 from ..network.layers import depths_of, layer_of
 from ..network.neurons import Instance, Owner, find_instances, owner_of
@@ -20,21 +20,21 @@ ACTIVATIONS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"
 
 
 class Model(Protocol):
-    """What has named parameters, such as ``nn.Module``: leaves, each with a dotted name.
+    """Object with named parameters, such as ``nn.Module``: leaves, each with a dotted name.
 
-    If a parameter has an ``owner`` (see ``neurons.Owner``), it is counted to that module's layer.
+    A parameter with an ``owner`` (see ``neurons.Owner``) belongs to the layer of that module.
     """
 
     def named_parameters(self) -> Iterable[tuple[str, Value]]: ...
 
 
 class LayerFlow(NamedTuple):
-    """What one layer holds and what flows back to it. Sizes are root mean squares, None if not known.
+    """Statistics of one layer. Sizes are root mean squares, None if unknown.
 
     ``activation`` and ``activation_gradient`` are taken over all units and samples, ``parameter`` and
-    ``parameter_gradient`` over the parameters. ``closed`` is the share of the activations, out of units
-    times samples, that pass next to nothing back; a unit that is closed for every sample is
-    ``saturated``, or ``dead`` if it passes nothing at all. These two list units by name.
+    ``parameter_gradient`` over the parameters. ``closed`` is the share of units times samples whose local
+    derivative is small. ``saturated`` lists the units for which it is small on every sample, and ``dead``
+    those for which it is 0 on every sample.
     """
 
     name: str
@@ -52,7 +52,7 @@ class LayerFlow(NamedTuple):
 
 
 def rms(numbers: Sequence[float]) -> float | None:
-    """The root mean square; None of no numbers, nan if one of them is nan.
+    """Return the root mean square; None of an empty list, nan if a number is nan.
 
     >>> rms([3.0, -4.0, 0.0, 0.0])
     2.5
@@ -65,7 +65,7 @@ def rms(numbers: Sequence[float]) -> float | None:
 
 
 def gradients_of(parameters: Iterable[Value], loss: Value | None) -> dict[Value, float | None]:
-    """The gradients of parameters; None if a loss is given and no backward pass went from it."""
+    """Return the gradients of parameters; None if there was no backward pass from the given loss."""
     if loss is None:
         return {p: p.grad for p in parameters}
     gradients = last_pass(loss)
@@ -75,32 +75,40 @@ def gradients_of(parameters: Iterable[Value], loss: Value | None) -> dict[Value,
 def read_layers(
     model: Model, loss: Value | None, grads: Mapping[Value, float | None], closed: float
 ) -> list[LayerFlow]:
-    """The layers of a model, inputs first, with its parameters' gradients as ``grads`` has them.
+    """Return the layers of a model, inputs first; ``grads`` has the gradients of its parameters.
 
-    From the graph below ``loss`` comes which neurons follow which, what they gave and what reached
-    them. Without it a layer is what the modules tell: see :class:`_ByName`. ``closed`` is the local
-    derivative below which an activation passes next to nothing back.
+    The graph of the loss determines the order of neurons, their activations and gradients. Without a
+    loss, the layers follow from modules and names: see :class:`_ByName`. An activation is closed if its
+    local derivative is below ``closed``.
     """
-    named = named_parameters_of(model)
+    named = _named_parameters(model)
     if loss is None:
         return [_from_parameters(group, grads) for group in _ByName(model, named).groups()]
     return _Graph(model, named, loss, grads, closed).rows()
 
 
-def named_parameters_of(model: Model) -> list[tuple[str, Value]]:
-    """The parameters with their names; TypeError or ValueError if there are none to look at."""
+def named_parameters_of(model: Model, function: str) -> list[tuple[str, Value]]:
+    """Return the parameters with their names; raise TypeError or ValueError if there are none."""
     if not hasattr(model, "named_parameters"):
         raise TypeError(
-            f"what is wanted is a model with named_parameters(), such as nn.MLP, not {type_and_value(model)}"
+            f"{function}() expected a model with named_parameters(), got {type_and_value(model)}. "
+            "Pass an nn.Module, such as nn.MLP."
         )
-    named = [(_printable(name), parameter) for name, parameter in model.named_parameters()]
+    named = _named_parameters(model)
     if not named:
-        raise ValueError(f"{type_name(model)} has no parameters, so no gradient flows to it")
+        raise ValueError(
+            f"{function}() expected a model with parameters, got {type_and_value(model)}. "
+            "Assign Parameters to its attributes."
+        )
     return named
 
 
+def _named_parameters(model: Model) -> list[tuple[str, Value]]:
+    return [(_printable(name), parameter) for name, parameter in model.named_parameters()]
+
+
 def _printable(name: str) -> str:
-    """A name on one line: names are identifiers, but the key of a dict may be anything."""
+    """Return a name on one line: names are identifiers, but the key of a dict can be any text."""
     return replace_controls(name[:200])
 
 
@@ -108,7 +116,7 @@ def _printable(name: str) -> str:
 
 
 class _Group(NamedTuple):
-    """Parameters that make a row, and the modules they belong to."""
+    """Parameters of a row, and the modules they belong to."""
 
     name: str
     parameters: list[tuple[str, Value]]
@@ -116,7 +124,7 @@ class _Group(NamedTuple):
 
 
 def _stem(name: str) -> str:
-    """A name without the numbers it ends in: ``w.0`` is one of ``w``."""
+    """Return a name without the numbers at its end: ``w`` for ``w.0``."""
     parts = name.split(".")
     while len(parts) > 1 and parts[-1].isdigit():
         parts.pop()
@@ -124,16 +132,16 @@ def _stem(name: str) -> str:
 
 
 def _parent(name: str) -> str:
-    """What holds the attribute of that name: ``layers.0`` for ``layers.0.neurons.2``."""
+    """Return the name of the object with that attribute: ``layers.0`` for ``layers.0.neurons.2``."""
     return _stem(name).rpartition(".")[0]
 
 
 class _ByName:
-    """Layers as modules and names tell: a module that owns parameters is a neuron or a layer itself.
+    """Layers determined by modules and names: a module that owns parameters is a neuron or a layer.
 
-    It is a neuron if it stands in a list of a module inside the model, which then is the layer. Lists
-    of the model itself are taken for layers one after another. Parameters of the model itself, or that
-    have no owner, are grouped by the attribute they are in.
+    It is a neuron if it is in a list of a module inside the model; that module is the layer. Modules in
+    a list of the model itself are layers. Parameters of the model itself, or without an owner, are
+    grouped by their attribute.
     """
 
     def __init__(self, model: Model, named: list[tuple[str, Value]]) -> None:
@@ -146,12 +154,12 @@ class _ByName:
                 self.names.setdefault(id(owner), _parent(name))
 
     def groups(self, covered: Iterable[int] = ()) -> list[_Group]:
-        """The groups in the order of their first parameter, without owners whose id is ``covered``."""
-        without = {*covered}
+        """Return the groups by their first parameter, without owners whose id is in ``covered``."""
+        excluded = {*covered}
         groups: dict[object, _Group] = {}
         for name, parameter in self.named:
             owner = owner_of(parameter)
-            if id(owner) not in without:
+            if id(owner) not in excluded:
                 key, shown = self._place(name, owner)
                 group = groups.setdefault(key, _Group(shown, [], []))
                 group.parameters.append((name, parameter))
@@ -160,12 +168,12 @@ class _ByName:
         return [*groups.values()]
 
     def _place(self, name: str, owner: Owner | None) -> tuple[object, str]:
-        if owner is None or (owner is self.top and not _says_activation(owner)):
+        if owner is None or (owner is self.top and not _names_activation(owner)):
             return _stem(name), _stem(name)
         return self.layer(owner)
 
     def layer(self, owner: Owner) -> tuple[int, str]:
-        """The layer a neuron belongs to: its id and its name."""
+        """Return the id and the name of the layer of a neuron."""
         name = self.names.get(id(owner), "")
         if owner is self.top:
             attributes = {_stem(own) for own, parameter in self.named if owner_of(parameter) is owner}
@@ -176,13 +184,13 @@ class _ByName:
         return id(parent), self.names.get(id(parent)) or _parent(name) or type_name(parent)
 
 
-def _says_activation(owner: Owner) -> bool:
+def _names_activation(owner: Owner) -> bool:
     return isinstance(getattr(owner, "activation", None), str)
 
 
 def _function(owners: Sequence[Owner]) -> str:
-    said = {getattr(owner, "activation", "") for owner in owners}
-    name = said.pop() if len(said) == 1 else "mixed" if said else ""
+    names = {getattr(owner, "activation", "") for owner in owners}
+    name = names.pop() if len(names) == 1 else "mixed" if names else ""
     return clean(name) if isinstance(name, str) else ""
 
 
@@ -191,7 +199,7 @@ def _gradients(parameters: Iterable[Value], grads: Mapping[Value, float | None])
 
 
 def _from_parameters(group: _Group, grads: Mapping[Value, float | None]) -> LayerFlow:
-    """A row without activations; of several neurons, those all of whose gradients are 0 are dead."""
+    """Return a row without activations; a neuron is dead if all its gradients are 0."""
     parameters = [p for _, p in group.parameters]
     dead: tuple[str, ...] = ()
     if len(group.owners) > 1:
@@ -210,14 +218,14 @@ def _from_parameters(group: _Group, grads: Mapping[Value, float | None]) -> Laye
 
 
 class _Unit(NamedTuple):
-    """A neuron at one depth of the network, with its instances there, one for each sample."""
+    """Neuron at one depth of the network, with its instances there, one for each sample."""
 
     owner: Owner
     instances: list[Instance]
 
 
 class _Graph:
-    """The rows of a model that a loss was computed by: neurons of one module at one depth are a layer."""
+    """Rows of a model in the graph of a loss: the neurons of one module at one depth form a layer."""
 
     def __init__(
         self,
@@ -235,11 +243,11 @@ class _Graph:
         order = topological_order(loss)
         if self.first.keys().isdisjoint(order):
             raise ValueError(
-                f"the loss was not computed by this {type_name(model)}: none of its parameters is in the "
-                "graph of the loss"
+                f"loss expected a Value that was computed from this {type_name(model)}, got {short(loss)}, "
+                "whose graph contains none of its parameters. Pass the loss of this model."
             )
         own = {id(owner) for p in self.first if (owner := owner_of(p)) is not None}
-        # A module with activations inside is a network in itself, not a neuron.
+        # A module with activations inside is a network, not a neuron.
         instances = [
             i
             for i in in_time(find_instances(order))
@@ -265,8 +273,8 @@ class _Graph:
         return min(self.first[p] for p in self._own(unit))
 
     def _activations_after(self, order: Sequence[Value], instances: Sequence[Instance]) -> dict[Value, Value]:
-        """Of modules that name no activation: the one their output goes through, if it goes nowhere else."""
-        outputs = {instance.output for instance in instances if not _says_activation(instance.owner)}
+        """Return the activation after each module that names none, if its output is used only there."""
+        outputs = {instance.output for instance in instances if not _names_activation(instance.owner)}
         if not outputs:
             return {}
         users: dict[Value, list[Value]] = {}
@@ -277,7 +285,7 @@ class _Graph:
         return {x: nodes[0] for x, nodes in users.items() if len(nodes) == 1 and _is_activation(nodes[0])}
 
     def rows(self) -> list[LayerFlow]:
-        """The layers, and before each the parameters that stand before its own and are in no neuron."""
+        """Return the layers, each after the preceding parameters that are in no neuron."""
         covered = {id(unit.owner) for layer in self.layers for unit in layer}
         others = self.by_name.groups(covered)
         names = [self._name(layer) for layer in self.layers]
@@ -303,7 +311,7 @@ class _Graph:
         functions: set[str] = set()
         dead: list[str] = []
         saturated: list[str] = []
-        shut = 0
+        closed = 0
         for unit in layer:
             outputs = [self.after.get(x.output, x.output) for x in in_time(unit.instances)]
             activations += [x.data for x in outputs]
@@ -312,18 +320,18 @@ class _Graph:
             functions |= found
             if found == {"linear"}:
                 continue
-            slopes = [abs(factors(x)[0]) for x in outputs]
-            shut += sum(slope < self.limit for slope in slopes)
+            derivatives = [abs(factors(x)[0]) for x in outputs]
+            closed += sum(derivative < self.limit for derivative in derivatives)
             named = self.by_name.names.get(id(unit.owner)) or name
-            if not any(slopes):
+            if not any(derivatives):
                 dead.append(named)
-            elif all(slope < self.limit for slope in slopes):
+            elif all(derivative < self.limit for derivative in derivatives):
                 saturated.append(named)
         return LayerFlow(
             name, functions.pop() if len(functions) == 1 else "mixed", len(layer),
             max(len(unit.instances) for unit in layer), len(parameters),
             rms([p.data for p in parameters]) or 0.0, rms(_gradients(parameters, self.grads)),
-            rms(activations), rms(gradients), shut / len(activations), tuple(dead), tuple(saturated),
+            rms(activations), rms(gradients), closed / len(activations), tuple(dead), tuple(saturated),
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Watching a training loop: one picture, updated in place, of the loss so far and the gradient by layer."""
+"""Live view of a training loop: one picture, updated in place, of the loss and the gradients by layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...value import Value
 from ..draw.graphviz import Digraph, lettering
 from ..notation.names import format_number
 from ..picture.layout import Box
-from ..render.options import seconds
+from ..render.options import check_seconds
 from ..render.tables import fit
 from ..render.terminal import encodable, terminal_width
 from ..render.theme import Theme, theme_named
@@ -25,26 +25,26 @@ from .diagnosis import Finding, Thresholds
 from .gradient_flow import GradientFlow
 from .layer_stats import LayerFlow, Model, gradients_of, named_parameters_of, read_layers
 
-#: At most these shares of the time go into drawing, and into reading graphs.
+#: The largest shares of the time for drawing and for reading graphs.
 DRAWING, READING = 0.05, 0.1
-#: The curve has so many points.
+#: The number of points of the curve.
 POINTS = 100
 #: The curve's size and its distance from the cards below, in points.
 CURVE_WIDTH, CURVE_HEIGHT, CURVE_GAP = 420.0, 84.0, 34.0
-#: A line from point to point, where an arrow would keep its distance.
+#: Attributes of a line from point to point: an arrow would keep a distance.
 _LINE = {"arrowhead": "none", "headclip": "false", "tailclip": "false"}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 class Point(NamedTuple):
-    """Some steps in a row: the number of the last one, and the mean of their losses."""
+    """Consecutive steps: the number of the last one, and the mean of their losses."""
 
     step: int
     loss: float
 
 
 def curve_of(losses: Sequence[float], most: int) -> list[Point]:
-    """At most so many points for a curve; losses that are no finite numbers are left out.
+    """Average the losses to at most ``most`` points; losses that are not finite are left out.
 
     >>> curve_of([4.0, 2.0, 1.0, 1.0], most=2)
     [Point(step=2, loss=3.0), Point(step=4, loss=1.0)]
@@ -59,7 +59,7 @@ def curve_of(losses: Sequence[float], most: int) -> list[Point]:
 
 
 def sparkline(losses: Sequence[float], most: int = 24) -> str:
-    """The curve as one line of text, from the lowest loss to the highest.
+    """Return the curve as one line of text, scaled from the lowest loss to the highest.
 
     >>> sparkline([8.0, 4.0, 2.0, 1.0])
     '█▄▂▁'
@@ -73,12 +73,12 @@ def sparkline(losses: Sequence[float], most: int = 24) -> str:
 
 
 def _fraction(x: float, low: float, high: float) -> float:
-    """Where x stands between the two; halved first, so that their difference is no overflow."""
+    """Return the position of x between low and high; halving first prevents an overflow."""
     return (x / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.0
 
 
 class Progress(GradientFlow):
-    """The loss of every step so far, above the gradient by layer as it was at ``step``."""
+    """Picture of the losses so far, above the gradients by layer at ``step``."""
 
     def __init__(
         self,
@@ -135,17 +135,17 @@ class Progress(GradientFlow):
 
     @property
     def alt(self) -> str:
-        """The picture in words: the losses and gradients it shows."""
+        """Alternative text: the losses and gradients of the picture."""
         curve = ", ".join(f"{format_number(point.loss)} at step {point.step:,}" for point in self._some())
-        now = f"{self._title}, loss {format_number(self.losses[-1])}"
-        return f"Training, {now}. The loss so far: {curve}. {super().alt}"
+        latest = f"{self._title}, loss {format_number(self.losses[-1])}"
+        return f"Training, {latest}. The loss so far: {curve}. {super().alt}"
 
     def _some(self) -> list[Point]:
         return curve_of(self.losses, 8)
 
     @property
     def line(self) -> str:
-        """The picture on one line, for a terminal."""
+        """Picture as one line of text, for a terminal."""
         gradients = "  ".join(f"{tile.name} {tile.gradient}".strip() for tile in self._tiles)
         head = f"{self._title}  loss {format_number(self.losses[-1])}  {sparkline(self.losses)}"
         return "  ".join([head, f"∂ {gradients}", *map(str, self.findings)])
@@ -166,13 +166,13 @@ def _about_loss(losses: Sequence[float]) -> list[Finding]:
 
 
 def _place(graph: Digraph, key: str, x: float, y: float) -> str:
-    """A point to draw a line to."""
+    """Add an invisible point, the end of a line."""
     graph.node(key, label="", shape="point", style="invis", width=".01", pos=f"{x:.2f},{y:.2f}")
     return key
 
 
 def _write(graph: Digraph, key: str, x: float, y: float, width: float, words: str) -> None:
-    """Some words, at the left of a box of that width, whose centre is given."""
+    """Write words at the left of a box with that center and width."""
     cell = f'<TR><TD ALIGN="LEFT" WIDTH="{width:.0f}">{words}</TD></TR>'
     table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{cell}</TABLE>'
     graph.node(
@@ -181,11 +181,11 @@ def _write(graph: Digraph, key: str, x: float, y: float, width: float, words: st
     )  # fmt: skip
 
 
-# Where it is shown --------------------------------------------------------------------------------
+# Outputs ------------------------------------------------------------------------------------------
 
 
 class _Notebook:
-    """One output of a cell, updated in place by the display protocol of Jupyter: no widget, no comm."""
+    """Output of a notebook cell, updated in place by the display protocol of Jupyter, without a widget."""
 
     def __init__(self) -> None:
         self._display = import_module("IPython.display").display
@@ -200,7 +200,7 @@ class _Notebook:
 
 
 def _bundle(picture: Progress, final: bool) -> tuple[dict[str, str], dict[str, Any]]:
-    """What is sent: at the end all there is, so that a saved notebook has its PNG; until then the SVG."""
+    """Return the data to send: the SVG, and at the end all formats, so that a saved notebook has a PNG."""
     if final:
         return picture._repr_mimebundle_()
     try:
@@ -210,7 +210,7 @@ def _bundle(picture: Progress, final: bool) -> tuple[dict[str, str], dict[str, A
 
 
 class _Terminal:
-    """A line of a terminal, written over in place."""
+    """Line of a terminal, overwritten in place."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -222,7 +222,7 @@ class _Terminal:
 
 
 def _screen() -> _Notebook | _Terminal | None:
-    """A notebook, else a terminal, else nothing: a log file is not to be filled with lines."""
+    """Return a notebook or a terminal; None for anything else, such as a log file."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if getattr(shell, "kernel", None) is not None:
         return _Notebook()
@@ -230,11 +230,11 @@ def _screen() -> _Notebook | _Terminal | None:
     return _Terminal(stream) if stream is not None and stream.isatty() else None
 
 
-# The loop -----------------------------------------------------------------------------------------
+# Training loop ------------------------------------------------------------------------------------
 
 
 class _Moment(NamedTuple):
-    """What a picture is made of. Gradients are kept apart: the next step overwrites those of parameters."""
+    """Data of a picture. The gradients are copies, since the next step overwrites those of parameters."""
 
     step: int
     loss: Value | None
@@ -242,14 +242,14 @@ class _Moment(NamedTuple):
 
 
 class Live:
-    """A training loop being watched: call it with the loss of each step. See :func:`watch`."""
+    """Live view of a training loop: call it with the loss of each step. See :func:`watch`."""
 
     def __init__(self, model: Model, limits: Thresholds, theme: Theme, interval: float) -> None:
         self.losses: list[float] = []
         #: The latest picture, a :class:`GradientFlow` with the loss above; None before the first step.
         self.picture: Progress | None = None
         self._model = model
-        self._parameters = [parameter for _, parameter in named_parameters_of(model)]
+        self._parameters = [parameter for _, parameter in named_parameters_of(model, "watch")]
         self._limits = limits
         self._theme = theme
         self._interval = interval
@@ -260,7 +260,13 @@ class Live:
         self._read: tuple[list[LayerFlow], int] = [], 0
 
     def __call__(self, loss: Value | SupportsFloat) -> None:
-        """Note the loss of a step; show it if it is time. After ``backward()``, before ``zero_grad()``."""
+        """Record the loss of a step, and update the picture if it is due.
+
+        Call it after ``backward()`` and before ``zero_grad()``.
+
+        Args:
+            loss: The loss as a Value, or as a number, which has no graph.
+        """
         value = loss if isinstance(loss, Value) else Value(loss)
         graph = None if value.is_leaf else value
         if not self._running:
@@ -272,7 +278,11 @@ class Live:
             self._refresh("", final=False)
 
     def close(self, ended: str = "") -> None:
-        """Show the last step, and let go of its graph. Leaving the ``with`` does this."""
+        """Show the last step and release its graph; leaving the ``with`` block does this.
+
+        Args:
+            ended: A remark for the title, such as "interrupted".
+        """
         if self._running:
             self._running = False
             self._refresh(ended, final=True)
@@ -280,7 +290,7 @@ class Live:
 
     def _refresh(self, ended: str, final: bool) -> None:
         moment = self._latest
-        if moment is None:  # interrupted within the first step
+        if moment is None:  # interrupted during the first step
             return
         start = time.perf_counter()
         if final or start >= self._read_due:  # reading a graph takes as long as some steps of training
@@ -308,7 +318,7 @@ class Live:
 
     def __repr__(self) -> str:
         return (
-            f"watching {type_name(self._model)}, nothing yet" if self.picture is None else str(self.picture)
+            f"watching {type_name(self._model)}, no step yet" if self.picture is None else str(self.picture)
         )
 
     def _repr_mimebundle_(
@@ -326,7 +336,12 @@ def watch(
     exploding: float = 1e4,
     saturated: float = 0.05,
 ) -> Live:
-    """Watch a training loop: in a notebook one picture, updated in place, of the loss and the gradients.
+    """Watch a training loop: a notebook shows one picture, updated in place, of the loss and the gradients.
+
+    The picture has the loss of every step and the :func:`gradient_flow` of the last one. A terminal shows
+    one line, overwritten in place; anything else, such as a log file, gets no output. All pictures take at
+    most a twentieth of the time, and reading graphs a tenth. When the loop ends, also by an error or an
+    interrupt, the last step is shown.
 
     >>> w = Value(2.0, label="w")
     >>> class Model:
@@ -342,25 +357,27 @@ def watch(
     >>> [round(x, 6) for x in live.losses]
     [4.0, 1.0, 0.25]
 
-    Call it with the loss after ``backward()`` and before ``zero_grad()``; ``optimizer.step()`` may come
-    before or after. It shows the loss of every step and what :func:`gradient_flow` shows of the last one,
-    with the same thresholds. In a terminal it is one line, written over in place; where the output is
-    neither, as in a log file, nothing is written. A loss that is a plain number gives the gradients of
-    the parameters alone.
+    Call ``live`` with the loss after ``backward()`` and before ``zero_grad()``. If the loss is a number and
+    not a Value, only the gradients of the parameters are shown. Without ``with``, call ``live.close()`` at
+    the end: until then the graph of the last loss is kept. Reading the graph of a loss of 10**6 Values
+    takes about 25 s and 1.1 GB, at the first and the last step too.
 
-    A picture is made no more often than every ``interval`` seconds, and so seldom that all of them take
-    at most a twentieth of the time. Reading the graph takes a tenth at most, and while that is older
-    than the curve, the picture says so. It is laid out by graphviz as every other picture here, in some
-    hundredths of a second: it needs no plotting library and no widget, and is there in a saved notebook.
+    Args:
+        model: An object with ``named_parameters()``, such as ``nn.MLP``.
+        theme: "light" or "dark".
+        interval: The least time between two pictures, in seconds.
+        vanishing: A gradient vanishes below this multiple of that of the layer nearest the loss.
+        exploding: A gradient explodes above this multiple of it, or of the size of the parameters.
+        saturated: A unit is saturated if its local derivative is smaller on every sample.
 
-    A loss of 10**6 Values is read in about 25 s with 1.1 GB, at the first step and the last one too; a
-    loss that is a plain number is not read.
+    Returns:
+        The live view: ``.losses`` and ``.picture`` remain after the loop.
 
-    When the loop ends, also by an error or an interrupt, the last step is shown; the error goes on.
-    Without ``with``, as a callback, say ``live.close()`` at the end: until then the graph of the last
-    loss is kept for it. ``live.losses`` and ``live.picture`` stay.
+    Raises:
+        TypeError: If ``model`` has no ``named_parameters()``, or an option is not a number.
+        ValueError: If the model has no parameters, or an option is out of its range.
     """
-    pause = seconds("interval", interval, zero=True)
+    pause = check_seconds("watch", "interval", interval, "The default is 0.5.", zero=True)
     limits = Thresholds(vanishing, exploding, saturated)
-    limits.check()
-    return Live(model, limits, theme_named(theme), pause)
+    limits.check("watch")
+    return Live(model, limits, theme_named(theme, "watch"), pause)

@@ -152,7 +152,7 @@ def test_drawing_with_limit_shows_instructions_nearest_the_result() -> None:
 def test_nothing_is_drawn_before_the_first_call() -> None:
     with pytest.raises(ValueError, match=r"got compile\(.*\): 0 programs\. Call the step first"):
         draw(compile(lambda x: x))
-    with pytest.raises(TypeError, match=r"draw\(\) takes the Value to draw, not int 3"):
+    with pytest.raises(TypeError, match=r"draw\(\) expected a Value for root, got int 3"):
         draw(3)  # type: ignore[arg-type]
 
 

@@ -30,7 +30,7 @@ VIEWS: dict[str, Callable[[Value, Value], object]] = {
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_keeps_nothing_alive(view: str) -> None:
+def test_view_keeps_no_value_alive(view: str) -> None:
     if view == "draw":
         pytest.importorskip("graphviz")
     leaf = Leaf(2.0, label="w")

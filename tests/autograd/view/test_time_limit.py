@@ -69,7 +69,7 @@ def test_a_picture_of_ten_thousand_values_stops_in_time(graph: str) -> None:
 
 
 class Clock:
-    """Moves by ``step`` whenever it is read, and when it is told to."""
+    """Moves by ``step`` whenever it is read, and when a test moves it."""
 
     def __init__(self) -> None:
         self.now, self.step = 0.0, 0.0
@@ -113,11 +113,11 @@ def test_every_call_with_a_timeout_is_listed() -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_error_of_every_call_names_the_remedy(call: str, clock: Clock) -> None:
-    made, remedy = CALLS[call]
-    made(1.0)  # the clock stands
+    draw_within, remedy = CALLS[call]
+    draw_within(1.0)  # the clock stands
     clock.step = 0.1
-    with pytest.raises(RenderError, match=r"the picture took more than 1 seconds .*timeout=…") as caught:
-        made(1.0)
+    with pytest.raises(RenderError, match=r"^The picture took more than 1 seconds .*timeout=…") as caught:
+        draw_within(1.0)
     assert remedy in str(caught.value)
 
 
@@ -134,7 +134,7 @@ def test_time_between_the_call_and_its_picture_does_not_count(clock: Clock, tmp_
     assert drawing.save(tmp_path / "g.dot").exists()
 
 
-def test_what_was_spent_on_one_part_is_missing_for_the_next(clock: Clock) -> None:
+def test_time_spent_on_one_part_is_subtracted_from_the_next(clock: Clock) -> None:
     limit = TimeLimit(10.0)
     for spent in (4.0, 5.0):
         with limit.running():
@@ -145,7 +145,7 @@ def test_what_was_spent_on_one_part_is_missing_for_the_next(clock: Clock) -> Non
     assert limit.left == 0.0
 
 
-def test_a_part_within_a_part_is_counted_once(clock: Clock) -> None:
+def test_nested_running_blocks_are_counted_once(clock: Clock) -> None:
     limit = TimeLimit(10.0)
     with limit.running():
         clock.now += 1.0
@@ -155,7 +155,7 @@ def test_a_part_within_a_part_is_counted_once(clock: Clock) -> None:
     assert limit.left == 7.0
 
 
-def test_after_an_error_no_limit_is_left_in_force(clock: Clock) -> None:
+def test_time_limit_is_inactive_after_an_error(clock: Clock) -> None:
     clock.step = 1.0
     with pytest.raises(RenderError):
         draw(LONG, timeout=3)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autograd import Value, compare, dot, snapshot, topological_order
 from autograd import sum as total_of
 from autograd.view.compare.compare import Comparison, Difference
-from autograd.view.compare.matching import computed_alike, match
+from autograd.view.compare.matching import is_same_operation, match
 from autograd.view.picture.cards import Changed
 from autograd.view.render.tables import display_width
 
@@ -104,7 +104,7 @@ def test_the_one_value_that_was_changed_is_the_one_that_differs(root: Value, dat
     assert (changed.data_differs, changed.grad_differs) == (which == "data", which == "grad")
 
 
-def test_a_label_given_later_is_no_difference_but_told() -> None:
+def test_later_label_is_shown_without_a_difference() -> None:
     root = leaf("w") * leaf("x") + 1.0
     before = snapshot(root)
     topological_order(root)[2].label = "p"
@@ -138,17 +138,17 @@ def test_numbers_differ_by_any_bit(before: float, after: float, differs: bool, c
         assert (line[4] if change else "") == change.replace("0", "−0" if change == "0" else "0", 1)
 
 
-def test_numbers_that_do_not_add_up_are_told() -> None:
+def test_inconsistent_numbers_are_noted() -> None:
     a = leaf("a", 2.0)
     root = a * 3.0
     before = snapshot(root)
     a.data = 5.0
     assert compare(before, root).notes == [
-        "after: a Value under out was overwritten after the forward pass: results and local derivatives are "
-        "those of before; compute again for new ones"
+        "after: an operand below out was overwritten after the forward pass: results and local derivatives "
+        "are those of the old data; run the forward pass again for new ones"
     ]
-    assert "after: a Value under out was overwritten" in repr(compare(before, root))
-    assert "<p>before: a Value under out" in compare(root, before)._repr_mimebundle_()["text/html"]
+    assert "after: an operand below out was overwritten" in repr(compare(before, root))
+    assert "<p>before: an operand below out" in compare(root, before)._repr_mimebundle_()["text/html"]
 
 
 # Two graphs ---------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_the_same_code_run_twice_is_matched_node_by_node() -> None:
     assert {row.mark for row in comparison.rows} == {"", "≠"}
 
 
-def test_what_only_one_has_is_told_where_it_stands() -> None:
+def test_node_of_one_graph_is_listed_at_its_position() -> None:
     w, x, b = leaf("w"), leaf("x", 2.0), leaf("b", 0.5)
     short, long = (w * x).tanh(), (w * x + b).tanh()
     comparison = compare(short, long)
@@ -205,7 +205,7 @@ def test_graphs_of_different_shape(
     assert found == sorted((name.strip(), mark) for name, mark in expected.items())
 
 
-def test_what_is_gone_is_told_once_whatever_the_order() -> None:
+def test_removed_node_is_listed_once_in_any_order() -> None:
     p, gone, q, r = (leaf(name) for name in ("p", "gone", "q", "r"))
     comparison = compare(total_of([p, gone, q, r]), total_of([r, p, q]))
     assert [(row.mark, row.name) for row in comparison.rows] == [
@@ -213,20 +213,20 @@ def test_what_is_gone_is_told_once_whatever_the_order() -> None:
     ]  # fmt: skip
 
 
-def test_unlabelled_leaves_of_different_shapes_are_not_matched_in_silence() -> None:
+def test_leaves_matched_by_position_are_noted() -> None:
     one = (Value(1.0) * Value(2.0)).tanh() + 1.0
     other = (Value(7.0) * Value(2.0)).tanh() + Value(1.0)
     comparison = compare(one, other)
     assert comparison.notes == [
-        "the shapes differ, and 2 leaves were matched by nothing but the place in the graph: "
+        "the graphs have different shapes, and 2 leaves were matched by position alone: "
         "label the leaves to be sure"
     ]
-    labelled = compare(leaf("a").tanh() + 1.0, leaf("a").tanh() + leaf("b"))
-    assert labelled.notes == []
+    labeled = compare(leaf("a").tanh() + 1.0, leaf("a").tanh() + leaf("b"))
+    assert labeled.notes == []
 
 
 def test_the_same_operation_twice_is_not_mixed_up() -> None:
-    """Two products of the same leaves can only be told by what they are used for."""
+    """Two products of the same leaves can only be distinguished by their uses."""
 
     def build(swapped: bool) -> Value:
         a, b = leaf("a", 2.0), leaf("b", 3.0)
@@ -251,7 +251,7 @@ def test_the_same_operation_twice_is_not_mixed_up() -> None:
 
 @settings(deadline=None)
 @given(labeled_graphs(), labeled_graphs())
-def test_what_is_matched_may_be_one_and_is_matched_once(one: Value, other: Value) -> None:
+def test_matched_nodes_are_compatible_and_matched_once(one: Value, other: Value) -> None:
     a, b = snapshot(one).nodes, snapshot(other).nodes
     pairs = match(a, b).pairs
     assert len({*pairs.values()}) == len(pairs)
@@ -266,7 +266,7 @@ def test_what_is_matched_may_be_one_and_is_matched_once(one: Value, other: Value
             same = row.before.label == row.after.label
             assert same or not row.before.label or not row.after.label
             if row.mark == "":
-                assert computed_alike(row.before, row.after, pairs)
+                assert is_same_operation(row.before, row.after, pairs)
 
 
 # How it is shown ----------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_the_picture_marks_the_cards_that_differ() -> None:
     assert "thick" not in same.alt
 
 
-def test_the_picture_tells_what_it_does_not_draw() -> None:
+def test_picture_notes_nodes_that_are_not_drawn() -> None:
     picture = compare((leaf("w") + leaf("b")).tanh(), leaf("w").tanh())._picture()
     assert picture.note.endswith("only before, not drawn: b, h₁")
     assert [type(card) is Changed for card in picture.cards] == [False, True]
@@ -292,7 +292,7 @@ def test_the_picture_tells_what_it_does_not_draw() -> None:
     assert "+ b = 1" in new
 
 
-def test_in_a_notebook_what_differs_stands_out_and_labels_are_text() -> None:
+def test_html_marks_differences_and_escapes_labels() -> None:
     a = leaf("<script>\x1b[31m" + "x" * 10_000)
     before = snapshot(a * 2.0)
     a.data = 3.0
@@ -314,7 +314,7 @@ def test_the_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPat
     assert sum(line.startswith("≠  w ") for line in table) == (2 if columns == 40 else 1)
 
 
-def test_of_a_large_graph_what_differs_is_shown() -> None:
+def test_large_comparison_shows_only_differences() -> None:
     y = a = leaf("a")
     for _ in range(20_000):
         y = y + 1.0
@@ -327,8 +327,10 @@ def test_of_a_large_graph_what_differs_is_shown() -> None:
 
 
 @pytest.mark.parametrize("pair", [(3.0, Value(1.0)), (Value(1.0), None)])
-def test_what_is_no_moment_is_refused(pair: tuple[Any, Any]) -> None:
-    with pytest.raises(TypeError, match=r"compare\(\) takes Values or snapshots, not (float 3.0|NoneType)"):
+def test_compare_of_no_value_or_snapshot_raises_type_error(pair: tuple[Any, Any]) -> None:
+    with pytest.raises(
+        TypeError, match=r"a Value or a snapshot for (before|after), got (float 3.0|NoneType None)\. Take one"
+    ):
         compare(*pair)
 
 

@@ -24,7 +24,7 @@ def example() -> tuple[Value, Value]:
     return w, loss
 
 
-def test_it_keeps_the_numbers_of_its_moment() -> None:
+def test_snapshot_does_not_follow_later_changes() -> None:
     w, loss = example()
     before = snapshot(loss)
     loss.backward()
@@ -114,7 +114,7 @@ def test_it_can_be_pickled() -> None:
     assert copy.picture == taken.picture
 
 
-def test_of_a_large_graph_the_end_is_shown() -> None:
+def test_large_snapshot_shows_its_end() -> None:
     y = Value(1.0)
     for _ in range(20_000):
         y = y + 1.0
@@ -125,6 +125,8 @@ def test_of_a_large_graph_the_end_is_shown() -> None:
 
 
 @pytest.mark.parametrize("what", [3.0, None, [Value(1.0)]])
-def test_what_is_no_value_is_refused(what: Any) -> None:
-    with pytest.raises(TypeError, match=rf"snapshot\(\) takes the Value.*{type(what).__name__}"):
+def test_root_that_is_not_a_value_raises_type_error(what: Any) -> None:
+    with pytest.raises(
+        TypeError, match=rf"snapshot\(\) expected a Value for root, got {type(what).__name__}"
+    ):
         snapshot(what)

@@ -14,7 +14,7 @@ floats = st.floats(allow_nan=False)
 
 
 @given(floats, st.integers(0, 50))
-def test_so_many_steps_up_are_so_many_ulps(x: float, steps: int) -> None:
+def test_steps_to_the_next_float_are_counted_in_ulps(x: float, steps: int) -> None:
     y = x
     taken = 0
     while taken < steps and y < math.inf:
@@ -48,7 +48,7 @@ def test_special_numbers(a: float, b: float, ulps: float) -> None:
     assert ulps_between(a, b) == ulps_between(b, a) == ulps
 
 
-def test_the_same_number_is_so_to_the_bit() -> None:
+def test_same_number_compares_bits() -> None:
     rng = random.Random(0)
     numbers = [0.0, -0.0, math.inf, -math.inf, math.nan, *(rng.gauss(0, 1) for _ in range(5))]
     for i, a in enumerate(numbers):

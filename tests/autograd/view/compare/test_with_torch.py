@@ -33,7 +33,7 @@ def test_the_example() -> None:
         "x        5        5     0    −8       −8     0",
         "y       12       12     0     4        4     0",
         "loss     4        4     0     1        1     0",
-        "equal to the last bit",
+        "bit-identical",
     ]
     assert compare_with_torch(loss).max_ulps == 0
     assert [row.name for row in compare_with_torch(loss, every=True).rows] == [
@@ -116,7 +116,7 @@ def test_a_graph_of_everything() -> None:
 # What differs -------------------------------------------------------------------------------------
 
 
-def test_nothing_of_ours_is_touched() -> None:
+def test_compare_with_torch_changes_no_gradient() -> None:
     w, _, _, loss = first_example()
     w.grad = 7.0
     compare_with_torch(loss)
@@ -131,7 +131,7 @@ def test_gradients_of_earlier_passes_do_not_count() -> None:
     assert compare_with_torch(loss).rows[0].grad == -20.0
 
 
-def test_where_pytorch_loses_digits_both_are_shown_apart() -> None:
+def test_numbers_that_differ_are_shown_with_distinguishing_digits() -> None:
     x = Value(9.0, label="x")
     comparison = compare_with_torch(x.tanh())
     assert comparison.max_ulps > 1000
@@ -155,10 +155,10 @@ def test_nan_and_infinity_are_equal_to_themselves(root: Value, grad: float) -> N
     comparison = compare_with_torch(root)
     assert comparison.rows[0].grad == grad
     assert comparison.max_ulps == 0
-    assert comparison.summary == "equal to the last bit"
+    assert comparison.summary == "bit-identical"
 
 
-def test_the_sign_of_zero_is_told() -> None:
+def test_zeros_of_opposite_sign_are_reported() -> None:
     """The subgradient of |x| at 0: ours is 0, PyTorch multiplies the gradient by sign(0), here −1 · 0."""
     comparison = compare_with_torch(-abs(Value(0.0, label="a")))
     assert math.copysign(1.0, comparison.rows[0].torch_grad) == -1.0
@@ -188,10 +188,10 @@ def test_behind_a_dead_relu_both_are_zero() -> None:
     assert comparison.max_ulps == 0
 
 
-def test_nan_in_one_alone_is_told() -> None:
+def test_nan_on_one_side_is_reported() -> None:
     comparison = TorchComparison((TorchRow("a", 1.0, 1.0, 0, math.nan, 2.0, math.inf),))
     assert comparison.max_ulps == math.inf
-    assert comparison.summary == "the gradient of a is nan in one of them alone"
+    assert comparison.summary == "the gradient of a is nan on one side only"
     assert "one is nan" in repr(comparison)
 
 
@@ -201,7 +201,7 @@ def test_a_leaf_alone_and_a_constant_function() -> None:
 
 
 @pytest.mark.parametrize("context", ["no_grad", "inference_mode"])
-def test_whatever_pytorch_is_told_elsewhere(context: str) -> None:
+def test_compare_ignores_pytorch_settings_of_the_caller(context: str) -> None:
     import torch
 
     *_, loss = first_example()
@@ -212,28 +212,30 @@ def test_whatever_pytorch_is_told_elsewhere(context: str) -> None:
 # What is refused ----------------------------------------------------------------------------------
 
 
-def test_overwritten_data_is_refused() -> None:
+def test_compare_of_overwritten_data_raises() -> None:
     w, _, _, loss = first_example()
     w.data = 3.0
-    with pytest.raises(RuntimeError, match=r"a Value under p was overwritten .* compute loss again"):
+    with pytest.raises(RuntimeError, match=r"an operand below p was overwritten\. Compute loss again"):
         compare_with_torch(loss)
 
 
-def test_what_is_no_value_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"compare_with_torch\(\) takes a Value, not float 3.0"):
+def test_root_that_is_not_a_value_raises_type_error() -> None:
+    with pytest.raises(
+        TypeError, match=r"compare_with_torch\(\) expected a Value for root, got float 3.0. Pass"
+    ):
         compare_with_torch(3.0)  # type: ignore[arg-type]
 
 
-def test_without_pytorch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_error_without_pytorch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"glassgrad\[torch\]"):
         compare_with_torch(Value(1.0))
 
 
-def test_a_primitive_pytorch_does_not_have_is_named() -> None:
+def test_primitive_unknown_to_pytorch_raises_lookup_error() -> None:
     with (
         temporary_primitive("treble", lambda m, x: 3.0 * x, lambda m, out, x: 3.0, doc="3x") as entry,
-        pytest.raises(LookupError, match="no function named 'treble'"),
+        pytest.raises(LookupError, match=r"PyTorch has too, got 'treble'\. Compare a part"),
     ):
         compare_with_torch(call(entry, [Value(1.0)]))
 
@@ -253,13 +255,13 @@ def test_labels_are_text() -> None:
     assert len(bundle["text/plain"]) < 1000
 
 
-def test_of_many_the_worst_are_shown() -> None:
+def test_large_comparison_shows_the_largest_differences() -> None:
     leaves = [Value(0.1 * i, label=f"a{i}") for i in range(300)]
     root = total_of([leaf.tanh() for leaf in leaves])
     comparison = compare_with_torch(root)
     assert len(comparison.rows) == 301
     shown = repr(comparison)
-    assert shown.endswith("shown: 120 of 301, those that differ most first; .rows has all")
+    assert shown.endswith("shown: 120 of 301 rows, the largest differences first; .rows has all")
     assert len(shown.split("\n")) == 2 + 120 + 2
     worst = max(comparison.rows, key=lambda row: row.ulps)
     assert shown.split("\n")[2].split()[0] == worst.name

@@ -74,7 +74,7 @@ def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
     assert len(groups(drawing.svg, "edge")) == (7 + 6 if backward else 7)
 
 
-def test_gradients_are_not_computed_rather_than_zero_before_backward() -> None:
+def test_gradient_before_backward_is_shown_as_not_computed() -> None:
     text = written(draw(example(backward=False)).svg).split("\n")
     assert text.count("·") == 7
     assert "0" not in text
@@ -91,11 +91,11 @@ def test_the_paper_is_opaque(theme: str) -> None:
     assert background.get("fill") == paper
 
 
-def test_the_colours_of_the_language() -> None:
+def test_the_colors_of_the_language() -> None:
     drawing = draw(example())
-    colours = {"".join(t.itertext()): t.get("fill") for t in parse(drawing.svg).iter(f"{SVG}text")}
+    colors = {"".join(t.itertext()): t.get("fill") for t in parse(drawing.svg).iter(f"{SVG}text")}
     theme = drawing._theme
-    assert (colours["12"], colours["−20"], colours["×5"]) == (theme.data, theme.gradient, theme.local)
+    assert (colors["12"], colors["−20"], colors["×5"]) == (theme.data, theme.gradient, theme.local)
 
 
 def test_arrows_backward_have_their_width_and_are_dashed_where_nothing_flows() -> None:
@@ -118,7 +118,7 @@ def test_ids_are_unique_within_and_across_drawings() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_a_card_tells_its_name_under_the_pointer_and_no_key_shows() -> None:
+def test_card_tooltip_is_its_name() -> None:
     svg = draw(example()).svg
     titles = [title.text for title in parse(svg).iter(f"{SVG}title")]
     assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "h₁", "h₂", "0.5", "loss"])
@@ -176,7 +176,7 @@ def test_special_numbers_are_drawn() -> None:
     assert {"inf", "nan", "−0", "×nan", "×inf"} <= set(written(draw(root).svg).split("\n"))
 
 
-def test_a_drawing_is_of_the_moment_it_was_drawn() -> None:
+def test_drawing_does_not_follow_later_changes() -> None:
     root = example(backward=False)
     drawing = draw(root)
     root.backward()
@@ -187,7 +187,7 @@ def test_a_drawing_is_of_the_moment_it_was_drawn() -> None:
     assert "99" not in str(drawing) + drawing.alt
 
 
-def test_nothing_reaches_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+def test_drawing_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     drawing = draw(example())
     drawing._repr_mimebundle_()
     assert capfd.readouterr() == ("", "")
@@ -216,7 +216,7 @@ def network() -> Drawing:
     return draw(loss)
 
 
-def test_a_heavy_png_is_a_third_in_a_notebook_with_every_area_of_the_same_colour() -> None:
+def test_large_png_is_compressed_and_keeps_the_colors_of_areas() -> None:
     image = pytest.importorskip("PIL.Image")
     drawing = network()
     data, metadata = drawing._repr_mimebundle_()
@@ -226,14 +226,14 @@ def test_a_heavy_png_is_a_third_in_a_notebook_with_every_area_of_the_same_colour
     whole, shown = (image.open(io.BytesIO(each)).convert("RGB") for each in (drawing.png, png))
     assert shown.size == whole.size
     assert abs(metadata["image/png"]["width"] * 2 - shown.width) <= 1
-    before, after = ({colour: n for n, colour in each.getcolors(2**24)} for each in (whole, shown))
+    before, after = ({color: n for n, color in each.getcolors(2**24)} for each in (whole, shown))
     for area in (LIGHT.paper, LIGHT.box[0], LIGHT.cards["leaf"][0], LIGHT.cards["output"][0]):
-        colour = tuple(bytes.fromhex(area[1:]))
-        assert before[colour] > 10_000
-        assert 0.99 * before[colour] <= after[colour] <= 1.02 * before[colour]
+        color = tuple(bytes.fromhex(area[1:]))
+        assert before[color] > 10_000
+        assert 0.99 * before[color] <= after[color] <= 1.02 * before[color]
 
 
-def test_a_heavy_png_stays_as_it_is_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_png_without_pillow_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     drawing = network()
     data, _ = drawing._repr_mimebundle_()
@@ -303,13 +303,15 @@ def test_save_dot_that_can_be_laid_out(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["g.pdf", "g", ".svg", "svg", "g.svg.gz"])
-def test_an_ending_we_do_not_write_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"can't tell the format of .*\.svg, \.png or \.dot"):
+def test_save_with_unknown_ending_raises_value_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"save\(\) expected a path that ends in \.svg, \.png, .*, got '.*'\."
+    ):
         draw(example()).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_saving_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_save_into_missing_folder_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         draw(example()).save(tmp_path / "nowhere" / "g.dot")
 
@@ -336,7 +338,7 @@ def test_a_graph_of_a_thousand_values_is_drawn() -> None:
     assert len(groups(svg, "node")) == 1001
 
 
-def test_a_huge_graph_is_cut_down_and_drawn() -> None:
+def test_huge_graph_is_reduced_and_drawn() -> None:
     y = Value(1.0)
     for _ in range(100_000):
         y = y * 1.00001
@@ -361,7 +363,7 @@ def use(monkeypatch: pytest.MonkeyPatch, program: Path | None) -> None:
 
 
 @posix
-def test_a_layout_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_hanging_layout_raises_render_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     use(monkeypatch, script(tmp_path, "dot", "import time\ntime.sleep(60)"))
     with pytest.raises(RenderError, match=r"took more than 0\.2 seconds .*limit=.*timeout="):
         draw(example(), timeout=0.2).save(tmp_path / "g.svg")
@@ -369,7 +371,7 @@ def test_a_layout_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @posix
-def test_a_layout_that_hangs_shows_as_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_hanging_layout_is_displayed_as_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     use(monkeypatch, script(tmp_path, "dot", "import time\ntime.sleep(60)"))
     drawing = draw(example(), timeout=0.2)
     data, _ = drawing._repr_mimebundle_()
@@ -380,8 +382,8 @@ def test_a_layout_that_hangs_shows_as_text(monkeypatch: pytest.MonkeyPatch, tmp_
 
 CRASHES = {
     "an exit code": ("import sys\nsys.exit('out of pencils')", "exit code 1: out of pencils"),
-    "silence": ("", "exit code 0: it said nothing"),
-    "a signal": ("import os\nos.kill(os.getpid(), 9)", "exit code -9: it said nothing"),
+    "silence": ("", "exit code 0: no error output"),
+    "a signal": ("import os\nos.kill(os.getpid(), 9)", "exit code -9: no error output"),
     "no UTF-8": ("import sys\nsys.stderr.buffer.write(b'caf\\xe9')\nsys.exit(3)", "exit code 3: caf\ufffd"),
     "a flood": ("import sys\nsys.exit('x' * 10**6)", "exit code 1: x"),
 }
@@ -400,7 +402,7 @@ def test_a_program_that_fails_is_reported(
 
 
 @posix
-def test_a_program_that_can_not_be_run_names_the_remedy(
+def test_layout_program_that_cannot_run_raises_with_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "dot").write_text("not a program")
@@ -410,7 +412,7 @@ def test_a_program_that_can_not_be_run_names_the_remedy(
 
 
 @posix
-def test_warnings_of_the_program_are_kept_from_the_user(
+def test_layout_warnings_are_not_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     body = "import sys\nprint('Warning: no font', file=sys.stderr)\nprint('<svg ></svg>')"
@@ -419,7 +421,7 @@ def test_warnings_of_the_program_are_kept_from_the_user(
     assert capfd.readouterr() == ("", "")
 
 
-def test_without_a_program_it_shows_as_text_and_can_not_be_saved(
+def test_drawing_without_layout_program_is_text_and_save_raises(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     use(monkeypatch, None)
@@ -431,7 +433,7 @@ def test_without_a_program_it_shows_as_text_and_can_not_be_saved(
     assert "https://graphviz.org" in data["text/plain"]
     assert data["text/plain"].endswith(str(drawing))
     (tmp_path / "g.svg").write_text("what was there")
-    with pytest.raises(RenderError, match=r"no program to lay out the graph .*glassgrad\[viz\]"):
+    with pytest.raises(RenderError, match=r"No program to lay out the graph .*glassgrad\[viz\]"):
         drawing.save(tmp_path / "g.svg")
     assert (tmp_path / "g.svg").read_text() == "what was there"
 
@@ -460,13 +462,13 @@ def test_without_the_graphviz_package(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @posix
-def test_graphviz_of_the_system_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_system_graphviz_is_preferred(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     dot = script(tmp_path, "dot", "")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert layout_program() == str(dot)
 
 
-def test_without_dot_on_the_path_the_wheel_beside_python_is_found(
+def test_wheel_next_to_python_is_found_without_dot_on_the_path(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -485,7 +487,7 @@ def test_the_wheel_is_found_on_the_path_too(monkeypatch: pytest.MonkeyPatch, tmp
     assert layout_program() == str(wheel)
 
 
-def test_a_drawing_that_is_never_shown_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_that_is_never_shown_needs_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "graphviz", None)
     use(monkeypatch, None)
     drawing = draw(example())

@@ -45,15 +45,15 @@ def test_draw_dot_of_a_neuron_runs_unchanged() -> None:
     o.label = "o"
     o.backward()
     source = draw_dot(o).source
-    slope = 1.0 - o.data**2
-    for told in (
+    local = 1.0 - o.data**2
+    for record in (
         f"{{ o | data {o.data:.4f} | grad 1.0000 }}",
-        f"{{ n | data 0.5000 | grad {slope:.4f} }}",
-        f"{{ x1*w1 | data -6.0000 | grad {slope:.4f} }}",
-        f"{{ x1 | data 2.0000 | grad {-3.0 * slope:.4f} }}",
-        f"{{ w1 | data -3.0000 | grad {2.0 * slope:.4f} }}",
+        f"{{ n | data 0.5000 | grad {local:.4f} }}",
+        f"{{ x1*w1 | data -6.0000 | grad {local:.4f} }}",
+        f"{{ x1 | data 2.0000 | grad {-3.0 * local:.4f} }}",
+        f"{{ w1 | data -3.0000 | grad {2.0 * local:.4f} }}",
     ):
-        assert told in source
+        assert record in source
     assert source.count("shape=record") == 6
     assert source.count("->") == 3 + 5  # one for each operation, one for each operand
     assert {node._op for node in nodes_and_edges(o)[0]} == {"", "*", "+", "tanh"}

@@ -56,7 +56,7 @@ def diamond() -> tuple[Value, Value, Value]:
     return a, b, y
 
 
-# What is told -------------------------------------------------------------------------------------
+# What is explanation -------------------------------------------------------------------------------------
 
 
 def test_the_example_reads_in_full() -> None:
@@ -88,10 +88,16 @@ def test_all_paths_and_their_sum() -> None:
 
 def test_the_parts_can_be_read_one_by_one() -> None:
     a, _, y = diamond()
-    told = explain(y, a)
-    assert (told.root, told.wrt, told.count, told.share, told.gradient) == (y, a, 5, 1.0, 39.0)
-    assert [path.product for path in told.paths] == [18.0, 12.0, 6.0, 2.0, 1.0]
-    first = told.paths[0]
+    explanation = explain(y, a)
+    assert (
+        explanation.root,
+        explanation.wrt,
+        explanation.count,
+        explanation.share,
+        explanation.gradient,
+    ) == (y, a, 5, 1.0, 39.0)
+    assert [path.product for path in explanation.paths] == [18.0, 12.0, 6.0, 2.0, 1.0]
+    first = explanation.paths[0]
     assert [node.label for node in first.nodes] == ["y", "r", "s", "a"]
     assert first.locals == (1.0, 9.0, 2.0)
     assert first.positions == (0, 1, 0)
@@ -101,19 +107,19 @@ def test_the_parts_can_be_read_one_by_one() -> None:
 
 def test_the_root_itself_has_the_gradient_one() -> None:
     *_, loss = example_()
-    told = explain(loss, loss)
-    assert repr(told).splitlines()[-1] == "∂loss/∂loss = 1"
-    assert (told.count, told.gradient, told.share) == (1, 1.0, 1.0)
-    assert [(path.nodes, path.product) for path in told.paths] == [((loss,), 1.0)]
+    explanation = explain(loss, loss)
+    assert repr(explanation).splitlines()[-1] == "∂loss/∂loss = 1"
+    assert (explanation.count, explanation.gradient, explanation.share) == (1, 1.0, 1.0)
+    assert [(path.nodes, path.product) for path in explanation.paths] == [((loss,), 1.0)]
     leaf = Value(2.0, label="w")
     assert repr(explain(leaf, leaf)) == "w = 2\n∂w/∂w = 1"
 
 
 def test_a_value_used_twice_by_an_operation_counts_twice() -> None:
     a = Value(3.0, label="a")
-    told = explain(a * a, a)
-    assert [path.positions for path in told.paths] == [(0,), (1,)]
-    assert repr(told).splitlines() == [
+    explanation = explain(a * a, a)
+    assert [path.positions for path in explanation.paths] == [(0,), (1,)]
+    assert repr(explanation).splitlines() == [
         "out = a·a",
         "2 paths lead from out to a; their products add up to the gradient:",
         "  1. ∂out/∂a = a = 3",
@@ -126,33 +132,33 @@ def test_the_gradient_of_a_result_between() -> None:
     *_, loss = example_()
     d = loss.operands[0]
     assert isinstance(d, Value)
-    told = explain(loss, d)
-    assert repr(told).splitlines() == ["loss = (w·x − y)²", "∂loss/∂d = 2·d = 2·(−2) = −4"]
+    explanation = explain(loss, d)
+    assert repr(explanation).splitlines() == ["loss = (w·x − y)²", "∂loss/∂d = 2·d = 2·(−2) = −4"]
 
 
-def test_what_a_rule_presupposes_is_said() -> None:
+def test_conditions_of_a_rule_are_shown() -> None:
     a, b = Value(3.0, label="a"), Value(-2.0, label="b")
     h = a * b
     h.label = "h"
-    told = repr(explain(h.relu() + maximum(a, b) + a.tanh(), a)).splitlines()
-    assert "  ∂h₁/∂h = 0, since h ≤ 0" in told
-    assert "  ∂h₂/∂a = 1, since a > b" in told
-    assert sum("since" in line for line in told) == 2
+    explanation = repr(explain(h.relu() + maximum(a, b) + a.tanh(), a)).splitlines()
+    assert "  ∂h₁/∂h = 0, since h ≤ 0" in explanation
+    assert "  ∂h₂/∂a = 1, since a > b" in explanation
+    assert sum("since" in line for line in explanation) == 2
 
 
 def test_behind_a_dead_relu_the_gradient_is_0() -> None:
     a = Value(-1.0, label="a")
     h = a * 2.0
     h.label = "h"
-    told = explain(h.relu() * 3.0, a)
-    assert told.gradient == 0.0
-    assert repr(told).splitlines()[-2:] == [
+    explanation = explain(h.relu() * 3.0, a)
+    assert explanation.gradient == 0.0
+    assert repr(explanation).splitlines()[-2:] == [
         "∂out/∂a = ∂out/∂h₁ · ∂h₁/∂h · ∂h/∂a = 3 · 0 · 2 = 0",
         "  ∂h₁/∂h = 0, since h ≤ 0",
     ]
 
 
-def test_a_derivative_that_takes_working_out_is_worked_out() -> None:
+def test_derivative_that_needs_computing_is_computed() -> None:
     a = Value(0.5, label="a")
     h = a.tanh()
     h.label = "h"
@@ -179,46 +185,49 @@ def test_long_paths_of_many_lines() -> None:
     y = x = Value(1.0, label="x")
     for _ in range(30):
         y = y * x
-    told = explain(y, x)
-    assert told.count == 31
-    assert len(told.paths) == SHOWN
-    lines = repr(told).splitlines()
+    explanation = explain(y, x)
+    assert explanation.count == 31
+    assert len(explanation.paths) == SHOWN
+    lines = repr(explanation).splitlines()
     assert "31 paths lead from out to x; the 10 with the largest products:" in lines
-    assert "(they carry 32.26 % of the sum of all |products|; all paths together give the gradient)" in lines
+    assert (
+        "(they contribute 32.26 % of the sum of all |products|; the gradient is the sum over all paths)"
+        in lines
+    )
     assert lines[-1] == "∂out/∂x = 31"
     assert max(map(len, lines)) < 110
 
 
 def test_the_number_of_paths_shown_can_be_chosen() -> None:
     a, _, y = diamond()
-    told = explain(y, a, paths=2)
-    assert [path.product for path in told.paths] == [18.0, 12.0]
-    assert told.share == pytest.approx(30 / 39)
-    assert "(they carry 76.92 % of the sum of all |products|" in repr(told)
+    explanation = explain(y, a, paths=2)
+    assert [path.product for path in explanation.paths] == [18.0, 12.0]
+    assert explanation.share == pytest.approx(30 / 39)
+    assert "(they contribute 76.92 % of the sum of all |products|" in repr(explanation)
 
 
 def test_exponentially_many_paths_are_counted_exactly() -> None:
     y = a = Value(1.0, label="a")
     for _ in range(60):
         y = y + y
-    told = explain(y, a)
-    assert told.count == 2**60
-    assert told.gradient == 2.0**60
-    assert told.share == pytest.approx(10 / 2**60)
-    lines = repr(told).splitlines()
+    explanation = explain(y, a)
+    assert explanation.count == 2**60
+    assert explanation.gradient == 2.0**60
+    assert explanation.share == pytest.approx(10 / 2**60)
+    lines = repr(explanation).splitlines()
     assert "1,152,921,504,606,846,976 paths lead from out to a; the 10 with the largest products:" in lines
-    assert "(not every result is told here: formula(…) tells how they came about)" in lines
+    assert "(some intermediate results are not defined here; formula(…) shows them)" in lines
     assert sum(line.startswith("  h") for line in lines) <= DEFINED
 
 
-def test_a_count_too_long_to_read_is_told_as_a_power_of_ten() -> None:
+def test_huge_path_count_is_a_power_of_ten() -> None:
     y = a = Value(1.0, label="a")
     for _ in range(20_000):
         y = y + y * 0.0
-    told = explain(y, a, paths=1)
-    assert told.count == 2**20_000
-    assert told.share == 1.0  # all others go through a 0
-    assert "about 3.98e6,020 paths lead" in repr(told)
+    explanation = explain(y, a, paths=1)
+    assert explanation.count == 2**20_000
+    assert explanation.share == 1.0  # all others go through a 0
+    assert "about 3.98e6,020 paths lead" in repr(explanation)
 
 
 def test_no_product_overflows_on_the_way_to_the_share() -> None:
@@ -227,27 +236,27 @@ def test_no_product_overflows_on_the_way_to_the_share() -> None:
         y = y * 1e300 + y * 1e300
     for _ in range(2000):
         y = y * 1e-300
-    told = explain(y, a, paths=3)
-    assert told.count == 2**2000
-    assert told.share == pytest.approx(3 / 2**2000, abs=0.0)
+    explanation = explain(y, a, paths=3)
+    assert explanation.count == 2**2000
+    assert explanation.share == pytest.approx(3 / 2**2000, abs=0.0)
 
 
-def test_a_share_of_nothing_is_not_told() -> None:
+def test_share_of_zero_is_undefined() -> None:
     a = Value(1.0, label="a")
-    told = explain(a * 0.0 + a * 0.0 + a * 0.0, a, paths=2)
-    assert math.isnan(told.share)
-    assert "can't be said" in repr(told)
-    assert repr(told).splitlines()[-1] == "∂out/∂a = 0"
+    explanation = explain(a * 0.0 + a * 0.0 + a * 0.0, a, paths=2)
+    assert math.isnan(explanation.share)
+    assert "|products| is undefined: that sum is 0 or not finite" in repr(explanation)
+    assert repr(explanation).splitlines()[-1] == "∂out/∂a = 0"
 
 
-def test_nothing_passes_a_rule_that_selects_not_even_infinity() -> None:
+def test_blocked_path_has_product_zero_even_with_infinity() -> None:
     a = Value(-1.0, label="a")
     y = a.relu() * math.inf + a
-    told = explain(y, a)
-    assert [path.product for path in told.paths] == [1.0, 0.0]
-    assert told.gradient == 1.0
-    assert "  2. ∂out/∂h₂ · ∂h₂/∂h₁ · ∂h₁/∂a = 0" in repr(told).splitlines()
-    assert "  ∂h₁/∂a = 0, since a ≤ 0" in repr(told).splitlines()
+    explanation = explain(y, a)
+    assert [path.product for path in explanation.paths] == [1.0, 0.0]
+    assert explanation.gradient == 1.0
+    assert "  2. ∂out/∂h₂ · ∂h₂/∂h₁ · ∂h₁/∂a = 0" in repr(explanation).splitlines()
+    assert "  ∂h₁/∂a = 0, since a ≤ 0" in repr(explanation).splitlines()
     assert "∂out/∂a += ∂out/∂h₁ · ∂h₁/∂a = 0, in all 1" in map(str, steps(y))
 
 
@@ -258,65 +267,71 @@ def test_the_number_of_an_overwritten_leaf_is_not_substituted() -> None:
     out = h * h * s * s
     h.label, s.label = "h", "s"
     w.data = 7.0
-    told = repr(explain(out, w))
-    assert "h = w·x = 10" in told
-    assert "s = w + x = 7" in told
-    assert "s · s · h · x = 7 · 7 · 10 · 5 = 2450" in told
-    assert "overwritten after the forward pass" in told
+    explanation = repr(explain(out, w))
+    assert "h = w·x = 10" in explanation
+    assert "s = w + x = 7" in explanation
+    assert "s · s · h · x = 7 · 7 · 10 · 5 = 2450" in explanation
+    assert "overwritten after the forward pass" in explanation
     forward = [str(step) for step in steps(out, forward=True)]
     assert "h = w·x = 10" in forward
     assert "s = w + x = 7" in forward
 
 
-def test_an_overwritten_value_is_noticed() -> None:
+def test_overwritten_value_is_noted() -> None:
     w, x, _, loss = example_()
     w.data = 100.0
-    told = repr(explain(loss, w))
-    assert "2·(−2) · 1 · 5 = −20" in told
-    assert "overwritten after the forward pass" in told
+    explanation = repr(explain(loss, w))
+    assert "2·(−2) · 1 · 5 = −20" in explanation
+    assert "overwritten after the forward pass" in explanation
     x.data = 50.0
-    told = repr(explain(loss, w))
-    assert "= 2·d · 1 · x = 2·(−2) · 1 · 5 = −20" in told  # the local derivative that is stored
-    assert "50" not in told
+    explanation = repr(explain(loss, w))
+    assert "= 2·d · 1 · x = 2·(−2) · 1 · 5 = −20" in explanation  # the local derivative that is stored
+    assert "50" not in explanation
 
 
-def test_what_is_not_below_is_refused() -> None:
+def test_explain_of_unrelated_value_raises() -> None:
     w, *_, loss = example_()
     other = Value(2.0, label="w")
-    with pytest.raises(ValueError, match=r"was not computed from Value\(2.0, label='w'\)"):
+    with pytest.raises(
+        ValueError, match=r"explain\(\) expected .* and wrt = Value\(2.0, label='w'\). Pass the very Value"
+    ):
         explain(loss, other)
-    with pytest.raises(ValueError, match="was not computed from"):
+    with pytest.raises(ValueError, match="expected a root that was computed from wrt"):
         explain(w, loss)
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss"])
-def test_what_is_no_value_is_refused(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"explain\(\) takes.*{type(what).__name__}"):
+def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+    with pytest.raises(
+        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__} .*Pass"
+    ):
         explain(Value(1.0), what)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=rf"explain\(\) takes.*{type(what).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__} .*Pass"
+    ):
         explain(what, Value(1.0))  # type: ignore[arg-type]
 
 
-def test_no_path_at_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="paths must be 1 or more, not 0"):
+def test_explain_with_zero_paths_raises() -> None:
+    with pytest.raises(ValueError, match=r"an int of 1 or more for paths, got int 0\. The default is 10"):
         explain(Value(1.0), Value(1.0), paths=0)
 
 
 # In a notebook ------------------------------------------------------------------------------------
 
 
-def _page(told: Explanation) -> ElementTree.Element:
-    html = told._repr_mimebundle_()["text/html"]
+def _page(explanation: Explanation) -> ElementTree.Element:
+    html = explanation._repr_mimebundle_()["text/html"]
     return ElementTree.fromstring(re.sub("<style>.*</style>", "", html))
 
 
 def test_it_displays_as_html_latex_and_text() -> None:
     a, _, y = diamond()
-    told = explain(y, a)
-    bundle = told._repr_mimebundle_()
+    explanation = explain(y, a)
+    bundle = explanation._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/latex", "text/plain"}
-    assert bundle["text/plain"] == repr(told)
-    assert len(_page(told).findall(".//math")) == 10
+    assert bundle["text/plain"] == repr(explanation)
+    assert len(_page(explanation).findall(".//math")) == 10
     assert bundle["text/latex"].startswith(r"$\displaystyle \begin{aligned} & y = q \cdot s + q \\")
     assert bundle["text/latex"].endswith(
         r"\frac{\partial y}{\partial a} = 18 + 12 + 6 + 2 + 1 = 39 \end{aligned}$"
@@ -327,9 +342,9 @@ def test_a_broken_line_is_a_table() -> None:
     y = x = Value(1.0, label="x")
     for _ in range(30):
         y = y * 2.0
-    told = explain(y, x)
-    assert len(_page(told).find(".//p[last()]").findall(".//mtr")) == 3
-    assert r"\begin{aligned}[t]" in told._repr_latex_()
+    explanation = explain(y, x)
+    assert len(_page(explanation).find(".//p[last()]").findall(".//mtr")) == 3
+    assert r"\begin{aligned}[t]" in explanation._repr_latex_()
 
 
 @each_hostile
@@ -337,14 +352,14 @@ def test_a_hostile_label_is_shown_and_never_executed(label: str) -> None:
     a, b = Value(2.0, label=label), Value(-1.0, label=label)
     h = (a * b).relu()
     h.label = label
-    told = explain(h / a + a, a)
-    tags = {element.tag for element in _page(told).iter()}
+    explanation = explain(h / a + a, a)
+    tags = {element.tag for element in _page(explanation).iter()}
     assert tags <= {
         "div", "p", "span", "math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msup", "msub", "mtable",
         "mtr", "mtd",
     }  # fmt: skip
-    assert repr(told).isprintable() or "\n" in repr(told)
-    latex = told._repr_latex_()
+    assert repr(explanation).isprintable() or "\n" in repr(explanation)
+    latex = explanation._repr_latex_()
     assert latex.count("$") - latex.count(r"\$") == 2
 
 
@@ -403,7 +418,7 @@ def test_the_paths_are_those_of_a_walk_and_the_largest_come_first(root: Value, w
     if whole.kind == FINITE:
         assert ratio(whole, paths.whole) == pytest.approx(1.0)
     else:
-        assert (whole.kind > FINITE) == (paths.whole.kind > FINITE)  # 0·inf + 1·inf is told as inf
+        assert (whole.kind > FINITE) == (paths.whole.kind > FINITE)  # 0·inf + 1·inf is explanation as inf
 
 
 @settings(max_examples=300, deadline=None)
@@ -413,16 +428,16 @@ def test_the_gradient_is_that_of_backward_and_the_products_add_up_to_it(root: Va
     wrt = order[which % len(order)]
     if Paths(root, wrt).count > 200:
         return
-    told = explain(root, wrt, paths=200)
-    assert repr(told)
+    explanation = explain(root, wrt, paths=200)
+    assert repr(explanation)
     assert all(value.grad == 0.0 for value in order)
     root.backward()
-    assert bits(told.gradient) == bits(wrt.grad)
-    products = [path.product for path in told.paths]
+    assert bits(explanation.gradient) == bits(wrt.grad)
+    products = [path.product for path in explanation.paths]
     magnitude = sum(map(abs, products))
     if math.isfinite(magnitude):
-        assert abs(sum(products) - told.gradient) <= 1e-9 * magnitude + 1e-300
-    for path in told.paths:
+        assert abs(sum(products) - explanation.gradient) <= 1e-9 * magnitude + 1e-300
+    for path in explanation.paths:
         assert path.nodes[0] is root
         assert path.nodes[-1] is wrt
         for i, local in enumerate(path.locals):
@@ -440,7 +455,7 @@ plain = st.integers(-3000, 3000).map(lambda n: n / 1000)  # a tiny factor would 
     st.integers(0, 100),
     st.lists(st.tuples(places, plain), max_size=3),
 )
-def test_no_equation_is_false_whatever_was_overwritten(
+def test_equations_hold_after_any_overwrite(
     root: Value, which: int, changes: list[tuple[int, float]]
 ) -> None:
     order = topological_order(root)
@@ -450,20 +465,20 @@ def test_no_equation_is_false_whatever_was_overwritten(
     before = explain(root, wrt, paths=50)
     for place, x in changes:
         order[place % len(order)].data = x
-    told = explain(root, wrt, paths=50)
-    assert bits(told.gradient) == bits(before.gradient)
-    assert repr([path.locals for path in told.paths]) == repr([path.locals for path in before.paths])
-    for line in told._lines:
-        if not isinstance(line.what, str) and (
-            line.indent or told.count == 1
-        ):  # the last is a sum of rounded
-            written = text(line.what)
+    explanation = explain(root, wrt, paths=50)
+    assert bits(explanation.gradient) == bits(before.gradient)
+    assert repr([path.locals for path in explanation.paths]) == repr([path.locals for path in before.paths])
+    for line in explanation._lines:
+        if not isinstance(line.content, str) and (
+            line.indent or explanation.count == 1
+        ):  # the last line is a sum of rounded numbers
+            written = text(line.content)
             first, *others = sides(written) or [0.0]
             assert all(_alike(first, x) for x in others), written
 
 
 def _alike(x: float, y: float) -> bool:
-    """Whether two numbers of an equation are one: each factor is shown with about four digits."""
+    """Return True if two numbers agree, given factors of about four digits."""
     return math.isclose(x, y, rel_tol=0.03 * FACTORS) or (math.isnan(x) and math.isnan(y))
 
 
@@ -477,9 +492,9 @@ def check_a_primitive_is_explained(entry) -> None:
     operands = shaped(entry, lambda: Value(next(rest)), 3)
     result = call(entry, operands)
     for i, operand in enumerate(flat(operands[:-1] if "index" in entry.operands else operands)):
-        told = explain(result, operand)
-        assert told.gradient == told.paths[0].product == (local_derivatives(result)[i] or 0.0)
-        assert told._repr_mimebundle_()
+        explanation = explain(result, operand)
+        assert explanation.gradient == explanation.paths[0].product == (local_derivatives(result)[i] or 0.0)
+        assert explanation._repr_mimebundle_()
 
 
 def test_a_new_primitive_is_explained() -> None:
@@ -523,7 +538,7 @@ def test_sizes_multiply_and_add_as_numbers_do(x: float, y: float) -> None:
         (NAN, ZERO, NAN),
     ],
 )
-def test_what_is_no_finite_number_multiplies_as_the_rules_do(above: int, below: int, kind: int) -> None:
+def test_nonfinite_sizes_multiply_like_floats(above: int, below: int, kind: int) -> None:
     sizes = {FINITE: ONE}
     assert times(sizes.get(above, Size(above)), sizes.get(below, Size(below))).kind == kind
 

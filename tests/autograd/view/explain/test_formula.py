@@ -34,8 +34,8 @@ def compute(tree: Tree, leaves: dict[str, Value] = LEAVES, rounded: bool = True)
     if isinstance(tree, str):
         return leaves[tree]
     name, *operands = tree
-    made = [compute(operand, leaves, rounded) for operand in operands]
-    result: Value = FUNCTIONS[name](made) if name in ("sum", "logsumexp") else FUNCTIONS[name](*made)
+    inputs = [compute(operand, leaves, rounded) for operand in operands]
+    result: Value = FUNCTIONS[name](inputs) if name in ("sum", "logsumexp") else FUNCTIONS[name](*inputs)
     if not result.is_leaf or not rounded:
         return result.data if result.is_leaf else result
     folded = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
@@ -107,7 +107,7 @@ def shown(value: Value) -> str:
 @example(("sqrt", ("sqrt", ("neg", ("sqrt", "a")))))
 @example(("neg", ("mul", 3.0, "a")))
 @example(("mul", 2.5e-7, ("pow", 2.5e-7, "a")))
-def test_what_is_written_reads_back_and_no_bracket_can_be_left_out(tree: Tree) -> None:
+def test_written_formula_parses_back_and_every_bracket_is_needed(tree: Tree) -> None:
     value = as_value(tree)
     if value.is_leaf:
         return
@@ -128,7 +128,7 @@ def test_what_is_written_reads_back_and_no_bracket_can_be_left_out(tree: Tree) -
         assert read_again != meant, f"{written} could be written {shorter}"
 
 
-def test_a_bracket_too_many_is_found() -> None:
+def test_redundant_bracket_is_detected() -> None:
     assert read(without_a_pair("(a·b) + c")[0]) == read("(a·b) + c")
 
 
@@ -151,7 +151,7 @@ def test_a_bracket_too_many_is_found() -> None:
         (("sqrt", ("add", "a", "b")), "√(a + b)"),
     ],
 )
-def test_it_reads_as_a_person_writes(tree: Tree, written: str) -> None:
+def test_formula_uses_usual_notation(tree: Tree, written: str) -> None:
     assert shown(as_value(tree)) == written
 
 
@@ -167,13 +167,13 @@ def test_it_reads_as_a_person_writes(tree: Tree, written: str) -> None:
         (("mul", "a", 2.5e-7), r"a \cdot 2.5 \times 10^{-7}"),
     ],
 )
-def test_in_latex_what_stands_above_or_below_needs_no_brackets(tree: Tree, written: str) -> None:
+def test_latex_fraction_has_no_brackets(tree: Tree, written: str) -> None:
     assert formula(as_value(tree))._repr_latex_() == (
         rf"$\displaystyle \begin{{aligned}} & \mathrm{{out}} = {written} \end{{aligned}}$"
     )
 
 
-#: How tightly an operation binds that is not written as a call.
+#: The precedence of operations that are not written as a call.
 BINDS = {
     "add": SUM, "sub": SUM, "mul": PRODUCT, "div": PRODUCT, "neg": SIGN, "pow": POWER, "sqrt": SIGN,
     "sum": SUM, "dot": SUM,
@@ -199,7 +199,7 @@ def test_every_template_is_read_and_binds_as_it_should(entry) -> None:
 
 
 @pytest.mark.parametrize("template", ["⌊{x}⌋", "{x}!", "{x}·", "", "({x}", "{x} {x}", "f({x}", "{y}"])
-def test_a_template_that_is_no_arithmetic_is_written_as_a_call(template: str) -> None:
+def test_template_that_is_not_arithmetic_is_written_as_a_call(template: str) -> None:
     rules = [lambda m, x: x, lambda m, out, x: 1.0]
     with temporary_primitive("floor", *rules, doc="…", template=template or " ") as entry:
         assert shown(call(entry, [LEAVES["a"]])) == "floor(a)"
@@ -211,7 +211,7 @@ def test_a_template_may_use_brackets_and_numbers() -> None:
         assert shown(call(entry, [LEAVES["a"]])) == "2·(a + 1)^a"
 
 
-def test_rows_are_written_out_up_to_a_length() -> None:
+def test_groups_are_written_out_up_to_a_length() -> None:
     values = [Value(1.0, label=f"v{i}") for i in range(20)]
     assert shown(dot(values[:2], values[2:4], values[4])) == "v0·v2 + v1·v3 + v4"
     assert shown(dot(values[:2], values[2:4])) == "v0·v2 + v1·v3"
@@ -221,12 +221,12 @@ def test_rows_are_written_out_up_to_a_length() -> None:
     assert shown(total_of([values[0] - 1.0, values[1] - 1.0])) == "v0 − 1 + (v1 − 1)"
 
 
-def test_labels_inside_do_not_stop_the_writing() -> None:
+def test_labeled_intermediate_values_are_written_out() -> None:
     *_, loss = first_example()
     assert repr(formula(loss)) == "loss = (w·x − y)²"
 
 
-def test_what_is_used_twice_is_written_once() -> None:
+def test_result_used_twice_is_written_once() -> None:
     a, b = Value(2.0, label="a"), Value(3.0, label="b")
     s = a * b
     s.label = "s"
@@ -239,18 +239,18 @@ def test_a_leaf_is_its_number() -> None:
     assert repr(formula(Value(2.5, label="w"))) == "w = 2.5"
 
 
-def test_beyond_the_limit_the_nearest_are_written_and_it_is_said() -> None:
+def test_formula_beyond_the_limit_writes_the_nearest_with_a_note() -> None:
     y = Value(1.0, label="x")
     for _ in range(100):
         y = y.exp()
     farthest = f"h{subscript(100 - LIMIT)}"
     assert repr(formula(y)).splitlines() == [
         "out = " + "exp(" * LIMIT + farthest + ")" * LIMIT,
-        f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) writes more)",
+        f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) shows more)",
     ]
 
 
-def test_what_is_nested_too_deep_has_a_line_of_its_own() -> None:
+def test_deeply_nested_operation_has_its_own_line() -> None:
     y = Value(1.0, label="x")
     for _ in range(3000):
         y = y.exp()
@@ -281,13 +281,17 @@ def test_a_deep_or_wide_graph_is_written_in_linear_work(graph: Callable[[int], V
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss"])
-def test_what_is_no_value_is_refused(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"formula\(\) takes the Value.*{type(what).__name__}"):
+def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+    with pytest.raises(
+        TypeError, match=rf"formula\(\) expected a Value for root, got {type(what).__name__} .*Pass"
+    ):
         formula(what)  # type: ignore[arg-type]
 
 
-def test_a_limit_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="limit must be 1 or more, not 0"):
+def test_formula_limit_of_zero_raises() -> None:
+    with pytest.raises(
+        ValueError, match=r"formula\(\) expected an int of 1 or more for limit, got int 0\. The default is 40"
+    ):
         formula(Value(1.0) + 1.0, limit=0)
 
 
@@ -304,7 +308,7 @@ def test_a_hostile_label_is_text_in_every_notation(label: str) -> None:
 
 
 def _balanced(source: str) -> bool:
-    """Whether every brace that LaTeX reads as one is closed, and no other special letter is bare."""
+    """Return True if every brace in the LaTeX is closed and every special character escaped."""
     depth = 0
     letters = iter(source)
     for letter in letters:
@@ -356,7 +360,7 @@ def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
     assert "= 1.99999·x^0.9999899999999999 = 1.99999·3^0.9999899999999999 = 6" in repr(explain(x**1.99999, x))
 
 
-def test_only_a_whole_exponent_is_raised() -> None:
+def test_only_an_integer_exponent_is_a_superscript() -> None:
     x, p = Value(3.0, label="x"), Value(1.99999, label="p")
     assert str(steps(x**p, forward=True)[0]) == "out = x^p = 3^2 = 9"
     assert str(steps(x ** Value(2.0, label="p"), forward=True)[0]) == "out = x^p = 3² = 9"

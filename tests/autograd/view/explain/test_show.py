@@ -87,7 +87,7 @@ def test_in_a_narrow_terminal_the_numbers_stand_below_the_names() -> None:
     ]
 
 
-def test_an_operand_used_twice_is_told_once_and_has_two_edges() -> None:
+def test_operand_used_twice_is_shown_once_with_two_edges() -> None:
     a = Value(3.0, label="a")
     assert shown(a + a, width=60).split("\n") == [
         "               data  grad  local",
@@ -104,14 +104,14 @@ def test_a_leaf_is_a_tree_of_one_line() -> None:
     ]
 
 
-def test_a_constant_is_told_by_the_expression() -> None:
+def test_constant_appears_in_the_expression() -> None:
     assert "out = x₁·3" in shown(Value(2.0) * 3.0)
     assert len(shown(Value(2.0) * 3.0).split("\n")) == 3
 
 
 @settings(deadline=None)
 @given(labeled_graphs(), st.integers(24, 120))
-def test_every_value_is_told_once_and_every_edge_has_its_line(root: Value, width: int) -> None:
+def test_every_value_is_shown_once_and_every_edge_has_a_line(root: Value, width: int) -> None:
     text = shown(root, width=width, limit=None)
     order = topological_order(root)
     edges = sum(isinstance(x, Value) for node in order for x in node.operands)
@@ -119,10 +119,10 @@ def test_every_value_is_told_once_and_every_edge_has_its_line(root: Value, width
     trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
     assert len(trees) == edges
     again = text.count("↑ above") + below
-    told = reservations(order, Names(order), last_pass(root))
-    notes = [part for note in told for part in wrap(f"({note})", width)]
+    remarks = reservations(order, Names(order), last_pass(root))
+    notes = [part for note in remarks for part in wrap(f"({note})", width)]
     page = text.split("\n")[: -len(notes) or None]
-    # Each edge leads to a Value told there, or to a mark; what is marked ↓ begins a tree of its own.
+    # Each edge leads to a Value or to a mark; a Value marked ↓ is the root of another tree.
     heads = [line for line in page if not line.startswith(("├", "└", "│", " "))]
     assert len(heads) - 1 <= below <= again
     assert edges - again + len(heads) == len(order)
@@ -136,7 +136,7 @@ def test_no_line_is_wider_than_asked_for(root: Value, width: int, limit: int) ->
         assert all(c.isprintable() for line in text.split("\n") for c in line)
 
 
-def test_each_edge_bears_its_local_derivative() -> None:
+def test_each_edge_shows_its_local_derivative() -> None:
     a, b = Value(3.0, label="a"), Value(2.0, label="b")
     root = total_of([a * b, a, b.tanh(), a])
     names = Names(order := topological_order(root))
@@ -150,7 +150,7 @@ def test_each_edge_bears_its_local_derivative() -> None:
     assert sorted(lines) == expected
 
 
-def test_what_is_deep_follows_as_a_tree_of_its_own() -> None:
+def test_deep_subtree_follows_as_its_own_tree() -> None:
     x = Value(1.0, label="x")
     y = x
     for _ in range(30):
@@ -163,7 +163,7 @@ def test_what_is_deep_follows_as_a_tree_of_its_own() -> None:
     assert lines[-1].split()[-4:-2] == ["x", "1"]
 
 
-def test_beyond_the_limit_it_says_so() -> None:
+def test_show_beyond_the_limit_has_a_note() -> None:
     root = total_of([Value(float(i)) for i in range(500)])
     lines = shown(root, width=80).split("\n")
     assert lines[-2] == "└─ … 381 more operands"
@@ -182,7 +182,7 @@ def test_a_deep_graph_is_shown_without_recursion(width: int) -> None:
     assert len(shown(y, width=width, limit=None).split("\n")) > 40_000
 
 
-def test_numbers_that_do_not_add_up_are_told() -> None:
+def test_inconsistent_numbers_are_noted() -> None:
     w = Value(2.0, label="w")
     out = w * 3.0
     w.data = 5.0
@@ -207,7 +207,7 @@ class _Terminal(io.StringIO):
         ({}, False, False),
     ],
 )
-def test_colours_in_a_terminal(
+def test_colors_in_a_terminal(
     environment: dict[str, str], color: bool | None, painted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -220,7 +220,7 @@ def test_colours_in_a_terminal(
 
 
 @pytest.mark.parametrize("width", [80, 30])
-def test_colours_change_nothing_else(width: int) -> None:
+def test_colors_change_nothing_else(width: int) -> None:
     root = first_example()[-1]
     painted = shown(root, width=width, color=True)
     assert "\x1b[38;5;33m" in painted
@@ -228,7 +228,7 @@ def test_colours_change_nothing_else(width: int) -> None:
     assert plain == shown(root, width=width, color=False).split("\n")
 
 
-def test_whatever_can_be_written_to_will_do() -> None:
+def test_show_accepts_any_text_stream() -> None:
     class Writer:
         text = ""
 
@@ -262,12 +262,12 @@ def test_a_stream_without_box_drawing_gets_question_marks() -> None:
     assert b"loss = h??" in raw.getvalue()
 
 
-def test_what_cannot_be_shown_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"show\(\) takes the Value to show, not float 3.0"):
+def test_show_with_invalid_arguments_raises() -> None:
+    with pytest.raises(TypeError, match=r"show\(\) expected a Value for root, got float 3.0. Pass the root"):
         show(3.0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"width must be 24 or more, .*not 23"):
+    with pytest.raises(ValueError, match=r"an int of 24 or more for width, got int 23. Pass None"):
         show(Value(1.0), width=23)
-    with pytest.raises(ValueError, match="limit must be 1 or more, or None for no limit, not 0"):
+    with pytest.raises(ValueError, match=r"an int of 1 or more for limit, got int 0\. Pass None"):
         show(Value(1.0), limit=0)
 
 

@@ -73,7 +73,7 @@ def test_every_sample_of_every_neuron_is_found(fused: bool, samples: int, activa
         assert len(instance.nodes) == operations + (last != "linear")
 
 
-def test_an_input_is_what_stands_opposite_to_its_weight() -> None:
+def test_input_is_the_operand_multiplied_by_its_weight() -> None:
     neuron = Neuron(2, seed=0)
     x = Value(5.0)
     (instance,) = find_instances(topological_order(neuron([x, 7.0])))
@@ -125,14 +125,14 @@ def test_a_recurrent_use_is_an_instance_of_its_own(fused: bool) -> None:
     ],
 )
 @fusing
-def test_a_penalty_is_no_neuron(penalty: object, fused: bool) -> None:
+def test_penalty_is_not_a_neuron(penalty: object, fused: bool) -> None:
     neuron = Neuron(2, fused=fused, seed=0)
     out = neuron([1.0, 2.0])
     order = topological_order(out + penalty(neuron.parameters()))  # type: ignore[operator]
     assert [i.output for i in find_instances(order)] == [out]
 
 
-def test_a_module_that_spells_out_its_own_arithmetic() -> None:
+def test_module_with_explicit_arithmetic_is_a_neuron() -> None:
     class Line(Module):
         def __init__(self) -> None:
             self.slope, self.offset = Parameter(2.0), Parameter(1.0)
@@ -148,7 +148,7 @@ def test_a_module_that_spells_out_its_own_arithmetic() -> None:
     assert named(collapsed(out), "age").data == "3"
 
 
-def test_parameters_without_a_module_are_no_neuron() -> None:
+def test_parameters_without_a_module_are_not_a_neuron() -> None:
     w = Parameter(2.0)
     out = w * 3.0 + w
     assert find_instances(topological_order(out)) == []
@@ -199,7 +199,7 @@ def test_one_sample_shows_its_numbers(fused: bool) -> None:
 
 
 @fusing
-def test_several_samples_show_means_and_say_so(fused: bool) -> None:
+def test_several_samples_show_means_with_a_note(fused: bool) -> None:
     model, loss, _xs = trained(fused, 7)
     picture = collapsed(loss)
     neuron = model.layers[0].neurons[1]
@@ -221,7 +221,7 @@ def test_fused_and_explicit_show_the_same_network(fused: bool) -> None:
     assert len(ends[0]) == 3 * 4 + 4 * 4 + 4 + 1
 
 
-def test_before_backward_nothing_flows() -> None:
+def test_flows_before_backward_are_unknown() -> None:
     model = MLP(2, [3, 1], seed=0)
     out = single(model([1.0, 2.0]))
     picture = collapsed(out)
@@ -268,7 +268,7 @@ def test_no_gradient_flows_to_a_constant() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_gradients_that_are_no_numbers(bad: float) -> None:
+def test_nonfinite_gradients_are_reported(bad: float) -> None:
     model = MLP(2, [2, 1], "tanh", seed=0)
     out = single(model([Value(1.0), Value(2.0)]))
     out.backward(bad)
@@ -303,7 +303,7 @@ def test_an_input_that_the_loss_uses_too() -> None:
     assert ("x0", "root") in {(flow.operand, flow.result) for flow in collapsed(loss).flows}
 
 
-def test_two_layers_that_see_the_same_inputs_share_their_cards() -> None:
+def test_layers_with_the_same_inputs_share_their_cards() -> None:
     xs = [Value(1.0), Value(2.0)]
     a, b = Layer(2, 1, seed=0), Layer(2, 1, seed=1)
     picture = collapsed(single(a(xs)) + single(b(xs)))
@@ -326,7 +326,7 @@ def test_wide_layers_show_the_first_cards_and_the_last(fused: bool) -> None:
     assert "<svg" in draw(out).svg
 
 
-def test_a_deep_network_leaves_out_its_middle() -> None:
+def test_deep_network_hides_its_middle_layers() -> None:
     model = MLP(1, [2] * 99 + [1], "tanh", seed=0)
     out = single(model([1.0]))
     picture = collapsed(out)
@@ -369,21 +369,25 @@ def test_what_can_be_opened(fused: bool) -> None:
     assert summaries([layers[0].neurons[0], layers[2]]) == {"h₂", "h₃", "h₄", "g₁", "g₂", "g₃", "g₄"}
 
 
-def test_opening_keeps_within_the_limit_and_says_so() -> None:
+def test_expand_respects_the_limit_with_a_note() -> None:
     model, loss, _xs = trained(True, widths=(16, 1))
     picture = network_or_graph(loss, 20, model.layers[0])
     assert "2 of 16 neurons opened" in picture.note
     assert "limit=None" in picture.note
 
 
-def test_what_is_no_part_of_the_graph_is_refused() -> None:
+def test_expand_outside_the_graph_raises() -> None:
     model, loss, _xs = trained(True)
     other = Layer(9, 2, seed=0)
-    with pytest.raises(ValueError, match=r"Layer\(9, 2, 'relu'\) is no part.*Layer\(3, 4, 'tanh'\)"):
+    with pytest.raises(
+        ValueError, match=r"for expand, got Layer\(9, 2, 'relu'\). Pass one of Layer\(3, 4, 'tanh'\)"
+    ):
         draw(loss, expand=other)
-    with pytest.raises(ValueError, match="by no neuron"):
+    with pytest.raises(ValueError, match=r"for expand, got .* no module computed .* Leave expand out"):
         draw(Value(1.0) + 2.0, expand=model)
-    with pytest.raises(TypeError, match="expand takes a module or a list of them, not int 3"):
+    with pytest.raises(
+        TypeError, match=r"a module or a list of modules for expand, got int 3\. Pass a layer"
+    ):
         draw(loss, expand=3)  # type: ignore[arg-type]
 
 
@@ -486,7 +490,7 @@ def test_drawing_changes_nothing(fused: bool) -> None:
     assert [(v.data, v.grad, v.label) for v in topological_order(loss)] == before
 
 
-def test_a_batch_collapses_by_itself() -> None:
+def test_graph_of_a_batch_is_collapsed_by_default() -> None:
     model = MLP(2, [16, 16, 1], seed=0)
     loss = hinge_loss([single(model([i / 100, -i / 50])) for i in range(100)], [1, -1] * 50)
     loss.backward()

@@ -76,7 +76,7 @@ def test_a_new_entry_explains_itself() -> None:
         assert _written(node, 1) == ("a·(1 − tanh(b)²)", "1·(1 − tanh(2)²)", ["a < b"])
 
 
-def test_a_rule_that_sums_over_a_group_is_told_by_its_number() -> None:
+def test_rule_with_a_group_is_written_as_its_number() -> None:
     rules = [
         lambda m, values, scale: scale * m.sum(values),
         lambda m, out, values, scale: m.each(values, lambda x: scale),
@@ -141,7 +141,7 @@ zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
         (take([a, b], 1), 1, "1", "1", []),
     ],
 )
-def test_rules_read_as_a_person_writes(
+def test_rules_are_written_in_usual_notation(
     node: Value, position: int, symbols: str, numbers: str, since: list[str]
 ) -> None:
     if position == 0 and not isinstance(node.operands[0], Value):
@@ -191,7 +191,7 @@ def test_a_form_that_an_overwritten_number_would_select_is_not_shown(
 
 
 @each_entry
-def test_after_numbers_were_overwritten_nothing_false_is_shown(entry: Primitive) -> None:
+def test_overwritten_data_gives_no_false_formula(entry: Primitive) -> None:
     rng = random.Random(entry.name)
     for numbers in _operands(entry)[:60]:
         node = _result(entry, numbers)
@@ -209,11 +209,11 @@ def test_after_numbers_were_overwritten_nothing_false_is_shown(entry: Primitive)
 
 
 def test_a_leaf_has_no_local_derivative() -> None:
-    with pytest.raises(ValueError, match="is a leaf"):
+    with pytest.raises(ValueError, match="expected a non-leaf Value, got the leaf"):
         local_derivative(a, 0, names_of(a))
 
 
-def test_a_number_is_worth_itself() -> None:
+def test_number_evaluates_to_itself() -> None:
     assert evaluate_symbols(2.5, {}) == 2.5
     assert math.copysign(1.0, evaluate_symbols(-0.0, {})) == -1.0
 
@@ -227,7 +227,7 @@ def test_a_number_is_worth_itself() -> None:
         (lambda m, x: m.atan(x), AttributeError, r"cannot use m\.atan.*m offers where, eq"),
     ],
 )
-def test_a_rule_that_is_not_of_the_language_of_rules_raises(rule, error: type, remedy: str) -> None:
+def test_rule_outside_the_language_raises(rule, error: type, remedy: str) -> None:
     with pytest.raises(error, match=remedy):
         rule(Symbols(), Symbol("x"))
     with pytest.raises(error, match=remedy), temporary_primitive("bad", rule, lambda m, out, x: 1.0):

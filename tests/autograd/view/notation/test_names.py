@@ -1,4 +1,4 @@
-"""How numbers, names and operations are written."""
+"""Notation of numbers, names and operations."""
 
 import math
 import re
@@ -116,13 +116,13 @@ def test_a_long_label_ends_in_an_ellipsis() -> None:
 
 
 @pytest.mark.parametrize("label", ["", " ", "\n\t", "\u200b", "\u2028\u3000", " " * 50])
-def test_a_label_of_nothing_visible_is_no_label(label: str) -> None:
+def test_invisible_label_is_ignored(label: str) -> None:
     a = Value(1.0, label=label)
     names = names_of(a + 1.0)
     assert names[a] == "x₁"
 
 
-def test_a_long_label_of_nothing_visible_is_no_label() -> None:
+def test_long_invisible_label_is_ignored() -> None:
     assert clean(" " * 10_000) == ""
 
 
@@ -138,13 +138,13 @@ def test_labels_are_used_and_the_rest_is_numbered_in_order() -> None:
     assert names.of(-0.5) == "−0.5"
 
 
-def test_a_labelled_root_is_the_name_of_what_is_differentiated() -> None:
+def test_a_labeled_root_is_the_name_of_what_is_differentiated() -> None:
     loss = Value(1.0) * 2.0
     loss.label = "loss"
     assert names_of(loss).root == names_of(loss)[loss] == "loss"
 
 
-def test_duplicate_labels_are_told_apart() -> None:
+def test_duplicate_labels_are_numbered() -> None:
     leaves = [Value(float(i), label="w") for i in range(12)]
     root = leaves[0]
     for leaf in leaves[1:]:
@@ -164,7 +164,7 @@ def test_duplicate_labels_are_told_apart() -> None:
         ("first weight", "first weight₂"),
     ],
 )
-def test_the_number_of_a_label_is_that_of_all_of_it(label: str, second: str) -> None:
+def test_number_is_appended_to_the_whole_label(label: str, second: str) -> None:
     a, b = Value(2.0, label=label), Value(3.0, label=label)
     assert names_of(a * b)[b] == second
 
@@ -212,7 +212,7 @@ def test_equal_labels_are_named_in_linear_work() -> None:
 each_entry = pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
 
 
-def _labelled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
+def _labeled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
     letters = iter(string.ascii_lowercase)
     rest = iter(numbers)
     operands = shaped(entry, lambda: Value(next(rest), label=next(letters)), 3)
@@ -220,7 +220,7 @@ def _labelled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value
 
 
 def check_operation_names_each_operand_once(entry: Primitive) -> None:
-    result, leaves = _labelled(entry, [0.5] * 9)
+    result, leaves = _labeled(entry, [0.5] * 9)
     text = operation(result, names_of(result))
     called = text.replace(entry.name, "").replace("max(", "(").replace("min(", "(")
     for leaf in leaves:
@@ -239,12 +239,12 @@ def test_operation_of_a_new_entry() -> None:
     rules = [lambda m, a, b: a * b * b, lambda m, out, a, b: b * b, lambda m, out, a, b: 2.0 * a * b]
     with temporary_primitive("zigzag", *rules, doc="a·b²") as entry:
         check_operation_names_each_operand_once(entry)
-        result, _ = _labelled(entry, [1.0, 2.0])
+        result, _ = _labeled(entry, [1.0, 2.0])
         assert operation(result, names_of(result)) == "zigzag(a, b)"
 
 
 def _python(text: str, entry: Primitive) -> str:
-    """What is written, as an expression that can be computed."""
+    """Convert a written operation to an expression that Python can evaluate."""
     if superscript := re.search("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+$", text):
         exponent = superscript[0].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
         text = f"{text[: superscript.start()]}**{exponent}"
@@ -267,8 +267,8 @@ def check_operation_computes_to_the_value(result: Value) -> None:
 
 
 @each_entry
-def test_what_is_written_computes_to_the_value(entry: Primitive) -> None:
-    result, _ = _labelled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
+def test_written_operation_evaluates_to_the_data(entry: Primitive) -> None:
+    result, _ = _labeled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
     check_operation_computes_to_the_value(result)
 
 
@@ -277,7 +277,7 @@ def _operand_count(entry: Primitive) -> int:
 
 
 def _with_constant(entry: Primitive, constant: float, at: int) -> Value:
-    """The entry of labelled leaves, but of a constant at one place."""
+    """The entry of labeled leaves, but of a constant at one place."""
     letters = iter(string.ascii_lowercase)
     numbers: list[Value | float] = [Value(2.0, label=next(letters)) for _ in range(_operand_count(entry))]
     numbers[at] = constant
@@ -300,7 +300,7 @@ with_a_constant = [
 
 
 @pytest.mark.parametrize(("entry", "at", "constant"), with_a_constant)
-def test_what_is_written_with_a_constant_computes_to_the_value(
+def test_written_operation_with_a_constant_evaluates_to_the_data(
     entry: Primitive, at: int, constant: float
 ) -> None:
     check_operation_computes_to_the_value(_with_constant(entry, constant, at))
@@ -326,7 +326,7 @@ def test_a_negative_base_is_bracketed() -> None:
         (lambda a: call(PRIMITIVES["logsumexp"], [[a, -1.0]]), "logsumexp(a, −1)"),
     ],
 )
-def test_a_negative_constant_is_bracketed_beside_another_sign(make, text: str) -> None:
+def test_negative_constant_after_an_operator_is_bracketed(make, text: str) -> None:
     result = make(Value(2.0, label="a"))
     assert operation(result, names_of(result)) == text
 

@@ -67,7 +67,7 @@ def test_text_and_latex(formula: Formula, as_text: str, as_latex: str) -> None:
 
 
 @pytest.mark.parametrize(("formula", "as_text", "as_latex"), FORMULAS, ids=lambda x: x if x is str else None)
-def test_mathematics_is_read_by_those_who_draw_it(formula: Formula, as_text: str, as_latex: str) -> None:
+def test_renderers_accept_latex_and_mathml(formula: Formula, as_text: str, as_latex: str) -> None:
     ElementTree.fromstring(mathml(formula))
     mathtext = pytest.importorskip("matplotlib.mathtext")
     mathtext.MathTextParser("path").parse(f"${latex(formula)}$")
@@ -92,12 +92,12 @@ def test_mathml_of_the_example() -> None:
 
 @pytest.mark.parametrize("number", [0.0, -0.0, 3.0, -2.5, 1e-7, -1e300, math.inf, -math.inf, math.nan])
 def test_a_number_in_mathml_has_its_sign_and_digits(number: float) -> None:
-    told = _letters(mathml(quantity(number)))
-    assert told == quantity(number).text.replace("inf", "∞").replace("e", "×10^")
+    letters = _letters(mathml(quantity(number)))
+    assert letters == quantity(number).text.replace("inf", "∞").replace("e", "×10^")
 
 
 @each_hostile
-def test_a_hostile_name_is_text_and_nothing_else(label: str) -> None:
+def test_hostile_name_is_escaped(label: str) -> None:
     name = clean(label)
     assert _letters(mathml(Name(name), block=False)) == name
     tags = {element.tag for element in ElementTree.fromstring(mathml(Partial(name, name))).iter()}
@@ -118,7 +118,7 @@ def test_the_letters_of_mathml_are_the_text(formula: Formula, as_text: str, as_l
     assert _letters(mathml(formula)).replace("\xa0", " ") == flat
 
 
-def test_the_colours_are_classes() -> None:
+def test_the_colors_are_classes() -> None:
     for role, css in CLASSES.items():
         assert f'class="{css}"' in mathml(Number("1", role))
         assert getattr(LIGHT, role) != getattr(DARK, role)
@@ -150,11 +150,11 @@ def test_the_equation_of_a_step_in_three_notations() -> None:
     assert 'display="block"' not in mathml(seed.formula, block=False)
 
 
-def test_the_gradient_and_the_local_derivative_are_coloured_apart() -> None:
+def test_gradient_and_local_derivative_have_different_colors() -> None:
     step = steps(Value(3.0, label="a") * 2.0)[1]
     tree = ElementTree.fromstring(mathml(step.formula))
-    coloured = [("".join(e.itertext()), e.get("class")) for e in tree.iter() if e.get("class")]
-    assert coloured == [
+    colored = [("".join(e.itertext()), e.get("class")) for e in tree.iter() if e.get("class")]
+    assert colored == [
         ("∂out/∂a", "gg-grad"), ("∂out/∂out", "gg-grad"), ("∂out/∂a", "gg-local"),
         ("1", "gg-grad"), ("2", "gg-local"), ("2", "gg-grad"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a picture shows, before any renderer: cards, edges, words and colours."""
+"""Pictures without a renderer: cards, edges, texts and colors."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from autograd import Value, dot, draw, topological_order
 from autograd import sum as total_of
 from autograd.view.notation.names import format_number
-from autograd.view.picture.cards import LABELLED, LIMIT, Card, Picture, arrow_width, describe, picture_of
+from autograd.view.picture.cards import LABELED, LIMIT, Card, Picture, arrow_width, describe, picture_of
 from autograd.view.render.theme import THEMES, Theme, theme_named
 
 
@@ -102,7 +102,7 @@ def test_an_operand_used_twice_has_two_edges() -> None:
     [leaf(1.0) - leaf(2.0), leaf(1.0) / leaf(2.0), -leaf(1.0), leaf(1.0).sqrt(), abs(leaf(-1.0))],
     ids=["sub", "div", "neg", "sqrt", "abs"],
 )
-def test_no_phantom_constants(root: Value) -> None:
+def test_operation_without_constants_has_no_constant_card(root: Value) -> None:
     picture = picture_of(root)
     assert cards_of(picture, "constant") == []
     assert len(picture.cards) == 1 + len(root.operands)
@@ -180,7 +180,7 @@ def test_an_arrow_is_dashed_when_nothing_flows(at: float, vanished: bool) -> Non
     assert picture_of(out).edges[0].vanished is vanished
 
 
-def test_what_flows_is_what_arrives() -> None:
+def test_contributions_add_up_to_the_gradient() -> None:
     a, b = leaf(2.0, "a"), leaf(-3.0, "b")
     out = (a * b - b / a) ** 2
     out.backward()
@@ -205,14 +205,14 @@ def chain(length: int) -> Value:
 
 
 @pytest.mark.parametrize("limit", [None, 10, 11, 1000])
-def test_a_graph_within_the_limit_is_whole(limit: int | None) -> None:
+def test_graph_within_the_limit_is_complete(limit: int | None) -> None:
     picture = picture_of(chain(10), limit)
     assert len(picture.cards) == 10
     assert picture.note == ""
     assert cards_of(picture, "cut") == []
 
 
-def test_a_graph_beyond_the_limit_is_cut_down_and_says_so() -> None:
+def test_graph_beyond_the_limit_is_reduced_with_a_note() -> None:
     root = chain(2000)
     picture = picture_of(root, 5)
     cut = cards_of(picture, "cut")
@@ -231,17 +231,17 @@ def test_the_default_limit() -> None:
     assert every.count("tanh(") == LIMIT
 
 
-def test_too_many_arrows_go_without_numbers_and_say_so() -> None:
-    few, many = chain(LABELLED + 1), chain(LABELLED + 2)
+def test_too_many_arrows_have_no_numbers_and_a_note() -> None:
+    few, many = chain(LABELED + 1), chain(LABELED + 2)
     few.backward()
     many.backward()
     assert all(edge.local and edge.contribution for edge in picture_of(few).edges)
     assert picture_of(few).note == ""
     assert {(edge.local, edge.contribution) for edge in picture_of(many).edges} == {("", "")}
-    assert f"with more than {LABELLED} arrows" in picture_of(many).note
+    assert f"with more than {LABELED} arrows" in picture_of(many).note
 
 
-def test_what_is_nearest_is_kept() -> None:
+def test_nearest_values_are_kept() -> None:
     near, far = leaf(1.0, "near"), leaf(2.0, "far")
     for _ in range(10):
         far = far + 1.0
@@ -275,14 +275,16 @@ def test_every_edge_is_drawn_or_counted(limit: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_limit_below_one_is_refused(limit: int) -> None:
-    with pytest.raises(ValueError, match=f"limit must be 1 or more, or None for no limit, not {limit}"):
+def test_draw_limit_below_one_raises(limit: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^draw\(\) expected an int of 1 or more for limit, got int {limit}\. Pass None"
+    ):
         draw(leaf(1.0), limit=limit)
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
-def test_what_is_no_value_is_refused(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"draw\(\) takes the Value to draw, not {type(what).__name__}"):
+def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+    with pytest.raises(TypeError, match=rf"draw\(\) expected a Value for root, got {type(what).__name__}"):
         draw(what)  # type: ignore[arg-type]
 
 
@@ -303,16 +305,16 @@ def test_the_picture_in_words() -> None:
     )
 
 
-def test_the_words_tell_constants() -> None:
+def test_alternative_text_has_constants() -> None:
     assert "; constant −3" in describe(picture_of(leaf(2.0) * -3.0))
 
 
-# Colours ------------------------------------------------------------------------------------------
+# Colors ------------------------------------------------------------------------------------------
 
 
-def _luminance(colour: str) -> float:
+def _luminance(color: str) -> float:
     """Relative luminance, by the Web Content Accessibility Guidelines."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -327,7 +329,7 @@ def test_contrast_is_that_of_the_guidelines() -> None:
     assert math.isclose(contrast("#777777", "#ffffff"), 4.48, abs_tol=0.005)  # their own example
 
 
-#: What is written on each kind of card, and on the paper: edge labels and the note.
+#: The text colors on each kind of card, and on the paper, for edge labels and the note.
 WRITTEN = {
     "leaf": ["ink", "muted", "data", "gradient"],
     "operation": ["ink", "muted", "data", "gradient"],
@@ -353,16 +355,16 @@ def test_text_is_legible(name: str, on: str, text: str) -> None:
     assert contrast(getattr(theme, text), background) >= 4.5
 
 
-def test_the_themes_colour_the_same_kinds_of_card() -> None:
+def test_the_themes_color_the_same_kinds_of_card() -> None:
     assert {frozenset(theme.cards) for theme in THEMES.values()} == {frozenset(WRITTEN) - {"paper"}}
 
 
-def test_an_unknown_theme_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="there is no theme 'blue'; choose one of 'light', 'dark'"):
+def test_unknown_theme_raises_value_error() -> None:
+    with pytest.raises(ValueError, match="expected 'light' or 'dark' for theme, got str 'blue'"):
         draw(leaf(1.0), theme="blue")
 
 
-def test_data_overwritten_since_the_forward_pass_is_told() -> None:
+def test_overwritten_data_is_noted() -> None:
     w = leaf(2.0, "w")
     root = w * 5.0
     assert picture_of(root).note == ""
@@ -370,12 +372,12 @@ def test_data_overwritten_since_the_forward_pass_is_told() -> None:
     assert "was overwritten after the forward pass" in picture_of(root).note
 
 
-def test_a_gradient_left_over_from_an_earlier_pass_is_told() -> None:
+def test_gradient_of_an_earlier_pass_is_noted() -> None:
     a = leaf(2.0, "a")
     for _ in range(2):
         root = a * a
         root.backward()
-    assert "the gradient of a is 8, its arrows bring 4" in picture_of(root).note
+    assert "the gradient of a is 8, its arrows add up to 4" in picture_of(root).note
     a.zero_grad()
     root.backward()
     assert picture_of(root).note == ""
@@ -424,12 +426,12 @@ def test_behind_a_dead_relu_zero_times_infinity_is_zero() -> None:
     assert flowing(picture_of(out)) == ["0", "0", "0"]
 
 
-def test_a_leaf_behind_a_dead_relu_shows_what_it_has_and_the_note_says_why() -> None:
+def test_leaf_behind_a_dead_relu_shows_its_gradient_with_a_note() -> None:
     a, h, out = dead_relu()
     (h * 1e3).backward()
     out.backward()
     assert grads_of(picture_of(out))["a"] == "3000" == format_number(a.grad)
-    assert "the gradient of a is 3000, its arrows bring 0" in picture_of(out).note
+    assert "the gradient of a is 3000, its arrows add up to 0" in picture_of(out).note
 
 
 def test_two_losses_share_a_trunk() -> None:
@@ -444,12 +446,13 @@ def test_two_losses_share_a_trunk() -> None:
     second.backward()
     assert grads_of(picture_of(second)) == {"a": "21", "h": "7", "out": "1"}
     assert picture_of(second).note == ""
-    assert "the gradient of h is 7, its arrows bring 5: it is that of a backward() from another result" in (
-        picture_of(first).note
+    assert (
+        "the gradient of h is 7, its arrows add up to 5: it is from a backward() call on another result"
+        in (picture_of(first).note)
     )
 
 
-def test_rounding_is_no_gradient_left_over() -> None:
+def test_rounding_is_not_noted_as_an_earlier_gradient() -> None:
     x = leaf(1.0, "x")
     root = x * 0.1 + x * 0.2 + x * -0.3
     root.backward()

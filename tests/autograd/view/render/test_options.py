@@ -1,7 +1,8 @@
-"""The numbers that views are told: what makes no sense is refused, and said how."""
+"""The options of views: invalid ones raise errors with the argument, the value and the remedy."""
 
 import io
 import math
+import re
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +19,7 @@ from autograd import (
     topological_order,
     watch,
 )
+from autograd.system.messages import type_and_value
 
 W = Value(2.0, label="w")
 OUT = W * 3.0
@@ -28,7 +30,7 @@ class Model:
         return [("w", W)]
 
 
-#: By the name of the option; whether None says something, as no limit does.
+#: By function and option: the call, and True if None is valid.
 COUNTS: dict[str, tuple[Callable[..., object], bool]] = {
     "draw limit": (lambda x: draw(OUT, limit=x), True),
     "show limit": (lambda x: show(OUT, limit=x, file=io.StringIO()), True),
@@ -39,8 +41,8 @@ COUNTS: dict[str, tuple[Callable[..., object], bool]] = {
 }
 SIZES: dict[str, Callable[..., object]] = {
     "draw timeout": lambda x: draw(OUT, timeout=x),
-    "snapshot timeout": lambda x: snapshot(OUT).draw(timeout=x),
-    "compare timeout": lambda x: compare(OUT, OUT).draw(timeout=x),
+    "draw timeout of a snapshot": lambda x: snapshot(OUT).draw(timeout=x),
+    "draw timeout of a comparison": lambda x: compare(OUT, OUT).draw(timeout=x),
     "gradient_flow timeout": lambda x: gradient_flow(Model(), timeout=x),
     "watch interval": lambda x: watch(Model(), interval=x),
     **{
@@ -53,25 +55,36 @@ SIZES: dict[str, Callable[..., object]] = {
 
 @pytest.mark.parametrize("option", COUNTS)
 @pytest.mark.parametrize("given", [None, "3", True, 2.0, math.nan, -1, 0])
-def test_a_count_is_a_whole_number(option: str, given: object) -> None:
-    view, unlimited = COUNTS[option]
-    if given is None and unlimited:
+def test_count_option_expects_an_int(option: str, given: object) -> None:
+    view, is_optional = COUNTS[option]
+    if given is None and is_optional:
         view(given)
         return
-    name, error = option.split()[-1], ValueError if type(given) is int else TypeError
-    with pytest.raises(error, match=rf"^{name} must be .*not .*{given}"):
+    function, name = option.split()
+    error, remedy = (
+        ValueError if type(given) is int else TypeError,
+        "Pass None" if is_optional else "The default",
+    )
+    value = re.escape(type_and_value(given))
+    with pytest.raises(
+        error, match=rf"^{function}\(\) expected an int .* for {name}, got {value}\. {remedy}"
+    ):
         view(given)
 
 
 @pytest.mark.parametrize("option", SIZES)
 @pytest.mark.parametrize("given", [None, "3", True, math.nan, math.inf, -1])
-def test_a_size_is_a_number(option: str, given: object) -> None:
-    name, error = option.split()[-1], ValueError if type(given) in (int, float) else TypeError
-    with pytest.raises(error, match=rf"^{name} must be .*not .*{given}"):
+def test_size_option_expects_a_number(option: str, given: object) -> None:
+    function, name = option.split()[:2]
+    error = ValueError if type(given) in (int, float) else TypeError
+    value = re.escape(type_and_value(given))
+    with pytest.raises(
+        error, match=rf"^{function}\(\) expected a number .* for {name}, got {value}\. .*default"
+    ):
         SIZES[option](given)
 
 
-def test_the_limits_of_formula_and_explain_are_told_by_name() -> None:
+def test_formula_and_explain_limits_are_keyword_only() -> None:
     with pytest.raises(TypeError, match="positional"):
         formula(OUT, 3)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
@@ -79,14 +92,14 @@ def test_the_limits_of_formula_and_explain_are_told_by_name() -> None:
 
 
 @pytest.mark.parametrize("given", [3, None, "w"])
-def test_only_a_value_has_an_order(given: object) -> None:
+def test_topological_order_of_no_value_raises_type_error(given: object) -> None:
     with pytest.raises(
         TypeError, match=rf"topological_order\(\) expected a Value, got {type(given).__name__}"
     ):
         topological_order(given)  # type: ignore[arg-type]
 
 
-def test_a_snapshot_keeps_a_picture_of_as_much_as_it_is_told() -> None:
+def test_snapshot_limit_sets_the_size_of_its_picture() -> None:
     out = Value(1.0)
     for _ in range(200):
         out = out * 1.01

@@ -39,7 +39,7 @@ def test_every_cell_stands_in_its_column(rows: list[tuple[str, str, str]], right
             at += widths[i] + 2
 
 
-def test_paint_colours_cells_and_leaves_the_header_and_the_alignment() -> None:
+def test_paint_colors_cells_and_leaves_the_header_and_the_alignment() -> None:
     plain = text_table(["a", "b"], [["x", "1"], ["yy", "22"]], right=[1])
     painted = text_table(
         ["a", "b"], [["x", "1"], ["yy", "22"]], right=[1], paint=lambda i, text: f"<{i}>{text}</{i}>"
@@ -96,7 +96,7 @@ texts = st.text(st.sampled_from("ab·失한é\u0301🙂 "), max_size=12)
 
 
 @given(texts, st.integers(0, 14))
-def test_what_is_fitted_fits_and_is_as_long_as_can_be(text: str, width: int) -> None:
+def test_fit_returns_the_longest_text_that_fits(text: str, width: int) -> None:
     fitted = fit(text, width)
     assert display_width(fitted) <= width
     if fitted == text:
@@ -109,7 +109,7 @@ def test_what_is_fitted_fits_and_is_as_long_as_can_be(text: str, width: int) -> 
 
 
 @given(texts, st.integers(0, 20), st.booleans())
-def test_what_is_padded_has_the_width(text: str, width: int, right: bool) -> None:
+def test_pad_returns_the_width(text: str, width: int, right: bool) -> None:
     padded = pad(text, width, right)
     assert display_width(padded) == max(width, display_width(text))
     assert padded.endswith(text) if right else padded.startswith(text)
@@ -124,7 +124,7 @@ def test_wrapped_lines_fit_and_keep_every_word(words: list[str], width: int) -> 
     ]
 
 
-def test_a_table_too_wide_is_told_in_parts() -> None:
+def test_wide_table_is_split_into_parts() -> None:
     table = text_table(
         ["name", "first", "second", "third"], [["w", "1", "2", "3"]], right=[1, 2, 3], width=20
     )
@@ -141,10 +141,10 @@ def test_a_table_too_wide_is_told_in_parts() -> None:
 
 
 @given(st.integers(13, 60), st.integers(0, 2))
-def test_every_part_keeps_the_first_columns_and_every_other_comes_once(width: int, keep: int) -> None:
+def test_table_parts_repeat_the_first_columns_only(width: int, keep: int) -> None:
     header = [f"c{i}" for i in range(6)]
     parts = text_table(header, [["x" * i for i in range(6)]], width=width, keep=keep).split("\n\n")
-    told = [part.split("\n")[0].split() for part in parts]
-    assert all(columns[:keep] == header[:keep] for columns in told)
-    assert [name for columns in told for name in columns[keep:]] == header[keep:]
+    headers = [part.split("\n")[0].split() for part in parts]
+    assert all(columns[:keep] == header[:keep] for columns in headers)
+    assert [name for columns in headers for name in columns[keep:]] == header[keep:]
     assert all(display_width(line) <= width for part in parts for line in part.split("\n"))

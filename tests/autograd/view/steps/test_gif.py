@@ -15,8 +15,8 @@ from ...._support.hostile import HOSTILE
 Image = pytest.importorskip("PIL.Image")
 
 
-def rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
+def rgb(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color[1:]))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -24,7 +24,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 def test_a_frame_for_every_step_all_of_one_size(theme: str, forward: bool, tmp_path: Path) -> None:
     whole = steps(first_example()[-1], forward=forward)
     path = whole.save(tmp_path / "steps.gif", theme=theme)
-    colours = theme_named(theme)
+    colors = theme_named(theme)
     with Image.open(path) as animation:
         assert animation.n_frames == len(whole)
         assert animation.info["loop"] == 0
@@ -33,9 +33,9 @@ def test_a_frame_for_every_step_all_of_one_size(theme: str, forward: bool, tmp_p
             animation.seek(i)
             durations.append(animation.info["duration"])
             frame = animation.convert("RGB")
-            assert frame.getpixel((0, 0)) == rgb(colours.paper)
-            counts = {colour: n for n, colour in frame.getcolors(100_000)}
-            orange.append(counts.get(rgb(colours.backward), 0))
+            assert frame.getpixel((0, 0)) == rgb(colors.paper)
+            counts = {color: n for n, color in frame.getcolors(100_000)}
+            orange.append(counts.get(rgb(colors.backward), 0))
         assert durations == [STEP] * (len(whole) - 1) + [LAST]
     backward = orange[-6:]
     assert backward[-1] > backward[1] > 0  # one arrow after another
@@ -59,17 +59,19 @@ def test_nothing_moves_from_frame_to_frame(tmp_path: Path) -> None:
     assert len(sides) == 1
 
 
-def test_too_many_steps_are_refused_with_the_way_to_show_some(tmp_path: Path) -> None:
+def test_gif_of_too_many_steps_raises_with_remedy(tmp_path: Path) -> None:
     y = Value(1.0)
     for _ in range(FRAMES):
         y = y + 1.0
-    with pytest.raises(ValueError, match=rf"1 to {FRAMES} steps, not 101: save a slice"):
+    with pytest.raises(
+        ValueError, match=rf"save\(\) expected 1 to {FRAMES} steps .*, got 101\. Save a slice"
+    ):
         steps(y).save(tmp_path / "steps.gif")
     with Image.open(steps(y)[5:8].save(tmp_path / "part.gif")) as animation:
         assert animation.n_frames == 3
 
 
-def test_a_large_graph_is_animated_in_part_and_says_so(tmp_path: Path) -> None:
+def test_gif_of_a_large_graph_shows_a_part_with_a_note(tmp_path: Path) -> None:
     y = Value(1.0)
     for _ in range(500):
         y = y * 1.01
@@ -82,17 +84,17 @@ def test_a_large_graph_is_animated_in_part_and_says_so(tmp_path: Path) -> None:
         assert large.width > 700 > small.width  # it has a line more, which says what is left out
 
 
-def test_no_steps_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not 0"):
+def test_gif_of_no_steps_raises(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="steps for an animation, got 0"):
         steps(Value(1.0))[1:].save(tmp_path / "steps.gif")
 
 
-def test_an_unknown_theme_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="sepia"):
+def test_gif_with_unknown_theme_raises_value_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"save\(\) expected 'light' or 'dark' for theme, got str 'sepia'"):
         steps(Value(1.0)).save(tmp_path / "steps.gif", theme="sepia")
 
 
-def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_import_error_without_pillow_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"glassgrad\[viz\]"):
         steps(Value(1.0)).save(tmp_path / "steps.gif")

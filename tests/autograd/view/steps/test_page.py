@@ -56,7 +56,7 @@ class Parsed(HTMLParser):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the script is called with; JSON too, but for how it writes the slash and the <!."""
+        """Return the argument of the script, which is JSON except for its escapes of / and <!."""
         found: dict[str, Any] = json.loads(self.script[self.script.rindex(")({") + 2 : -1])
         return found
 
@@ -73,8 +73,8 @@ def test_without_scripts_there_is_a_picture_in_words_too_and_the_table() -> None
     page = Parsed(whole._repr_mimebundle_()["text/html"])
     image = page.only("img")
     assert (image["src"] or "").startswith("data:image/png;base64,iVBOR")
-    for told in ("w = 2, gradient −20", "x = 5, gradient −8", "p = w·x = 10, gradient −4"):
-        assert told in (image["alt"] or "")
+    for text in ("w = 2, gradient −20", "x = 5, gradient −8", "p = w·x = 10, gradient −4"):
+        assert text in (image["alt"] or "")
     assert page.cells == [*whole.HEADER, *(cell for row in whole.rows() for cell in row)]
     assert "All 6 steps as a table" in page.text
     assert "∂loss/∂w" not in page.text.replace("".join(page.cells), "")
@@ -93,12 +93,12 @@ def test_no_gradient_is_read_or_written() -> None:
     assert [value.grad for value in topological_order(loss)] != before
 
 
-def test_where_nothing_can_be_drawn_the_page_says_why_and_has_the_steps(
+def test_page_without_layout_program_has_the_reason_and_the_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rendering, "layout_program", lambda: None)
     page = shown(first_example()[-1])
-    assert "Without a picture: no program to lay out the graph was found" in page.text
+    assert "Without a picture: No program to lay out the graph was found" in page.text
     assert len(page.data["steps"]) == 6
     assert "img" not in dict(page.tags)
     assert page.data["svg"] == ""
@@ -129,16 +129,16 @@ def test_every_step_has_its_sentence_equation_and_place(forward: bool) -> None:
 def test_gradients_and_arrows_appear_with_their_steps() -> None:
     a = Value(3.0, label="a")
     data = shown(a * a + a).data
-    keys = {told.split(" ")[0]: key for key, told in data["cards"]}
+    keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     assert data["gradients"][keys["a"]] == [[2, "1"], [3, "4"], [4, "7"]]
     assert data["gradients"][keys["out"]] == [[0, "1"]]
     assert sorted(since for key, since in data["appears"].items() if key.endswith("backward")) == [1, 2, 3, 4]
     assert data["steps"][4][1][-1].endswith("where gradients meet, they add up.")
 
 
-def test_in_the_forward_pass_cards_and_what_leads_to_them_appear() -> None:
+def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
     data = shown(first_example()[-1] + 0.5, forward=True).data
-    keys = {told.split(" ")[0]: key for key, told in data["cards"]}
+    keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     appears = data["appears"]
     assert [appears[keys[name]] for name in ("p", "h₁", "loss", "out")] == [0, 1, 2, 3]
     assert not {keys["w"], keys["x"], keys["y"]} & set(appears)
@@ -155,17 +155,17 @@ def test_in_the_forward_pass_cards_and_what_leads_to_them_appear() -> None:
         (lambda a: a * 2.0, ": the gradient of out times the local derivative."),
     ],
 )
-def test_the_sentence_says_why(make: Any, said: str) -> None:
+def test_sentence_gives_the_reason(make: Any, said: str) -> None:
     sentence = shown(make(Value(-1.0, label="a"))).data["steps"][-1][1]
     assert "".join(sentence).endswith(said)
 
 
-def test_all_that_is_drawn_takes_its_colours_from_the_page() -> None:
+def test_all_that_is_drawn_takes_its_colors_from_the_page() -> None:
     data = shown(first_example()[-1] + 0.5).data
-    colours = set(re.findall('(?:fill|stroke)="([^"]*)"', data["svg"])) - {"none"}
-    assert colours
+    colors = set(re.findall('(?:fill|stroke)="([^"]*)"', data["svg"])) - {"none"}
+    assert colors
     declared = set(re.findall("(--[a-z-]+):light-dark", data["css"]))
-    assert {colour.removeprefix("var(").removesuffix(")") for colour in colours} <= declared
+    assert {color.removeprefix("var(").removesuffix(")") for color in colors} <= declared
     used = set(re.findall(r"var\((--[a-z-]+)", data["css"]))
     assert {name for name in used if not name.startswith(("--jp-", "--vscode-", "--page"))} <= declared
 
@@ -222,7 +222,7 @@ def test_a_hostile_label_is_shown_as_text_and_ends_nothing(label: str, tmp_path:
 # Large graphs -------------------------------------------------------------------------------------
 
 
-def test_a_long_pass_is_cut_to_what_its_steps_reach_and_says_so() -> None:
+def test_long_pass_is_reduced_to_the_reached_values_with_a_note() -> None:
     page = shown(chain(3000))
     assert len(page.data["steps"]) == SHOWN
     assert page.data["last"] == 3000
@@ -271,7 +271,7 @@ def test_an_operation_of_many_operands_is_cut(root: Value) -> None:
     assert len(page.data["steps"]) == min(SHOWN, len(steps(root)))
 
 
-def test_the_card_of_what_is_left_out_stands_for_its_operands() -> None:
+def test_cut_card_replaces_the_operands_left_out() -> None:
     scene = scene_of(steps(total_of([Value(1.0, label="a")] * 500)))
     (node, operand, arrow) = scene.focus[400]
     assert (operand, arrow) == (f"{node}cut", "")
@@ -280,7 +280,7 @@ def test_the_card_of_what_is_left_out_stands_for_its_operands() -> None:
 # Files --------------------------------------------------------------------------------------------
 
 
-def test_the_page_is_a_file_that_needs_nothing_else(tmp_path: Path) -> None:
+def test_page_is_self_contained(tmp_path: Path) -> None:
     path = steps(first_example()[-1], forward=True).save(tmp_path / "steps.html")
     html = path.read_text(encoding="utf-8")
     assert html.startswith("<!DOCTYPE html>")
@@ -290,7 +290,7 @@ def test_the_page_is_a_file_that_needs_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["steps.png", "steps", "steps.html.txt"])
-def test_an_unknown_ending_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=rf"{name}.*\.html or \.gif"):
+def test_save_steps_with_unknown_ending_raises_value_error(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"ends in \.html or \.gif, got .*{name}"):
         steps(first_example()[-1]).save(tmp_path / name)
     assert not list(tmp_path.iterdir())

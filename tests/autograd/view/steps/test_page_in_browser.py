@@ -69,7 +69,7 @@ def widget(root: Value) -> str:
 
 
 def state(page: Any, at: int = 0) -> dict[str, Any]:
-    """What one stepper of a page shows."""
+    """Content of one stepper of a page."""
     found: dict[str, Any] = page.evaluate(
         """at => {
           const page = document.querySelectorAll(".glassgrad-stepper")[at].shadowRoot;
@@ -175,7 +175,7 @@ def test_the_keyboard_alone_reaches_everything(show: Open) -> None:
     assert page.locator("table").is_visible()
 
 
-def test_a_screen_reader_is_told_what_happens(show: Open) -> None:
+def test_screen_reader_gets_the_sentence_of_a_step(show: Open) -> None:
     page = show(steps(first_example()[-1]))
     slider = page.get_by_role("slider")
     slider.fill("4")
@@ -231,7 +231,7 @@ def test_an_image_that_fails_runs_nothing(show: Open) -> None:
     assert page.locator("img").count() == 0
 
 
-def _colours(page: Any) -> tuple[str, str]:
+def _colors(page: Any) -> tuple[str, str]:
     found = page.evaluate(
         """() => { const page = document.querySelector(".glassgrad-stepper").shadowRoot;
         return [".grad", ".page"].map((part) => getComputedStyle(page.querySelector(part)).fill) }"""
@@ -240,14 +240,14 @@ def _colours(page: Any) -> tuple[str, str]:
     return gradient, paper
 
 
-def _rgb(colour: str) -> str:
-    return f"rgb({', '.join(map(str, bytes.fromhex(colour[1:])))})"
+def _rgb(color: str) -> str:
+    return f"rgb({', '.join(map(str, bytes.fromhex(color[1:])))})"
 
 
 @pytest.mark.parametrize(("scheme", "theme"), [("light", LIGHT), ("dark", DARK)])
-def test_light_or_dark_as_the_reader_has_it(show: Open, scheme: str, theme: Any) -> None:
+def test_page_follows_the_color_scheme_of_the_reader(show: Open, scheme: str, theme: Any) -> None:
     page = show(steps(first_example()[-1]), color_scheme=scheme)
-    assert _colours(page) == (_rgb(theme.gradient), _rgb(theme.paper))
+    assert _colors(page) == (_rgb(theme.gradient), _rgb(theme.paper))
 
 
 @pytest.mark.parametrize(
@@ -268,16 +268,16 @@ def test_a_notebook_s_theme_comes_before_the_reader_s_and_may_change(
     other = "light" if theme is DARK else "dark"
     page = show(widget(first_example()[-1]), color_scheme=other)
     page.evaluate(script)
-    assert _colours(page)[0] == _rgb(theme.gradient)
+    assert _colors(page)[0] == _rgb(theme.gradient)
 
 
-def test_the_paper_is_the_notebook_s(show: Open) -> None:
+def test_background_is_that_of_the_notebook(show: Open) -> None:
     page = show("<style>body { --jp-layout-color0: rgb(1, 2, 3) }</style>" + widget(first_example()[-1]))
-    assert _colours(page)[1] == "rgb(1, 2, 3)"
+    assert _colors(page)[1] == "rgb(1, 2, 3)"
 
 
 @pytest.mark.parametrize(("motion", "seconds"), [("reduce", "0s"), ("no-preference", "0.2s")])
-def test_who_wants_no_motion_sees_none(show: Open, motion: str, seconds: str) -> None:
+def test_reduced_motion_setting_disables_transitions(show: Open, motion: str, seconds: str) -> None:
     page = show(steps(first_example()[-1]), reduced_motion=motion)
     duration = page.evaluate(
         """() => getComputedStyle(document.querySelector(".glassgrad-stepper").shadowRoot

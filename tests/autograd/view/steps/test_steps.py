@@ -32,7 +32,7 @@ def test_the_example_prints_the_chain_rule_with_its_numbers() -> None:
     ]
 
 
-def test_a_step_tells_its_parts() -> None:
+def test_step_has_its_parts() -> None:
     w, *_, loss = first_example()
     step = steps(loss)[4]
     assert step.node is not None
@@ -73,7 +73,7 @@ def test_a_gradient_starts_at_0_so_it_is_not_minus_0() -> None:
     assert step.row[-1] == "0"
 
 
-def test_behind_a_dead_relu_there_is_no_step() -> None:
+def test_dead_relu_has_no_step_behind_it() -> None:
     a = Value(-1.0, label="a")
     h = a * 2.0
     h.label = "h"
@@ -102,7 +102,7 @@ def test_the_last_gradient_so_far_is_the_gradient_of_backward(root: Value) -> No
 
 @settings(max_examples=200, deadline=None)
 @given(random_graphs(20))
-def test_each_contribution_is_what_the_rule_gives(root: Value) -> None:
+def test_each_contribution_follows_from_the_rule(root: Value) -> None:
     for step in steps(root)[1:]:
         node = step.node
         assert node is not None
@@ -118,7 +118,7 @@ def test_each_contribution_is_what_the_rule_gives(root: Value) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(random_graphs(20))
-def test_the_gradient_so_far_adds_up_and_a_node_passes_on_its_whole_gradient(root: Value) -> None:
+def test_gradient_so_far_is_the_sum_of_contributions(root: Value) -> None:
     so_far: dict[Value, float] = {}
     passed_on: set[Value] = set()
     for step in steps(root):
@@ -134,7 +134,7 @@ def test_the_gradient_so_far_adds_up_and_a_node_passes_on_its_whole_gradient(roo
 
 @settings(deadline=None)
 @given(random_graphs(20), st.none() | st.floats(allow_nan=False))
-def test_no_gradient_is_touched(root: Value, grad: float | None) -> None:
+def test_steps_change_no_gradient(root: Value, grad: float | None) -> None:
     order = topological_order(root)
     for value in order:
         value.grad = grad
@@ -229,9 +229,9 @@ def test_products_of_numbers_do_not_look_like_decimal_points() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(random_graphs(20))
-def test_a_forward_step_tells_every_operation_once_and_in_order(root: Value) -> None:
-    told = [step.node for step in steps(root, forward=True) if isinstance(step, ForwardStep)]
-    assert told == [value for value in topological_order(root) if not value.is_leaf]
+def test_forward_steps_list_every_operation_once_in_order(root: Value) -> None:
+    nodes = [step.node for step in steps(root, forward=True) if isinstance(step, ForwardStep)]
+    assert nodes == [value for value in topological_order(root) if not value.is_leaf]
     for step in steps(root, forward=True):
         if isinstance(step, ForwardStep):
             assert str(step).startswith(f"{step.names[step.node]} = ")
@@ -247,7 +247,7 @@ def test_the_table_of_both_passes() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(random_graphs(20), st.lists(st.tuples(places, numbers), max_size=4))
-def test_no_equation_is_false_whatever_was_overwritten(root: Value, changes: list[tuple[int, float]]) -> None:
+def test_equations_hold_after_any_overwrite(root: Value, changes: list[tuple[int, float]]) -> None:
     order = topological_order(root)
     for which, x in changes:
         order[which % len(order)].data = x
@@ -261,14 +261,14 @@ def test_no_equation_is_false_whatever_was_overwritten(root: Value, changes: lis
 
 
 def _alike(x: float, y: float) -> bool:
-    """Whether two numbers of an equation are one: what is shown has about four digits."""
+    """Return True if two numbers of an equation agree to about four digits."""
     return math.isclose(x, y, rel_tol=0.03) or (math.isnan(x) and math.isnan(y))
 
 
 # Too many steps -----------------------------------------------------------------------------------
 
 
-def test_a_long_table_is_cut_and_says_so() -> None:
+def test_long_table_is_cut_with_a_note() -> None:
     x = Value(1.0)
     y = x
     for _ in range(SHOWN + 1):
@@ -284,8 +284,8 @@ def test_a_long_table_is_cut_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
-def test_what_is_no_value_is_refused(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"steps\(\) takes the Value.*{type(what).__name__}"):
+def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+    with pytest.raises(TypeError, match=rf"steps\(\) expected a Value for root, got {type(what).__name__}"):
         steps(what)  # type: ignore[arg-type]
 
 

@@ -108,7 +108,7 @@ def test_activations_and_their_gradients_by_hand() -> None:
 
 
 @pytest.mark.parametrize("with_loss", [True, False])
-def test_fused_and_explicit_flow_alike(with_loss: bool) -> None:
+def test_fused_and_explicit_models_have_equal_flows(with_loss: bool) -> None:
     shown = []
     for fused in (True, False):
         model, loss = trained(fused)
@@ -125,7 +125,7 @@ def test_the_model_alone_has_the_gradients_of_its_parameters() -> None:
         assert a.units is a.activation is a.activation_gradient is a.closed is None
 
 
-def test_looking_changes_nothing() -> None:
+def test_gradient_flow_changes_no_gradient() -> None:
     model, loss = trained()
     before = [(p.data, p.grad) for p in model.parameters()]
     flow = gradient_flow(model, loss)
@@ -133,7 +133,7 @@ def test_looking_changes_nothing() -> None:
     assert [(p.data, p.grad) for p in model.parameters()] == before
 
 
-def test_as_it_was_when_called() -> None:
+def test_gradient_flow_does_not_follow_later_changes() -> None:
     model, loss = trained()
     flow = gradient_flow(model, loss)
     before = str(flow)
@@ -144,7 +144,7 @@ def test_as_it_was_when_called() -> None:
 # What is a layer ----------------------------------------------------------------------------------
 
 
-def test_modules_of_ones_own() -> None:
+def test_user_modules_are_layers() -> None:
     model = Two()
     loss = (model(0.1) - 1.0) ** 2
     loss.backward()
@@ -157,7 +157,7 @@ def test_modules_of_ones_own() -> None:
     assert [layer.name for layer in gradient_flow(model).layers] == ["first", "second"]
 
 
-def test_a_list_of_the_model_itself_is_layers_one_after_another() -> None:
+def test_modules_in_a_list_of_the_model_are_layers() -> None:
     class Stack(Module):
         def __init__(self) -> None:
             self.cells = [Line(0.5, "tanh") for _ in range(3)]
@@ -216,7 +216,7 @@ def test_parameters_in_attributes_of_the_model() -> None:
         assert "∂loss/∂parameter" in flow.alt
 
 
-def test_what_only_has_named_parameters() -> None:
+def test_object_with_only_named_parameters_is_accepted() -> None:
     class Plain:
         def __init__(self) -> None:
             self.w, self.b = Value(2.0), Value(1.0)
@@ -258,7 +258,7 @@ def test_parameters_that_are_in_no_neuron_keep_their_place() -> None:
     assert [layer.name for layer in gradient_flow(model, loss).layers] == ["body", "scale", "head"]
 
 
-def test_another_model_in_the_same_graph_is_left_out() -> None:
+def test_other_model_in_the_graph_is_ignored() -> None:
     first, second = MLP(1, [2, 1], seed=0), MLP(1, [3, 1], seed=1)
     loss = second([first([1.0])])
     loss.backward()
@@ -270,7 +270,7 @@ def test_another_model_in_the_same_graph_is_left_out() -> None:
 
 
 def test_vanishing() -> None:
-    """As in the design: ten tanh in a row with a weight of 0.35 leave less than 1e−4."""
+    """Ten tanh layers with a weight of 0.35 reduce the gradient to less than 1e−4."""
     model, loss = chain(11, 0.35)
     flow = gradient_flow(model, loss)
     sizes = [layer.activation_gradient or 0.0 for layer in flow.layers]
@@ -285,7 +285,7 @@ def test_vanishing() -> None:
     assert kinds(gradient_flow(model)) == ["vanishing"]
 
 
-def test_a_scaled_loss_changes_no_verdict() -> None:
+def test_scaled_loss_has_the_same_findings() -> None:
     model, loss = chain(11, 0.35)
     before = gradient_flow(model, loss)
     model.zero_grad()
@@ -355,7 +355,7 @@ def test_saturated_beyond_a_local_derivative_of_one_in_twenty(activation: str, e
         assert kinds(gradient_flow(neuron, loss)) == wanted
 
 
-def test_before_backward_there_is_nothing_to_find() -> None:
+def test_gradient_flow_before_backward_reports_not_computed() -> None:
     model = MLP(2, [3, 1], seed=0)
     loss = model([1.0, 2.0])
     flow = gradient_flow(model, loss)
@@ -424,7 +424,7 @@ def test_zero_gradients() -> None:
     assert "zero_grad() came after backward()" in str(finding)
 
 
-def test_next_to_nothing_is_not_nothing() -> None:
+def test_underflowing_ratio_is_vanishing_not_zero() -> None:
     model = Two()
     loss = model.first.slope * 5e-324 + model.second.slope * 1e9
     loss.backward()
@@ -434,7 +434,7 @@ def test_next_to_nothing_is_not_nothing() -> None:
     assert "<svg" in flow.svg
 
 
-def test_a_layer_that_gets_exactly_nothing() -> None:
+def test_layer_with_zero_gradient_is_reported() -> None:
     model = Two()
     model.second.slope.data = 0.0
     loss = model(1.0)
@@ -443,7 +443,7 @@ def test_a_layer_that_gets_exactly_nothing() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e308])
-def test_gradients_that_are_no_numbers(bad: float) -> None:
+def test_nonfinite_gradients_are_reported(bad: float) -> None:
     model, _ = trained()
     model.zero_grad()
     loss = model([1.0, 2.0, 3.0])
@@ -457,26 +457,40 @@ def test_gradients_that_are_no_numbers(bad: float) -> None:
 # What is refused ----------------------------------------------------------------------------------
 
 
-def test_what_is_no_model_and_no_loss() -> None:
+def test_invalid_model_or_loss_raises() -> None:
     model, loss = trained()
-    with pytest.raises(TypeError, match=r"named_parameters\(\).*not list \[\]"):
+    with pytest.raises(
+        TypeError,
+        match=r"^gradient_flow\(\) expected .*named_parameters\(\), got list \[\]. Pass an nn.Module",
+    ):
         gradient_flow([])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="Module has no parameters"):
+    with pytest.raises(
+        ValueError,
+        match=r"^gradient_flow\(\) expected a model with parameters, got Module .* Assign Parameters",
+    ):
         gradient_flow(Module())
-    with pytest.raises(TypeError, match=r"a Value as the loss, not float 0\.5"):
+    with pytest.raises(
+        TypeError, match=r"^gradient_flow\(\) expected a Value for loss, got float 0\.5\. Pass"
+    ):
         gradient_flow(model, 0.5)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="not computed by this MLP"):
+    with pytest.raises(
+        ValueError, match=r"^loss expected a Value that was computed from this MLP, got .* Pass the loss"
+    ):
         gradient_flow(MLP(3, [1], seed=0), loss)
-    with pytest.raises(ValueError, match="no theme 'blue'"):
+    with pytest.raises(
+        ValueError, match=r"^gradient_flow\(\) expected 'light' or 'dark' for theme, got str 'blue'"
+    ):
         gradient_flow(model, theme="blue")
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("vanishing", 1.0), ("vanishing", 0.0), ("exploding", 0.5), ("saturated", -1.0)]
 )
-def test_thresholds_that_make_no_sense(name: str, value: float) -> None:
+def test_threshold_out_of_range_raises(name: str, value: float) -> None:
     model, loss = trained()
-    with pytest.raises(ValueError, match=rf"{name} must be between .* not {value}"):
+    with pytest.raises(
+        ValueError, match=rf"expected a number between .* for {name}, got float {value}\. Leave it out"
+    ):
         gradient_flow(model, loss, **{name: value})  # type: ignore[arg-type]
 
 
@@ -484,14 +498,14 @@ def test_thresholds_that_make_no_sense(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_letters_stand_out_from_every_fill(theme: str) -> None:
-    colours = THEMES[theme]
-    for fill in (*colours.flow, colours.box[0]):
-        assert contrast(colours.ink_on(fill), fill) >= 4.5
+def test_text_contrasts_with_every_fill(theme: str) -> None:
+    colors = THEMES[theme]
+    for fill in (*colors.flow, colors.box[0]):
+        assert contrast(colors.ink_on(fill), fill) >= 4.5
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_letters_as_drawn_stand_out(theme: str) -> None:
+def test_drawn_text_contrasts_with_its_fill(theme: str) -> None:
     """In the SVG: each text in a card against the fill of the card, any other one against the paper."""
     model, loss = chain(11, 0.35)
     svg = ElementTree.fromstring(gradient_flow(model, loss, theme=theme).svg)

@@ -83,7 +83,7 @@ def test_a_curve_has_no_more_points_than_asked_for() -> None:
     assert curve_of([], 10) == []
 
 
-def test_losses_that_are_no_numbers_leave_a_gap() -> None:
+def test_nonfinite_losses_leave_a_gap() -> None:
     assert [p.loss for p in curve_of([1.0, math.nan, math.inf, 4.0], 4)] == [1.0, 4.0]
     assert sparkline([math.nan]) == ""
     assert sparkline([2.0, 2.0]) == "▁▁"
@@ -102,7 +102,7 @@ def test_the_first_step_and_the_last_are_shown(screen: Recorder, clock: list[flo
     assert live.picture is screen.shown[-1][0]
 
 
-def test_it_is_shown_no_more_often_than_the_interval(screen: Recorder, clock: list[float]) -> None:
+def test_watch_updates_at_most_once_per_interval(screen: Recorder, clock: list[float]) -> None:
     loop = Loop()
     with watch(loop.model, interval=0.5) as live:
         for _ in range(100):
@@ -113,9 +113,7 @@ def test_it_is_shown_no_more_often_than_the_interval(screen: Recorder, clock: li
     assert len(steps) == 26
 
 
-def test_showing_takes_a_share_of_the_time_at_most(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_drawing_time_is_limited_to_its_share(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     spent = 0.0
 
     class Slow(Recorder):
@@ -133,7 +131,7 @@ def test_showing_takes_a_share_of_the_time_at_most(
     assert 2.0 <= spent <= 1.0 + live_module.DRAWING * (clock[0] - start)
 
 
-def test_reading_takes_a_share_of_the_time_and_the_picture_tells_its_step(
+def test_reading_time_is_limited_and_the_title_names_the_step_read(
     screen: Recorder, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = live_module.read_layers
@@ -154,8 +152,8 @@ def test_reading_takes_a_share_of_the_time_and_the_picture_tells_its_step(
     assert pictures[-1].startswith("step 100, loss")
 
 
-def test_what_is_shown_is_of_the_step_not_of_what_came_after(screen: Recorder, clock: list[float]) -> None:
-    """The optimiser has moved the parameters, and zero_grad() was called, before the last picture."""
+def test_picture_has_the_gradients_of_its_step(screen: Recorder, clock: list[float]) -> None:
+    """The optimizer has moved the parameters, and zero_grad() was called, before the last picture."""
     loop = Loop()
     with watch(loop.model) as live:
         loss = loop.backward(loop.forward())
@@ -195,7 +193,7 @@ def test_a_loss_without_backward_has_no_gradients(screen: Recorder, clock: list[
     assert "call loss.backward() first" in str(live.picture)
 
 
-def test_the_graph_is_let_go_of_at_the_end(screen: Recorder) -> None:
+def test_close_releases_the_graph(screen: Recorder) -> None:
     loop = Loop()
     with watch(loop.model) as live:
         loop.step(live)
@@ -240,23 +238,25 @@ def test_a_loss_that_is_nan_is_named(screen: Recorder, clock: list[float]) -> No
     assert "<svg" in live.picture.svg
 
 
-def test_nothing_happens_without_a_step(screen: Recorder) -> None:
+def test_watch_without_steps_shows_nothing(screen: Recorder) -> None:
     with watch(Loop().model) as live:
         pass
     assert screen.shown == []
     assert live.picture is None
-    assert "nothing yet" in repr(live)
+    assert "no step yet" in repr(live)
     assert set(live._repr_mimebundle_()[0]) == {"text/plain"}
 
 
-def test_what_cannot_be_watched() -> None:
-    with pytest.raises(TypeError, match="named_parameters"):
+def test_watch_with_invalid_arguments_raises() -> None:
+    with pytest.raises(TypeError, match=r"^watch\(\) expected a model with named_parameters"):
         watch([])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="interval must be 0 or more seconds, not -1"):
+    with pytest.raises(
+        ValueError, match=r"^watch\(\) expected a number of seconds of 0 or more for interval, got int -1\."
+    ):
         watch(Loop().model, interval=-1)
-    with pytest.raises(ValueError, match="no theme"):
+    with pytest.raises(ValueError, match=r"^watch\(\) expected 'light' or 'dark' for theme"):
         watch(Loop().model, theme="blue")
-    with pytest.raises(ValueError, match="vanishing must be"):
+    with pytest.raises(ValueError, match=r"^watch\(\) expected a number between 0 and 1 for vanishing"):
         watch(Loop().model, vanishing=2.0)
 
 
@@ -264,7 +264,7 @@ def test_what_cannot_be_watched() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_an_error_goes_on_and_the_last_step_is_shown(
+def test_error_in_the_loop_propagates_after_the_last_step_is_shown(
     error: type[BaseException], screen: Recorder, clock: list[float]
 ) -> None:
     loop = Loop()
@@ -314,7 +314,7 @@ def test_an_interrupt_within_the_picture(
     for i in range(3):
         loss = reference.backward(reference.forward())
         assert loss.data == live.losses[i]
-        if i != 1:  # the interrupt came before the optimiser's second step
+        if i != 1:  # the interrupt came before the optimizer's second step
             reference.optimizer.step()
 
 
@@ -403,7 +403,9 @@ def test_wide_letters_count_twice_in_the_line_of_a_terminal(
     assert display_width(line) in (58, 59)
 
 
-def test_a_terminal_that_knows_few_letters(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_terminal_without_unicode_gets_question_marks(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
     stream = Stream()
     stream.encoding = "ascii"
     monkeypatch.setattr(sys, "stderr", stream)
@@ -413,7 +415,7 @@ def test_a_terminal_that_knows_few_letters(monkeypatch: pytest.MonkeyPatch, cloc
     assert stream.getvalue().isascii()
 
 
-def test_elsewhere_it_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_writes_nothing_to_a_log_file(capsys: pytest.CaptureFixture[str]) -> None:
     loop = Loop()
     with watch(loop.model) as live:
         for _ in range(3):

@@ -165,13 +165,13 @@ def _torch_gradients(root: Value, inputs: dict[str, Value]) -> dict[str, float] 
     return torch_gradients(root, inputs)
 
 
-def explain(source: str, inputs: dict[str, Value], colours: Colors) -> Value:
+def explain(source: str, inputs: dict[str, Value], colors: Colors) -> Value:
     """Print the forward values, the steps of the backward pass and the gradients.
 
     Args:
         source: The expression.
         inputs: The Values of the names in it.
-        colours: The colors of the terminal, or none.
+        colors: The colors of the terminal, or none.
 
     Returns:
         The root of the graph, after its backward pass.
@@ -189,22 +189,22 @@ def explain(source: str, inputs: dict[str, Value], colours: Colors) -> Value:
     shown = source.strip() if len(source) <= MAX_SHOWN else source.strip()[:MAX_SHOWN] + "…"
     shown = replace_controls(shown)
     print(f"{shown}    with {settings}\n" if settings else f"{shown}\n")
-    print(colours.title("Forward: the values"))
-    print(text_table(("name", "how", "data"), forward, right=(2,), paint=colours.columns(_2=DATA)))
+    print(colors.title("Forward: the values"))
+    print(text_table(("name", "how", "data"), forward, right=(2,), paint=colors.columns(_2=DATA)))
     print()
-    print(colours.title("Backward: the chain rule, step by step"))
+    print(colors.title("Backward: the chain rule, step by step"))
     rows = [row[:1] + row[3:] for row in steps(root).rows()]
-    table = text_table(("step", "chain rule", "gradient so far"), rows, (0, 2), colours.columns(_2=GRADIENT))
+    table = text_table(("step", "chain rule", "gradient so far"), rows, (0, 2), colors.columns(_2=GRADIENT))
     print(table)
     root.backward()
     if inputs:
         print()
-        print(colours.title("Gradients"))
-        print(_gradient_table(order, inputs, names, colours))
+        print(colors.title("Gradients"))
+        print(_gradient_table(order, inputs, names, colors))
     return root
 
 
-def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colours: Colors) -> str:
+def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, colors: Colors) -> str:
     root, dependents = order[-1], _Dependents(order)
     torch_gradients = _torch_gradients(root, inputs)
     has_torch = torch_gradients is not None
@@ -232,7 +232,7 @@ def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, 
             f"The finite difference is computed for the first {compared:,} of {len(used):,} inputs: each\n"
             "computes the expression twice, and all of them would take too long."
         )
-    return "\n".join([text_table(header, rows, right=(1, 2, 3), paint=colours.columns(_1=GRADIENT)), *notes])
+    return "\n".join([text_table(header, rows, right=(1, 2, 3), paint=colors.columns(_1=GRADIENT)), *notes])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -254,10 +254,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_any_letter()
     if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
         parser.error(f"--out expected a name that ends in .svg, .png or .dot, got {options.out}")
-    colours = Colors(options.color == "always" or (options.color == "auto" and has_colors(sys.stdout)))
+    colors = Colors(options.color == "always" or (options.color == "auto" and has_colors(sys.stdout)))
     try:
         inputs = _inputs(pairs)
-        root = explain(source, inputs, colours)
+        root = explain(source, inputs, colors)
     except ExpressionError as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
         return USAGE

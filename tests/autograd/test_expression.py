@@ -31,7 +31,7 @@ def error_of(source: str, **numbers: float) -> ExpressionError:
 
 
 def pointed_at(error: ExpressionError) -> str:
-    """What the ^^^ of the message stand under."""
+    """Return the part of the source that the ^^^ of the message mark."""
     _, shown, pointer = str(error).split("\n")
     assert set(pointer) <= {" ", "^"}
     return shown[pointer.index("^") : len(pointer)]

@@ -374,7 +374,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 @posix
 @pytest.mark.parametrize(
-    ("arguments", "variables", "coloured"),
+    ("arguments", "variables", "colored"),
     [
         ([], {}, True),
         ([], {"NO_COLOR": "1"}, False),
@@ -383,7 +383,7 @@ def terminal() -> Iterator[tuple[int, int]]:
     ],
 )
 def test_colours_in_a_terminal(
-    terminal: tuple[int, int], arguments: list[str], variables: dict[str, str], coloured: bool
+    terminal: tuple[int, int], arguments: list[str], variables: dict[str, str], colored: bool
 ) -> None:
     master, slave = terminal
     done = subprocess.Popen(
@@ -403,7 +403,7 @@ def test_colours_in_a_terminal(
         out += piece
     assert done.wait(60) == 0
     assert "∂loss/∂x" in out.decode()
-    assert (b"\x1b[" in out) is coloured
+    assert (b"\x1b[" in out) is colored
 
 
 # Errors -------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def sections(
     """Yield the requested tables as Markdown."""
     yield (
         f"{rounds} rounds, in each one process for each engine and collector setting by turns, {steps} steps "
-        "a process after one to warm up (and ten tiny backward passes, by which CPython 3.11 has specialised "
+        "a process after one to warm up (and ten tiny backward passes, by which CPython 3.11 has specialized "
         "the engine). Ratios are medians of the rounds' ratios."
     )
     measurements: list[Measurement] = []

@@ -28,7 +28,7 @@ WIDTH, LEFT, LENGTH, BAR, ABOVE, BELOW = 10.0, 3.55, 5.45, 0.36, 0.95, 0.45
 def draw(rows: Sequence[tuple[str, float, bool]], theme: Theme, file: Path) -> None:
     """Draw ``rows``, fastest first: a name, the seconds of a step, and True for glassgrad.
 
-    Text stays text, for the reader's own fonts, and nothing in the file tells when it was made.
+    Text stays text, for fonts of the reader, and the file contains no date.
     """
     import matplotlib
 
@@ -55,8 +55,8 @@ def draw(rows: Sequence[tuple[str, float, bool]], theme: Theme, file: Path) -> N
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.vlines(decades, -0.5, len(rows) - 0.5, color=theme.box[1], linewidth=1, zorder=0)
         lengths = [s - decades[0] for s in seconds]
-        colours = [theme.data if ours else theme.forward for _, _, ours in rows]
-        axes.barh(range(len(rows)), lengths, left=decades[0], height=0.66, color=colours)
+        colors = [theme.data if ours else theme.forward for _, _, ours in rows]
+        axes.barh(range(len(rows)), lengths, left=decades[0], height=0.66, color=colors)
 
         def write(text: str, x: float, y: float, across: int, down: int = 0, **how: Any) -> None:
             how = {"va": "center", "ha": "left" if across > 0 else "right", "color": theme.ink} | how

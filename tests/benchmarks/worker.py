@@ -27,7 +27,7 @@ OPERATIONS = 20_000
 def seconds_a_step(engine: str, workload: str, collector: bool, steps: int) -> dict[str, Any]:
     """The mean of ``steps`` steps after one to warm up, and a few tiny backward passes before it.
 
-    The tiny ones are for CPython 3.11, which may take eight calls of a function to specialise it.
+    The tiny ones are for CPython 3.11, which may take eight calls of a function to specialize it.
 
     With the collector on, a full collection falls into some steps and not into others: hence a mean,
     and one stopwatch over all of them. With it off, what a step leaves behind is collected between

@@ -1,4 +1,4 @@
-"""What kinds of objects a guard finds, and how their content is compared."""
+"""Kinds of objects that a guard finds, and the comparison of their content."""
 
 from __future__ import annotations
 

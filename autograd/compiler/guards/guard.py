@@ -22,7 +22,7 @@ _ABSENT = object()
 class Guard:
     """Compares what a function reads from outside with what it was.
 
-    Objects are compared by identity; numbers, strings and arrays by their content, to the last bit.
+    Objects are compared by identity; numbers, strings and arrays are compared bit by bit.
 
     >>> config = {"rate": 0.5}
     >>> guard = Guard([("loss", lambda x: x * config["rate"])])
@@ -199,7 +199,7 @@ def _bytes_of(computed: Computed) -> bytes:
 
 
 def _same(x: Any, y: Any) -> bool:
-    """Return True if two objects are the same plain content, to the last bit."""
+    """Return True if two objects are plain and bit-identical."""
     if type(x) is not type(y) or not is_plain(x):
         return False
     if getattr(x, "dtype", None) != getattr(y, "dtype", None) or getattr(x, "shape", 0) != getattr(

@@ -1,4 +1,4 @@
-"""What library functions and objects read from outside: files, clocks, settings, other processes."""
+"""Library functions and objects that read from outside: files, clocks, settings, other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function can read from outside: everything that the names in its code lead to."""
+"""Everything a function can read from outside: whatever the names in its code lead to."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Computed(NamedTuple):
 
 
 class Reach:
-    """What is found from some roots by the names that have been loaded by the code found there.
+    """Everything found from some roots by the names that the code found there loads.
 
     >>> config = {"rate": 0.5}
     >>> def loss(x):

@@ -83,7 +83,7 @@ def test_static_arguments_select_a_program() -> None:
         compile(loss)(1.0, 2)
 
 
-def test_static_arguments_are_told_apart_to_the_bit() -> None:
+def test_static_arguments_of_other_bits_are_retraced() -> None:
     w = Value(2.0)
     step = compile(lambda x, zero: x / (w * zero), static_argnames="zero")
     assert [step(1.0, zero) for zero in (0.0, -0.0, 0.0)] == [math.inf, -math.inf, math.inf]

@@ -98,12 +98,12 @@ def test_a_number_that_changes_at_every_call_falls_back_in_the_end() -> None:
     w, config = Value(2.0), {"t": 0.0}
     step = compile(lambda x: w * x * config["t"], backend="python")
     found = []
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         for i in range(100):
             config["t"] = float(i)
             found.append(step(1.0))
-    assert re.search(r"config\['t'\] was 31\.0 and is 32\.0: pass it as an argument", str(told[-1].message))
+    assert re.search(r"config\['t'\] was 31\.0 and is 32\.0: pass it as an argument", str(seen[-1].message))
     assert found == [2.0 * i for i in range(100)]
     assert len(step.fallbacks) == 2  # after 32 recordings, too
     assert len(step._step.made) <= 16

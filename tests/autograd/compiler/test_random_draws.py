@@ -16,7 +16,7 @@ from ..._support.outside import CALLS, CHANGES, Gate, agrees, eager
 
 
 def _draws() -> dict[str, Callable[[], tuple[Callable[[], float], Callable[[], object]]]]:
-    """How to draw a number, and how to give the generator a seed."""
+    """Functions that draw a number and set the seed of the generator."""
 
     def own() -> Any:
         rng = random.Random(0)

@@ -209,7 +209,7 @@ def test_compare_ignores_pytorch_settings_of_the_caller(context: str) -> None:
         assert compare_with_torch(loss).max_ulps == 0
 
 
-# What is refused ----------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 def test_compare_of_overwritten_data_raises() -> None:

@@ -1,4 +1,4 @@
-"""One gradient explained: all its paths, held to a walk along each of them and to the engine."""
+"""One gradient explained: all its paths, compared with a walk along each of them and with the engine."""
 
 import math
 import re
@@ -363,7 +363,7 @@ def test_a_hostile_label_is_shown_and_never_executed(label: str) -> None:
     assert latex.count("$") - latex.count(r"\$") == 2
 
 
-# Held to the engine and to a walk along every path ------------------------------------------------
+# Compared with the engine and a walk along every path ------------------------------------------------
 
 
 def _walks(root: Value, wrt: Value) -> list[list[Edge]]:

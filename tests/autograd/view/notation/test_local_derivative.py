@@ -149,7 +149,7 @@ def test_rules_are_written_in_usual_notation(
     assert _written(node, position) == (symbols, numbers, since)
 
 
-@pytest.mark.parametrize("label", ["each", "where", "neg", "+", "*", "lane", "out", "exp", "0"])
+@pytest.mark.parametrize("label", ["each", "where", "neg", "+", "*", "index", "out", "exp", "0"])
 def test_a_label_is_a_name_whatever_it_says(label: str) -> None:
     named = Value(2.0, label=label)
     assert _written(named * a, 1) == (label, "2", [])

@@ -1,4 +1,4 @@
-"""The backward pass as steps, held to the engine."""
+"""The backward pass as steps, compared with the engine."""
 
 import math
 import re

@@ -454,7 +454,7 @@ def test_nonfinite_gradients_are_reported(bad: float) -> None:
     assert "<svg" in flow.svg
 
 
-# What is refused ----------------------------------------------------------------------------------
+# Invalid arguments --------------------------------------------------------------------------------
 
 
 def test_invalid_model_or_loss_raises() -> None:

@@ -166,15 +166,15 @@ def kaiming_normal_(
 
 
 #: The standard deviation of a weight, given the number of inputs and of outputs of its layer.
-Deviation = Callable[[int, int], float]
+_Deviation = Callable[[int, int], float]
 
 
-def _xavier(function: str, gain: float) -> Deviation:
+def _xavier(function: str, gain: float) -> _Deviation:
     factor = _finite(function, "gain", gain)
     return lambda nin, nout: factor * math.sqrt(2.0 / (nin + nout))
 
 
-def _kaiming(function: str, a: float, mode: str, nonlinearity: str) -> Deviation:
+def _kaiming(function: str, a: float, mode: str, nonlinearity: str) -> _Deviation:
     gain = calculate_gain(nonlinearity, _finite(function, "a", a))
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(
@@ -184,7 +184,7 @@ def _kaiming(function: str, a: float, mode: str, nonlinearity: str) -> Deviation
     return lambda nin, nout: gain / math.sqrt(nin if mode == "fan_in" else nout)
 
 
-def _draw_uniform(function: str, module: M, deviation: Deviation, seed: int | random.Random | None) -> M:
+def _draw_uniform(function: str, module: M, deviation: _Deviation, seed: int | random.Random | None) -> M:
     rng = generator(function, seed)
     for weight, std in _weights(function, module, deviation):
         bound = math.sqrt(3.0) * std
@@ -192,14 +192,14 @@ def _draw_uniform(function: str, module: M, deviation: Deviation, seed: int | ra
     return module
 
 
-def _draw_normal(function: str, module: M, deviation: Deviation, seed: int | random.Random | None) -> M:
+def _draw_normal(function: str, module: M, deviation: _Deviation, seed: int | random.Random | None) -> M:
     rng = generator(function, seed)
     for weight, std in _weights(function, module, deviation):
         weight.data = rng.gauss(0.0, std)
     return module
 
 
-def _weights(function: str, module: Module, deviation: Deviation) -> list[tuple[Parameter, float]]:
+def _weights(function: str, module: Module, deviation: _Deviation) -> list[tuple[Parameter, float]]:
     """Return every weight of every neuron in a module, in order, with its standard deviation."""
     if not isinstance(module, Module):
         raise TypeError(

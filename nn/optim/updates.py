@@ -21,6 +21,13 @@ def sgd_update(parameter: Number, gradient: Number, lr: Number) -> Number:
 
     >>> sgd_update(2.0, -20.0, 0.01)
     2.2
+
+    Args:
+        parameter, gradient: The parameter before the step, and its gradient.
+        lr: The learning rate.
+
+    Returns:
+        The parameter after the step.
     """
     return parameter - lr * gradient
 
@@ -46,8 +53,15 @@ def momentum_update(
     (0.5, 2.0, 6.0)
 
     ``nesterov`` updates by gradient + momentum · buffer, which looks one step ahead (Sutskever et al.,
-    2013). The first step is not dampened, as in PyTorch. ``weight_decay`` adds weight_decay · parameter
-    to the gradient.
+    2013). The first step is not dampened, as in PyTorch.
+
+    Args:
+        parameter, gradient: The parameter before the step, and its gradient.
+        step, momentum_buffer: The state before the step, both 0 before the first.
+        lr, momentum, dampening, weight_decay, nesterov: The options of :class:`SGD`.
+
+    Returns:
+        The parameter and the state after the step.
     """
     step = step + 1.0
     if weight_decay:
@@ -79,6 +93,14 @@ def rmsprop_update(
     >>> how = dict(lr=0.1, alpha=0.75, eps=0.0, weight_decay=0.0, momentum=0.0)
     >>> rmsprop_update(1.0, 8.0, 0.0, 0.0, **how)  # square_avg = ¼·8² = 16, moved by 0.1·8/√16
     (0.8, 16.0, 0.0)
+
+    Args:
+        parameter, gradient: The parameter before the step, and its gradient.
+        square_avg, momentum_buffer: The state before the step, both 0 before the first.
+        lr, alpha, eps, weight_decay, momentum: The options of :class:`RMSprop`.
+
+    Returns:
+        The parameter and the state after the step.
     """
     if weight_decay:
         gradient = gradient + weight_decay * parameter
@@ -109,6 +131,14 @@ def adam_update(
 
     Both means start at 0, so they are too small at first; dividing by 1 − βᵗ corrects this. The first step
     therefore has the size lr, for a gradient of any size.
+
+    Args:
+        parameter, gradient: The parameter before the step, and its gradient.
+        step, exp_avg, exp_avg_sq: The state before the step, all 0 before the first.
+        lr, betas, eps, weight_decay: The options of :class:`Adam`.
+
+    Returns:
+        The parameter and the state after the step.
     """
     beta1, beta2 = betas
     step = step + 1.0
@@ -141,6 +171,14 @@ def adamw_update(
 
     In Adam the decay is divided by the root mean square, so that weights with large gradients decay less.
     Here all weights decay at the same rate (Loshchilov and Hutter, 2019).
+
+    Args:
+        parameter, gradient: The parameter before the step, and its gradient.
+        step, exp_avg, exp_avg_sq: The state before the step, all 0 before the first.
+        lr, betas, eps, weight_decay: The options of :class:`AdamW`.
+
+    Returns:
+        The parameter and the state after the step.
     """
     parameter = parameter * (1.0 - lr * weight_decay)
     return adam_update(

@@ -180,11 +180,11 @@ ABS = Primitive(
 EXP = Primitive("exp", lambda m, x: m.exp(x), lambda m, out, x: out, doc="e to the power x")
 # The derivative is not written out + 1, which has no digits left where exp(x) is tiny.
 EXPM1 = Primitive(
-    "expm1", lambda m, x: m.expm1(x), lambda m, out, x: m.exp(x), doc="exp(x) − 1, exact for small x"
+    "expm1", lambda m, x: m.expm1(x), lambda m, out, x: m.exp(x), doc="exp(x) − 1, precise for small x"
 )
 LOG = Primitive("log", lambda m, x: m.log(x), lambda m, out, x: 1.0 / x, doc="natural logarithm")
 LOG1P = Primitive(
-    "log1p", lambda m, x: m.log1p(x), lambda m, out, x: 1.0 / (1.0 + x), doc="log(1 + x), exact for small x"
+    "log1p", lambda m, x: m.log1p(x), lambda m, out, x: 1.0 / (1.0 + x), doc="log(1 + x), precise for small x"
 )
 SQRT = Primitive(
     "sqrt", lambda m, x: m.sqrt(x), lambda m, out, x: 0.5 / out, doc="square root", template="√{x}"

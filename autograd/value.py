@@ -121,19 +121,8 @@ class Value:
     >>> loss.data, w.grad  # ∂loss/∂w = 2·(w·x − y)·x = 2·(−2)·5
     (4.0, -20.0)
 
-    ``==`` and ``hash`` compare identity; ``<``, ``<=``, ``>`` and ``>=`` compare numbers. ``_data``,
-    ``_grad``, ``_note`` and ``_primitive`` have a property for users, which checks an assigned value. The
-    slots without an underscore have none: only the engine uses them.
-
-    ========  ====================================================================================
-    a, b      the operands: Values, or floats for constants; None if there is none
-    da, db    the local derivatives ∂self/∂a and ∂self/∂b, as numbers, from when it was computed.
-              None if no gradient flows: to a constant, or through a dead relu
-    many      instead of a and b, for a primitive of many operands. For each group (operands,
-              receivers, derivatives): the receivers are those operands that a gradient is passed
-              to, with one local derivative each
-    mark      the number of the last backward pass that visited it, or, of a leaf, started from it; or 0
-    ========  ====================================================================================
+    Read and assign ``data``, ``grad`` and ``label``; all other attributes are read-only. ``==`` and ``hash``
+    compare identity; ``<``, ``<=``, ``>`` and ``>=`` compare numbers.
 
     Args:
         data: A real number of any kind; it is stored as a float64.
@@ -143,6 +132,15 @@ class Value:
         TypeError: If ``data`` is not a real number, or ``label`` is not a str.
     """
 
+    # The slots with an underscore have a property for users, which checks an assigned value. Only the engine
+    # uses the others:
+    #   a, b    The operands: Values, or floats for constants; None if there is none.
+    #   da, db  The local derivatives ∂self/∂a and ∂self/∂b, as numbers, from when it was computed. None if no
+    #           gradient flows: to a constant, or through an inactive relu.
+    #   many    Instead of a and b, for a primitive of many operands: for each group (operands, receivers,
+    #           derivatives). The receivers are the operands that get a gradient; each has a derivative.
+    #   mark    The number of the last backward pass that visited this Value, or that started from it if it is
+    #           a leaf; 0 if there was none.
     # A graph of any depth can be dropped: CPython defers the deallocation of objects that nest too deep.
     __slots__ = ("_data", "_grad", "_note", "_primitive", "a", "b", "da", "db", "many", "mark")
 
@@ -320,7 +318,7 @@ class Value:
 
     @property
     def note(self) -> Note:
-        """The rare attributes of a Value, such as its label."""
+        """Less frequently used attributes of the Value, such as its label."""
         try:
             return self._note
         except AttributeError:  # the slot is set only when it is needed, which saves a store per node
@@ -343,12 +341,12 @@ class Value:
 
     @property
     def primitive(self) -> Primitive | None:
-        """The entry of the table of primitives that computed this Value; None for a leaf."""
+        """The primitive that computed this Value, an entry of the table; None for a leaf."""
         return self._primitive
 
     @property
     def is_leaf(self) -> bool:
-        """True if this Value is a leaf, which no operation computed."""
+        """True if no operation computed this Value."""
         return self._primitive is None
 
     @property

@@ -430,45 +430,45 @@ def compile(
     """Compile a function of Values into a step that computes its loss and gradients fast.
 
     The first call traces the function; later calls replay the program. ``step(...)`` returns the loss as a
-    float and sets the gradient of every leaf Value that existed before. With an ``optimizer`` it also updates
-    the parameters.
+    float and sets the gradient of every leaf Value created outside the function. With an ``optimizer`` it
+    also updates the parameters.
 
     >>> w = Value(2.0)
     >>> step = compile(lambda x, y: (w * x - y) ** 2)
     >>> step(5.0, 12.0), w.grad
     (4.0, -20.0)
 
-    The numbers among the arguments may change from call to call, and so may the data of leaf Values.
-    **Everything else that the function reads is guarded**: variables, attributes, items, defaults, the mode
-    and the parameters of modules, as far as the names in its code lead to them. If one of them has changed at
-    a call, or a comparison of Values has another answer, the function is retraced. If the function reads an
-    object that cannot be compared, a :class:`CompileWarning` names it.
+    The numbers among the arguments may change from call to call, and so may the data of leaf Values. During
+    tracing each number among the arguments is replaced by a Value, printed as ``Input``. **Everything else
+    that the function reads is guarded**: variables, attributes, items, defaults, the mode and the parameters
+    of modules, as far as the names in its code lead to them. If one of them has changed at a call, or a
+    comparison of Values has another answer, the function is retraced. If the function reads an object that
+    cannot be compared, a :class:`CompileWarning` names it.
 
     Code that cannot be traced, such as random draws or code that changes what it reads, falls back to eager
-    execution; a :class:`CompileWarning` gives the reason. ``.data``, ``float()`` and ``bool()`` of a Value
-    inside the function raise :class:`TraceError`, and so does an argument used as an index: use
-    ``take(values, index)``.
+    execution; a :class:`CompileWarning` gives the reason.
 
     Calls 1, 2, 4, 8, … are audited: they are compared with eager execution, for five random samples of a
-    batch. Behind a dead relu, where eager execution stops, a program continues with a gradient of 0, so an
-    infinite local derivative further back gives nan, as in PyTorch.
+    batch. If they differ, a :class:`CompileWarning` reports it and the function is retraced. Eager mode stops
+    at an inactive relu. A program passes on a gradient of 0, so an infinite local derivative below it gives
+    nan, as in PyTorch.
 
     Brackets around ``+`` and ``-`` are kept and products are rounded, as in eager mode. The order of
     additions is unspecified inside ``dot`` and ``sum``, over the batch axis and where gradients accumulate.
 
-    A pickle of the step includes its programs, if a pickle of the function includes the Values that it uses:
-    a function of a module with the model as an argument, or an object with ``__call__`` that stores the
-    model. The first call after loading is audited.
+    A step can be pickled with its programs if its function is defined at module level and receives the model
+    as an argument, or if it is an object with ``__call__`` that stores the model. The first call after
+    loading is audited.
 
     Args:
-        function: Returns one Value, the loss. It must not depend on anything that its code does not name.
+        function: Returns one Value, the loss. Everything it depends on must be named in its code.
         optimizer: Updates the parameters after each step; the optimizers of ``nn`` are compiled too.
         backend: "numba", "numpy", "python", or "auto", the fastest one that is installed.
         dtype: "float64", or "float32" with NumPy or numba: faster for large batches, and accurate to 6 or 7
             digits. Values stay float64, and the audits allow for the difference.
-        audit: The number of calls from one audit to the next; 0 for none. None audits calls 1, 2, 4, 8, …
-        watch: Objects to be guarded in full, whatever names the code loads.
-        static_argnames: The names of arguments that select a program: their numbers are constants of it.
+        audit: Audit every n-th call; 0 turns audits off. The default, None, audits calls 1, 2, 4, 8, …
+        watch: Objects to guard in full, also the parts that the code does not name.
+        static_argnames: The names of arguments that are constants: each value has its own program.
         strict: Raise TraceError instead of falling back to eager execution.
 
     Returns:
@@ -477,6 +477,8 @@ def compile(
     Raises:
         TypeError: If ``function`` is not callable, or ``audit`` is not an int.
         ValueError: If there is no such backend, dtype or argument, or ``audit`` is negative.
+        TraceError: At a call, if it uses ``.data``, ``.grad``, ``float()`` or ``bool()`` of a Value,
+            or an argument as an index (use ``take(values, index)``); with ``strict``, in place of a fallback.
     """
     if not callable(function):
         raise TypeError(

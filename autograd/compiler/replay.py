@@ -351,7 +351,7 @@ class Replay(Builder):
             program.seconds = (perf_counter() - start) / taken or program.seconds
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
-            progress.at(f"{self.options.backend} gets ready")
+            progress.at(f"{self.options.backend} compiles")
             if program.runner is None:
                 program.runner = make_runner(program.plan, self.options.backend, numbers, self.options.dtype)
             return program.runner.run(steps, numbers)

@@ -9,7 +9,7 @@ def docstring(formula: str, doc: str, operands: Sequence[str], is_method: bool) 
     """Return the docstring of the function, or of the method, of a primitive.
 
     >>> print(docstring("max(a, b)", "the larger of a and b", ["a", "b"], is_method=True))
-    Compute max(a, b): the larger of a and b. This Value is a.
+    Compute max(a, b), where a is this Value: the larger of a and b.
     <BLANKLINE>
     Args:
         other: A Value or a real number.
@@ -20,12 +20,12 @@ def docstring(formula: str, doc: str, operands: Sequence[str], is_method: bool) 
     Raises:
         TypeError: If an operand is of another type.
     """
-    summary = f"Compute {formula}." if doc == formula else f"Compute {formula}: {doc}."
+    summary = f"Compute {formula}"
     arguments = operands
     if is_method:
-        summary += f" This Value is {operands[0]}."
+        summary += f", where {operands[0]} is this Value"
         arguments = ["other"] * (len(operands) - 1)  # as value.py names the second operand
-    sections = [summary]
+    sections = [f"{summary}." if doc == formula else f"{summary}: {doc}."]
     if arguments:
         lines = ["Args:", *(f"    {name.rstrip('*')}: {_kind(name)}" for name in arguments)]
         sections.append("\n".join(lines))

@@ -73,8 +73,8 @@ class RNNCell(Module, fixed_attributes=True):
         seed: An int or a ``random.Random`` for the initial weights; None uses the global generator.
 
     Shape:
-        Input ``x``: ``nin`` numbers. State ``h``: ``nhidden`` numbers or Values, zeros if omitted. The output
-        is the new state, always a list of ``nhidden`` Values.
+        Input ``x``: ``nin`` numbers or Values. State ``h``: ``nhidden`` numbers or Values, zeros if omitted.
+        The output is the new state, always a list of ``nhidden`` Values.
 
     Raises:
         ValueError: If x or h has the wrong length, a width is below 1, or the activation is unknown.
@@ -115,7 +115,7 @@ class LSTMCell(Module, fixed_attributes=True):
     """Long short-term memory (LSTM) cell: one time step of one sample.
 
     The cell computes c′ = f·c + i·g and h′ = o·tanh(c′). Here i, f, o = sigmoid(…) and g = tanh(…) are
-    functions of x and h as in an :class:`RNNCell`. The memory c is added to instead of overwritten.
+    functions of x and h as in an :class:`RNNCell`. The update adds to the memory c instead of replacing it.
 
     >>> cell = LSTMCell(1, 1)
     >>> for parameter in cell.parameters():
@@ -133,8 +133,8 @@ class LSTMCell(Module, fixed_attributes=True):
         seed: An int or a ``random.Random`` for the initial weights; None uses the global generator.
 
     Shape:
-        Input ``x``: ``nin`` numbers. State: the pair ``(h, c)`` of ``nhidden`` numbers or Values each, zeros
-        if omitted. The output is the new pair ``(h′, c′)`` of ``nhidden`` Values each.
+        Input ``x``: ``nin`` numbers or Values. State: the pair ``(h, c)`` of ``nhidden`` numbers or Values
+        each, zeros if omitted. The output is the new pair ``(h′, c′)`` of ``nhidden`` Values each.
 
     Raises:
         ValueError: If x, h or c has the wrong length, or a width is below 1.

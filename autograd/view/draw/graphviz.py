@@ -462,9 +462,9 @@ def draw(
     """Draw the graph of ``root``: shown inline in a notebook, saved by ``.save(path)``.
 
     A graph of more than ``limit`` Values is drawn collapsed: one card for each neuron, over all samples,
-    in a box for each layer. If no module is found in it, only the Values nearest the root are drawn. In
-    both cases the picture has a note. A function from :func:`compile` is drawn as the instructions of its
-    last program.
+    in a box for each layer. If it uses no module, only the Values nearest the root are drawn. The caption
+    reports both. ``print`` shows the numbers as a table. A function from :func:`compile` is drawn as the
+    instructions of its last program.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> p = w * x
@@ -484,7 +484,7 @@ def draw(
         theme: "light" or "dark".
         limit: The largest number of Values that are drawn one by one; None draws all.
         timeout: Time limit in seconds for reading the graph, writing the DOT source and the layout.
-        expand: A module, or a list of modules, whose neurons are drawn opened, at the first sample.
+        expand: A module, or a list of modules, whose neurons are drawn in full, for the first sample.
 
     Returns:
         The drawing of the current graph.

@@ -122,7 +122,8 @@ class Builder(ABC):
         reach = Reach.of(self.roots(objects))
         if reach.fresh:
             raise Untraceable(
-                f"it draws random numbers from {min(reach.fresh)}, which a program would repeat at every call"
+                f"it draws random numbers from {min(reach.fresh)}, which a program would repeat "
+                "at every call: pass them as an argument"
             )
         draws = Draws(reach.generators)
         try:
@@ -146,7 +147,8 @@ class Builder(ABC):
             recording = record(self.function, args, kwargs)
         if (generator := draws.found()) is not None:
             raise Untraceable(
-                f"it draws random numbers from {generator}, which a program would repeat at every call"
+                f"it draws random numbers from {generator}, which a program would repeat "
+                "at every call: pass them as an argument"
             )
         return recording
 

@@ -61,10 +61,10 @@ class Optimizer:
             )
         for i, parameter in enumerate(self.parameters):
             if not isinstance(parameter, Value) or not parameter.is_leaf:
-                kind = "a computed Value" if isinstance(parameter, Value) else type_name(parameter)
+                kind = "the result of an operation" if isinstance(parameter, Value) else type_name(parameter)
                 raise TypeError(
                     f"{function}() expected leaf Values, got parameters[{i}] = {short(parameter)}, {kind}. "
-                    "Pass model.parameters(), or detach() a computed Value."
+                    "Pass leaf Values, such as model.parameters()."
                 )
         check_unique(function, self.parameters)
         self.lr = lr

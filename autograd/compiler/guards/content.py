@@ -65,15 +65,17 @@ def _has_more(x: Any) -> bool:
 
 
 def is_distinct(x: Any) -> bool:
-    """Return True if ``==`` is False for anything else than x: not so of 0.0 and −0.0, or of two arrays."""
+    """Return True if ``==`` is False for anything else than x: not so of 0.0 and −0.0, True and 1, arrays."""
     kind: Any = kind_of(x)
     if kind is list or kind is tuple:
         return all(map(is_distinct, x))
-    return kind.__eq__ is object.__eq__ or isinstance(x, (Value, str, bool, type(None)))
+    return kind.__eq__ is object.__eq__ or isinstance(x, Value) or x is None
 
 
 def package_of(x: Any) -> str:
-    return (x.__module__ or "").partition(".")[0]
+    """Return the top-level package of a function or class, or "" if it has none."""
+    module = getattr(x, "__module__", None)
+    return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def cached_by(function: Any) -> list[Any]:

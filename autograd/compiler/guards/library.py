@@ -6,7 +6,10 @@ import abc
 import decimal
 import sys
 from collections.abc import Callable, Set
+from types import BuiltinFunctionType
 from typing import Any
+
+from ...system.messages import class_name
 
 #: Modules of the standard library that read nothing but their arguments, or what a guard compares. Functions
 #: and objects of all other modules cannot be compared.
@@ -14,22 +17,23 @@ _PURE = frozenset({
     "abc", "argparse", "array", "ast", "asyncio", "base64", "binascii", "bisect", "builtins", "bz2",
     "calendar", "cmath", "codecs", "collections", "collections_abc", "colorsys", "concurrent",
     "configparser", "contextlib", "contextvars", "copy", "copyreg", "csv", "dataclasses", "datetime",
-    "decimal", "difflib", "dis", "doctest", "enum", "errno", "fractions", "functools", "graphlib",
-    "gzip", "hashlib", "heapq", "hmac", "html", "inspect", "io", "ipaddress", "itertools", "json",
+    "decimal", "difflib", "dis", "doctest", "enum", "errno", "fnmatch", "fractions", "functools", "graphlib",
+    "gzip", "hashlib", "heapq", "hmac", "html", "http", "inspect", "io", "ipaddress", "itertools", "json",
     "keyword", "logging", "lzma", "marshal", "math", "numbers", "opcode", "operator", "optparse", "os",
-    "pathlib", "pickle", "plistlib", "pprint", "pydatetime", "pydecimal", "queue", "random", "re",
-    "reprlib", "sched", "secrets", "sitebuiltins", "sre", "sre_compile", "sre_parse", "stat",
+    "pathlib", "pickle", "platform", "plistlib", "pprint", "pydatetime", "pydecimal", "queue", "random", "re",
+    "reprlib", "sched", "secrets", "shlex", "sitebuiltins", "sre", "sre_compile", "sre_parse", "stat",
     "statistics", "string", "struct", "textwrap", "thread", "threading", "token", "tokenize", "tomllib",
     "traceback", "types", "typing", "unicodedata", "unittest", "urllib", "uuid", "warnings", "weakref",
     "weakrefset", "xml", "zlib", "zoneinfo",
 })  # fmt: skip
 #: Names that read from outside, in modules of which most do not. Methods count where their class is in use.
 _READERS = {
+    "argparse": {"parse_args", "parse_known_args"},
     "builtins": {"__import__", "input"},
     "codecs": {"open"},
     "datetime": {"now", "today", "utcnow"},
     "io": {"FileIO", "open", "open_code"},
-    "numpy": {"fromfile", "genfromtxt", "load", "loadtxt", "memmap"},
+    "numpy": {"fromfile", "genfromtxt", "get_state", "load", "loadtxt", "memmap"},
     "os": {
         "abspath", "cpu_count", "exists", "expanduser", "expandvars", "get_terminal_size", "getatime",
         "getctime", "getcwd", "getcwdb", "getloadavg", "getlogin", "getmtime", "getpid", "getppid", "getsize",
@@ -38,16 +42,22 @@ _READERS = {
     },
     "pandas": {"read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_sql"},
     "pathlib": {
-        "absolute", "cwd", "exists", "expanduser", "glob", "group", "home", "is_dir", "is_file", "is_symlink",
-        "iterdir", "lstat", "open", "owner", "read_bytes", "read_text", "readlink", "resolve", "rglob",
-        "samefile", "stat", "walk",
+        "cwd", "exists", "expanduser", "glob", "home", "is_dir", "is_file", "is_symlink", "iterdir", "lstat",
+        "open", "read_bytes", "read_text", "readlink", "rglob", "samefile", "stat", "walk",
     },
+    "random": {"getstate"},
+    "thread": {"locked"},
     "threading": {"active_count", "current_thread", "enumerate", "get_ident"},
     "torch": {"get_num_threads", "load"},
     "urllib": {"urlopen", "urlretrieve"},
 }  # fmt: skip
 #: Names that read nothing, in modules of which most do.
-_PURE_NAMES = frozenset({"collect", "exc_info", "exit", "getsizeof", "intern", "sleep"})
+_PURE_NAMES = frozenset({
+    "asctime", "collect", "exc_info", "exit", "getsizeof", "gmtime", "intern", "localtime", "mktime", "sleep",
+    "strftime", "strptime",
+})  # fmt: skip
+#: The packages of which methods read from outside, not only functions.
+_WITH_METHODS = frozenset({"argparse", "datetime", "pathlib", "random", "thread"})
 #: The names by which a platform calls what users call otherwise.
 _KNOWN_AS = {
     "_io": "io", "genericpath": "os.path", "nt": "os", "ntpath": "os.path", "posix": "os",
@@ -55,29 +65,44 @@ _KNOWN_AS = {
 }  # fmt: skip
 
 
-def reads_outside(x: Any, names: Set[str]) -> str:
+def is_loaded(names: Set[str], owner: str, pairs: Set[tuple[str, str]]) -> set[str]:
+    """Return those of the names that code loads from ``owner``, or from an expression without a name.
+
+    Args:
+        pairs: As in :class:`Names`.
+    """
+    return {name for name in names if (owner, name) in pairs or ("", name) in pairs}
+
+
+def reads_outside(x: Any, owner: str = "", pairs: Set[tuple[str, str]] = frozenset()) -> str:
     """Return what a function, class or object of a library reads that no guard can compare; "" for nothing.
 
     >>> import os, time
-    >>> reads_outside(time.time, set()), reads_outside(os.path.exists, set()), reads_outside(len, set())
+    >>> reads_outside(time.time), reads_outside(os.path.exists), reads_outside(len)
     ('time.time()', 'os.path.exists()', '')
 
     Args:
-        names: The attributes that the code under the guard loads.
+        owner: The name by which the code knows it.
+        pairs: The attributes that the code loads, as in :class:`Names`.
     """
     is_named = callable(x) and isinstance(getattr(x, "__name__", None), str)
     kind, name = (x, x.__name__) if is_named else (type(x), "")
-    module: str = kind.__module__ or ""
+    module = getattr(kind, "__module__", None)
+    if module is None and isinstance(kind, BuiltinFunctionType):  # a method of a class, such as datetime.now
+        holder = kind.__self__ if isinstance(kind.__self__, type) else type(kind.__self__)
+        module, name = holder.__module__, name
+    if not isinstance(module, str):
+        return ""
     known = _KNOWN_AS.get(module, module)
     package = known.partition(".")[0].lstrip("_")
     readers = _READERS.get(package, set[str]())
     if name in readers:
         return f"{known}.{name}()"
-    if isinstance(kind, type) and (found := readers & names):
-        return f"{known}.{kind.__name__}.{min(found)}()"
+    if isinstance(kind, type) and package in _WITH_METHODS and (found := is_loaded(readers, owner, pairs)):
+        return f"{known}.{class_name(kind)}.{min(found)}()"
     if not _is_impure(known) or name in _PURE_NAMES:
         return ""
-    return f"{known}.{name}()" if name else f"an object of {known}.{kind.__name__}"
+    return f"{known}.{name}()" if name else f"an object of {known}.{class_name(kind)}"
 
 
 def _is_impure(module: str) -> bool:
@@ -108,5 +133,18 @@ def settings_of(package: str, names: Set[str]) -> Callable[[], object] | None:
 
 
 def _decimal_settings() -> tuple[object, ...]:
-    context = decimal.getcontext()
+    return _settings_in(decimal.getcontext())
+
+
+def _settings_in(context: decimal.Context) -> tuple[object, ...]:
     return (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp)
+
+
+def state_of(x: Any) -> Callable[[], object] | None:
+    """Return a function that reads the state of a library object on which its results depend, or None."""
+    logging: Any = sys.modules.get("logging")
+    if logging is not None and isinstance(x, logging.Logger):
+        return lambda: (x.getEffectiveLevel(), x.manager.disable)
+    if isinstance(x, decimal.Context):
+        return lambda: _settings_in(x)
+    return None

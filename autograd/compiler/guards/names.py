@@ -12,9 +12,13 @@ from typing import NamedTuple
 
 #: Code that loads one of these may read any attribute, by a name that its bytecode does not show.
 DYNAMIC = frozenset({
-    "__dict__", "__getattribute__", "asdict", "astuple", "attrgetter", "eval", "exec", "getattr",
-    "getattr_static", "getmembers", "globals", "locals", "vars",
+    "__dict__", "__getattribute__", "asdict", "astuple", "attrgetter", "dir", "eval", "exec", "getattr",
+    "getattr_static", "getmembers", "globals", "hasattr", "locals", "methodcaller", "vars",
 })  # fmt: skip
+#: Those that read one attribute, by a name that is often a constant.
+_ACCESS = frozenset({"getattr", "hasattr"})
+#: Those that may read any variable of the module.
+ANY_VARIABLE = frozenset({"eval", "exec", "globals"})
 #: Functions that read variables by names in a string.
 _BY_TEXT = frozenset({"eval", "exec", "globals", "locals", "vars"})
 
@@ -23,6 +27,13 @@ SHOWING = frozenset({"ascii", "format", "print", "repr", "str"})
 
 #: Functions that compare objects by their ``__eq__``.
 _COMPARING = frozenset({"count", "eq", "index", "ne", "remove"})
+
+#: Stands for a comparison with something else than a constant.
+EQUAL = "=="
+#: Instructions between those that load and call.
+_NO_EFFECT = ("CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN", "PRECALL", "PUSH_NULL", "RESUME")
+#: Instructions that load something with a name that is known elsewhere too: not a local variable.
+_NAMED = ("LOAD_ATTR", "LOAD_CLASSDEREF", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_METHOD", "LOAD_NAME")
 
 #: Functions that store or delete an attribute.
 _STORING = frozenset({"delattr", "setattr"})
@@ -60,6 +71,61 @@ class Names(NamedTuple):
     imports: frozenset[tuple[str, int]]
     #: Functions that draw fresh random numbers, or make a random generator without a seed.
     fresh: frozenset[str]
+    #: What it loads of DYNAMIC, and uses with a name that is not a constant.
+    dynamic: frozenset[str]
+    #: The attributes with the variable or attribute that they are loaded from; "" for another expression.
+    pairs: frozenset[tuple[str, str]]
+
+
+class _Access:
+    """Follows calls of ``getattr`` and ``hasattr``, and finds whether the name is a constant."""
+
+    def __init__(self) -> None:
+        self.constants: set[str] = set()
+        #: The functions that are called with another name than a constant.
+        self.dynamic: set[str] = set()
+        self._function = self._name = ""
+        self._has_object = False
+        #: How many entries of the stack lie above the constant.
+        self._above = 0
+
+    def follow(self, instruction: dis.Instruction) -> None:
+        """Take the next instruction."""
+        name, operation, count = instruction.argval, instruction.opname, instruction.arg or 0
+        if self._name:
+            if operation in ("CALL", "PRECALL") and count == self._above + 2:
+                self.constants.add(self._name)
+                self._function = self._name = ""
+            else:
+                self._take_default(instruction)
+        elif operation in _NO_EFFECT:
+            return
+        elif self._function:
+            if self._has_object and operation == "LOAD_CONST" and isinstance(name, str):
+                self._name, self._above = name, 0
+            elif (
+                operation == "LOAD_CONST"
+                or not operation.startswith("LOAD_")
+                or (self._has_object and operation != "LOAD_ATTR")
+            ):
+                self._give_up()
+            self._has_object = bool(self._function)
+        if operation == "LOAD_GLOBAL" and name in _ACCESS and not self._function:
+            self._function, self._has_object = name, False
+
+    def _take_default(self, instruction: dis.Instruction) -> None:
+        """Count what is pushed after the constant; an operation on the constant computes another name."""
+        effect = dis.stack_effect(instruction.opcode, instruction.arg, jump=False)
+        is_jump = instruction.opcode in dis.hasjrel or instruction.opcode in dis.hasjabs
+        if is_jump or (
+            effect <= 0 and self._above - (1 - effect) < 0 and instruction.opname not in _NO_EFFECT
+        ):
+            self._give_up()
+        self._above += effect
+
+    def _give_up(self) -> None:
+        self.dynamic.add(self._function)
+        self._function = self._name = ""
 
 
 @cache
@@ -76,11 +142,18 @@ def names_in(code: CodeType) -> Names:
     attributes: set[str] = set()
     imports: set[tuple[str, int]] = set()
     fresh: set[str] = set()
+    dynamic: set[str] = set()
+    pairs: set[tuple[str, str]] = set()
+    owner = ""
+    access = _Access()
     before: list[object] = [0, 0]
     is_constant = [False, False]
     called = ""
     for instruction in dis.get_instructions(code):
         name, operation = instruction.argval, instruction.opname
+        access.follow(instruction)
+        if operation in _NO_EFFECT:
+            continue
         if operation == "IMPORT_NAME":
             level = before[-2]
             imports.add((name, level if isinstance(level, int) else 0))
@@ -90,26 +163,33 @@ def names_in(code: CodeType) -> Names:
             operation == "LOAD_CONST" and isinstance(name, str)
         ):
             attributes.add(name)
+            if operation != "LOAD_CONST":
+                pairs.add((owner, name))
+            if name in ("format", "format_map") and not (is_constant[-1] and isinstance(before[-1], str)):
+                dynamic.add("format")
         elif operation in ("STORE_ATTR", "DELETE_ATTR"):
             attributes.add("__setattr__" if operation == "STORE_ATTR" else "__delattr__")
         elif operation.startswith("FORMAT_"):
             loaded.add("format")
+        elif operation == "BINARY_SUBSCR":
+            attributes.add("__class_getitem__")
         elif operation == "BINARY_OP" and instruction.argrepr.startswith("%"):
             if not (is_constant[-1] and isinstance(before[-1], (int, float))):  # it may format a string
                 loaded.add("format")
+        elif operation == "BINARY_OP" and instruction.argrepr.startswith("["):
+            attributes.add("__class_getitem__")
         elif operation == "MATCH_CLASS":
             attributes.add("__match_args__")
         elif operation == "COMPARE_OP" and str(name).rstrip(")").endswith(("==", "!=")):
-            if not is_constant[-1]:
-                attributes.add("__eq__")
-        elif operation == "CONTAINS_OP" and not is_constant[-2]:
-            attributes.add("__eq__")
+            attributes |= {"__eq__"} if is_constant[-1] else {"__eq__", EQUAL}
+        elif operation == "CONTAINS_OP":
+            attributes |= {"__eq__"} if is_constant[-2] else {"__eq__", EQUAL}
+        owner = name if operation.startswith(_NAMED) and isinstance(name, str) else ""
         before.append(name)
         is_constant.append(operation.startswith(("LOAD_CONST", "LOAD_SMALL_INT")))
         if operation == "CALL" and called and name == 0:
             fresh.add(called)
-        if operation not in ("CACHE", "PRECALL", "PUSH_NULL"):
-            called = name if name in _UNSEEDED else ""
+        called = name if isinstance(name, str) and name in _UNSEEDED else ""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             inner = names_in(constant)
@@ -117,6 +197,8 @@ def names_in(code: CodeType) -> Names:
             attributes |= inner.attributes
             imports |= inner.imports
             fresh |= inner.fresh
+            dynamic |= inner.dynamic
+            pairs |= inner.pairs
     words = {word for text in attributes for word in re.findall(r"[^\W\d]\w*", text)}
     if not attributes.isdisjoint(("format", "format_map")):  # "{0.name}" reads an attribute
         loaded.add("format")
@@ -125,10 +207,15 @@ def names_in(code: CodeType) -> Names:
         loaded |= words
     fresh |= _ENTROPY & (loaded | attributes)
     if not _COMPARING.isdisjoint(loaded | attributes):
-        attributes.add("__eq__")
+        attributes |= {"__eq__", EQUAL}
     if not _STORING.isdisjoint(loaded):
         attributes |= {"__setattr__", "__delattr__"}
-    return Names(frozenset(loaded), frozenset(attributes), frozenset(imports), frozenset(fresh))
+    dynamic |= access.dynamic | ((DYNAMIC - _ACCESS) & (loaded | attributes)) | (_ACCESS & attributes)
+    pairs |= {("", name) for name in access.constants}
+    return Names(
+        frozenset(loaded), frozenset(attributes), frozenset(imports), frozenset(fresh), frozenset(dynamic),
+        frozenset(pairs),
+    )  # fmt: skip
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import sys
 from abc import ABCMeta
 from array import array
-from collections import ChainMap, UserDict, UserList, defaultdict, deque
+from collections import ChainMap, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextvars import ContextVar
 from decimal import Decimal
@@ -19,7 +20,7 @@ from types import (
     BuiltinFunctionType,
     CodeType,
     FunctionType,
-    GenericAlias,
+    MappingProxyType,
     MemberDescriptorType,
     MethodType,
     ModuleType,
@@ -46,26 +47,32 @@ from .content import (
     package_of,
 )
 from .draws import Generator, generator_of
-from .library import reads_outside, settings_of
-from .names import DYNAMIC, SHOWING, is_closed, is_installed, names_in
+from .library import is_loaded, reads_outside, settings_of, state_of
+from .names import ANY_VARIABLE, DYNAMIC, EQUAL, SHOWING, is_closed, is_installed, names_in
 
 #: More than so many objects are not looked at, and more that installed packages use.
 MOST_OBJECTS, MOST_QUIET = 1_000_000, 200
-#: How far to look into an object: by the names that the code loads, in full, or by names and without a
-#: warning of what cannot be compared, as in installed packages.
-NAMED, FULL, QUIET = "named", "full", "quiet"
+#: How far to look into an object: by the names that the code loads; in full; or by names, and without a
+#: warning of what cannot be compared: in installed packages (QUIET), and where the name of an attribute is
+#: computed, so that it may not be read at all (MAYBE).
+NAMED, FULL, QUIET, MAYBE = "named", "full", "quiet", "maybe"
+_WARNED = (NAMED, FULL)
 
 #: What never changes, so that its identity says all.
 _ATOMS = (
-    int, float, complex, bool, str, bytes, type(None), range, slice, type(...), CodeType, Number,
-    GenericAlias, UnionType,
+    int, float, complex, bool, str, bytes, type(None), range, slice, type(...), CodeType, Number, UnionType,
 )  # fmt: skip
 #: Methods that are not called by using an object.
 _NOT_USED = frozenset({
-    "__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__set_name__",
+    "__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__",
     "__del__", "__setattr__", "__delattr__", "__repr__", "__str__", "__dir__",
     "__sizeof__", "__getstate__", "__setstate__", "__reduce__", "__reduce_ex__",
     "__annotate_func__",
+})  # fmt: skip
+#: Functions that copy objects, by these methods.
+_COPYING = frozenset({"copy", "deepcopy", "dumps", "loads", "replace"})
+_WHEN_COPIED = frozenset({
+    "__copy__", "__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__",
 })  # fmt: skip
 _WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
 #: What makes an object of a class that the code does not name.
@@ -128,10 +135,13 @@ class Reach:
     ['config']
     """
 
-    def __init__(self, attributes: set[str], own: set[str], named: set[str], dynamic: set[str]) -> None:
-        #: The names of attributes that are loaded somewhere, those that only ``nn`` loads, of modules, and
-        #: those that the users' code loads.
-        self.attributes, self.own, self.named = attributes, own, named
+    def __init__(
+        self, attributes: set[str], own: set[str], pairs: set[tuple[str, str]], dynamic: set[str]
+    ) -> None:
+        #: The names of attributes that are loaded somewhere, and those that only ``nn`` loads, of modules.
+        self.attributes, self.own = attributes, own
+        #: The attributes that the users' code loads, as in :class:`Names`.
+        self.pairs = pairs
         #: The packages with code that may load any attribute of their own objects; "" may of any object.
         self.dynamic = dynamic
         self.slots: list[Slot] = []
@@ -152,7 +162,7 @@ class Reach:
         #: The top-level packages of what was found.
         self._packages: set[str] = set()
         self._seen: dict[int, Any] = {}
-        self._quiet = 0
+        self._quiet, self._is_late = 0, False
         self._places: set[tuple[int, Any]] = set()
         self._classes: set[tuple[type, bool]] = set()
         self._pending: list[tuple[Any, str, str]] = []
@@ -162,24 +172,31 @@ class Reach:
         """Look at what the roots lead to, and at everything in ``watch``, until no name is new."""
         attributes: set[str] = set()
         own: set[str] = set()
-        named: set[str] = set()
+        pairs: set[tuple[str, str]] = set()
         dynamic: set[str] = set()
         roots, watch = [*roots], [*watch]
         while True:
-            known = [*map(len, (attributes, own, named, dynamic))]
-            found = cls(attributes, own, named, dynamic)
+            known = len(attributes) + len(own) + len(pairs) + len(dynamic)
+            found = cls(attributes, own, pairs, dynamic)
             found._pending = [(x, path, NAMED) for path, x in roots] + [(x, path, FULL) for path, x in watch]
             found._look()
-            if known == [*map(len, (attributes, own, named, dynamic))]:
+            if known == len(attributes) + len(own) + len(pairs) + len(dynamic):
                 return found
 
     def _look(self) -> None:
         """Visit what is pending, and in the end the primitives that are called by one of the names."""
-        while self._pending or self._add_primitives():
+        later: list[tuple[Any, str, str]] = []  # objects that may not be read, after all that are
+        while self._pending or self._add_primitives() or later:
+            if not self._pending:
+                self._pending, later = later, []
+                self._is_late = True
             x, path, how = self._pending.pop()
+            if how == MAYBE and not self._is_late:
+                later.append((x, path, how))
+                continue
             if is_a(x, Decimal):
                 self._packages.add("decimal")
-            if is_a(x, *_ATOMS) or id(x) in self._seen:
+            if id(x) in self._seen or (is_a(x, *_ATOMS) and is_closed_class(kind_of(x))):
                 continue
             if is_a(x, Value):
                 self._visit_value(x, path, how)
@@ -212,7 +229,7 @@ class Reach:
         if is_a(x, FunctionType, BuiltinFunctionType):
             self._note({x.__name__}, how)  # it may go by another name in the code that calls it
         if is_a(x, BuiltinFunctionType, FunctionType, type):
-            self._note_library(x, how)
+            self._note_library(x, path, how)
         if (generator := generator_of(x, path)) is not None:
             self.generators.append(generator)
         elif is_a(x, FunctionType):
@@ -230,6 +247,8 @@ class Reach:
             self.attributes.update(*[name.split(".") for name in x.__reduce__()[1] if isinstance(name, str)])
         elif is_a(x, ReferenceType):
             self._pending.append((x(), path, how))
+        elif type(x).__module__ in ("types", "typing") and is_a(getattr(x, "__origin__", None), type):
+            self._pending.append((x.__origin__, path, how))
         elif is_a(x, classmethod):  # it may call the class
             self.attributes |= _WHEN_CONSTRUCTED
             self._pending.append((x.__func__, path, how))
@@ -274,13 +293,15 @@ class Reach:
         self.attributes |= names.attributes
         installed = is_installed(function.__code__.co_filename)
         how = QUIET if installed else how
-        if not DYNAMIC.isdisjoint(names.globals | names.attributes):
+        if names.dynamic:
             self.dynamic.add(package_of(function) if installed else "")
-        if not installed:
+        if how in _WARNED:
             self.fresh |= names.fresh
-            self.named |= names.attributes
-            self._note(names.globals | names.attributes, how)
+            self.pairs |= names.pairs
+            self._note((names.globals | names.attributes) - DYNAMIC, how)
         self._compare(function, "__code__", False, path)
+        if "__name__" in self.attributes:
+            self._compare(function, "__name__", False, f"{path}.__name__")
         for part in ("__defaults__", "__kwdefaults__"):
             if getattr(function, part):
                 self._read(function, part, False, f"{path}.{part}", how)
@@ -288,14 +309,18 @@ class Reach:
             self._read(function.__dict__, name, True, f"{path}.{name}", how)
         self._add_absent(function, function.__dict__, self.attributes)
         self._visit_globals(function.__globals__, names.globals, how)
+        if not installed and not ANY_VARIABLE.isdisjoint(names.dynamic):
+            for name in sorted(name for name in function.__globals__ if not name.startswith("_")):
+                self._read(function.__globals__, name, True, name, MAYBE)
         for name, level in sorted(names.imports):
             if level:
                 name = resolve_name("." * level + name, function.__globals__.get("__package__") or "")
-            self._pending.append((sys.modules.get(name), name, how))
+            if name in sys.modules:
+                self._read(sys.modules, name, True, name, how)
 
     def _note(self, names: Set[str], how: str) -> None:
         """Note what functions of the library read, from their names."""
-        if how == QUIET:
+        if how not in _WARNED:
             return
         if not DYNAMIC.isdisjoint(names):
             self.dynamic.add("")
@@ -303,12 +328,14 @@ class Reach:
             self.attributes |= {"__format__", "__repr__", "__str__"}
         if not _CONSTRUCTING.isdisjoint(names):
             self.attributes |= _WHEN_CONSTRUCTED
+        if not _COPYING.isdisjoint(names):
+            self.attributes |= _WHEN_COPIED
         if "getenv" in names:
             self._pending.append((os.environ, "os.environ", how))
         if "__subclasses__" in names:
             self._cannot_compare(type.__subclasses__, "the subclasses of a class")
 
-    def _note_library(self, x: Any, how: str) -> None:
+    def _note_library(self, x: Any, path: str, how: str) -> None:
         """Note the package of something in a library, and what it reads that cannot be compared."""
         kind = x if is_a(x, type) else kind_of(x)
         if is_a(x, FunctionType):
@@ -317,7 +344,7 @@ class Reach:
             closed = is_a(x, BuiltinFunctionType) or is_closed_class(kind)
         if closed:
             self._packages.add(package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind))
-            if how != QUIET and (what := reads_outside(x, self.named)):
+            if how in _WARNED and (what := reads_outside(x, last_name(path), self.pairs)):
                 self._cannot_compare(x, what)
 
     def _cannot_compare(self, x: Any, path: str) -> None:
@@ -329,7 +356,12 @@ class Reach:
             if name in variables:
                 self._read(variables, name, True, name, how)
             elif name in _BUILTINS:
-                self._read(_BUILTINS, name, True, name, how)
+                x = _BUILTINS[name]
+                self._compare(_BUILTINS, name, True, name)
+                if is_a(x, BuiltinFunctionType, type) and is_closed_class(kind_of(x)):
+                    self._note_library(x, name, how)
+                else:
+                    self._pending.append((x, name, how))
         self._add_absent(variables, variables, names)
         self._add_absent(_BUILTINS, _BUILTINS, names - variables.keys())
 
@@ -342,6 +374,8 @@ class Reach:
         if (kind, constructed) in self._classes:
             return
         self._classes.add((kind, constructed))
+        if "__name__" in self.attributes and not is_closed_class(kind):
+            self._compare(kind, "__name__", False, f"{path}.__name__")
         if is_a(kind, ABCMeta):
             self._packages.add("abc")
         if not is_closed_class(kind):
@@ -357,33 +391,42 @@ class Reach:
                 self._add_absent(base, table, loaded)
             if "__match_args__" in loaded:
                 self.attributes.update(table.get("__match_args__", ()))
-            not_used = _NOT_USED | {"__eq__"} if "__dataclass_params__" in table else _NOT_USED
+            if EQUAL not in loaded and _is_generated(
+                table.get("__eq__")
+            ):  # it compares only with its own kind
+                loaded -= {"__eq__"}
+            not_used = _NOT_USED | {"__eq__"} if _is_generated(table.get("__eq__")) else _NOT_USED
             for name, entry in [*table.items()]:
-                if (
+                is_read = (
                     name in loaded
                     or (name.startswith("__") and name not in not_used and callable(entry))
                     or (constructed and name in _WHEN_CONSTRUCTED)
-                    or (everything and not name.startswith("__") and not callable(entry))
-                ):
-                    if fixed and callable(entry):
-                        self._pending.append((entry, name, how))
-                    else:
-                        self._read(table, name, True, f"{path}.{name}", how)
+                )
+                if not is_read and (not everything or name.startswith("__")):
+                    continue
+                if fixed and callable(entry):
+                    self._pending.append((entry, name, how))
+                else:
+                    self._read(table, name, True, f"{path}.{name}", how if is_read else MAYBE)
 
     def _visit_module(self, module: ModuleType, path: str, how: str) -> None:
         file = vars(module).get("__file__")
         closed = is_closed(file) if file else module.__name__ in sys.stdlib_module_names
         closed = closed and module.__name__ != "__main__"
-        for name in sorted((self.attributes | {"__getattr__"}) & vars(module).keys()):
+        named = (self.attributes | {"__getattr__"}) & vars(module).keys()
+        if "" in self.dynamic and not closed and not (file and is_installed(file)):
+            for name in sorted(name for name in vars(module).keys() - named if not name.startswith("__")):
+                self._read(vars(module), name, True, f"{path}.{name}", MAYBE)
+        for name in sorted(named):
             entry = vars(module)[name]
             if closed and callable(entry):
-                if name in self.named:
-                    self._note_library(entry, how)
+                if is_loaded({name}, last_name(path), self.pairs):
+                    self._note_library(entry, f"{path}.{name}", how)
                 continue
             if closed and isinstance(entry, ModuleType):
                 self._pending.append((entry, f"{path}.{name}", how))
                 continue
-            if not name.startswith("__") or name == "__getattr__":
+            if not name.startswith("__") or name in ("__getattr__", "__version__"):
                 quiet = file and is_installed(file)
                 self._read(vars(module), name, True, f"{path}.{name}", QUIET if quiet else how)
         if not closed:
@@ -413,6 +456,8 @@ class Reach:
         if is_a(x, dict):
             self._pending += [(key, path, how) for key in x]
             for key, item in x.items():
+                if key == "__builtins__":  # of the variables of evaluated code
+                    continue
                 self._entry(x, key, item, f"{path}[{key!r}]" if isinstance(key, (str, int)) else path, how)
         elif is_a(x, list, tuple, deque):
             for i, item in enumerate(x):
@@ -435,16 +480,19 @@ class Reach:
             self.objects.append((x, path))
             self._visit_class(kind, kind.__name__, False, how)
             bases: tuple[type, ...] = kind.__mro__
-            if how != QUIET and any(is_closed_class(base) and reads_outside(base, set()) for base in bases):
+            if how in _WARNED and any(is_closed_class(base) and reads_outside(base) for base in bases):
                 self.opaque.append((x, path))
-        elif package_of(kind) in ("autograd", "typing"):
+        elif package_of(kind) in ("autograd", "typing") or x is sys.stdout or x is sys.stderr:
             return
+        if (state := state_of(x)) is not None:
+            self.computed.append(Computed(state, path))
         for part in _PARTS:
             if closed and (inner := getattr(x, part, None)) is not None and not isinstance(inner, ModuleType):
                 self._pending.append((inner, path, how))
         if isinstance(getattr(x, "__dict__", None), dict):
             names: frozenset[str] | None = self._names_for(kind)
-            if how == FULL or self._reads_all_of(kind):
+            is_compared = EQUAL in self.attributes and _is_namespace(kind)
+            if how == FULL or self._reads_all_of(kind) or is_compared:
                 names = None
             elif closed:
                 flags = {name for name in names_in_library(kind) if is_a(x.__dict__.get(name), *_ATOMS)}
@@ -476,26 +524,32 @@ class Reach:
         kind = kind_of(x)
         if is_a(x, *_WRAPPERS):
             return
-        if is_a(x, ChainMap, UserDict, UserList):
+        if is_a(x, MappingProxyType):
+            self._pending += [(part, path, how) for part in gc.get_referents(x)]
+        elif is_a(x, ChainMap, UserDict, UserList, UserString):
             self._read(x, "maps" if is_a(x, ChainMap) else "data", False, path, how)
         elif is_a(x, _Cached):
             results = cached_by(x)
             self.kept.append(results)
-            self.computed.append(Computed(lambda: sorted(map(id, cached_by(x))), path))
+            known = {*map(id, results)}  # more results may be added
+            self.computed.append(Computed(lambda: sorted(known.intersection(map(id, cached_by(x)))), path))
             self._pending += [(result, path, how) for result in results]
         elif is_a(x, Mapping) and is_plain({**x}):
             self.computed.append(Computed(lambda: {**x}, path))
         elif how == FULL:
             self.computed.append(Computed(lambda: x, path))
-        elif how != QUIET and (what := reads_outside(x, self.named)):
+        elif how not in _WARNED:
+            return
+        elif what := reads_outside(x, last_name(path), self.pairs):
             if what.endswith("()"):
                 self._cannot_compare(kind, what)
             else:
                 self.opaque.append((x, path))
-        elif how != QUIET and (
+        elif (
             is_a(x, ContextVar)
             or any(hasattr(kind, name) for name in _DATA)
-            or (callable(x) and getattr(x, "__dict__", None))
+            or (callable(x) and getattr(x, "__dict__", None) and package_of(kind) != "numpy")
+            or "(vectorized)" in getattr(x, "__name__", "")  # NumPy's frompyfunc of a function
         ):
             self.opaque.append((x, path))
 
@@ -519,6 +573,25 @@ class Reach:
         """Return True if ``nn`` may look for parameters among the attributes of objects of a class."""
         is_module = hasattr(kind, "named_parameters") and any(package_of(b) == "nn" for b in kind.__mro__)
         return "nn" in self.dynamic and is_module
+
+
+def last_name(path: str) -> str:
+    """Return the last name in a path; "" for an item.
+
+    >>> last_name("config.path"), last_name("paths[0]")
+    ('path', '')
+    """
+    return "" if path.endswith("]") else path.rpartition(".")[2]
+
+
+def _is_namespace(kind: type) -> bool:
+    """Return True for classes of the library whose ``==`` compares all attributes."""
+    return any(base.__name__ in ("SimpleNamespace", "Namespace") for base in kind.__mro__)
+
+
+def _is_generated(method: Any) -> bool:
+    """Return True for a method that a dataclass has generated."""
+    return is_a(method, FunctionType) and method.__code__.co_filename == "<string>"
 
 
 def _is_filled(cell: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import abc
 import builtins
+import copy
 import dataclasses
 import functools
 import itertools
@@ -9,7 +10,7 @@ import math
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
@@ -508,6 +509,63 @@ def class_that_is_registered() -> Case:
         Base.register((First, Second)[i])
 
     return on(Value(2.0), lambda v: v * (1 + sum(isinstance(part, Base) for part in parts)), change)
+
+
+@case
+def items_of_a_class() -> Case:
+    class Rates:
+        items: ClassVar[dict[str, float]] = {"a": 0.5}
+
+        def __class_getitem__(cls, key: str) -> float:
+            return cls.items[key]
+
+    return on(Value(2.0), lambda v: v * Rates["a"], lambda i: Rates.items.update(a=RATES[i]))  # type: ignore[operator]
+
+
+T = TypeVar("T")
+
+
+@case
+def attribute_of_a_generic_class() -> Case:
+    class Box(Generic[T]):
+        rate = 0.5
+
+        def __init__(self, v: Value) -> None:
+            self.v = v * self.rate
+
+    make = Box[float]
+    return on(Value(2.0), lambda v: make(v).v, lambda i: setattr(Box, "rate", RATES[i]))
+
+
+@case
+def module_that_is_replaced() -> Case:
+    name, modules = "glassgrad_test_replaced", []
+    for rate in (0.5, *RATES):
+        modules.append(types.ModuleType(name))
+        modules[-1].rate = rate  # type: ignore[attr-defined]
+    sys.modules[name] = modules[0]
+
+    def scale(v: Value) -> Value:
+        from glassgrad_test_replaced import rate  # type: ignore[import-not-found]
+
+        return v * rate  # type: ignore[no-any-return]
+
+    return on(Value(2.0), scale, lambda i: sys.modules.update({name: modules[i + 1]}))
+
+
+@case
+def state_of_a_copy() -> Case:
+    class Local:
+        beta: float
+
+        def __getstate__(self) -> dict[str, float]:
+            return {"beta": Settings.beta}
+
+    Settings.beta = 0.5
+    original = Local()
+    return on(
+        Value(2.0), lambda v: v * copy.copy(original).beta, lambda i: setattr(Settings, "beta", RATES[i])
+    )
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -7,13 +7,14 @@ import collections.abc
 import dataclasses
 import enum
 import functools
+import logging
 import math
 import operator
 import os
 import threading
 import types
 import weakref
-from decimal import Decimal, getcontext
+from decimal import Context, Decimal, getcontext
 from typing import Any, NamedTuple
 
 import pytest
@@ -685,6 +686,110 @@ def default_type_of_torch() -> Case:
         torch.set_default_dtype(torch.float32 if i else torch.float64)
 
     return on(Value(2.0), lambda v: v * (1.0 + 0.1 * torch.get_default_dtype().itemsize), change)
+
+
+@case
+def namespaces_that_are_compared() -> Case:
+    first, second = types.SimpleNamespace(beta=0.5), types.SimpleNamespace(beta=0.5)
+    return on(
+        Value(2.0),
+        lambda v: v if first == second else v * 2.0,
+        lambda i: setattr(first, "beta", (1.0, 0.5)[i]),
+    )
+
+
+@case
+def object_that_is_compared_with_a_constant() -> Case:
+    class Mode:
+        name = "train"
+
+        def __eq__(self, other: object) -> bool:
+            return self.name == other
+
+        __hash__ = None  # type: ignore[assignment]
+
+    mode = Mode()
+    return on(
+        Value(2.0),
+        lambda v: v if mode == "train" else v * 2.0,
+        lambda i: setattr(mode, "name", ("evaluate", "train")[i]),
+    )
+
+
+class Text(enum.StrEnum):
+    A = "a"
+
+    @property
+    def rate(self) -> float:
+        return TABLE[self.value]
+
+
+TABLE = {"a": 0.5}
+
+
+@case
+def property_of_a_member_of_an_enum_of_strings() -> Case:
+    config = types.SimpleNamespace(mode=Text.A)
+    TABLE["a"] = 0.5
+    return on(Value(2.0), lambda v: v * config.mode.rate, lambda i: TABLE.update(a=RATES[i]))
+
+
+@case
+def member_of_an_enum_that_becomes_an_equal_string() -> Case:
+    config = types.SimpleNamespace(mode=Text.A)
+    return on(
+        Value(2.0),
+        lambda v: v * (2.0 if isinstance(config.mode, Text) else 1.0),
+        lambda i: setattr(config, "mode", ("a", Text.A)[i]),
+    )
+
+
+@case
+def flag_that_becomes_an_equal_int() -> Case:
+    config = types.SimpleNamespace(flag=True)
+    return on(
+        Value(2.0),
+        lambda v: v * (2.0 if config.flag is True else 1.0),
+        lambda i: setattr(config, "flag", (1, True)[i]),
+    )
+
+
+@case
+def attribute_of_a_float_of_the_users_own_class() -> Case:
+    class Rate(float):
+        unit = 0.5
+
+    rate = Rate(1.0)
+    return on(Value(2.0), lambda v: v * rate.unit, lambda i: setattr(rate, "unit", RATES[i]))
+
+
+@case
+def level_of_a_logger_above() -> Case:
+    above, logger = logging.getLogger("glassgrad_test"), logging.getLogger("glassgrad_test.loss")
+    above.setLevel(logging.WARNING)
+    return on(
+        Value(2.0),
+        lambda v: v * (2.0 if logger.isEnabledFor(logging.INFO) else 1.0),
+        lambda i: above.setLevel((logging.INFO, logging.WARNING)[i]),
+    )
+
+
+@case
+def precision_of_a_context() -> Case:
+    context = Context(prec=28)
+    return on(Value(2.0), lambda v: v * context.prec, lambda i: setattr(context, "prec", (5, 28)[i]))
+
+
+@case
+def name_of_a_class() -> Case:
+    class Local:
+        pass
+
+    return on(
+        Value(2.0),
+        lambda v: v * len(Local.__name__),
+        lambda i: setattr(Local, "__name__", ("A", "Longer")[i]),
+    )
 
 
 @pytest.mark.parametrize("name", CASES)

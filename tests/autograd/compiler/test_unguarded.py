@@ -1,10 +1,14 @@
 """A warning names what no guard can compare, when the function is traced."""
 
+import argparse
+import collections
 import contextlib
 import contextvars
 import copy
 import ctypes
 import datetime
+import fnmatch
+import functools
 import gc
 import glob
 import importlib
@@ -16,12 +20,14 @@ import multiprocessing
 import operator
 import os
 import re
+import shlex
 import sqlite3
 import statistics
 import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -118,7 +124,8 @@ def reads(tmp_path: Path) -> dict[str, Callable[[], object]]:
     database = sqlite3.connect(":memory:")
     number, shared = ctypes.c_double(0.5), multiprocessing.Value("d", 0.5)
     own = sqlite3.connect(":memory:", factory=Database)
-    exists, directory, read = os.path.exists, tmp_path, io.open
+    exists, directory, read, now = os.path.exists, tmp_path, io.open, datetime.datetime.now
+    parser, lock, vectorized = argparse.ArgumentParser(), threading.Lock(), numpy.frompyfunc(float, 1, 1)
     return {
         "os.path.exists()": lambda: exists(path),
         "os.listdir()": lambda: os.listdir(),
@@ -133,6 +140,11 @@ def reads(tmp_path: Path) -> dict[str, Callable[[], object]]:
         "subprocess.run()": lambda: subprocess.run(["true"]),
         "time.time()": lambda: time.time(),
         "datetime.datetime.now()": lambda: datetime.datetime.now(),
+        "datetime.now()": lambda: now(),
+        "argparse.ArgumentParser.parse_args()": lambda: parser.parse_args([]),
+        "_thread.lock.locked()": lambda: lock.locked(),
+        "numpy.random.get_state()": lambda: numpy.random.get_state(),
+        "vectorized, a ufunc": lambda: vectorized(1.0),
         "gc.isenabled()": lambda: gc.isenabled(),
         "sys.getrecursionlimit()": lambda: sys.getrecursionlimit(),
         "threading.active_count()": lambda: threading.active_count(),
@@ -168,17 +180,64 @@ def test_read_that_no_guard_compares_is_named(tmp_path: Path) -> None:
             compile(loss, strict=True)(1.0)
 
 
-def test_library_functions_that_read_nothing_need_no_warning() -> None:
+class Folder:
+    """Methods and attributes with the names of functions that read from outside."""
+
+    load, system = 1.0, os
+
+    def walk(self) -> float:
+        return 1.0
+
+    def resolve(self, key: str) -> float:
+        return {"load": 1.0, "today": 2.0, "open": 3.0}[key]
+
+
+def with_the_library(x: Value) -> Value:
+    parts = [os.path.join("a", "b"), PATH.name, MOMENT.isoformat(), json.dumps([1]), str(Fraction(1, 2))]
+    with contextlib.suppress(KeyError), threading.Lock():
+        logging.getLogger(__name__).debug("traced")
+    print(end="", file=sys.stderr)
+    return x * len(copy.deepcopy(parts)) * math.sqrt(statistics.mean([4.0, 4.0]))
+
+
+def with_other_modules(x: Value) -> Value:
+    match = re.match("(a)", "a")
+    assert match is not None
+    return x * len(shlex.split(match.group(1))) * fnmatch.fnmatch("a", "a") * time.gmtime(0).tm_mon
+
+
+def with_numpy(x: Value) -> Value:
+    return x * float(NUMPY["mean"]([1.0]) + CLIP(0.5) + numpy.sqrt(4.0) + RNG(3).random())
+
+
+def with_names_of_others(x: Value) -> Value:
+    return x * FOLDER.walk() * FOLDER.resolve("open") * FOLDER.load * len(os.path.join("system", PATH.name))
+
+
+def with_proxies(x: Value) -> Value:
+    return x * PROXY["rate"] * len(NAME) * eval("rate", NAMES) * get_rate(0)
+
+
+PATH, MOMENT, FOLDER = Path("a") / "b", datetime.datetime(2000, 1, 1), Folder()
+NUMPY, CLIP, RNG = (
+    {"mean": numpy.mean},
+    functools.partial(numpy.clip, a_min=0, a_max=1),
+    numpy.random.default_rng,
+)
+PROXY, NAME = types.MappingProxyType({"rate": 0.5, "path": PATH}), collections.UserString("abc")
+NAMES = {"rate": 0.5}
+get_rate = functools.cache(lambda n: 0.5 + n)
+CLEAN = [with_the_library, with_other_modules, with_numpy, with_names_of_others, with_proxies]
+
+
+@pytest.mark.parametrize("loss", CLEAN)
+def test_functions_that_read_nothing_outside_need_no_warning(loss: Callable[[Any], Any]) -> None:
     w = Value(2.0)
-    path, moment = Path("a") / "b", datetime.datetime(2000, 1, 1)
-
-    def loss(x: Value) -> Value:
-        parts = [os.path.join("a", "b"), path.name, moment.isoformat(), json.dumps([1]), str(Fraction(1, 2))]
-        with contextlib.suppress(KeyError), threading.Lock():
-            logging.getLogger(__name__).debug("traced")
-        return w * x * len(copy.deepcopy(parts)) * math.sqrt(statistics.mean([4.0, 4.0]))
-
-    assert compile(loss, backend="python")(1.0) == 20.0
+    step = compile(lambda x: w * loss(x), backend="python")
+    for i in range(40):
+        get_rate(i)  # its cache grows
+        assert step(float(i)) == 2.0 * loss(Value(float(i))).data
+    assert len(step._step.causes) == 1
 
 
 def test_gradient_that_is_read_inside_raises() -> None:

@@ -41,9 +41,9 @@ class Step(NamedTuple):
 
     ``contribution = upstream · local`` is the gradient of ``node`` times ∂node/∂operand, and ``gradient``
     the sum of the operand's contributions up to this step. The first step is the seed,
-    ``root.grad = 1``; its ``node`` is None. ``number`` is the index of the step in the pass, ``position`` that of the
-    operand, and ``again`` is True if the operand has received contributions before. A step prints as
-    its equation.
+    ``root.grad = 1``; its ``node`` is None. ``number`` is the index of the step in the pass, ``position``
+    that of the operand, and ``again`` is True if the operand has received contributions before. A step
+    prints as its equation.
     """
 
     number: int

@@ -125,8 +125,9 @@ def worth(tree: Tree) -> float | None:
 
 def sides(equation: str) -> list[float]:
     """Compute the sides of an equation that contain no name, such as 2 · 5 and 10."""
-    texts = equation.partition(", since")[0].partition(", in all")[0].split(" = ")
-    found = [worth(read(text.replace(" · ", "·"))) for text in texts if "∂" not in text and "…" not in text]
+    texts = equation.partition(", since")[0].partition(", total")[0].split(" = ")
+    numeric = [text for text in texts if not any(part in text for part in ("∂", ".grad", "…"))]
+    found = [worth(read(text.replace(" · ", "·"))) for text in numeric]
     return [x for x in found if x is not None]
 
 

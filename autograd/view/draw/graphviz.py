@@ -250,11 +250,17 @@ def _boxed(rows: str) -> str:
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>>'
 
 
+#: A space next to a plain text. The layout program lowers a cell with a single plain text by two points,
+#: so that it would not be on one line with a bold text.
+_STRUT = '<FONT POINT-SIZE="1"> </FONT>'
+
+
 def _row(name: str, number: str, color: str, theme: Theme, bold: bool = False, room: str = "") -> str:
     width = max(44, round(text_width(room, 11.0)) + 4 if room else 0)
+    value = lettering(number, color, 11.0, bold)
     return (
-        f'<TR><TD ALIGN="LEFT" WIDTH="28">{lettering(name, theme.muted, 11.0)}</TD>'
-        f'<TD ALIGN="RIGHT" WIDTH="{width}">{lettering(number, color, 11.0, bold)}</TD></TR>'
+        f'<TR><TD ALIGN="LEFT" WIDTH="28">{lettering(name, theme.muted, 11.0)}{_STRUT}</TD>'
+        f'<TD ALIGN="RIGHT" WIDTH="{width}">{value if bold else _STRUT + value}</TD></TR>'
     )
 
 
@@ -277,6 +283,7 @@ def _add_edge(graph: Digraph, edge: Edge, theme: Theme, prefix: str, key: str, s
 
 _CARD = re.compile(r'<g id="([^"]*)" class="node">.*?</g>', re.DOTALL)
 _TEXT = re.compile(r'(<text [^>]*?text-anchor=")start(" x=")([^"]*)"')
+_STRUT_TEXT = re.compile(r'<text [^>]*font-size="1\.00"[^>]*> </text>\n?')
 
 
 def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
@@ -291,7 +298,7 @@ def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
     }
 
     def align(match: re.Match[str]) -> str:
-        card, kinds = match[0], rows.get(unescape(match[1]))
+        card, kinds = _STRUT_TEXT.sub("", match[0]), rows.get(unescape(match[1]))
         texts = list(_TEXT.finditer(card))
         if not kinds or len(texts) <= 2 * len(kinds):
             return card

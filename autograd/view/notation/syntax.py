@@ -104,7 +104,7 @@ class Number(Formula):
 
 @dataclass(frozen=True)
 class Words(Formula):
-    """Words between formulas, such as ``, in all``, with their spaces."""
+    """Words between formulas, such as ``, total``, with their spaces."""
 
     text: str
     level = RELATION
@@ -195,6 +195,18 @@ class Partial(Formula):
         return pen.colored(
             pen.partial(pen.within(Name(self.top), SIGN), pen.within(Name(self.bottom), SIGN)), self.role
         )
+
+
+@dataclass(frozen=True)
+class Grad(Formula):
+    """Gradient of a Value as the attribute in which it accumulates: ``w.grad``."""
+
+    of: str
+    role: str = "gradient"
+
+    def write(self, pen: Pen) -> str:
+        apart = any(c.isspace() or c == "^" for c in _outside_brackets(self.of))
+        return pen.colored(pen.grad(pen.within(Name(self.of), ATOM if apart else SIGN)), self.role)
 
 
 @dataclass(frozen=True)
@@ -334,6 +346,9 @@ class Pen:
 
     def partial(self, top: str, bottom: str) -> str:
         return f"∂{top}/∂{bottom}"
+
+    def grad(self, name: str) -> str:
+        return f"{name}.grad"
 
     def power(self, base: str, exponent: Formula) -> str:
         exact = exponent.text if isinstance(exponent, Number) and not exponent.rounded else ""

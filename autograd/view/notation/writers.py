@@ -73,6 +73,9 @@ class LatexPen(Pen):
     def partial(self, top: str, bottom: str) -> str:
         return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
 
+    def grad(self, name: str) -> str:
+        return rf"{name}.\mathrm{{grad}}"
+
     def power(self, base: str, exponent: Formula) -> str:
         return f"{{{base}}}^{{{exponent.write(self)}}}"
 
@@ -154,6 +157,9 @@ class MathmlPen(Pen):
     def partial(self, top: str, bottom: str) -> str:
         rounded = '<mo lspace="0" rspace="0">∂</mo>'
         return self.over(self.row([rounded, top]), self.row([self.silent("/"), rounded, bottom]))
+
+    def grad(self, name: str) -> str:
+        return self.row([name, "<mtext>.grad</mtext>"])
 
     def power(self, base: str, exponent: Formula) -> str:
         raised = self.enclosed(exponent, exponent_level(exponent))

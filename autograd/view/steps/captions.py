@@ -31,7 +31,7 @@ def narrate(steps: Iterable[Step | ForwardStep]) -> Iterator[list[str]]:
 def _backward(step: Step, formula: str) -> list[str]:
     names, operand = step.names, step.names[step.operand]
     if step.node is None:
-        return ["Backward starts at ", operand, ": its derivative with respect to itself is 1."]
+        return ["Backward starts at ", operand, ". The seed is its derivative with respect to itself: 1."]
     node = names[step.node]
     why = f": the gradient of {node} times the local derivative."
     if step.contribution == 0.0:

@@ -132,7 +132,7 @@ def _frame(
     focus = scene.focus[at]
     marks = {key: dict(place) for key, place in places.items()}
     if focus.operand:
-        marks[focus.operand] |= {"color": theme.local, "penwidth": "3", "style": "rounded,filled,dashed"}
+        marks[focus.operand] |= {"color": theme.muted, "penwidth": "3", "style": "rounded,filled,dashed"}
     if focus.node:
         computed = isinstance(step, ForwardStep)
         marks[focus.node] |= {"color": theme.data if computed else theme.backward, "penwidth": "3"}

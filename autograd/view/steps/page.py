@@ -29,8 +29,9 @@ from .timeline import Scene, scene_of
 TIMEOUT = 10.0
 FEWER = "Show a part of the pass, such as steps(…)[:100]."
 
-#: A wider picture, in pixels, is scrolled instead of shrunk.
-WIDE = 1800
+#: A wide picture is shrunk to this share of its size at most, and then scrolled. Its smallest text, of
+#: 10.5 points, is then 11 pixels high.
+SHRINK = 0.79
 
 
 class _Pictures(NamedTuple):
@@ -60,6 +61,7 @@ def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
         "title": title,
         "svg": pictures.svg,
         "prefix": pictures.prefix,
+        "shrink": SHRINK,
         "cards": [
             [card.key, f"{card.name}{card.expression and f' = {card.expression}'} = {card.data}"]
             for card in scene.picture.cards
@@ -106,14 +108,11 @@ def _draw(scene: Scene) -> _Pictures:
     except (RenderError, ImportError) as error:
         return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
     width, height = map(round, at_end.size)
-    if width > WIDE:  # scrolled, since a shrunk one would be illegible
-        width, height, most = round(0.67 * width), round(0.67 * height), "none"
-    else:
-        most = "100%"
     image = (
         '<div class="glassgrad-picture" style="overflow:auto;max-height:600px">'
         f'<img src="data:image/png;base64,{png}" alt="{escape(at_end.alt)}" '
-        f'width="{width}" height="{height}" style="max-width:{most};height:auto"></div>'
+        f'width="{width}" height="{height}" style="width:100%;max-width:{width}px;'
+        f'min-width:{SHRINK * width:.0f}px;height:auto"></div>'
     )
     return _Pictures(svg, stepped.prefix, image, scene.picture.note)
 

@@ -20,18 +20,30 @@ from ..notation.names import (
     operation_formula,
     quantity,
 )
-from ..notation.syntax import PRODUCT, RELATION, Formula, Infix, Name, Partial, Row, Words, equals, product
+from ..notation.syntax import (
+    PRODUCT,
+    RELATION,
+    Formula,
+    Grad,
+    Infix,
+    Name,
+    Partial,
+    Row,
+    Words,
+    equals,
+    product,
+)
 from ..notation.writers import mathml, text
 
 
 class Step(NamedTuple):
     """One application of the chain rule: ``node`` propagates its gradient to ``operand``.
 
-    ``contribution = upstream · local`` is ∂root/∂node times ∂node/∂operand, and ``gradient`` the sum of
-    the operand's contributions up to this step. The first step is the seed gradient, ∂root/∂root = 1;
-    its ``node`` is None. ``number`` is the index of the step in the pass, ``position`` that of the
-    operand, and ``again`` is True if the operand has received contributions before. A step prints as
-    its equation.
+    ``contribution = upstream · local`` is the gradient of ``node`` times ∂node/∂operand, and ``gradient``
+    the sum of the operand's contributions up to this step. The first step is the seed,
+    ``root.grad = 1``; its ``node`` is None. ``number`` is the index of the step in the pass, ``position``
+    that of the operand, and ``again`` is True if the operand has received contributions before. A step
+    prints as its equation.
     """
 
     number: int
@@ -47,8 +59,8 @@ class Step(NamedTuple):
 
     @property
     def formula(self) -> Formula:
-        """Equation ``∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20``; a further contribution has ``+=``."""
-        return _chain_rule(self)
+        """Update ``w.grad += p.grad · ∂p/∂w = (−4) · 5 = −20``; a further contribution adds the total."""
+        return _update(self)
 
     @property
     def mathml(self) -> str:
@@ -95,24 +107,18 @@ class ForwardStep(NamedTuple):
         return str(self)
 
 
-def _chain_rule(step: Step) -> Formula:
-    names = step.names
-    top, operand = names.root, names[step.operand]
-    received = Partial(top, operand, "gradient")
+def _update(step: Step) -> Formula:
+    names, total = step.names, quantity(step.gradient, "gradient")
+    received = Grad(names[step.operand])
     if step.node is None:
-        return equals(received, quantity(step.gradient, "gradient"))
-    node = names[step.node]
-    # ∂y/∂q is written the same for the gradient and for the local derivative: colors distinguish them.
-    chain = product([Partial(top, node, "gradient"), Partial(node, operand, "local")], wide=True)
-    sides = [received, chain]
+        return equals(received, total)
+    local = Partial(names[step.node], names[step.operand], "local")
+    sides = [product([Grad(names[step.node]), local], wide=True)]
     if step.upstream * step.local == step.contribution or math.isnan(step.contribution):  # not ∞·0 = 0
         sides.append(product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True))
-    gradient = quantity(step.gradient, "gradient")
-    if not step.again:  # the gradient is the product, except 0 for −0, since gradients start at 0
-        return equals(*sides, gradient)
-    sides.append(quantity(step.contribution, "gradient"))
-    equation = Infix(tuple(sides), ("+=", *["="] * (len(sides) - 2)), RELATION)
-    return Row((equation, Words(", in all "), gradient))
+    sides.append(quantity(step.contribution + 0.0, "gradient"))  # 0 for −0, since gradients start at 0
+    update = Infix((received, *sides), ("+=", *["="] * (len(sides) - 1)), RELATION)
+    return Row((update, Words(", total "), total)) if step.again else update
 
 
 def _computed(step: ForwardStep) -> Formula:

@@ -36,8 +36,7 @@
 
   if (svg) {
     const width = parseFloat(svg.getAttribute("width"));
-    // Text of 12 points is legible at two thirds of its size.
-    svg.style.cssText = `width:100%;max-width:${width}pt;min-width:${0.67 * width}pt`;
+    svg.style.cssText = `width:100%;max-width:${width}pt;min-width:${data.shrink * width}pt`;
     svg.setAttribute("role", "img");
     svg.querySelector("polygon").setAttribute("class", "page");
   } else {

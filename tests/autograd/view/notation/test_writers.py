@@ -13,6 +13,7 @@ from autograd.view.notation.syntax import (
     Formula,
     Fraction,
     FunctionCall,
+    Grad,
     Infix,
     Minus,
     Name,
@@ -54,6 +55,12 @@ FORMULAS: list[tuple[Formula, str, str]] = [
      r"\left( -4 \right) \cdot \left( -5 \right)"),
     (product([product([TWO, A]), B], wide=True), "2·a · b", r"2 \cdot a \cdot b"),
     (Partial("loss", "h₁"), "∂loss/∂h₁", r"\frac{\partial \mathrm{loss}}{\partial h_{1}}"),
+    (Grad("w"), "w.grad", r"w.\mathrm{grad}"),
+    (Grad("h₁"), "h₁.grad", r"h_{1}.\mathrm{grad}"),
+    (Grad("x[0, 1]"), "x[0, 1].grad", r"\mathrm{x[0,\ 1]}.\mathrm{grad}"),
+    (Grad("a+b"), "(a+b).grad", r"\left( \mathrm{a+b} \right).\mathrm{grad}"),
+    (Grad("loss 2"), "(loss 2).grad", r"\left( \mathrm{loss\ 2} \right).\mathrm{grad}"),
+    (Grad("x^2"), "(x^2).grad", r"\left( \mathrm{x\hat{\ }2} \right).\mathrm{grad}"),
     (equals(A, Minus(B)), "a = −b", "a = -b"),
     (Row((A, Words(", since "), Infix((B, TWO), ("≤",), -1))), "a, since b ≤ 2",
      r"a\mathrm{,\ since\ }b \leq 2"),
@@ -138,15 +145,18 @@ def test_the_equation_of_a_step_in_three_notations() -> None:
     p = a * a
     p.label = "p"
     seed, first, again = steps(p)
-    assert str(seed) == "∂p/∂p = 1"
-    assert latex(first.formula) == (
-        r"\frac{\partial p}{\partial a} = \frac{\partial p}{\partial p} \cdot \frac{\partial p}{\partial a} "
-        r"= 1 \cdot 3 = 3"
+    update = (
+        r"a.\mathrm{grad} \mathrel{+}= p.\mathrm{grad} \cdot \frac{\partial p}{\partial a} = 1 \cdot 3 = 3"
     )
-    assert latex(again.formula).endswith(r"= 1 \cdot 3 = 3\mathrm{,\ in\ all\ }6")
-    assert r"\mathrel{+}=" in latex(again.formula)
-    assert _letters(mathml(again.formula)) == "∂p/∂a += ∂p/∂p · ∂p/∂a = 1 · 3 = 3,\xa0in\xa0all\xa06"
-    assert _letters(mathml(seed.formula, block=False)) == "∂p/∂p = 1"
+    assert str(seed) == "p.grad = 1"
+    assert str(first) == "a.grad += p.grad · ∂p/∂a = 1 · 3 = 3"
+    assert str(again) == f"{first}, total 6"
+    assert latex(first.formula) == update
+    assert latex(again.formula) == update + r"\mathrm{,\ total\ }6"
+    assert _letters(mathml(first.formula)) == str(first)
+    assert _letters(mathml(again.formula)) == f"{first},\xa0total\xa06"
+    assert latex(seed.formula) == r"p.\mathrm{grad} = 1"
+    assert _letters(mathml(seed.formula, block=False)) == "p.grad = 1"
     assert 'display="block"' not in mathml(seed.formula, block=False)
 
 
@@ -155,6 +165,6 @@ def test_gradient_and_local_derivative_have_different_colors() -> None:
     tree = ElementTree.fromstring(mathml(step.formula))
     colored = [("".join(e.itertext()), e.get("class")) for e in tree.iter() if e.get("class")]
     assert colored == [
-        ("∂out/∂a", "gg-grad"), ("∂out/∂out", "gg-grad"), ("∂out/∂a", "gg-local"),
+        ("a.grad", "gg-grad"), ("out.grad", "gg-grad"), ("∂out/∂a", "gg-local"),
         ("1", "gg-grad"), ("2", "gg-local"), ("2", "gg-grad"),
     ]  # fmt: skip

@@ -77,7 +77,7 @@ def test_without_scripts_there_is_a_picture_in_words_too_and_the_table() -> None
         assert text in (image["alt"] or "")
     assert page.cells == [*whole.HEADER, *(cell for row in whole.rows() for cell in row)]
     assert "All 6 steps as a table" in page.text
-    assert "∂loss/∂w" not in page.text.replace("".join(page.cells), "")
+    assert "w.grad" not in page.text.replace("".join(page.cells), "")
 
 
 def test_no_gradient_is_read_or_written() -> None:
@@ -170,7 +170,7 @@ def test_all_that_is_drawn_takes_its_colors_from_the_page() -> None:
     assert {name for name in used if not name.startswith(("--jp-", "--vscode-", "--page"))} <= declared
 
 
-def test_numbers_of_a_card_end_where_its_columns_end() -> None:
+def test_numbers_of_a_card_are_in_line_with_their_column_and_row() -> None:
     svg = ElementTree.fromstring(shown(first_example()[-1]).data["svg"])
     for group in svg.iter("g"):
         if group.get("class") == "node":
@@ -178,6 +178,10 @@ def test_numbers_of_a_card_end_where_its_columns_end() -> None:
             assert set(numbers) == {"data", "grad"}
             assert {text.get("text-anchor") for text in numbers.values()} == {"end"}
             assert len({text.get("x") for text in numbers.values()}) == 1
+            heights = {text.text: text.get("y") for text in group.iter("text") if not text.get("class")}
+            assert {kind: text.get("y") for kind, text in numbers.items()} == {
+                kind: heights[kind] for kind in ("data", "grad")
+            }
 
 
 # Several, and hostile ones ------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, steps
+from autograd.view.draw.graphviz import Drawing
 from autograd.view.notation.names import format_number
 from autograd.view.render.theme import DARK, LIGHT
 from autograd.view.steps.step import ForwardStep
@@ -131,8 +132,8 @@ def test_where_gradients_meet_the_sum_so_far_is_shown(show: Open) -> None:
         slider.press("ArrowRight")
         seen.append((state(page)["grads"][key], state(page)["equation"]))
     assert [grad for grad, _ in seen] == ["·", "1", "4", "7"]
-    assert "+=" in seen[2][1]
-    assert seen[3][1].endswith("in\xa0all\xa07")
+    assert [equation.count("total") for _, equation in seen] == [0, 0, 1, 1]
+    assert seen[3][1].endswith("total\xa07")
 
 
 def test_keys_buttons_and_slider_agree(show: Open) -> None:
@@ -306,6 +307,28 @@ def test_a_wide_picture_follows_the_step(show: Open, width: int) -> None:
     assert state(page)["node"] == []
     slider.fill("20")
     assert state(page)["aside"] == ""
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_text_of_a_wide_picture_is_at_least_11_pixels_high(show: Open, width: int, scripts: bool) -> None:
+    page = show(steps(chain(40)), viewport={"width": width, "height": 800}, java_script_enabled=scripts)
+    picture = page.get_by_role("img")
+    natural = Drawing(scene_of(steps(chain(40))).picture, LIGHT).size[0]
+    shown = (picture.bounding_box() or {})["width"]
+    assert shown < natural
+    assert shown / natural * 10.5 * 96 / 72 >= 11.0  # the smallest text has 10.5 points
+
+
+@pytest.mark.parametrize(("scheme", "theme"), [("light", LIGHT), ("dark", DARK)])
+def test_receiver_is_ringed_in_slate(show: Open, scheme: str, theme: Any) -> None:
+    page = show(steps(first_example()[-1]), color_scheme=scheme)
+    page.get_by_role("slider").press("End")
+    stroke = page.evaluate(
+        """() => getComputedStyle(document.querySelector(".glassgrad-stepper").shadowRoot
+        .querySelector(".operand-now > path")).stroke"""
+    )
+    assert stroke == _rgb(theme.muted)
 
 
 def test_a_thousand_steps_of_a_network(show: Open) -> None:

@@ -154,7 +154,7 @@ COMPUTED: list[Callable[..., Any]] = [
 ]
 
 
-def test_names_that_are_constants_differ_from_computed_ones() -> None:
+def test_constant_names_differ_from_computed_names() -> None:
     assert [*map(bool, (names_in(f.__code__).dynamic for f in KNOWN))] == [False] * len(KNOWN)
     assert [*map(bool, (names_in(f.__code__).dynamic for f in COMPUTED))] == [True] * len(COMPUTED)
 

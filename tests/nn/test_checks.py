@@ -35,7 +35,7 @@ INVALID_CALLS: list[tuple[Callable[[], Any], str]] = [
         f"clip_grad_value_() expected a real number for clip_value, got list [1.0]. {NUMBER}"
     )),
     (lambda: nn.l1_penalty(MODEL), f"l1_penalty() {PARAMETERS} MLP. Pass model.parameters()."),
-    (lambda: nn.l2_penalty(W), f"l2_penalty() {PARAMETERS} Value Value(1.0). Pass a list of Values."),
+    (lambda: nn.l2_penalty(W), f"l2_penalty() {PARAMETERS} Value(1.0). Pass a list of Values."),
     (lambda: nn.Adam([W], betas=0.9), (
         "Adam() expected two numbers for betas, got float 0.9. "
         "Pass the decay rates of the mean and of the mean square, such as (0.9, 0.999)."

@@ -371,7 +371,7 @@ def test_from_torch_of_an_unsupported_module_raises() -> None:
         (reused(), ValueError, r"share no tensors, got Sequential\(.* Give"),
         (tied(), ValueError, r"share no tensors, got Sequential\(.* Give"),
         (Linear(2, 1, dtype=torch.complex64), ValueError, "complex64"),
-        (MLP(2, [1]), TypeError, "expected a torch.nn.Module, got MLP .* Pass"),
+        (MLP(2, [1]), TypeError, "expected a torch.nn.Module, got MLP.* Pass"),
         (Linear(2, 1).weight, TypeError, "expected a torch.nn.Module, got Parameter"),
         (None, TypeError, "expected a torch.nn.Module, got NoneType"),
     ):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from autograd.system.messages import type_and_value, type_name
 
-from ..checks import check_function, check_int, check_number, out_of_range
+from ..checks import check_function, check_int, check_number, check_range, check_result, out_of_range
 from .optimizers import Optimizer
 
 
@@ -68,9 +68,17 @@ class Schedule:
         check_function(type_name(self), "lr_at", lr_at, remedy)
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
-        self.last_epoch = 0
         self._lr_at = lr_at
-        optimizer.lr = self._last_lr = lr_at(0, self.base_lr)
+        self.at(0)
+
+    @property
+    def base_lr(self) -> float:
+        """The learning rate of the optimizer at construction. It may be assigned between steps."""
+        return self._base_lr
+
+    @base_lr.setter
+    def base_lr(self, base_lr: float) -> None:
+        self._base_lr = check_range(type_name(self), "base_lr", base_lr)
 
     def step(self) -> None:
         """Set the next learning rate.
@@ -95,8 +103,13 @@ class Schedule:
         """Set the learning rate of a given step, for example when training resumes from a checkpoint.
 
         Args:
-            last_epoch: The number of steps.
+            last_epoch: The number of steps, 0 or more.
+
+        Raises:
+            ValueError: If ``last_epoch`` is negative.
+            TypeError: If ``last_epoch`` is not an int.
         """
+        check_int(f"{type_name(self)}.at", "last_epoch", last_epoch, least=0)
         lr = self._lr_at(last_epoch, self.base_lr)
         self.optimizer.lr = lr
         self.last_epoch, self._last_lr = last_epoch, self.optimizer.lr
@@ -132,7 +145,10 @@ class LambdaLR(Schedule):
         check_function(
             "LambdaLR", "lr_lambda", lr_lambda, "Pass a function of the step that returns a factor"
         )
-        super().__init__(optimizer, lambda step, base_lr: base_lr * lr_lambda(step))
+        super().__init__(
+            optimizer,
+            lambda step, base_lr: base_lr * check_result("LambdaLR", "lr_lambda", lr_lambda(step)),
+        )
 
 
 class StepLR(Schedule):

@@ -157,17 +157,17 @@ class StepLR(Schedule):
     Args:
         optimizer: An :class:`Optimizer`.
         step_size: The number of steps between two changes, 1 or more.
-        gamma: The factor.
+        gamma: The factor, 0 or more.
 
     Raises:
-        ValueError: If ``step_size`` is below 1.
+        ValueError: If ``step_size`` is below 1, or ``gamma`` is negative or not finite.
         TypeError: If ``optimizer`` is not an Optimizer, ``step_size`` is not an int, or ``gamma`` is not a
             number.
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         check_int("StepLR", "step_size", step_size)
-        check_number("StepLR", "gamma", gamma)
+        check_range("StepLR", "gamma", gamma)
         super().__init__(optimizer, lambda step, base_lr: step_lr(step, base_lr, step_size, gamma))
 
 
@@ -177,10 +177,10 @@ class CosineAnnealingLR(Schedule):
     Args:
         optimizer: An :class:`Optimizer`.
         T_max: The number of steps, 1 or more.
-        eta_min: The learning rate after ``T_max`` steps.
+        eta_min: The learning rate after ``T_max`` steps, 0 or more.
 
     Raises:
-        ValueError: If ``T_max`` is below 1.
+        ValueError: If ``T_max`` is below 1, or ``eta_min`` is negative or not finite.
         TypeError: If ``optimizer`` is not an Optimizer, ``T_max`` is not an int, or ``eta_min`` is not a
             number.
 
@@ -189,7 +189,7 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         check_int("CosineAnnealingLR", "T_max", T_max)
-        check_number("CosineAnnealingLR", "eta_min", eta_min)
+        check_range("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, lambda step, base_lr: cosine_annealing_lr(step, base_lr, T_max, eta_min))
 
 

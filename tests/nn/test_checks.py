@@ -132,6 +132,12 @@ INVALID_CALLS: list[tuple[Callable[[], Any], str]] = [
         "cross_entropy() expected a real number for targets[0][1], got str 'a'. "
         "Pass a float, an int or a Value."
     )),
+    (lambda: nn.save(MODEL, 5), (
+        "save() expected a str or a Path for path, got int 5. Pass the name of a file."
+    )),
+    (lambda: nn.load(None), (
+        "load() expected a str or a Path for path, got NoneType None. Pass the name of a file."
+    )),
     (lambda: stratified_split(5), (
         f"stratified_split() expected a pair of samples and labels for data, got int 5. {PAIR_REMEDY}"
     )),
@@ -158,12 +164,37 @@ def test_argument_of_wrong_type_raises_type_error_with_remedy(call: Callable[[],
         call()
 
 
-def test_negative_epoch_of_a_schedule_raises_value_error() -> None:
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.StepLR(nn.SGD([W]), 2).at(-1), "StepLR.at() expected an int of 0 or more for last_epoch"),
+        (lambda: nn.StepLR(nn.SGD([W]), 2, -1), "StepLR() expected a finite number of 0 or more for gamma"),
+        (lambda: nn.CosineAnnealingLR(nn.SGD([W]), 2, -1), (
+            "CosineAnnealingLR() expected a finite number of 0 or more for eta_min"
+        )),
+    ],
+    ids=["last_epoch", "gamma", "eta_min"],
+)  # fmt: skip
+def test_negative_number_of_a_schedule_raises_value_error(call: Callable[[], Any], message: str) -> None:
+    message += ", got int -1. Pass a number in this range."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
+
+
+def test_unknown_activation_of_a_layer_raises_value_error() -> None:
+    with pytest.raises(
+        ValueError, match=r"^Layer\(\) expected the name of an activation, got str 'a'\. Use one"
+    ):
+        nn.Layer(1, 1, "a")
+
+
+def test_unknown_nonlinearity_of_an_initializer_raises_value_error() -> None:
     message = (
-        "StepLR.at() expected an int of 0 or more for last_epoch, got int -1. Pass a number in this range."
+        "kaiming_normal_() expected one of linear, sigmoid, tanh, relu, selu, leaky_relu for nonlinearity, "
+        "got str 'a'. Choose one of them, or use a number as the gain."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        nn.StepLR(nn.SGD([W]), 2).at(-1)
+        nn.init.kaiming_normal_(MODEL, nonlinearity="a")
 
 
 @pytest.mark.parametrize(

@@ -323,8 +323,9 @@ def test_width_that_is_not_an_int_raises_type_error(wrong: Any) -> None:
 @pytest.mark.parametrize("wrong", [[], (), 16, 0, None, "16", {16}, Value(1.0)], ids=repr)
 def test_mlp_without_layers_raises(wrong: Any) -> None:
     error = ValueError if isinstance(wrong, list | tuple) else TypeError
+    got = "Value(1.0)" if isinstance(wrong, Value) else f"{type(wrong).__name__} {wrong!r}"
     message = (
-        f"MLP() expected the width of at least one layer in nouts, got {type(wrong).__name__} {wrong!r}. "
+        f"MLP() expected the width of at least one layer in nouts, got {got}. "
         "Pass a list such as [16, 16, 1]."
     )
     with pytest.raises(error, match=f"^{re.escape(message)}$"):

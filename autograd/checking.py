@@ -10,9 +10,12 @@ from typing import SupportsFloat
 
 from .backward import topological_order
 from .functional import gradient, leaves_at, scalar_output
+from .interop.reals import require_float
 from .modes import enable_grad
 from .nodes import local_derivatives, recompute
 from .operations import FUNCTIONS, data_of
+from .system.checks import check_int
+from .system.messages import type_and_value
 from .value import Value
 
 
@@ -50,13 +53,18 @@ def check_grads(
     Raises:
         GradientError: If a derivative and its difference disagree. The message names the primitive and the
             operand whose rule is wrong.
-        ValueError: If ``order`` or ``directions`` is below 1, or ``f`` is not finite at the point.
-        TypeError: If ``f`` is not a function or does not return one Value, or ``at`` is not a sequence of
-            numbers.
+        ValueError: If ``order`` or ``directions`` is below 1, ``tolerance`` is negative or nan, or ``f`` is
+            not finite at the point.
+        TypeError: If ``f`` is not a function or does not return one Value, ``at`` is not a sequence of
+            numbers, or another argument is of the wrong type.
     """
-    for name, number in (("order", order), ("directions", directions)):
-        if number < 1:
-            raise ValueError(f"check_grads() expected {name} to be 1 or more, got {number}. Pass at least 1.")
+    order = check_int("check_grads", "order", order, "The default is 2.")
+    directions = check_int("check_grads", "directions", directions, "The default is 3.")
+    if not require_float(tolerance, "check_grads()", "tolerance") >= 0.0:
+        raise ValueError(
+            f"check_grads() expected a number of 0 or more for tolerance, got {type_and_value(tolerance)}. "
+            "The default is 1e-6."
+        )
     point = [x.data for x in leaves_at(at, "check_grads")]
     value = _output(f, leaves_at(point, "check_grads")).data
     if not math.isfinite(value):
@@ -64,7 +72,12 @@ def check_grads(
             f"check_grads() expected f to be finite at the point, got {value} at {point}. "
             "Choose another point."
         )
-    rng = random.Random(seed)
+    try:
+        rng = random.Random(seed)
+    except TypeError:
+        raise TypeError(
+            f"check_grads() expected an int for seed, got {type_and_value(seed)}. The default is 0."
+        ) from None
     for _ in range(directions):
         direction = [rng.gauss(0.0, 1.0) for _ in point]
         _check_along(f, point, direction, order, tolerance)

@@ -60,6 +60,18 @@ def primitive(
         AttributeError: If a rule uses something that ``m`` does not offer.
     """
     check_name(name)
+    for rule_name, rule in (("value", value), *((f"derivatives[{i}]", d) for i, d in enumerate(derivatives))):
+        if not callable(rule):
+            raise TypeError(
+                f"primitive() expected a function for {rule_name}, got {type_and_value(rule)}. "
+                "Pass a function of m and the operands."
+            )
+    for text_name, text in (("doc", doc), ("operands", operands), ("template", template)):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"primitive() expected a str for {text_name}, got {type_and_value(text)}. "
+                "Leave it out for the default."
+            )
     before = PRIMITIVES.get(name)
     op = Primitive(name, value, *derivatives, doc=doc, operands=operands, template=template)
     try:

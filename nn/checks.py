@@ -37,15 +37,37 @@ def check_number(function: str, name: str, x: Any) -> float:
     Traceback (most recent call last):
     TypeError: SGD() expected a real number for lr, got str '0.1'. Pass a float or an int.
     """
+    if (number := _to_float(x)) is None:
+        raise TypeError(
+            f"{function}() expected a real number for {name}, got {type_and_value(x)}. Pass a float or an "
+            "int."
+        )
+    return number
+
+
+def check_result(function: str, source: str, x: Any) -> float:
+    """Return what a function of the caller has returned as a float; raise TypeError unless it is a number.
+
+    >>> check_result("evaluate", "loss", None)
+    Traceback (most recent call last):
+    TypeError: evaluate() expected loss to return a real number, got NoneType None. Return a float or an int.
+    """
+    if (number := _to_float(x)) is None:
+        raise TypeError(
+            f"{function}() expected {source} to return a real number, got {type_and_value(x)}. "
+            "Return a float or an int."
+        )
+    return number
+
+
+def _to_float(x: Any) -> float | None:
+    """Return a real number, or the data of a Value, as a float; return None for any other object."""
     if isinstance(x, Value):
         return x.data
     try:
         return real(x)
     except TypeError:
-        raise TypeError(
-            f"{function}() expected a real number for {name}, got {type_and_value(x)}. Pass a float or an "
-            "int."
-        ) from None
+        return None
 
 
 def check_range(function: str, name: str, x: Any, low: float = 0.0, high: float = math.inf) -> float:
@@ -80,6 +102,18 @@ def check_parameters(function: str, parameters: Any) -> list[Any]:
             got, remedy = type_and_value(parameters), "Pass a list of Values"
         raise TypeError(f"{function}() expected an iterable of Values for parameters, got {got}. {remedy}.")
     return [*parameters]
+
+
+def check_values(function: str, parameters: Any) -> list[Value]:
+    """Return the parameters as a list of Values; raise TypeError for any other object."""
+    values = check_parameters(function, parameters)
+    for i, value in enumerate(values):
+        if not isinstance(value, Value):
+            raise TypeError(
+                f"{function}() expected Values, got parameters[{i}] = {short(value)}. Pass "
+                "model.parameters()."
+            )
+    return values
 
 
 def check_unique(function: str, parameters: list[Any]) -> None:

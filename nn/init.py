@@ -33,13 +33,17 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Raises:
         ValueError: If PyTorch recommends no gain for the activation, or ``param`` is not a finite number.
     """
+    return _gain("calculate_gain", nonlinearity, "param", 0.01 if param is None else param)
+
+
+def _gain(function: str, nonlinearity: str, slope_name: str, negative_slope: float) -> float:
     if nonlinearity == "leaky_relu":
-        negative_slope = _finite("calculate_gain", "param", 0.01 if param is None else param)
-        return math.sqrt(2.0 / (1.0 + negative_slope * negative_slope))
+        slope = _finite(function, slope_name, negative_slope)
+        return math.sqrt(2.0 / (1.0 + slope * slope))
     if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
         known = ", ".join([*GAINS, "leaky_relu"])
         raise ValueError(
-            f"calculate_gain() expected one of {known} for nonlinearity, got {type_and_value(nonlinearity)}. "
+            f"{function}() expected one of {known} for nonlinearity, got {type_and_value(nonlinearity)}. "
             "Choose one of them, or use a number as the gain."
         )
     return GAINS[nonlinearity]
@@ -175,7 +179,7 @@ def _xavier(function: str, gain: float) -> _Deviation:
 
 
 def _kaiming(function: str, a: float, mode: str, nonlinearity: str) -> _Deviation:
-    gain = calculate_gain(nonlinearity, _finite(function, "a", a))
+    gain = _gain(function, nonlinearity, "a", _finite(function, "a", a))
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(
             f"{function}() expected 'fan_in' or 'fan_out' for mode, got {type_and_value(mode)}. "

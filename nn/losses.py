@@ -297,13 +297,28 @@ def cross_entropy(
                 f"cross_entropy() expected {width} logits for each sample, as in logits[0], got {len(row)} "
                 f"in logits[{i}] = {short(row)}. Pass one logit for each class."
             )
-        if is_row(target):
-            _check_probabilities(target, i, width)
-            probabilities: Any = target
-            losses.append(-autograd.dot(probabilities, autograd.log_softmax(row)))
-        else:
-            losses.append(_negative_log_probability(row, target, i))
+        try:
+            losses.append(_cross_entropy(row, target, i))
+        except TypeError:
+            _check_numbers("logits", row, i)
+            if is_row(target):
+                _check_numbers("targets", target, i)
+            raise
     return _mean(losses)
+
+
+def _check_numbers(name: str, row: Any, i: int) -> None:
+    """Raise TypeError if row i of the logits or the targets contains something that is not a number."""
+    for j, x in enumerate(row):
+        if not isinstance(x, Value):
+            _number("cross_entropy", name, (i, j), x)
+
+
+def _cross_entropy(row: Any, target: Any, i: int) -> Value:
+    if not is_row(target):
+        return _negative_log_probability(row, target, i)
+    _check_probabilities(target, i, len(row))
+    return -autograd.dot(target, autograd.log_softmax(row))
 
 
 def _check_probabilities(target: Any, i: int, width: int) -> None:

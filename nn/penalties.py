@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import autograd
 from autograd import Value, dot
 
-from .checks import check_parameters
+from .checks import check_values
 
 
 def l1_penalty(parameters: Iterable[Value]) -> Value:
@@ -24,7 +24,7 @@ def l1_penalty(parameters: Iterable[Value]) -> Value:
     Raises:
         TypeError: If ``parameters`` is a model, a single Value, or not an iterable of Values.
     """
-    total: Value = autograd.sum([abs(p) for p in check_parameters("l1_penalty", parameters)])
+    total: Value = autograd.sum([abs(p) for p in check_values("l1_penalty", parameters)])
     return total
 
 
@@ -43,5 +43,5 @@ def l2_penalty(parameters: Iterable[Value]) -> Value:
     Raises:
         TypeError: If ``parameters`` is a model, a single Value, or not an iterable of Values.
     """
-    values = check_parameters("l2_penalty", parameters)
+    values = check_values("l2_penalty", parameters)
     return dot(values, values)

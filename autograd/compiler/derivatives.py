@@ -41,13 +41,11 @@ class Derivative(Replay):
         self.what = f"the {kind}"
         self._width = 0
 
-    def at(
-        self, point: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat] | None = None
-    ) -> Outcome:
-        """Compute the derivatives at a point, for the vector ``v`` if there is one."""
+    def at(self, point: Sequence[Value | SupportsFloat], v: Any = None) -> Outcome:
+        """Compute the derivatives at a point; for "hvp", the product with the vector ``v``."""
         at = [x._data for x in leaves_at(point, self.kind)]
         call = self.called(at, {})
-        if v is not None:
+        if self.kind == "hvp":
             direction = direction_at(v, len(at))
             call.numbers = call.numbers + as_floats(direction)  # after the numbers of the arguments
         (outcome,) = self.take(1, call)

@@ -10,6 +10,7 @@ from inspect import Parameter, signature
 from itertools import chain
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from ..system.checks import check_int
 from ..system.messages import replace_controls, short, type_and_value
 from ..tracing import resident
 from ..value import Value
@@ -293,7 +294,11 @@ class CompiledStep:
 
         Returns:
             The loss of each step, before its update.
+
+        Raises:
+            TypeError: If ``batches`` cannot be iterated.
         """
+        _check_iterable("each", "a sequence of batches", batches, "Pass a list of tuples of arguments.")
         if not isinstance(batches, (list, tuple)):
             return [self(*batch) for batch in batches]
         called = (self._step.called(tuple(batch), {}) for batch in batches)
@@ -475,7 +480,7 @@ def compile(
         A :class:`CompiledStep`.
 
     Raises:
-        TypeError: If ``function`` is not callable, or ``audit`` is not an int.
+        TypeError: If ``function`` is not callable, or another argument is of the wrong type.
         ValueError: If there is no such backend, dtype or argument, or ``audit`` is negative.
         TraceError: At a call, if it uses ``.data``, ``.grad``, ``float()`` or ``bool()`` of a Value,
             or an argument as an index (use ``take(values, index)``); with ``strict``, in place of a fallback.
@@ -485,16 +490,16 @@ def compile(
             f"compile() expected a function of Values, got {type_and_value(function)}. "
             "Pass the function, not its result."
         )
-    if audit is not None and (isinstance(audit, bool) or not isinstance(audit, int)):
+    if optimizer is not None and not all(hasattr(optimizer, name) for name in _OPTIMIZER):
         raise TypeError(
-            f"compile() expected an int or None for audit, got {type_and_value(audit)}. "
-            "Pass the number of calls between audits, or 0 for no audit."
+            f"compile() expected an optimizer with parameters, zero_grad() and step(), got "
+            f"{type_and_value(optimizer)}. Pass an optimizer of nn, such as SGD(model.parameters())."
         )
-    if audit is not None and audit < 0:
-        raise ValueError(
-            f"compile() expected audit to be 0 or more, got {type_and_value(audit)}. "
-            "Use 0 for no audit, or None to audit calls 1, 2, 4, 8, …"
-        )
+    remedy = "Pass the number of calls between audits, 0 for no audit, or None for the default."
+    audit = check_int("compile", "audit", audit, remedy, least=0, optional=True)
+    _check_iterable("compile", "a sequence of objects for watch", watch, "Put the object into a list.")
+    expected = "a name or a sequence of names for static_argnames"
+    _check_iterable("compile", expected, static_argnames, "Put the name into a list.")
     names = (static_argnames,) if isinstance(static_argnames, str) else (*static_argnames,)
     static = _static_positions(function, names) if names else {}
     return CompiledStep(
@@ -502,16 +507,25 @@ def compile(
     )
 
 
-def _static_positions(function: Callable[..., Any], names: Sequence[str]) -> dict[int, str]:
+#: The attributes of an optimizer.
+_OPTIMIZER = ("parameters", "zero_grad", "step")
+
+
+def _check_iterable(function: str, expected: str, x: object, remedy: str) -> None:
+    if not hasattr(x, "__iter__"):
+        raise TypeError(f"{function}() expected {expected}, got {type_and_value(x)}. {remedy}")
+
+
+def _static_positions(function: Callable[..., Any], names: Sequence[Any]) -> dict[int, str]:
     """Map positions to the names of static arguments; keyword-only arguments have negative positions."""
     parameters = signature(function).parameters
     places = {name: i for i, name in enumerate(parameters)}
     found: dict[int, str] = {}
     for name in names:
-        if name not in parameters:
+        if not isinstance(name, str) or name not in parameters:
             raise ValueError(
                 f"compile() expected names of arguments for static_argnames, got {type_and_value(name)}. "
-                f"The arguments of the function: {', '.join(places) or 'none'}."
+                f"The arguments of the function are: {', '.join(places) or 'none'}."
             )
         is_keyword = parameters[name].kind is Parameter.KEYWORD_ONLY
         found[-1 - places[name] if is_keyword else places[name]] = name

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from .messages import type_and_value
+
 if sys.platform != "win32":
     import fcntl
 
@@ -21,6 +23,22 @@ _REMEDIES = {errno.EACCES: "this folder cannot be written to; save elsewhere"}
 
 #: On Windows, where files are not locked, a temporary file that is older than this is removed, in seconds.
 _LEFT_OVER = 24 * 3600.0
+
+
+def check_path(function: str, path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file; raise TypeError unless it is a str or a path object.
+
+    >>> check_path("save", b"a.json")
+    Traceback (most recent call last):
+    TypeError: save() expected a str or a Path for path, got bytes b'a.json'. Pass the name of a file.
+    """
+    try:
+        return Path(path)
+    except TypeError:
+        raise TypeError(
+            f"{function}() expected a str or a Path for path, got {type_and_value(path)}. "
+            "Pass the name of a file."
+        ) from None
 
 
 def write_atomic(path: Path, content: bytes) -> Path:

@@ -59,9 +59,10 @@ def short(x: object) -> str:
 
 
 def type_and_value(x: object) -> str:
-    """Return the type of an object and its value, for an error message.
+    """Return the type of an object and its value, for an error message; the type only once.
 
-    >>> type_and_value("2"), type_and_value([1.0])
-    ("str '2'", 'list [1.0]')
+    >>> type_and_value("2"), type_and_value([1.0]), type_and_value(range(3))
+    ("str '2'", 'list [1.0]', 'range(0, 3)')
     """
-    return f"{type_name(x)} {short(x)}"
+    name, text = type_name(x), short(x)
+    return text if text.startswith(f"{name}(") else f"{name} {text}"

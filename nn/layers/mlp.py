@@ -164,6 +164,7 @@ class Layer(Module, fixed_attributes=True):
         rng = generator("Layer", seed)
         self.nin = check_int("Layer", "nin", nin)
         width = check_int("Layer", "nout", nout)
+        get_activation("Layer", activation)
         self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
 
     def __call__(self, x: Inputs) -> Any:

@@ -12,7 +12,7 @@ from autograd.system.messages import type_and_value
 
 from ..checks import check_function, check_int
 from ..draws import generator
-from ..inputs import Inputs, is_listed, read_number, read_sample
+from ..inputs import Inputs, check_numbers, is_listed, read_number, read_sample
 from ..kinds import is_sequence, is_tuple
 from ..module import Module, Parameter, rebuilt
 from .mlp import ActivatedModule, get_activation
@@ -104,8 +104,7 @@ class RNNCell(Module, fixed_attributes=True):
         self.neurons = [RecurrentNeuron(nin, nhidden, activation, rng) for _ in range(nhidden)]
 
     def __call__(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
-        x_and_h = _x_and_h("RNNCell", self, x, h)
-        return [neuron._output(x_and_h) for neuron in self.neurons]
+        return _outputs("RNNCell", self, self.neurons, _x_and_h("RNNCell", self, x, h))
 
     def __repr__(self) -> str:
         return f"RNNCell({self.nin}, {self.nhidden}, {self.neurons[0].activation!r})"
@@ -172,7 +171,7 @@ class LSTMCell(Module, fixed_attributes=True):
         x_and_h = _x_and_h("LSTMCell", self, x, h)
         memory = [_number("LSTMCell", "c", x) for x in _state("LSTMCell", "c", c, self.nhidden)]
         gates = (self.input_gate, self.forget_gate, self.cell_gate, self.output_gate)
-        units = zip(*([neuron._output(x_and_h) for neuron in gate] for gate in gates), memory, strict=True)
+        units = zip(*(_outputs("LSTMCell", self, gate, x_and_h) for gate in gates), memory, strict=True)
         new_memory = [(f * c + i * g, o) for i, f, g, o, c in units]
         return [o * c.tanh() for c, o in new_memory], [c for c, _ in new_memory]
 
@@ -183,6 +182,18 @@ class LSTMCell(Module, fixed_attributes=True):
 def _x_and_h(function: str, cell: RNNCell | LSTMCell, x: Inputs, h: Inputs | None) -> Any:
     """Return the inputs and the state as one group, which all neurons share."""
     return group((*read_sample(function, "x", x, cell.nin), *_state(function, "h", h, cell.nhidden)))
+
+
+def _outputs(
+    function: str, cell: RNNCell | LSTMCell, neurons: list[RecurrentNeuron], x_and_h: Any
+) -> list[Value]:
+    """Return the outputs of neurons; raise TypeError if an input or a state is not a number."""
+    try:
+        return [neuron._output(x_and_h) for neuron in neurons]
+    except TypeError:
+        check_numbers(function, "x", x_and_h[: cell.nin])
+        check_numbers(function, "h", x_and_h[cell.nin :])
+        raise
 
 
 def _state(function: str, name: str, numbers: Inputs | None, width: int) -> Inputs:

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable
 
 from autograd import Value
-from autograd.system.messages import short
 
-from ..checks import check_number, check_parameters, check_unique, out_of_range
+from ..checks import check_number, check_unique, check_values, out_of_range
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
@@ -113,12 +112,6 @@ def _limit(function: str, name: str, limit: float) -> float:
 
 def _gradients(function: str, parameters: Value | Iterable[Value]) -> list[tuple[Value, float]]:
     """Return the parameters with their gradients; raise if one is not a Value or is listed twice."""
-    values = [parameters] if isinstance(parameters, Value) else check_parameters(function, parameters)
-    for i, value in enumerate(values):
-        if not isinstance(value, Value):
-            raise TypeError(
-                f"{function}() expected Values, got parameters[{i}] = {short(value)}. Pass "
-                "model.parameters()."
-            )
+    values = [parameters] if isinstance(parameters, Value) else check_values(function, parameters)
     check_unique(function, values)
     return [(value, value.grad) for value in values]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from autograd.system.messages import type_and_value, type_name
 
-from ..checks import check_function, check_int, check_number, out_of_range
+from ..checks import check_function, check_int, check_number, check_range, check_result, out_of_range
 from .optimizers import Optimizer
 
 
@@ -68,9 +68,17 @@ class Schedule:
         check_function(type_name(self), "lr_at", lr_at, remedy)
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
-        self.last_epoch = 0
         self._lr_at = lr_at
-        optimizer.lr = self._last_lr = lr_at(0, self.base_lr)
+        self.at(0)
+
+    @property
+    def base_lr(self) -> float:
+        """The learning rate of the optimizer at construction. It may be assigned between steps."""
+        return self._base_lr
+
+    @base_lr.setter
+    def base_lr(self, base_lr: float) -> None:
+        self._base_lr = check_range(type_name(self), "base_lr", base_lr)
 
     def step(self) -> None:
         """Set the next learning rate.
@@ -95,8 +103,13 @@ class Schedule:
         """Set the learning rate of a given step, for example when training resumes from a checkpoint.
 
         Args:
-            last_epoch: The number of steps.
+            last_epoch: The number of steps, 0 or more.
+
+        Raises:
+            ValueError: If ``last_epoch`` is negative.
+            TypeError: If ``last_epoch`` is not an int.
         """
+        check_int(f"{type_name(self)}.at", "last_epoch", last_epoch, least=0)
         lr = self._lr_at(last_epoch, self.base_lr)
         self.optimizer.lr = lr
         self.last_epoch, self._last_lr = last_epoch, self.optimizer.lr
@@ -132,7 +145,10 @@ class LambdaLR(Schedule):
         check_function(
             "LambdaLR", "lr_lambda", lr_lambda, "Pass a function of the step that returns a factor"
         )
-        super().__init__(optimizer, lambda step, base_lr: base_lr * lr_lambda(step))
+        super().__init__(
+            optimizer,
+            lambda step, base_lr: base_lr * check_result("LambdaLR", "lr_lambda", lr_lambda(step)),
+        )
 
 
 class StepLR(Schedule):
@@ -141,17 +157,17 @@ class StepLR(Schedule):
     Args:
         optimizer: An :class:`Optimizer`.
         step_size: The number of steps between two changes, 1 or more.
-        gamma: The factor.
+        gamma: The factor, 0 or more.
 
     Raises:
-        ValueError: If ``step_size`` is below 1.
+        ValueError: If ``step_size`` is below 1, or ``gamma`` is negative or not finite.
         TypeError: If ``optimizer`` is not an Optimizer, ``step_size`` is not an int, or ``gamma`` is not a
             number.
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         check_int("StepLR", "step_size", step_size)
-        check_number("StepLR", "gamma", gamma)
+        check_range("StepLR", "gamma", gamma)
         super().__init__(optimizer, lambda step, base_lr: step_lr(step, base_lr, step_size, gamma))
 
 
@@ -161,10 +177,10 @@ class CosineAnnealingLR(Schedule):
     Args:
         optimizer: An :class:`Optimizer`.
         T_max: The number of steps, 1 or more.
-        eta_min: The learning rate after ``T_max`` steps.
+        eta_min: The learning rate after ``T_max`` steps, 0 or more.
 
     Raises:
-        ValueError: If ``T_max`` is below 1.
+        ValueError: If ``T_max`` is below 1, or ``eta_min`` is negative or not finite.
         TypeError: If ``optimizer`` is not an Optimizer, ``T_max`` is not an int, or ``eta_min`` is not a
             number.
 
@@ -173,7 +189,7 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         check_int("CosineAnnealingLR", "T_max", T_max)
-        check_number("CosineAnnealingLR", "eta_min", eta_min)
+        check_range("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, lambda step, base_lr: cosine_annealing_lr(step, base_lr, T_max, eta_min))
 
 

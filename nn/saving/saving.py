@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autograd.system.files import write_atomic
+from autograd.system.files import check_path, write_atomic
 from autograd.system.messages import replace_controls, short, type_name
 
 from ..kinds import is_dict, is_list
@@ -50,11 +50,11 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ValueError: If the path has another ending, or the state is empty or cannot be stored.
-        TypeError: If ``model`` is not a model or a state.
+        TypeError: If ``model`` is not a model or a state, or ``path`` is not a path.
         ImportError: If the path ends in ``.safetensors`` and safetensors is not installed.
         OSError: If the folder is missing or not writable, or the file is read-only.
     """
-    path = Path(path)
+    path = check_path("save", path)
     to_bytes, _ = _format("save", path)
     try:
         content = content_of(model)
@@ -78,10 +78,11 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ValueError: If the file is damaged, as its checksum shows, or was not written by :func:`save`, or the
             path has another ending.
+        TypeError: If ``path`` is not a path.
         ImportError: If the path ends in ``.safetensors`` and safetensors is not installed.
         OSError: If the file cannot be read.
     """
-    path = Path(path)
+    path = check_path("load", path)
     _, read = _format("load", path)
     with path.open("rb"):  # a file that cannot be opened raises the OSError of Python
         pass

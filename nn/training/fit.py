@@ -9,7 +9,7 @@ from typing import Any, Literal
 from autograd import Value, no_grad, topological_order
 from autograd.system.messages import replace_controls, type_and_value, type_name
 
-from ..checks import check_function, check_functions
+from ..checks import check_function, check_functions, check_result
 from ..module import Module
 from ..optim.optimizers import Optimizer
 from ..optim.schedules import Schedule
@@ -42,8 +42,8 @@ def evaluate(
         The loss as a float.
 
     Raises:
-        TypeError: If ``model`` is not a Module, ``loss`` is not callable, or ``data`` is not a pair of
-            inputs and targets.
+        TypeError: If ``model`` is not a Module, ``loss`` is not callable or does not return a number, or
+            ``data`` is not a pair of inputs and targets.
     """
     if not isinstance(model, Module):
         raise TypeError(
@@ -54,7 +54,7 @@ def evaluate(
     check_function("evaluate", "forward", forward, "Pass a function of the model and the inputs")
     inputs, targets = check_pair("evaluate", "data", data)
     with mode(model, training=False), no_grad():
-        return float(loss(forward(model, inputs), targets))
+        return check_result("evaluate", "loss", loss(forward(model, inputs), targets))
 
 
 def fit(

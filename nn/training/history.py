@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd.system.messages import replace_controls, type_and_value
 
+from ..kinds import is_mapping
 from ..module import Module
 
 
@@ -75,7 +76,7 @@ class History:
             state_dict: The ``state_dict()`` of a History.
 
         Raises:
-            ValueError: If the keys are not those of a History.
+            ValueError: If the keys are not those of a History and its checkpoint.
             TypeError: If ``state_dict`` is not a mapping.
         """
         if not isinstance(state_dict, Mapping):
@@ -89,6 +90,12 @@ class History:
                 f"{type_and_value(state_dict)}. Pass the state_dict() of a History."
             )
         checkpoint = state_dict["checkpoint"]
+        if checkpoint is not None and (not is_mapping(checkpoint) or {*checkpoint} != {*Checkpoint._fields}):
+            raise ValueError(
+                f"History.load_state_dict() expected a dict with the keys {', '.join(Checkpoint._fields)} "
+                f"for state_dict['checkpoint'], got {type_and_value(checkpoint)}. Pass the state_dict() of "
+                "a History."
+            )
         self.__dict__.update(state_dict, checkpoint=checkpoint and Checkpoint(**checkpoint))
 
     def __repr__(self) -> str:

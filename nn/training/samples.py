@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from autograd import Value, no_grad
 from autograd.system.messages import type_and_value
 
+from ..inputs import is_listed
 from ..kinds import is_sequence
 from ..module import Module
 
@@ -121,7 +122,7 @@ def _outputs_by_shape(model: Module, samples: Samples, forward: Forward, name: s
         shape = _shape(x)
         if shape not in outputs:
             try:
-                (outputs[shape],) = _predictions(forward(model, [x]))
+                outputs[shape] = _prediction(forward(model, [x]))
             except Exception as error:
                 error.add_note(
                     f"The error was raised with the input of sample {i} of {name}. Nothing was changed."
@@ -130,13 +131,20 @@ def _outputs_by_shape(model: Module, samples: Samples, forward: Forward, name: s
     return outputs
 
 
-def _predictions(predictions: Any) -> Any:
-    if hasattr(predictions, "__iter__"):
-        return predictions
-    raise TypeError(
-        f"fit() expected forward to return a list of predictions, got {type_and_value(predictions)}. "
-        "Return one prediction for each input."
-    )
+def _prediction(predictions: Any) -> Any:
+    """Return the prediction in a list of one; raise an error for any other result of ``forward``."""
+    if not is_listed(predictions):
+        raise TypeError(
+            f"fit() expected forward to return a list of predictions, got {type_and_value(predictions)}. "
+            "Return one prediction for each input."
+        )
+    items = [*predictions]
+    if len(items) != 1:
+        raise ValueError(
+            f"fit() expected forward to return one prediction for an input, got "
+            f"{type_and_value(predictions)}. Return one prediction for each input."
+        )
+    return items[0]
 
 
 def _shape(x: Any) -> Any:

@@ -1,6 +1,7 @@
 """check_grads() reports a wrong rule by its primitive and operand, and passes correct rules."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -115,16 +116,35 @@ def test_gradient_error_is_an_assertion_error() -> None:
     assert issubclass(GradientError, AssertionError)
 
 
-@pytest.mark.parametrize("order", [0, -1])
-def test_check_grads_of_order_below_one_raises_value_error(order: int) -> None:
-    message = rf"^check_grads\(\) expected order to be 1 or more, got {order}\. Pass at least 1\.$"
-    with pytest.raises(ValueError, match=message):
-        check_grads(lambda x: x, [1.0], order=order)
-
-
-def test_check_grads_without_directions_raises_value_error() -> None:
-    with pytest.raises(ValueError, match=r"^check_grads\(\) expected directions to be 1 or more, got 0\."):
-        check_grads(lambda x: x, [1.0], directions=0)
+@pytest.mark.parametrize(
+    ("option", "wrong", "error", "expected"),
+    [
+        ("order", 0, ValueError, "an int of 1 or more for order, got int 0. The default is 2."),
+        ("order", -1, ValueError, "an int of 1 or more for order, got int -1. The default is 2."),
+        ("order", "a", TypeError, "an int of 1 or more for order, got str 'a'. The default is 2."),
+        ("directions", 0, ValueError, "an int of 1 or more for directions, got int 0. The default is 3."),
+        ("directions", None, TypeError, "an int of 1 or more for directions, got NoneType None. The default"),
+        (
+            "tolerance",
+            -1,
+            ValueError,
+            "a number of 0 or more for tolerance, got int -1. The default",
+        ),
+        (
+            "tolerance",
+            math.nan,
+            ValueError,
+            "a number of 0 or more for tolerance, got float nan. The",
+        ),
+        ("tolerance", "a", TypeError, "a real number for tolerance, got str 'a'. Convert it first"),
+        ("seed", [1], TypeError, "an int for seed, got list [1]. The default is 0."),
+    ],
+)
+def test_check_grads_with_an_invalid_option_raises(
+    option: str, wrong: Any, error: type[Exception], expected: str
+) -> None:
+    with pytest.raises(error, match=rf"^check_grads\(\) expected {re.escape(expected)}"):
+        check_grads(lambda x: x, [1.0], **{option: wrong})
 
 
 def test_check_grads_at_a_pole_raises_value_error() -> None:

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -287,7 +288,23 @@ def test_wrong_number_of_derivatives_raises(count: int) -> None:
 def test_wrong_number_of_operands_raises() -> None:
     check_raises(TypeError, "argument", "twice", lambda m, x, y: x, lambda m, out, x: 1.0)
     check_raises(TypeError, "argument", "twice", lambda m, x: x, lambda m, x: 1.0)
-    check_raises(TypeError, "callable", "twice", lambda m, x: x, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rules", "options", "expected"),
+    [
+        (("x", lambda m, out, x: 1.0), {}, "a function for value, got str 'x'. Pass a function of m"),
+        ((lambda m, x: x, 1.0), {}, "a function for derivatives[0], got float 1.0. Pass a function of m"),
+        ((), {"doc": None}, "a str for doc, got NoneType None. Leave it out for the default."),
+        ((), {"operands": ["x"]}, "a str for operands, got list ['x']. Leave it out for the default."),
+        ((), {"template": 1}, "a str for template, got int 1. Leave it out for the default."),
+    ],
+    ids=["value", "derivative", "doc", "operands", "template"],
+)
+def test_argument_of_primitive_of_wrong_type_raises_type_error(
+    rules: tuple[Any, ...], options: dict[str, Any], expected: str
+) -> None:
+    check_raises(TypeError, rf"^primitive\(\) expected {re.escape(expected)}", "twice", *rules, **options)
 
 
 def test_rule_with_an_unknown_function_of_m_raises() -> None:

@@ -107,7 +107,7 @@ def test_assigning_other_objects_to_data_or_grad_raises_type_error(given: Any, n
         ("1.5", r"Convert it first, for example with float\(\)\."),
         ([1.0, 2.0], r"Create one Value for each element\."),
         (np.array([1.0]), r"Create one Value for each element\."),
-        (Value(2.0), r"got Value Value\(2\.0\)\. Use its \.item\(\), or \.detach\(\) for a new leaf"),
+        (Value(2.0), r"got Value\(2\.0\)\. Use its \.item\(\), or \.detach\(\) for a new leaf"),
     ],
     ids=lambda x: type(x).__name__,
 )

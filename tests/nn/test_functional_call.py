@@ -213,7 +213,7 @@ def test_parameter_of_wrong_type_raises_type_error(wrong: Any) -> None:
     line = Line()
     before = _inside(line)
     with pytest.raises(
-        TypeError, match=rf"real number for parameters\['slope'\], got {type(wrong).__name__} .*\. Pass"
+        TypeError, match=rf"real number for parameters\['slope'\], got {type(wrong).__name__}.*\. Pass"
     ):
         functional_call(line, {"slope": wrong}, 1.0)
     assert _inside(line) == before

@@ -165,7 +165,7 @@ def test_state_with_a_non_number_raises_and_changes_nothing(wrong: Any, strict: 
     neuron = Neuron(1, seed=0)
     before = neuron.state_dict()
     with pytest.raises(
-        TypeError, match=rf"a real number for 'b' of the state, got {type(wrong).__name__} .*\. Pass"
+        TypeError, match=rf"a real number for 'b' of the state, got {type(wrong).__name__}.*\. Pass"
     ):
         neuron.load_state_dict({"w.0": 4.0, "b": wrong}, strict)
     assert neuron.state_dict() == before
@@ -185,7 +185,7 @@ def test_fractional_count_raises_value_error(wrong: float) -> None:
 @pytest.mark.parametrize("wrong", [Neuron(1), [("b", 1.0)], "state.json", None])
 def test_state_that_is_not_a_mapping_raises_type_error(wrong: Any) -> None:
     with pytest.raises(
-        TypeError, match=f"a mapping of names to numbers, got {type(wrong).__name__} .*. Pass the state_dict"
+        TypeError, match=f"a mapping of names to numbers, got {type(wrong).__name__}.*. Pass the state_dict"
     ):
         Neuron(1).load_state_dict(wrong)
 

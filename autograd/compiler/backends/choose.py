@@ -31,10 +31,11 @@ def choose_backend(backend: str, dtype: str = "float64") -> str:
         raise ValueError(
             f"compile() expected a dtype, got {type_and_value(dtype)}. Use 'float64' or 'float32'."
         )
-    if backend != "auto" and backend not in BACKENDS:
+    names = ("auto", *BACKENDS)
+    if backend not in names:
         raise ValueError(
             f"compile() expected a backend, got {type_and_value(backend)}. "
-            f"Use one of {', '.join(map(repr, ('auto', *BACKENDS)))}."
+            f"Use one of {', '.join(map(repr, names))}."
         )
     if backend == "auto":
         backend = next(name for name, package in BACKENDS.items() if package is None or _installed(package))

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ...backward import topological_order
+from ...system.checks import check_int
 from ...value import Value
 from ..draw.graphviz import Drawing
 from ..notation.names import Names, format_gradient, format_number, operation
 from ..picture.cards import LIMIT, Picture, picture_nearest, reservations
 from ..picture.last_pass import last_pass
-from ..render.options import check_int, check_root
+from ..render.options import check_root
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
 from ..render.theme import theme_named

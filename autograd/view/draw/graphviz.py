@@ -15,14 +15,15 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ...system.files import write_atomic
+from ...system.checks import check_int
+from ...system.files import check_path, write_atomic
 from ...system.messages import replace_controls, short
 from ...value import Value
 from ..network.collapsed import Modules, network_or_graph
 from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
 from ..picture.layout import COLUMN_GAP, Box, Placed, place_cards, text_width
 from ..render.graphviz_program import compact, measures_bytes, render
-from ..render.options import check_int, check_root
+from ..render.options import check_root
 from ..render.theme import FAINT, Theme, theme_named
 from ..render.time_limit import TIMEOUT, RenderError, TimeLimit, in_time
 from .text_table import text_of
@@ -410,9 +411,10 @@ class Drawing:
 
         Raises:
             ValueError: If the path has another ending.
+            TypeError: If the path is neither a str nor a path object.
             RenderError: If graphviz is not found, fails or exceeds the time limit.
         """
-        target = Path(path)
+        target = check_path("save", path)
         forms = {
             ".svg": self._svg_file,
             ".png": lambda: self.png,
@@ -422,7 +424,8 @@ class Drawing:
         form = forms.get(target.suffix.lower())
         if form is None:
             raise ValueError(
-                f"save() expected a path that ends in .svg, .png, .dot or .gv, got {short(target.name)}."
+                f"save() expected a path that ends in .svg, .png, .dot or .gv, got {short(target.name)}. "
+                "Rename the file."
             )
         return write_atomic(target, form())
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from ...backward import topological_order
 from ...nodes import all_gradients
+from ...system.checks import check_int
 from ...system.messages import short
 from ...value import Value
 from ..notation.derivation import Derivation, Line
@@ -28,7 +29,7 @@ from ..notation.syntax import (
 )
 from ..notation.writers import text
 from ..picture.cards import stale
-from ..render.options import check_int, check_root, check_value
+from ..render.options import check_root, check_value
 from .formula import Nested
 from .paths import BLOCKED, ONE, ZERO, Edge, Paths, Size, plus, ratio, times
 

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 
 from ...backward import topological_order
+from ...system.checks import check_int
 from ...value import Value
 from ..notation.derivation import Derivation, Line
 from ..notation.names import (
@@ -21,7 +22,7 @@ from ..notation.names import (
 )
 from ..notation.syntax import Formula, Name, equals
 from ..picture.breadth_first import by_distance
-from ..render.options import check_int, check_root
+from ..render.options import check_root
 
 #: The default number of operations that are written out; the others appear by name.
 LIMIT = 40

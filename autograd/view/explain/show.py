@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from ...backward import topological_order
+from ...system.checks import check_int
+from ...system.messages import type_and_value
 from ...value import Value
 from ..notation.names import Names, format_gradient, format_number, operation
 from ..picture.cards import LIMIT, reservations
 from ..picture.last_pass import Gradients, factors, last_pass
-from ..render.options import check_int, check_root
+from ..render.options import check_root
 from ..render.tables import GAP, display_width, fit, pad, wrap
 from ..render.terminal import (
     BOLD,
@@ -95,6 +97,11 @@ def show(
     given = check_int("show", "width", width, remedy, least=NARROWEST, optional=True)
     most = check_int("show", "limit", limit, "Pass None to print every line.", optional=True)
     columns = max(terminal_width(), NARROWEST) if given is None else given
+    if file is not None and not hasattr(file, "write"):
+        raise TypeError(
+            f"show() expected an open file for file, got {type_and_value(file)}. "
+            "Leave it out for the standard output."
+        )
     colors = Colors(has_colors(sys.stdout if file is None else file) if color is None else color)
     print_text(tree_text(root, columns, most, colors), file)
 

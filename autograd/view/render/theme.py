@@ -104,11 +104,13 @@ DARK = Theme(
 THEMES = {"light": LIGHT, "dark": DARK}
 
 
-def theme_named(name: str, function: str = "draw") -> Theme:
+def theme_named(name: object, function: str = "draw") -> Theme:
     """Return the theme of that name; raise ValueError if there is none."""
-    if name not in THEMES:
+    if not isinstance(name, str) or name not in THEMES:
         choices = " or ".join(map(repr, THEMES))
-        raise ValueError(f"{function}() expected {choices} for theme, got {type_and_value(name)}.")
+        raise ValueError(
+            f"{function}() expected {choices} for theme, got {type_and_value(name)}. Use one of them."
+        )
     return THEMES[name]
 
 

@@ -349,5 +349,6 @@ def gradient_flow(
     remedy = "Allow more time (timeout=…), or leave out the loss: gradient_flow(model)."
     time = TimeLimit(timeout, remedy, "gradient_flow")
     with time.running():
-        layers = read_layers(model, loss, gradients_of([p for _, p in named], loss), saturated)
+        grads = gradients_of([p for _, p in named], loss)
+        layers = read_layers(model, loss, grads, saturated, "gradient_flow")
         return GradientFlow(layers, limits, loss_card(loss), theme_named(theme, "gradient_flow"), time)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ...backward import topological_order
-from ...system.messages import replace_controls, short, type_and_value, type_name
+from ...system.messages import replace_controls, type_and_value, type_name
 from ...value import Value
 from ..network.layers import depths_of, layer_of
 from ..network.neurons import Instance, Owner, find_instances, owner_of
@@ -73,7 +73,7 @@ def gradients_of(parameters: Iterable[Value], loss: Value | None) -> dict[Value,
 
 
 def read_layers(
-    model: Model, loss: Value | None, grads: Mapping[Value, float | None], closed: float
+    model: Model, loss: Value | None, grads: Mapping[Value, float | None], closed: float, function: str
 ) -> list[LayerFlow]:
     """Return the layers of a model, inputs first; ``grads`` has the gradients of its parameters.
 
@@ -84,7 +84,7 @@ def read_layers(
     named = _named_parameters(model)
     if loss is None:
         return [_from_parameters(group, grads) for group in _ByName(model, named).groups()]
-    return _Graph(model, named, loss, grads, closed).rows()
+    return _Graph(model, named, loss, grads, closed, function).rows()
 
 
 def named_parameters_of(model: Model, function: str) -> list[tuple[str, Value]]:
@@ -234,6 +234,7 @@ class _Graph:
         loss: Value,
         grads: Mapping[Value, float | None],
         closed: float,
+        function: str,
     ) -> None:
         self.by_name = _ByName(model, named)
         self.grads = grads
@@ -243,8 +244,9 @@ class _Graph:
         order = topological_order(loss)
         if self.first.keys().isdisjoint(order):
             raise ValueError(
-                f"loss expected a Value that was computed from this {type_name(model)}, got {short(loss)}, "
-                "whose graph contains none of its parameters. Pass the loss of this model."
+                f"{function}() expected a loss that was computed from this {type_name(model)}, got "
+                f"{type_and_value(loss)}, whose graph contains none of its parameters. Pass the loss of this "
+                "model."
             )
         own = {id(owner) for p in self.first if (owner := owner_of(p)) is not None}
         # A module with activations inside is a network, not a neuron.

@@ -11,6 +11,7 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any, NamedTuple, Self, SupportsFloat, TextIO
 
+from ...interop.reals import require_float
 from ...system.messages import class_name, type_name
 from ...value import Value
 from ..draw.graphviz import Digraph, lettering
@@ -267,7 +268,7 @@ class Live:
         Args:
             loss: The loss as a Value, or as a number, which has no graph.
         """
-        value = loss if isinstance(loss, Value) else Value(loss)
+        value = loss if isinstance(loss, Value) else Value(require_float(loss, "watch()", "loss"))
         graph = None if value.is_leaf else value
         if not self._running:
             self._screen, self._running = _screen(), True
@@ -294,7 +295,7 @@ class Live:
             return
         start = time.perf_counter()
         if final or start >= self._read_due:  # reading a graph takes as long as some steps of training
-            layers = read_layers(self._model, moment.loss, moment.grads, self._limits.saturated)
+            layers = read_layers(self._model, moment.loss, moment.grads, self._limits.saturated, "watch")
             self._read = layers, moment.step
             start, took = time.perf_counter(), time.perf_counter() - start
             self._read_due = start + took / READING

@@ -105,6 +105,8 @@ def test_invalid_arguments_of_derivatives_raise() -> None:
     f = compile(lambda x, y: x * y)
     with pytest.raises(ValueError, match=r"^hvp\(\) expected one number in v for each of the 2 in at, got 1"):
         f.hvp([1.0, 2.0], [1.0])
+    with pytest.raises(TypeError, match=r"^hvp\(\) expected a sequence of numbers for v, got NoneType None"):
+        f.hvp([1.0, 2.0], None)  # type: ignore[arg-type]
     with pytest.raises(
         TypeError, match=r"^hessian\(\) expected a sequence of numbers for at, got float 2\.0"
     ):

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,10 +59,45 @@ def test_how_often_it_is_audited(
     assert found == expected
 
 
-def test_a_wrong_audit_option() -> None:
-    for wrong, error in ((-1, ValueError), (1.5, TypeError), (True, TypeError)):
-        with pytest.raises(error, match="audit must be"):
-            compile(lambda x: x, audit=wrong)  # type: ignore[arg-type]
+AUDIT_REMEDY = "Pass the number of calls between audits, 0 for no audit, or None for the default."
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "error", "message"),
+    [
+        ("audit", -1, ValueError, f"an int of 0 or more for audit, got int -1. {AUDIT_REMEDY}"),
+        ("audit", 1.5, TypeError, f"an int of 0 or more for audit, got float 1.5. {AUDIT_REMEDY}"),
+        ("audit", True, TypeError, f"an int of 0 or more for audit, got bool True. {AUDIT_REMEDY}"),
+        ("optimizer", "sgd", TypeError, (
+            "an optimizer with parameters, zero_grad() and step(), got str 'sgd'. "
+            "Pass an optimizer of nn, such as SGD(model.parameters())."
+        )),
+        ("backend", ["numpy"], ValueError, (
+            "a backend, got list ['numpy']. Use one of 'auto', 'numba', 'numpy', 'python'."
+        )),
+        ("watch", 3, TypeError, "a sequence of objects for watch, got int 3. Put the object into a list."),
+        ("static_argnames", 3, TypeError, (
+            "a name or a sequence of names for static_argnames, got int 3. Put the name into a list."
+        )),
+        ("static_argnames", ["y"], ValueError, (
+            "names of arguments for static_argnames, got str 'y'. The arguments of the function are: x."
+        )),
+        ("static_argnames", [["x"]], ValueError, (
+            "names of arguments for static_argnames, got list ['x']. The arguments of the function are: x."
+        )),
+    ],
+)  # fmt: skip
+def test_compile_with_an_invalid_option_raises(
+    option: str, wrong: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=f"^{re.escape(f'compile() expected {message}')}$"):
+        compile(lambda x: x, **{option: wrong})
+
+
+def test_each_of_a_number_raises_type_error() -> None:
+    message = "each() expected a sequence of batches, got float 1.0. Pass a list of tuples of arguments."
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        compile(lambda x: x).each(1.0)  # type: ignore[arg-type]
 
 
 def test_static_arguments_select_a_program() -> None:
@@ -89,10 +125,12 @@ def test_static_arguments_of_other_bits_are_retraced() -> None:
     assert [step(1.0, zero) for zero in (0.0, -0.0, 0.0)] == [math.inf, -math.inf, math.inf]
 
 
-def test_wrong_static_arguments() -> None:
-    with pytest.raises(ValueError, match=r"no argument 'y'; it has x$"):
-        compile(lambda x: x, static_argnames=["y"])
-    with pytest.raises(TypeError, match="the static argument x must be hashable, or made of numbers"):
+def test_unhashable_static_argument_raises_type_error() -> None:
+    message = (
+        "compile() expected a hashable static argument x, or one made of numbers and strings, got list "
+        "[Value(1.0)]. Pass a tuple or another hashable object."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         compile(lambda x: Value(1.0), static_argnames=["x"])([Value(1.0)])
 
 

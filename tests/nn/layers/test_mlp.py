@@ -274,7 +274,7 @@ def test_error_names_the_called_class(make: Callable[..., Any]) -> None:
 def test_single_number_raises_type_error(make: Callable[..., Any], wrong: Any, fused: bool) -> None:
     for width in (1, 2):
         with pytest.raises(
-            TypeError, match=rf"a sequence of {width} numbers? for x, got {type(wrong).__name__} .*\. Put"
+            TypeError, match=rf"a sequence of {width} numbers? for x, got {type(wrong).__name__}.*\. Put"
         ):
             make(width, fused=fused)(wrong)
 
@@ -315,7 +315,7 @@ def test_width_below_one_raises_value_error(wrong: int) -> None:
 def test_width_that_is_not_an_int_raises_type_error(wrong: Any) -> None:
     for make in (*MAKERS.values(), lambda w: Layer(2, w), lambda w: MLP(2, [w, 1]), lambda w: MLP(2, [1, w])):
         with pytest.raises(
-            TypeError, match=rf"an int of 1 or more for \S+, got {type(wrong).__name__} .*\. Pass an int\."
+            TypeError, match=rf"an int of 1 or more for \S+, got {type(wrong).__name__}.*\. Pass an int\."
         ):
             make(wrong)
 
@@ -323,8 +323,9 @@ def test_width_that_is_not_an_int_raises_type_error(wrong: Any) -> None:
 @pytest.mark.parametrize("wrong", [[], (), 16, 0, None, "16", {16}, Value(1.0)], ids=repr)
 def test_mlp_without_layers_raises(wrong: Any) -> None:
     error = ValueError if isinstance(wrong, list | tuple) else TypeError
+    got = "Value(1.0)" if isinstance(wrong, Value) else f"{type(wrong).__name__} {wrong!r}"
     message = (
-        f"MLP() expected the width of at least one layer in nouts, got {type(wrong).__name__} {wrong!r}. "
+        f"MLP() expected the width of at least one layer in nouts, got {got}. "
         "Pass a list such as [16, 16, 1]."
     )
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
@@ -394,7 +395,7 @@ def test_seed_does_not_change_the_global_generator(make: Callable[..., Any]) -> 
 def test_seed_of_wrong_type_raises_type_error(make: Callable[..., Any], wrong: Any) -> None:
     with pytest.raises(
         TypeError,
-        match=f"an int, a random.Random or None for seed, got {type(wrong).__name__} .*. Pass an int",
+        match=f"an int, a random.Random or None for seed, got {type(wrong).__name__}.*. Pass an int",
     ):
         make(3, seed=wrong)
 

@@ -144,7 +144,7 @@ def test_non_leaf_parameter_raises_type_error(wrong: Any) -> None:
 def test_model_as_parameters_raises_type_error_with_remedy() -> None:
     for wrong, message in (
         (MLP(1, [1]), "MLP. Pass model.parameters()."),
-        (Parameter(1.0), "Parameter Parameter(1.0). Pass a list of Values."),
+        (Parameter(1.0), "Parameter(1.0). Pass a list of Values."),
         (None, "NoneType None. Pass a list of Values."),
     ):
         message = f"SGD() expected an iterable of Values for parameters, got {message}"

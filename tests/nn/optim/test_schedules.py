@@ -105,7 +105,7 @@ def test_second_schedule_of_an_optimizer_raises() -> None:
             CosineAnnealingLR,
             {"T_max": 3, "eta_min": math.nan},
             ValueError,
-            "of 0 or more for lr, got float nan",
+            "of 0 or more for eta_min, got float nan",
         ),
     ],
 )

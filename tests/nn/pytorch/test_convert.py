@@ -277,9 +277,9 @@ class Scaled(MLP):
 @pytest.mark.parametrize(
     ("model", "error", "message"),
     [
-        (Twice(2, [1]), TypeError, "does not support Twice .*. Supported modules: MLP"),
+        (Twice(2, [1]), TypeError, "does not support Twice.*. Supported modules: MLP"),
         (Gated(2), TypeError, "does not support Gated"),
-        (gated(), TypeError, "expected layers of Neurons, got one with Gated .*. Use Neuron"),
+        (gated(), TypeError, "expected layers of Neurons, got one with Gated.*. Use Neuron"),
         (mixed(), ValueError, "neurons of a layer, got relu, tanh. Assign"),
         (shared(), ValueError, "got MLP with 9 numbers, of which its layers use 15. Give each layer"),
         (Scaled(), ValueError, "got Scaled with 4 numbers, of which its layers use 3"),
@@ -371,7 +371,7 @@ def test_from_torch_of_an_unsupported_module_raises() -> None:
         (reused(), ValueError, r"share no tensors, got Sequential\(.* Give"),
         (tied(), ValueError, r"share no tensors, got Sequential\(.* Give"),
         (Linear(2, 1, dtype=torch.complex64), ValueError, "complex64"),
-        (MLP(2, [1]), TypeError, "expected a torch.nn.Module, got MLP .* Pass"),
+        (MLP(2, [1]), TypeError, "expected a torch.nn.Module, got MLP.* Pass"),
         (Linear(2, 1).weight, TypeError, "expected a torch.nn.Module, got Parameter"),
         (None, TypeError, "expected a torch.nn.Module, got NoneType"),
     ):

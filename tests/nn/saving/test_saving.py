@@ -569,7 +569,7 @@ def test_capital_letters_are_the_same_suffix(tmp_path: Path) -> None:
         (None, TypeError, "got NoneType None"),
         (MLP, TypeError, "got type"),
         ([1.0], TypeError, "got list"),
-        ({"x": Value(1.0)}, TypeError, "a real number for 'x' of the state, got Value .*. Pass"),
+        ({"x": Value(1.0)}, TypeError, "a real number for 'x' of the state, got Value.*. Pass"),
         ({"part": {"x": [Value(1.0)]}}, TypeError, "'part/x' of the state, got Value"),
         ({"x": [Neuron(1)]}, TypeError, "'x' of the state, got Neuron"),
         ({"x": 1j}, TypeError, "'x' of the state, got complex 1j"),

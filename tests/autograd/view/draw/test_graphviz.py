@@ -305,10 +305,17 @@ def test_save_dot_that_can_be_laid_out(tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize("name", ["g.pdf", "g", ".svg", "svg", "g.svg.gz"])
 def test_save_with_unknown_ending_raises_value_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"save\(\) expected a path that ends in \.svg, \.png, .*, got '.*'\."
+        ValueError,
+        match=r"save\(\) expected a path that ends in \.svg, \.png, .*, got '.*'\. Rename the file\.$",
     ):
         draw(example()).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_save_to_a_number_raises_type_error() -> None:
+    message = r"^save\(\) expected a str or a Path for path, got int 3\. Pass the name of a file\.$"
+    with pytest.raises(TypeError, match=message):
+        draw(example()).save(3)  # type: ignore[arg-type]
 
 
 def test_save_into_missing_folder_raises(tmp_path: Path) -> None:

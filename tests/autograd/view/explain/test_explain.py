@@ -303,11 +303,11 @@ def test_explain_of_unrelated_value_raises() -> None:
 @pytest.mark.parametrize("what", [3.0, None, "loss"])
 def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__} .*Pass"
+        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__}.*Pass"
     ):
         explain(Value(1.0), what)  # type: ignore[arg-type]
     with pytest.raises(
-        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__} .*Pass"
+        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__}.*Pass"
     ):
         explain(what, Value(1.0))  # type: ignore[arg-type]
 

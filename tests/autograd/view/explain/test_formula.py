@@ -283,7 +283,7 @@ def test_a_deep_or_wide_graph_is_written_in_linear_work(graph: Callable[[int], V
 @pytest.mark.parametrize("what", [3.0, None, "loss"])
 def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"formula\(\) expected a Value for root, got {type(what).__name__} .*Pass"
+        TypeError, match=rf"formula\(\) expected a Value for root, got {type(what).__name__}.*Pass"
     ):
         formula(what)  # type: ignore[arg-type]
 

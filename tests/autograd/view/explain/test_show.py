@@ -269,6 +269,9 @@ def test_show_with_invalid_arguments_raises() -> None:
         show(Value(1.0), width=23)
     with pytest.raises(ValueError, match=r"an int of 1 or more for limit, got int 0\. Pass None"):
         show(Value(1.0), limit=0)
+    message = r"^show\(\) expected an open file for file, got str 'a\.txt'\. Leave it out for the"
+    with pytest.raises(TypeError, match=message):
+        show(Value(1.0), file="a.txt")  # type: ignore[arg-type]
 
 
 def test_show_is_public() -> None:

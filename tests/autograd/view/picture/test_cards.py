@@ -360,7 +360,9 @@ def test_the_themes_color_the_same_kinds_of_card() -> None:
 
 
 def test_unknown_theme_raises_value_error() -> None:
-    with pytest.raises(ValueError, match="expected 'light' or 'dark' for theme, got str 'blue'"):
+    with pytest.raises(
+        ValueError, match="expected 'light' or 'dark' for theme, got str 'blue'\\. Use one of"
+    ):
         draw(leaf(1.0), theme="blue")
 
 

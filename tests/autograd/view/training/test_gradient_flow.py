@@ -466,7 +466,7 @@ def test_invalid_model_or_loss_raises() -> None:
         gradient_flow([])  # type: ignore[arg-type]
     with pytest.raises(
         ValueError,
-        match=r"^gradient_flow\(\) expected a model with parameters, got Module .* Assign Parameters",
+        match=r"^gradient_flow\(\) expected a model with parameters, got Module.* Assign Parameters",
     ):
         gradient_flow(Module())
     with pytest.raises(
@@ -474,11 +474,12 @@ def test_invalid_model_or_loss_raises() -> None:
     ):
         gradient_flow(model, 0.5)  # type: ignore[arg-type]
     with pytest.raises(
-        ValueError, match=r"^loss expected a Value that was computed from this MLP, got .* Pass the loss"
+        ValueError,
+        match=r"^gradient_flow\(\) expected a loss that was computed from this MLP, got .* Pass the loss",
     ):
         gradient_flow(MLP(3, [1], seed=0), loss)
     with pytest.raises(
-        ValueError, match=r"^gradient_flow\(\) expected 'light' or 'dark' for theme, got str 'blue'"
+        ValueError, match=r"^gradient_flow\(\) expected 'light' or 'dark' for theme, got str 'blue'\. Use one"
     ):
         gradient_flow(model, theme="blue")
 

@@ -222,7 +222,8 @@ def test_losses_that_are_numbers(screen: Recorder, clock: list[float]) -> None:
     assert live.losses == [0.5]
     assert live.picture is not None
     assert live.picture.layers[0].units is None
-    with pytest.raises(TypeError, match="str"):
+    message = r"^watch\(\) expected a real number for loss, got str 'low'\. Convert it first"
+    with pytest.raises(TypeError, match=message):
         live("low")  # type: ignore[arg-type]
     assert live.losses == [0.5]
 
@@ -254,8 +255,14 @@ def test_watch_with_invalid_arguments_raises() -> None:
         ValueError, match=r"^watch\(\) expected a number of seconds of 0 or more for interval, got int -1\."
     ):
         watch(Loop().model, interval=-1)
-    with pytest.raises(ValueError, match=r"^watch\(\) expected 'light' or 'dark' for theme"):
-        watch(Loop().model, theme="blue")
+    message = r"^watch\(\) expected 'light' or 'dark' for theme, got list \['dark'\]\. Use one of them\.$"
+    with pytest.raises(ValueError, match=message):
+        watch(Loop().model, theme=["dark"])  # type: ignore[arg-type]
+    message = (
+        r"^watch\(\) expected a loss that was computed from this MLP, got Value\(.*\), whose graph .* Pass"
+    )
+    with pytest.raises(ValueError, match=message), watch(Loop().model) as live:
+        live(Value(1.0) * 2.0)
     with pytest.raises(ValueError, match=r"^watch\(\) expected a number between 0 and 1 for vanishing"):
         watch(Loop().model, vanishing=2.0)
 

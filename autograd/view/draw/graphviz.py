@@ -155,7 +155,7 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> Non
         _add_flow(graph, flow, placed, theme, f"{prefix}-f{i}")
     passing = {card.key for card in picture.cards if card.kind == "numbers"}
     for i, edge in enumerate(in_time(picture.edges)):
-        _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", edge.result in passing)
+        _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", passing)
 
 
 def _around(boxes: list[Box]) -> Box:
@@ -178,13 +178,16 @@ def _ends(operand: str, result: str, placed: Placed) -> tuple[str, str]:
 
 
 def _add_flow(graph: Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
+    """Add the arrow of a gradient, from the result back to the operand; else a slate arrow forward."""
     color, width = theme.forward, 0.8
-    if flow.strength is not None and not flow.vanished:
+    if flow.vanished:
+        color = theme.backward
+    elif flow.strength is not None:
         color = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
         width = 0.8 + 3.2 * flow.strength**2
     graph.edge(
         *_ends(flow.operand, flow.result, placed), id=key, color=color, penwidth=f"{width:.3g}",
-        style="dashed" if flow.vanished else "solid",
+        style="dashed" if flow.vanished else "solid", dir="forward" if flow.strength is None else "back",
     )  # fmt: skip
 
 
@@ -195,12 +198,19 @@ def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -
     return label
 
 
-def _add_straight(graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, onward: bool) -> None:
-    """Add one arrow with both numbers: two straight arrows would cover each other."""
+def _add_straight(
+    graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, passing: Collection[str]
+) -> None:
+    """Add one arrow with both numbers: two straight arrows would cover each other.
+
+    It points backward if there is a contribution. It has no head at a card in ``passing``, where it goes on.
+    """
+    backward = edge.contribution is not None
+    end = edge.operand if backward else edge.result
     graph.edge(
         *_ends(edge.operand, edge.result, placed), id=key, penwidth=f"{edge.width:g}",
-        color=theme.forward if edge.contribution is None else theme.backward,
-        style="dashed" if edge.vanished else "solid", arrowhead="none" if onward else "normal",
+        color=theme.backward if backward else theme.forward, style="dashed" if edge.vanished else "solid",
+        dir="none" if end in passing else "back" if backward else "forward",
     )  # fmt: skip
     if edge.local:  # a node, since its position can be set, unlike that of an edge label
         a, b = placed.cards[edge.operand], placed.cards[edge.result]
@@ -484,7 +494,8 @@ def draw(
         theme: "light" or "dark".
         limit: The largest number of Values that are drawn one by one; None draws all.
         timeout: Time limit in seconds for reading the graph, writing the DOT source and the layout.
-        expand: A module, or a list of modules, whose neurons are drawn opened, at the first sample.
+        expand: A module, or a list of modules, whose neurons are drawn opened. The numbers of the picture
+            are then those of the first sample.
 
     Returns:
         The drawing of the current graph.

@@ -37,6 +37,9 @@ PNG_PIXELS = 6e6
 #: A PNG of more bytes is compressed for a notebook, which stores all of them.
 HEAVY = 2**16
 
+#: The width that a program which measures bytes adds to a label for each further byte of a letter, in points.
+BYTE = 3.3
+
 #: The number of drawings of each picture, by a checksum of its content.
 _times_drawn: Counter[str] = Counter()
 
@@ -115,7 +118,7 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
             },
         )
     if picture.groups:
-        _lay_out(graph, picture, theme, prefix)
+        _lay_out(graph, picture, theme, prefix, tight)
         return graph
     for i, edge in enumerate(in_time(picture.edges)):
         _add_edge(graph, edge, theme, prefix, f"e{i}", staging)
@@ -133,7 +136,7 @@ def lettering(text: str, color: str, size: float, bold: bool = False) -> str:
     return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{shown}</FONT>'
 
 
-def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
+def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str, tight: bool) -> None:
     """Set the position of every card, so that graphviz keeps it; arrows run straight, below the cards."""
     placed = place_cards(picture)
     graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
@@ -147,7 +150,8 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> Non
                 cluster.attr(
                     bb=_corners(box), label=f"<{literal(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
                 )
-                cluster.attr(lp=f"{box.x:.2f},{box.y + box.height / 2 - 18:.2f}")
+                shift = BYTE * (len(group.label.encode()) - len(group.label)) / 2 if tight else 0.0
+                cluster.attr(lp=f"{box.x + shift:.2f},{box.y + box.height / 2 - 18:.2f}")
                 cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
                 for key in group.keys:
                     cluster.node(key)
@@ -236,7 +240,7 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     if isinstance(card, Summary):
         return _summary(card, title, theme)
     if card.expression:
-        gap = "" if tight and not card.name.isascii() else " "
+        gap = "" if tight and max(card.name, default="") > "\u2000" else " "
         title += f'<FONT COLOR="{theme.muted}">{gap}= {literal(card.expression)}</FONT>'
     rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:

@@ -105,8 +105,9 @@ def _listed(names: Sequence[str]) -> str:
 def _gradients_of(names: Sequence[str], titles: Mapping[str, str], verb: str) -> str:
     """Return a subject and its verb, such as "the gradients of w1, w2 vanish"."""
     subject = _listed([titles[name] for name in names])
-    ending = "es" if verb.endswith("sh") else "s"
-    return f"the gradient of {subject} {verb}{ending}" if len(names) == 1 else f"the gradients of {subject} {verb}"
+    if len(names) > 1:
+        return f"the gradients of {subject} {verb}"
+    return f"the gradient of {subject} {verb}{'es' if verb.endswith('sh') else 's'}"
 
 
 def _not_numbers(

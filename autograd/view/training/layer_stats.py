@@ -66,12 +66,12 @@ def titles_of(layers: Sequence[LayerFlow]) -> list[str]:
     titles: list[str] = []
     for layer in layers:
         listed = _LISTED_LAYER.fullmatch(layer.name)
-        if listed or layer.units is not None or not with_units:
-            number = numbers.setdefault(layer.name.partition(" #")[0], len(numbers) + 1)
-        if listed:
-            titles.append(f"{listed[1] + ' · ' if listed[1] else ''}layer {number}{listed[2] or ''}")
-        else:
+        if with_units and not listed and layer.units is None:  # parameters that are in no layer
             titles.append(layer.name)
+            continue
+        number = numbers.setdefault(layer.name.partition(" #")[0], len(numbers) + 1)
+        part = f"{listed[1]} · " if listed and listed[1] else ""
+        titles.append(f"{part}layer {number}{listed[2] or ''}" if listed else layer.name)
     return titles
 
 

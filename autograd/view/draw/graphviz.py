@@ -38,6 +38,9 @@ PNG_PIXELS = 6e6
 #: A PNG of more bytes is compressed for a notebook, which stores all of them.
 HEAVY = 2**16
 
+#: The width that a program which measures bytes adds to a label for each further byte of a letter, in points.
+BYTE = 3.3
+
 #: The number of drawings of each picture, by a checksum of its content.
 _times_drawn: Counter[str] = Counter()
 
@@ -116,7 +119,7 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
             },
         )
     if picture.groups:
-        _lay_out(graph, picture, theme, prefix)
+        _lay_out(graph, picture, theme, prefix, tight)
         return graph
     for i, edge in enumerate(in_time(picture.edges)):
         _add_edge(graph, edge, theme, prefix, f"e{i}", staging)
@@ -134,7 +137,7 @@ def lettering(text: str, color: str, size: float, bold: bool = False) -> str:
     return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{shown}</FONT>'
 
 
-def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> None:
+def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str, tight: bool) -> None:
     """Set the position of every card, so that graphviz keeps it; arrows run straight, below the cards."""
     placed = place_cards(picture)
     graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
@@ -148,7 +151,8 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> Non
                 cluster.attr(
                     bb=_corners(box), label=f"<{literal(group.label)}>", fontsize="12", id=f"{prefix}-g{i}"
                 )
-                cluster.attr(lp=f"{box.x:.2f},{box.y + box.height / 2 - 18:.2f}")
+                shift = BYTE * (len(group.label.encode()) - len(group.label)) / 2 if tight else 0.0
+                cluster.attr(lp=f"{box.x + shift:.2f},{box.y + box.height / 2 - 18:.2f}")
                 cluster.attr(style="rounded,filled", fillcolor=fill, color=border)
                 for key in group.keys:
                     cluster.node(key)
@@ -156,7 +160,7 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str) -> Non
         _add_flow(graph, flow, placed, theme, f"{prefix}-f{i}")
     passing = {card.key for card in picture.cards if card.kind == "numbers"}
     for i, edge in enumerate(in_time(picture.edges)):
-        _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", edge.result in passing)
+        _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", passing)
 
 
 def _around(boxes: list[Box]) -> Box:
@@ -179,13 +183,16 @@ def _ends(operand: str, result: str, placed: Placed) -> tuple[str, str]:
 
 
 def _add_flow(graph: Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
+    """Add the arrow of a gradient, from the result back to the operand; else a slate arrow forward."""
     color, width = theme.forward, 0.8
-    if flow.strength is not None and not flow.vanished:
+    if flow.vanished:
+        color = theme.backward
+    elif flow.strength is not None:
         color = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
         width = 0.8 + 3.2 * flow.strength**2
     graph.edge(
         *_ends(flow.operand, flow.result, placed), id=key, color=color, penwidth=f"{width:.3g}",
-        style="dashed" if flow.vanished else "solid",
+        style="dashed" if flow.vanished else "solid", dir="forward" if flow.strength is None else "back",
     )  # fmt: skip
 
 
@@ -196,12 +203,19 @@ def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -
     return label
 
 
-def _add_straight(graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, onward: bool) -> None:
-    """Add one arrow with both numbers: two straight arrows would cover each other."""
+def _add_straight(
+    graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, passing: Collection[str]
+) -> None:
+    """Add one arrow with both numbers: two straight arrows would cover each other.
+
+    It points backward if there is a contribution. It has no head at a card in ``passing``, where it goes on.
+    """
+    backward = edge.contribution is not None
+    end = edge.operand if backward else edge.result
     graph.edge(
         *_ends(edge.operand, edge.result, placed), id=key, penwidth=f"{edge.width:g}",
-        color=theme.forward if edge.contribution is None else theme.backward,
-        style="dashed" if edge.vanished else "solid", arrowhead="none" if onward else "normal",
+        color=theme.backward if backward else theme.forward, style="dashed" if edge.vanished else "solid",
+        dir="none" if end in passing else "back" if backward else "forward",
     )  # fmt: skip
     if edge.local:  # a node, since its position can be set, unlike that of an edge label
         a, b = placed.cards[edge.operand], placed.cards[edge.result]
@@ -227,7 +241,7 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     if isinstance(card, Summary):
         return _summary(card, title, theme)
     if card.expression:
-        gap = "" if tight and not card.name.isascii() else " "
+        gap = "" if tight and max(card.name, default="") > "\u2000" else " "
         title += f'<FONT COLOR="{theme.muted}">{gap}= {literal(card.expression)}</FONT>'
     rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:
@@ -494,7 +508,8 @@ def draw(
         theme: "light" or "dark".
         limit: The largest number of Values that are drawn one by one; None draws all.
         timeout: Time limit in seconds for reading the graph, writing the DOT source and the layout.
-        expand: A module, or a list of modules, whose neurons are drawn in full, for the first sample.
+        expand: A module, or a list of modules, whose neurons are drawn in full. The numbers of the picture
+            are then those of the first sample.
 
     Returns:
         The drawing of the current graph.

@@ -22,6 +22,7 @@ from ..notation.names import (
 )
 from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
 from ..picture.last_pass import Gradients, factors
+from ..render.time_limit import in_time
 from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
 from .neurons import Owner, find_instances, owner_of
 
@@ -48,7 +49,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = N
         return picture_of(root, limit)
     instances = find_instances(order)
     if instances:
-        return _Sketch(Network(order, instances), modules or [], limit).picture()
+        return _Sketch(order, Network(order, instances), modules or [], limit).picture()
     if modules:
         raise ValueError(
             f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
@@ -92,31 +93,32 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
 
 
 def _operations(count: int) -> str:
-    return f"+{count:,} op{'' if count == 1 else 's'}"
+    return f"{count:,} operation{'' if count == 1 else 's'}"
 
 
 # The picture --------------------------------------------------------------------------------------
 
 
 class _AssignedNames(Names):
-    """Names that the picture of a network assigns."""
+    """Names that the picture of a network assigns; an automatic name is never a user's label."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: Sequence[Value]) -> None:
         self._names: dict[Value, str] = {}
+        self._labels = {clean(value.label) for value in in_time(order) if value.label}
         self._taken: set[str] = set()
         self.root = ""
 
-    def set(self, values: Iterable[Value], name: str) -> None:
+    def assign(self, values: Iterable[Value], name: str) -> None:
         self._names.update(dict.fromkeys(values, name))
 
-    def set_default(self, value: Value, name: str) -> None:
-        self._names[value] = self.unique(clean(value.label) or name)
-
-    def unique(self, name: str) -> str:
-        while name in self._taken:
-            name += "′"
-        self._taken.add(name)
-        return name
+    def unique(self, label: str, name: str, layer: set[str] | None = None) -> str:
+        """Return the label, or else the name, with ``′`` if it is taken in the network or in the layer."""
+        taken = self._taken if layer is None else layer
+        unique = label or name
+        while unique in self._taken or unique in taken or (not label and unique in self._labels):
+            unique += "′"
+        taken.add(unique)
+        return unique
 
     def of(self, operand: Value | float) -> str:
         if isinstance(operand, Value) and operand not in self._names:
@@ -127,13 +129,14 @@ class _AssignedNames(Names):
 class _Sketch:
     """Builder of the cards, boxes and arrows of a network, with some neurons opened."""
 
-    def __init__(self, network: Network, expand: list[Owner], limit: int | None) -> None:
+    def __init__(self, order: list[Value], network: Network, expand: list[Owner], limit: int | None) -> None:
         self.network = network
         self.cards: list[Card] = []
         self.edges: list[Edge] = []
         self.groups: list[CardGroup] = []
-        self.names = _AssignedNames()
+        self.names = _AssignedNames(order)
         self.display: dict[str, str] = {}  # from the key of a card to that of the card displayed for it
+        self._root_name = ""
         self.requested = self._neurons_in(expand)
         self.opened = self._within(self.requested, limit)
 
@@ -211,10 +214,9 @@ class _Sketch:
         column: list[str] = []
         for i, (key, values) in enumerate(inputs.items(), start=1):
             if key in shown:
-                name = self.names.unique(common_label(values) or f"x{subscript(i)}")
+                name = self.names.unique(common_label(values), f"x{subscript(i)}")
                 self._summarize(key, "leaf", name, "", values)
-                if len(values) == 1:
-                    self.names.set((x for x in values if isinstance(x, Value)), name)
+                self.names.assign((x for x in values if isinstance(x, Value)), name)
             elif self.display[key] not in column:
                 self._add_cut(self.display[key], f"… {len(inputs) - len(shown)} more")
             if self.display[key] not in column:
@@ -229,7 +231,8 @@ class _Sketch:
         return shown
 
     def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
-        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(values, self.network.gradients)))
+        shown = values[:1] if self.opened else values  # an opened neuron has the numbers of one sample
+        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(shown, self.network.gradients)))
         self.display[key] = key
 
     def _add_cut(self, key: str, name: str) -> None:
@@ -237,31 +240,33 @@ class _Sketch:
 
     def _add_layer(self, index: int, layer: GraphLayer, most: int) -> None:
         blocks: list[list[list[str]]] = []
+        taken: set[str] = set()  # the names of this layer
         shown = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
         cut = f"more-layer{index}"
         for neuron in layer.neurons:
             if neuron.key in self.opened:
-                blocks.append(self._open(index, layer, neuron))
+                blocks.append(self._open(index, layer, neuron, taken))
             elif neuron.key in shown:
-                self._add_neuron(neuron)
+                self._add_neuron(neuron, taken)
                 blocks.append([[neuron.key]])
             elif [[cut]] not in blocks:
                 self._add_cut(cut, f"… {len(layer.neurons) - len(shown)} more")
                 blocks.append([[cut]])
-        label = layer.label
-        if layer.letter == "o" and not self.network.after:
-            label = label.replace(f"layer {index + 1}", "output").removesuffix(" · linear")
-        self.groups.append(CardGroup(label, blocks))
+        self.groups.append(CardGroup(layer.label, blocks))
 
     def _kind(self, values: Sequence[Value]) -> str:
         return "output" if self.network.root in values else "operation"
 
-    def _add_neuron(self, neuron: GraphNeuron) -> None:
+    def _add_neuron(self, neuron: GraphNeuron, taken: set[str]) -> None:
         outputs = [instance.output for instance in neuron.instances]
-        more = _operations(len(neuron.instances[0].nodes))
-        name = self.names.unique(neuron.name)
-        self.names.set(outputs, name)
-        self._summarize(neuron.key, self._kind(outputs), name, more, outputs)
+        self._summarize(neuron.key, self._kind(outputs), self._name_neuron(neuron, taken), "", outputs)
+
+    def _name_neuron(self, neuron: GraphNeuron, taken: set[str]) -> str:
+        """Assign the full name of a neuron to its outputs; return its name within the layer."""
+        outputs = [instance.output for instance in neuron.instances]
+        full = self.names.unique(common_label(outputs), neuron.full_name)
+        self.names.assign(outputs, full)
+        return full if neuron.name == neuron.full_name else self.names.unique("", neuron.name, taken)
 
     def _add_between(self, index: int) -> None:
         if nodes := self.network.between.get(index):
@@ -278,17 +283,19 @@ class _Sketch:
 
     def _add_root(self) -> None:
         root = self.network.root
-        name = self.names.unique(clean(root.label) or "out")
+        name = self.names.unique(clean(root.label), "out")
+        self._root_name = name
         self._summarize("root", "output", name, _operations(len(self.network.after)), [root])
         self.groups.append(CardGroup("", [[["root"]]]))
 
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
-    def _open(self, index: int, layer: GraphLayer, neuron: GraphNeuron) -> list[list[str]]:
+    def _open(self, index: int, layer: GraphLayer, neuron: GraphNeuron, taken: set[str]) -> list[list[str]]:
         """Add the cards of a neuron; return its columns: its operands, then its operations in order."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
-        self._name_parts(layer, neuron)
+        name = self._name_neuron(neuron, taken)
+        self._name_parts(layer, neuron, taken)
         entries = {(entry.node, entry.at): entry for entry in instance.inputs}
         columns: list[list[str]] = [[]]
         through: set[str] = set()
@@ -315,10 +322,11 @@ class _Sketch:
                     columns[0].append(key)
                 elif x not in keys:
                     keys[x] = key
-                    self._add_card(key, "leaf", x)
+                    self._add_card(key, "leaf", x, self.names[x])
                     columns[0].append(key)
                 self.edges.append(edge if not isinstance(x, Value) else edge._replace(operand=keys[x]))
-            self._add_card(keys[node], self._kind([node]), node)
+            own = name if node is instance.output else self.names[node]
+            self._add_card(keys[node], self._kind([node]), node, own)
             depths[node] = 1 + max(
                 (depths.get(x, 0) for x in node.operands if isinstance(x, Value)), default=0
             )
@@ -338,33 +346,35 @@ class _Sketch:
         self.edges.append(edge._replace(operand=source, result=edge.operand, local=""))
         self.edges.append(edge._replace(local=""))
 
-    def _add_card(self, key: str, kind: str, value: Value) -> None:
+    def _add_card(self, key: str, kind: str, value: Value, name: str) -> None:
         data, grad = _data_and_grad([value], self.network.gradients)
-        self.cards.append(Card(key, kind, self.names[value], operation(value, self.names), data, grad))
+        self.cards.append(Card(key, kind, name, operation(value, self.names), data, grad))
 
-    def _name_parts(self, layer: GraphLayer, neuron: GraphNeuron) -> None:
+    def _name_parts(self, layer: GraphLayer, neuron: GraphNeuron, taken: set[str]) -> None:
         """Name weights by neuron and input, such as w₂₁; other parameters b₂, operations z₂."""
         instance = neuron.instances[0]
-        self.names.set_default(instance.output, neuron.name)
         n = layer.neurons.index(neuron) + 1
         weights = {entry.position for entry in instance.inputs}
         comma = "," if max(n, *weights, 0) >= 9 else ""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
-        for i, parameter in enumerate(own):
-            name = f"w{subscript(n)}{comma}{subscript(i + 1)}" if i in weights else f"b{subscript(n)}"
-            self.names.set_default(parameter, name)
         inner = instance.nodes[:-1]
-        for i, node in enumerate(inner, start=1):
-            self.names.set_default(
-                node, f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else "")
-            )
+        names = [
+            f"w{subscript(n)}{comma}{subscript(i + 1)}" if i in weights else f"b{subscript(n)}"
+            for i in range(len(own))
+        ]
+        names += [
+            f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else "")
+            for i in range(1, len(inner) + 1)
+        ]
+        for value, name in zip([*own, *inner], names, strict=True):
+            self.names.assign([value], self.names.unique(clean(value.label), name, taken))
 
     # Arrows and texts -----------------------------------------------------------------------------
 
     def _flows(self) -> list[Flow]:
         cut = {card.key for card in self.cards if card.kind == "cut"}
         sizes: dict[tuple[str, str], float | None] = {}
-        for (source, target), size in self.network.flows.items():
+        for (source, target), size in self.network.flows(first=bool(self.opened)).items():
             if target not in self.opened:
                 ends = self.display.get(source, source), self.display.get(target, target)
                 if not cut & {*ends}:
@@ -377,21 +387,25 @@ class _Sketch:
 
     def _note(self) -> str:
         network = self.network
-        note = f"{network.size:,} Values, one card per neuron"
+        lines = [f"{network.size:,} Values, one card per neuron"]
+        if self._is_partial():
+            lines[0] += f"; expand opens {len(self.opened)} of its {len(self.requested)} neurons"
         if network.samples > 1:
-            uses = "samples and steps" if network.recurrent else "samples"
-            note += f"; of its {network.samples:,} {uses}, the mean of data and of |grad|"
-        if self.opened:
-            some = (
-                f"{len(self.opened)} of {len(self.requested)} neurons"
-                if self._is_partial()
-                else "what is open"
-            )
-            note += f"; {some} {'opened ' if self._is_partial() else ''}at the first sample"
-        more = "draw(…, expand=model.layers[0]) opens a layer or neuron"
+            first, many = ("sample", "samples")
+            if network.recurrent:
+                first, many = ("step of the first sample", "samples and steps")
+            if self.opened:
+                whole = f"{self._root_name} and the gradients" if network.after else "the gradients"
+                lines.append(
+                    f"the numbers are those of the first {first}; {whole} of weights and biases "
+                    f"include all {network.samples:,} {many}"
+                )
+            else:
+                lines[0] += f"; its numbers are the means of data and |grad| over {network.samples:,} {many}"
+        more = "draw(…, expand=model.layers[0]) opens the neurons of layer 1"
         if self._is_partial():
             more = "draw(…, expand=…, limit=None) opens all"
-        return f"{note}\n{more}, draw(…, limit=None) draws every Value"
+        return "\n".join([*lines, f"{more}, draw(…, limit=None) draws every Value"])
 
     def _is_partial(self) -> bool:
         return len(self.opened) < len(self.requested)

@@ -11,15 +11,22 @@ from ..picture.last_pass import last_pass
 from ..render.time_limit import in_time
 from .neurons import Input, Instance, Owner, activation_of, owner_of
 
-#: The letters of the layers, in order; the last layer is ``o``.
-LETTERS = "hgfqrstuvwklmnpabcde"
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+#: The symbol of the units of the last layer.
+OUTPUT = "ŷ"
 
 
 class GraphNeuron(NamedTuple):
-    """Neuron with its instances, one for each sample."""
+    """Neuron with its instances, one for each sample.
+
+    Its name is unique in its layer, such as ``h₂``, and the full name in the network, such as ``h⁽¹⁾₂``. A
+    common label of all outputs is both names.
+    """
 
     key: str
     name: str
+    full_name: str
     owner: Owner
     instances: list[Instance]
 
@@ -28,7 +35,6 @@ class GraphLayer(NamedTuple):
     """Neurons of one module at the same depth of the network, in order."""
 
     label: str
-    letter: str
     neurons: list[GraphNeuron]
 
 
@@ -58,7 +64,12 @@ def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Gra
     last = len(ordered) - 1
     ids = [key[1] for key, _ in ordered]
     return [
-        _layer(i, "o" if i == last else _letter(i), neurons, is_only=ids.count(key[1]) == 1)
+        _layer(
+            i,
+            OUTPUT if i == last else hidden_layer(i + 1) if last > 1 else "h",
+            neurons,
+            is_only=ids.count(key[1]) == 1,
+        )
         for i, (key, neurons) in enumerate(ordered)
     ]
 
@@ -69,11 +80,16 @@ def layer_of(owner: Owner) -> Owner:
     return owner if layer is None else layer
 
 
-def _letter(i: int) -> str:
-    return LETTERS[i % len(LETTERS)] + "′" * (i // len(LETTERS))
+def hidden_layer(number: int) -> str:
+    """Return the symbol of a hidden layer.
+
+    >>> hidden_layer(12)
+    'h⁽¹²⁾'
+    """
+    return f"h⁽{str(number).translate(_SUPERSCRIPTS)}⁾"
 
 
-def _layer(index: int, letter: str, neurons: list[list[Instance]], is_only: bool) -> GraphLayer:
+def _layer(index: int, symbol: str, neurons: list[list[Instance]], is_only: bool) -> GraphLayer:
     siblings: dict[int, int] = {}  # from the id of each neuron of the module to its number, from 1
     for parameter in layer_of(neurons[0][0].owner).parameters():
         owner = owner_of(parameter)
@@ -83,12 +99,15 @@ def _layer(index: int, letter: str, neurons: list[list[Instance]], is_only: bool
     for i, instances in enumerate(neurons, start=1):
         owner = instances[0].owner
         n = siblings.get(id(owner), i) if is_only else i
-        alone = letter == "o" and len(siblings) == 1
-        name = common_label([x.output for x in instances]) or (letter if alone else letter + subscript(n))
-        members.append(GraphNeuron(f"n{index}-{i}", name, owner, instances))
+        unit = "" if symbol == OUTPUT and len(siblings) == 1 else subscript(n)
+        label = common_label([x.output for x in instances])
+        names = (label, label) if label else (symbol[0] + unit, symbol + unit)
+        members.append(GraphNeuron(f"n{index}-{i}", *names, owner, instances))
     kinds = {activation_of(neuron.owner) or "linear" for neuron in members}
-    shown = clean(kinds.pop()) if len(kinds) == 1 else "mixed"
-    return GraphLayer(f"layer {index + 1} · {shown}", letter, members)
+    parts = [f"layer {index + 1}", clean(kinds.pop()) if len(kinds) == 1 else "mixed"]
+    if any(neuron.name != neuron.full_name for neuron in members):
+        parts.insert(1, symbol)
+    return GraphLayer(" · ".join(parts), members)
 
 
 def common_label(values: Sequence[Value | float]) -> str:
@@ -114,6 +133,7 @@ class Network:
 
     def __init__(self, order: list[Value], instances: list[Instance]) -> None:
         self.size = len(order)
+        self._order = order
         self.root = order[-1]
         self.gradients = last_pass(self.root)
         self.instances = instances
@@ -123,7 +143,6 @@ class Network:
         self.place: dict[Value, str] = {}
         self.inputs: dict[str, list[Value | float]] = {}
         self.between: dict[int, list[Value]] = {}
-        self.flows: dict[tuple[str, str], float | None] = {}
         for layer in self.layers:
             for neuron in layer.neurons:
                 for instance in in_time(neuron.instances):
@@ -133,7 +152,6 @@ class Network:
         self._slots = self._find_inputs()
         self._find_between()
         self.after = self._find_after()
-        self._find_flows()
 
     def source(self, layer: int, entry: Input) -> str | None:
         """Return the key of the card of a neuron's input; None for the number that a state starts with."""
@@ -243,29 +261,60 @@ class Network:
                 stack += [x for x in node.operands if isinstance(x, Value)]
         return after
 
-    def _find_flows(self) -> None:
+    def flows(self, first: bool) -> dict[tuple[str, str], float | None]:
+        """Return the size of the gradient from each card to the card of an operand; None if it is unknown.
+
+        It is the sum of the magnitudes over all samples, or that of the first sample. The keys are those
+        of the operand and of the result.
+        """
+        sizes: dict[tuple[str, str], float | None] = {}
+        shown = self._first_sample() if first else None
+
+        def add(source: str, target: str, contribution: float | None) -> None:
+            size = sizes.get((source, target))
+            sizes[source, target] = size if contribution is None else (size or 0.0) + abs(contribution)
+
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
-                for instance in in_time(neuron.instances):
+                for number, instance in enumerate(in_time(neuron.instances)):
                     node, contributions = None, None
                     for entry in instance.inputs:
                         if entry.node is not node:
                             node, contributions = entry.node, self.gradients.contributions(entry.node)
-                        contribution = None
-                        if isinstance(entry.operand, Value) and contributions is not None:
+                        x, contribution = entry.operand, None
+                        counts = shown is None or (number == 0 and x in shown)
+                        if isinstance(x, Value) and contributions and counts:
                             contribution = contributions[entry.at]
                         if (source := self.source(i, entry)) is not None:
-                            self._add(source, neuron.key, contribution)
+                            add(source, neuron.key, contribution)
         for node in in_time((*self.after, *(x for nodes in self.between.values() for x in nodes))):
             contributions = self.gradients.contributions(node)
             for position, x in enumerate(node.operands):
                 source = self.place.get(x) if isinstance(x, Value) else None
                 if source is not None and source != self.place[node]:
-                    contribution = None if contributions is None else contributions[position]
-                    self._add(source, self.place[node], contribution)
+                    counts = shown is None or x in shown
+                    contribution = contributions[position] if contributions and counts else None
+                    add(source, self.place[node], contribution)
+        return sizes
 
-    def _add(self, source: str, target: str, contribution: float | None) -> None:
-        total = self.flows.get((source, target))
-        if contribution is not None:
-            total = (total or 0.0) + abs(contribution)
-        self.flows[source, target] = total
+    def _first_sample(self) -> set[Value]:
+        """Return the Values of the first sample, except those of its parameters and of the root's card."""
+        found = {x for values in self.inputs.values() for x in values[:1] if isinstance(x, Value)}
+        in_neurons: set[Value] = set()
+        for instance in in_time(self.instances):
+            in_neurons.update(instance.nodes)
+        for layer in self.layers:
+            for neuron in layer.neurons:
+                found.update(neuron.instances[0].nodes)
+        between = {f"b{i}" for i in self.between}
+
+        def continues(node: Value) -> bool:
+            key = self.place.get(node)
+            operands = [x for x in node.operands if isinstance(x, Value) and x in found]
+            return any(key in between or (key is not None and key == self.place.get(x)) for x in operands)
+
+        # Operations after one neuron, such as the mask of dropout, are on the card of that neuron.
+        for node in in_time(self._order):
+            if node not in in_neurons and continues(node):
+                found.add(node)
+        return found

@@ -68,7 +68,7 @@ class Edge(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Arrow between summaries, with the size of the gradient that flows back along it."""
+    """Arrow between summaries, drawn from result to operand if a gradient flows back along it."""
 
     operand: str
     result: str

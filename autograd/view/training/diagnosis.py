@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
 
 from ...system.messages import type_and_value
 from ..notation.names import format_number
-from .layer_stats import LayerFlow
+from .layer_stats import LayerFlow, titles_of
 
 #: The number of names that a sentence lists.
 NAMED = 4
@@ -52,7 +53,8 @@ class Finding(NamedTuple):
     """Problem in some layers, as a sentence.
 
     ``kind`` is "not computed", "not finite", "exploding", "vanishing", "zero", "dead" or "saturated";
-    ``where`` contains the names of the layers, or of the units that are dead or saturated.
+    ``where`` contains the names of the layers, or of the units that are dead or saturated, as in
+    ``named_parameters()``: the layer ``layers.0`` is layer 1 in the sentence.
     """
 
     kind: str
@@ -88,10 +90,11 @@ class Measure:
 def findings_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Finding]:
     """Return the findings about these layers, the worst first."""
     measure = Measure(layers)
-    found = [*_not_numbers(layers, measure)]
+    titles = dict(zip((layer.name for layer in layers), titles_of(layers)))
+    found = [*_not_numbers(layers, measure, titles)]
     if measure.reference is not None:
-        found += _sizes(layers, measure, measure.reference, limits)
-    return [*found, *_units(layers, limits)]
+        found += _sizes(layers, measure, measure.reference, limits, titles)
+    return [*found, *_units(layers, limits, titles)]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -99,17 +102,29 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
-def _not_numbers(layers: Sequence[LayerFlow], measure: Measure) -> Iterator[Finding]:
+def _gradients_of(names: Sequence[str], titles: Mapping[str, str], verb: str) -> str:
+    """Return a subject and its verb, such as "the gradients of w1, w2 vanish"."""
+    subject = _listed([titles[name] for name in names])
+    if len(names) > 1:
+        return f"the gradients of {subject} {verb}"
+    return f"the gradient of {subject} {verb}{'es' if verb.endswith('sh') else 's'}"
+
+
+def _not_numbers(
+    layers: Sequence[LayerFlow], measure: Measure, titles: Mapping[str, str]
+) -> Iterator[Finding]:
     unknown = tuple(layer.name for layer, size in zip(layers, measure.sizes, strict=True) if size is None)
     if len(unknown) == len(layers):
         yield Finding("not computed", unknown, "no gradient is computed yet: call loss.backward() first")
         return
     if unknown:
-        text = f"no backward pass has reached {_listed(unknown)}: does the loss use it?"
+        where = _listed([titles[name] for name in unknown])
+        text = f"no backward pass has reached {where}: does the loss use it?"
         yield Finding("not computed", unknown, text)
     infinite = tuple(layer.name for layer in layers if _overflows(layer))
     if infinite:
-        text = f"a gradient in {_listed(infinite)} is inf or nan: a step along it would ruin the parameters"
+        where = _listed([titles[name] for name in infinite])
+        text = f"a gradient in {where} is inf or nan: a step along it would ruin the parameters"
         yield Finding("not finite", infinite, text)
     elif measure.reference is None:
         names = tuple(layer.name for layer in layers)
@@ -124,14 +139,26 @@ def _overflows(layer: LayerFlow) -> bool:
 
 
 def _sizes(
-    layers: Sequence[LayerFlow], measure: Measure, reference: int, limits: Thresholds
+    layers: Sequence[LayerFlow],
+    measure: Measure,
+    reference: int,
+    limits: Thresholds,
+    titles: Mapping[str, str],
 ) -> Iterator[Finding]:
     ratios = [(r, layer.name) for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None]
-    base = f"the {format_number(measure.sizes[reference] or 0.0)} of {layers[reference].name}"
+    base = titles[layers[reference].name], format_number(measure.sizes[reference] or 0.0)
+
+    def compared(kind: str, verb: str, found: list[tuple[float, str]], worst: float, limit: str) -> Finding:
+        names = tuple(name for _, name in found)
+        at = next(name for ratio, name in found if ratio == worst)
+        which = "it" if len(names) == 1 else f"that of {titles[at]}"
+        times = f"{which} is {format_number(worst)} times the gradient of {base[0]} ({base[1]})"
+        return Finding(kind, names, f"{_gradients_of(names, titles, verb)}: {times}, {limit}")
+
     largest = [pair for pair in ratios if pair[0] > limits.exploding]
     if largest:
-        limit = f"explodes, more than {format_number(limits.exploding)} times {base}"
-        yield _compared("exploding", largest, max(largest), limit)
+        limit = f"above the limit of {format_number(limits.exploding)}"
+        yield compared("exploding", "explode", largest, max(largest)[0], limit)
     large = tuple(
         layer.name
         for layer in layers
@@ -139,45 +166,42 @@ def _sizes(
         if (layer.parameter_gradient or 0.0) / layer.parameter > limits.exploding
     )
     if large:
-        times = f"explodes, more than {format_number(limits.exploding)} times the size of the parameters"
-        yield Finding("exploding", large, f"the gradient of {_listed(large)} {times}")
+        are = "it is" if len(large) == 1 else "they are"
+        times = f"{are} more than {format_number(limits.exploding)} times the size of the parameters"
+        yield Finding("exploding", large, f"{_gradients_of(large, titles, 'explode')}: {times}")
     smallest = [pair for pair in ratios if 0.0 < pair[0] < limits.vanishing]
     if smallest:
-        limit = f"vanishes, less than {format_number(limits.vanishing)} times {base}"
-        yield _compared("vanishing", smallest, min(smallest), limit)
+        limit = f"below the limit of {format_number(limits.vanishing)}"
+        yield compared("vanishing", "vanish", smallest, min(smallest)[0], limit)
     zero = tuple(name for ratio, name in ratios if ratio == 0.0)
     if zero:
         doubt = "" if measure.of_activations else "; does the loss use it?"
-        yield Finding("zero", zero, f"no gradient reaches {_listed(zero)}: every one is exactly 0{doubt}")
+        where = _listed([titles[name] for name in zero])
+        yield Finding("zero", zero, f"every gradient in {where} is exactly 0{doubt}")
 
 
-def _compared(kind: str, ratios: list[tuple[float, str]], worst: tuple[float, str], verdict: str) -> Finding:
-    where = tuple(name for _, name in ratios)
-    ratio, name = worst
-    at = f" at {name}" if len(where) > 1 else ""
-    return Finding(
-        kind, where, f"the gradient of {_listed(where)} {verdict}: {format_number(ratio)} times{at}"
-    )
-
-
-def _units(layers: Sequence[LayerFlow], limits: Thresholds) -> Iterator[Finding]:
+def _units(layers: Sequence[LayerFlow], limits: Thresholds, titles: Mapping[str, str]) -> Iterator[Finding]:
     for layer in layers:
-        on = "its one sample" if layer.samples == 1 else f"any of {layer.samples:,} samples"
+        on = "the only sample" if layer.samples == 1 else f"every one of {layer.samples:,} samples"
         for kind, units in (("dead", layer.dead), ("saturated", layer.saturated)):
             if not units:
                 continue
             if not layer.units:
                 why = "every gradient is exactly 0 (for details: gradient_flow(model, loss))"
-            elif kind == "dead":
-                why = f"{layer.function} passes nothing back on {on}"
             else:
-                why = f"{layer.function} passes back less than {format_number(limits.saturated)} on {on}"
-            yield Finding(kind, units, f"{_units_named(layer, units)} {kind}: {why}")
+                bound = "0" if kind == "dead" else f"below {format_number(limits.saturated)}"
+                why = f"the local derivative of {layer.function} is {bound} on {on}"
+            yield Finding(kind, units, f"{_units_named(layer, units, titles)} {kind}: {why}")
 
 
-def _units_named(layer: LayerFlow, units: tuple[str, ...]) -> str:
+def _units_named(layer: LayerFlow, units: tuple[str, ...], titles: Mapping[str, str]) -> str:
+    title = titles[layer.name]
     if layer.units == 1:
-        return f"the only unit of {layer.name} is"
+        return f"the only unit of {title} is"
+    names = [unit.removeprefix(f"{layer.name}.") for unit in units]
+    places = [re.fullmatch(r"neurons\.(\d+)", name) for name in names]
+    numbers = [str(int(place[1]) + 1) for place in places if place]
+    if len(numbers) == len(names):
+        names = [f"unit{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"]
     of = f" of {layer.units} units" if layer.units else " unit" if len(units) == 1 else " units"
-    named = _listed([unit.removeprefix(f"{layer.name}.") for unit in units])
-    return f"{len(units)}{of} in {layer.name} ({named}) {'is' if len(units) == 1 else 'are'}"
+    return f"{len(units)}{of} in {title} ({_listed(names)}) {'is' if len(units) == 1 else 'are'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -49,6 +50,29 @@ class LayerFlow(NamedTuple):
     closed: float | None
     dead: tuple[str, ...]
     saturated: tuple[str, ...]
+
+
+#: The name of a layer in a list of layers, and of one of its steps.
+_LISTED_LAYER = re.compile(r"(?:(.*)\.)?layers\.\d+( #\d+)?")
+
+
+def titles_of(layers: Sequence[LayerFlow]) -> list[str]:
+    """Return the names of layers to display: ``layer 1`` for ``layers.0``, as in the picture of a network.
+
+    Layers with another name keep it.
+    """
+    with_units = any(layer.units is not None for layer in layers)
+    numbers: dict[str, int] = {}
+    titles: list[str] = []
+    for layer in layers:
+        listed = _LISTED_LAYER.fullmatch(layer.name)
+        if with_units and not listed and layer.units is None:  # parameters that are in no layer
+            titles.append(layer.name)
+            continue
+        number = numbers.setdefault(layer.name.partition(" #")[0], len(numbers) + 1)
+        part = f"{listed[1]} · " if listed and listed[1] else ""
+        titles.append(f"{part}layer {number}{listed[2] or ''}" if listed else layer.name)
+    return titles
 
 
 def rms(numbers: Sequence[float]) -> float | None:

@@ -298,7 +298,7 @@ def test_a_picture_has_a_card_for_each_neuron_over_all_steps(make: Any) -> None:
     for name in (*names, "x₁", "x₂"):
         assert re.search(rf"{name} \([^)]*\) = ", words), (name, words)
     assert "x₃" not in words, "the zeros a state starts at are no inputs"
-    assert "of its 14 samples and steps" in words
+    assert "over 14 samples and steps" in words
 
 
 @each_cell
@@ -320,7 +320,7 @@ def test_inputs_shared_with_another_network_are_not_a_state() -> None:
     loss.backward()
     words = draw(loss, limit=5).alt
     assert sorted(re.findall(r"x\S+ \(inputs\) = ([\d.]+)", words)) == ["0.25", "0.5", "1"]
-    assert "2 samples, the mean" in words
+    assert "over 2 samples" in words
 
 
 def test_an_opened_neuron_shows_the_zeros_its_state_starts_at() -> None:

@@ -44,11 +44,15 @@ def collapsed(root: Value, **more: object) -> Picture:
 
 def neurons_of(picture: Picture) -> list[Card]:
     label_of = picture.label_of()
-    return [c for c in picture.cards if label_of.get(c.key, "").startswith(("layer", "output"))]
+    return [c for c in picture.cards if label_of.get(c.key, "").startswith("layer")]
 
 
-def named(picture: Picture, name: str) -> Card:
-    (card,) = [card for card in picture.cards if card.name == name]
+def named(picture: Picture, name: str, layer: str = "") -> Card:
+    """Return the card of that name; of several, the one in the layer."""
+    label_of = picture.label_of()
+    (card,) = [
+        card for card in picture.cards if card.name == name and label_of.get(card.key, "").startswith(layer)
+    ]
     return card
 
 
@@ -166,13 +170,14 @@ def test_cards_are_in_order_in_their_boxes(fused: bool, samples: int) -> None:
     names = {card.key: card.name for card in picture.cards}
     assert [(group.label, [names[key] for key in group.keys]) for group in picture.groups] == [
         ("inputs", ["x₁", "x₂", "x₃"]),
-        ("layer 1 · tanh", ["h₁", "h₂", "h₃", "h₄"]),
-        ("layer 2 · tanh", ["g₁", "g₂", "g₃", "g₄"]),
-        ("layer 3 · linear", ["o"]),
+        ("layer 1 · h⁽¹⁾ · tanh", ["h₁", "h₂", "h₃", "h₄"]),
+        ("layer 2 · h⁽²⁾ · tanh", ["h₁", "h₂", "h₃", "h₄"]),
+        ("layer 3 · linear", ["ŷ"]),
         ("", ["loss"]),
     ]
     assert named(picture, "loss").kind == "output"
-    assert named(picture, "h₁").expression == ("+2 ops" if fused else "+7 ops")
+    assert {card.expression for card in neurons_of(picture)} == {""}
+    assert re.fullmatch(r"\d+ operations", named(picture, "loss").expression)
 
 
 @fusing
@@ -181,9 +186,9 @@ def test_neurons_are_in_order_however_the_graph_reaches_them(fused: bool) -> Non
     outputs = layer([1.0, 2.0])
     assert isinstance(outputs, list)
     picture = collapsed(total_of(outputs[::-1]))
-    assert [card.name for card in neurons_of(picture)][:5] == ["o₁", "o₂", "o₃", "o₄", "o₅"]
+    assert [card.name for card in neurons_of(picture)][:5] == ["ŷ₁", "ŷ₂", "ŷ₃", "ŷ₄", "ŷ₅"]
     some = collapsed(outputs[3] + outputs[1])
-    assert [card.name for card in neurons_of(some)] == ["o₂", "o₄"]
+    assert [card.name for card in neurons_of(some)] == ["ŷ₂", "ŷ₄"]
 
 
 @fusing
@@ -193,7 +198,8 @@ def test_one_sample_shows_its_numbers(fused: bool) -> None:
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[0].neurons[0])
     assert first.output.grad is not None
     assert xs[0][0].grad is not None
-    assert named(picture, "h₁")[4:] == (format_number(first.output.data), format_number(first.output.grad))
+    numbers = format_number(first.output.data), format_number(first.output.grad)
+    assert named(picture, "h₁", "layer 1")[4:] == numbers
     assert named(picture, "x₁")[4:] == (format_number(xs[0][0].data), format_number(xs[0][0].grad))
     assert "samples" not in picture.note
 
@@ -204,10 +210,10 @@ def test_several_samples_show_means_with_a_note(fused: bool) -> None:
     picture = collapsed(loss)
     neuron = model.layers[0].neurons[1]
     outputs = [i.output for i in find_instances(topological_order(loss)) if i.owner is neuron]
-    card = named(picture, "h₂")
+    card = named(picture, "h₂", "layer 1")
     assert card.data == format_number(sum(v.data for v in outputs) / 7)
     assert card.grad == format_number(sum(abs(v.grad or 0.0) for v in outputs) / 7)
-    assert "7 samples, the mean of data and of |grad|" in picture.note
+    assert "the means of data and |grad| over 7 samples" in picture.note
 
 
 @fusing
@@ -244,6 +250,28 @@ def test_neurons_behind_a_dead_relu_have_gradients_of_zero(fused: bool) -> None:
     picture = collapsed(loss)
     assert {card.grad for card in picture.cards} == {"0", "1"}
     assert {flow.strength for flow in picture.flows} == {0.0}
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_arrows_point_as_gradients_flow(opened: bool) -> None:
+    """Slate arrows point forward; orange ones, of a gradient, backward, also where it is 0."""
+    model = MLP(2, [3, 1], "relu", seed=0)
+    out = single(model([1.0, Value(2.0)]))
+    expand = model.layers[1] if opened else None
+
+    def directions() -> set[tuple[str, str]]:
+        source = draw(out, limit=1, expand=expand).graph.source
+        arrows = [line for line in source.splitlines() if " -> " in line]
+        assert arrows
+        found = [(re.search(r"color=\"(#\w+)\"", line), re.search(r"dir=(\w+)", line)) for line in arrows]
+        return {(color[1], way[1]) for color, way in found if color and way and way[1] != "none"}
+
+    slate = THEMES["light"].forward
+    assert directions() == {(slate, "forward")}
+    out.backward()
+    after = directions()
+    assert {way for color, way in after if color != slate} == {"back"}
+    assert {way for color, way in after if color == slate} == {"forward"}  # from the input 1.0
 
 
 @fusing
@@ -288,9 +316,9 @@ def test_operations_between_neurons() -> None:
     mixed = single(second([h[0] * h[1], h[1]]))
     alone.backward()
     mixed.backward()
-    assert [c.name for c in collapsed(alone).cards] == ["x₁", "x₂", "h₁", "h₂", "o"]
+    assert [c.name for c in collapsed(alone).cards] == ["x₁", "x₂", "h₁", "h₂", "ŷ"]
     picture = collapsed(mixed)
-    assert [c.name for c in picture.cards] == ["x₁", "x₂", "h₁", "h₂", "other steps", "o"]
+    assert [c.name for c in picture.cards] == ["x₁", "x₂", "h₁", "h₂", "other steps", "ŷ"]
     assert {("n0-1", "b1"), ("n0-2", "b1"), ("b1", "n1-1")} <= {(f.operand, f.result) for f in picture.flows}
     assert "<svg" in draw(mixed, limit=1).svg
 
@@ -332,7 +360,8 @@ def test_deep_network_hides_its_middle_layers() -> None:
     picture = collapsed(out)
     assert f"… {100 - LAYERS} more layers" in [card.name for card in picture.cards]
     assert len(picture.groups) == LAYERS + 2
-    assert len({card.name for card in picture.cards}) == len(picture.cards)
+    label_of = picture.label_of()
+    assert len({(label_of[card.key], card.name) for card in picture.cards}) == len(picture.cards)
     assert "<svg" in draw(out).svg
 
 
@@ -347,32 +376,88 @@ def test_an_opened_layer_shows_its_first_sample(fused: bool, samples: int) -> No
     opened = [c for c in neurons_of(picture) if not isinstance(c, Summary) and c.kind != "numbers"]
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[1].neurons[2])
     assert len(opened) == len(first.nodes) + 5
-    assert named(picture, "g₃").data == format_number(first.output.data)
+    assert named(picture, "h₃", "layer 2").data == format_number(first.output.data)
     assert named(picture, "w₃₁").data == format_number(model.layers[1].neurons[2].w[0].data)
     assert named(picture, "b₃").data == "0"
-    assert "at the first sample" in picture.note
+    assert ("those of the first sample" in picture.note) == (samples > 1)
+
+
+@fusing
+def test_an_opened_neuron_shows_every_number_of_the_first_sample(fused: bool) -> None:
+    model = MLP(2, [3, 3, 1], "tanh", fused=fused, seed=0)
+    shown = []
+    for count in (1, 3):
+        model.zero_grad()
+        samples = [(1.0, -2.0), (0.5, 3.0), (7.0, 0.1)][:count]
+        outputs = [single(model([*map(Value, x)])) for x in samples]
+        loss = total_of([output * output for output in outputs])
+        loss.backward()
+        shown.append(collapsed(loss, expand=model.layers[1].neurons[0]))
+    one, several = shown
+    others = [[card for card in picture.cards if card.name[0] not in "wbo"] for picture in shown]
+    assert others[0] == others[1]
+    assert (one.edges, one.flows) == (several.edges, several.flows)
+    weight = named(several, "w₁₁")
+    assert weight.grad == format_number(model.layers[1].neurons[0].w[0].grad or 0.0)
+    assert weight != named(one, "w₁₁")
+    assert "the numbers are those of the first sample; out and the gradients of weights" in several.note
+    assert "include all 3 samples" in several.note
+    assert "sample" not in one.note
+
+
+def test_an_opened_step_of_a_recurrent_neuron_shows_the_first_step() -> None:
+    neuron = Neuron(2, "tanh", seed=0)
+    h = neuron([0.5, Value(0.0)])
+    for x in (1.0, 2.0):
+        h = neuron([x, h])
+    h.backward()
+    picture = collapsed(h, expand=neuron)
+    assert "the first step of the first sample" in picture.note
+    first = find_instances(topological_order(h))[0]
+    assert named(picture, "ŷ").data == format_number(first.output.data)
+
+
+@fusing
+def test_formula_of_an_opened_neuron_names_units_of_the_layer_before(fused: bool) -> None:
+    model, loss, _xs = trained(fused)
+    picture = network_or_graph(loss, None, model)
+    formulas = [card.expression for card in neurons_of(picture)]
+    assert any("h⁽¹⁾₁" in formula for formula in formulas)
+    assert any("h⁽²⁾₄" in formula for formula in formulas)
+    assert any("x₁" in formula for formula in formulas)
+    assert named(picture, "h₂", "layer 1").expression.startswith("tanh(z₂")
+    assert named(picture, "w₁₁", "layer 2").data == format_number(model.layers[1].neurons[0].w[0].data)
+    assert "′" not in "".join(card.name for card in picture.cards)
+
+
+@pytest.mark.parametrize("label", ["h₁", "h⁽¹⁾₁", "ŷ", "w₁₁", "x₂"])
+def test_automatic_name_never_repeats_a_label(label: str) -> None:
+    model, loss, xs = trained(True)
+    xs[0][0].label = label
+    picture = network_or_graph(loss, None, model)
+    assert named(picture, label).data == format_number(xs[0][0].data)
 
 
 @fusing
 def test_what_can_be_opened(fused: bool) -> None:
     model, loss, _xs = trained(fused)
 
-    def summaries(expand: object) -> set[str]:
+    def summaries(expand: object) -> list[str]:
         picture = network_or_graph(loss, None, expand)  # type: ignore[arg-type]
-        return {c.name for c in picture.cards if isinstance(c, Summary) and c.name[0] in "hgo"}
+        return [c.name for c in neurons_of(picture) if isinstance(c, Summary)]
 
-    layers = model.layers
-    assert summaries([]) == {"h₁", "h₂", "h₃", "h₄", "g₁", "g₂", "g₃", "g₄", "o"}
-    assert summaries(layers[0]) == {"g₁", "g₂", "g₃", "g₄", "o"}
-    assert summaries(layers[:2]) == {"o"}
-    assert summaries(model) == set()
-    assert summaries([layers[0].neurons[0], layers[2]]) == {"h₂", "h₃", "h₄", "g₁", "g₂", "g₃", "g₄"}
+    layers, four = model.layers, ["h₁", "h₂", "h₃", "h₄"]
+    assert summaries([]) == [*four, *four, "ŷ"]
+    assert summaries(layers[0]) == [*four, "ŷ"]
+    assert summaries(layers[:2]) == ["ŷ"]
+    assert summaries(model) == []
+    assert summaries([layers[0].neurons[0], layers[2]]) == ["h₂", "h₃", "h₄", *four]
 
 
 def test_expand_respects_the_limit_with_a_note() -> None:
     model, loss, _xs = trained(True, widths=(16, 1))
     picture = network_or_graph(loss, 20, model.layers[0])
-    assert "2 of 16 neurons opened" in picture.note
+    assert "expand opens 2 of its 16 neurons" in picture.note
     assert "limit=None" in picture.note
 
 
@@ -417,7 +502,7 @@ def test_the_picture_in_words_and_in_the_terminal(fused: bool) -> None:
         assert card.data in words
         assert any(card.name in line and card.data in line for line in text.splitlines())
     assert words.startswith("Network, inputs first: x₁ (inputs) = ")
-    assert "layer 1 · tanh, +" in text
+    assert "layer 1 · h⁽¹⁾ · tanh" in text
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -430,15 +515,18 @@ def test_it_can_be_rendered(theme: str, opened: bool, fused: bool) -> None:
     ids = [e.get("id") for e in svg.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
     text = "".join(svg.itertext())
-    for name in ("x₁", "h₁", "g₄", "loss", "layer 2 · tanh", "draw(…, "):
+    for name in ("x₁", "h₁", "h₄", "loss", "layer 2 · h⁽²⁾ · tanh", "draw(…, "):
         assert name in text
     assert drawing.png.startswith(b"\x89PNG")
-    heights = {t.text: float(t.get("y") or 0) for t in svg.iter("{http://www.w3.org/2000/svg}text")}
-    assert sorted(("g₁", "g₂", "g₃", "g₄"), key=lambda name: heights[name]) == ["g₁", "g₂", "g₃", "g₄"]
+    texts = [t for t in svg.iter("{http://www.w3.org/2000/svg}text") if re.fullmatch("h[₁₂₃₄]", t.text or "")]
+    assert "".join(t.text or "" for t in texts) == "h₁h₂h₃h₄" * 2
+    heights = [float(t.get("y") or 0) for t in texts]
+    assert heights[:4] == sorted(heights[:4])
+    assert heights[4:] == sorted(heights[4:])
 
 
 @pytest.mark.parametrize(
-    "label", ["<b>&\"'", "a\\nb\\", "x" * 500, "名前" * 30, "\u202eevil\x00", "h₁", "o]{"]
+    "label", ["<b>&\"'", "a\\nb\\", "x" * 500, "名前" * 30, "\u202eevil\x00", "h₁", "ŷ]{"]
 )
 def test_hostile_labels(label: str) -> None:
     model, loss, xs = trained(True)
@@ -494,4 +582,4 @@ def test_graph_of_a_batch_is_collapsed_by_default() -> None:
     model = MLP(2, [16, 16, 1], seed=0)
     loss = hinge_loss([single(model([i / 100, -i / 50])) for i in range(100)], [1, -1] * 50)
     loss.backward()
-    assert "of its 100 samples" in str(draw(loss))
+    assert "over 100 samples" in str(draw(loss))

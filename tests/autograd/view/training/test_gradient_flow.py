@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograd import Value, gradient_flow
+from autograd import Value, draw, gradient_flow
 from autograd import sum as total_of
 from autograd.view.notation.names import format_number
 from autograd.view.render.theme import THEMES, contrast
 from autograd.view.training.gradient_flow import SHOWN, GradientFlow, tiles_of
-from autograd.view.training.layer_stats import rms
+from autograd.view.training.layer_stats import rms, titles_of
 from nn import MLP, Layer, Module, Neuron, Parameter, mse_loss
 
 fusing = pytest.mark.parametrize("fused", [True, False], ids=["fused", "explicit"])
@@ -281,7 +281,11 @@ def test_vanishing() -> None:
         layer.name for layer, size in zip(flow.layers, sizes) if size < 1e-4 * sizes[-1]
     )
     assert finding.where == ("layers.0", "layers.1")
-    assert format_number(sizes[0] / sizes[-1]) in str(finding)
+    ratio, last = format_number(sizes[0] / sizes[-1]), format_number(sizes[-1])
+    assert str(finding) == (
+        f"the gradients of layer 1, layer 2 vanish: that of layer 1 is {ratio} times the gradient of "
+        f"layer 11 ({last}), below the limit of 1e−4"
+    )
     assert kinds(gradient_flow(model)) == ["vanishing"]
 
 
@@ -330,8 +334,8 @@ def test_dead_units(fused: bool) -> None:
     flow = gradient_flow(model, loss)
     assert "layers.0.neurons.1" in flow.layers[0].dead
     finding = next(f for f in flow.findings if f.kind == "dead")
-    assert "neurons.1" in str(finding)
-    assert "relu passes nothing back on any of 4 samples" in str(finding)
+    assert re.search(r"in layer 1 \(units? 2", str(finding))
+    assert "the local derivative of relu is 0 on every one of 4 samples" in str(finding)
     assert "layers.0.neurons.1" in gradient_flow(model).layers[0].dead
 
 
@@ -412,7 +416,7 @@ def test_a_layer_the_loss_does_not_use() -> None:
     assert flow.findings[0] == (
         "zero",
         ("first",),
-        "no gradient reaches first: every one is exactly 0; does the loss use it?",
+        "every gradient in first is exactly 0; does the loss use it?",
     )
 
 
@@ -532,8 +536,56 @@ def test_the_larger_the_gradient_the_stronger_the_fill() -> None:
     assert strengths[-1] == 1.0
     assert strengths[0] == 0.0
     assert [tile.dashed for tile in tiles] == [True] * 2 + [False] * 9
-    assert tiles[3].onward == "×0.35"
+    assert tiles[3].ratio == "×0.35"
     assert flow.svg.count("stroke-dasharray") == 2
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_ratio_is_not_in_the_color_of_local_derivatives(theme: str) -> None:
+    model, loss = chain(3, 0.35)
+    flow = gradient_flow(model, loss, theme=theme)
+    assert "×0.35" in flow.svg
+    assert THEMES[theme].local not in flow.svg
+
+
+def test_arrows_point_backward_once_gradients_are_computed() -> None:
+    model = MLP(1, [1] * 20, "tanh", seed=0)
+    loss = mse_loss([model([0.5])], [1.0])
+
+    def arrows() -> list[str]:
+        source = gradient_flow(model, loss).graph.source
+        return re.findall(r"l?\w+:e -> \w+:w \[.*dir=(\w+)", source)
+
+    assert arrows() == ["forward"] * (SHOWN + 1)
+    loss.backward()
+    assert arrows() == ["back"] * (SHOWN + 1)
+
+
+def test_layers_are_numbered_from_1_as_in_the_picture_of_the_network() -> None:
+    model, loss = trained()
+    flow, network = gradient_flow(model, loss), draw(loss, limit=1)
+    for i in (1, 2, 3):
+        assert f"layer {i}" in flow.svg
+        assert f"layer {i}" in network.svg
+        assert f"layer {i}" in str(flow.table)
+    assert "layers.0" not in flow.svg + flow.alt + str(flow)
+
+
+def test_layers_in_a_part_of_the_model_keep_the_name_of_the_part() -> None:
+    class Autoencoder(Module):
+        def __init__(self) -> None:
+            self.encoder, self.decoder = MLP(2, [3, 1], seed=0), MLP(1, [3, 2], seed=1)
+
+        def __call__(self, x: list[float]) -> list[Value]:
+            out: list[Value] = self.decoder([self.encoder(x)])
+            return out
+
+    model = Autoencoder()
+    loss = mse_loss([model([1.0, 2.0])], [[1.0, 2.0]])
+    loss.backward()
+    names = ["encoder · layer 1", "encoder · layer 2", "decoder · layer 3", "decoder · layer 4"]
+    assert [row[0] for row in gradient_flow(model, loss).table.rows] == names
+    assert [row[0] for row in gradient_flow(model).table.rows] == names
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -545,8 +597,8 @@ def test_it_can_be_rendered_and_saved(theme: str, tmp_path: object) -> None:
     ids = [e.get("id") for e in svg.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
     text = " ".join(t.text or "" for t in svg.iter("{http://www.w3.org/2000/svg}text"))
-    for layer in flow.layers:
-        assert layer.name in text
+    for title, layer in zip(titles_of(flow.layers), flow.layers, strict=True):
+        assert title in text
         assert format_number(layer.activation or 0.0) in text
         assert format_number(layer.activation_gradient or 0.0) in text
         assert format_number(layer.activation or 0.0) in flow.alt
@@ -564,7 +616,7 @@ def test_many_layers_show_the_first_and_the_last() -> None:
     tiles = tiles_of(flow.layers, flow._limits)
     assert len(tiles) == SHOWN + 1
     assert tiles[SHOWN // 2].name == "… 18 more"
-    assert (tiles[0].name, tiles[-1].name) == ("layers.0", "layers.29")
+    assert (tiles[0].name, tiles[-1].name) == ("layer 1", "layer 30")
     assert len(flow.table.rows) == 30
     assert "<svg" in flow.svg
 
@@ -587,7 +639,7 @@ def test_the_table_as_text_and_html() -> None:
     header, _rule, *rows = repr(table).splitlines()
     columns = "layer function units activation ∂activation closed parameters size ∂parameter finding"
     assert header.split() == columns.split()
-    assert [row.split()[0] for row in rows] == ["layers.0", "layers.1", "layers.2"]
+    assert [row.split("  ")[0] for row in rows] == ["layer 1", "layer 2", "layer 3"]
     assert table._repr_html_().count("<tr>") == 4
     vanishing, loss = chain(11, 0.35)
     assert gradient_flow(vanishing, loss).table.rows[0][-1] == "vanishing"

@@ -368,7 +368,7 @@ def test_without_graphviz_it_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
         data, _ = live_module._bundle(live.picture, final)
         assert set(data) == {"text/plain"}
         assert "glassgrad[viz]" in data["text/plain"]
-        assert "layers.0" in data["text/plain"]
+        assert "layer 1" in data["text/plain"]
 
 
 class Stream(io.StringIO):
@@ -447,13 +447,13 @@ def test_the_picture_has_the_curve_and_the_layers(theme: str, screen: Recorder, 
     ids = [e.get("id") for e in svg.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
     text = " ".join(t.text or "" for t in svg.iter("{http://www.w3.org/2000/svg}text"))
-    for shown in ("loss", "step 150", "layers.0", "layers.1", "tanh"):
+    for shown in ("loss", "step 150", "layer 1", "layer 2", "tanh"):
         assert shown in text
     lines = [e for e in svg.iter("{http://www.w3.org/2000/svg}path") if e.get("stroke") == THEMES[theme].data]
     assert len(lines) >= 74  # from each of its 75 points to the next
     assert picture.png.startswith(b"\x89PNG")
     assert picture.alt.startswith("Training, step 150, loss ")
-    assert "layers.0" in picture.alt
+    assert "layer 1" in picture.alt
     assert live._repr_mimebundle_()[0]["image/svg+xml"] == picture.svg
 
 

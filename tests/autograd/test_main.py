@@ -114,14 +114,14 @@ def test_example_prints_values_steps_and_gradients(run) -> None:
         ["x", "5"],
         ["p", "w·x", "10"],
         ["y", "12"],
-        ["h₁", "p − y", "−2"],
-        ["loss", "h₁²", "4"],
+        ["v₁", "p − y", "−2"],
+        ["loss", "v₁²", "4"],
     ]
     assert result.section("Backward") == [
         ["0", "∂loss/∂loss = 1", "1"],
-        ["1", "∂loss/∂h₁ = ∂loss/∂loss · ∂loss/∂h₁ = 1 · (−4) = −4", "−4"],
-        ["2", "∂loss/∂p = ∂loss/∂h₁ · ∂h₁/∂p = (−4) · 1 = −4", "−4"],
-        ["3", "∂loss/∂y = ∂loss/∂h₁ · ∂h₁/∂y = (−4) · (−1) = 4", "4"],
+        ["1", "∂loss/∂v₁ = ∂loss/∂loss · ∂loss/∂v₁ = 1 · (−4) = −4", "−4"],
+        ["2", "∂loss/∂p = ∂loss/∂v₁ · ∂v₁/∂p = (−4) · 1 = −4", "−4"],
+        ["3", "∂loss/∂y = ∂loss/∂v₁ · ∂v₁/∂y = (−4) · (−1) = 4", "4"],
         ["4", "∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20", "−20"],
         ["5", "∂loss/∂x = ∂loss/∂p · ∂p/∂x = (−4) · 2 = −8", "−8"],
     ]

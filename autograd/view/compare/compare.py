@@ -270,9 +270,9 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
        name  how      data  grad  → grad
     ─  ────  ───────  ────  ────  ──────
     ≠  w                 2     ·     −20
-    ≠  h₁    w·5        10     ·      −4
-    ≠  h₂    h₁ − 12    −2     ·      −4
-    ≠  loss  h₂²         4     ·       1
+    ≠  v₁    w·5        10     ·      −4
+    ≠  v₂    v₁ − 12    −2     ·      −4
+    ≠  loss  v₂²         4     ·       1
     4 of 4 Values differ: 4 in grad
 
     Graphs of 10**6 Values take about 5 s and 0.4 GB, plus the snapshots (20 s and 0.65 GB each).

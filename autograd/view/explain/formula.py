@@ -118,8 +118,8 @@ def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     loss = (w·x − y)²
     >>> h = w + x
     >>> formula(h * h)
-    out = h₁·h₁
-      where h₁ = w + x
+    out = v₁·v₁
+      where v₁ = w + x
 
     Reading a graph of 10**6 Values takes about 4 s and 0.2 GB.
 

@@ -70,9 +70,9 @@ def show(
     >>> loss.backward()
     >>> show(loss)
                     data  grad  local
-    loss = h₂²         4     1
-    └─ h₂ = h₁ − y    −2    −4    ×−4
-       ├─ h₁ = w·x    10    −4     ×1
+    loss = v₂²         4     1
+    └─ v₂ = v₁ − y    −2    −4    ×−4
+       ├─ v₁ = w·x    10    −4     ×1
        │  ├─ w         2   −20     ×5
        │  └─ x         5    −8     ×2
        └─ y           12     4    ×−1

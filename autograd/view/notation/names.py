@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain, count
 
 from ...backward import topological_order
 from ...nodes import recompute, regroup
@@ -144,6 +148,23 @@ def clean(label: str) -> str:
     )
 
 
+def skeleton(name: str) -> str:
+    """Return the letters and digits of a name, without the form of the digits; similar names share it.
+
+    >>> [skeleton(name) for name in ("h₁", "h_1", "h1", "h⁽¹⁾", "h′")]
+    ['h1', 'h1', 'h1', 'h1', 'h']
+    """
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name)))
+
+
+#: The stems of generated names, in the order in which they are tried; none is in two lines.
+STEMS = {
+    "root": ("out", "result", "root"),
+    "input": ("x", "a", "c", "d"),
+    "intermediate": ("v", "u", "z", "r"),
+}
+
+
 class Names:
     """Names of the Values of a graph: their labels, or generated names.
 
@@ -151,44 +172,50 @@ class Names:
     >>> out = (w * 3.0) + w
     >>> names = Names(topological_order(out))
     >>> [names[v] for v in topological_order(out)]
-    ['w', 'h₁', 'out']
+    ['w', 'v₁', 'out']
 
-    Leaves without a label are named x₁, x₂, …, other Values h₁, h₂, … and the root ``out``. A repeated
-    label gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
+    Leaves without a label are named x₁, x₂, …, other Values v₁, v₂, … and the root ``out``. If a label
+    has the same letter, with or without a number, another letter is used. A repeated label gets a number,
+    and brackets if it reads as a formula: ``(a + b)₂``.
     """
 
-    def __init__(self, order: list[Value]) -> None:
+    def __init__(self, order: Sequence[Value]) -> None:
         self._names: dict[Value, str] = {}
         self._next: dict[str, int] = {}
-        taken: set[str] = set()
-        for value in in_time(order):
-            if name := clean(value.label):
-                self._names[value] = self._unique(name, taken)
+        labels = {value: label for value in in_time(order) if (label := clean(value.label))}
+        self._taken = {skeleton(label) for label in {*labels.values()}}
+        self._stems = {label.rstrip(string.digits) for label in self._taken}
+        repeated: set[str] = set()
+        for value, label in in_time(labels.items()):
+            self._names[value] = self._numbered(label) if label in repeated else label
+            repeated.add(label)
         if order[-1] not in self._names:
-            self._names[order[-1]] = self._unique("out", taken)
+            self._names[order[-1]] = self._stem("root")
         #: The name of the root.
         self.root = self._names[order[-1]]
-        counts = {"x": 0, "h": 0}
+        stems = {role: self._stem(role) for role in ("input", "intermediate")}
+        counts: Counter[str] = Counter()
         for value in in_time(order):
             if value not in self._names:
-                letter = "x" if value.is_leaf else "h"
-                while True:
-                    counts[letter] += 1
-                    name = letter + subscript(counts[letter])
-                    if name not in taken:
-                        break
-                taken.add(name)
-                self._names[value] = name
+                stem = stems["input" if value.is_leaf else "intermediate"]
+                counts[stem] += 1
+                self._names[value] = stem + subscript(counts[stem])
 
-    def _unique(self, name: str, taken: set[str]) -> str:
-        """Return the name if it is free, else the name with the next number."""
-        unique = name
-        stem = f"({name})" if Name(name).binds < SIGN else name
-        while unique in taken:
-            self._next[name] = self._next.get(name, 1) + 1
-            unique = stem + subscript(self._next[name])
-        taken.add(unique)
-        return unique
+    def _stem(self, role: str) -> str:
+        """Return the first stem for a role that no label has."""
+        first = STEMS[role][0]
+        repeats = (first * n for n in count(2))
+        return next(stem for stem in chain(STEMS[role], repeats) if stem not in self._stems)
+
+    def _numbered(self, label: str) -> str:
+        """Return a repeated label with the next number that does not make it similar to another name."""
+        stem = f"({label})" if Name(label).binds < SIGN else label
+        while True:
+            self._next[label] = self._next.get(label, 1) + 1
+            name = stem + subscript(self._next[label])
+            if (similar := skeleton(name)) not in self._taken:
+                self._taken.add(similar)
+                return name
 
     def __getitem__(self, value: Value) -> str:
         return self._names[value]
@@ -241,7 +268,7 @@ def operation(value: Value, names: Names) -> str:
     >>> square = (w * x) ** 2
     >>> names = names_of(square)
     >>> [operation(v, names) for v in topological_order(square)]
-    ['', '', 'w·x', 'h₁²']
+    ['', '', 'w·x', 'v₁²']
     """
     return "" if value.is_leaf else text(operation_formula(value, partial(named, names)))
 

@@ -41,7 +41,7 @@ def test_the_example() -> None:
         "x",
         "p",
         "y",
-        "h₁",
+        "v₁",
         "loss",
     ]
 

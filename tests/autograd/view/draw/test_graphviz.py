@@ -121,7 +121,7 @@ def test_ids_are_unique_within_and_across_drawings() -> None:
 def test_card_tooltip_is_its_name() -> None:
     svg = draw(example()).svg
     titles = [title.text for title in parse(svg).iter(f"{SVG}title")]
-    assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "h₁", "h₂", "0.5", "loss"])
+    assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "v₁", "v₂", "0.5", "loss"])
 
 
 def test_the_alternative_text_states_every_value_and_gradient() -> None:
@@ -275,9 +275,9 @@ def test_the_text_is_the_table() -> None:
         ["x", "5", "−8"],
         ["p", "w·x", "10", "−4"],
         ["y", "12", "4"],
-        ["h₁", "p − y", "−2", "−4"],
-        ["h₂", "h₁²", "4", "1"],
-        ["loss", "h₂ + 0.5", "4.5", "1"],
+        ["v₁", "p − y", "−2", "−4"],
+        ["v₂", "v₁²", "4", "1"],
+        ["loss", "v₂ + 0.5", "4.5", "1"],
     ]
 
 

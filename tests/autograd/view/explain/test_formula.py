@@ -232,7 +232,7 @@ def test_result_used_twice_is_written_once() -> None:
     s.label = "s"
     h = (s + 1.0).tanh()
     root = h * h + s
-    assert repr(formula(root)) == "\n".join(["out = h₂·h₂ + s", "  where h₂ = tanh(s + 1)", "  and s = a·b"])
+    assert repr(formula(root)) == "\n".join(["out = v₂·v₂ + s", "  where v₂ = tanh(s + 1)", "  and s = a·b"])
 
 
 def test_a_leaf_is_its_number() -> None:
@@ -243,7 +243,7 @@ def test_formula_beyond_the_limit_writes_the_nearest_with_a_note() -> None:
     y = Value(1.0, label="x")
     for _ in range(100):
         y = y.exp()
-    farthest = f"h{subscript(100 - LIMIT)}"
+    farthest = f"v{subscript(100 - LIMIT)}"
     assert repr(formula(y)).splitlines() == [
         "out = " + "exp(" * LIMIT + farthest + ")" * LIMIT,
         f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) shows more)",
@@ -256,8 +256,8 @@ def test_deeply_nested_operation_has_its_own_line() -> None:
         y = y.exp()
     lines = repr(formula(y, limit=3000)).splitlines()
     assert len(lines) == 3000 // DEEPEST
-    assert lines[0] == "out = " + "exp(" * DEEPEST + "h₂₉₅₀" + ")" * DEEPEST
-    assert lines[-1] == "  and h₅₀ = " + "exp(" * DEEPEST + "x" + ")" * DEEPEST
+    assert lines[0] == "out = " + "exp(" * DEEPEST + "v₂₉₅₀" + ")" * DEEPEST
+    assert lines[-1] == "  and v₅₀ = " + "exp(" * DEEPEST + "x" + ")" * DEEPEST
 
 
 def deep(size: int) -> Value:

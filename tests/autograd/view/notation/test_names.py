@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, topological_order
+from autograd import sum as total_of
 from autograd.expression import compute
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.view.notation.names import (
@@ -21,6 +22,7 @@ from autograd.view.notation.names import (
     format_number,
     names_of,
     operation,
+    skeleton,
 )
 
 from ...._support.growth import is_linear
@@ -132,7 +134,7 @@ def test_labels_are_used_and_the_rest_is_numbered_in_order() -> None:
     q = p + c
     out = q * w
     names = names_of(out)
-    assert [names[v] for v in topological_order(out)] == ["w", "x₁", "h₁", "x₂", "h₂", "out"]
+    assert [names[v] for v in topological_order(out)] == ["w", "x₁", "v₁", "x₂", "v₂", "out"]
     assert names.root == "out"
     assert names.of(w) == "w"
     assert names.of(-0.5) == "−0.5"
@@ -169,17 +171,47 @@ def test_number_is_appended_to_the_whole_label(label: str, second: str) -> None:
     assert names_of(a * b)[b] == second
 
 
-@pytest.mark.parametrize("label", ["x₁", "h₁", "out", "x₂", "h₂", "out₂"])
-def test_a_label_never_collides_with_a_generated_name(label: str) -> None:
-    a, b = Value(1.0), Value(2.0, label=label)
-    root = (a * b + a) * Value(3.0)
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("p", ["x₁", "x₂", "v₁", "v₂", "out"]),
+        *[(label, ["a₁", "a₂", "v₁", "v₂", "out"]) for label in ("x", "x1", "x₁", "x_1", "x₇", "x⁽¹⁾", "x′")],
+        *[(label, ["x₁", "x₂", "u₁", "u₂", "out"]) for label in ("v", "v12", "v₂", "v_2")],
+        *[(label, ["x₁", "x₂", "v₁", "v₂", "result"]) for label in ("out", "out2", "out₂")],
+        *[(label, ["x₁", "x₂", "v₁", "v₂", "out"]) for label in ("h", "X", "x_new", "output", "vx")],
+    ],
+)
+def test_generated_name_never_resembles_a_label(label: str, expected: list[str]) -> None:
+    a, b, c = Value(1.0), Value(2.0, label=label), Value(3.0)
+    root = (a * b + a) * c
     names = names_of(root)
     assert names[b] == label
-    order = topological_order(root)
-    assert len({names[v] for v in order}) == len(order)
+    assert [
+        names[value] for value in (a, c, root.operands[0].operands[0], root.operands[0], root)
+    ] == expected
 
 
-labels = st.sampled_from(["", "w", "w₂", "w₃", "x₁", "h₁", "out", "out₂", " w ", "w\n", "W" * 30, "W" * 31])
+def test_generated_names_have_another_stem_if_all_letters_are_labels() -> None:
+    leaves = [Value(1.0, label=letter) for letter in string.ascii_letters]
+    root = total_of(leaves) * Value(2.0) + 1.0
+    names = names_of(root)
+    assert [names[value] for value in topological_order(root)[-4:]] == ["vv₁", "xx₁", "vv₂", "out"]
+
+
+@pytest.mark.parametrize("label", ["w2", "w₂", "w_2"])
+def test_number_of_a_repeated_label_skips_similar_labels(label: str) -> None:
+    values = [Value(1.0, label=name) for name in ("w", "w", label, "w")]
+    root = total_of(values)
+    assert [names_of(root)[value] for value in values] == ["w", "w₃", label, "w₄"]
+
+
+def stem(name: str) -> str:
+    return skeleton(name).rstrip(string.digits)
+
+
+labels = st.sampled_from(
+    ["", "w", "w₂", "w2", "w₃", "x₁", "v1", "v", "out", "out₂", " w ", "w\n", "W" * 30, "W" * 31]
+)
 
 
 @given(st.lists(labels, min_size=1, max_size=12))
@@ -193,6 +225,8 @@ def test_names_are_unique_whatever_the_labels(given: list[str]) -> None:
     shown = [names[v] for v in order]
     assert len(set(shown)) == len(shown)
     assert all(shown)
+    own = {stem(names[v]) for v in order if v.label.strip()}
+    assert not own & {stem(names[v]) for v in order if not v.label.strip()}
 
 
 def test_equal_labels_are_named_in_linear_work() -> None:

@@ -295,13 +295,13 @@ def test_the_picture_in_words() -> None:
     w, b = leaf(2.0, "w"), leaf(0.25, "b")
     out = w.exp() + b
     assert describe(picture_of(out)) == (
-        "Computation graph, operands before results: w = 2, not computed; h₁ = exp(w) = 7.389, not computed; "
-        "b = 0.25, not computed; out = h₁ + b = 7.639, not computed."
+        "Computation graph, operands before results: w = 2, not computed; v₁ = exp(w) = 7.389, not computed; "
+        "b = 0.25, not computed; out = v₁ + b = 7.639, not computed."
     )
     out.backward()
     assert describe(picture_of(out)) == (
-        "Computation graph, operands before results: w = 2, gradient 7.389; h₁ = exp(w) = 7.389, gradient 1; "
-        "b = 0.25, gradient 1; out = h₁ + b = 7.639, gradient 1."
+        "Computation graph, operands before results: w = 2, gradient 7.389; v₁ = exp(w) = 7.389, gradient 1; "
+        "b = 0.25, gradient 1; out = v₁ + b = 7.639, gradient 1."
     )
 
 
@@ -412,7 +412,7 @@ def test_behind_a_dead_relu_gradients_are_zero_and_not_those_of_an_earlier_pass(
     out.backward()
     assert h.grad == 1e3  # no pass from out has reached it
     picture = picture_of(out)
-    assert grads_of(picture) == {"a": "0", "h": "0", "h₁": "0", "out": "1"}
+    assert grads_of(picture) == {"a": "0", "h": "0", "v₁": "0", "out": "1"}
     assert flowing(picture) == ["0", "0", "0"]
     assert all(edge.vanished for edge in picture.edges if edge.local)
     assert picture.note == ""
@@ -422,7 +422,7 @@ def test_behind_a_dead_relu_zero_times_infinity_is_zero() -> None:
     a = leaf(0.0, "a")
     out = (-(1.0 / a)).relu()  # ∂(1/a)/∂a is −∞
     out.backward()
-    assert grads_of(picture_of(out)) == {"a": "0", "h₁": "0", "h₂": "0", "out": "1"}
+    assert grads_of(picture_of(out)) == {"a": "0", "v₁": "0", "v₂": "0", "out": "1"}
     assert flowing(picture_of(out)) == ["0", "0", "0"]
 
 

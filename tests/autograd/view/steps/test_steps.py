@@ -24,9 +24,9 @@ def test_the_example_prints_the_chain_rule_with_its_numbers() -> None:
     *_, loss = first_example()
     assert [str(step) for step in steps(loss)] == [
         "∂loss/∂loss = 1",
-        "∂loss/∂h₁ = ∂loss/∂loss · ∂loss/∂h₁ = 1 · (−4) = −4",
-        "∂loss/∂p = ∂loss/∂h₁ · ∂h₁/∂p = (−4) · 1 = −4",
-        "∂loss/∂y = ∂loss/∂h₁ · ∂h₁/∂y = (−4) · (−1) = 4",
+        "∂loss/∂v₁ = ∂loss/∂loss · ∂loss/∂v₁ = 1 · (−4) = −4",
+        "∂loss/∂p = ∂loss/∂v₁ · ∂v₁/∂p = (−4) · 1 = −4",
+        "∂loss/∂y = ∂loss/∂v₁ · ∂v₁/∂y = (−4) · (−1) = 4",
         "∂loss/∂w = ∂loss/∂p · ∂p/∂w = (−4) · 5 = −20",
         "∂loss/∂x = ∂loss/∂p · ∂p/∂x = (−4) · 2 = −8",
     ]
@@ -69,7 +69,7 @@ def test_an_operand_used_twice_receives_twice() -> None:
 def test_a_gradient_starts_at_0_so_it_is_not_minus_0() -> None:
     a = Value(3.0, label="a")
     step = steps(-(a * 0.0))[2]
-    assert str(step) == "∂out/∂a = ∂out/∂h₁ · ∂h₁/∂a = (−1) · 0 = 0"
+    assert str(step) == "∂out/∂a = ∂out/∂v₁ · ∂v₁/∂a = (−1) · 0 = 0"
     assert step.row[-1] == "0"
 
 
@@ -79,8 +79,8 @@ def test_dead_relu_has_no_step_behind_it() -> None:
     h.label = "h"
     assert [str(step) for step in steps(h.relu() * 3.0)] == [
         "∂out/∂out = 1",
-        "∂out/∂h₁ = ∂out/∂out · ∂out/∂h₁ = 1 · 3 = 3",
-        "∂out/∂h = ∂out/∂h₁ · ∂h₁/∂h = 3 · 0 = 0",
+        "∂out/∂v₁ = ∂out/∂out · ∂out/∂v₁ = 1 · 3 = 3",
+        "∂out/∂h = ∂out/∂v₁ · ∂v₁/∂h = 3 · 0 = 0",
     ]
 
 
@@ -208,8 +208,8 @@ def test_the_forward_pass_comes_first_with_its_numbers() -> None:
     whole = steps(loss, forward=True)
     assert [str(step) for step in whole[:4]] == [
         "p = w·x = 2 · 5 = 10",
-        "h₁ = p − y = 10 − 12 = −2",
-        "loss = h₁² = (−2)² = 4",
+        "v₁ = p − y = 10 − 12 = −2",
+        "loss = v₁² = (−2)² = 4",
         "∂loss/∂loss = 1",
     ]
     assert [str(step) for step in whole[3:]] == [str(step) for step in steps(loss)]

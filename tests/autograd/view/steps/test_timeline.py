@@ -19,11 +19,11 @@ def test_behind_a_dead_relu_gradients_are_zero_at_the_end() -> None:
     keys = {card.name: card.key for card in scene.picture.cards}
     last = whole[-1].number
     assert {card.name: card.grad for card in scene.picture.cards if card.grad} == {
-        "a": "0", "h": "0", "h₁": "1", "b": "1", "out": "1"
+        "a": "0", "h": "0", "v₁": "1", "b": "1", "out": "1"
     }  # fmt: skip
-    assert {scene.gradient(keys[name], 0) for name in ("a", "h", "h₁", "b")} == {UNKNOWN}
+    assert {scene.gradient(keys[name], 0) for name in ("a", "h", "v₁", "b")} == {UNKNOWN}
     assert scene.gradient(keys["a"], last - 1) == UNKNOWN
-    assert [scene.gradient(keys[name], last) for name in ("a", "h", "h₁", "b")] == ["0", "0", "1", "1"]
+    assert [scene.gradient(keys[name], last) for name in ("a", "h", "v₁", "b")] == ["0", "0", "1", "1"]
 
 
 def test_every_arrow_back_appears_with_a_step() -> None:

@@ -18,8 +18,8 @@ from ..notation.names import (
     format_number,
     is_exponent,
     operation,
-    subscript,
 )
+from ..notation.parameters import subscript
 from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
 from ..picture.last_pass import Gradients, factors
 from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
@@ -48,7 +48,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = N
         return picture_of(root, limit)
     instances = find_instances(order)
     if instances:
-        return _Sketch(Network(order, instances), modules or [], limit).picture()
+        return _Sketch(Network(order, instances), Names(order), modules or [], limit).picture()
     if modules:
         raise ValueError(
             f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
@@ -127,8 +127,9 @@ class _AssignedNames(Names):
 class _Sketch:
     """Builder of the cards, boxes and arrows of a network, with some neurons opened."""
 
-    def __init__(self, network: Network, expand: list[Owner], limit: int | None) -> None:
+    def __init__(self, network: Network, names: Names, expand: list[Owner], limit: int | None) -> None:
         self.network = network
+        self._names_in_graph = names
         self.cards: list[Card] = []
         self.edges: list[Edge] = []
         self.groups: list[CardGroup] = []
@@ -241,7 +242,7 @@ class _Sketch:
         cut = f"more-layer{index}"
         for neuron in layer.neurons:
             if neuron.key in self.opened:
-                blocks.append(self._open(index, layer, neuron))
+                blocks.append(self._open(index, neuron))
             elif neuron.key in shown:
                 self._add_neuron(neuron)
                 blocks.append([[neuron.key]])
@@ -284,11 +285,11 @@ class _Sketch:
 
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
-    def _open(self, index: int, layer: GraphLayer, neuron: GraphNeuron) -> list[list[str]]:
+    def _open(self, index: int, neuron: GraphNeuron) -> list[list[str]]:
         """Add the cards of a neuron; return its columns: its operands, then its operations in order."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
-        self._name_parts(layer, neuron)
+        self._name_parts(neuron)
         entries = {(entry.node, entry.at): entry for entry in instance.inputs}
         columns: list[list[str]] = [[]]
         through: set[str] = set()
@@ -342,22 +343,14 @@ class _Sketch:
         data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, self.names[value], operation(value, self.names), data, grad))
 
-    def _name_parts(self, layer: GraphLayer, neuron: GraphNeuron) -> None:
-        """Name weights by neuron and input, such as w₂₁; other parameters b₂, operations z₂."""
+    def _name_parts(self, neuron: GraphNeuron) -> None:
+        """Name the output as its card, and the other Values as in the picture of the whole graph."""
         instance = neuron.instances[0]
         self.names.set_default(instance.output, neuron.name)
-        n = layer.neurons.index(neuron) + 1
-        weights = {entry.position for entry in instance.inputs}
-        comma = "," if max(n, *weights, 0) >= 9 else ""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
-        for i, parameter in enumerate(own):
-            name = f"w{subscript(n)}{comma}{subscript(i + 1)}" if i in weights else f"b{subscript(n)}"
-            self.names.set_default(parameter, name)
-        inner = instance.nodes[:-1]
-        for i, node in enumerate(inner, start=1):
-            self.names.set_default(
-                node, f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else "")
-            )
+        for value in (*own, *instance.nodes[:-1]):
+            if value in self._names_in_graph:
+                self.names.set_default(value, self._names_in_graph[value])
 
     # Arrows and texts -----------------------------------------------------------------------------
 

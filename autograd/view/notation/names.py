@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import string
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain, count
@@ -16,11 +15,10 @@ from ...symbols import is_group
 from ...system.messages import replace_controls
 from ...value import Value
 from ..render.time_limit import in_time
+from .parameters import roles_of, subscript
 from .syntax import SIGN, Formula, Name, Number
 from .template import many_formula, op_formula
 from .writers import text
-
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 #: The number of characters of a label that are shown; the rest is an ellipsis.
 LABEL_LENGTH = 24
@@ -124,15 +122,6 @@ def factor(x: float) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def subscript(n: int) -> str:
-    """Return the digits of n as a subscript.
-
-    >>> "h" + subscript(12)
-    'h₁₂'
-    """
-    return str(n).translate(_SUBSCRIPTS)
-
-
 def clean(label: str) -> str:
     """Return a label on one line, with control characters as symbols, cut to a displayable length.
 
@@ -160,6 +149,8 @@ def skeleton(name: str) -> str:
 #: The stems of generated names, in the order in which they are tried; none is in two lines.
 STEMS = {
     "root": ("out", "result", "root"),
+    "weight": ("w", "θ", "k", "g"),
+    "bias": ("b", "β", "e", "f"),
     "input": ("x", "a", "c", "d"),
     "intermediate": ("v", "u", "z", "r"),
 }
@@ -174,9 +165,11 @@ class Names:
     >>> [names[v] for v in topological_order(out)]
     ['w', 'v₁', 'out']
 
-    Leaves without a label are named x₁, x₂, …, other Values v₁, v₂, … and the root ``out``. If a label
-    has the same letter, with or without a number, another letter is used. A repeated label gets a number,
-    and brackets if it reads as a formula: ``(a + b)₂``.
+    Without a label, weights are named w₁, w₂, …, a bias b, other leaves x₁, x₂, …, intermediate Values v₁,
+    v₂, … and the root ``out``. Weights and biases are the parameters of modules, and leaves that are in
+    these places of a ``dot``. In a layer of neurons w₂₁ is the first weight of the second neuron, and w₂₁⁽³⁾
+    that of layer 3. If a label has the same letter, with or without a number, another letter is used. A
+    repeated label gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
     """
 
     def __init__(self, order: Sequence[Value]) -> None:
@@ -193,13 +186,27 @@ class Names:
             self._names[order[-1]] = self._stem("root")
         #: The name of the root.
         self.root = self._names[order[-1]]
-        stems = {role: self._stem(role) for role in ("input", "intermediate")}
-        counts: Counter[str] = Counter()
+        self._name_rest(order)
+
+    def _name_rest(self, order: Sequence[Value]) -> None:
+        """Name the Values without a label, except the root."""
+        roles = {value: role for value, role in roles_of(order).items() if value not in self._names}
+        stems = {role: self._stem(role) for role in STEMS if role != "root"}
+        used: set[str] = set()
+        for value, role in in_time(roles.items()):
+            if role.place is not None:
+                self._names[value] = stems[role.kind] + role.place
+                used.add(self._names[value])
+        single = [role.place for role in roles.values() if role.kind == "bias"] == [None]
+        numbers = {kind: count(1) for kind in stems}
         for value in in_time(order):
-            if value not in self._names:
-                stem = stems["input" if value.is_leaf else "intermediate"]
-                counts[stem] += 1
-                self._names[value] = stem + subscript(counts[stem])
+            if value in self._names:
+                continue
+            kind = roles[value].kind if value in roles else "input" if value.is_leaf else "intermediate"
+            stem = stems[kind]
+            names = (stem + subscript(n) for n in numbers[kind])
+            is_only_bias = single and kind == "bias"
+            self._names[value] = stem if is_only_bias else next(name for name in names if name not in used)
 
     def _stem(self, role: str) -> str:
         """Return the first stem for a role that no label has."""

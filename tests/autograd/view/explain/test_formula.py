@@ -13,7 +13,8 @@ from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
 from autograd.view.explain.formula import DEEPEST, LIMIT
-from autograd.view.notation.names import clean, format_number, subscript
+from autograd.view.notation.names import clean, format_number
+from autograd.view.notation.parameters import subscript
 from autograd.view.notation.syntax import ATOM, POWER, PRODUCT, SIGN, SUM, Infix, Minus, Name, Power
 from autograd.view.notation.template import many_formula, op_formula
 from autograd.view.notation.writers import latex, text

@@ -348,8 +348,8 @@ def test_an_opened_layer_shows_its_first_sample(fused: bool, samples: int) -> No
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[1].neurons[2])
     assert len(opened) == len(first.nodes) + 5
     assert named(picture, "g₃").data == format_number(first.output.data)
-    assert named(picture, "w₃₁").data == format_number(model.layers[1].neurons[2].w[0].data)
-    assert named(picture, "b₃").data == "0"
+    assert named(picture, "w₃₁⁽²⁾").data == format_number(model.layers[1].neurons[2].w[0].data)
+    assert named(picture, "b₃⁽²⁾").data == "0"
     assert "at the first sample" in picture.note
 
 

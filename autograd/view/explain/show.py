@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 
 from ...backward import topological_order
 from ...value import Value
-from ..notation.names import Names, format_gradient, format_number, operation
+from ..notation.names import Names, format_factor, format_gradient, format_number, operation
 from ..picture.cards import LIMIT, reservations
 from ..picture.last_pass import Gradients, factors, last_pass
 from ..render.options import check_int, check_root
@@ -188,7 +188,7 @@ def _full_line(node: Value, here: _Pending, names: Names, gradients: Gradients) 
 def _operands(here: _Pending, node: Value, count: int) -> list[_Pending]:
     """Return the operands that a Value shows, and the number of those left out."""
     pairs = zip(node.operands, factors(node))
-    edges = [(x, f"×{format_number(local)}") for x, local in pairs if isinstance(x, Value)]
+    edges = [(x, format_factor(local)) for x, local in pairs if isinstance(x, Value)]
     hidden = len(edges) - count
     items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
     result: list[_Pending] = []

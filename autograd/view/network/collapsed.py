@@ -14,13 +14,24 @@ from ..notation.names import (
     UNKNOWN,
     Names,
     clean,
-    format_exact,
+    format_gradient,
     format_number,
     is_exponent,
     operation,
 )
 from ..notation.parameters import subscript
-from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
+from ..picture.cards import (
+    LIMIT,
+    Card,
+    CardGroup,
+    Edge,
+    Flow,
+    Picture,
+    Summary,
+    constant_card,
+    edge_of,
+    picture_of,
+)
 from ..picture.last_pass import Gradients, factors
 from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
 from .neurons import Owner, find_instances, owner_of
@@ -87,7 +98,7 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
     sizes = computed if len(values) == 1 else [abs(g) for g in computed]
     mean = sum(data) / len(data)
     if sizes:
-        return format_number(mean), format_number(sum(sizes) / len(sizes))
+        return format_number(mean), format_gradient(sum(sizes) / len(sizes))
     return format_number(mean), UNKNOWN if grads else None
 
 
@@ -312,7 +323,7 @@ class _Sketch:
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
                         continue
-                    self.cards.append(Card(key, "constant", "", "", format_exact(x), None))
+                    self.cards.append(constant_card(key, x))
                     columns[0].append(key)
                 elif x not in keys:
                     keys[x] = key

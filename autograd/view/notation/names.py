@@ -47,18 +47,25 @@ UNKNOWN = "·"
 
 
 def format_gradient(x: float | None) -> str:
-    """Format a gradient, which can be None.
+    """Format a gradient, which can be None; −0 is shown as 0.
 
-    >>> format_gradient(-20.0), format_gradient(None)
-    ('−20', '·')
+    >>> format_gradient(-20.0), format_gradient(-0.0), format_gradient(None)
+    ('−20', '0', '·')
     """
-    return UNKNOWN if x is None else format_number(x)
+    return UNKNOWN if x is None else format_number(x + 0.0)
+
+
+def format_factor(local: float) -> str:
+    """Format a local derivative as the factor on an edge.
+
+    >>> format_factor(5.0), format_factor(-0.0)
+    ('×5', '×0')
+    """
+    return f"×{format_gradient(local)}"
 
 
 def format_exact(x: float) -> str:
     """Format a number with all digits that distinguish it from other floats, and a real minus sign.
-
-    A constant is part of the function: x^1.99999 differs from x².
 
     >>> [format_exact(x) for x in (2.0, -1.00001, 1e-07, 1e300)]
     ['2', '−1.00001', '1e−7', '1e300']
@@ -66,6 +73,23 @@ def format_exact(x: float) -> str:
     mantissa, _, exponent = repr(x).partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa.removesuffix(".0")
     return text.replace("-", "−")
+
+
+def format_constant(x: float, digits: int = 4) -> str:
+    """Format a constant of a formula like data, with more digits if it would read as a whole number.
+
+    A constant is part of the function: x^1.99999 differs from x².
+
+    >>> [format_constant(x) for x in (1.41421356, 3.0, 1.99999)]
+    ['1.414', '3', '1.99999']
+    """
+    return format_number(x, _constant_digits(x, digits))
+
+
+def _constant_digits(x: float, digits: int) -> int:
+    if x.is_integer() or abs(x) >= 1e3:
+        return digits
+    return next((n for n in range(digits, 9) if not rounded(x, n).is_integer()), digits)
 
 
 def format_pair(a: float, b: float) -> tuple[str, str]:
@@ -86,30 +110,40 @@ def rounded(x: float, digits: int = 4) -> float:
     return float(format_number(x, digits).replace("−", "-"))
 
 
+def rounded_constant(x: float, digits: int = 4) -> float:
+    """Return the number that :func:`format_constant` shows."""
+    return rounded(x, _constant_digits(x, digits))
+
+
 def quantity(x: float, role: str = "", digits: int = 4) -> Number:
-    """Return a Value's number as a part of a formula, rounded to ``digits`` significant digits."""
+    """Return a number as a part of a formula, rounded to ``digits`` significant digits.
+
+    The ``role`` is "data", "gradient" or "local"; only data can be −0.
+    """
+    if role in ("gradient", "local"):
+        x += 0.0
     return Number(format_number(x, digits), role, rounded=rounded(x, digits) != x)
 
 
-def digits_needed(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
+def digits_needed(result: float, compute: Callable[[int], float]) -> int:
     """Return the number of digits, four or more, from which the result can be recomputed.
 
-    ``compute`` recomputes the result from rounded numbers: with four digits, ``1 − tanh(8.8)²`` would be
-    shown as ``1 − 1² = 9e−8``.
+    ``compute`` recomputes the result from numbers with so many digits: with four, ``1 − tanh(8.8)²`` would
+    be shown as ``1 − 1² = 9e−8``.
 
-    >>> digits_needed(1e-6, lambda shown: shown(1.000001) - 1.0)
+    >>> digits_needed(1e-6, lambda digits: rounded(1.000001, digits) - 1.0)
     7
     """
     for digits in range(4, 17):
-        found = compute(partial(rounded, digits=digits))
+        found = compute(digits)
         if math.isclose(found, result, rel_tol=0.02) or (math.isnan(found) and math.isnan(result)):
             return digits
     return 17
 
 
-def constant(x: float) -> Number:
-    """Return a constant of a formula, with all digits, as :func:`format_exact` writes them."""
-    return Number(format_exact(float(x)))
+def constant(x: float, digits: int = 4) -> Number:
+    """Return a constant of a formula, as :func:`format_constant` writes it."""
+    return Number(format_constant(float(x), digits), rounded=rounded_constant(float(x), digits) != x)
 
 
 def factor(x: float) -> str:
@@ -231,8 +265,8 @@ class Names:
         return value in self._names
 
     def of(self, operand: Value | float) -> str:
-        """Return the name of an operand, or the digits of a constant."""
-        return self._names[operand] if isinstance(operand, Value) else format_exact(operand)
+        """Return the name of an operand, or the number of a constant."""
+        return self._names[operand] if isinstance(operand, Value) else format_constant(operand)
 
 
 def names_of(root: Value) -> Names:
@@ -281,7 +315,7 @@ def operation(value: Value, names: Names) -> str:
 
 
 def named(names: Names, operand: Value | float) -> Formula:
-    """Return the name of an operand, or the digits of a constant, as a formula."""
+    """Return the name of an operand, or the number of a constant, as a formula."""
     return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
 
 
@@ -294,9 +328,13 @@ def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
     return value.data, numbers if repr(computed_on(value, numbers)) == repr(value.data) else {}
 
 
-def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
-    """Recompute the operation of a non-leaf Value on other numbers."""
-    return recompute(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
+def computed_on(value: Value, numbers: Mapping[Value, float], digits: int | None = None) -> float:
+    """Recompute the operation of a non-leaf Value on other numbers; ``digits`` rounds its constants."""
+    operands = [numbers[x] if isinstance(x, Value) else x for x in value.operands]
+    if digits is not None:
+        pairs = zip(value.operands, operands)
+        operands = [x if isinstance(y, Value) else rounded_constant(x, digits) for y, x in pairs]
+    return recompute(value, operands)
 
 
 def operation_formula(
@@ -304,8 +342,8 @@ def operation_formula(
 ) -> Formula:
     """Return the operation of a non-leaf Value as a formula; ``written`` converts each operand.
 
-    Of groups with more than ``elements`` elements, the first and the last are written out. Constants equal
-    to their default are left out.
+    Of groups with more than ``elements`` elements, the first and the last are written out, unless a single
+    one would be left out. Constants equal to their default are left out.
     """
     op = value.primitive
     if op is None:
@@ -314,7 +352,8 @@ def operation_formula(
         return op_formula(op, [written(operand) for operand in value.operands])
     columns = dict(zip(op.operands, regroup(value, value.operands)))
     width = max([len(column) for column in columns.values() if is_group(column)], default=0)
-    shown = [*range(width)] if width <= elements else [*range(elements - 1), width - 1]
+    cut = width > elements + 1
+    shown = [*range(elements - 1), width - 1] if cut else [*range(width)]
     defaults = zip(reversed(op.operands), reversed(op.defaults))
     hidden = {name for name, default in defaults if type(columns[name]) is float and columns[name] == default}
     groups: dict[str, Formula | list[Formula]] = {
@@ -322,4 +361,4 @@ def operation_formula(
         for name, column in columns.items()
         if name not in hidden
     }
-    return many_formula(op, groups, cut=width > elements)
+    return many_formula(op, groups, cut=cut)

@@ -16,12 +16,17 @@ from autograd.expression import compute
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.view.notation.names import (
     LABEL_LENGTH,
+    UNKNOWN,
     Names,
     clean,
+    constant,
     factor,
+    format_constant,
+    format_gradient,
     format_number,
     names_of,
     operation,
+    quantity,
     skeleton,
 )
 
@@ -82,6 +87,34 @@ def test_a_written_number_is_short_and_has_no_hyphen(x: float) -> None:
     digits = re.sub(r"e.*|\D", "", text).lstrip("0")
     assert len(digits) <= 4 or 1e4 <= abs(x) < 1e5
     assert ("e" in text) == (x != 0 and not 1e-3 <= abs(x) < 1e5)
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (1.41421356, "1.414"),
+        (1 / 3, "0.3333"),
+        (0.1 + 0.2, "0.3"),
+        (3.0, "3"),
+        (-12345.0, "−12345"),
+        (123456789.0, "1.235e8"),
+        (1e-7, "1e−7"),
+        (1.99999, "1.99999"),
+        (-0.99999, "−0.99999"),
+        (math.nextafter(2.0, 3.0), "2"),
+        (12345.678, "12346"),
+        (math.inf, "inf"),
+    ],
+)
+def test_constant_is_as_short_as_data_unless_it_would_read_as_a_whole_number(x: float, text: str) -> None:
+    assert format_constant(x) == text
+    assert constant(x).text == text
+    assert constant(x).rounded == (float(text.replace("−", "-")) != x)
+
+
+def test_gradients_and_local_derivatives_are_never_minus_zero() -> None:
+    assert [format_gradient(x) for x in (-0.0, -1e-9, None)] == ["0", "−1e−9", UNKNOWN]
+    assert [quantity(-0.0, role).text for role in ("data", "gradient", "local")] == ["−0", "0", "0"]
 
 
 def test_a_negative_factor_is_bracketed() -> None:
@@ -383,12 +416,18 @@ def test_a_long_row_is_shortened_and_a_default_left_out() -> None:
     values = [Value(1.0, label=c) for c in "abcdefgh"]
     total = call(PRIMITIVES["sum"], [values])
     assert operation(total, names_of(total)) == "a + b + … + h"
-    neuron = call(PRIMITIVES["dot"], [values[:4], values[4:]])
-    assert operation(neuron, names_of(neuron)) == "a·e + b·f + … + d·h"
+    neuron = call(PRIMITIVES["dot"], [values[:5], values[3:]])
+    assert operation(neuron, names_of(neuron)) == "a·d + b·e + … + e·h"
     biased = call(PRIMITIVES["dot"], [values[:1], values[1:2], values[2]])
     assert operation(biased, names_of(biased)) == "a·b + c"
     empty = call(PRIMITIVES["dot"], [[], [], values[0]])
     assert operation(empty, names_of(empty)) == "0 + a"
+
+
+def test_a_single_term_is_never_left_out() -> None:
+    values = [Value(1.0, label=c) for c in "abcde"]
+    written = [call(PRIMITIVES["sum"], [values[:n]]) for n in (3, 4, 5)]
+    assert [operation(v, names_of(v)) for v in written] == ["a + b + c", "a + b + c + d", "a + b + … + e"]
 
 
 @pytest.mark.parametrize(

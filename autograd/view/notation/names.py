@@ -89,7 +89,7 @@ def format_constant(x: float, digits: int = 4) -> str:
 def _constant_digits(x: float, digits: int) -> int:
     if x.is_integer() or abs(x) >= 1e3:
         return digits
-    return next((n for n in range(digits, 9) if not rounded(x, n).is_integer()), digits)
+    return next((n for n in range(digits, 13) if not rounded(x, n).is_integer()), digits)
 
 
 def format_pair(a: float, b: float) -> tuple[str, str]:

@@ -342,13 +342,13 @@ def test_a_sign_never_follows_an_operator() -> None:
         (lambda x: x**1.99999, "x^1.99999"),
         (lambda x: x**2.00000001, "x^2.00000001"),
         (lambda x: x * 1.00001, "x·1.00001"),
-        (lambda x: x - 1 / 3, "x − 0.3333333333333333"),
+        (lambda x: x - 1 / 3, "x − 0.3333"),
         (lambda x: x**-2.0, "x⁻²"),
-        (lambda x: x + 123456789.0, "x + 123456789"),
+        (lambda x: x + 123456789.0, "x + 1.235e8"),
         (lambda x: x * 1e300, "x·1e300"),
     ],
 )
-def test_a_constant_is_written_with_all_its_digits(make: Callable[[Value], Value], written: str) -> None:
+def test_constant_has_four_digits_and_more_if_it_would_read_as_a_whole_number(make: Callable[[Value], Value], written: str) -> None:
     out = make(Value(3.0, label="x"))
     assert repr(formula(out)) == f"out = {written}"
     assert snapshot(out)["out"].expression == written
@@ -358,7 +358,7 @@ def test_a_constant_is_written_with_all_its_digits(make: Callable[[Value], Value
 
 def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
     x = Value(3.0, label="x")
-    assert "= 1.99999·x^0.9999899999999999 = 1.99999·3^0.9999899999999999 = 6" in repr(explain(x**1.99999, x))
+    assert "= 1.99999·x^0.99999 = 1.99999·3^0.99999 = 6" in repr(explain(x**1.99999, x))
 
 
 def test_only_an_integer_exponent_is_a_superscript() -> None:

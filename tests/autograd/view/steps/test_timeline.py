@@ -41,3 +41,10 @@ def test_zero_times_infinity_is_zero_behind_a_dead_relu() -> None:
     scene = scene_of(steps((-(1.0 / a)).relu()))
     assert [card.grad for card in scene.picture.cards if card.grad] == ["0", "0", "0", "1"]
     assert {edge.contribution for edge in scene.picture.edges if edge.local} == {"0"}
+
+
+def test_shared_constant_appears_with_its_first_result() -> None:
+    a, b = Value(1.0, label="a"), Value(2.0, label="b")
+    scene = scene_of(steps((a - 2.0) * (b - 2.0), forward=True))
+    (constant,) = (card for card in scene.picture.cards if card.kind == "constant")
+    assert scene.appears[constant.key] == 0

@@ -348,7 +348,9 @@ def test_a_sign_never_follows_an_operator() -> None:
         (lambda x: x * 1e300, "x·1e300"),
     ],
 )
-def test_constant_has_four_digits_and_more_if_it_would_read_as_a_whole_number(make: Callable[[Value], Value], written: str) -> None:
+def test_constant_has_four_digits_or_as_many_as_it_needs(
+    make: Callable[[Value], Value], written: str
+) -> None:
     out = make(Value(3.0, label="x"))
     assert repr(formula(out)) == f"out = {written}"
     assert snapshot(out)["out"].expression == written

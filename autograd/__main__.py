@@ -22,7 +22,7 @@ from .system.messages import replace_controls
 from .system.shell import FAILED, USAGE, Parser, run, write_any_letter
 from .value import Value
 from .view.draw.graphviz import draw
-from .view.notation.names import Names, format_number, operation
+from .view.notation.names import Names, format_gradient, format_number, operation
 from .view.render.tables import text_table
 from .view.render.terminal import DATA, GRADIENT, Colors, has_colors
 from .view.render.time_limit import RenderError
@@ -221,11 +221,11 @@ def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, 
             moving = dependents.of(value)
             difference = _finite_difference(root, value, moving)
             is_different |= not math.isclose(value.grad, difference, rel_tol=1e-4, abs_tol=1e-6)
-            shown = format_number(difference)
+            shown = format_gradient(difference)
             compared += 1
             reads += sum(2 * len(node.operands) for node in moving)
-        row = [f"∂{names.root}/∂{names[value]}", format_number(value.grad), shown]
-        rows.append(row if torch_gradients is None else [*row, format_number(torch_gradients[name])])
+        row = [f"∂{names.root}/∂{names[value]}", format_gradient(value.grad), shown]
+        rows.append(row if torch_gradients is None else [*row, format_gradient(torch_gradients[name])])
     notes = [DIFFERENCE_NOTE] if is_different else []
     if compared < len(used):
         notes.append(

@@ -99,20 +99,20 @@ def test_first_inf_of_the_backward_pass_is_reported() -> None:
     made, used = line_of(run, "r = "), line_of(run, "loss = ")
     assert str(error) == (
         f"""\
-h₂.grad += r.grad · ∂r/∂h₂ = 72 · inf = inf, in the backward pass
+v₂.grad += r.grad · ∂r/∂v₂ = 72 · inf = inf, in the backward pass
 r was computed here:
   File "{HERE}", line {made}
     r = (w * x - 10.0).sqrt()
         ^^^^^^^^^^^^^^^^^^^^^
 the operation:
-  r = √h₂ = √0 = 0
+  r = √v₂ = √0 = 0
 the path from loss:
         how      data  ∂loss/∂…
   ────  ───────  ────  ────────  {"─" * len(f"line {used}")}
-  loss  h₄²       144         1  line {used}
-  h₄    h₃ + 12    12        24  line {used}
-  h₃    r·3         0        24  line {used}
-  r     √h₂         0        72  line {made}"""
+  loss  v₄²       144         1  line {used}
+  v₄    v₃ + 12    12        24  line {used}
+  v₃    r·3         0        24  line {used}
+  r     √v₂         0        72  line {made}"""
     )
     assert error.value.label == "r"
     assert w.grad == math.inf  # the gradient of the interrupted pass, which a picture shows
@@ -129,7 +129,7 @@ def test_long_expression_and_long_path_are_cut() -> None:
     error = str(anomaly_in(lambda: run(lambda z: (z * 1e308) * 4.0)))
     assert "1e308 = " in error.split("\n")[0]
     assert "of 2,001 operations the 12 nearest" in error
-    assert "with h₂₀₀₀ = 2.717" in error
+    assert "with v₂₀₀₀ = 2.717" in error
     start.data = 0.0
     error = str(anomaly_in(lambda: run(lambda z: (z + start.sqrt()).backward())))
     assert "∂x₁" in error.split("\n")[0]
@@ -254,7 +254,7 @@ def test_grad_is_checked_like_backward() -> None:
     x = Value(0.0, label="x")
     for create_graph in (False, True):
         run = lambda c=create_graph: grad(x.sqrt() * 2.0, x, create_graph=c)  # noqa: E731
-        assert str(anomaly_in(run)).startswith("x.grad += h₁.grad · ∂h₁/∂x = 2 · inf = inf, in the backward")
+        assert str(anomaly_in(run)).startswith("x.grad += v₁.grad · ∂v₁/∂x = 2 · inf = inf, in the backward")
         other = Value(3.0)
         with detect_anomaly():
             grad(
@@ -270,7 +270,7 @@ def test_reported_path_carries_a_gradient() -> None:
         (r.maximum(1.0) + r * 1.0 * 1.0).backward()  # no gradient flows through the maximum
 
     rows = str(anomaly_in(run)).split("the path from out:")[1].strip().split("\n")[2:]
-    assert [row.split()[0] for row in rows] == ["out", "h₄", "h₃", "h₁"]
+    assert [row.split()[0] for row in rows] == ["out", "v₄", "v₃", "v₁"]
 
 
 def test_recorded_gradient_has_lines_and_is_checked() -> None:

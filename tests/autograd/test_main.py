@@ -114,14 +114,14 @@ def test_example_prints_values_steps_and_gradients(run) -> None:
         ["x", "5"],
         ["p", "w·x", "10"],
         ["y", "12"],
-        ["h₁", "p − y", "−2"],
-        ["loss", "h₁²", "4"],
+        ["v₁", "p − y", "−2"],
+        ["loss", "v₁²", "4"],
     ]
     assert result.section("Backward") == [
         ["0", "loss.grad = 1", "1"],
-        ["1", "h₁.grad += loss.grad · ∂loss/∂h₁ = 1 · (−4) = −4", "−4"],
-        ["2", "p.grad += h₁.grad · ∂h₁/∂p = (−4) · 1 = −4", "−4"],
-        ["3", "y.grad += h₁.grad · ∂h₁/∂y = (−4) · (−1) = 4", "4"],
+        ["1", "v₁.grad += loss.grad · ∂loss/∂v₁ = 1 · (−4) = −4", "−4"],
+        ["2", "p.grad += v₁.grad · ∂v₁/∂p = (−4) · 1 = −4", "−4"],
+        ["3", "y.grad += v₁.grad · ∂v₁/∂y = (−4) · (−1) = 4", "4"],
         ["4", "w.grad += p.grad · ∂p/∂w = (−4) · 5 = −20", "−20"],
         ["5", "x.grad += p.grad · ∂p/∂x = (−4) · 2 = −8", "−8"],
     ]

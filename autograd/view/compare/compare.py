@@ -24,7 +24,7 @@ class Difference(NamedTuple):
     """Row of a comparison: a node before and after, and which of its parts differ.
 
     ``before`` or ``after`` is None if that graph has no such node. Numbers are compared bit by bit,
-    including the sign of zero; nan equals nan, and a gradient of None differs from every number.
+    including the sign of zero in data; nan equals nan, and a gradient of None differs from every number.
     """
 
     before: Node | None
@@ -121,7 +121,7 @@ class Comparison:
                 "thick borders mark differences, before → after; the arrows are from the second graph"
             )
         if gone:
-            names = ", ".join(gone[:ELEMENTS]) + (", …" if len(gone) > ELEMENTS else "")
+            names = ", ".join(gone if len(gone) <= ELEMENTS + 1 else [*gone[:ELEMENTS], "…"])
             notes.append(f"only before, not drawn: {names}")
         return picture._replace(cards=cards, note="\n".join(notes))
 
@@ -198,7 +198,7 @@ def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> It
         if old.grad is None or node.grad is None:
             grad_differs = old.grad is not node.grad
         else:
-            grad_differs = not same_number(old.grad, node.grad)
+            grad_differs = not same_number(old.grad + 0.0, node.grad + 0.0)
         how_differs = not is_same_operation(old, node, pairs)
         yield Difference(old, node, how_differs, not same_number(old.data, node.data), grad_differs)
     yield from (Difference(a[k], None) for k in range(done, len(a)) if k not in pairs)
@@ -242,7 +242,7 @@ def _cells(row: Difference) -> list[str]:
 def _grads(before: float | None, after: float | None) -> tuple[str, str]:
     if before is None or after is None:
         return format_gradient(before), format_gradient(after)
-    return format_pair(before, after)
+    return format_pair(before + 0.0, after + 0.0)
 
 
 def _change(before: float | None, after: float | None) -> str:
@@ -270,9 +270,9 @@ def compare(before: Value | Snapshot, after: Value | Snapshot) -> Comparison:
        name  how      data  grad  → grad
     ─  ────  ───────  ────  ────  ──────
     ≠  w                 2     ·     −20
-    ≠  h₁    w·5        10     ·      −4
-    ≠  h₂    h₁ − 12    −2     ·      −4
-    ≠  loss  h₂²         4     ·       1
+    ≠  v₁    w·5        10     ·      −4
+    ≠  v₂    v₁ − 12    −2     ·      −4
+    ≠  loss  v₂²         4     ·       1
     4 of 4 Values differ: 4 in grad
 
     Graphs of 10**6 Values take about 5 s and 0.4 GB, plus the snapshots (20 s and 0.65 GB each).

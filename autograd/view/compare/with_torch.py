@@ -101,16 +101,19 @@ def _cells(row: TorchRow) -> list[str]:
     return [
         row.name,
         *_pair(row.data, row.torch_data, row.data_ulps),
-        *_pair(row.grad, row.torch_grad, row.grad_ulps),
+        *_pair(row.grad, row.torch_grad, row.grad_ulps, is_gradient=True),
     ]
 
 
-def _pair(number: float, torch_number: float, ulps: int | float) -> list[str]:
+def _pair(number: float, torch_number: float, ulps: int | float, *, is_gradient: bool = False) -> list[str]:
     """Return both numbers, with enough digits to distinguish them, and the ulps."""
+    signs = " (sign)" if signs_differ(number, torch_number) else ""
+    if is_gradient:
+        number, torch_number = number + 0.0, torch_number + 0.0
     if ulps == math.inf:
         return [format_number(number), format_number(torch_number), "one is nan"]
-    if signs_differ(number, torch_number):
-        return [format_number(number), format_number(torch_number), "0 (sign)"]
+    if signs:
+        return [format_number(number), format_number(torch_number), f"0{signs}"]
     return [*format_pair(number, torch_number), _count(ulps)]
 
 

@@ -86,7 +86,7 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> Digraph:
     graph: Any = graphviz.Digraph(
         graph_attr={
             **font, "rankdir": "LR", "bgcolor": theme.paper, "pad": ".25", "nodesep": ".32",
-            "ranksep": ".75", "id": prefix, "fontsize": "11", "fontcolor": theme.muted,
+            "ranksep": ".75", "ordering": "in", "id": prefix, "fontsize": "11", "fontcolor": theme.muted,
         },
         node_attr={**font, "shape": "box", "fontsize": "12", "margin": "0.08,0.04"},
         edge_attr={**font, "fontsize": "10.5", "arrowsize": ".7"},

@@ -11,7 +11,15 @@ from ...nodes import edges, local_derivatives
 from ...operations import data_of
 from ...source_lines import source_line
 from ...value import Value
-from ..notation.names import Names, format_number, names_of, operation, operation_formula, quantity
+from ..notation.names import (
+    Names,
+    format_gradient,
+    format_number,
+    names_of,
+    operation,
+    operation_formula,
+    quantity,
+)
 from ..notation.writers import text
 from ..render.tables import text_table
 from ..steps.step import ForwardStep, Step
@@ -69,11 +77,11 @@ def report_sum(root: Value, value: Value, gradients: Mapping[Value, float]) -> s
     names = names_of(root)
     found = gradients[value]
     parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
-    wrong = f"∂{names.root}/∂{names[value]} is {format_number(found)}, in the backward pass"
+    wrong = f"∂{names.root}/∂{names[value]} is {format_gradient(found)}, in the backward pass"
     if value is root:
         why = "it is the seed gradient: check the argument of backward()"
     elif value.is_leaf and math.isfinite(contribution := sum(parts)):
-        amount = format_number(contribution)
+        amount = format_gradient(contribution)
         why = f"this pass added {amount} to the gradient of an earlier one: call zero_grad() first"
     else:
         why = f"its {len(parts)} contributions are finite, but their sum is not"
@@ -113,7 +121,7 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
             names[node],
             operation(node, names),
             format_number(node.data),
-            "" if g is None else format_number(g),
+            "" if g is None else format_gradient(g),
             "" if found is None else f"line {found[1]}",
         ])  # fmt: skip
     left_out = len(rows) - STEPS

@@ -19,6 +19,7 @@ from ..notation.names import (
     digits_needed,
     operation_formula,
     quantity,
+    rounded,
 )
 from ..notation.syntax import Formula, Name, equals
 from ..picture.breadth_first import by_distance
@@ -55,17 +56,17 @@ class Nested:
         self.named = [node for node in order if node in named and node is not root]
         self._apart = named
 
-    def formula(self, value: Value, leaf: Callable[[Value], Formula]) -> Formula:
+    def formula(self, value: Value, leaf: Callable[[Value], Formula], digits: int = 4) -> Formula:
         """Return the expression of a non-leaf Value; ``leaf`` writes leaves and named operations."""
-        return operation_formula(value, partial(self._part, leaf), ELEMENTS)
+        return operation_formula(value, partial(self._part, leaf, digits), ELEMENTS)
 
     # A method, not a closure: a closure that calls itself is a reference cycle and keeps the graph alive.
-    def _part(self, leaf: Callable[[Value], Formula], operand: Value | float) -> Formula:
+    def _part(self, leaf: Callable[[Value], Formula], digits: int, operand: Value | float) -> Formula:
         if not isinstance(operand, Value):
-            return constant(operand)
+            return constant(operand, digits)
         if operand.is_leaf or operand in self._apart or operand not in self.shown:
             return leaf(operand)
-        return self.formula(operand, leaf)
+        return self.formula(operand, leaf, digits)
 
     def in_symbols(self, value: Value) -> Formula:
         return self.formula(value, lambda x: Name(self.names[x]))
@@ -81,14 +82,14 @@ class Nested:
             numbers |= operands
             within += [x for x in operands if not (x.is_leaf or x in self._apart or x not in self.shown)]
 
-        def recomputed(shown: Callable[[float], float]) -> float:
-            found = {x: shown(n) for x, n in numbers.items()}
+        def recomputed(digits: int) -> float:
+            found = {x: rounded(data, digits) for x, data in numbers.items()}
             for node in reversed(within):
-                found[node] = computed_on(node, found)
+                found[node] = computed_on(node, found, digits)
             return found[value]
 
         digits = digits_needed(value.data, recomputed)
-        return self.formula(value, lambda x: quantity(numbers[x], "data", digits))
+        return self.formula(value, lambda x: quantity(numbers[x], "data", digits), digits)
 
     def equation(self) -> Formula:
         """Return the root with its expression, or with its number if it is a leaf."""
@@ -119,8 +120,8 @@ def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     loss = (w·x − y)²
     >>> h = w + x
     >>> formula(h * h)
-    out = h₁·h₁
-      where h₁ = w + x
+    out = v₁·v₁
+      where v₁ = w + x
 
     Reading a graph of 10**6 Values takes about 4 s and 0.2 GB.
 

@@ -11,7 +11,7 @@ from ...backward import topological_order
 from ...system.checks import check_int
 from ...system.messages import type_and_value
 from ...value import Value
-from ..notation.names import Names, format_gradient, format_number, operation
+from ..notation.names import Names, format_factor, format_gradient, format_number, operation
 from ..picture.cards import LIMIT, reservations
 from ..picture.last_pass import Gradients, factors, last_pass
 from ..render.options import check_root
@@ -72,9 +72,9 @@ def show(
     >>> loss.backward()
     >>> show(loss)
                     data  grad  local
-    loss = h₂²         4     1
-    └─ h₂ = h₁ − y    −2    −4    ×−4
-       ├─ h₁ = w·x    10    −4     ×1
+    loss = v₂²         4     1
+    └─ v₂ = v₁ − y    −2    −4    ×−4
+       ├─ v₁ = w·x    10    −4     ×1
        │  ├─ w         2   −20     ×5
        │  └─ x         5    −8     ×2
        └─ y           12     4    ×−1
@@ -195,7 +195,7 @@ def _full_line(node: Value, here: _Pending, names: Names, gradients: Gradients) 
 def _operands(here: _Pending, node: Value, count: int) -> list[_Pending]:
     """Return the operands that a Value shows, and the number of those left out."""
     pairs = zip(node.operands, factors(node))
-    edges = [(x, f"×{format_number(local)}") for x, local in pairs if isinstance(x, Value)]
+    edges = [(x, format_factor(local)) for x, local in pairs if isinstance(x, Value)]
     hidden = len(edges) - count
     items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
     result: list[_Pending] = []

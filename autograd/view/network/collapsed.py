@@ -14,13 +14,24 @@ from ..notation.names import (
     UNKNOWN,
     Names,
     clean,
-    format_exact,
+    format_gradient,
     format_number,
     is_exponent,
     operation,
-    subscript,
 )
-from ..picture.cards import LIMIT, Card, CardGroup, Edge, Flow, Picture, Summary, edge_of, picture_of
+from ..notation.parameters import subscript
+from ..picture.cards import (
+    LIMIT,
+    Card,
+    CardGroup,
+    Edge,
+    Flow,
+    Picture,
+    Summary,
+    constant_card,
+    edge_of,
+    picture_of,
+)
 from ..picture.last_pass import Gradients, factors
 from ..render.time_limit import in_time
 from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
@@ -49,7 +60,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = N
         return picture_of(root, limit)
     instances = find_instances(order)
     if instances:
-        return _Sketch(order, Network(order, instances), modules or [], limit).picture()
+        return _Sketch(order, Network(order, instances), Names(order), modules or [], limit).picture()
     if modules:
         raise ValueError(
             f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
@@ -88,7 +99,7 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
     sizes = computed if len(values) == 1 else [abs(g) for g in computed]
     mean = sum(data) / len(data)
     if sizes:
-        return format_number(mean), format_number(sum(sizes) / len(sizes))
+        return format_number(mean), format_gradient(sum(sizes) / len(sizes))
     return format_number(mean), UNKNOWN if grads else None
 
 
@@ -129,8 +140,16 @@ class _AssignedNames(Names):
 class _Sketch:
     """Builder of the cards, boxes and arrows of a network, with some neurons opened."""
 
-    def __init__(self, order: list[Value], network: Network, expand: list[Owner], limit: int | None) -> None:
+    def __init__(
+        self,
+        order: list[Value],
+        network: Network,
+        names: Names,
+        expand: list[Owner],
+        limit: int | None,
+    ) -> None:
         self.network = network
+        self._names_in_graph = names
         self.cards: list[Card] = []
         self.edges: list[Edge] = []
         self.groups: list[CardGroup] = []
@@ -245,7 +264,7 @@ class _Sketch:
         cut = f"more-layer{index}"
         for neuron in layer.neurons:
             if neuron.key in self.opened:
-                blocks.append(self._open(index, layer, neuron, taken))
+                blocks.append(self._open(index, neuron, taken))
             elif neuron.key in shown:
                 self._add_neuron(neuron, taken)
                 blocks.append([[neuron.key]])
@@ -290,12 +309,12 @@ class _Sketch:
 
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
-    def _open(self, index: int, layer: GraphLayer, neuron: GraphNeuron, taken: set[str]) -> list[list[str]]:
+    def _open(self, index: int, neuron: GraphNeuron, taken: set[str]) -> list[list[str]]:
         """Add the cards of a neuron; return its columns: its operands, then its operations in order."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
         name = self._name_neuron(neuron, taken)
-        self._name_parts(layer, neuron, taken)
+        self._name_parts(neuron)
         entries = {(entry.node, entry.at): entry for entry in instance.inputs}
         columns: list[list[str]] = [[]]
         through: set[str] = set()
@@ -318,7 +337,7 @@ class _Sketch:
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
                         continue
-                    self.cards.append(Card(key, "constant", "", "", format_exact(x), None))
+                    self.cards.append(constant_card(key, x))
                     columns[0].append(key)
                 elif x not in keys:
                     keys[x] = key
@@ -350,24 +369,12 @@ class _Sketch:
         data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, name, operation(value, self.names), data, grad))
 
-    def _name_parts(self, layer: GraphLayer, neuron: GraphNeuron, taken: set[str]) -> None:
-        """Name weights by neuron and input, such as w₂₁; other parameters b₂, operations z₂."""
-        instance = neuron.instances[0]
-        n = layer.neurons.index(neuron) + 1
-        weights = {entry.position for entry in instance.inputs}
-        comma = "," if max(n, *weights, 0) >= 9 else ""
+    def _name_parts(self, neuron: GraphNeuron) -> None:
+        """Name parameters and operations as in the picture of the whole graph."""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
-        inner = instance.nodes[:-1]
-        names = [
-            f"w{subscript(n)}{comma}{subscript(i + 1)}" if i in weights else f"b{subscript(n)}"
-            for i in range(len(own))
-        ]
-        names += [
-            f"z{subscript(n)}" + (f"{comma}{subscript(i)}" if len(inner) > 1 else "")
-            for i in range(1, len(inner) + 1)
-        ]
-        for value, name in zip([*own, *inner], names, strict=True):
-            self.names.assign([value], self.names.unique(clean(value.label), name, taken))
+        for value in (*own, *neuron.instances[0].nodes[:-1]):
+            if value in self._names_in_graph:
+                self.names.assign([value], self._names_in_graph[value])
 
     # Arrows and texts -----------------------------------------------------------------------------
 

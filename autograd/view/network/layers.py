@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...value import Value
-from ..notation.names import clean, subscript
+from ..notation.names import clean
+from ..notation.parameters import subscript
 from ..picture.last_pass import last_pass
 from ..render.time_limit import in_time
 from .neurons import Input, Instance, Owner, activation_of, owner_of

@@ -11,7 +11,7 @@ from ...nodes import local_derivatives, regroup
 from ...primitives import ADD, DIV, POW, PRIMITIVES, SUB, Primitive
 from ...symbols import Operand, Symbol, Symbols, is_group
 from ...value import Value
-from .names import Names, constant, digits_needed, quantity
+from .names import Names, constant, digits_needed, quantity, rounded
 from .simplify import Condition, Numbers, Simplifier, evaluate_symbols, has_group, is_op, same
 from .syntax import RELATION, Formula, Fraction, FunctionCall, Infix, Minus, Name, Row, Words, product
 from .template import op_formula
@@ -49,13 +49,14 @@ class Local(NamedTuple):
         if self.expression is None or not self.is_current:
             return self._number()
         digits = digits_needed(self.value, self._evaluate)
-        return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits))
+        return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits), digits)
 
     def _number(self) -> Formula:
         return quantity(self.value, "local")
 
-    def _evaluate(self, shown: Callable[[float], float]) -> float:
-        return float(evaluate_symbols(self.expression, {name: shown(x) for name, x in self.numbers.items()}))
+    def _evaluate(self, digits: int) -> float:
+        numbers = {name: rounded(x, digits) for name, x in self.numbers.items()}
+        return float(evaluate_symbols(self.expression, numbers))
 
     def since(self) -> list[Formula]:
         """Return the conditions as formulas; conditions on the same two sides are merged: ``a > b``."""
@@ -133,32 +134,34 @@ def _rule(op: Primitive, node: Value, position: int, names: Names) -> Operand:
     raise IndexError(position)
 
 
-def written(expression: Operand, name: Callable[[str], Formula]) -> Formula:
+def written(expression: Operand, name: Callable[[str], Formula], digits: int = 4) -> Formula:
     """Convert an expression to a formula; ``name`` converts its names."""
     if not isinstance(expression, Symbol):
-        return constant(float(expression))
+        return constant(float(expression), digits)
     if not expression.args:
         return name(expression.op)
     if expression.op == "*":
-        return product([written(factor, name) for factor in _factors(expression)])
+        return product([written(factor, name, digits) for factor in _factors(expression)])
     if expression.op == "neg":
-        return _minus(expression.args[0], name)
-    args = [written(arg, name) for arg in expression.args]
+        return _minus(expression.args[0], name, digits)
+    args = [written(arg, name, digits) for arg in expression.args]
     if expression.op in _COMPARISONS:
         return Infix((args[0], args[1]), (_COMPARISONS[expression.op],), RELATION)
     op = _ARITHMETIC.get(expression.op) or PRIMITIVES.get(expression.op)
     return op_formula(op, args) if op else FunctionCall(expression.op, tuple(args))
 
 
-def _minus(expression: Operand, name: Callable[[str], Formula]) -> Formula:
+def _minus(expression: Operand, name: Callable[[str], Formula], digits: int) -> Formula:
     """Write the sign before the first factor: −a / b instead of the equal −(a / b)."""
     if is_op(expression, "/"):
         top, bottom = expression.args
-        return Fraction(_minus(top, name), written(bottom, name))
+        return Fraction(_minus(top, name, digits), written(bottom, name, digits))
     if is_op(expression, "*"):
         first, *others = _factors(expression)
-        return product([_minus(first, name), *(written(factor, name) for factor in others)])
-    return Minus(written(expression, name)) if isinstance(expression, Symbol) else constant(-expression)
+        return product([_minus(first, name, digits), *(written(factor, name, digits) for factor in others)])
+    if isinstance(expression, Symbol):
+        return Minus(written(expression, name, digits))
+    return constant(-expression, digits)
 
 
 def _factors(expression: Operand) -> list[Operand]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import string
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain, count
 
 from ...backward import topological_order
 from ...nodes import recompute, regroup
@@ -12,11 +15,10 @@ from ...symbols import is_group
 from ...system.messages import replace_controls
 from ...value import Value
 from ..render.time_limit import in_time
+from .parameters import roles_of, subscript
 from .syntax import SIGN, Formula, Name, Number
 from .template import many_formula, op_formula
 from .writers import text
-
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 #: The number of characters of a label that are shown; the rest is an ellipsis.
 LABEL_LENGTH = 24
@@ -45,18 +47,25 @@ UNKNOWN = "·"
 
 
 def format_gradient(x: float | None) -> str:
-    """Format a gradient, which can be None.
+    """Format a gradient, which can be None; −0 is shown as 0.
 
-    >>> format_gradient(-20.0), format_gradient(None)
-    ('−20', '·')
+    >>> format_gradient(-20.0), format_gradient(-0.0), format_gradient(None)
+    ('−20', '0', '·')
     """
-    return UNKNOWN if x is None else format_number(x)
+    return UNKNOWN if x is None else format_number(x + 0.0)
+
+
+def format_factor(local: float) -> str:
+    """Format a local derivative as the factor on an edge.
+
+    >>> format_factor(5.0), format_factor(-0.0)
+    ('×5', '×0')
+    """
+    return f"×{format_gradient(local)}"
 
 
 def format_exact(x: float) -> str:
     """Format a number with all digits that distinguish it from other floats, and a real minus sign.
-
-    A constant is part of the function: x^1.99999 differs from x².
 
     >>> [format_exact(x) for x in (2.0, -1.00001, 1e-07, 1e300)]
     ['2', '−1.00001', '1e−7', '1e300']
@@ -64,6 +73,23 @@ def format_exact(x: float) -> str:
     mantissa, _, exponent = repr(x).partition("e")
     text = f"{mantissa}e{int(exponent)}" if exponent else mantissa.removesuffix(".0")
     return text.replace("-", "−")
+
+
+def format_constant(x: float, digits: int = 4) -> str:
+    """Format a constant of a formula like data, with more digits if it would read as a whole number.
+
+    A constant is part of the function: x^1.99999 differs from x².
+
+    >>> [format_constant(x) for x in (1.41421356, 3.0, 1.99999)]
+    ['1.414', '3', '1.99999']
+    """
+    return format_number(x, _constant_digits(x, digits))
+
+
+def _constant_digits(x: float, digits: int) -> int:
+    if x.is_integer() or abs(x) >= 1e3:
+        return digits
+    return next((n for n in range(digits, 13) if not rounded(x, n).is_integer()), digits)
 
 
 def format_pair(a: float, b: float) -> tuple[str, str]:
@@ -84,30 +110,40 @@ def rounded(x: float, digits: int = 4) -> float:
     return float(format_number(x, digits).replace("−", "-"))
 
 
+def rounded_constant(x: float, digits: int = 4) -> float:
+    """Return the number that :func:`format_constant` shows."""
+    return rounded(x, _constant_digits(x, digits))
+
+
 def quantity(x: float, role: str = "", digits: int = 4) -> Number:
-    """Return a Value's number as a part of a formula, rounded to ``digits`` significant digits."""
+    """Return a number as a part of a formula, rounded to ``digits`` significant digits.
+
+    The ``role`` is "data", "gradient" or "local"; only data can be −0.
+    """
+    if role in ("gradient", "local"):
+        x += 0.0
     return Number(format_number(x, digits), role, rounded=rounded(x, digits) != x)
 
 
-def digits_needed(result: float, compute: Callable[[Callable[[float], float]], float]) -> int:
+def digits_needed(result: float, compute: Callable[[int], float]) -> int:
     """Return the number of digits, four or more, from which the result can be recomputed.
 
-    ``compute`` recomputes the result from rounded numbers: with four digits, ``1 − tanh(8.8)²`` would be
-    shown as ``1 − 1² = 9e−8``.
+    ``compute`` recomputes the result from numbers with so many digits: with four, ``1 − tanh(8.8)²`` would
+    be shown as ``1 − 1² = 9e−8``.
 
-    >>> digits_needed(1e-6, lambda shown: shown(1.000001) - 1.0)
+    >>> digits_needed(1e-6, lambda digits: rounded(1.000001, digits) - 1.0)
     7
     """
     for digits in range(4, 17):
-        found = compute(partial(rounded, digits=digits))
+        found = compute(digits)
         if math.isclose(found, result, rel_tol=0.02) or (math.isnan(found) and math.isnan(result)):
             return digits
     return 17
 
 
-def constant(x: float) -> Number:
-    """Return a constant of a formula, with all digits, as :func:`format_exact` writes them."""
-    return Number(format_exact(float(x)))
+def constant(x: float, digits: int = 4) -> Number:
+    """Return a constant of a formula, as :func:`format_constant` writes it."""
+    return Number(format_constant(float(x), digits), rounded=rounded_constant(float(x), digits) != x)
 
 
 def factor(x: float) -> str:
@@ -118,15 +154,6 @@ def factor(x: float) -> str:
     """
     text = format_number(x)
     return f"({text})" if text.startswith("−") else text
-
-
-def subscript(n: int) -> str:
-    """Return the digits of n as a subscript.
-
-    >>> "h" + subscript(12)
-    'h₁₂'
-    """
-    return str(n).translate(_SUBSCRIPTS)
 
 
 def clean(label: str) -> str:
@@ -144,6 +171,25 @@ def clean(label: str) -> str:
     )
 
 
+def skeleton(name: str) -> str:
+    """Return the letters and digits of a name, without the form of the digits; similar names share it.
+
+    >>> [skeleton(name) for name in ("h₁", "h_1", "h1", "h⁽¹⁾", "h′")]
+    ['h1', 'h1', 'h1', 'h1', 'h']
+    """
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name)))
+
+
+#: The stems of generated names, in the order in which they are tried; none is in two lines.
+STEMS = {
+    "root": ("out", "result", "root"),
+    "weight": ("w", "θ", "k", "g"),
+    "bias": ("b", "β", "e", "f"),
+    "input": ("x", "a", "c", "d"),
+    "intermediate": ("v", "u", "z", "r"),
+}
+
+
 class Names:
     """Names of the Values of a graph: their labels, or generated names.
 
@@ -151,44 +197,66 @@ class Names:
     >>> out = (w * 3.0) + w
     >>> names = Names(topological_order(out))
     >>> [names[v] for v in topological_order(out)]
-    ['w', 'h₁', 'out']
+    ['w', 'v₁', 'out']
 
-    Leaves without a label are named x₁, x₂, …, other Values h₁, h₂, … and the root ``out``. A repeated
-    label gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
+    Without a label, weights are named w₁, w₂, …, a bias b, other leaves x₁, x₂, …, intermediate Values v₁,
+    v₂, … and the root ``out``. Weights and biases are the parameters of modules, and leaves that are in
+    these places of a ``dot``. In a layer of neurons w₂₁ is the first weight of the second neuron, and w₂₁⁽³⁾
+    that of layer 3. If a label has the same letter, with or without a number, another letter is used. A
+    repeated label gets a number, and brackets if it reads as a formula: ``(a + b)₂``.
     """
 
-    def __init__(self, order: list[Value]) -> None:
+    def __init__(self, order: Sequence[Value]) -> None:
         self._names: dict[Value, str] = {}
         self._next: dict[str, int] = {}
-        taken: set[str] = set()
-        for value in in_time(order):
-            if name := clean(value.label):
-                self._names[value] = self._unique(name, taken)
+        labels = {value: label for value in in_time(order) if (label := clean(value.label))}
+        self._taken = {skeleton(label) for label in {*labels.values()}}
+        self._stems = {label.rstrip(string.digits) for label in self._taken}
+        repeated: set[str] = set()
+        for value, label in in_time(labels.items()):
+            self._names[value] = self._numbered(label) if label in repeated else label
+            repeated.add(label)
         if order[-1] not in self._names:
-            self._names[order[-1]] = self._unique("out", taken)
+            self._names[order[-1]] = self._stem("root")
         #: The name of the root.
         self.root = self._names[order[-1]]
-        counts = {"x": 0, "h": 0}
-        for value in in_time(order):
-            if value not in self._names:
-                letter = "x" if value.is_leaf else "h"
-                while True:
-                    counts[letter] += 1
-                    name = letter + subscript(counts[letter])
-                    if name not in taken:
-                        break
-                taken.add(name)
-                self._names[value] = name
+        self._name_rest(order)
 
-    def _unique(self, name: str, taken: set[str]) -> str:
-        """Return the name if it is free, else the name with the next number."""
-        unique = name
-        stem = f"({name})" if Name(name).binds < SIGN else name
-        while unique in taken:
-            self._next[name] = self._next.get(name, 1) + 1
-            unique = stem + subscript(self._next[name])
-        taken.add(unique)
-        return unique
+    def _name_rest(self, order: Sequence[Value]) -> None:
+        """Name the Values without a label, except the root."""
+        roles = {value: role for value, role in roles_of(order).items() if value not in self._names}
+        stems = {role: self._stem(role) for role in STEMS if role != "root"}
+        used: set[str] = set()
+        for value, role in in_time(roles.items()):
+            if role.place is not None:
+                self._names[value] = stems[role.kind] + role.place
+                used.add(self._names[value])
+        single = [role.place for role in roles.values() if role.kind == "bias"] == [None]
+        numbers = {kind: count(1) for kind in stems}
+        for value in in_time(order):
+            if value in self._names:
+                continue
+            kind = roles[value].kind if value in roles else "input" if value.is_leaf else "intermediate"
+            stem = stems[kind]
+            names = (stem + subscript(n) for n in numbers[kind])
+            is_only_bias = single and kind == "bias"
+            self._names[value] = stem if is_only_bias else next(name for name in names if name not in used)
+
+    def _stem(self, role: str) -> str:
+        """Return the first stem for a role that no label has."""
+        first = STEMS[role][0]
+        repeats = (first * n for n in count(2))
+        return next(stem for stem in chain(STEMS[role], repeats) if stem not in self._stems)
+
+    def _numbered(self, label: str) -> str:
+        """Return a repeated label with the next number that does not make it similar to another name."""
+        stem = f"({label})" if Name(label).binds < SIGN else label
+        while True:
+            self._next[label] = self._next.get(label, 1) + 1
+            name = stem + subscript(self._next[label])
+            if (similar := skeleton(name)) not in self._taken:
+                self._taken.add(similar)
+                return name
 
     def __getitem__(self, value: Value) -> str:
         return self._names[value]
@@ -197,8 +265,8 @@ class Names:
         return value in self._names
 
     def of(self, operand: Value | float) -> str:
-        """Return the name of an operand, or the digits of a constant."""
-        return self._names[operand] if isinstance(operand, Value) else format_exact(operand)
+        """Return the name of an operand, or the number of a constant."""
+        return self._names[operand] if isinstance(operand, Value) else format_constant(operand)
 
 
 def names_of(root: Value) -> Names:
@@ -241,13 +309,13 @@ def operation(value: Value, names: Names) -> str:
     >>> square = (w * x) ** 2
     >>> names = names_of(square)
     >>> [operation(v, names) for v in topological_order(square)]
-    ['', '', 'w·x', 'h₁²']
+    ['', '', 'w·x', 'v₁²']
     """
     return "" if value.is_leaf else text(operation_formula(value, partial(named, names)))
 
 
 def named(names: Names, operand: Value | float) -> Formula:
-    """Return the name of an operand, or the digits of a constant, as a formula."""
+    """Return the name of an operand, or the number of a constant, as a formula."""
     return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
 
 
@@ -260,9 +328,13 @@ def computed_from(value: Value) -> tuple[float, dict[Value, float]]:
     return value.data, numbers if repr(computed_on(value, numbers)) == repr(value.data) else {}
 
 
-def computed_on(value: Value, numbers: Mapping[Value, float]) -> float:
-    """Recompute the operation of a non-leaf Value on other numbers."""
-    return recompute(value, [numbers[x] if isinstance(x, Value) else x for x in value.operands])
+def computed_on(value: Value, numbers: Mapping[Value, float], digits: int | None = None) -> float:
+    """Recompute the operation of a non-leaf Value on other numbers; ``digits`` rounds its constants."""
+    operands = [numbers[x] if isinstance(x, Value) else x for x in value.operands]
+    if digits is not None:
+        pairs = zip(value.operands, operands)
+        operands = [x if isinstance(y, Value) else rounded_constant(x, digits) for y, x in pairs]
+    return recompute(value, operands)
 
 
 def operation_formula(
@@ -270,8 +342,8 @@ def operation_formula(
 ) -> Formula:
     """Return the operation of a non-leaf Value as a formula; ``written`` converts each operand.
 
-    Of groups with more than ``elements`` elements, the first and the last are written out. Constants equal
-    to their default are left out.
+    Of groups with more than ``elements`` elements, the first and the last are written out, unless a single
+    one would be left out. Constants equal to their default are left out.
     """
     op = value.primitive
     if op is None:
@@ -280,7 +352,8 @@ def operation_formula(
         return op_formula(op, [written(operand) for operand in value.operands])
     columns = dict(zip(op.operands, regroup(value, value.operands)))
     width = max([len(column) for column in columns.values() if is_group(column)], default=0)
-    shown = [*range(width)] if width <= elements else [*range(elements - 1), width - 1]
+    cut = width > elements + 1
+    shown = [*range(elements - 1), width - 1] if cut else [*range(width)]
     defaults = zip(reversed(op.operands), reversed(op.defaults))
     hidden = {name for name, default in defaults if type(columns[name]) is float and columns[name] == default}
     groups: dict[str, Formula | list[Formula]] = {
@@ -288,4 +361,4 @@ def operation_formula(
         for name, column in columns.items()
         if name not in hidden
     }
-    return many_formula(op, groups, cut=width > elements)
+    return many_formula(op, groups, cut=cut)

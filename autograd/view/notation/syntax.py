@@ -21,9 +21,13 @@ _LOOSE = (("=<>≤≥≠≈:,;?&|", RELATION - 1), ("+-−–±∓", SUM), ("*·
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 
 
+#: A comma between two indices, as in w₁,₁₀.
+_COMMA = re.compile(r"(?<=[₀₁₂₃₄₅₆₇₈₉]),(?=[₀₁₂₃₄₅₆₇₈₉])")
+
+
 def _outside_brackets(text: str) -> str:
-    """Return the part of a label outside brackets."""
-    found = 1
+    """Return the part of a label outside brackets, without commas between indices."""
+    text, found = _COMMA.sub("", text), 1
     while found:
         text, found = _BRACKETED.subn("", text)
     return text
@@ -56,8 +60,8 @@ class Formula(ABC):
 class Name(Formula):
     """Name or label.
 
-    A label of several words has a low precedence, so that it gets brackets in a power. A label that
-    reads as a formula, such as ``a + b``, has the precedence of that formula.
+    A label of several words, or a name with a superscript, has a low precedence, so that it gets brackets
+    in a power. A label that reads as a formula, such as ``a + b``, has the precedence of that formula.
     """
 
     text: str
@@ -65,7 +69,7 @@ class Name(Formula):
 
     @property
     def binds(self) -> int:
-        if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*|\([^()]*\)[₀₁₂₃₄₅₆₇₈₉]*", self.text):
+        if re.fullmatch(r"[^\W⁰¹²³⁴⁵⁶⁷⁸⁹]+′*|\([^()]*\)[₀₁₂₃₄₅₆₇₈₉]*", _COMMA.sub("", self.text)):
             return ATOM
         outside = _outside_brackets(self.text)
         return next((level for signs, level in _LOOSE if any(c in outside for c in signs)), SIGN)

@@ -24,14 +24,19 @@ _LATEX_OPERATORS = {
     "·": r" \cdot ", "−": " - ", "+=": r" \mathrel{+}= ", "≤": r" \leq ", "≠": r" \neq ", ",": r",\; ",
     "≥": r" \geq ",
 }  # fmt: skip
-_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_NUMBERED = re.compile(r"(.*[^₀₁₂₃₄₅₆₇₈₉])([₀₁₂₃₄₅₆₇₈₉]+)")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "01234567890123456789()")
+_INDICES = re.compile(r"(.*?[^₀₁₂₃₄₅₆₇₈₉⁾])([₀₁₂₃₄₅₆₇₈₉]+(?:,[₀₁₂₃₄₅₆₇₈₉]+)*)?(⁽[⁰¹²³⁴⁵⁶⁷⁸⁹]+⁾)?")
 
 
-def _split_subscript(name: str) -> tuple[str, str]:
-    """Split a name into its stem and the subscript at its end."""
-    found = _NUMBERED.fullmatch(name)
-    return (found[1], found[2].translate(_SUBSCRIPTS)) if found else (name, "")
+def _split_indices(name: str) -> tuple[str, str, str]:
+    """Split a name such as w₁₂⁽³⁾ into its stem, the subscript and the superscript at its end.
+
+    >>> _split_indices("w₁₂⁽³⁾"), _split_indices("loss")
+    (('w', '12', '(3)'), ('loss', '', ''))
+    """
+    found = _INDICES.fullmatch(name)
+    stem, index, raised = found.groups("") if found else (name, "", "")
+    return stem, index.translate(_DIGITS), raised.translate(_DIGITS)
 
 
 class LatexPen(Pen):
@@ -40,10 +45,10 @@ class LatexPen(Pen):
     stacks = True
 
     def name(self, text: str) -> str:
-        stem, index = _split_subscript(text)
+        stem, index, raised = _split_indices(text)
         escaped = "".join(_LATEX.get(c, c) for c in stem)
         shown = escaped if len(stem) == 1 and stem.isalpha() else rf"\mathrm{{{escaped}}}"
-        return f"{shown}_{{{index}}}" if index else shown
+        return shown + (f"_{{{index}}}" if index else "") + (f"^{{{raised}}}" if raised else "")
 
     def number(self, text: str) -> str:
         sign, digits = ("-", text[1:]) if text.startswith("−") else ("", text)
@@ -111,9 +116,10 @@ class MathmlPen(Pen):
         return f'<mrow class="{CLASSES[role]}">{written}</mrow>' if role else written
 
     def name(self, text: str) -> str:
-        stem, index = _split_subscript(text)
-        shown = f"<mi>{escape(stem)}</mi>"
-        return f"<msub>{shown}<mn>{index}</mn></msub>" if index else shown
+        stem, index, raised = _split_indices(text)
+        parts = [f"<mi>{escape(stem)}</mi>", *(f"<mn>{part}</mn>" for part in (index, raised) if part)]
+        kind = ("msub" if index else "") if not raised else "msubsup" if index else "msup"
+        return f"<{kind}>{''.join(parts)}</{kind}>" if kind else parts[0]
 
     def number(self, text: str) -> str:
         sign, digits = (self.sign(), text[1:]) if text.startswith("−") else ("", text)

@@ -13,7 +13,9 @@ from ...value import Value
 from ..notation.names import (
     UNKNOWN,
     Names,
+    format_constant,
     format_exact,
+    format_factor,
     format_gradient,
     format_number,
     operation,
@@ -158,13 +160,13 @@ def picture_from(
 def _picture(
     order: list[Value], names: Names, shown: set[Value], gradients: Gradients, notes: Sequence[str]
 ) -> Picture:
-    keys = keys_of(order)
+    keys, constants = keys_of(order), _Constants(order)
     cards: list[Card] = []
     edges: list[Edge] = []
     for value in in_time(order):
         if value in shown:
             cards.append(_card(value, keys[value], order[-1], names, gradients))
-            _add_operands(value, keys, shown, gradients, cards, edges)
+            _add_operands(value, keys, constants, shown, gradients, cards, edges)
     notes = [*notes]
     if len(edges) > LABELED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
@@ -201,7 +203,7 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
                 if value.is_leaf
                 else "it is from a backward() call on another result"
             )
-            stored, sum_of_parts = format_number(grad), format_number(total)
+            stored, sum_of_parts = format_gradient(grad), format_gradient(total)
             return [f"the gradient of {names[value]} is {stored}, its arrows add up to {sum_of_parts}: {why}"]
     return []
 
@@ -231,9 +233,33 @@ def _card(value: Value, key: str, root: Value, names: Names, gradients: Gradient
     return Card(key, kind, names[value], operation(value, names), format_number(value.data), grad)
 
 
+def constant_card(key: str, x: float) -> Card:
+    """Return the card of a constant; its name, which a picture shows as a tooltip, has all digits."""
+    return Card(key, "constant", format_exact(x), "", format_constant(x), None)
+
+
+class _Constants:
+    """Cards of constants, each shared by equal operations at the same depth, such as the shift of a softmax.
+
+    Results at other depths can depend on one another: in a chain of operations, each has its own constant.
+    """
+
+    def __init__(self, order: Sequence[Value]) -> None:
+        self._depths: dict[Value, int] = {}
+        for value in in_time(order):
+            operands = (self._depths[x] for x in value.operands if isinstance(x, Value))
+            self._depths[value] = 1 + max(operands, default=0)
+        self._keys: dict[tuple[object, ...], str] = {}
+
+    def key(self, value: Value, i: int, new: str) -> str:
+        """Return the key of the card for operand ``i`` of a Value; ``new`` if it has none yet."""
+        return self._keys.setdefault((value.primitive, i, repr(value.operands[i]), self._depths[value]), new)
+
+
 def _add_operands(
     value: Value,
     keys: dict[Value, str],
+    constant_cards: _Constants,
     shown: set[Value],
     gradients: Gradients,
     cards: list[Card],
@@ -253,8 +279,9 @@ def _add_operands(
                 edge_of(keys[operand], key, locals_of[i], None if contributions is None else contributions[i])
             )
         elif i in constants:
-            constant = f"{key}c{i}"
-            cards.append(Card(constant, "constant", "", "", format_exact(operand), None))
+            constant = constant_cards.key(value, i, new=f"{key}c{i}")
+            if constant == f"{key}c{i}":
+                cards.append(constant_card(constant, operand))
             edges.append(Edge(constant, key, "", None, 0.8, False))
     if hidden:
         cut = cut_key(key)
@@ -268,8 +295,8 @@ def edge_of(operand: str, result: str, local: float, contribution: float | None)
     return Edge(
         operand,
         result,
-        f"×{format_number(local)}",
-        None if contribution is None else format_number(contribution),
+        format_factor(local),
+        None if contribution is None else format_gradient(contribution),
         0.8 if contribution is None else arrow_width(contribution),
         contribution == 0.0,
     )

@@ -15,10 +15,11 @@ from ..notation.names import (
     computed_on,
     constant,
     digits_needed,
-    format_number,
+    format_gradient,
     named,
     operation_formula,
     quantity,
+    rounded,
 )
 from ..notation.syntax import (
     PRODUCT,
@@ -70,7 +71,7 @@ class Step(NamedTuple):
     @property
     def row(self) -> list[str]:
         node = "" if self.node is None else self.names[self.node]
-        return [str(self.number), self.names[self.operand], node, str(self), format_number(self.gradient)]
+        return [str(self.number), self.names[self.operand], node, str(self), format_gradient(self.gradient)]
 
     def __str__(self) -> str:
         return text(self.formula)
@@ -128,14 +129,16 @@ def _computed(step: ForwardStep) -> Formula:
     numbers = []
     if operands:
         digits = digits_needed(
-            result, lambda shown: computed_on(node, {x: shown(n) for x, n in operands.items()})
+            result, lambda n: computed_on(node, {x: rounded(data, n) for x, data in operands.items()}, n)
         )
         numbers = [_spaced(operation_formula(node, partial(_in_digits, operands, digits)))]
     return equals(Name(names[node]), symbols, *numbers, quantity(result, "data"))
 
 
 def _in_digits(numbers: Mapping[Value, float], digits: int, operand: Value | float) -> Formula:
-    return quantity(numbers[operand], "data", digits) if isinstance(operand, Value) else constant(operand)
+    if isinstance(operand, Value):
+        return quantity(numbers[operand], "data", digits)
+    return constant(operand, digits)
 
 
 def _spaced(formula: Formula) -> Formula:

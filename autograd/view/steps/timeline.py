@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ...backward import topological_order
 from ...value import Value
-from ..notation.names import UNKNOWN, format_number, visible_constants
+from ..notation.names import UNKNOWN, format_gradient, visible_constants
 from ..picture.cards import CONSTANTS, LIMIT, Picture, cut_key, keys_of, picture_from
 from ..picture.last_pass import Gradients
 from ..picture.layout import text_width
@@ -90,7 +90,7 @@ def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
             continue
         key = card(step.operand)
         if key:
-            gradients[key].append((step.number, format_number(step.gradient)))
+            gradients[key].append((step.number, format_gradient(step.gradient)))
         if step.node is None:
             focus[step.number] = Focus(key, "", "")
             continue
@@ -119,13 +119,14 @@ def _complete(
     for i, edge in enumerate(picture.edges):
         if edge.result in appears:  # arrows and constants appear with the card they lead to
             appears[f"e{i}-forward"] = appears[edge.result]
-            if edge.operand not in gradients:
-                appears[edge.operand] = appears[edge.result]
+            if edge.operand not in gradients:  # with the first of several
+                first = appears.get(edge.operand, appears[edge.result])
+                appears[edge.operand] = min(first, appears[edge.result])
         if edge.contribution is not None:
             appears.setdefault(f"e{i}-backward", last)
     for texts in gradients.values():
         if not texts:
-            texts.append((last, format_number(0.0)))
+            texts.append((last, format_gradient(0.0)))
 
 
 def _gradients_of(whole: Iterable[Step | ForwardStep]) -> Gradients:

@@ -61,8 +61,8 @@ def test_a_step_of_training() -> None:
         "≠  x               5                    −8    −4.4    +3.6",
         "≠  p     w·x      10      11      +1    −4      −2      +2",
         "≠  y              12                     4       2      −2",
-        "≠  h₁    p − y    −2      −1      +1    −4      −2      +2",
-        "≠  loss  h₁²       4       1      −3     1",
+        "≠  v₁    p − y    −2      −1      +1    −4      −2      +2",
+        "≠  loss  v₁²       4       1      −3     1",
         "6 of 6 Values differ: 4 in data, 5 in grad",
     ]
 
@@ -110,7 +110,7 @@ def test_later_label_is_shown_without_a_difference() -> None:
     topological_order(root)[2].label = "p"
     comparison = compare(before, root)
     assert comparison.changed == ()
-    assert [row.name for row in comparison.rows] == ["w", "x", "h₁ → p", "out"]
+    assert [row.name for row in comparison.rows] == ["w", "x", "v₁ → p", "out"]
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_node_of_one_graph_is_listed_at_its_position() -> None:
     w, x, b = leaf("w"), leaf("x", 2.0), leaf("b", 0.5)
     short, long = (w * x).tanh(), (w * x + b).tanh()
     comparison = compare(short, long)
-    assert marks(comparison) == {"w": "", "x": "", "h₁": "", "b": "+", "h₂": "+", "out": "≠"}
+    assert marks(comparison) == {"w": "", "x": "", "v₁": "", "b": "+", "v₂": "+", "out": "≠"}
     assert comparison.summary == (
         "3 of 6 Values differ: 1 in data, 1 in how they are computed, 2 only after (+)"
     )
     back = compare(long, short)
-    assert marks(back) == {"w": "", "x": "", "h₁": "", "b": "−", "h₂": "−", "out": "≠"}
-    assert "tanh(h₂) → tanh(h₁)" in repr(back)
+    assert marks(back) == {"w": "", "x": "", "v₁": "", "b": "−", "v₂": "−", "out": "≠"}
+    assert "tanh(v₂) → tanh(v₁)" in repr(back)
 
 
 w, x, y = leaf("w", 2.0), leaf("x", 3.0), leaf("y", 5.0)
@@ -286,7 +286,7 @@ def test_the_picture_marks_the_cards_that_differ() -> None:
 
 def test_picture_notes_nodes_that_are_not_drawn() -> None:
     picture = compare((leaf("w") + leaf("b")).tanh(), leaf("w").tanh())._picture()
-    assert picture.note.endswith("only before, not drawn: b, h₁")
+    assert picture.note.endswith("only before, not drawn: b, v₁")
     assert [type(card) is Changed for card in picture.cards] == [False, True]
     new = compare(leaf("w").tanh(), (leaf("w") + leaf("b")).tanh()).draw().alt
     assert "+ b = 1" in new

@@ -30,16 +30,16 @@ def test_snapshot_does_not_follow_later_changes() -> None:
     loss.backward()
     w.data, w.label = 99.0, "v"
     assert (before["w"].data, before["w"].grad, before["loss"].grad) == (2.0, None, None)
-    assert [*before] == ["w", "h₁", "h₂", "loss"]
-    assert before["h₁"].expression == "w·5"
-    assert before["h₁"].operands == (0, 5.0)
+    assert [*before] == ["w", "v₁", "v₂", "loss"]
+    assert before["v₁"].expression == "w·5"
+    assert before["v₁"].operands == (0, 5.0)
     assert repr(before).split("\n") == [
         "name  how      data  grad",
         "────  ───────  ────  ────",
         "w                 2     ·",
-        "h₁    w·5        10     ·",
-        "h₂    h₁ − 12    −2     ·",
-        "loss  h₂²         4     ·",
+        "v₁    w·5        10     ·",
+        "v₂    v₁ − 12    −2     ·",
+        "loss  v₂²         4     ·",
     ]
     assert "data = 2" not in before.draw().alt
     assert before.draw().alt.startswith("Computation graph, operands before results: w = 2, not computed;")

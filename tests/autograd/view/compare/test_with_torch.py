@@ -41,7 +41,7 @@ def test_the_example() -> None:
         "x",
         "p",
         "y",
-        "h₁",
+        "v₁",
         "loss",
     ]
 
@@ -164,7 +164,7 @@ def test_zeros_of_opposite_sign_are_reported() -> None:
     assert math.copysign(1.0, comparison.rows[0].torch_grad) == -1.0
     assert comparison.max_ulps == 0
     assert comparison.summary == "equal; 1 zero of opposite sign"
-    assert repr(comparison).split("\n")[2].endswith("0       −0  0 (sign)")
+    assert repr(comparison).split("\n")[2].endswith("0        0  0 (sign)")
     assert "(sign)" not in repr(comparison).split("\n")[3]
 
 

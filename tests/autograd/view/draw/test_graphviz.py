@@ -7,6 +7,7 @@ import re
 import stat
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +15,7 @@ import pytest
 
 from autograd import Value, draw, topological_order
 from autograd.view.draw.graphviz import HEAVY, PAGE, Drawing
-from autograd.view.notation.names import clean, format_number
+from autograd.view.notation.names import clean, format_number, names_of
 from autograd.view.render.graphviz_program import layout_program, render
 from autograd.view.render.theme import LIGHT
 from autograd.view.render.time_limit import RenderError
@@ -121,7 +122,7 @@ def test_ids_are_unique_within_and_across_drawings() -> None:
 def test_card_tooltip_is_its_name() -> None:
     svg = draw(example()).svg
     titles = [title.text for title in parse(svg).iter(f"{SVG}title")]
-    assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "h₁", "h₂", "0.5", "loss"])
+    assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "v₁", "v₂", "0.5", "loss"])
 
 
 def test_the_alternative_text_states_every_value_and_gradient() -> None:
@@ -276,9 +277,9 @@ def test_the_text_is_the_table() -> None:
         ["x", "5", "−8"],
         ["p", "w·x", "10", "−4"],
         ["y", "12", "4"],
-        ["h₁", "p − y", "−2", "−4"],
-        ["h₂", "h₁²", "4", "1"],
-        ["loss", "h₂ + 0.5", "4.5", "1"],
+        ["v₁", "p − y", "−2", "−4"],
+        ["v₂", "v₁²", "4", "1"],
+        ["loss", "v₂ + 0.5", "4.5", "1"],
     ]
 
 
@@ -502,3 +503,20 @@ def test_drawing_that_is_never_shown_needs_no_program(monkeypatch: pytest.Monkey
     assert isinstance(drawing, Drawing)
     assert "−20" in str(drawing)
     assert "gradient −20" in drawing.alt
+
+
+@pytest.mark.parametrize(
+    "make", [lambda a, b, c: a * b - c, lambda a, b, c: c - a * b, lambda a, b, c: b * a - c]
+)
+def test_operands_are_placed_in_the_order_in_which_they_were_written(
+    make: Callable[[Value, Value, Value], Value],
+) -> None:
+    root = make(*(Value(1.0, label=label) for label in "abc"))
+    tops = {
+        name: float(y)
+        for y, name in re.findall(r'y="([-.\d]+)" [^>]*font-weight="bold"[^>]*>([^<]+)<', draw(root).svg)
+    }
+    names = names_of(root)
+    for node in topological_order(root):
+        written = [names.of(operand) for operand in node.operands]
+        assert sorted(written, key=tops.__getitem__) == written

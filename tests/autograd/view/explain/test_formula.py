@@ -13,7 +13,8 @@ from autograd import sum as total_of
 from autograd.operations import FUNCTIONS
 from autograd.primitives import PRIMITIVES
 from autograd.view.explain.formula import DEEPEST, LIMIT
-from autograd.view.notation.names import clean, format_number, subscript
+from autograd.view.notation.names import clean, format_number
+from autograd.view.notation.parameters import subscript
 from autograd.view.notation.syntax import ATOM, POWER, PRODUCT, SIGN, SUM, Infix, Minus, Name, Power
 from autograd.view.notation.template import many_formula, op_formula
 from autograd.view.notation.writers import latex, text
@@ -232,7 +233,7 @@ def test_result_used_twice_is_written_once() -> None:
     s.label = "s"
     h = (s + 1.0).tanh()
     root = h * h + s
-    assert repr(formula(root)) == "\n".join(["out = h₂·h₂ + s", "  where h₂ = tanh(s + 1)", "  and s = a·b"])
+    assert repr(formula(root)) == "\n".join(["out = v₂·v₂ + s", "  where v₂ = tanh(s + 1)", "  and s = a·b"])
 
 
 def test_a_leaf_is_its_number() -> None:
@@ -243,7 +244,7 @@ def test_formula_beyond_the_limit_writes_the_nearest_with_a_note() -> None:
     y = Value(1.0, label="x")
     for _ in range(100):
         y = y.exp()
-    farthest = f"h{subscript(100 - LIMIT)}"
+    farthest = f"v{subscript(100 - LIMIT)}"
     assert repr(formula(y)).splitlines() == [
         "out = " + "exp(" * LIMIT + farthest + ")" * LIMIT,
         f"(of 100 operations the {LIMIT} nearest out are written out: formula(…, limit=…) shows more)",
@@ -256,8 +257,8 @@ def test_deeply_nested_operation_has_its_own_line() -> None:
         y = y.exp()
     lines = repr(formula(y, limit=3000)).splitlines()
     assert len(lines) == 3000 // DEEPEST
-    assert lines[0] == "out = " + "exp(" * DEEPEST + "h₂₉₅₀" + ")" * DEEPEST
-    assert lines[-1] == "  and h₅₀ = " + "exp(" * DEEPEST + "x" + ")" * DEEPEST
+    assert lines[0] == "out = " + "exp(" * DEEPEST + "v₂₉₅₀" + ")" * DEEPEST
+    assert lines[-1] == "  and v₅₀ = " + "exp(" * DEEPEST + "x" + ")" * DEEPEST
 
 
 def deep(size: int) -> Value:
@@ -341,13 +342,15 @@ def test_a_sign_never_follows_an_operator() -> None:
         (lambda x: x**1.99999, "x^1.99999"),
         (lambda x: x**2.00000001, "x^2.00000001"),
         (lambda x: x * 1.00001, "x·1.00001"),
-        (lambda x: x - 1 / 3, "x − 0.3333333333333333"),
+        (lambda x: x - 1 / 3, "x − 0.3333"),
         (lambda x: x**-2.0, "x⁻²"),
-        (lambda x: x + 123456789.0, "x + 123456789"),
+        (lambda x: x + 123456789.0, "x + 1.235e8"),
         (lambda x: x * 1e300, "x·1e300"),
     ],
 )
-def test_a_constant_is_written_with_all_its_digits(make: Callable[[Value], Value], written: str) -> None:
+def test_constant_has_four_digits_or_as_many_as_it_needs(
+    make: Callable[[Value], Value], written: str
+) -> None:
     out = make(Value(3.0, label="x"))
     assert repr(formula(out)) == f"out = {written}"
     assert snapshot(out)["out"].expression == written
@@ -357,7 +360,7 @@ def test_a_constant_is_written_with_all_its_digits(make: Callable[[Value], Value
 
 def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
     x = Value(3.0, label="x")
-    assert "= 1.99999·x^0.9999899999999999 = 1.99999·3^0.9999899999999999 = 6" in repr(explain(x**1.99999, x))
+    assert "= 1.99999·x^0.99999 = 1.99999·3^0.99999 = 6" in repr(explain(x**1.99999, x))
 
 
 def test_only_an_integer_exponent_is_a_superscript() -> None:

@@ -31,8 +31,8 @@ def test_the_example_before_and_after_backward() -> None:
     loss = first_example()[-1]
     assert shown(loss, width=80).split("\n") == [
         "               data  grad  local",
-        "loss = h₁²        4     ·",
-        "└─ h₁ = p − y    −2     ·    ×−4",
+        "loss = v₁²        4     ·",
+        "└─ v₁ = p − y    −2     ·    ×−4",
         "   ├─ p = w·x    10     ·     ×1",
         "   │  ├─ w        2     ·     ×5",
         "   │  └─ x        5     ·     ×2",
@@ -58,8 +58,8 @@ def test_behind_a_dead_relu_gradients_are_zero() -> None:
     out.backward()
     assert shown(out, width=80).split("\n") == [
         "                data  grad  local",
-        "out = relu(h₁)     0     1",
-        "└─ h₁ = a·(−3)    −6     0     ×0",
+        "out = relu(v₁)     0     1",
+        "└─ v₁ = a·(−3)    −6     0     ×0",
         "   └─ a            2     0    ×−3",
     ]
 
@@ -68,9 +68,9 @@ def test_in_a_narrow_terminal_the_numbers_stand_below_the_names() -> None:
     loss = first_example()[-1]
     loss.backward()
     assert shown(loss, width=24).split("\n") == [
-        "loss = h₁²",
+        "loss = v₁²",
         "│ data 4  grad 1",
-        "└─ h₁ = p − y",
+        "└─ v₁ = p − y",
         "   │ data −2  grad −4",
         "   │ ×−4",
         "   ├─ p  ↓ below  ×1",
@@ -259,7 +259,7 @@ def test_a_stream_without_box_drawing_gets_question_marks() -> None:
     stream = io.TextIOWrapper(raw, encoding="ascii")
     show(first_example()[-1], file=stream)
     stream.flush()
-    assert b"loss = h??" in raw.getvalue()
+    assert b"loss = v??" in raw.getvalue()
 
 
 def test_show_with_invalid_arguments_raises() -> None:

@@ -12,7 +12,7 @@ from autograd.nodes import local_derivatives
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.symbols import Symbol, Symbols
 from autograd.view.notation.local_derivative import local_derivative
-from autograd.view.notation.names import format_number, names_of
+from autograd.view.notation.names import format_gradient, names_of
 from autograd.view.notation.simplify import evaluate_symbols
 from autograd.view.notation.writers import latex, mathml, text
 
@@ -203,7 +203,7 @@ def test_overwritten_data_gives_no_false_formula(entry: Primitive) -> None:
             said = local_derivative(node, position, names)
             assert _alike(said.value, 0.0 if stored is None else stored)
             if said.expression is None or not said.is_current:
-                assert text(said.in_numbers()) == format_number(said.value)
+                assert text(said.in_numbers()) == format_gradient(said.value)
                 assert said.conditions == ()
             assert all(evaluate_symbols(c.comparison, said.numbers) == c.holds for c in said.conditions)
 

@@ -11,16 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, topological_order
+from autograd import sum as total_of
 from autograd.expression import compute
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.view.notation.names import (
     LABEL_LENGTH,
+    UNKNOWN,
     Names,
     clean,
+    constant,
     factor,
+    format_constant,
+    format_gradient,
     format_number,
     names_of,
     operation,
+    quantity,
+    skeleton,
 )
 
 from ...._support.growth import is_linear
@@ -82,6 +89,34 @@ def test_a_written_number_is_short_and_has_no_hyphen(x: float) -> None:
     assert ("e" in text) == (x != 0 and not 1e-3 <= abs(x) < 1e5)
 
 
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (1.41421356, "1.414"),
+        (1 / 3, "0.3333"),
+        (0.1 + 0.2, "0.3"),
+        (3.0, "3"),
+        (-12345.0, "−12345"),
+        (123456789.0, "1.235e8"),
+        (1e-7, "1e−7"),
+        (1.99999, "1.99999"),
+        (-0.99999, "−0.99999"),
+        (math.nextafter(2.0, 3.0), "2"),
+        (12345.678, "12346"),
+        (math.inf, "inf"),
+    ],
+)
+def test_constant_is_as_short_as_data_unless_it_would_read_as_a_whole_number(x: float, text: str) -> None:
+    assert format_constant(x) == text
+    assert constant(x).text == text
+    assert constant(x).rounded == (float(text.replace("−", "-")) != x)
+
+
+def test_gradients_and_local_derivatives_are_never_minus_zero() -> None:
+    assert [format_gradient(x) for x in (-0.0, -1e-9, None)] == ["0", "−1e−9", UNKNOWN]
+    assert [quantity(-0.0, role).text for role in ("data", "gradient", "local")] == ["−0", "0", "0"]
+
+
 def test_a_negative_factor_is_bracketed() -> None:
     assert [factor(x) for x in (-4.0, 5.0, -0.0, -1e9, math.nan)] == ["(−4)", "5", "(−0)", "(−1e9)", "nan"]
 
@@ -132,7 +167,7 @@ def test_labels_are_used_and_the_rest_is_numbered_in_order() -> None:
     q = p + c
     out = q * w
     names = names_of(out)
-    assert [names[v] for v in topological_order(out)] == ["w", "x₁", "h₁", "x₂", "h₂", "out"]
+    assert [names[v] for v in topological_order(out)] == ["w", "x₁", "v₁", "x₂", "v₂", "out"]
     assert names.root == "out"
     assert names.of(w) == "w"
     assert names.of(-0.5) == "−0.5"
@@ -169,17 +204,47 @@ def test_number_is_appended_to_the_whole_label(label: str, second: str) -> None:
     assert names_of(a * b)[b] == second
 
 
-@pytest.mark.parametrize("label", ["x₁", "h₁", "out", "x₂", "h₂", "out₂"])
-def test_a_label_never_collides_with_a_generated_name(label: str) -> None:
-    a, b = Value(1.0), Value(2.0, label=label)
-    root = (a * b + a) * Value(3.0)
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("p", ["x₁", "x₂", "v₁", "v₂", "out"]),
+        *[(label, ["a₁", "a₂", "v₁", "v₂", "out"]) for label in ("x", "x1", "x₁", "x_1", "x₇", "x⁽¹⁾", "x′")],
+        *[(label, ["x₁", "x₂", "u₁", "u₂", "out"]) for label in ("v", "v12", "v₂", "v_2")],
+        *[(label, ["x₁", "x₂", "v₁", "v₂", "result"]) for label in ("out", "out2", "out₂")],
+        *[(label, ["x₁", "x₂", "v₁", "v₂", "out"]) for label in ("h", "X", "x_new", "output", "vx")],
+    ],
+)
+def test_generated_name_never_resembles_a_label(label: str, expected: list[str]) -> None:
+    a, b, c = Value(1.0), Value(2.0, label=label), Value(3.0)
+    root = (a * b + a) * c
     names = names_of(root)
     assert names[b] == label
-    order = topological_order(root)
-    assert len({names[v] for v in order}) == len(order)
+    assert [
+        names[value] for value in (a, c, root.operands[0].operands[0], root.operands[0], root)
+    ] == expected
 
 
-labels = st.sampled_from(["", "w", "w₂", "w₃", "x₁", "h₁", "out", "out₂", " w ", "w\n", "W" * 30, "W" * 31])
+def test_generated_names_have_another_stem_if_all_letters_are_labels() -> None:
+    leaves = [Value(1.0, label=letter) for letter in string.ascii_letters]
+    root = total_of(leaves) * Value(2.0) + 1.0
+    names = names_of(root)
+    assert [names[value] for value in topological_order(root)[-4:]] == ["vv₁", "xx₁", "vv₂", "out"]
+
+
+@pytest.mark.parametrize("label", ["w2", "w₂", "w_2"])
+def test_number_of_a_repeated_label_skips_similar_labels(label: str) -> None:
+    values = [Value(1.0, label=name) for name in ("w", "w", label, "w")]
+    root = total_of(values)
+    assert [names_of(root)[value] for value in values] == ["w", "w₃", label, "w₄"]
+
+
+def stem(name: str) -> str:
+    return skeleton(name).rstrip(string.digits)
+
+
+labels = st.sampled_from(
+    ["", "w", "w₂", "w2", "w₃", "x₁", "v1", "v", "out", "out₂", " w ", "w\n", "W" * 30, "W" * 31]
+)
 
 
 @given(st.lists(labels, min_size=1, max_size=12))
@@ -193,6 +258,8 @@ def test_names_are_unique_whatever_the_labels(given: list[str]) -> None:
     shown = [names[v] for v in order]
     assert len(set(shown)) == len(shown)
     assert all(shown)
+    own = {stem(names[v]) for v in order if v.label.strip()}
+    assert not own & {stem(names[v]) for v in order if not v.label.strip()}
 
 
 def test_equal_labels_are_named_in_linear_work() -> None:
@@ -349,12 +416,18 @@ def test_a_long_row_is_shortened_and_a_default_left_out() -> None:
     values = [Value(1.0, label=c) for c in "abcdefgh"]
     total = call(PRIMITIVES["sum"], [values])
     assert operation(total, names_of(total)) == "a + b + … + h"
-    neuron = call(PRIMITIVES["dot"], [values[:4], values[4:]])
-    assert operation(neuron, names_of(neuron)) == "a·e + b·f + … + d·h"
+    neuron = call(PRIMITIVES["dot"], [values[:5], values[3:]])
+    assert operation(neuron, names_of(neuron)) == "a·d + b·e + … + e·h"
     biased = call(PRIMITIVES["dot"], [values[:1], values[1:2], values[2]])
     assert operation(biased, names_of(biased)) == "a·b + c"
     empty = call(PRIMITIVES["dot"], [[], [], values[0]])
     assert operation(empty, names_of(empty)) == "0 + a"
+
+
+def test_a_single_term_is_never_left_out() -> None:
+    values = [Value(1.0, label=c) for c in "abcde"]
+    written = [call(PRIMITIVES["sum"], [values[:n]]) for n in (3, 4, 5)]
+    assert [operation(v, names_of(v)) for v in written] == ["a + b + c", "a + b + c + d", "a + b + … + e"]
 
 
 @pytest.mark.parametrize(

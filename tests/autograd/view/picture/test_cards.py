@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, dot, draw, topological_order
+from autograd import Value, dot, draw, softmax, topological_order
 from autograd import sum as total_of
 from autograd.view.notation.names import format_number
 from autograd.view.picture.cards import LABELED, LIMIT, Card, Picture, arrow_width, describe, picture_of
 from autograd.view.render.theme import THEMES, Theme, theme_named
+from nn import Layer
 
 
 def leaf(x: float, label: str = "") -> Value:
@@ -135,13 +136,41 @@ def test_a_constant_has_no_gradient_and_nothing_flows_to_it() -> None:
     out.backward()
     picture = picture_of(out)
     (constant,) = cards_of(picture, "constant")
-    assert (constant.data, constant.grad, constant.name) == ("2", None, "")
+    assert (constant.data, constant.grad, constant.name) == ("2", None, "2")
     (edge,) = [edge for edge in picture.edges if edge.operand == constant.key]
     assert (edge.local, edge.contribution, edge.vanished) == ("", None, False)
 
 
-def test_the_same_constant_twice_has_two_cards() -> None:
+def test_constant_is_as_short_as_data_with_all_digits_in_its_name() -> None:
+    (card,) = cards_of(picture_of(leaf(2.0) * 1.41421356), "constant")
+    assert (card.data, card.name) == ("1.414", "1.41421356")
+    assert "<title>1.41421356</title>" in draw(leaf(2.0) * 1.41421356).svg
+    assert "1.41421356" not in draw(leaf(2.0) * 1.41421356).alt
+
+
+def test_shared_constant_has_one_card() -> None:
+    logits = [leaf(x) for x in (1.0, 2.0, 0.5, -1.0)]
+    shift = max(x.data for x in logits)
+    shifted = [(x - shift).exp() for x in logits]
+    picture = picture_of(shifted[0] / total_of(shifted))
+    (constant,) = cards_of(picture, "constant")
+    assert len({edge.result for edge in picture.edges if edge.operand == constant.key}) == 4
+    assert constants_of(softmax(logits)[0]) == ["2"]
+
+
+def test_inputs_of_a_layer_have_one_card_each() -> None:
+    assert constants_of(total_of(Layer(2, 3, seed=0)([1, 2]))) == ["1", "2"]
+
+
+def test_constants_of_a_chain_have_a_card_each() -> None:
     assert constants_of((leaf(1.0) * 2.0) * 2.0) == ["2", "2"]
+
+
+def test_constants_of_different_operations_have_a_card_each() -> None:
+    a, b = leaf(1.0), leaf(2.0)
+    assert constants_of((a * 2.0) * (b + 2.0)) == ["2", "2"]
+    assert constants_of((a - 2.0) * (2.0 - b)) == ["2", "2"]
+    assert constants_of((a + 0.0) * (b + -0.0)) == ["0", "−0"]
 
 
 # Arrows -------------------------------------------------------------------------------------------
@@ -295,13 +324,13 @@ def test_the_picture_in_words() -> None:
     w, b = leaf(2.0, "w"), leaf(0.25, "b")
     out = w.exp() + b
     assert describe(picture_of(out)) == (
-        "Computation graph, operands before results: w = 2, not computed; h₁ = exp(w) = 7.389, not computed; "
-        "b = 0.25, not computed; out = h₁ + b = 7.639, not computed."
+        "Computation graph, operands before results: w = 2, not computed; v₁ = exp(w) = 7.389, not computed; "
+        "b = 0.25, not computed; out = v₁ + b = 7.639, not computed."
     )
     out.backward()
     assert describe(picture_of(out)) == (
-        "Computation graph, operands before results: w = 2, gradient 7.389; h₁ = exp(w) = 7.389, gradient 1; "
-        "b = 0.25, gradient 1; out = h₁ + b = 7.639, gradient 1."
+        "Computation graph, operands before results: w = 2, gradient 7.389; v₁ = exp(w) = 7.389, gradient 1; "
+        "b = 0.25, gradient 1; out = v₁ + b = 7.639, gradient 1."
     )
 
 
@@ -414,7 +443,7 @@ def test_behind_a_dead_relu_gradients_are_zero_and_not_those_of_an_earlier_pass(
     out.backward()
     assert h.grad == 1e3  # no pass from out has reached it
     picture = picture_of(out)
-    assert grads_of(picture) == {"a": "0", "h": "0", "h₁": "0", "out": "1"}
+    assert grads_of(picture) == {"a": "0", "h": "0", "v₁": "0", "out": "1"}
     assert flowing(picture) == ["0", "0", "0"]
     assert all(edge.vanished for edge in picture.edges if edge.local)
     assert picture.note == ""
@@ -424,7 +453,7 @@ def test_behind_a_dead_relu_zero_times_infinity_is_zero() -> None:
     a = leaf(0.0, "a")
     out = (-(1.0 / a)).relu()  # ∂(1/a)/∂a is −∞
     out.backward()
-    assert grads_of(picture_of(out)) == {"a": "0", "h₁": "0", "h₂": "0", "out": "1"}
+    assert grads_of(picture_of(out)) == {"a": "0", "v₁": "0", "v₂": "0", "out": "1"}
     assert flowing(picture_of(out)) == ["0", "0", "0"]
 
 

@@ -105,6 +105,6 @@ def test_snapshot_limit_sets_the_size_of_its_picture() -> None:
         out = out * 1.01
     assert "snapshot(…, limit=None) keeps them all" in snapshot(out).draw().alt
     whole = snapshot(out, limit=None).draw().alt
-    assert "h₁₉₉" in whole
+    assert "v₁₉₉" in whole
     assert "nearest" not in whole
     assert "the 3 Values nearest" in snapshot(out, limit=3).draw().alt

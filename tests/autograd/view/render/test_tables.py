@@ -72,7 +72,7 @@ def test_a_marked_cell_stands_out_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("text", "width"),
-    [("", 0), ("loss", 4), ("h₁²", 3), ("损失", 4), ("ｌ", 2), ("e\u0301", 1), ("한", 2),
+    [("", 0), ("loss", 4), ("v₁²", 3), ("损失", 4), ("ｌ", 2), ("e\u0301", 1), ("한", 2),
      ("\u1112\u1161\u11ab", 2),
      ("🙂", 2), ("\u200d", 0), ("├─·−", 4)],
 )  # fmt: skip

@@ -140,7 +140,7 @@ def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
     data = shown(first_example()[-1] + 0.5, forward=True).data
     keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     appears = data["appears"]
-    assert [appears[keys[name]] for name in ("p", "h₁", "loss", "out")] == [0, 1, 2, 3]
+    assert [appears[keys[name]] for name in ("p", "v₁", "loss", "out")] == [0, 1, 2, 3]
     assert not {keys["w"], keys["x"], keys["y"]} & set(appears)
     assert appears[f"{keys['out']}c1"] == 3  # the constant
     assert sorted(v for k, v in appears.items() if k.endswith("forward")) == [0, 0, 1, 1, 2, 3, 3]
@@ -151,7 +151,7 @@ def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
     [
         (lambda a: a.relu(), "but nothing flows: the local derivative is 0."),
         (lambda a: (a * 2.0).relu(), "but nothing flows: the local derivative is 0."),
-        (lambda a: (a * 2.0) * 0.0, "but nothing flows: the gradient of h₁ is 0."),
+        (lambda a: (a * 2.0) * 0.0, "but nothing flows: the gradient of v₁ is 0."),
         (lambda a: a * 2.0, ": the gradient of out times the local derivative."),
     ],
 )

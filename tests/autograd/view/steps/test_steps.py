@@ -24,9 +24,9 @@ def test_steps_of_the_example_are_updates_with_numbers() -> None:
     *_, loss = first_example()
     assert [str(step) for step in steps(loss)] == [
         "loss.grad = 1",
-        "h₁.grad += loss.grad · ∂loss/∂h₁ = 1 · (−4) = −4",
-        "p.grad += h₁.grad · ∂h₁/∂p = (−4) · 1 = −4",
-        "y.grad += h₁.grad · ∂h₁/∂y = (−4) · (−1) = 4",
+        "v₁.grad += loss.grad · ∂loss/∂v₁ = 1 · (−4) = −4",
+        "p.grad += v₁.grad · ∂v₁/∂p = (−4) · 1 = −4",
+        "y.grad += v₁.grad · ∂v₁/∂y = (−4) · (−1) = 4",
         "w.grad += p.grad · ∂p/∂w = (−4) · 5 = −20",
         "x.grad += p.grad · ∂p/∂x = (−4) · 2 = −8",
     ]
@@ -79,7 +79,7 @@ def test_a_square_receives_one_local_derivative_twice() -> None:
 def test_a_gradient_starts_at_0_so_it_is_not_minus_0() -> None:
     a = Value(3.0, label="a")
     step = steps(-(a * 0.0))[2]
-    assert str(step) == "a.grad += h₁.grad · ∂h₁/∂a = (−1) · 0 = 0"
+    assert str(step) == "a.grad += v₁.grad · ∂v₁/∂a = (−1) · 0 = 0"
     assert step.row[-1] == "0"
 
 
@@ -89,8 +89,8 @@ def test_dead_relu_has_no_step_behind_it() -> None:
     h.label = "h"
     assert [str(step) for step in steps(h.relu() * 3.0)] == [
         "out.grad = 1",
-        "h₁.grad += out.grad · ∂out/∂h₁ = 1 · 3 = 3",
-        "h.grad += h₁.grad · ∂h₁/∂h = 3 · 0 = 0",
+        "v₁.grad += out.grad · ∂out/∂v₁ = 1 · 3 = 3",
+        "h.grad += v₁.grad · ∂v₁/∂h = 3 · 0 = 0",
     ]
 
 
@@ -218,8 +218,8 @@ def test_the_forward_pass_comes_first_with_its_numbers() -> None:
     whole = steps(loss, forward=True)
     assert [str(step) for step in whole[:4]] == [
         "p = w·x = 2 · 5 = 10",
-        "h₁ = p − y = 10 − 12 = −2",
-        "loss = h₁² = (−2)² = 4",
+        "v₁ = p − y = 10 − 12 = −2",
+        "loss = v₁² = (−2)² = 4",
         "loss.grad = 1",
     ]
     assert [str(step) for step in whole[3:]] == [str(step) for step in steps(loss)]

@@ -19,11 +19,11 @@ def test_behind_a_dead_relu_gradients_are_zero_at_the_end() -> None:
     keys = {card.name: card.key for card in scene.picture.cards}
     last = whole[-1].number
     assert {card.name: card.grad for card in scene.picture.cards if card.grad} == {
-        "a": "0", "h": "0", "h₁": "1", "b": "1", "out": "1"
+        "a": "0", "h": "0", "v₁": "1", "b": "1", "out": "1"
     }  # fmt: skip
-    assert {scene.gradient(keys[name], 0) for name in ("a", "h", "h₁", "b")} == {UNKNOWN}
+    assert {scene.gradient(keys[name], 0) for name in ("a", "h", "v₁", "b")} == {UNKNOWN}
     assert scene.gradient(keys["a"], last - 1) == UNKNOWN
-    assert [scene.gradient(keys[name], last) for name in ("a", "h", "h₁", "b")] == ["0", "0", "1", "1"]
+    assert [scene.gradient(keys[name], last) for name in ("a", "h", "v₁", "b")] == ["0", "0", "1", "1"]
 
 
 def test_every_arrow_back_appears_with_a_step() -> None:
@@ -41,3 +41,10 @@ def test_zero_times_infinity_is_zero_behind_a_dead_relu() -> None:
     scene = scene_of(steps((-(1.0 / a)).relu()))
     assert [card.grad for card in scene.picture.cards if card.grad] == ["0", "0", "0", "1"]
     assert {edge.contribution for edge in scene.picture.edges if edge.local} == {"0"}
+
+
+def test_shared_constant_appears_with_its_first_result() -> None:
+    a, b = Value(1.0, label="a"), Value(2.0, label="b")
+    scene = scene_of(steps((a - 2.0) * (b - 2.0), forward=True))
+    (constant,) = (card for card in scene.picture.cards if card.kind == "constant")
+    assert scene.appears[constant.key] == 0

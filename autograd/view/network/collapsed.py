@@ -314,7 +314,7 @@ class _Sketch:
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
         name = self._name_neuron(neuron, taken)
-        self._name_parts(neuron)
+        self._name_parts(neuron, taken)
         entries = {(entry.node, entry.at): entry for entry in instance.inputs}
         columns: list[list[str]] = [[]]
         through: set[str] = set()
@@ -369,12 +369,15 @@ class _Sketch:
         data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, name, operation(value, self.names), data, grad))
 
-    def _name_parts(self, neuron: GraphNeuron) -> None:
-        """Name parameters and operations as in the picture of the whole graph."""
+    def _name_parts(self, neuron: GraphNeuron, taken: set[str]) -> None:
+        """Name parameters and operations as in the picture of the whole graph, within the layer."""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
         for value in (*own, *neuron.instances[0].nodes[:-1]):
             if value in self._names_in_graph:
-                self.names.assign([value], self._names_in_graph[value])
+                name = self._names_in_graph[value]
+                if not value.label:  # the box says the layer: w₂₁, not w₂₁⁽³⁾
+                    name = self.names.unique("", name.partition("⁽")[0], taken)
+                self.names.assign([value], name)
 
     # Arrows and texts -----------------------------------------------------------------------------
 

@@ -20,11 +20,12 @@ from .build import CompileWarning, Options, watched
 from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
-from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, shareable_state, traced
+from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, traced
 from .pickling import check_named
-from .record.arguments import as_floats, fingerprint, kind_of
+from .record.arguments import as_floats
 from .record.trace import Recording, as_value
-from .replay import Replay
+from .replay import MOST_CHANGES, Replay
+from .update import Rule
 
 if TYPE_CHECKING:
     from ..view.picture.cards import Picture
@@ -49,50 +50,39 @@ class StepReplay(Replay):
         self.optimizer = optimizer
         self._parameters = [*optimizer.parameters] if optimizer else []
         self._update: Update | None = None
-        #: For each set of hyperparameters: the indices of state numbers that all parameters may share.
-        self._shareable: dict[bytes | str, tuple[int, ...]] = {}
+        self._rule: Rule | None = None
+        self._rule_changes = 0
 
     def settle(self, call: Call) -> None:
         """Add the hyperparameters to the key: they are constants of a program, except the learning rate."""
-        update = self._update = self._read_update()
-        if update is None:
-            call.key = (*call.key, "")
-            return
-        fixed: bytes | str = fingerprint((), update.fixed) or repr(sorted(update.fixed.items()))
-        if fixed not in self._shareable:
-            self._shareable[fixed] = shareable_state(update)
-        if self._shareable[fixed]:
-            optimizer: Any = self.optimizer
-            state = optimizer.state
-            update.shared = tuple(
-                [j for j in self._shareable[fixed] if _are_equal([row[j] for row in state])]
-            )
-        call.key = (*call.key, fixed, update.shared)
-
-    def _read_update(self) -> Update | None:
-        optimizer: Any = self.optimizer
+        optimizer = self.optimizer
         if optimizer is None:
-            return None
+            return
         if optimizer.parameters != self._parameters:
-            self.programs.clear()
+            self.drop_programs()
             self._parameters = [*optimizer.parameters]
-        rule, state = getattr(kind_of(optimizer), "rule", None), getattr(optimizer, "state", None)
-        hyperparameters = getattr(optimizer, "hyperparameters", None)
-        if rule is None or state is None or hyperparameters is None:
-            return None
-        fixed = {**hyperparameters}
-        has_lr = fixed.pop("lr", None) is not None
-        return Update(self._parameters, rule, len(state[0]), has_lr, fixed)
+        rule = self._current_rule(optimizer)
+        self._update = rule.update(self._parameters)
+        if rule.reason:
+            self.warn(f"the optimizer's own step() is called: {rule.reason}")
+        if self._update is not None:
+            call.key = (*call.key, self._update.key, self._update.shared)
+
+    def _current_rule(self, optimizer: Optimizer) -> Rule:
+        """Return the rule of the optimizer; drop all programs if it has changed."""
+        if self._rule is None:
+            self._rule = Rule(optimizer)
+        elif not self._rule.holds():
+            self.drop_programs()
+            self._rule = Rule(optimizer)
+            self._rule_changes += 1
+            if self._rule_changes >= MOST_CHANGES:
+                self._rule.give_up(f"what its rule reads changed {MOST_CHANGES} times")
+        return self._rule
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """Return the plan of the loss, its gradients and the update."""
-        return self._checked(plan(recording, leaves, self._update, batch=self.options.backend != "python"))
-
-    def _checked(self, result: Plan) -> Plan:
-        """Warn if the update of a plan is not compiled."""
-        if self._update is not None and not result.moved:
-            self.warn(f"the optimizer's own step() is called: {result.notes[-1]}")
-        return result
+        return plan(recording, leaves, self._update, batch=self.options.backend != "python")
 
     def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
         """Return the tape of the loss, with a batch axis if possible; None for the python backend."""
@@ -100,7 +90,7 @@ class StepReplay(Replay):
 
     def completed(self, found: Traced) -> Plan:
         """Add the gradients and the update to a tape."""
-        return self._checked(completed(found, self._update))
+        return completed(found, self._update)
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Return the numbers of the leaves, the optimizer and the arguments."""
@@ -128,13 +118,16 @@ class StepReplay(Replay):
 
     def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         """Write gradients and updated parameters back, even if Ctrl-C interrupts it."""
+        optimizer = None if program.plan.moved else self.optimizer
+        if optimizer is not None:
+            optimizer.zero_grad()
         try:
             self._write(outcome, numbers, program)
         except BaseException:
             self._write(outcome, numbers, program)
             raise
-        if self.optimizer is not None and not program.plan.moved:
-            self.optimizer.step()
+        if optimizer is not None:
+            optimizer.step()
 
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         leaves, gradients = program.plan.leaves, outcome.raw_gradients
@@ -179,13 +172,6 @@ class StepReplay(Replay):
             self.optimizer.step()
 
 
-def _are_equal(numbers: Sequence[float]) -> bool:
-    """Return True if all numbers are equal, with zeros of the same sign."""
-    return numbers.count(numbers[0]) == len(numbers) and (
-        numbers[0] != 0.0 or len({*map(repr, numbers)}) == 1
-    )
-
-
 class CompiledStep:
     """A compiled function. A call takes one step; ``run`` and ``each`` take many.
 
@@ -203,8 +189,6 @@ class CompiledStep:
         optimizer: Optimizer | None,
         options: Options,
     ) -> None:
-        self.function = function
-        self.optimizer = optimizer
         #: The backend of the options, which may be "auto", and the one that was chosen.
         self.requested_backend, self.backend = options.backend, choose_backend(options.backend, options.dtype)
         self.options = replace(options, backend=self.backend)
@@ -214,6 +198,16 @@ class CompiledStep:
         self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
         self._step = StepReplay(function, self._name, self.options, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function that is compiled."""
+        return self._step.function
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer that updates the parameters after each step."""
+        return self._step.optimizer
 
     def __repr__(self) -> str:
         count = sum(len(variants) for r in self._replays() for variants in r.programs.values())

@@ -157,10 +157,14 @@ class Replay(Builder):
     def _drop_replaced(self) -> None:
         """Drop all programs if they may contain a primitive that has been replaced."""
         if self._is_replaced():
-            for found in (self.programs, self._general, self._verdicts):
-                found.clear()
-            self.made.clear()
+            self.drop_programs()
         self._added |= added
+
+    def drop_programs(self) -> None:
+        """Drop all programs, and the reasons why calls fall back."""
+        for found in (self.programs, self._general, self._verdicts):
+            found.clear()
+        self.made.clear()
 
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""

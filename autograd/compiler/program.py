@@ -274,8 +274,8 @@ class CompiledStep:
 
         If ``batches`` is a list or tuple, parameters stay in the program between steps, as in :meth:`run`:
         data, gradients and the optimizer's state are written back at the end, and before a batch of another
-        shape. If it is a generator, they are written back after each step, because the generator may read and
-        write parameters and hyperparameters, or call the step.
+        shape. If it is anything else, such as a generator, they are written back after each step, because its
+        code may read and write parameters and hyperparameters, or call the step.
 
         >>> from nn import SGD
         >>> w = Value(1.0)
@@ -288,7 +288,8 @@ class CompiledStep:
         Returns:
             The loss of each step, before its update.
         """
-        if not isinstance(batches, (list, tuple)):
+        plain = (list, tuple)  # no subclass: its __iter__() may read and write parameters, as a generator
+        if type(batches) not in plain or any(type(batch) not in plain for batch in batches):
             return [self(*batch) for batch in batches]
         called = (self._step.called(tuple(batch), {}) for batch in batches)
         return [outcome.losses[0] for outcome in self._step.take_each(called)]
@@ -462,7 +463,9 @@ def compile(
             digits. Values stay float64, and the audits allow for the difference.
         audit: Audit every n-th call; 0 turns audits off. The default, None, audits calls 1, 2, 4, 8, …
         watch: Objects to guard in full, also the parts that the code does not name.
-        static_argnames: The names of arguments that are constants: each value has its own program.
+        static_argnames: The names of arguments that are constants: each value has its own program. Numbers,
+            strings and containers are compared by their bits, other objects by identity, with a guard on
+            what the function reads of them.
         strict: Raise TraceError instead of falling back to eager execution.
 
     Returns:

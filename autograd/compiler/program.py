@@ -21,7 +21,7 @@ from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
 from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, traced
-from .pickling import check_named
+from .pickling import by_identity, check_includes, check_named
 from .record.arguments import as_floats
 from .record.trace import Recording, as_value
 from .replay import MOST_CHANGES, Replay
@@ -48,7 +48,7 @@ class StepReplay(Replay):
     ) -> None:
         super().__init__(function, name, options, messages)
         self.optimizer = optimizer
-        self._parameters = [*optimizer.parameters] if optimizer else []
+        self._parameters: list[Value] = []
         self._update: Update | None = None
         self._rule: Rule | None = None
         self._rule_changes = 0
@@ -79,6 +79,13 @@ class StepReplay(Replay):
             if self._rule_changes >= MOST_CHANGES:
                 self._rule.give_up(f"what its rule reads changed {MOST_CHANGES} times")
         return self._rule
+
+    def check_pickled(self) -> None:
+        """Raise TypeError if a pickle would have copies of parameters that the function does not use."""
+        programs = [program for program, _ in self.made]
+        given = [program.kept for program in programs if by_identity(program.key)]
+        used = {leaf for program in programs for leaf in program.read}
+        check_includes(self.name, self.function, given, [p for p in self._parameters if p in used])
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """Return the plan of the loss, its gradients and the update."""
@@ -189,13 +196,16 @@ class CompiledStep:
         optimizer: Optimizer | None,
         options: Options,
     ) -> None:
+        watched(options.watch)
+        self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
+        self._start(function, optimizer, options)
+
+    def _start(self, function: Callable[..., Any], optimizer: Optimizer | None, options: Options) -> None:
         #: The backend of the options, which may be "auto", and the one that was chosen.
         self.requested_backend, self.backend = options.backend, choose_backend(options.backend, options.dtype)
         self.options = replace(options, backend=self.backend)
-        watched(options.watch)
         #: The warnings about calls that fell back to eager execution, or were retraced.
         self.fallbacks: list[str] = []
-        self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
         self._step = StepReplay(function, self._name, self.options, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
 
@@ -222,15 +232,20 @@ class CompiledStep:
         return self._others[kind]
 
     def __getstate__(self) -> dict[str, Any]:
+        """Without programs: what they depend on may be something else where the step is loaded."""
         check_named(self._name, self.function)
-        return self.__dict__
+        self._step.check_pickled()
+        return {
+            "name": self._name,
+            "function": self.function,
+            "optimizer": self.optimizer,
+            "options": replace(self.options, backend=self.requested_backend),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a step and choose its backend again: this machine may have other packages."""
-        self.__dict__.update(state)
-        self.backend = choose_backend(self.requested_backend, self.options.dtype)
-        for replay in self._replays():
-            replay.move_to(self.backend)
+        self._name = state["name"]
+        self._start(state["function"], state["optimizer"], state["options"])
 
     # A step ---------------------------------------------------------------------------------------
 
@@ -386,7 +401,7 @@ class CompiledStep:
         reason = "the fastest installed backend" if self.requested_backend == "auto" else "as requested"
         for replay in self._replays():
             for number, (program, cause) in enumerate(replay.made, 1):
-                runs = self.backend if program.runner is None else program.runner.name
+                runs = program.runner.name
                 deep = f"faster than {self.backend} for a deep, narrow graph"
                 why = reason if runs == self.backend else deep
                 if self.options.dtype != "float64":
@@ -451,9 +466,9 @@ def compile(
     Brackets around ``+`` and ``-`` are kept and products are rounded, as in eager mode. The order of
     additions is unspecified inside ``dot`` and ``sum``, over the batch axis and where gradients accumulate.
 
-    A step can be pickled with its programs if its function is defined at module level and receives the model
-    as an argument, or if it is an object with ``__call__`` that stores the model. The first call after
-    loading is audited.
+    A step can be pickled if its function is defined at module level and receives the model as an argument, or
+    if it is an object with ``__call__`` that stores the model. A pickle or a copy has no programs: its first
+    call traces the function.
 
     Args:
         function: Returns one Value, the loss. Everything it depends on must be named in its code.

@@ -229,7 +229,6 @@ class Builder(ABC):
 
     def _gives(self, program: Program, call: Call, output: Value) -> bool:
         """Return True if the loss of a program is that of the trace."""
-        assert program.runner is not None
         numbers = self.numbers(program.plan, call, numbers_of(program.plan.leaves))
         outcome = program.runner.run(1, numbers)
         try:

@@ -13,7 +13,6 @@ from ..value import Value
 from .backends.python import Row, Runner
 from .guards.guard import Guard
 from .passes.plan import Plan
-from .pickling import by_identity
 from .record.arguments import Flat, Static, as_floats, flatten
 
 #: A program runs for about so many seconds at a time. Ctrl-C takes effect between two stretches, and the
@@ -35,10 +34,8 @@ class Program:
         general: Any = None,
     ) -> None:
         self.plan = plan
-        self.runner: Runner | None = runner  # None where it was loaded and has not run yet
-        #: None where it was loaded and has not run yet: then ``tokens`` is what the guard compared.
-        self.guard: Guard | None = guard
-        self.tokens = ""
+        self.runner = runner
+        self.guard = guard
         self.calls = 0
         #: The last call that was audited.
         self.audited = 0
@@ -54,19 +51,6 @@ class Program:
         self.seconds = STRETCH
         #: The same for a few samples, by which it is audited, if there is one.
         self.sample: tuple[Plan, Runner] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = self.kept if by_identity(self.key) else None  # and the next call is an audit
-        tokens = self.tokens if self.guard is None else self.guard.digest()
-        without = dict.fromkeys(("runner", "guard", "left", "sample"))
-        return self.__dict__ | without | {"calls": 0, "audited": 0, "kept": kept, "tokens": tokens}
-
-    def known_again(self) -> None:
-        """Give the key the identities that things have after loading."""
-        if self.kept is not None:
-            args, kwargs = self.kept
-            shape = Arguments(args, kwargs, fingerprint=None).shape
-            self.key = (*shape, *self.key[len(shape) :])
 
     def in_a_stretch(self, steps: int) -> int:
         """Return how many of the steps to take before Ctrl-C is looked for."""

@@ -53,7 +53,7 @@ def describe(program: Program, lines: int) -> list[str]:
     plan = program.plan
     text = [f"  {replace_controls(note)}" for note in plan.notes]
     stages = [*plan.stages]
-    if program.runner is None or program.runner.name != "python":  # the python backend does not fuse
+    if program.runner.name != "python":  # the python backend does not fuse
         stages.append(fused_stage(plan)[0])
     for name, count, kinds, shown in stages:
         text.append(f"  {name:9}{count:9,} instructions: {PASSES[name]}{kinds and f' ({kinds})'}")
@@ -62,10 +62,9 @@ def describe(program: Program, lines: int) -> list[str]:
             text.append("    …")
     counts = {"guard": len(plan.guards), "leaf Value": len(plan.leaves), "call": program.calls}
     text.append("  " + ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items()))
-    if (guard := program.guard) is not None:
-        text.append(f"  guarded: {replace_controls(', '.join(guard.described()))}")
-        if opaque := [path for _, path in guard.reach.opaque]:
-            text.append(f"  only audited: {replace_controls(', '.join(opaque))}")
+    text.append(f"  guarded: {replace_controls(', '.join(program.guard.described()))}")
+    if opaque := [path for _, path in program.guard.reach.opaque]:
+        text.append(f"  only audited: {replace_controls(', '.join(opaque))}")
     return text
 
 

@@ -1,19 +1,18 @@
-"""Programs in a pickle: another process loads them and does not trace the function again."""
+"""Steps in a pickle: the function, the optimizer and the options, without programs."""
 
 from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from types import FunctionType
 from typing import Any
 
 from ..system.messages import short
 from ..value import Value
 from .record.arguments import is_tuple
-
-#: The version of pickled programs; those of another version are dropped, and the function is retraced.
-FORMAT = 1
+from .record.bits import Identity
 
 
 class _Finder(pickle.Pickler):
@@ -40,23 +39,26 @@ def check_named(name: str, function: Any) -> None:
         )
 
 
-def check_includes_leaves(
-    name: str, function: Any, arguments: Iterable[Any], leaves: Iterable[Value]
-) -> None:
-    """Raise TypeError unless a pickle of a function and its arguments includes all leaves that it uses."""
+def check_includes(name: str, function: Any, arguments: Iterable[Any], parameters: Sequence[Value]) -> None:
+    """Raise TypeError unless a pickle of a function and its arguments includes these parameters."""
+    if not parameters:
+        return
     finder = _Finder()
-    finder.dump((function, [*arguments]))
-    missing = [leaf for leaf in leaves if leaf not in finder.found]
+    with suppress(Exception):  # an argument that cannot be pickled is not part of the step
+        finder.dump((function, [*arguments]))
+    missing = [parameter for parameter in parameters if parameter not in finder.found]
     if missing:
         raise TypeError(
             f"compile({name}) cannot be pickled, because it uses {short(missing[0])} of its module. "
-            "The pickle would have a copy that the function does not use. Compile an object with __call__ "
+            "The optimizer would have a copy that the function does not use. Compile an object with __call__ "
             "that stores the model, or pass the model as an argument."
         )
 
 
 def by_identity(shape: Any) -> bool:
-    """Return True if a shape contains an identity, which is another one in another process."""
+    """Return True if a shape contains the identity of an argument, which may hold parameters."""
+    if isinstance(shape, Identity):
+        return True
     if not is_tuple(shape):
         return False
     if len(shape) == 2 and shape[0] in (Value, object):

@@ -21,11 +21,12 @@ from .build import CompileWarning, Options, watched
 from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
-from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, shareable_state, traced
-from .pickling import check_named
-from .record.arguments import as_floats, fingerprint, kind_of
+from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, traced
+from .pickling import by_identity, check_includes, check_named
+from .record.arguments import as_floats
 from .record.trace import Recording, as_value
-from .replay import Replay
+from .replay import MOST_CHANGES, Replay
+from .update import Rule
 
 if TYPE_CHECKING:
     from ..view.picture.cards import Picture
@@ -48,52 +49,48 @@ class StepReplay(Replay):
     ) -> None:
         super().__init__(function, name, options, messages)
         self.optimizer = optimizer
-        self._parameters = [*optimizer.parameters] if optimizer else []
+        self._parameters: list[Value] = []
         self._update: Update | None = None
-        #: For each set of hyperparameters: the indices of state numbers that all parameters may share.
-        self._shareable: dict[bytes | str, tuple[int, ...]] = {}
+        self._rule: Rule | None = None
+        self._rule_changes = 0
 
     def settle(self, call: Call) -> None:
         """Add the hyperparameters to the key: they are constants of a program, except the learning rate."""
-        update = self._update = self._read_update()
-        if update is None:
-            call.key = (*call.key, "")
-            return
-        fixed: bytes | str = fingerprint((), update.fixed) or repr(sorted(update.fixed.items()))
-        if fixed not in self._shareable:
-            self._shareable[fixed] = shareable_state(update)
-        if self._shareable[fixed]:
-            optimizer: Any = self.optimizer
-            state = optimizer.state
-            update.shared = tuple(
-                [j for j in self._shareable[fixed] if _are_equal([row[j] for row in state])]
-            )
-        call.key = (*call.key, fixed, update.shared)
-
-    def _read_update(self) -> Update | None:
-        optimizer: Any = self.optimizer
+        optimizer = self.optimizer
         if optimizer is None:
-            return None
+            return
         if optimizer.parameters != self._parameters:
-            self.programs.clear()
+            self.drop_programs()
             self._parameters = [*optimizer.parameters]
-        rule, state = getattr(kind_of(optimizer), "rule", None), getattr(optimizer, "state", None)
-        hyperparameters = getattr(optimizer, "hyperparameters", None)
-        if rule is None or state is None or hyperparameters is None:
-            return None
-        fixed = {**hyperparameters}
-        has_lr = fixed.pop("lr", None) is not None
-        return Update(self._parameters, rule, len(state[0]), has_lr, fixed)
+        rule = self._current_rule(optimizer)
+        self._update = rule.update(self._parameters)
+        if rule.reason:
+            self.warn(f"the optimizer's own step() is called: {rule.reason}")
+        if self._update is not None:
+            call.key = (*call.key, self._update.key, self._update.shared)
+
+    def _current_rule(self, optimizer: Optimizer) -> Rule:
+        """Return the rule of the optimizer; drop all programs if it has changed."""
+        if self._rule is None:
+            self._rule = Rule(optimizer)
+        elif not self._rule.holds():
+            self.drop_programs()
+            self._rule = Rule(optimizer)
+            self._rule_changes += 1
+            if self._rule_changes >= MOST_CHANGES:
+                self._rule.give_up(f"what its rule reads changed {MOST_CHANGES} times")
+        return self._rule
+
+    def check_pickled(self) -> None:
+        """Raise TypeError if a pickle would have copies of parameters that the function does not use."""
+        programs = [program for program, _ in self.made]
+        given = [program.kept for program in programs if by_identity(program.key)]
+        used = {leaf for program in programs for leaf in program.read}
+        check_includes(self.name, self.function, given, [p for p in self._parameters if p in used])
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """Return the plan of the loss, its gradients and the update."""
-        return self._checked(plan(recording, leaves, self._update, batch=self.options.backend != "python"))
-
-    def _checked(self, result: Plan) -> Plan:
-        """Warn if the update of a plan is not compiled."""
-        if self._update is not None and not result.moved:
-            self.warn(f"the optimizer's own step() is called: {result.notes[-1]}")
-        return result
+        return plan(recording, leaves, self._update, batch=self.options.backend != "python")
 
     def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
         """Return the tape of the loss, with a batch axis if possible; None for the python backend."""
@@ -101,7 +98,7 @@ class StepReplay(Replay):
 
     def completed(self, found: Traced) -> Plan:
         """Add the gradients and the update to a tape."""
-        return self._checked(completed(found, self._update))
+        return completed(found, self._update)
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Return the numbers of the leaves, the optimizer and the arguments."""
@@ -129,13 +126,16 @@ class StepReplay(Replay):
 
     def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         """Write gradients and updated parameters back, even if Ctrl-C interrupts it."""
+        optimizer = None if program.plan.moved else self.optimizer
+        if optimizer is not None:
+            optimizer.zero_grad()
         try:
             self._write(outcome, numbers, program)
         except BaseException:
             self._write(outcome, numbers, program)
             raise
-        if self.optimizer is not None and not program.plan.moved:
-            self.optimizer.step()
+        if optimizer is not None:
+            optimizer.step()
 
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         leaves, gradients = program.plan.leaves, outcome.raw_gradients
@@ -180,13 +180,6 @@ class StepReplay(Replay):
             self.optimizer.step()
 
 
-def _are_equal(numbers: Sequence[float]) -> bool:
-    """Return True if all numbers are equal, with zeros of the same sign."""
-    return numbers.count(numbers[0]) == len(numbers) and (
-        numbers[0] != 0.0 or len({*map(repr, numbers)}) == 1
-    )
-
-
 class CompiledStep:
     """A compiled function. A call takes one step; ``run`` and ``each`` take many.
 
@@ -204,17 +197,28 @@ class CompiledStep:
         optimizer: Optimizer | None,
         options: Options,
     ) -> None:
-        self.function = function
-        self.optimizer = optimizer
+        watched(options.watch)
+        self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
+        self._start(function, optimizer, options)
+
+    def _start(self, function: Callable[..., Any], optimizer: Optimizer | None, options: Options) -> None:
         #: The backend of the options, which may be "auto", and the one that was chosen.
         self.requested_backend, self.backend = options.backend, choose_backend(options.backend, options.dtype)
         self.options = replace(options, backend=self.backend)
-        watched(options.watch)
         #: The warnings about calls that fell back to eager execution, or were retraced.
         self.fallbacks: list[str] = []
-        self._name = replace_controls(getattr(function, "__qualname__", None) or "") or short(function)
         self._step = StepReplay(function, self._name, self.options, self.fallbacks, optimizer)
         self._others: dict[str, Derivative] = {}
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function that is compiled."""
+        return self._step.function
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer that updates the parameters after each step."""
+        return self._step.optimizer
 
     def __repr__(self) -> str:
         count = sum(len(variants) for r in self._replays() for variants in r.programs.values())
@@ -229,15 +233,20 @@ class CompiledStep:
         return self._others[kind]
 
     def __getstate__(self) -> dict[str, Any]:
+        """Without programs: what they depend on may be something else where the step is loaded."""
         check_named(self._name, self.function)
-        return self.__dict__
+        self._step.check_pickled()
+        return {
+            "name": self._name,
+            "function": self.function,
+            "optimizer": self.optimizer,
+            "options": replace(self.options, backend=self.requested_backend),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a step and choose its backend again: this machine may have other packages."""
-        self.__dict__.update(state)
-        self.backend = choose_backend(self.requested_backend, self.options.dtype)
-        for replay in self._replays():
-            replay.move_to(self.backend)
+        self._name = state["name"]
+        self._start(state["function"], state["optimizer"], state["options"])
 
     # A step ---------------------------------------------------------------------------------------
 
@@ -281,8 +290,8 @@ class CompiledStep:
 
         If ``batches`` is a list or tuple, parameters stay in the program between steps, as in :meth:`run`:
         data, gradients and the optimizer's state are written back at the end, and before a batch of another
-        shape. If it is a generator, they are written back after each step, because the generator may read and
-        write parameters and hyperparameters, or call the step.
+        shape. If it is anything else, such as a generator, they are written back after each step, because its
+        code may read and write parameters and hyperparameters, or call the step.
 
         >>> from nn import SGD
         >>> w = Value(1.0)
@@ -299,7 +308,8 @@ class CompiledStep:
             TypeError: If ``batches`` cannot be iterated.
         """
         _check_iterable("each", "a sequence of batches", batches, "Pass a list of tuples of arguments.")
-        if not isinstance(batches, (list, tuple)):
+        plain = (list, tuple)  # no subclass: its __iter__() may read and write parameters, as a generator
+        if type(batches) not in plain or any(type(batch) not in plain for batch in batches):
             return [self(*batch) for batch in batches]
         called = (self._step.called(tuple(batch), {}) for batch in batches)
         return [outcome.losses[0] for outcome in self._step.take_each(called)]
@@ -396,7 +406,7 @@ class CompiledStep:
         reason = "the fastest installed backend" if self.requested_backend == "auto" else "as requested"
         for replay in self._replays():
             for number, (program, cause) in enumerate(replay.made, 1):
-                runs = self.backend if program.runner is None else program.runner.name
+                runs = program.runner.name
                 deep = f"faster than {self.backend} for a deep, narrow graph"
                 why = reason if runs == self.backend else deep
                 if self.options.dtype != "float64":
@@ -461,9 +471,9 @@ def compile(
     Brackets around ``+`` and ``-`` are kept and products are rounded, as in eager mode. The order of
     additions is unspecified inside ``dot`` and ``sum``, over the batch axis and where gradients accumulate.
 
-    A step can be pickled with its programs if its function is defined at module level and receives the model
-    as an argument, or if it is an object with ``__call__`` that stores the model. The first call after
-    loading is audited.
+    A step can be pickled if its function is defined at module level and receives the model as an argument, or
+    if it is an object with ``__call__`` that stores the model. A pickle or a copy has no programs: its first
+    call traces the function.
 
     Args:
         function: Returns one Value, the loss. Everything it depends on must be named in its code.
@@ -473,7 +483,9 @@ def compile(
             digits. Values stay float64, and the audits allow for the difference.
         audit: Audit every n-th call; 0 turns audits off. The default, None, audits calls 1, 2, 4, 8, …
         watch: Objects to guard in full, also the parts that the code does not name.
-        static_argnames: The names of arguments that are constants: each value has its own program.
+        static_argnames: The names of arguments that are constants: each value has its own program. Numbers,
+            strings and containers are compared by their bits, other objects by identity, with a guard on
+            what the function reads of them.
         strict: Raise TraceError instead of falling back to eager execution.
 
     Returns:

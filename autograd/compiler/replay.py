@@ -24,7 +24,6 @@ from .collector import gc_paused
 from .guards.guard import Guard
 from .passes.batch_size import SMALL, Batch, select_samples
 from .passes.plan import Plan
-from .pickling import FORMAT, by_identity, check_includes_leaves
 from .progress import Progress
 from .record.arguments import Static, described, fingerprint
 from .record.trace import TraceError, Untraceable, observes
@@ -40,9 +39,6 @@ MOST_DROPPED = 3
 
 #: Reports at level INFO that a function is retraced, and why.
 LOG = logging.getLogger("autograd.compiler")
-
-#: What a pickle of a Replay does not include.
-_LEFT_BEHIND = {"programs", "_verdicts", "_changes", "_lock", "_last", "_general", "_done", "_added", "_rng"}
 
 _CUT = "multiplies 0 by inf behind a branch that is not taken, where eager stops"
 _WAY = {"float64": "sums in another order", "float32": "float32"}
@@ -65,11 +61,6 @@ class Replay(Builder):
         #: The programs there are, in order, and why each was made.
         self.made: list[tuple[Program, str]] = []
         self._dropped = 0
-        self._reset()
-
-    def _reset(self) -> None:
-        """Set what a pickle does not include."""
-        self.programs, self._general = {}, {}
         #: By the shape of the arguments why such calls fall back, with the guard under which they do; for
         #: good if that is None.
         self._verdicts: dict[Any, list[tuple[Guard | None, str]]] = {}
@@ -83,30 +74,6 @@ class Replay(Builder):
         self._added = {**added}
         #: Chooses the samples of an audit.
         self._rng = Random(0)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """With its programs, which are lowered again where they are loaded; see pickling.py."""
-        programs = [program for program, _ in self.made]
-        given = [program.kept for program in programs if by_identity(program.key)]
-        check_includes_leaves(self.name, self.function, given, {x for p in programs for x in p.plan.leaves})
-        return {k: x for k, x in self.__dict__.items() if k not in _LEFT_BEHIND} | {"format": FORMAT}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        current = state.pop("format") == FORMAT
-        vars(self).update(state)
-        self._reset()
-        self.made = self.made if current else []
-        for program, _ in self.made:
-            program.known_again()
-
-    def move_to(self, backend: str) -> None:
-        """Run by this backend what it can run of the programs that were loaded."""
-        self.options.backend = backend
-        self.made = [
-            (p, cause) for p, cause in self.made if p.plan.batch_inputs is None or backend != "python"
-        ]
-        for program, _ in self.made:
-            self.programs.setdefault(program.key, []).append(program)
 
     # Defined by a subclass ------------------------------------------------------------------------
 
@@ -157,10 +124,14 @@ class Replay(Builder):
     def _drop_replaced(self) -> None:
         """Drop all programs if they may contain a primitive that has been replaced."""
         if self._is_replaced():
-            for found in (self.programs, self._general, self._verdicts):
-                found.clear()
-            self.made.clear()
+            self.drop_programs()
         self._added |= added
+
+    def drop_programs(self) -> None:
+        """Drop all programs, and the reasons why calls fall back."""
+        for found in (self.programs, self._general, self._verdicts):
+            found.clear()
+        self.made.clear()
 
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""
@@ -222,15 +193,6 @@ class Replay(Builder):
             active and any(map(observes, open_modes()))
         )
 
-    def _holds(self, program: Program, call: Call) -> bool:
-        """Return True if what the function reads is what it was when the program was traced."""
-        if program.guard is None:  # it was loaded
-            guard = self.guard(call.objects)
-            if guard.digest() != program.tokens:
-                return False
-            program.guard = guard
-        return program.guard.holds()
-
     def _go_on(self, current: tuple[Program, Any, Outcome, Numbers], call: Call) -> Outcome | None:
         """A step from where the last one left the numbers; None where that is not enough."""
         program, shape, _, numbers = current
@@ -255,7 +217,7 @@ class Replay(Builder):
         variants = self.programs.setdefault(call.key, [])
         holding = 0
         for program in variants:
-            if not self._holds(program, call):
+            if not program.guard.holds():
                 continue
             holding += 1
             if not program.takes(call.given):
@@ -294,8 +256,7 @@ class Replay(Builder):
 
     def _add(self, program: Program, variants: list[Program], cause: str) -> None:
         """Add a program to those of its shape, of which only so many are kept."""
-        if program.guard is not None:
-            self.warn_of_opaque(program.guard)
+        self.warn_of_opaque(program.guard)
         variants.append(program)
         self.made.append((program, cause))
         self.causes.append(cause)
@@ -326,7 +287,7 @@ class Replay(Builder):
     def _keeps_changing(self, call: Call, last: Program) -> bool:
         """Count a change outside; return True if there were so many that such calls fall back."""
         changes = self._changes[call.key] = self._changes.get(call.key, 0) + 1
-        if changes < MOST_CHANGES or last.guard is None:
+        if changes < MOST_CHANGES:
             return False
         reason = (
             f"what it reads changed {changes} times, the last time {last.guard.difference}: pass it as an "
@@ -344,7 +305,7 @@ class Replay(Builder):
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
         program.left = None  # until what it moves is written
-        if program.calls and program.runner is not None:
+        if program.calls:
             start = perf_counter()
             outcome = program.runner.run(steps, numbers)
             taken = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
@@ -352,8 +313,6 @@ class Replay(Builder):
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.options.backend} compiles")
-            if program.runner is None:
-                program.runner = make_runner(program.plan, self.options.backend, numbers, self.options.dtype)
             return program.runner.run(steps, numbers)
 
     def _run_eager(self, call: Call) -> Outcome:
@@ -447,8 +406,8 @@ class Replay(Builder):
             return "for the first call"
         if holding:
             return "for a guard on a comparison failed"
-        if (variants := self.programs[call.key]) and (guard := variants[-1].guard) is not None:
-            return f"for {guard.difference}"
+        if variants := self.programs[call.key]:
+            return f"for {variants[-1].guard.difference}"
         if not self.made:
             return "for something outside changed"
         before = self.made[-1][0].key

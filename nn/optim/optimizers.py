@@ -220,7 +220,7 @@ class SGD(Optimizer):
 
     def step(self) -> None:
         """Update every parameter. If it is interrupted, no parameter changes."""
-        if self.momentum or self.weight_decay:
+        if type(self) is not SGD or SGD.rule is not momentum_update or self.momentum or self.weight_decay:
             super().step()
             return
         lr = self._lr

@@ -55,7 +55,7 @@ ORDER = {
         ["passes"],
         ["backends"],
         ["pickling", "audit"],
-        ["calls"],
+        ["calls", "update"],
         ["build"],
         ["replay"],
         ["explain", "derivatives"],

@@ -6,7 +6,6 @@ import marshal
 import pickle
 from collections import Counter
 from collections.abc import Iterable
-from hashlib import sha256
 from operator import is_
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -172,15 +171,6 @@ class Guard:
             f"{name} ({count:,} entries)" if count > 1 else name for name, count in sorted(found.items())
         ]
         return [*lines, f"the code of {functions} function{'s' * (functions != 1)}"]
-
-    def digest(self) -> str:
-        """Return a hash of what can be compared in another process: the plain content, with its names."""
-        plain = [(slot.path, x) for slot, x in zip(self.slots, self._then)]
-        plain += [(path, content) for content, path in self.reach.contents]
-        found = [
-            (path, x if is_plain(x) else type_name(x)) for path, x in plain if not isinstance(x, CodeType)
-        ]
-        return sha256(repr(sorted(map(repr, found))).encode()).hexdigest()
 
 
 def _bytes_of(computed: Computed) -> bytes:

@@ -284,7 +284,8 @@ class Reach:
         if closed:
             return
         names = names_in(function.__code__)
-        if package_of(function) == "nn":  # whose functions are not replaced, and read only their own objects
+        is_of_nn = package_of(function) == "nn" and function.__module__ != "nn.optim.updates"
+        if is_of_nn:  # whose functions are not replaced, and read only their own objects
             self.own |= names.attributes
             if "__dict__" in names.attributes:
                 self.dynamic.add("nn")

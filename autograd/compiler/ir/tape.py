@@ -65,9 +65,6 @@ class Tape:
         #: The places of the constants.
         self.constants: set[int] = set()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"known": {}}  # only needed to add instructions
-
     def source(self, kind: str, which: Any) -> int:
         key = (kind, struct.pack("<d", which) if kind == "const" else which)
         place = self.known.get(key)

@@ -20,9 +20,8 @@ from .vectorize import BatchInputs, batch_terms
 class Optimizer(Protocol):
     """Interface of an optimizer for compile(); the optimizers of ``nn`` implement it.
 
-    If the optimizer also has ``rule``, ``state`` and ``hyperparameters``, its update is compiled:
-    ``rule(parameter, gradient, *state, **hyperparameters)`` returns the new parameter and the new state, and
-    uses operators only. If not, its own ``step()`` is called.
+    The update of an ``nn.Optimizer`` is compiled from its rule, unless a subclass or an attribute replaces
+    one of the methods. ``step()`` of any other optimizer is called.
     """
 
     parameters: list[Value]
@@ -43,6 +42,7 @@ class Update:
     width: int  # the count of state numbers for each parameter
     has_lr: bool  # the learning rate is a setting, read at each call
     fixed: dict[str, Any]  # all other hyperparameters
+    key: Any  # the same, and the fields above, as a key
     #: The indices of state numbers that are equal for all parameters, such as a count of steps.
     shared: tuple[int, ...] = ()
 
@@ -207,11 +207,7 @@ def completed(found: Traced, update: Update | None, with_gradients: bool = True)
     if with_gradients:
         result.keep("backward", since=stages[-1].size)
     if update is not None:
-        try:
-            _emit_update(result, update)
-        except TypeError as error:  # the rule has an if, or calls a function that takes only floats
-            notes.append(f"the rule of the optimizer cannot be traced: {error}")
-            result.moved, result.kept = [], []
+        _emit_update(result, update)
         result.keep("update", since=result.stages[-1].size)
     return simplify(result)
 
@@ -229,7 +225,7 @@ def simplify(result: Plan) -> Plan:
     return result
 
 
-def _rule_of(update: Update) -> Pattern:
+def rule_of(update: Update) -> Pattern:
     """Return the pattern of the optimizer's rule on a parameter, its gradient, its state and the rate.
 
     Raises:
@@ -245,12 +241,8 @@ def _rule_of(update: Update) -> Pattern:
     return Pattern(rule, 2 + update.width + update.has_lr)
 
 
-def shareable_state(update: Update) -> tuple[int, ...]:
+def shareable_state(rule: Pattern, update: Update) -> tuple[int, ...]:
     """Return the indices of state numbers that do not depend on the parameter: equal ones stay equal."""
-    try:
-        rule = _rule_of(update)
-    except TypeError:  # completed() adds a note about it
-        return ()
     state = range(2, 2 + update.width)
     if rule.reads(0).isdisjoint(state):
         return ()
@@ -264,7 +256,7 @@ def shareable_state(update: Update) -> tuple[int, ...]:
 def _emit_update(result: Plan, update: Update) -> None:
     """Emit the optimizer's rule for each parameter."""
     tape = result.tape
-    rule = _rule_of(update)
+    rule = rule_of(update)
     settings = [tape.source("setting", 0)] if update.has_lr else []
     # A state that updates no parameter stays unchanged: the optimizers of nn skip it too.
     moves = not rule.reads(0).isdisjoint(range(2, 2 + update.width))

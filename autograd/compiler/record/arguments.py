@@ -11,8 +11,9 @@ from struct import error, pack
 from typing import Any, TypeGuard
 
 from ...interop.reals import real_to_float
-from ...system.messages import class_name, short, type_and_value
+from ...system.messages import class_name, short
 from ...value import Value
+from .bits import bits_of
 
 #: Placeholder for a number in a shape.
 NUMBER = "number"
@@ -36,17 +37,7 @@ class Static:
 
     def __init__(self, value: Any, name: str) -> None:
         self.value = value
-        try:
-            self.key: Any = type(value), marshal.dumps(value, 2)
-        except ValueError:
-            self.key = type(value), value
-            try:
-                hash(value)
-            except TypeError:
-                raise TypeError(
-                    f"compile() expected a hashable static argument {name}, or one made of numbers and "
-                    f"strings, got {type_and_value(value)}. Pass a tuple or another hashable object."
-                ) from None
+        self.key = bits_of(value)
 
 
 def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
@@ -97,6 +88,7 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     if argument is None or kind is str or kind is bool:
         return kind, argument
     if kind is Static:
+        numbers.objects.append(argument.value)
         return Static, argument.key
     if is_tuple(argument) and hasattr(argument, "_fields"):
         numbers.plain = False

@@ -125,15 +125,6 @@ def test_static_arguments_of_other_bits_are_retraced() -> None:
     assert [step(1.0, zero) for zero in (0.0, -0.0, 0.0)] == [math.inf, -math.inf, math.inf]
 
 
-def test_unhashable_static_argument_raises_type_error() -> None:
-    message = (
-        "compile() expected a hashable static argument x, or one made of numbers and strings, got list "
-        "[Value(1.0)]. Pass a tuple or another hashable object."
-    )
-    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
-        compile(lambda x: Value(1.0), static_argnames=["x"])([Value(1.0)])
-
-
 def test_strict_raises_in_place_of_falling_back() -> None:
     w, box = Value(2.0), iter([])
     for function, why in (

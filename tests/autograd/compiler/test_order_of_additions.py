@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import autograd
+import nn
 from autograd import Value, compile, grad
 from autograd.compiler.backends import choose
 from autograd.compiler.program import CompiledStep
@@ -345,31 +346,18 @@ def test_expression_of_a_gradient(backend: str) -> None:
     check(step, [w], (1e16, 1e16), (1e17, 1e17), (0.1, 0.3))
 
 
-class Careful:
-    """An optimizer whose rule has brackets that matter: the parameter changes by exactly −1."""
-
-    def __init__(self, parameters: list[Value]) -> None:
-        self.parameters = parameters
-        self.state: list[list[float]] = [[] for _ in parameters]
-        self.hyperparameters: dict[str, Any] = {"far": 1e16}
+class Careful(nn.Optimizer):
+    """An optimizer whose rule has brackets that matter: the parameter changes by exactly −lr."""
 
     @staticmethod
-    def rule(parameter: Any, gradient: Any, far: Any) -> Any:
-        away = gradient * far
-        return (parameter - ((away + 2.0) - away) * 0.5,)
-
-    def step(self) -> None:
-        for p in self.parameters:
-            (p.data,) = self.rule(p.data, p.grad, **self.hyperparameters)
-
-    def zero_grad(self) -> None:
-        for p in self.parameters:
-            p.zero_grad()
+    def rule(parameter: Any, gradient: Any, lr: Any) -> Any:
+        away = gradient * 1e16
+        return (parameter - ((away + 2.0) - away) * 0.5 * lr,)
 
 
 @each_backend
 def test_rule_of_an_optimizer(backend: str) -> None:
     w = Value(5.0)
-    step = compile(lambda x: w * x, Careful([w]), backend=backend)
+    step = compile(lambda x: w * x, Careful([w], lr=1.0), backend=backend)
     assert step.run(3, 1.0) == [5.0, 4.0, 3.0]
     assert (w.data, step.fallbacks) == (2.0, [])

@@ -144,3 +144,25 @@ def test_step_may_be_called_inside_its_own_generator(backend: str) -> None:
     reference, _, again = descent(backend)
     assert steps == again.run(10, 1.0)
     assert w.data == reference.data
+
+
+class Writes(list[Any]):
+    """A list whose elements write a parameter when they are read."""
+
+    def __init__(self, items: Any, w: Value) -> None:
+        super().__init__(items)
+        self.w = w
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in super().__iter__():
+            self.w.data = 7.0
+            yield item
+
+
+@each_backend
+def test_subclass_of_list_may_write_parameters_between_steps(backend: str) -> None:
+    w = Value(2.0)
+    step = compile(lambda x: w * x, SGD([w], lr=0.5), backend=backend)
+    assert step.each(Writes([(1.0,)] * 8, w)) == [7.0] * 8
+    assert step.each([(1.0,), Writes((1.0,), w), (1.0,), Writes((2.0,), w)]) == [6.5, 7.0, 6.5, 14.0]
+    assert w.data == 6.0

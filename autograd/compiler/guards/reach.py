@@ -116,6 +116,8 @@ class Computed(NamedTuple):
 
     read: Callable[[], Any]
     path: str
+    #: The NumPy array whose content it is, if it is one.
+    array: Any = None
 
 
 class Reach:
@@ -143,6 +145,8 @@ class Reach:
         self.contents: list[tuple[Any, str]] = []
         self.computed: list[Computed] = []
         self.generators: list[Generator] = []
+        #: The classes by the ids of their tables of attributes, which cannot be written to.
+        self.owners: dict[int, tuple[Any, type]] = {}
         #: Functions called that draw fresh random numbers.
         self.fresh: set[str] = set()
         #: What holds data that cannot be compared.
@@ -352,6 +356,7 @@ class Reach:
             if is_closed_class(base):
                 continue
             table, everything, fixed = vars(base), self._reads_all_of(base), package_of(base) == "nn"
+            self.owners[id(table)] = table, base
             loaded = self._names_for(kind)
             if not fixed:
                 self._add_absent(base, table, loaded)
@@ -394,7 +399,7 @@ class Reach:
     def _visit_container(self, x: Any, path: str, how: str) -> None:
         if is_array(x):
             self._packages.add("numpy")
-            self.computed.append(Computed(lambda: content_of(x), path))
+            self.computed.append(Computed(lambda: content_of(x), path, x))
             if x.dtype.hasobject:
                 self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
             if not is_closed_class(kind_of(x)):

@@ -152,6 +152,8 @@ def _is_called_by_user() -> bool:
 
 #: The reason for a fallback if two traces of the function differ.
 _DIFFERS = "two runs with the same arguments had different operations"
+#: The reason why two runs differ. State that the guard finds is restored, and random generators are, too.
+_HIDDEN_STATE = "it depends on random numbers or on state that it changes, which these two runs have advanced"
 
 #: For each Value that is a gradient: the output, the inputs, and the index of its input.
 Gradients = dict[Value, tuple[Value, tuple[Value, ...], int]]
@@ -334,8 +336,7 @@ def _check_same(
     elif a._primitive is not None:
         if not _same_operands(a.operands, b.operands, pairs):
             raise Untraceable(
-                "two runs with the same arguments had different operations or constants: "
-                "it depends on random numbers or on state that it changes"
+                f"two runs with the same arguments had different operations or constants: {_HIDDEN_STATE}"
             )
     elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
@@ -346,7 +347,7 @@ def _check_same(
     elif repr(a._data) != repr(b._data):
         raise Untraceable(
             f"two runs with the same arguments had different constants, {a._data!r} and {b._data!r}: "
-            "it depends on random numbers or on state that it changes"
+            + _HIDDEN_STATE
         )
 
 

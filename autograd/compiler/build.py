@@ -156,6 +156,11 @@ class Builder(ABC):
                 f"it draws random numbers from {min(reach.fresh)}, which a program would repeat "
                 "at every call: pass them as an argument"
             )
+        if call.has_arrays and "dtype" in reach.named:
+            raise Untraceable(
+                "it reads .dtype, and the elements of arrays are Values while it is traced: read it outside",
+                is_final=True,
+            )
 
     def _recorded(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
@@ -179,6 +184,8 @@ class Builder(ABC):
             TraceError: If a number escapes from the graph.
             Untraceable: If the function has to fall back to eager execution.
         """
+        if call.reason:
+            raise Untraceable(call.reason, is_final=True)
         value_of.cache_clear()  # a rule of the user's own may read what has changed
         if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
             return program

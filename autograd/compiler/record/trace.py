@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, SupportsFloat
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from ...backward import operands_first, topological_order
 from ...interop.reals import real_to_float
@@ -20,7 +20,7 @@ from ...primitives import ADD, MUL, NEG, SUB
 from ...system.messages import replace_controls, short, type_and_value, type_name
 from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
-from .arguments import rebuild
+from .arguments import identities, rebuild
 
 #: Files whose lines are not the user's: this package, and library modules that may call it.
 _NOT_THE_USERS = (
@@ -58,7 +58,7 @@ class Untraceable(Exception):
 class Input(Value):
     """A number among the arguments while the function is traced."""
 
-    __slots__ = ("is_int", "position")
+    __slots__ = ("is_int", "kind", "position")
 
     position: int
     is_int: bool
@@ -66,7 +66,18 @@ class Input(Value):
     def __init__(self, data: SupportsFloat, position: int) -> None:
         super().__init__(data)
         self.position = position
-        self.is_int = type(data) is int
+        self.kind = type(data)
+        self.is_int = hasattr(data, "__index__")
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __class__(self) -> type:
+            """The class of the number, so that isinstance() returns what it returns in eager mode.
+
+            ``isinstance(x, Value)`` is True as well, because it looks at ``type(x)`` first.
+            """
+            return self.kind
 
     def __index__(self) -> NoReturn:
         raise TraceError(
@@ -76,9 +87,7 @@ class Input(Value):
         )
 
     def __eq__(self, other: object) -> Any:
-        """Compare as the number does, and report the comparison to the tracer."""
-        if self is other:
-            return True
+        """Compare as the number does, so that nan != nan, and report the comparison to the tracer."""
         y = other._data if isinstance(other, Input) else real_to_float(other)
         if y is None:
             return NotImplemented
@@ -271,16 +280,26 @@ class Recording:
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
-    """Run the function with Inputs in place of the numbers among its arguments."""
-    positions = iter(range(sys.maxsize))
+    """Run the function with Inputs in place of the numbers among its arguments.
+
+    Raises:
+        Untraceable: If it changes an argument in place.
+    """
+    numbers: list[Input] = []  # keeps them, so that no id is used twice
 
     def make(x: SupportsFloat) -> Input:
-        return Input(x, next(positions))
+        numbers.append(Input(x, len(numbers)))
+        return numbers[-1]
 
     inputs = [rebuild(a, make) for a in args]
     named = {name: rebuild(a, make) for name, a in kwargs.items()}
+    before = identities([*inputs, *named.values()])
     with FunctionTracer() as tracer:
         output = function(*inputs, **named)
+    if identities([*inputs, *named.values()]) != before:
+        raise Untraceable(
+            "it changes an argument in place, which a program would not: change a copy", is_final=True
+        )
     return Recording(as_value(output), tracer)
 
 

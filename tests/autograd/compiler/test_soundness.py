@@ -107,7 +107,7 @@ def test_arguments_of_every_kind() -> None:
 
     step = compile(loss)
     for rows in ([[1.0, 2.0], [3.0, 4]], np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1, 2], [3, 4]])):
-        for scale in (1.5, 2, np.float32(3.0), 10**400):
+        for scale in (1.5, 2, np.float64(3.0), 10**400):
             assert step(rows, {"scale": scale}) == 20.0
             assert step(rows, {"scale": scale}, name="scaled") == 20.0 * (scale if scale < 1e9 else math.inf)
     assert w.grad == math.inf

@@ -156,6 +156,11 @@ class Builder(ABC):
                 f"it draws random numbers from {min(reach.fresh)}, which a program would repeat "
                 "at every call: pass them as an argument"
             )
+        if reach.threads:
+            raise Untraceable(
+                f"it uses {min(reach.threads)}, and what other threads do cannot be traced: call it outside",
+                is_final=True,
+            )
         if call.has_arrays and "dtype" in reach.named:
             raise Untraceable(
                 "it reads .dtype, and the elements of arrays are Values while it is traced: read it outside",

@@ -6,6 +6,7 @@ import abc
 import decimal
 import sys
 from collections.abc import Callable, Set
+from types import BuiltinFunctionType
 from typing import Any
 
 #: Modules of the standard library that read nothing but their arguments, or what a guard compares. Functions
@@ -46,6 +47,8 @@ _READERS = {
     "torch": {"get_num_threads", "load"},
     "urllib": {"urlopen", "urlretrieve"},
 }  # fmt: skip
+#: Functions of the module _thread that start a thread.
+_STARTERS = frozenset({"start_joinable_thread", "start_new", "start_new_thread"})
 #: Names that read nothing, in modules of which most do.
 _PURE_NAMES = frozenset({"collect", "exc_info", "exit", "getsizeof", "intern", "sleep"})
 #: The names by which a platform calls what users call otherwise.
@@ -78,6 +81,29 @@ def reads_outside(x: Any, names: Set[str]) -> str:
     if not _is_impure(known) or name in _PURE_NAMES:
         return ""
     return f"{known}.{name}()" if name else f"an object of {known}.{kind.__name__}"
+
+
+def starts_threads(x: Any) -> str:
+    """Return what runs functions in other threads, for an object that does; "" for any other object.
+
+    A queue that exists may lead to another thread. A thread that exists starts only once, so two traces of a
+    function that starts it differ.
+
+    >>> import threading
+    >>> starts_threads(threading.Thread), starts_threads(threading.Lock())
+    ('threading.Thread', '')
+    """
+    if isinstance(x, BuiltinFunctionType):
+        return f"_thread.{x.__name__}" if x.__module__ == "_thread" and x.__name__ in _STARTERS else ""
+    for base in (x if isinstance(x, type) else type(x)).__mro__:
+        package = (base.__module__ or "").partition(".")[0].lstrip("_")
+        if (
+            (package == "concurrent" and base.__name__.endswith("Executor"))
+            or (package == "threading" and base.__name__ == "Thread" and isinstance(x, type))
+            or (package == "queue" and not isinstance(x, type))
+        ):
+            return f"{package}.{base.__name__}"
+    return ""
 
 
 def _is_impure(module: str) -> bool:

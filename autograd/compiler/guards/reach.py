@@ -46,7 +46,7 @@ from .content import (
     package_of,
 )
 from .draws import Generator, generator_of
-from .library import reads_outside, settings_of
+from .library import reads_outside, settings_of, starts_threads
 from .names import DYNAMIC, SHOWING, is_closed, is_installed, names_in
 
 #: More than so many objects are not looked at, and more that installed packages use.
@@ -149,6 +149,8 @@ class Reach:
         self.owners: dict[int, tuple[Any, type]] = {}
         #: Functions called that draw fresh random numbers.
         self.fresh: set[str] = set()
+        #: What runs code in other threads.
+        self.threads: set[str] = set()
         #: What holds data that cannot be compared.
         self.opaque: list[tuple[Any, str]] = []
         #: What is compared by its address, and must not be freed.
@@ -319,10 +321,15 @@ class Reach:
             closed = is_closed(x.__code__.co_filename)
         else:
             closed = is_a(x, BuiltinFunctionType) or is_closed_class(kind)
+        self._note_threads(x, how)
         if closed:
             self._packages.add(package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind))
             if how != QUIET and (what := reads_outside(x, self.named)):
                 self._cannot_compare(x, what)
+
+    def _note_threads(self, x: Any, how: str) -> None:
+        if how != QUIET and (what := starts_threads(x)):
+            self.threads.add(what)
 
     def _cannot_compare(self, x: Any, path: str) -> None:
         if all(path != known for _, known in self.opaque):
@@ -436,6 +443,7 @@ class Reach:
         kind = kind_of(x)
         closed = is_closed_class(kind)
         self._packages.add(package_of(kind))
+        self._note_threads(x, how)
         if not closed:
             self.objects.append((x, path))
             self._visit_class(kind, kind.__name__, False, how)

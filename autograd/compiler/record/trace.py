@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from ...backward import operands_first, topological_order
 from ...interop.reals import real_to_float
-from ...modes import Mode, active
+from ...modes import Mode, active, open_modes
 from ...primitives import ADD, MUL, NEG, SUB
 from ...system.messages import replace_controls, short, type_and_value, type_name
 from ...tracing import Tracer, current_tracer, report_escape
@@ -191,6 +192,19 @@ class FunctionTracer(Tracer):
         self.constants: list[Constant] = []
         self.indices: set[int] = set()
         self.gradients: Gradients = {}
+        self._thread = threading.current_thread()
+        #: The threads that run meanwhile, and whether a newer one, or another context, uses Values.
+        self._others = {*threading.enumerate()} - {self._thread}
+        self.has_missed = False
+
+    def missed(self) -> None:
+        """Notice an event in a thread that the function may have started, or in a context of this thread.
+
+        In this thread, the rules of primitives run in modes of their own.
+        """
+        thread = threading.current_thread()
+        if thread not in self._others and not (thread is self._thread and open_modes()):
+            self.has_missed = True
 
     def entering(self, inner: Mode) -> None:
         """Raise TraceError for a mode that a program cannot apply: no_grad() and modes with hooks."""
@@ -296,6 +310,11 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     before = identities([*inputs, *named.values()])
     with FunctionTracer() as tracer:
         output = function(*inputs, **named)
+    if tracer.has_missed:
+        raise Untraceable(
+            "it uses Values in another thread or context, which cannot be traced: call it outside",
+            is_final=True,
+        )
     if identities([*inputs, *named.values()]) != before:
         raise Untraceable(
             "it changes an argument in place, which a program would not: change a copy", is_final=True

@@ -117,7 +117,10 @@ def flatten(argument: Any, numbers: Flat) -> Any:
         numbers.has_arrays = True
         if not _is_exact(argument):
             numbers.reason = _differs_from_float64(f"an array of {argument.dtype}", ".astype(float)")
-        return "array", argument.shape, argument.dtype.str
+        has_nan = bool((argument != argument).any())  # X.max() of objects is not nan then
+        if has_nan:
+            numbers.reason = "its arguments have an array with nan, which NumPy orders otherwise among Values"
+        return "array", argument.shape, argument.dtype.str + " with nan" * has_nan
     x = real_to_float(argument)
     if x is not None:
         numbers.append(_int_or(x, argument))

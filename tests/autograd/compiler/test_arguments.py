@@ -205,6 +205,15 @@ def test_array_in_fortran_order_is_an_argument() -> None:
     )
 
 
+def test_array_with_nan_falls_back() -> None:
+    """Its elements are objects while it is traced, and NumPy orders objects by comparisons alone."""
+    np = pytest.importorskip("numpy")
+    w = Value(2.0)
+    arrays = [(np.array(xs),) for xs in ([1.0, 2.0], [math.nan, 2.0], [2.0, math.nan], [5.0, 3.0])]
+    with pytest.warns(CompileWarning, match="falls back to eager: its arguments have an array with nan"):
+        agrees(lambda xs: w * xs.max(), *arrays)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "uint64", "float32", "float16", ">i2"])
 def test_array_of_other_arithmetic_falls_back(dtype: str) -> None:
     np = pytest.importorskip("numpy")

@@ -33,6 +33,9 @@ class Tracer(Mode):
         """Return a leaf for ``answer``, the function ``name`` of the operands, without a gradient to them."""
         raise TypeError(f"{type_name(self)} has no constants, got {name} of {short(operands)}.")
 
+    def missed(self) -> None:
+        """Called for an event in another context, such as another thread, while this tracer is entered."""
+
     def detached(self, value: Value) -> Value:
         """Return a leaf for the number of ``value``, through which no gradient flows."""
         return self.constant("largest", [value], value._data)  # the largest of one
@@ -51,6 +54,9 @@ def current_tracer() -> Tracer | None:
     for mode in open_modes():
         if isinstance(mode, Tracer):
             return mode
+    for reference in tuple(active.values()):
+        if isinstance(tracer := reference(), Tracer):
+            tracer.missed()
     return None
 
 

@@ -109,9 +109,18 @@ class Builder(ABC):
         return watched(self.options.watch, self.roots(objects))
 
     def traced_twice(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], objects: Sequence[object], progress: Progress
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call, progress: Progress
     ) -> tuple[Recording, list[Value], Guard]:
         """Trace the function twice, so that what differs is noticed.
+
+        A function may change what it reads once, such as a cache that it fills. If it is not traced, what it
+        has changed is restored, because the eager run that follows changes it again.
+
+        Args:
+            args: Positional arguments of the call, or a few samples of them.
+            kwargs: The same for keyword arguments.
+            call: The call, of which the other arguments are.
+            progress: Reports how far it is.
 
         Returns:
             The first trace, the leaves that existed before, and a guard on what the function reads.
@@ -119,25 +128,44 @@ class Builder(ABC):
         Raises:
             Untraceable: If it draws random numbers, changes what it reads, or differs for another reason.
         """
-        reach = Reach.of(self.roots(objects))
+        before = self.guard(call.objects)
+        draws = Draws(before.reach.generators)
+        try:
+            self._check_reach(before.reach, call)
+            first = self._recorded(args, kwargs, draws, progress)
+            guard = self.guard(call.objects)
+            second = self._recorded(args, kwargs, draws, progress)
+            if not guard.holds():
+                raise Untraceable(
+                    f"it changes what it reads, which a program would not: {guard.difference}", is_final=True
+                )
+            return first, live_leaves(first, second), guard
+        except Exception:
+            _restore(before)
+            raise
+        except BaseException:  # such as Ctrl-C
+            before.restore()
+            raise
+        finally:
+            draws.undo()
+
+    def _check_reach(self, reach: Reach, call: Call) -> None:
+        """Raise Untraceable for what the function reads if no trace can be right."""
         if reach.fresh:
             raise Untraceable(
                 f"it draws random numbers from {min(reach.fresh)}, which a program would repeat "
                 "at every call: pass them as an argument"
             )
-        draws = Draws(reach.generators)
-        try:
-            first = self._recorded(args, kwargs, draws, progress)
-            guard = self.guard(objects)
-            second = self._recorded(args, kwargs, draws, progress)
-        finally:
-            draws.undo()
-        leaves = live_leaves(first, second)
-        if not guard.holds():
+        if reach.threads:
             raise Untraceable(
-                f"it changes what it reads, which a program would not: {guard.difference}", is_final=True
+                f"it uses {min(reach.threads)}, and what other threads do cannot be traced: call it outside",
+                is_final=True,
             )
-        return first, leaves, guard
+        if call.has_arrays and "dtype" in reach.named:
+            raise Untraceable(
+                "it reads .dtype, and the elements of arrays are Values while it is traced: read it outside",
+                is_final=True,
+            )
 
     def _recorded(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
@@ -161,11 +189,13 @@ class Builder(ABC):
             TraceError: If a number escapes from the graph.
             Untraceable: If the function has to fall back to eager execution.
         """
+        if call.reason:
+            raise Untraceable(call.reason, is_final=True)
         value_of.cache_clear()  # a rule of the user's own may read what has changed
         if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
             return program
         try:
-            first, leaves, guard = self.traced_twice(call.args, call.kwargs, call.objects, progress)
+            first, leaves, guard = self.traced_twice(call.args, call.kwargs, call, progress)
         except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
@@ -216,12 +246,16 @@ class Builder(ABC):
         try:
             recording = self._recorded(call.args, call.kwargs, draws, progress)
         except Exception:  # traced twice it is raised again, and reported
+            _restore(guard)
             return None
         finally:
             draws.undo()
         progress.at(f"{len(recording.nodes):,} Values traced, the samples are compared")
         found = self.traced(recording, tape.traced.order)
-        if found is None or not tape.matches(found, batch) or not guard.holds():
+        if not guard.holds():
+            _restore(guard)
+            return None
+        if found is None or not tape.matches(found, batch):
             return None
         indices = tape.indices_for(batch)
         program = self._ready(self.completed(found), call, tape.read, indices, guard, progress, key)
@@ -248,9 +282,7 @@ class Builder(ABC):
             few = batch.first(size)
             named = dict(zip(call.kwargs, few[len(call.args) :]))
             try:
-                recording, leaves, guard = self.traced_twice(
-                    few[: len(call.args)], named, call.objects, progress
-                )
+                recording, leaves, guard = self.traced_twice(few[: len(call.args)], named, call, progress)
             except Exception:  # with all samples it is raised again, and reported
                 return None
             if (found := self.traced(recording, leaves)) is None:
@@ -282,6 +314,16 @@ class Builder(ABC):
             if self.options.strict:
                 raise TraceError(f"compile({self.name}): {replace_controls(what)}")
             self.warn(what)
+
+
+def _restore(guard: Guard) -> None:
+    """Give what the function reads the state it had before; raise Untraceable if that is not possible."""
+    if not guard.holds() and not guard.restore():
+        raise Untraceable(
+            f"it changes what it reads, which a program would not: {guard.difference}; the runs that traced "
+            "it have done so too, which cannot be undone",
+            is_final=True,
+        )
 
 
 def _outside() -> int:

@@ -87,6 +87,7 @@ class Arguments:
         self.shape: tuple[Any, ...] = (*shape, None, *named)
         self.given: list[float] = given
         self.objects = given.objects
+        self.has_arrays, self.reason = given.has_arrays, given.reason
         self.numbers = as_floats(given)
         self.fingerprint = fingerprint if given.plain else None
 
@@ -100,6 +101,7 @@ class Call:
         self.given = read.given
         self.numbers = read.numbers
         self.objects = read.objects
+        self.has_arrays, self.reason = read.has_arrays, read.reason
         self.key: Any = read.shape
 
     def run(self, function: Callable[..., Any]) -> Any:

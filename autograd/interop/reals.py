@@ -22,7 +22,9 @@ def real_to_float(x: object) -> float | None:
     if type(x).__name__ == "timedelta64":  # numpy counts it as an integer
         return None
     # If x is a NumPy scalar, numpy is already imported. Only its bool is not a Real.
-    if type(x) is int or isinstance(x, (Real, Decimal, getattr(sys.modules.get("numpy"), "bool_", Real))):
+    # The type, because a traced number has the ``__class__`` of a float and is a Value.
+    kinds = (Real, Decimal, getattr(sys.modules.get("numpy"), "bool_", Real))
+    if type(x) is int or issubclass(type(x), kinds):
         try:
             return float(x)  # type: ignore[arg-type]
         except OverflowError:  # an int or Fraction beyond the floats rounds to ±inf

@@ -14,6 +14,7 @@ from ...system.messages import class_name, short, type_and_value, type_name
 from ..record.arguments import kind_of
 from .content import is_plain
 from .reach import Computed, Reach
+from .restore import content_at, refill, with_content
 
 _ABSENT = object()
 
@@ -66,7 +67,7 @@ class Guard:
         self._contents = [content for content, _ in reach.contents]
         self._bytes = marshal.dumps(self._contents, 2)
         self._computed = [*map(_bytes_of, reach.computed)]
-        self._absent = [*reach.absent.values()]
+        self._absent: list[Any] = [*reach.absent.values()]
 
     def _now(self) -> list[Any]:
         return [holder[key] for holder, key in self._items] + [
@@ -151,6 +152,42 @@ class Guard:
             if _bytes_of(computed) != before:
                 return self._differs(f"the content of {computed.path} has changed")
         return True
+
+    def restore(self) -> bool:
+        """Give what is compared the content it had; return False if some of it cannot be restored."""
+        try:
+            self._restore()
+        except (LookupError, AttributeError, ValueError, TypeError):
+            return False
+        return self.holds()
+
+    def _restore(self) -> None:
+        owners = self.reach.owners
+        for slot, before in zip(self.slots, self._then):
+            if content_at(slot.holder, slot.key, slot.is_item) is not before:
+                if id(slot.holder) in owners:
+                    setattr(owners[id(slot.holder)][1], slot.key, before)
+                elif slot.is_item:
+                    slot.holder[slot.key] = before
+                else:
+                    setattr(slot.holder, slot.key, before)
+        for container, copy in zip(self._containers, self._copies):
+            refill(container, copy)
+        for holder, live, attributes in zip(self._instances, self._live, self._dicts):
+            if holder.__dict__ is not live:
+                holder.__dict__ = live
+            refill(live, attributes)
+        for content, before in zip(self._contents, marshal.loads(self._bytes)):
+            with_content(content, before)
+        for computed, found in zip(self.reach.computed, self._computed):
+            if computed.array is not None and _bytes_of(computed) != found:
+                with_content(computed.array, marshal.loads(found)[-1])
+        for variables, names in self._absent:
+            for name in variables.keys() & names:
+                if id(variables) in owners:
+                    delattr(owners[id(variables)][1], name)
+                else:
+                    del variables[name]
 
     def described(self) -> list[str]:
         """Return the names of what is compared, with the number of entries below each."""

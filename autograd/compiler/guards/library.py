@@ -51,6 +51,8 @@ _READERS = {
     "torch": {"get_num_threads", "load"},
     "urllib": {"urlopen", "urlretrieve"},
 }  # fmt: skip
+#: Functions of the module _thread that start a thread.
+_STARTERS = frozenset({"start_joinable_thread", "start_new", "start_new_thread"})
 #: Names that read nothing, in modules of which most do.
 _PURE_NAMES = frozenset({
     "asctime", "collect", "exc_info", "exit", "getsizeof", "gmtime", "intern", "localtime", "mktime", "sleep",
@@ -103,6 +105,29 @@ def reads_outside(x: Any, owner: str = "", pairs: Set[tuple[str, str]] = frozens
     if not _is_impure(known) or name in _PURE_NAMES:
         return ""
     return f"{known}.{name}()" if name else f"an object of {known}.{class_name(kind)}"
+
+
+def starts_threads(x: Any) -> str:
+    """Return what runs functions in other threads, for an object that does; "" for any other object.
+
+    A queue that exists may lead to another thread. A thread that exists starts only once, so two traces of a
+    function that starts it differ.
+
+    >>> import threading
+    >>> starts_threads(threading.Thread), starts_threads(threading.Lock())
+    ('threading.Thread', '')
+    """
+    if isinstance(x, BuiltinFunctionType):
+        return f"_thread.{x.__name__}" if x.__module__ == "_thread" and x.__name__ in _STARTERS else ""
+    for base in (x if isinstance(x, type) else type(x)).__mro__:
+        package = (base.__module__ or "").partition(".")[0].lstrip("_")
+        if (
+            (package == "concurrent" and base.__name__.endswith("Executor"))
+            or (package == "threading" and base.__name__ == "Thread" and isinstance(x, type))
+            or (package == "queue" and not isinstance(x, type))
+        ):
+            return f"{package}.{base.__name__}"
+    return ""
 
 
 def _is_impure(module: str) -> bool:

@@ -47,7 +47,7 @@ from .content import (
     package_of,
 )
 from .draws import Generator, generator_of
-from .library import is_loaded, reads_outside, settings_of, state_of
+from .library import is_loaded, reads_outside, settings_of, starts_threads, state_of
 from .names import ANY_VARIABLE, DYNAMIC, EQUAL, SHOWING, is_closed, is_installed, names_in
 
 #: More than so many objects are not looked at, and more that installed packages use.
@@ -123,6 +123,8 @@ class Computed(NamedTuple):
 
     read: Callable[[], Any]
     path: str
+    #: The NumPy array whose content it is, if it is one.
+    array: Any = None
 
 
 class Reach:
@@ -153,8 +155,12 @@ class Reach:
         self.contents: list[tuple[Any, str]] = []
         self.computed: list[Computed] = []
         self.generators: list[Generator] = []
+        #: The classes by the ids of their tables of attributes, which cannot be written to.
+        self.owners: dict[int, tuple[Any, type]] = {}
         #: Functions called that draw fresh random numbers.
         self.fresh: set[str] = set()
+        #: What runs code in other threads.
+        self.threads: set[str] = set()
         #: What holds data that cannot be compared.
         self.opaque: list[tuple[Any, str]] = []
         #: What is compared by its address, and must not be freed.
@@ -343,10 +349,15 @@ class Reach:
             closed = is_closed(x.__code__.co_filename)
         else:
             closed = is_a(x, BuiltinFunctionType) or is_closed_class(kind)
+        self._note_threads(x, how)
         if closed:
             self._packages.add(package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind))
             if how in _WARNED and (what := reads_outside(x, last_name(path), self.pairs)):
                 self._cannot_compare(x, what)
+
+    def _note_threads(self, x: Any, how: str) -> None:
+        if how != QUIET and (what := starts_threads(x)):
+            self.threads.add(what)
 
     def _cannot_compare(self, x: Any, path: str) -> None:
         if all(path != known for _, known in self.opaque):
@@ -387,6 +398,7 @@ class Reach:
             if is_closed_class(base):
                 continue
             table, everything, fixed = vars(base), self._reads_all_of(base), package_of(base) == "nn"
+            self.owners[id(table)] = table, base
             loaded = self._names_for(kind)
             if not fixed:
                 self._add_absent(base, table, loaded)
@@ -438,7 +450,7 @@ class Reach:
     def _visit_container(self, x: Any, path: str, how: str) -> None:
         if is_array(x):
             self._packages.add("numpy")
-            self.computed.append(Computed(lambda: content_of(x), path))
+            self.computed.append(Computed(lambda: content_of(x), path, x))
             if x.dtype.hasobject:
                 self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
             if not is_closed_class(kind_of(x)):
@@ -477,6 +489,7 @@ class Reach:
         kind = kind_of(x)
         closed = is_closed_class(kind)
         self._packages.add(package_of(kind))
+        self._note_threads(x, how)
         if not closed:
             self.objects.append((x, path))
             self._visit_class(kind, kind.__name__, False, how)

@@ -94,7 +94,7 @@ def key_of(shapes: Sequence[Any], batch: Batch) -> tuple[Any, ...]:
         if not many:
             key.append(shape)
         elif shape[0] == "array":
-            key.append(("array", "samples", shape[1][1:]))
+            key.append(("array", "samples", shape[1][1:], shape[2]))
         elif isinstance(shape[1], tuple):
             key.append((shape[0], "samples", shape[1][0]))
         else:

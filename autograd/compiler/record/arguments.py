@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from itertools import chain
 from operator import index
 from struct import error, pack
@@ -15,10 +16,13 @@ from ...system.messages import class_name, short
 from ...value import Value
 from .bits import bits_of
 
-#: Placeholder for a number in a shape.
-NUMBER = "number"
+#: Placeholders for numbers in a shape. A function may look at the type of a number, such as by isinstance().
+NUMBER, INT = "number", "int"
 
-_PLAIN = {float, int}
+_PLAIN = {float: NUMBER, int: INT}
+_KINDS = {*_PLAIN}
+#: The NumPy types whose arithmetic is that of float64: int64 too, below 2⁵³.
+_EXACT = {"f8", "i8"}
 
 
 class Flat(list[float]):
@@ -30,6 +34,9 @@ class Flat(list[float]):
         super().__init__()
         #: The objects among the arguments, such as models.
         self.objects: list[Any] = []
+        self.has_arrays = False
+        #: Why the function cannot be traced with these arguments; "" if it can.
+        self.reason = ""
 
 
 class Static:
@@ -67,22 +74,22 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     """Append the numbers of an argument to ``numbers`` and return its shape.
 
     >>> numbers = Flat()
-    >>> flatten([[1.0, 2], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], Flat())
+    >>> flatten([[1.0, 2.0], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], Flat())
     True
     >>> numbers
-    [1.0, 2, 3.0, 4.0]
+    [1.0, 2.0, 3.0, 4.0]
 
-    Only numbers may change from call to call. Everything else is part of the shape: strings, bools and None
-    by their value, Values and objects such as models by their identity.
+    Only numbers may change from call to call. Everything else is part of the shape: the types of the numbers,
+    strings, bools and None by their value, Values, enum members and objects such as models by their identity.
     """
     kind = kind_of(argument)
     if kind in _PLAIN:
         numbers.append(argument)
-        return NUMBER
+        return _PLAIN[kind]
     if kind is list or kind is tuple:
         return _flatten_sequence(kind, argument, numbers)
     if kind is dict:
-        return dict, tuple((key, flatten(item, numbers)) for key, item in argument.items())
+        return dict, tuple([(_exact(key, numbers), flatten(x, numbers)) for key, x in argument.items()])
     if isinstance(argument, Value):
         return Value, id(argument)
     if argument is None or kind is str or kind is bool:
@@ -94,13 +101,24 @@ def flatten(argument: Any, numbers: Flat) -> Any:
         numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
     numbers.plain = False
+    if isinstance(argument, Enum):
+        numbers.objects.append(argument)
+        return object, id(argument)
     if _is_array(argument):
         numbers.extend(argument.ravel().tolist())
-        return "array", argument.shape
+        numbers.has_arrays = True
+        if not _is_exact(argument):
+            numbers.reason = _differs_from_float64(f"an array of {argument.dtype}", ".astype(float)")
+        has_nan = bool((argument != argument).any())  # X.max() of objects is not nan then
+        if has_nan:
+            numbers.reason = "its arguments have an array with nan, which NumPy orders otherwise among Values"
+        return "array", argument.shape, argument.dtype.str + " with nan" * has_nan
     x = real_to_float(argument)
     if x is not None:
         numbers.append(_int_or(x, argument))
-        return NUMBER
+        if not _is_exact(argument):
+            numbers.reason = _differs_from_float64(type_and_value(argument), "float()")
+        return (kind,)
     if any(
         hasattr(argument, name) for name in ("__iter__", "__len__", "__float__", "__complex__", "__array__")
     ):
@@ -114,17 +132,51 @@ def flatten(argument: Any, numbers: Flat) -> Any:
 
 
 def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
-    kinds = {*map(type, items)}
-    if kinds <= _PLAIN:
+    kinds: set[Any] = {*map(type, items)}
+    if kinds <= _KINDS:
         numbers.extend(items)
-        return kind, len(items)
+        return kind, len(items), *_types(items, kinds)
     if len(kinds) == 1 and (kinds == {list} or kinds == {tuple}):  # rows of one length: most data
         widths = {*map(len, items)}
         row = [*chain.from_iterable(items)]
-        if len(widths) == 1 and {*map(type, row)} <= _PLAIN:
-            numbers.extend(row)
-            return kind, len(items), kinds.pop(), widths.pop()
+        found = {*map(type, row)}
+        if len(widths) == 1 and found <= _KINDS:
+            width = widths.pop()
+            if len(found) < 2 or [*map(type, row)] == [*map(type, row[:width])] * len(items):
+                numbers.extend(row)
+                return kind, len(items), kinds.pop(), width, *_types(row[:width], found)
     return kind, tuple([flatten(item, numbers) for item in items])
+
+
+def _types(items: Sequence[Any], kinds: set[Any]) -> tuple[Any, ...]:
+    """Return what distinguishes the types of the numbers in a list; nothing if all are floats."""
+    if kinds <= {float}:
+        return ()
+    return (INT,) if kinds == {int} else (tuple([_PLAIN[type(x)] for x in items]),)
+
+
+def _exact(key: Any, numbers: Flat) -> Any:
+    """Return what only the same key of a dict is equal to: 1 is not 1.0."""
+    kind = kind_of(key)
+    if kind is str:
+        return key
+    try:
+        return kind, marshal.dumps(key, 2)
+    except ValueError:
+        numbers.objects.append(key)
+        return object, id(key)
+
+
+def _is_exact(x: Any) -> bool:
+    """Return True for a NumPy number or array whose arithmetic is that of float64."""
+    return type(x).__module__ == "numpy" and f"{x.dtype.kind}{x.dtype.itemsize}" in _EXACT
+
+
+def _differs_from_float64(what: str, remedy: str) -> str:
+    return (
+        f"its arguments have {what}, whose arithmetic is not that of float64, in which a program computes: "
+        f"convert it with {remedy}"
+    )
 
 
 def kind_of(x: object) -> Any:
@@ -163,15 +215,29 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return argument
     if kind is Static:
         return argument.value
+    if isinstance(argument, Enum):
+        return argument
     if is_tuple(argument) and hasattr(argument, "_fields"):
         return kind(*[rebuild(item, make) for item in argument])
     if _is_array(argument):
         array = argument.astype(object)
-        array.ravel()[:] = [make(x) for x in argument.ravel().tolist()]
+        array.flat[:] = [make(x) for x in argument.flat]
         return array
     if real_to_float(argument) is None:
         return argument
-    return make(_int_or(argument, argument))
+    return make(argument)
+
+
+def identities(argument: Any) -> Any:
+    """Return the ids of the elements, which differ after the argument was changed in place."""
+    kind = kind_of(argument)
+    if kind is dict:
+        return kind, [(id(key), identities(item)) for key, item in argument.items()]
+    if kind is list or is_tuple(argument):
+        return kind, [*map(identities, argument)]
+    if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        return kind, argument.shape, [*map(id, argument.flat)]
+    return id(argument)
 
 
 def described(shape: Any) -> str:
@@ -180,17 +246,18 @@ def described(shape: Any) -> str:
     >>> described(flatten([[1.0, 2.0], [3.0, 4.0]], Flat())), described(flatten((1.0,), Flat()))
     ('a list of 2 lists of 2', 'a tuple of 1')
     """
-    if shape == NUMBER:
-        return "a number"
+    if shape in (NUMBER, INT):
+        return "an int" if shape == INT else "a number"
     if not is_tuple(shape) or not shape:
         return short(shape)
     kind, *rest = shape
     if kind == "array":
-        return f"an array of shape {rest[0]}"
+        return f"an array of shape {rest[0]} and dtype {rest[1]}"
     if kind is list or kind is tuple:
-        if len(rest) == 3:
-            return f"a {class_name(kind)} of {rest[0]} {class_name(rest[1])}s of {rest[2]}"
-        return f"a {class_name(kind)} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}"
+        types = "" if len(rest) % 2 else " ints" if rest[-1] == INT else " ints and floats"
+        if len(rest) > 2:
+            return f"a {class_name(kind)} of {rest[0]} {class_name(rest[1])}s of {rest[2]}{types}"
+        return f"a {class_name(kind)} of {rest[0] if isinstance(rest[0], int) else len(rest[0])}{types}"
     if kind in (str, bool):
         return repr(rest[0])
     if kind is Static:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, SupportsFloat
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from ...backward import operands_first, topological_order
 from ...interop.reals import real_to_float
-from ...modes import Mode, active
+from ...modes import Mode, active, open_modes
 from ...primitives import ADD, MUL, NEG, SUB
 from ...system.messages import replace_controls, short, type_and_value, type_name
 from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
-from .arguments import rebuild
+from .arguments import identities, rebuild
 
 #: Files whose lines are not the user's: this package, and library modules that may call it.
 _NOT_THE_USERS = (
@@ -58,7 +59,7 @@ class Untraceable(Exception):
 class Input(Value):
     """A number among the arguments while the function is traced."""
 
-    __slots__ = ("is_int", "position")
+    __slots__ = ("is_int", "kind", "position")
 
     position: int
     is_int: bool
@@ -66,7 +67,18 @@ class Input(Value):
     def __init__(self, data: SupportsFloat, position: int) -> None:
         super().__init__(data)
         self.position = position
-        self.is_int = type(data) is int
+        self.kind = type(data)
+        self.is_int = hasattr(data, "__index__")
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __class__(self) -> type:
+            """The class of the number, so that isinstance() returns what it returns in eager mode.
+
+            ``isinstance(x, Value)`` is True as well, because it looks at ``type(x)`` first.
+            """
+            return self.kind
 
     def __index__(self) -> NoReturn:
         raise TraceError(
@@ -76,9 +88,7 @@ class Input(Value):
         )
 
     def __eq__(self, other: object) -> Any:
-        """Compare as the number does, and report the comparison to the tracer."""
-        if self is other:
-            return True
+        """Compare as the number does, so that nan != nan, and report the comparison to the tracer."""
         y = other._data if isinstance(other, Input) else real_to_float(other)
         if y is None:
             return NotImplemented
@@ -152,6 +162,8 @@ def _is_called_by_user() -> bool:
 
 #: The reason for a fallback if two traces of the function differ.
 _DIFFERS = "two runs with the same arguments had different operations"
+#: The reason why two runs differ. State that the guard finds is restored, and random generators are, too.
+_HIDDEN_STATE = "it depends on random numbers or on state that it changes, which these two runs have advanced"
 
 #: For each Value that is a gradient: the output, the inputs, and the index of its input.
 Gradients = dict[Value, tuple[Value, tuple[Value, ...], int]]
@@ -180,6 +192,19 @@ class FunctionTracer(Tracer):
         self.constants: list[Constant] = []
         self.indices: set[int] = set()
         self.gradients: Gradients = {}
+        self._thread = threading.current_thread()
+        #: The threads that run meanwhile, and whether a newer one, or another context, uses Values.
+        self._others = {*threading.enumerate()} - {self._thread}
+        self.has_missed = False
+
+    def missed(self) -> None:
+        """Notice an event in a thread that the function may have started, or in a context of this thread.
+
+        In this thread, the rules of primitives run in modes of their own.
+        """
+        thread = threading.current_thread()
+        if thread not in self._others and not (thread is self._thread and open_modes()):
+            self.has_missed = True
 
     def entering(self, inner: Mode) -> None:
         """Raise TraceError for a mode that a program cannot apply: no_grad() and modes with hooks."""
@@ -269,16 +294,31 @@ class Recording:
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
-    """Run the function with Inputs in place of the numbers among its arguments."""
-    positions = iter(range(sys.maxsize))
+    """Run the function with Inputs in place of the numbers among its arguments.
+
+    Raises:
+        Untraceable: If it changes an argument in place.
+    """
+    numbers: list[Input] = []  # keeps them, so that no id is used twice
 
     def make(x: SupportsFloat) -> Input:
-        return Input(x, next(positions))
+        numbers.append(Input(x, len(numbers)))
+        return numbers[-1]
 
     inputs = [rebuild(a, make) for a in args]
     named = {name: rebuild(a, make) for name, a in kwargs.items()}
+    before = identities([*inputs, *named.values()])
     with FunctionTracer() as tracer:
         output = function(*inputs, **named)
+    if tracer.has_missed:
+        raise Untraceable(
+            "it uses Values in another thread or context, which cannot be traced: call it outside",
+            is_final=True,
+        )
+    if identities([*inputs, *named.values()]) != before:
+        raise Untraceable(
+            "it changes an argument in place, which a program would not: change a copy", is_final=True
+        )
     return Recording(as_value(output), tracer)
 
 
@@ -334,8 +374,7 @@ def _check_same(
     elif a._primitive is not None:
         if not _same_operands(a.operands, b.operands, pairs):
             raise Untraceable(
-                "two runs with the same arguments had different operations or constants: "
-                "it depends on random numbers or on state that it changes"
+                f"two runs with the same arguments had different operations or constants: {_HIDDEN_STATE}"
             )
     elif isinstance(a, Input) and isinstance(b, Input):
         if a.position != b.position:
@@ -346,7 +385,7 @@ def _check_same(
     elif repr(a._data) != repr(b._data):
         raise Untraceable(
             f"two runs with the same arguments had different constants, {a._data!r} and {b._data!r}: "
-            "it depends on random numbers or on state that it changes"
+            + _HIDDEN_STATE
         )
 
 

@@ -70,7 +70,7 @@ def test_retrace_is_logged_once_with_its_cause(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.INFO, logger="autograd.compiler"):
         for xs in ([1.0, 2.0], [3.0, 4.0], [1.0], [5.0], [-1.0], [-2.0], [2.0, 9.0]):
             step(xs, 0.0)
-    causes = [record.message.split("again: ")[1] for record in caplog.records]
+    causes = [record.message.split("retraced: ")[1] for record in caplog.records]
     assert causes == [
         "for argument 1 is a list of 1, not a list of 2",
         "for a guard on a comparison failed",

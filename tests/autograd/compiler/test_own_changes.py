@@ -1,6 +1,8 @@
 """A function that changes what it reads falls back; what it does not read may change."""
 
+import collections
 import dataclasses
+import functools
 import re
 import warnings
 from typing import Any
@@ -11,6 +13,7 @@ import autograd
 import nn
 from autograd import CompileWarning, Value, compile
 
+from ..._support.compiled import BACKENDS
 from ..._support.outside import Gate, Trainer
 
 
@@ -117,3 +120,129 @@ def test_going_back_and_forth_traces_twice() -> None:
         assert step(3.0) == 6.0
         assert model.w.grad == (3.0 if i % 2 == 0 else 6.0)
     assert len(step._step.causes) == 2
+
+
+class Everything:
+    """An object of which every call changes state of many kinds."""
+
+    calls = 0
+
+    def __init__(self) -> None:
+        self.w, self.mean, self.plain = Value(2.0), 0.0, [[0.0], (1.0, [2.0])]
+        self.log: list[Any] = []
+        self.counts: dict[Any, Any] = {"n": 0.0, "v": self.w}
+        self.recent = collections.deque([1.0], maxlen=3)
+        self.seen: set[int] = set()
+        self.bytes = bytearray(b"ab")
+
+    def __call__(self, x: Any) -> Value:
+        plain: Any = self.plain
+        self.mean = 0.9 * self.mean + 0.1
+        plain[0][0] += 1.0
+        plain[1][1].append(len(self.log))
+        self.log.append(Value(1.0))
+        self.counts["n"] += 1.0
+        self.counts[len(self.counts)] = 0.5
+        self.recent.append(self.mean)
+        self.seen.add(len(self.seen))
+        self.bytes[0] = (self.bytes[0] + 1) % 256
+        type(self).calls += 1
+        type(self).more = getattr(type(self), "more", 0) + 1  # type: ignore[attr-defined]
+        self.late = getattr(self, "late", 0) + 1
+        sizes = (
+            len(self.log) + len(self.counts) + len(self.seen) + len(plain[1][1]) + self.bytes[0] + self.late
+        )
+        return self.w * x * self.mean * sizes * plain[0][0] * sum(self.recent) * self.calls
+
+
+def state_of(x: Any) -> str:
+    return re.sub(
+        "0x[0-9a-f]+", "", repr((vars(x), [v for v in vars(type(x)).items() if v[0] in ("calls", "more")]))
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_state_that_a_function_changes_is_that_of_eager_mode(backend: str) -> None:
+    def fresh() -> Any:
+        return type("Everything", (Everything,), {"calls": 0})()
+
+    expected, actual = fresh(), fresh()
+    step = compile(actual, backend=backend)
+    with pytest.warns(CompileWarning, match="falls back to eager: it changes what it reads"):
+        assert step(1.0) == expected(1.0).data
+    for _ in range(5):
+        assert step(2.0) == expected(2.0).data
+        actual.w.zero_grad()
+        assert state_of(actual) == state_of(expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_running_statistic_of_a_batch_is_that_of_eager_mode(backend: str) -> None:
+    class Norm:
+        def __init__(self) -> None:
+            self.w, self.mean = Value(2.0), 0.0
+
+        def __call__(self, xs: Any) -> Value:
+            self.mean = 0.9 * self.mean + 0.1 * len(xs)
+            return autograd.sum([self.w * x - self.mean for x in xs])
+
+    expected, actual = Norm(), Norm()
+    step = compile(actual, backend=backend)
+    with pytest.warns(CompileWarning, match=r"it changes what it reads, .*: Norm\.mean was 2\.0 and is 3\.8"):
+        assert step([1.0] * 20) == expected([1.0] * 20).data
+    for size in (20, 20, 24, 3):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompileWarning)
+            assert step([1.0] * size) == expected([1.0] * size).data
+        assert actual.mean == expected.mean
+
+
+def test_running_array_is_that_of_eager_mode() -> None:
+    np = pytest.importorskip("numpy")
+
+    class Norm:
+        def __init__(self) -> None:
+            self.w, self.mean, self.parts = Value(2.0), np.zeros((2, 2)).T, [np.zeros(2, dtype="float32")]
+
+        def __call__(self, x: Any) -> Value:
+            self.mean *= 0.5
+            self.mean += 1.0
+            self.parts[0] += 1
+            return self.w * x * self.mean[0, 0] * self.parts[0][1]
+
+    expected, actual = Norm(), Norm()
+    step = compile(actual, backend="python")
+    with pytest.warns(CompileWarning, match="it changes what it reads"):
+        assert step(1.0) == expected(1.0).data
+    for _ in range(3):
+        assert step(1.0) == expected(1.0).data
+
+
+def test_state_is_restored_if_tracing_raises_an_error() -> None:
+    trainer = Trainer()
+
+    def loss(x: Any) -> Value:
+        trainer.steps += 1
+        return trainer.w * x.data * trainer.steps
+
+    step = compile(loss)
+    with pytest.raises(autograd.TraceError, match=r"\.data"):
+        step(1.0)
+    assert trainer.steps == 0
+
+
+def test_state_that_cannot_be_restored_is_reported() -> None:
+    w, made = Value(2.0), []
+
+    @functools.cache
+    def cached(key: int) -> float:
+        return float(key)
+
+    def loss(x: Any) -> Value:
+        made.append(1.0)
+        return w * x * cached(len(made))
+
+    with pytest.warns(
+        CompileWarning, match=r"the runs that traced it have done so too, which cannot be undone"
+    ):
+        compile(loss)(1.0)

@@ -136,7 +136,8 @@ def test_repeated_parameter_raises_value_error() -> None:
 @pytest.mark.parametrize("wrong", [Value(2.0) * 3.0, 1.0, None, "w", ("w", Parameter(1.0))], ids=repr)
 def test_non_leaf_parameter_raises_type_error(wrong: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"SGD\(\) expected leaf Values, got parameters\[1\] = .*Pass model\.parameters\(\)"
+        TypeError,
+        match=r"SGD\(\) expected leaf Values, got parameters\[1\] = .*Pass leaf Values, such as model\.parameters\(\)",
     ):
         SGD([Parameter(1.0), wrong], lr=0.1)
 

@@ -161,7 +161,7 @@ class Builder(ABC):
                 f"it uses {min(reach.threads)}, and what other threads do cannot be traced: call it outside",
                 is_final=True,
             )
-        if call.has_arrays and "dtype" in reach.named:
+        if call.has_arrays and any(name == "dtype" for _, name in reach.pairs):
             raise Untraceable(
                 "it reads .dtype, and the elements of arrays are Values while it is traced: read it outside",
                 is_final=True,

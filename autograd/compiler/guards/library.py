@@ -10,6 +10,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from ...system.messages import class_name
+from .content import package_of
 
 #: Modules of the standard library that read nothing but their arguments, or what a guard compares. Functions
 #: and objects of all other modules cannot be compared.
@@ -120,7 +121,7 @@ def starts_threads(x: Any) -> str:
     if isinstance(x, BuiltinFunctionType):
         return f"_thread.{x.__name__}" if x.__module__ == "_thread" and x.__name__ in _STARTERS else ""
     for base in (x if isinstance(x, type) else type(x)).__mro__:
-        package = (base.__module__ or "").partition(".")[0].lstrip("_")
+        package = package_of(base).lstrip("_")
         if (
             (package == "concurrent" and base.__name__.endswith("Executor"))
             or (package == "threading" and base.__name__ == "Thread" and isinstance(x, type))

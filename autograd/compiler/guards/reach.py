@@ -6,7 +6,6 @@ import builtins
 import gc
 import os
 import sys
-from abc import ABCMeta
 from array import array
 from collections import ChainMap, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Set
@@ -217,7 +216,11 @@ class Reach:
             self._visit(x, path, how)
         for package in sorted(self._packages):
             if (settings := settings_of(package, self.attributes)) is not None:
-                self.computed.append(Computed(settings, f"the settings of {package}"))
+                self.computed.append(
+                    Computed(
+                        settings, "registered classes" if package == "abc" else f"the settings of {package}"
+                    )
+                )
 
     def _add_primitives(self) -> bool:
         new = {name: f for name, f in added.items() if name in self.attributes and id(f) not in self._seen}
@@ -337,6 +340,8 @@ class Reach:
             self.attributes |= _WHEN_CONSTRUCTED
         if not _COPYING.isdisjoint(names):
             self.attributes |= _WHEN_COPIED
+        if not names.isdisjoint(("__match_args__", "isinstance", "issubclass")):
+            self._packages.add("abc")
         if "getenv" in names:
             self._pending.append((os.environ, "os.environ", how))
         if "__subclasses__" in names:
@@ -356,7 +361,7 @@ class Reach:
                 self._cannot_compare(x, what)
 
     def _note_threads(self, x: Any, how: str) -> None:
-        if how != QUIET and (what := starts_threads(x)):
+        if how in _WARNED and (what := starts_threads(x)):
             self.threads.add(what)
 
     def _cannot_compare(self, x: Any, path: str) -> None:
@@ -388,8 +393,6 @@ class Reach:
         self._classes.add((kind, constructed))
         if "__name__" in self.attributes and not is_closed_class(kind):
             self._compare(kind, "__name__", False, f"{path}.__name__")
-        if is_a(kind, ABCMeta):
-            self._packages.add("abc")
         if not is_closed_class(kind):
             self._compare(kind, "__mro__", False, f"{path}.__mro__")
         if not is_closed_class(type(kind)):

@@ -12,7 +12,7 @@ from struct import error, pack
 from typing import Any, TypeGuard
 
 from ...interop.reals import real_to_float
-from ...system.messages import class_name, short
+from ...system.messages import class_name, short, type_and_value
 from ...value import Value
 from .bits import bits_of
 

@@ -86,7 +86,7 @@ def test_explain_lists_guards_and_causes_of_retracing() -> None:
     for scale[0] in (3.0, 4.0, 3.0):
         step(1.0)
     text = step.explain()
-    assert "  guarded: model (11 entries), scale (2 entries), w, the code of 1 function" in text
+    assert "  guarded: model (12 entries), scale (2 entries), w, the code of 1 function" in text
     assert "the step was traced 3 times: for the first call; for scale[0] was 1.0 and is 3.0; " in text
     assert "only audited" not in text
     assert not step.fallbacks

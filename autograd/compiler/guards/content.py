@@ -66,10 +66,17 @@ def _has_more(x: Any) -> bool:
 
 def is_distinct(x: Any) -> bool:
     """Return True if ``==`` is False for anything else than x: not so of 0.0 and −0.0, True and 1, arrays."""
-    kind: Any = kind_of(x)
-    if kind is list or kind is tuple:
-        return all(map(is_distinct, x))
-    return kind.__eq__ is object.__eq__ or isinstance(x, Value) or x is None
+    pending, visited = [x], set[int]()
+    while pending:
+        y = pending.pop()
+        kind: Any = kind_of(y)
+        if kind is list or kind is tuple:
+            if id(y) not in visited:
+                visited.add(id(y))
+                pending += y
+        elif not (kind.__eq__ is object.__eq__ or isinstance(y, Value) or y is None):
+            return False
+    return True
 
 
 def package_of(x: Any) -> str:

@@ -119,7 +119,7 @@ def starts_threads(x: Any) -> str:
     ('threading.Thread', '')
     """
     if isinstance(x, BuiltinFunctionType):
-        return f"_thread.{x.__name__}" if x.__module__ == "_thread" and x.__name__ in _STARTERS else ""
+        return "_thread." + x.__name__ if x.__module__ == "_thread" and x.__name__ in _STARTERS else ""
     for base in (x if isinstance(x, type) else type(x)).__mro__:
         package = package_of(base).lstrip("_")
         if (
@@ -127,7 +127,7 @@ def starts_threads(x: Any) -> str:
             or (package == "threading" and base.__name__ == "Thread" and isinstance(x, type))
             or (package == "queue" and not isinstance(x, type))
         ):
-            return f"{package}.{base.__name__}"
+            return f"{package}.{class_name(base)}"
     return ""
 
 

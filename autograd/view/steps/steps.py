@@ -8,7 +8,7 @@ from typing import Literal, overload
 
 from ...backward import topological_order
 from ...nodes import contributions
-from ...system.files import write_atomic
+from ...system.files import check_path, write_atomic
 from ...system.messages import short
 from ...value import Value
 from ..notation.names import Names
@@ -41,17 +41,20 @@ class Steps(StepTable[S_co]):
             The path.
 
         Raises:
+            TypeError: If ``path`` is not a str or a path object.
             ValueError: If the path has another ending, the theme is unknown, or an animation would have
                 no step or more than 100.
             ImportError: If an animation is written and Pillow is not installed.
         """
-        target = Path(path)
+        target = check_path("save", path)
         suffix = target.suffix.lower()
         if suffix in (".html", ".htm"):
             return write_atomic(target, page(self[:SHOWN], self.left_out).encode())
         if suffix == ".gif":
             return write_atomic(target, gif(self, theme))
-        raise ValueError(f"save() expected a path that ends in .html or .gif, got {short(target.name)}.")
+        raise ValueError(
+            f"save() expected a path that ends in .html or .gif, got {short(target.name)}. Rename the file."
+        )
 
 
 @overload

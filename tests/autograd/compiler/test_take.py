@@ -209,9 +209,9 @@ def test_cross_entropy_of_other_labels(backend: str) -> None:
             [expected.data, *[p.grad for p in model.parameters()]], rel=1e-9, abs=1e-14
         )
     assert repr(step).endswith("1 program")
-    with pytest.raises(ValueError, match="target of sample 1 is 3"):
+    with pytest.raises(ValueError, match=r"got targets\[1\] = 3\. Count the classes"):
         step(xs, [0, 3, 0, 0, 0, 0])
-    with pytest.raises(TypeError, match="index of a class"):
+    with pytest.raises(TypeError, match="index of the class"):
         step(xs, [0, 1.0, 0, 0, 0, 0])
     assert not step.fallbacks
 

@@ -10,6 +10,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from ...system.messages import class_name
+from ..record.arguments import kind_of
 from .content import package_of
 
 #: Modules of the standard library that read nothing but their arguments, or what a guard compares. Functions
@@ -77,6 +78,12 @@ def is_loaded(names: Set[str], owner: str, pairs: Set[tuple[str, str]]) -> set[s
     return {name for name in names if (owner, name) in pairs or ("", name) in pairs}
 
 
+def _kind_and_name(x: Any) -> tuple[Any, str]:
+    """Return a function or class with its name, or the class of another object and ""."""
+    name: object = getattr(x, "__name__", None)
+    return (x, name) if callable(x) and isinstance(name, str) else (kind_of(x), "")
+
+
 def reads_outside(x: Any, owner: str = "", pairs: Set[tuple[str, str]] = frozenset()) -> str:
     """Return what a function, class or object of a library reads that no guard can compare; "" for nothing.
 
@@ -88,12 +95,10 @@ def reads_outside(x: Any, owner: str = "", pairs: Set[tuple[str, str]] = frozens
         owner: The name by which the code knows it.
         pairs: The attributes that the code loads, as in :class:`Names`.
     """
-    is_named = callable(x) and isinstance(getattr(x, "__name__", None), str)
-    kind, name = (x, x.__name__) if is_named else (type(x), "")
-    module = getattr(kind, "__module__", None)
-    if module is None and isinstance(kind, BuiltinFunctionType):  # a method of a class, such as datetime.now
-        holder = kind.__self__ if isinstance(kind.__self__, type) else type(kind.__self__)
-        module, name = holder.__module__, name
+    kind, name = _kind_and_name(x)
+    module: object = getattr(kind, "__module__", None)
+    if module is None and (holder := getattr(kind, "__self__", None)) is not None:  # such as datetime.now
+        module = getattr(holder if isinstance(holder, type) else kind_of(holder), "__module__", None)
     if not isinstance(module, str):
         return ""
     known = _KNOWN_AS.get(module, module)

@@ -136,8 +136,7 @@ class _Indices:
             return _Unit(owner, 0)
         if (numbers := self._numbers.get(id(layer))) is None:
             units = {id(unit): unit for p in layer.parameters() if (unit := getattr(p, "owner", None))}
-            kind: object = type(owner)
-            is_layer = all(type(unit) is kind and unit.owner is layer for unit in units.values())
+            is_layer = all(type(unit) is type(owner) and unit.owner is layer for unit in units.values())
             numbers = {key: i for i, key in enumerate(units, start=1)} if is_layer else {}
             self._numbers[id(layer)] = numbers
         return _Unit(layer, numbers[id(owner)]) if id(owner) in numbers else _Unit(owner, 0)

@@ -64,8 +64,8 @@ _PURE_NAMES = frozenset({
 _WITH_METHODS = frozenset({"argparse", "datetime", "pathlib", "random", "thread"})
 #: The names by which a platform calls what users call otherwise.
 _KNOWN_AS = {
-    "_io": "io", "genericpath": "os.path", "nt": "os", "ntpath": "os.path", "posix": "os",
-    "posixpath": "os.path",
+    "_io": "io", "genericpath": "os.path", "nt": "os", "ntpath": "os.path", "pathlib._local": "pathlib",
+    "posix": "os", "posixpath": "os.path",
 }  # fmt: skip
 
 

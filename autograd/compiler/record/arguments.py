@@ -236,7 +236,8 @@ def identities(argument: Any) -> Any:
     if kind is list or is_tuple(argument):
         return kind, [*map(identities, argument)]
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
-        return kind, argument.shape, [*map(id, argument.flat)]
+        content = [*map(id, argument.flat)] if argument.dtype.hasobject else argument.tobytes()
+        return kind, argument.shape, content
     return id(argument)
 
 

@@ -158,7 +158,7 @@ def settings_of(package: str, names: Set[str]) -> Callable[[], object] | None:
         return lambda: library.geterr()
     if package == "torch":
         return lambda: (str(library.get_default_dtype()), library.is_grad_enabled())
-    if package in ("abc", "_abc"):
+    if package == "abc" and "isinstance" in names:
         return abc.get_cache_token
     return None
 

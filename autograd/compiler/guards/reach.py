@@ -6,6 +6,7 @@ import builtins
 import gc
 import os
 import sys
+from abc import ABCMeta
 from array import array
 from collections import ChainMap, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Set
@@ -341,7 +342,7 @@ class Reach:
         if not _COPYING.isdisjoint(names):
             self.attributes |= _WHEN_COPIED
         if not names.isdisjoint(("__match_args__", "isinstance", "issubclass")):
-            self._packages.add("abc")
+            self.attributes.add("isinstance")
         if "getenv" in names:
             self._pending.append((os.environ, "os.environ", how))
         if "__subclasses__" in names:
@@ -393,6 +394,8 @@ class Reach:
         self._classes.add((kind, constructed))
         if "__name__" in self.attributes and not is_closed_class(kind):
             self._compare(kind, "__name__", False, f"{path}.__name__")
+        if is_a(kind, ABCMeta) and package_of(kind) not in ("autograd", "nn"):
+            self._packages.add("abc")  # a class may be registered
         if not is_closed_class(kind):
             self._compare(kind, "__mro__", False, f"{path}.__mro__")
         if not is_closed_class(type(kind)):

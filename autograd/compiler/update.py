@@ -84,6 +84,8 @@ class Rule:
         if key not in self._shareable:
             try:
                 self._shareable[key] = self._tried(update)
+            except MemoryError:
+                raise
             except Exception as error:  # a rule of the user's own may raise anything
                 self.give_up(f"its rule cannot be traced: {error}")
                 return None

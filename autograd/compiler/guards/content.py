@@ -15,6 +15,10 @@ from ..record.arguments import kind_of
 from .names import is_closed, names_in
 
 CONTAINERS: Any = (list, tuple, dict, set, frozenset, deque)
+#: How deep lists and dicts are compared as a whole; deeper ones are compared one by one.
+MOST_NESTED = 50
+#: So many lists in a list are searched for numbers of another kind.
+MOST_LISTS = 1000
 
 
 def may_hold_parameters(x: Any) -> bool:
@@ -48,19 +52,20 @@ def content_of(x: Any) -> tuple[Any, ...]:
 
 def is_plain(x: Any) -> bool:
     """Return True for numbers, strings and arrays of numbers, also nested, that marshal can write."""
+    if _has_more(x, MOST_NESTED):
+        return False
     try:
         marshal.dumps(x, 2)
     except ValueError:
         return False
-    return not _has_more(x)
+    return True
 
 
-def _has_more(x: Any) -> bool:
-    """Return True if marshal does not write all: the order of a set, and an array of objects."""
-    if is_a(x, list, tuple):
-        return any(map(_has_more, x))
-    if is_a(x, dict):
-        return any(map(_has_more, x.values()))
+def _has_more(x: Any, deeper: int) -> bool:
+    """Return True if marshal does not write all: the order of a set, an array of objects, deep nesting."""
+    if is_a(x, list, tuple, dict):
+        parts = x.values() if is_a(x, dict) else x
+        return not deeper or any(_has_more(part, deeper - 1) for part in parts)
     return is_a(x, set, frozenset) or (is_array(x) and x.dtype.hasobject)
 
 
@@ -74,6 +79,8 @@ def is_distinct(x: Any) -> bool:
             if id(y) not in visited:
                 visited.add(id(y))
                 pending += y
+                if len(visited) > MOST_LISTS:
+                    return False
         elif not (kind.__eq__ is object.__eq__ or isinstance(y, Value) or y is None):
             return False
     return True

@@ -52,6 +52,8 @@ from .names import ANY_VARIABLE, DYNAMIC, EQUAL, SHOWING, is_closed, is_installe
 
 #: More than so many objects are not looked at, and more that installed packages use.
 MOST_OBJECTS, MOST_QUIET = 1_000_000, 200
+#: A longer path to an item is cut off.
+LONGEST_PATH = 200
 #: How far to look into an object: by the names that the code loads; in full; or by names, and without a
 #: warning of what cannot be compared: in installed packages (QUIET), and where the name of an attribute is
 #: computed, so that it may not be read at all (MAYBE).
@@ -454,6 +456,8 @@ class Reach:
     # Data ---------------------------------------------------------------------------------------------------
 
     def _visit_container(self, x: Any, path: str, how: str) -> None:
+        if len(path) > LONGEST_PATH:  # nested thousands deep
+            path = path[:LONGEST_PATH] + "…"
         if is_array(x):
             self._packages.add("numpy")
             self.computed.append(Computed(lambda: content_of(x), path, x))

@@ -193,18 +193,26 @@ class FunctionTracer(Tracer):
         self.indices: set[int] = set()
         self.gradients: Gradients = {}
         self._thread = threading.current_thread()
-        #: The threads that run meanwhile, and whether a newer one, or another context, uses Values.
-        self._others = {*threading.enumerate()} - {self._thread}
-        self.has_missed = False
+        self._before = {*threading.enumerate()} - {self._thread}
+        #: This thread, if another context of it uses Values, and newer threads that do.
+        self._missed: set[threading.Thread] = set()
 
     def missed(self) -> None:
-        """Notice an event in a thread that the function may have started, or in a context of this thread.
+        """Notice an event in another thread, or in another context of this one.
 
         In this thread, the rules of primitives run in modes of their own.
         """
         thread = threading.current_thread()
-        if thread not in self._others and not (thread is self._thread and open_modes()):
-            self.has_missed = True
+        if thread not in self._before and not (thread is self._thread and open_modes()):
+            self._missed.add(thread)
+
+    def has_missed(self) -> bool:
+        """Return True if the function used Values in another context, or in threads that it started.
+
+        Those have ended: the function needs their results. A thread that goes on belongs to the rest of the
+        program, which may start one at any time, or to a pool, which the guard has found by its name.
+        """
+        return any(thread is self._thread or not thread.is_alive() for thread in self._missed)
 
     def entering(self, inner: Mode) -> None:
         """Raise TraceError for a mode that a program cannot apply: no_grad() and modes with hooks."""
@@ -310,7 +318,7 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     before = identities([*inputs, *named.values()])
     with FunctionTracer() as tracer:
         output = function(*inputs, **named)
-    if tracer.has_missed:
+    if tracer.has_missed():
         raise Untraceable(
             "it uses Values in another thread or context, which cannot be traced: call it outside",
             is_final=True,

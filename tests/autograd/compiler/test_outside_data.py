@@ -75,6 +75,22 @@ class Missing:
 
 
 @case
+def number_in_nested_lists() -> Case:
+    innermost = [0.5]
+    config: list[Any] = innermost
+    for _ in range(1500):  # deeper than Python recurses
+        config = [config]
+
+    def rate() -> Any:
+        x = config
+        while isinstance(x[0], list):
+            x = x[0]
+        return x[0]
+
+    return on(Value(2.0), lambda v: v * rate(), lambda i: innermost.__setitem__(0, RATES[i]))
+
+
+@case
 def attribute() -> Case:
     config = Config()
     return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))

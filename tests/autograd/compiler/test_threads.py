@@ -14,6 +14,7 @@ import pytest
 
 import autograd
 from autograd import CompileWarning, Value, compile, no_grad
+from autograd.compiler.record.trace import FunctionTracer
 
 w = Value(2.0)
 
@@ -120,6 +121,24 @@ def test_thread_that_computes_at_the_same_time_does_not_matter() -> None:
         stop.set()
         thread.join()
     assert not step.fallbacks
+
+
+def test_newer_thread_counts_if_it_ends_while_the_function_is_traced() -> None:
+    used, stop = threading.Event(), threading.Event()
+
+    def compute() -> None:
+        _ = Value(1.0) > 0.0
+        used.set()
+        stop.wait()
+
+    thread = threading.Thread(target=compute)
+    with FunctionTracer() as tracer:
+        thread.start()
+        used.wait()
+        assert not tracer.has_missed()  # the rest of the program may have started it
+        stop.set()
+        thread.join()
+        assert tracer.has_missed()
 
 
 def test_lock_is_no_thread() -> None:

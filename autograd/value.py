@@ -18,7 +18,7 @@ from .modes import active, is_grad_enabled, open_modes
 from .primitives import ADD, MUL, Primitive
 from .system.docstrings import docstring
 from .system.messages import short, type_and_value, type_name
-from .tracing import current_tracer, report_escape, resident
+from .tracing import current_tracer, not_compiled, report_escape, resident
 
 #: What + and the functions accept: a Value, or any real number.
 Operand: TypeAlias = "Value | SupportsFloat"
@@ -428,9 +428,11 @@ class Value:
         return format(self._data, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
+        not_compiled("it formats or prints a Value: do so outside")
         grad = f", grad={self._grad!r}" if self._grad != 0.0 else ""
-        label = f", label={short(self.label)}" if self.label else ""
-        return f"{type_name(self)}({self._data!r}{grad}{label})"
+        return (
+            f"{type_name(self)}({self._data!r}{grad}{f', label={short(self.label)}' if self.label else ''})"
+        )
 
     def __getstate__(self) -> object:
         report_escape(self, "copying")

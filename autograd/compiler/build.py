@@ -135,6 +135,11 @@ class Builder(ABC):
             first = self._recorded(args, kwargs, draws, progress)
             guard = self.guard(call.objects)
             second = self._recorded(args, kwargs, draws, progress)
+            for attribute in guard.set_attributes():
+                self.warn_or_raise(
+                    f"it sets {attribute}, which only eager execution does at each call: call the function "
+                    "itself for it"
+                )
             if not guard.holds():
                 raise Untraceable(
                     f"it changes what it reads, which a program would not: {guard.difference}", is_final=True
@@ -301,19 +306,22 @@ class Builder(ABC):
             self.messages.append(message)
             warnings.warn(message, CompileWarning, stacklevel=_outside())
 
+    def warn_or_raise(self, what: str) -> None:
+        """Warn once; raise TraceError if strict."""
+        if self.options.strict:
+            raise TraceError(f"compile({self.name}): {replace_controls(what)}")
+        self.warn(what)
+
     def warn_of_opaque(self, guard: Guard) -> None:
         """Warn of what the function reads that no guard can compare; raise TraceError if strict."""
         for x, path in guard.reach.opaque:
             kind, remedy = f", a {type_name(x)}", "pass it as an argument, or name it in watch=[…]"
             if callable(x) and not path.isidentifier():
                 kind, remedy = "", "call it outside of the function, and pass the result as an argument"
-            what = (
+            self.warn_or_raise(
                 f"it reads {path}{kind}, which cannot be compared at each call, so that only "
                 f"an audit notices a change: {remedy}"
             )
-            if self.options.strict:
-                raise TraceError(f"compile({self.name}): {replace_controls(what)}")
-            self.warn(what)
 
 
 def _restore(guard: Guard) -> None:

@@ -454,12 +454,11 @@ def compile(
     (4.0, -20.0)
 
     The numbers among the arguments may change from call to call, and so may the data of leaf Values. During
-    tracing each number among the arguments is replaced by a Value, printed as ``Input``, and arithmetic on it
-    follows the rules of Values: ``1 / x`` is inf at 0. **Everything else
-    that the function reads is guarded**: variables, attributes, items, defaults, the mode and the parameters
-    of modules, as far as the names in its code lead to them. If one of them has changed at a call, or a
-    comparison of Values has another answer, the function is retraced. If the function reads an object that
-    cannot be compared, a :class:`CompileWarning` names it.
+    tracing each number among the arguments is replaced by a Value, and arithmetic on it follows the rules of
+    Values: ``1 / x`` is inf at 0. **Everything else that the function reads is guarded**: variables,
+    attributes, items, defaults, the mode and the parameters of modules, as far as the names in its code lead
+    to them. If one of them has changed at a call, or a comparison of Values has another answer, the function
+    is retraced. If the function reads an object that cannot be compared, a :class:`CompileWarning` names it.
 
     Code that cannot be traced, such as random draws or code that changes what it reads, falls back to eager
     execution; a :class:`CompileWarning` gives the reason.

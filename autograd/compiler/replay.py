@@ -299,9 +299,7 @@ class Replay(Builder):
 
     def _fall_back(self, reason: str) -> None:
         """Warn that such calls fall back to eager execution; raise TraceError if strict."""
-        if self.options.strict:
-            raise TraceError(f"compile({self.name}): {reason}")
-        self.warn(f"falls back to eager: {reason}")
+        self.warn_or_raise(f"falls back to eager: {reason}")
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
         program.left = None  # until what it moves is written

@@ -91,6 +91,15 @@ class Guard:
         except (LookupError, AttributeError, ValueError, TypeError, RecursionError) as error:
             return self._differs(f"what it reads has changed ({type_name(error)}: {error})")
 
+    def set_attributes(self) -> list[str]:
+        """Return the attributes that were set since, of objects that are compared, and are not read."""
+        return [
+            f"{instance.path}.{name}"
+            for instance, before in zip(self.reach.instances, self._dicts)
+            for name, x in instance.holder.__dict__.items()
+            if x is not before.get(name, _ABSENT) and not instance.reads(name, x)
+        ]
+
     def _differs(self, how: str) -> bool:
         self.difference = how
         return False

@@ -515,7 +515,7 @@ class Reach:
                 self._pending.append((inner, path, how))
         if isinstance(getattr(x, "__dict__", None), dict):
             names: frozenset[str] | None = self._names_for(kind)
-            is_compared = EQUAL in self.attributes and _is_namespace(kind)
+            is_compared = not self.attributes.isdisjoint((EQUAL, "__repr__")) and _is_namespace(kind)
             if how == FULL or self._reads_all_of(kind) or is_compared:
                 names = None
             elif closed:
@@ -609,7 +609,7 @@ def last_name(path: str) -> str:
 
 
 def _is_namespace(kind: type) -> bool:
-    """Return True for classes of the library whose ``==`` compares all attributes."""
+    """Return True for classes of the library whose ``==`` and ``repr()`` read all attributes."""
     return any(base.__name__ in ("SimpleNamespace", "Namespace") for base in kind.__mro__)
 
 

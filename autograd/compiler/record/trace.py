@@ -196,6 +196,7 @@ class FunctionTracer(Tracer):
         self._before = {*threading.enumerate()} - {self._thread}
         #: This thread, if another context of it uses Values, and newer threads that do.
         self._missed: set[threading.Thread] = set()
+        self._is_describing = False  # while it formats a Value itself, for an error
 
     def missed(self) -> None:
         """Notice an event in another thread, or in another context of this one.
@@ -221,7 +222,11 @@ class FunctionTracer(Tracer):
 
     def escaped(self, value: Value | None, how: str) -> None:
         """Raise TraceError with the remedy."""
-        action = how if value is None else f"{how} of {value!r}"
+        self._is_describing = True
+        try:
+            action = how if value is None else f"{how} of {value!r}"
+        finally:
+            self._is_describing = False
         remedy = _REMEDIES.get(
             how, "Enter it around the call of the compiled step, which then falls back to eager execution."
         )
@@ -230,7 +235,8 @@ class FunctionTracer(Tracer):
 
     def untraceable(self, why: str) -> None:
         """Raise the reason for a fallback."""
-        raise Untraceable(why)
+        if not self._is_describing:
+            raise Untraceable(why)
 
     def compared(self, symbol: str, a: Value | float, b: Value | float, answer: bool) -> None:
         """Record a guard."""

@@ -75,6 +75,16 @@ class Missing:
 
 
 @case
+def text_of_a_namespace() -> Case:
+    config = types.SimpleNamespace(beta=0.5)
+    return on(
+        Value(2.0),
+        lambda v: v * float(str(config).rpartition("=")[2][:-1]),
+        lambda i: setattr(config, "beta", RATES[i]),
+    )
+
+
+@case
 def number_in_nested_lists() -> Case:
     innermost = [0.5]
     config: list[Any] = innermost

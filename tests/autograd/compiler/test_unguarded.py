@@ -245,3 +245,28 @@ def test_gradient_that_is_read_inside_raises() -> None:
     for read in (lambda: w.grad, lambda: operator.attrgetter("grad")(w), lambda: getattr(w, "gr" + "ad")):
         with pytest.raises(TraceError, match=r"\.grad of Value\(2\.0.* Take the gradient by grad\(…"):
             compile(lambda x, read=read: w * x * read())(1.0)
+
+
+def test_function_that_formats_a_leaf_falls_back() -> None:
+    w = Value(2.0)
+    step = compile(lambda x: w * x * len(repr(w)))
+    with pytest.warns(CompileWarning, match="falls back to eager: it formats or prints a Value"):
+        assert step(1.0) == 20.0  # Value(2.0)
+    w.data = 2.5e100
+    w.zero_grad()
+    assert step(1.0) == 2.5e100 * 15.0
+
+
+def test_attribute_that_is_only_set_is_named() -> None:
+    w, config = Value(2.0), Config()
+
+    def loss(x: Any) -> Value:
+        config.last = w * x  # type: ignore[attr-defined]
+        return w * x
+
+    step = compile(loss)
+    with pytest.warns(CompileWarning, match=r"it sets config\.last, which only eager execution does"):
+        assert step(1.0) == 2.0
+    assert step(3.0) == 6.0  # without another warning
+    with pytest.raises(TraceError, match=r"it sets config\.last"):
+        compile(loss, strict=True)(1.0)

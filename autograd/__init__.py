@@ -50,6 +50,7 @@ from .operations import (
     sum,
     tanh,
 )
+from .scopes import scope
 from .tracing import not_compiled
 from .user_primitives import added, primitive, reserved
 from .value import GradientLostWarning, Value
@@ -144,6 +145,7 @@ __all__ = [
     "not_compiled",
     "primitive",
     "relu",
+    "scope",
     "sech",
     "show",
     "sigmoid",

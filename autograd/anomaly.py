@@ -85,7 +85,8 @@ class detect_anomaly(Mode):
         note = self._notes.get((id(code), at))
         if note is None:
             note = self._notes[id(code), at] = Note(place=(code, at))
-        node._note = note
+        scopes = node.note.scopes
+        node._note = Note(place=note.place, scopes=scopes) if scopes else note
         x = node._data
         if not isfinite(x) and self.is_anomaly(x) and (x != x or _is_new(node)) and self.is_innermost():
             from .view.explain.anomaly_report import report_result

@@ -106,10 +106,10 @@ def named(function: Function, op: Primitive, owner: str = "") -> Function:
 
 
 class Note:
-    """Rare attributes of a Value: a label, and the place in the source that computed it (anomaly.py)."""
+    """Rare attributes of a Value: a label, the place in the source (anomaly.py), and scopes (scopes.py)."""
 
-    def __init__(self, label: str = "", place: Any = None) -> None:
-        self.label, self.place = label, place
+    def __init__(self, label: str = "", place: Any = None, scopes: Any = ()) -> None:
+        self.label, self.place, self.scopes = label, place, scopes
 
 
 class Value:
@@ -337,7 +337,7 @@ class Value:
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"Value.label expected a str, got {type_and_value(label)}. Use str() first.")
-        self._note = Note(label, self.note.place)  # a new one, because copies share the old one
+        self._note = Note(label, self.note.place, self.note.scopes)  # not changed, because copies share it
 
     @property
     def primitive(self) -> Primitive | None:

@@ -29,6 +29,7 @@ PURPOSES = {
     "gradients": "grad()",
     "user_primitives": "primitive()",
     "functional": "jacobian,\nhessian, hvp",
+    "scopes": "scope(): parts\nof a graph",
     "source_lines": "source lines\nof the user",
     "anomaly": "find the first\nnan or inf",
     "checking": "check_grads",

@@ -91,6 +91,8 @@ def functions() -> None:
     taken: Value = autograd.take([x, y], 1)
     assert taken.data == y.data
     autograd.not_compiled("it draws random numbers")
+    with autograd.scope("product") as part:
+        autograd.draw(x * y, expand=[part])
     try:
         with autograd.detect_anomaly(check_nan=True):
             autograd.log(taken - 1.0)

@@ -18,6 +18,7 @@ from ...backward import operands_first, topological_order
 from ...interop.reals import real_to_float
 from ...modes import Mode, active, open_modes
 from ...primitives import ADD, MUL, NEG, SUB
+from ...scopes import scope
 from ...system.messages import replace_controls, short, type_and_value, type_name
 from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
@@ -179,8 +180,13 @@ class Guard:
 
 
 def observes(mode: Mode) -> bool:
-    """Return True if a mode has a hook for operations or backward passes, which a program does not call."""
+    """Return True if a mode has a hook for operations or backward passes, which a program does not call.
+
+    A scope only names operations in pictures.
+    """
     kind = type(mode)
+    if kind is scope:
+        return False
     return kind.recorded is not Mode.recorded or kind.after_backward is not Mode.after_backward
 
 

@@ -6,6 +6,7 @@ import base64
 import math
 import os
 import re
+import struct
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -19,11 +20,12 @@ from ...system.checks import check_int
 from ...system.files import check_path, write_atomic
 from ...system.messages import replace_controls, short
 from ...value import Value
-from ..network.collapsed import Modules, network_or_graph
-from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Picture, Summary, describe
+from ..network.collapsed import Expand, network_or_graph
+from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Frame, Picture, Summary, describe
 from ..picture.layout import COLUMN_GAP, Box, Placed, place_cards, text_width
 from ..render.graphviz_program import compact, measures_bytes, render
 from ..render.options import check_root
+from ..render.rows import in_rows, taken_by
 from ..render.theme import FAINT, Theme, theme_named
 from ..render.time_limit import TIMEOUT, RenderError, TimeLimit, in_time
 from .text_table import text_of
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 #: The approximate width of a notebook page, in points.
 PAGE = 675.0
+#: How far a picture may be scaled down: the smallest letters, of 10 points, are then 11 pixels high.
+SMALLEST = 11.0 / (10.0 * 96.0 / 72.0)
+#: The widest PNG that is not cut into rows, in CSS pixels.
+ROW = PAGE / SMALLEST * 96.0 / 72.0
 #: The approximate limit of a PNG in pixels: twenty times as many take seconds.
 PNG_PIXELS = 6e6
 #: A PNG of more bytes is compressed for a notebook, which stores all of them.
@@ -123,7 +129,23 @@ def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STIL
         return graph
     for i, edge in enumerate(in_time(picture.edges)):
         _add_edge(graph, edge, theme, prefix, f"e{i}", staging)
+    for i, frame in enumerate(picture.frames):
+        _add_frame(graph, frame, theme, f"{prefix}-s{i}")
     return graph
+
+
+def _add_frame(graph: Digraph, frame: Frame, theme: Theme, key: str) -> None:
+    """Put a box around cards, and around the boxes inside."""
+    fill, border = theme.box
+    with graph.subgraph(name=f"cluster_{key}") as cluster:
+        cluster.attr(
+            label=f"<{literal(frame.label)}>", fontsize="12", id=key, style="rounded,filled", fillcolor=fill,
+            color=border, labeljust="l", margin="12",
+        )  # fmt: skip
+        for card in frame.keys:
+            cluster.node(card)
+        for i, inner in enumerate(frame.inner):
+            _add_frame(cluster, inner, theme, f"{key}-{i}")
 
 
 def literal(text: str) -> str:
@@ -389,24 +411,48 @@ class Drawing:
 
     @property
     def _svg_on_page(self) -> str:
-        """SVG for a notebook: a picture that is wider than a page is scaled to the width of the page.
+        """SVG for a notebook: a wider picture is scaled to the page, and scrolls if it were too small.
 
         JupyterLab renders an SVG in its intrinsic size and ignores its style; the only relative size it
         supports is a width in percent.
         """
-        size = re.search(r'max-width:100%;height:auto" width="([\d.]+)pt" height="[\d.]+pt"', self.svg)
+        size = re.search(r'max-width:100%;height:auto" width="([\d.]+)pt" height="([\d.]+)pt"', self.svg)
         if size is None or float(size[1]) <= PAGE:
             return self.svg
-        fitted = f'max-width:{size[1]}pt;height:auto" width="100%"'
+        width, height = float(size[1]) * SMALLEST, float(size[2]) * SMALLEST
+        if width <= PAGE:
+            fitted = f'max-width:{size[1]}pt;height:auto" width="100%"'
+        else:
+            fitted = f'max-width:none;height:auto" width="{width:.0f}pt" height="{height:.0f}pt"'
         return self.svg[: size.start()] + fitted + self.svg[size.end() :]
 
     @cached_property
     def png(self) -> bytes:
-        """PNG file of the picture, with two pixels per CSS pixel, or fewer if the picture is very large."""
-        width, height = self.size
-        scale = min(2.0, math.sqrt(PNG_PIXELS / (width * height)))
+        """PNG file of the picture, with two pixels per CSS pixel, or fewer if the picture is very large.
+
+        A picture that is too wide for a page is cut into rows, if Pillow is installed.
+        """
+        if self.size[0] <= ROW:
+            return self.png_in_one_row
+        note = self._picture.note
+        graph = digraph(self._picture._replace(note=""), self._theme, self.prefix, self._staging)
+        caption = self._rendered(new_graph(self._theme, self.prefix, note)) if note else None
         with self._limit.running():
-            return render(self.graph.source, "png", self._limit, dots=96.0 * scale)
+            svg = render(graph.source, "svg", self._limit).decode()
+        return in_rows(self._rendered(graph), taken_by(svg), ROW / self.size[0], caption, self._theme.muted)
+
+    @cached_property
+    def png_in_one_row(self) -> bytes:
+        """The same PNG file without rows, for a page that scrolls."""
+        return self._rendered(self.graph)
+
+    @property
+    def _scale(self) -> float:
+        return min(2.0, math.sqrt(PNG_PIXELS / math.prod(self.size)))
+
+    def _rendered(self, graph: Any) -> bytes:
+        with self._limit.running():
+            return render(graph.source, "png", self._limit, dots=96.0 * self._scale)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -466,9 +512,9 @@ class Drawing:
             png = self.png
         except RenderError:  # the SVG took all of the time
             return {"image/svg+xml": svg, "text/plain": str(self)}, {}
+        width, height = (round(x / self._scale) for x in struct.unpack(">II", png[16:24]))
         if len(png) > HEAVY:
             png = compact(png, exact=True)
-        width, height = map(round, self.size)
         return (
             {"image/svg+xml": svg, "image/png": base64.b64encode(png).decode(), "text/plain": str(self)},
             {"image/png": {"width": width, "height": height, "alt": self.alt}},
@@ -481,14 +527,16 @@ def draw(
     theme: str = "light",
     limit: int | None = LIMIT,
     timeout: float = TIMEOUT,
-    expand: Modules = None,
+    expand: Expand = None,
 ) -> Drawing:
     """Draw the graph of ``root``: shown inline in a notebook, saved by ``.save(path)``.
 
-    A graph of more than ``limit`` Values is drawn collapsed: one card for each neuron, over all samples,
-    in a box for each layer. If it uses no module, only the Values nearest the root are drawn. The caption
-    reports both. ``print`` shows the numbers as a table. A function from :func:`compile` is drawn as the
-    instructions of its last program.
+    A graph that does not fit on a page with all its numbers is drawn collapsed. With modules, there is one
+    card for each neuron, over all samples, in a box for each layer. Otherwise each part that :func:`scope`
+    names becomes one card, and equal parts, such as samples or time steps, are folded to the first, "… × 98"
+    and the last. If more than ``limit`` cards are left, only the Values nearest the root are drawn. The
+    caption says what is left out. ``print`` shows the numbers as a table. A function from :func:`compile` is
+    drawn as the instructions of its last program.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> p = w * x
@@ -506,17 +554,17 @@ def draw(
     Args:
         root: A Value, or a function returned by :func:`compile`.
         theme: "light" or "dark".
-        limit: The largest number of Values that are drawn one by one; None draws all.
+        limit: The largest number of cards; None draws every Value.
         timeout: Time limit in seconds for reading the graph, writing the DOT source and the layout.
-        expand: A module, or a list of modules, whose neurons are drawn in full. The numbers of the picture
-            are then those of the first sample.
+        expand: A module, or a list of modules, whose neurons are drawn in full; the numbers of the picture
+            are then those of the first sample. Or a scope, or a list of them, to open.
 
     Returns:
         The drawing of the current graph.
 
     Raises:
-        TypeError: If ``root`` has no graph, or ``expand`` is not a module or a list of modules.
-        ValueError: If an option is out of its range, or the graph does not use a module of ``expand``.
+        TypeError: If ``root`` has no graph, or ``expand`` is not a module, a scope or a list of them.
+        ValueError: If an option is out of its range, or the graph does not use what ``expand`` names.
         RenderError: If the time limit is exceeded, here or when the drawing is shown or saved.
     """
     if not hasattr(root, "picture"):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ...backward import topological_order
 from ...operations import data_of
+from ...scopes import scope
 from ...system.messages import short, type_and_value
 from ...value import Value
 from ..notation.names import (
@@ -30,15 +31,15 @@ from ..picture.cards import (
     Summary,
     constant_card,
     edge_of,
-    picture_of,
 )
 from ..picture.last_pass import Gradients, factors
+from ..picture.page import GraphPicture, fits_page, is_clearer
 from ..render.time_limit import in_time
 from .layers import GraphLayer, GraphNeuron, Network, common_label, layer_of
 from .neurons import Owner, find_instances, owner_of
 
-#: The type of ``draw(expand=…)``: a layer, a neuron or a model, or several of them.
-Modules = Owner | Iterable[Owner] | None
+#: The type of ``draw(expand=…)``: a layer, a neuron, a model or a scope, or several of them.
+Expand = Owner | scope | Iterable[Owner | scope] | None
 
 #: The limits of a picture: cards in a layer, fewer if there are too many arrows; arrows; layers.
 COLUMN = (16, 12, 8, 5, 3)
@@ -46,40 +47,65 @@ ARROWS = 1200
 LAYERS = 24
 
 
-def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Modules = None) -> Picture:
-    """Return the picture of a graph: of all Values if it is small, else of its network or nearest part.
+def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = None) -> Picture:
+    """Return the picture of a graph: of all Values if it fits on a page, else of its network or folded.
 
     >>> network_or_graph(Value(2.0) * 3.0).note
     ''
     """
-    modules = _listed(expand)
-    if modules is None and limit is None:
-        return picture_of(root, None)
+    modules, parts = _listed(expand)
     order = topological_order(root)
-    if modules is None and limit is not None and len(order) <= limit:
-        return picture_of(root, limit)
-    instances = find_instances(order)
-    if instances:
-        return _Sketch(order, Network(order, instances), Names(order), modules or [], limit).picture()
-    if modules:
-        raise ValueError(
-            f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
-            f"computed {short(root)}. Leave expand out."
-        )
-    return picture_of(root, limit)
+    pictures = GraphPicture(order)
+    for part in parts:
+        if part not in pictures.scopes:
+            raise ValueError(
+                f"draw() expected a scope of the graph for expand, got {short(part)}, in which nothing of "
+                f"{short(root)} was computed. Pass the object of the with statement: with scope(…) as part."
+            )
+    if modules is not None and not parts:
+        instances = find_instances(order)
+        if instances:
+            return _Sketch(order, Network(order, instances), Names(order), modules, limit).picture()
+        if modules:
+            raise ValueError(
+                f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
+                f"computed {short(root)}. Leave expand out."
+            )
+    if limit is None:
+        return pictures.whole()
+    whole = pictures.whole() if len(order) <= limit else None
+    if whole is not None and fits_page(whole):
+        return whole
+    if not pictures.scopes and (instances := find_instances(order)):
+        return _Sketch(order, Network(order, instances), Names(order), [], limit).picture()
+    folded = pictures.folded(parts)
+    if folded is not None and len(folded.cards) <= limit and is_clearer(folded, whole):
+        return folded
+    return whole or pictures.nearest(limit)
 
 
-def _listed(expand: Modules) -> list[Owner] | None:
+def _listed(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
+    """Return the modules and the scopes to open; None if ``expand`` is left out."""
     if expand is None:
-        return None
-    modules = list(expand) if isinstance(expand, Iterable) else [expand]
-    for module in modules:
-        if not hasattr(module, "parameters"):
+        return None, []
+    modules: list[Owner] = []
+    parts: list[scope] = []
+    for part in expand if isinstance(expand, Iterable) and not isinstance(expand, str) else [expand]:
+        if isinstance(part, scope):
+            parts.append(part)
+        elif hasattr(part, "parameters"):
+            modules.append(part)
+        else:
             raise TypeError(
-                f"draw() expected a module or a list of modules for expand, got {type_and_value(module)}. "
+                f"draw() expected a module, a scope or a list for expand, got {type_and_value(part)}. "
                 "Pass a layer or neuron, such as model.layers[0]."
             )
-    return modules
+    if modules and parts:
+        raise ValueError(
+            "draw() expected either modules or scopes for expand, got both. Pass the scopes alone: within "
+            "them, every Value is drawn."
+        )
+    return modules, parts
 
 
 def _chain(owner: Owner | None) -> Iterable[Owner]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...backward import topological_order
 from ...nodes import is_unchanged
+from ...scopes import scope
 from ...value import Value
 from ..notation.names import (
     UNKNOWN,
@@ -23,6 +25,7 @@ from ..notation.names import (
 )
 from ..render.time_limit import in_time
 from .breadth_first import by_distance
+from .folds import Fold
 from .last_pass import Gradients, factors, last_pass
 
 #: The default number of Values in a picture, those nearest the root.
@@ -93,10 +96,19 @@ class CardGroup(NamedTuple):
         return [key for block in self.blocks for column in block for key in column]
 
 
+class Frame(NamedTuple):
+    """Box around the cards of a part that the user named, and around the boxes inside it."""
+
+    label: str
+    keys: list[str]
+    inner: list[Frame]
+
+
 class Picture(NamedTuple):
     """Cards and edges to draw, from left to right, and a note on what was left out.
 
-    If there are groups, every card is in one of them; they are placed from left to right.
+    If there are groups, every card is in one of them; they are placed from left to right. Frames have no
+    influence on the order of the cards.
     """
 
     cards: list[Card]
@@ -104,6 +116,7 @@ class Picture(NamedTuple):
     note: str
     groups: Sequence[CardGroup] = ()
     flows: Sequence[Flow] = ()
+    frames: Sequence[Frame] = ()
 
     def label_of(self) -> dict[str, str]:
         """Return the label of its group for the key of each card."""
@@ -157,21 +170,92 @@ def picture_from(
     return _picture(order, names, shown, gradients, [*notes, *reservations(order, names, gradients)])
 
 
+def picture_with_folds(
+    order: list[Value],
+    names: Names,
+    gradients: Gradients,
+    notes: Sequence[str],
+    folds: Sequence[Fold],
+    titles: Mapping[scope, str],
+) -> Picture:
+    """Return the picture of a whole graph, with one card for each fold, and the titles of scopes."""
+    hidden = {x for fold in folds for x in fold.nodes}
+    users: dict[Value, set[Value]] = {}
+    for value in in_time(order):
+        for x in value.operands:
+            if isinstance(x, Value) and x.is_leaf:
+                users.setdefault(x, set()).add(value)
+    hidden |= {x for x, of in users.items() if of <= hidden and x is not order[-1]}
+    return _picture(order, names, {*order} - hidden, gradients, notes, folds, titles)
+
+
 def _picture(
-    order: list[Value], names: Names, shown: set[Value], gradients: Gradients, notes: Sequence[str]
+    order: list[Value],
+    names: Names,
+    shown: set[Value],
+    gradients: Gradients,
+    notes: Sequence[str],
+    folds: Sequence[Fold] = (),
+    titles: Mapping[scope, str] = MappingProxyType({}),
 ) -> Picture:
     keys, constants = keys_of(order), _Constants(order)
+    folded = {x: f"f{i}" for i, fold in enumerate(folds) for x in fold.nodes}
+    by_last = {fold.nodes[-1]: fold for fold in folds}
     cards: list[Card] = []
     edges: list[Edge] = []
     for value in in_time(order):
         if value in shown:
             cards.append(_card(value, keys[value], order[-1], names, gradients))
-            _add_operands(value, keys, constants, shown, gradients, cards, edges)
+            _add_operands(value, keys, constants, shown, folded, gradients, cards, edges)
+        elif value in by_last:
+            fold = by_last[value]
+            cards.append(_fold_card(fold, folded[value], order[-1], titles, gradients))
+            edges += _edges_into(fold, folded[value], keys, shown, folded, gradients)
     notes = [*notes]
     if len(edges) > LABELED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
         notes.append(f"with more than {LABELED} arrows their numbers are left out")
     return Picture(cards, edges, "; ".join(notes))
+
+
+def _fold_card(fold: Fold, key: str, root: Value, titles: Mapping[scope, str], gradients: Gradients) -> Card:
+    """Return the card of a fold: of a part that the user named, with the numbers of its last Value."""
+    if fold.scope is None:
+        return Card(key, "cut", fold.title, "", "", None)
+    count = sum(not x.is_leaf for x in fold.nodes)
+    size = f"{count:,} operation{'' if count == 1 else 's'}"
+    last = fold.nodes[-1]
+    kind = "output" if last is root else "operation"
+    grad = format_gradient(gradients.of(last))
+    return Summary(key, kind, titles[fold.scope], size, format_number(last.data), grad)
+
+
+def _edges_into(
+    fold: Fold,
+    key: str,
+    keys: dict[Value, str],
+    shown: set[Value],
+    folded: dict[Value, str],
+    gradients: Gradients,
+) -> list[Edge]:
+    """Return one edge, without numbers, from each card that the Values of a fold use."""
+    flows: dict[str, float | None] = {}
+    for node in in_time(fold.nodes):
+        contributions = gradients.contributions(node)
+        for i, x in enumerate(node.operands):
+            if not isinstance(x, Value):
+                continue
+            source = keys[x] if x in shown else folded.get(x, key)
+            if source != key:
+                size = flows.get(source)
+                flows[source] = size if contributions is None else (size or 0.0) + abs(contributions[i])
+    return [_bare_edge(source, key, size) for source, size in flows.items()]
+
+
+def _bare_edge(operand: str, result: str, contribution: float | None) -> Edge:
+    if contribution is None:
+        return Edge(operand, result, "", None, 0.8, False)
+    return Edge(operand, result, "", "", arrow_width(contribution), contribution == 0.0)
 
 
 def keys_of(order: Sequence[Value]) -> dict[Value, str]:
@@ -261,19 +345,24 @@ def _add_operands(
     keys: dict[Value, str],
     constant_cards: _Constants,
     shown: set[Value],
+    folded: dict[Value, str],
     gradients: Gradients,
     cards: list[Card],
     edges: list[Edge],
 ) -> None:
     key, locals_of, contributions = keys[value], factors(value), gradients.contributions(value)
     hidden = 0
+    merged: dict[str, list[int]] = {}  # by the card of a fold, the positions of operands in it
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:
         hidden, constants = len(constants), []
     for i, operand in enumerate(in_time(value.operands)):
         if isinstance(operand, Value):
             if operand not in shown:
-                hidden += 1
+                if operand in folded:
+                    merged.setdefault(folded[operand], []).append(i)
+                else:
+                    hidden += 1
                 continue
             edges.append(
                 edge_of(keys[operand], key, locals_of[i], None if contributions is None else contributions[i])
@@ -283,6 +372,13 @@ def _add_operands(
             if constant == f"{key}c{i}":
                 cards.append(constant_card(constant, operand))
             edges.append(Edge(constant, key, "", None, 0.8, False))
+    for fold, positions in merged.items():
+        total = None if contributions is None else sum(abs(contributions[i]) for i in positions)
+        if len(positions) > 1:
+            edges.append(_bare_edge(fold, key, total))
+            continue
+        (i,) = positions
+        edges.append(edge_of(fold, key, locals_of[i], None if contributions is None else contributions[i]))
     if hidden:
         cut = cut_key(key)
         noun = "operand" if hidden == 1 else "operands"

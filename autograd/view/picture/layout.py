@@ -46,7 +46,8 @@ def text_width(text: str, size: float) -> float:
     return round(size * (0.62 * (len(text) - wide) + 1.05 * wide), 6)
 
 
-def _size(card: Card) -> tuple[float, float]:
+def size_of(card: Card) -> tuple[float, float]:
+    """Estimate the width and height of a card."""
     name = text_width(card.name, 12.0)
     if isinstance(card, Summary):
         numbers = text_width(card.data, 11.0) + text_width(card.grad or "", 11.0)
@@ -71,7 +72,7 @@ def place_cards(picture: Picture) -> Placed:
     >>> boxes["a"].x == boxes["b"].x, boxes["a"].y > boxes["b"].y
     (True, True)
     """
-    sizes = {card.key: _size(card) for card in in_time(picture.cards)}
+    sizes = {card.key: size_of(card) for card in in_time(picture.cards)}
     cards: dict[str, Box] = {}
     groups: list[Box] = []
     left = 0.0

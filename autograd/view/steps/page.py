@@ -104,7 +104,7 @@ def _draw(scene: Scene) -> _Pictures:
     try:
         svg = _lean(with_variables(stepped.svg))
         # The fast method: a page takes a fifth of a second.
-        png = base64.b64encode(compact(at_end.png)).decode()
+        png = base64.b64encode(compact(at_end.png_in_one_row)).decode()
     except (RenderError, ImportError) as error:
         return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
     width, height = map(round, at_end.size)

@@ -12,9 +12,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from autograd import Value, draw, topological_order
-from autograd.view.draw.graphviz import HEAVY, PAGE, Drawing
+from autograd.view.draw.graphviz import HEAVY, PAGE, ROW, SMALLEST, Drawing
 from autograd.view.notation.names import clean, format_number, names_of
 from autograd.view.render.graphviz_program import layout_program, render
 from autograd.view.render.theme import LIGHT
@@ -256,18 +257,45 @@ def test_the_png_is_shown_at_the_size_of_the_svg() -> None:
         assert abs(at_96_dpi - pt * 96 / 72) <= 3
 
 
-def test_a_picture_wider_than_a_page_is_scaled_down_to_it() -> None:
+def row_of(length: int) -> Drawing:
+    """Draw a chain in which no two links are equal."""
     wide = Value(1.0)
-    for _ in range(12):
-        wide = wide.tanh()
-    drawing = draw(wide)
+    for i in range(length):
+        wide = wide.tanh() if i % 2 else wide + float(i)
+    return draw(wide, limit=None)
+
+
+def test_a_picture_wider_than_a_page_is_scaled_down_to_it() -> None:
+    drawing = row_of(4)
     width = str(parse(drawing.svg).get("width"))
-    assert float(width.removesuffix("pt")) > PAGE
+    assert PAGE < float(width.removesuffix("pt")) < PAGE / SMALLEST
     shown = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
     assert shown.get("width") == "100%"
     assert shown.get("height") is None
     assert shown.get("viewBox") == parse(drawing.svg).get("viewBox")
     assert f"max-width:{width};" in str(shown.get("style"))
+
+
+def test_a_very_wide_picture_keeps_letters_of_11_pixels_and_scrolls() -> None:
+    drawing = row_of(12)
+    whole, shown = (parse(svg) for svg in (drawing.svg, drawing._repr_mimebundle_()[0]["image/svg+xml"]))
+    widths = [float(str(svg.get("width")).removesuffix("pt")) for svg in (whole, shown)]
+    assert widths[1] > PAGE
+    assert "max-width:none" in str(shown.get("style"))
+    letters = [float(text.get("font-size", "0")) for text in shown.iter() if text.tag.endswith("text")]
+    smallest = min(size for size in letters if size > 1.0) * 96 / 72 * widths[1] / widths[0]
+    assert smallest >= 10.99
+
+
+def test_a_very_wide_png_is_cut_into_rows() -> None:
+    drawing = row_of(12)
+    width, height = drawing.size
+    with Image.open(io.BytesIO(drawing.png)) as rows, Image.open(io.BytesIO(drawing.png_in_one_row)) as row:
+        scale = row.width / width
+        assert rows.width <= ROW * scale + 1 < row.width
+        assert rows.height > 2 * 0.6 * height * scale
+    shown = drawing._repr_mimebundle_()[1]["image/png"]
+    assert shown["width"] <= ROW + 1 < width
 
 
 def test_the_text_is_the_table() -> None:

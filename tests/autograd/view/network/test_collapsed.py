@@ -470,9 +470,7 @@ def test_expand_outside_the_graph_raises() -> None:
         draw(loss, expand=other)
     with pytest.raises(ValueError, match=r"for expand, got .* no module computed .* Leave expand out"):
         draw(Value(1.0) + 2.0, expand=model)
-    with pytest.raises(
-        TypeError, match=r"a module or a list of modules for expand, got int 3\. Pass a layer"
-    ):
+    with pytest.raises(TypeError, match=r"a module, a scope or a list for expand, got int 3\. Pass a layer"):
         draw(loss, expand=3)  # type: ignore[arg-type]
 
 
@@ -480,12 +478,13 @@ def test_expand_outside_the_graph_raises() -> None:
 
 
 @fusing
-def test_collapsed_beyond_the_limit_only(fused: bool) -> None:
+def test_collapsed_unless_it_fits_on_a_page(fused: bool) -> None:
     _model, loss, _xs = trained(fused)
     size = len(topological_order(loss))
-    assert network_or_graph(loss, size) == picture_of(loss, size)
     assert network_or_graph(loss, None) == picture_of(loss, None)
-    picture = network_or_graph(loss, size - 1)
+    small = Layer(1, 1, seed=0)([2.0])
+    assert network_or_graph(small) == picture_of(small)
+    picture = network_or_graph(loss, size)
     assert picture.groups
     assert f"{size:,} Values" in picture.note
     assert "expand=" in picture.note

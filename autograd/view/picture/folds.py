@@ -1,0 +1,331 @@
+"""Repeated structure and named parts of a graph, each folded to one card.
+
+The graph is seen as *parts*: each is a Value at first. Parts are joined in three steps: the Values of a
+:class:`~autograd.scope`, equal operands of one operation (the samples of a loss), and equal links of a chain
+(time steps). Of equal parts the first and the last stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from ...nodes import regroup
+from ...scopes import scope, scopes_of
+from ...value import Value
+from ..notation.names import is_exponent
+from ..render.time_limit import in_time
+
+#: So many equal parts are folded: the first, "… × 2" and the last.
+FEWEST = 4
+#: A link of a chain is looked for in so many pieces, such as the operations of one time step.
+LONGEST_LINK = 12
+#: Larger graphs are not searched, which would take seconds.
+LARGEST = 30_000
+
+
+class Fold(NamedTuple):
+    """Values that one card stands for."""
+
+    title: str
+    nodes: list[Value]
+    #: The part that the user named; None for repeated structure.
+    scope: scope | None
+
+
+class _Part:
+    """A Value, or several that are joined. Its operands are parts, one for each operand that is a Value."""
+
+    __slots__ = ("fold", "head", "nodes", "operands")
+
+    def __init__(self, nodes: list[Value], head: object, fold: Fold | None = None) -> None:
+        self.nodes, self.head, self.fold = nodes, head, fold
+        self.operands: list[_Part] = []
+
+    @property
+    def is_leaf(self) -> bool:
+        return not self.operands
+
+
+def find_folds(order: Sequence[Value], opened: Collection[scope] = (), by_scope: bool = True) -> list[Fold]:
+    """Return what to fold in a graph, given in topological order.
+
+    Args:
+        order: All Values, operands before results.
+        opened: The scopes that stay open; those inside them are folded.
+        by_scope: Fold the other scopes. Otherwise, only repeated structure is folded.
+
+    >>> from autograd import Value, sin, topological_order
+    >>> x = Value(0.5)
+    >>> for _ in range(30):
+    ...     x = sin(x)
+    >>> [fold.title for fold in find_folds(topological_order(x))]
+    ['… × 28']
+    """
+    if len(order) > LARGEST:
+        return []
+    parts = _Parts(order)
+    if by_scope:
+        parts.fold_scopes(opened)
+    parts.fold_operands()
+    parts.fold_links()
+    return [part.fold for part in parts.order if part.fold is not None]
+
+
+class _Parts:
+    """The parts of a graph, operands before results."""
+
+    def __init__(self, order: Sequence[Value]) -> None:
+        self._of: dict[Value, _Part] = {}
+        for value in in_time(order):
+            part = self._of[value] = _Part([value], _head(value))
+            part.operands = [self._of[x] for x in value.operands if isinstance(x, Value)]
+        self.root = self._of[order[-1]]
+        self.order: list[_Part] = []
+        self._sort()
+
+    def _sort(self) -> None:
+        """Put the parts in an order in which each link of a chain is contiguous: the longest branch first."""
+        depths: dict[_Part, int] = {}
+        for part in _operands_first(self.root, lambda part: part.operands):
+            depths[part] = 1 + max((depths.get(x, 0) for x in part.operands), default=0)
+        self.order = _operands_first(
+            self.root, lambda part: sorted(part.operands, key=lambda x: depths.get(x, 0), reverse=True)
+        )
+
+    def _join(self, members: list[list[_Part]], folds: list[Fold], heads: Sequence[object]) -> None:
+        """Replace each list of parts by one part."""
+        into: dict[_Part, _Part] = {}
+        for parts, fold, head in zip(members, folds, heads, strict=True):
+            joined = _Part(fold.nodes, head, fold)
+            into.update(dict.fromkeys(parts, joined))
+            joined.operands = [
+                x for part in parts for x in part.operands if x not in into or into[x] is not joined
+            ]
+        for part in {*self.order, *into.values()}:
+            part.operands = [into.get(x, x) for x in part.operands if into.get(x, x) is not part]
+        self.root = into.get(self.root, self.root)
+        self._sort()
+
+    # Scopes ---------------------------------------------------------------------------------------
+
+    def fold_scopes(self, opened: Collection[scope]) -> None:
+        """Join the Values of each outermost scope that is not opened."""
+        members: dict[scope, list[_Part]] = {}
+        for part in self.order:
+            inside = next((s for s in scopes_of(part.nodes[-1]) if s not in opened), None)
+            if inside is not None:
+                members.setdefault(inside, []).append(part)
+        folds = [Fold(s.name, [part.nodes[0] for part in parts], s) for s, parts in members.items()]
+        heads = [(s.name, *(part.head for part in parts)) for s, parts in members.items()]
+        self._join([*members.values()], folds, heads)
+
+    # Equal operands of one operation --------------------------------------------------------------
+
+    def fold_operands(self) -> None:
+        """Join what only the operands in the middle of a run of equal ones lead to."""
+        shapes = self._shapes()
+        runs: list[list[_Part]] = []
+        seen, stack = {self.root}, [self.root]
+        while stack:
+            part = stack.pop()
+            ahead = {*part.operands}
+            for run in _equal_operands(part, shapes):
+                runs.append(run[1:-1])
+                ahead -= {*run[1:-1]} - {run[0], run[-1]}
+            stack += ahead - seen
+            seen |= ahead
+        for run in runs:
+            if len({*run} - seen) < FEWEST - 2:  # the others are used elsewhere too
+                seen |= {*_behind(run, seen)}
+        members: list[list[_Part]] = []
+        folds: list[Fold] = []
+        for run in runs:
+            count = len({*run} - seen)
+            if own := _behind(run, seen):
+                seen |= {*own}
+                members.append(own)
+                folds.append(_folded(f"… × {count}", own))
+        self._join(members, folds, [("operands", len(own)) for own in members])
+
+    def _shapes(self) -> dict[_Part, int]:
+        """Return a number for each part, equal for parts that are computed by the same operations."""
+        numbers: dict[object, int] = {}
+        shapes: dict[_Part, int] = {}
+        for part in in_time(self.order):
+            shape = (part.head, *(shapes[x] for x in part.operands if x in shapes))
+            shapes[part] = numbers.setdefault(shape, len(numbers))
+        return shapes
+
+    # Equal links of a chain -----------------------------------------------------------------------
+
+    def fold_links(self) -> None:
+        """Join the links in the middle of each chain."""
+        segments = self._segments()
+        shapes = self._shapes_of(segments)
+        members: list[list[_Part]] = []
+        folds: list[Fold] = []
+        for first, length, total in _repeats(shapes):
+            count, own = _middle(segments, first, length, total)
+            members.append(own)
+            folds.append(_folded(f"… × {count}", own))
+        self._join(members, folds, [("links",) for _ in members])
+
+    def _segments(self) -> list[list[_Part]]:
+        """Cut the order after each computed part that everything before it passes through.
+
+        Leaves are not part of it, nor is what several later parts use, such as the input of each time step.
+        """
+        computed = [part for part in self.order if part.operands]
+        place = {part: i for i, part in enumerate(computed)}
+        uses = [0] * len(computed)
+        for part in computed:
+            for x in {*part.operands} & place.keys():
+                uses[place[x]] += 1
+        crossed = [0] * (len(computed) + 1)
+        for part in computed:
+            for x in {*part.operands} & place.keys():
+                if uses[place[x]] < FEWEST:
+                    crossed[place[x] + 1] += 1  # the edge passes all between x and part
+                    crossed[place[part]] -= 1
+        segments: list[list[_Part]] = [[]]
+        passing = 0
+        for part, change in zip(computed, crossed):
+            passing += change
+            segments[-1].append(part)
+            if passing == 0 and uses[place[part]] < FEWEST:
+                segments.append([])
+        return [segment for segment in segments if segment]
+
+    def _shapes_of(self, segments: list[list[_Part]]) -> list[int]:
+        """Return a number for each segment, equal for segments with the same operations."""
+        where = {part: i for i, segment in enumerate(segments) for part in segment}
+        users: dict[_Part, set[int]] = {}
+        for part, i in where.items():
+            for x in part.operands:
+                users.setdefault(x, set()).add(i)
+        numbers: dict[object, int] = {}
+        shapes: list[int] = []
+        for i, segment in enumerate(in_time(segments)):
+            inside = {part: n for n, part in enumerate(segment)}
+            own: dict[_Part, int] = {}
+            shape: list[object] = []
+            for part in segment:
+                operands: list[object] = []
+                for x in part.operands:
+                    if x in inside:
+                        operands.append(inside[x])
+                    elif x.is_leaf and len(users[x]) == 1:
+                        operands.append(("own", own.setdefault(x, len(own))))
+                    elif where.get(x) == i - 1:
+                        operands.append("before")
+                    else:
+                        operands.append(id(x))
+                shape.append((part.head, tuple(operands)))
+            shapes.append(numbers.setdefault(tuple(shape), len(numbers)))
+        return shapes
+
+
+def _operands_first(root: _Part, operands_of: Callable[[_Part], Iterable[_Part]]) -> list[_Part]:
+    """Return a part and all that it leads to, operands before results; a scope may lead back to itself."""
+    order: dict[_Part, None] = {}
+    path: set[_Part] = set()
+    stack = [root]
+    while stack:
+        part = stack[-1]
+        ahead = [] if part in order or part in path else operands_of(part)
+        path.add(part)
+        new = [x for x in ahead if x not in order and x not in path]
+        if new:
+            stack += new[::-1]
+        else:
+            order[stack.pop()] = None
+    return list(order)
+
+
+def _behind(parts: Sequence[_Part], known: set[_Part]) -> list[_Part]:
+    """Return what the parts lead to, and themselves, except what is known and what that leads to."""
+    behind: dict[_Part, None] = {}
+    stack = [*parts]
+    while stack:
+        part = stack.pop()
+        if part not in known and part not in behind:
+            behind[part] = None
+            stack += part.operands
+    return [*behind]
+
+
+def _head(value: Value) -> object:
+    """Return what equal operations have in common, without the numbers of constants."""
+    if value.primitive is None:
+        return "leaf"
+    exponents = [x for x in value.operands if not isinstance(x, Value) and is_exponent(value, x)]
+    return (value.primitive.name, *(isinstance(x, Value) for x in value.operands), *exponents)
+
+
+def _middle(segments: list[list[_Part]], first: int, length: int, total: int) -> tuple[int, list[_Part]]:
+    """Return the number of links to fold in a stretch of segments, and their parts.
+
+    The first link of a chain often begins with a number instead of a Value. If such a link precedes, it is
+    the one that stays.
+    """
+    for skipped in range(length):
+        start = first + skipped
+        link = _flat(segments[start : start + length])
+        if _operations(_flat(segments[:start])[-len(link) :]) == _operations(link):
+            count = (total - skipped) // length - 1
+            break
+    else:
+        start, count = first + length, total // length - 2
+    return count, _flat(segments[start : start + length * count])
+
+
+def _flat(segments: list[list[_Part]]) -> list[_Part]:
+    return [part for segment in segments for part in segment]
+
+
+def _operations(parts: list[_Part]) -> list[str]:
+    """Return the names of the operations, in alphabetical order."""
+    return sorted(str(part.head[0] if isinstance(part.head, tuple) else part.head) for part in parts)
+
+
+def _folded(title: str, parts: list[_Part]) -> Fold:
+    return Fold(title, [node for part in parts for node in part.nodes], None)
+
+
+def _equal_operands(part: _Part, shapes: dict[_Part, int]) -> Iterator[list[_Part]]:
+    """Yield the runs of equal operands of one operation."""
+    if len(part.operands) < FEWEST or part.fold is not None:
+        return
+    rest = iter(part.operands)
+    node = part.nodes[0]
+    owned = [next(rest) if isinstance(x, Value) else None for x in node.operands]
+    for group in regroup(node, owned):
+        if isinstance(group, list):
+            for shape, run in groupby(group, lambda x: None if x is None else shapes[x]):
+                equal = [x for x in run if x is not None]
+                if shape is not None and len({*equal}) >= FEWEST:
+                    yield equal
+
+
+def _repeats(shapes: Sequence[int]) -> Iterable[tuple[int, int, int]]:
+    """Yield the stretches that repeat something: where one begins, the length of a link, and its own length.
+
+    >>> [*_repeats([7, 1, 2, 1, 2, 1, 2, 1, 2, 1, 8])]
+    [(1, 2, 9)]
+    """
+    best = (0, 0, 0)
+    for length in range(1, LONGEST_LINK + 1):
+        start = 0
+        for is_equal, run in groupby([a == b for a, b in zip(shapes, shapes[length:])]):
+            size = len([*run])
+            if is_equal and size + length >= max(FEWEST * length, best[2] + 1):
+                best = (start, length, size + length)
+            start += size
+    first, length, total = best
+    if total:
+        end = first + total
+        yield from _repeats(shapes[:first])
+        yield best
+        yield from ((end + start, size, part) for start, size, part in _repeats(shapes[end:]))

@@ -89,13 +89,13 @@ def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:
 
 def reached(output: Value) -> set[Value]:
     """Return every Value that the output was computed from, and itself, in no order."""
-    found = {output}
-    waiting = [output]
-    while waiting:
-        new = {*operand_values(waiting.pop())} - found
-        found |= new
-        waiting += new
-    return found
+    values = {output}
+    stack = [output]
+    while stack:
+        new = {*operand_values(stack.pop())} - values
+        values |= new
+        stack += new
+    return values
 
 
 def _largest_term(output: Value) -> float:

@@ -21,7 +21,7 @@ from .build import CompileWarning, Options, watched
 from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
-from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, traced
+from .passes.plan import Optimizer, Plan, Transcript, Update, complete, make_transcript, plan
 from .pickling import by_identity, check_includes, check_named
 from .record.arguments import as_floats
 from .record.trace import Recording, as_value
@@ -83,7 +83,7 @@ class StepReplay(Replay):
 
     def check_pickled(self) -> None:
         """Raise TypeError if a pickle would have copies of parameters that the function does not use."""
-        programs = [program for program, _ in self.made]
+        programs = [program for program, _ in self.program_causes]
         given = [program.kept for program in programs if by_identity(program.key)]
         used = {leaf for program in programs for leaf in program.read}
         check_includes(self.name, self.function, given, [p for p in self._parameters if p in used])
@@ -92,13 +92,17 @@ class StepReplay(Replay):
         """Return the plan of the loss, its gradients and the update."""
         return plan(recording, leaves, self._update, batch=self.options.backend != "python")
 
-    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+    def make_transcript(self, recording: Recording, leaves: list[Value]) -> Transcript | None:
         """Return the tape of the loss, with a batch axis if possible; None for the python backend."""
-        return traced(recording, leaves, self._update, True) if self.options.backend != "python" else None
+        return (
+            make_transcript(recording, leaves, self._update, True)
+            if self.options.backend != "python"
+            else None
+        )
 
-    def completed(self, found: Traced) -> Plan:
+    def complete(self, transcript: Transcript) -> Plan:
         """Add the gradients and the update to a tape."""
-        return completed(found, self._update)
+        return complete(transcript, self._update)
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Return the numbers of the leaves, the optimizer and the arguments."""
@@ -405,7 +409,7 @@ class CompiledStep:
         found: list[str] = []
         reason = "the fastest installed backend" if self.requested_backend == "auto" else "as requested"
         for replay in self._replays():
-            for number, (program, cause) in enumerate(replay.made, 1):
+            for number, (program, cause) in enumerate(replay.program_causes, 1):
                 runs = program.runner.name
                 deep = f"faster than {self.backend} for a deep, narrow graph"
                 why = reason if runs == self.backend else deep
@@ -422,7 +426,7 @@ class CompiledStep:
 
     def picture(self, limit: int | None) -> Picture:
         """Return the last program, for :func:`draw`."""
-        programs = [program for replay in self._replays() for program, _ in replay.made]
+        programs = [program for replay in self._replays() for program, _ in replay.program_causes]
         if not programs:
             raise ValueError(
                 f"draw() expected a compiled step with a program, got {self!r}. Call the step first: "

@@ -59,7 +59,7 @@ class Replay(Builder):
         super().__init__(function, name, options, messages)
         self.programs: dict[Any, list[Program]] = {}
         #: The programs there are, in order, and why each was made.
-        self.made: list[tuple[Program, str]] = []
+        self.program_causes: list[tuple[Program, str]] = []
         self._dropped = 0
         #: By the shape of the arguments why such calls fall back, with the guard under which they do; for
         #: good if that is None.
@@ -131,7 +131,7 @@ class Replay(Builder):
         """Drop all programs, and the reasons why calls fall back."""
         for found in (self.programs, self._general, self._verdicts):
             found.clear()
-        self.made.clear()
+        self.program_causes.clear()
 
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""
@@ -231,7 +231,7 @@ class Replay(Builder):
                 continue
             program.calls = calls
             if audited:
-                return self._audited(outcome, numbers, program, call)
+                return self._audit(outcome, numbers, program, call)
             self.commit(outcome, numbers, program)
             self._done = program, numbers
             return outcome
@@ -258,13 +258,13 @@ class Replay(Builder):
         """Add a program to those of its shape, of which only so many are kept."""
         self.warn_of_opaque(program.guard)
         variants.append(program)
-        self.made.append((program, cause))
+        self.program_causes.append((program, cause))
         self.causes.append(cause)
         if len(self.causes) > 1:
             LOG.info("compile(%s): retraced: %s", self.name, cause)
         if len(variants) > MOST_KEPT:
             dropped = variants.pop(0)
-            self.made = [pair for pair in self.made if pair[0] is not dropped]
+            self.program_causes = [pair for pair in self.program_causes if pair[0] is not dropped]
         if program.general is None and len(self.causes) == MANY_RECORDINGS:
             self.warn(
                 f"it was traced {MANY_RECORDINGS} times, because lengths of the arguments, the Values or "
@@ -308,8 +308,8 @@ class Replay(Builder):
         if program.calls:
             start = perf_counter()
             outcome = program.runner.run(steps, numbers)
-            taken = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
-            program.seconds = (perf_counter() - start) / taken or program.seconds
+            count = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
+            program.seconds = (perf_counter() - start) / count or program.seconds
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.options.backend} compiles")
@@ -322,7 +322,7 @@ class Replay(Builder):
 
     # Audits ---------------------------------------------------------------------------------------
 
-    def _audited(self, outcome: Outcome, numbers: Numbers, program: Program, call: Call) -> Outcome:
+    def _audit(self, outcome: Outcome, numbers: Numbers, program: Program, call: Call) -> Outcome:
         """Commit a step of a program if eager agrees, on a few of many samples; else take eager's step."""
         difference: Disagreement | None = None
         try:
@@ -342,7 +342,7 @@ class Replay(Builder):
             program.audited = program.calls
             self.commit(outcome, numbers, program)
             return outcome
-        self._disagreed(difference, program, call)
+        self._drop_programs(difference, program, call)
         self.finish()
         return Outcome([reference.output._data], [*reference.gradients])
 
@@ -362,7 +362,7 @@ class Replay(Builder):
         args, kwargs = few[: len(call.args)], dict(zip(call.kwargs, few[len(call.args) :]))
         small = Call(args, kwargs, Arguments(args, kwargs, None))
         if program.sample is None:
-            plan = self.completed(tape.traced_for(Batch(few, len(chosen), tape.batched)))
+            plan = self.complete(tape.transcript_for(Batch(few, len(chosen), tape.batched)))
             numbers = self.numbers(plan, small, numbers_of(plan.leaves))
             program.sample = plan, make_runner(plan, self.options.backend, numbers, self.options.dtype)
         plan, runner = program.sample
@@ -372,29 +372,29 @@ class Replay(Builder):
         self.eager(small, plan.leaves).check(outcome, program.read, self.options.dtype)
         return True
 
-    def _disagreed(self, difference: Disagreement, program: Program, call: Call) -> None:
+    def _drop_programs(self, difference: Disagreement, program: Program, call: Call) -> None:
         """Drop what may be wrong, and warn; raise TraceError if strict."""
         if program.general is not None and program.calls == 1:
             # The samples are not isomorphic: the next call traces all of them, without a batch axis.
             guard, _ = self._general[program.general]
             self._general[program.general] = guard, None
             self.programs[call.key].remove(program)
-            self.made = [pair for pair in self.made if pair[0] is not program]
+            self.program_causes = [pair for pair in self.program_causes if pair[0] is not program]
             return
         self._general.clear()
         self.programs.clear()  # what changed outside may be a constant of every program
-        self.made.clear()
+        self.program_causes.clear()
         self._dropped += 1
         last = program.audited
         since = f"; calls since number {last} may have been wrong" if last else ""
         again = self._dropped < MOST_DROPPED and program.calls > 1
-        then = "it is recompiled" if again else "such calls fall back to eager from now on"
+        consequence = "it is recompiled" if again else "such calls fall back to eager from now on"
         cause = _CUT if difference.is_cut else f"is too ill-conditioned for {_WAY[self.options.dtype]}"
         if not again:
             self._verdicts.setdefault(call.key, []).append((None, str(difference)))
         what = (
             f"in call {program.calls} {difference}: it depends on something outside that changed, "
-            f"or {cause}{since}; {then}"
+            f"or {cause}{since}; {consequence}"
         )
         if self.options.strict:
             raise TraceError(f"compile({self.name}): {what}")
@@ -408,10 +408,10 @@ class Replay(Builder):
             return "for a guard on a comparison failed"
         if variants := self.programs[call.key]:
             return f"for {variants[-1].guard.difference}"
-        if not self.made:
+        if not self.program_causes:
             return "for something outside changed"
-        before = self.made[-1][0].key
-        for i, (now, then) in enumerate(zip(call.key, before)):
-            if now != then and i < len(call.args):
-                return f"for argument {i + 1} is {described(now)}, not {described(then)}"
+        former_key = self.program_causes[-1][0].key
+        for i, (shape, former_shape) in enumerate(zip(call.key, former_key)):
+            if shape != former_shape and i < len(call.args):
+                return f"for argument {i + 1} is {described(shape)}, not {described(former_shape)}"
         return "for other arguments"

@@ -17,7 +17,7 @@ from ...value import Value
 from ..ir.tape import SOURCES, Tape
 from ..record.arguments import Flat, flatten
 from ..record.trace import Recording
-from .plan import Traced
+from .plan import Transcript
 from .vectorize import BatchInputs
 
 #: The two batch sizes that are traced, and the smallest batch for which that is done.
@@ -110,7 +110,7 @@ SizedConstant = Callable[[int], float]
 class General:
     """A batched tape for any size of batch."""
 
-    traced: Traced
+    transcript: Transcript
     #: The constants that depend on the size, by their place.
     constants: dict[int, SizedConstant]
     #: The unbatched inputs by their place, and the argument and the place in a sample for each row.
@@ -120,16 +120,22 @@ class General:
     read: set[Value]
     batched: Sequence[bool]
 
-    def matches(self, found: Traced, batch: Batch) -> bool:
-        """Return True if ``found``, the tape of a whole batch, is the tape expected for its size.
+    def matches(self, transcript: Transcript, batch: Batch) -> bool:
+        """Return True if ``transcript``, the tape of a whole batch, is the tape expected for its size.
 
         A constant that depends on the size, such as 1 / size, may differ by rounding.
         """
-        expected = self.traced_for(batch)
+        expected = self.transcript_for(batch)
         return (
-            found.batch_inputs is not None
+            transcript.batch_inputs is not None
             and expected.batch_inputs is not None
-            and (found.output, found.guards, found.order, found.tape.is_batched, found.batch_inputs.rows)
+            and (
+                transcript.output,
+                transcript.guards,
+                transcript.order,
+                transcript.tape.is_batched,
+                transcript.batch_inputs.rows,
+            )
             == (
                 expected.output,
                 expected.guards,
@@ -137,13 +143,13 @@ class General:
                 expected.tape.is_batched,
                 expected.batch_inputs.rows,
             )
-            and all(map(_same_instruction, found.tape.code, expected.tape.code))
-            and len(found.tape.code) == len(expected.tape.code)
+            and all(map(_same_instruction, transcript.tape.code, expected.tape.code))
+            and len(transcript.tape.code) == len(expected.tape.code)
         )
 
-    def traced_for(self, batch: Batch) -> Traced:
+    def transcript_for(self, batch: Batch) -> Transcript:
         """Return the tape for such a batch."""
-        small = self.traced
+        small = self.transcript
         tape = Tape(batch.size, merges=False)
         for i, (operation, operands) in enumerate(small.tape.code):
             if i in self.constants:
@@ -162,7 +168,7 @@ class General:
             f"generalized from batches of {' and '.join(map(str, SMALL))} to a batch axis of {batch.size}"
         ]
         inputs = BatchInputs(batch.size, rows)
-        return Traced(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
+        return Transcript(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
 
     def indices_for(self, batch: Batch) -> set[int]:
         """Return the positions of the numbers that select something, in such a batch."""
@@ -173,9 +179,11 @@ class General:
         }
 
 
-def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Traced]) -> General | None:
+def general(
+    batch: Batch, recordings: Sequence[Recording], transcripts: Sequence[Transcript]
+) -> General | None:
     """Generalize the tapes of two small batches; None unless they differ by the size alone."""
-    first, second = traces
+    first, second = transcripts
     a, b = first.tape, second.tape
     same = (
         (first.output, first.guards, first.order, a.is_batched)

@@ -158,11 +158,11 @@ def plan(
     with_gradients: bool = True,
 ) -> Plan:
     """Run all passes; the backward pass only if ``with_gradients``."""
-    return completed(traced(recording, leaves, update, batch), update, with_gradients)
+    return complete(make_transcript(recording, leaves, update, batch), update, with_gradients)
 
 
 @dataclass
-class Traced:
+class Transcript:
     """A recording as a tape, with a batch axis if it has isomorphic terms."""
 
     tape: Tape
@@ -174,7 +174,9 @@ class Traced:
     notes: list[str]
 
 
-def traced(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool) -> Traced:
+def make_transcript(
+    recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool
+) -> Transcript:
     """Transcribe a recording; merge isomorphic terms if ``batch``."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # parameters come in the optimizer's order, which is that of the layers
@@ -187,22 +189,23 @@ def traced(recording: Recording, leaves: Sequence[Value], update: Update | None,
         tape, output, guards, batch_inputs = batch_terms(tape, output, guards, notes)
         if batch_inputs is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
-    return Traced(tape, output, guards, batch_inputs, order, stages, notes)
+    return Transcript(tape, output, guards, batch_inputs, order, stages, notes)
 
 
-def completed(found: Traced, update: Update | None, with_gradients: bool = True) -> Plan:
+def complete(transcript: Transcript, update: Update | None, with_gradients: bool = True) -> Plan:
     """Add the backward pass if ``with_gradients``, and the update; simplify the tape."""
-    tape, order, output, stages, notes = found.tape, found.order, found.output, found.stages, found.notes
+    tape, order, output = transcript.tape, transcript.order, transcript.output
+    stages = transcript.stages
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
         order,
         output,
         gradient(tape, output, sources) if with_gradients else [],
-        found.guards,
-        batch_inputs=found.batch_inputs,
+        transcript.guards,
+        batch_inputs=transcript.batch_inputs,
         stages=stages,
-        notes=notes,
+        notes=transcript.notes,
     )
     if with_gradients:
         result.keep("backward", since=stages[-1].size)

@@ -111,10 +111,10 @@ def method_by_a_caller() -> Case:
         def scale(self, v: Value) -> Value:
             return v * table["rate"]
 
-    table, names, made = {"rate": 0.5}, {"method": "scale"}, Local()
+    table, names, losses = {"rate": 0.5}, {"method": "scale"}, Local()
     return on(
         Value(2.0),
-        lambda v: operator.methodcaller(names["method"], v)(made),
+        lambda v: operator.methodcaller(names["method"], v)(losses),
         lambda i: table.update(rate=RATES[i]),
     )
 

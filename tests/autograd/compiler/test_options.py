@@ -51,7 +51,7 @@ def test_how_often_it_is_audited(
     step = compile(lambda x: w * x, audit=audit)
 
     def counted(self: program.StepReplay, *args: Any) -> Any:
-        found.append(self.made[0][0].calls)
+        found.append(self.program_causes[0][0].calls)
         return audited(self, *args)
 
     monkeypatch.setattr(program.StepReplay, "eager", counted)

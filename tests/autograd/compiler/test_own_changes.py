@@ -109,7 +109,7 @@ def test_a_number_that_changes_at_every_call_falls_back_in_the_end() -> None:
     assert re.search(r"config\['t'\] was 31\.0 and is 32\.0: pass it as an argument", str(seen[-1].message))
     assert found == [2.0 * i for i in range(100)]
     assert len(step.fallbacks) == 2  # after 32 recordings, too
-    assert len(step._step.made) <= 16
+    assert len(step._step.program_causes) <= 16
 
 
 def test_going_back_and_forth_traces_twice() -> None:

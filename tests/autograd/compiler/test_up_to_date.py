@@ -100,10 +100,10 @@ def test_data_written_between_calls_is_read(how: str, moves: bool, backend: str)
     step(5.0)
     WRITES[how](w if moves else u, 3.5)
     assert (w if moves else u).data == 3.5
-    now = w.data
-    expected = (now * 5.0 - u.data) ** 2
+    data = w.data
+    expected = (data * 5.0 - u.data) ** 2
     assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3 is not audited
-    assert math.isclose(w.data, now - 0.01 * 2.0 * (now * 5.0 - u.data) * 5.0, rel_tol=1e-12)
+    assert math.isclose(w.data, data - 0.01 * 2.0 * (data * 5.0 - u.data) * 5.0, rel_tol=1e-12)
 
 
 @each_backend
@@ -182,8 +182,8 @@ def test_threads_that_step_on_the_same_parameter(backend: str) -> None:
         for thread in threads:
             thread.join()
         for step in steps:
-            now = w.data
-            assert math.isclose(step(1.0), now * now, rel_tol=1e-12)
+            data = w.data
+            assert math.isclose(step(1.0), data * data, rel_tol=1e-12)
 
 
 def test_step_after_interrupt_starts_from_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ class Run(NamedTuple):
     parameters: list[float]
     losses: list[float]  # the last of them
     resident: list[int]  # bytes, at nine moments
-    traced: list[int]  # those of Python's own objects, where they were asked for
+    python_bytes: list[int]  # those of Python's own objects, where they were asked for
     seconds: float
 
 
@@ -64,20 +64,20 @@ def _train(steps: int, seed: int, step: Callable[[Any, float], float], parameter
     first = max(0, steps - KEPT)
     losses = array("d", bytes(8 * (steps - first)))  # made now, so that it takes no memory later
     moments: list[int] = []
-    traced: list[int] = []
+    python_bytes: list[int] = []
     every = max(1, steps // 10)
     start = time.perf_counter()
     for number, (x, y) in enumerate(samples(seed)):
         if number % every == 0 and 0 < number < steps:
             moments.append(resident())
             if tracemalloc.is_tracing():
-                traced.append(tracemalloc.get_traced_memory()[0])
+                python_bytes.append(tracemalloc.get_traced_memory()[0])
         if number == steps:
             break
         loss = step(x, y)
         if number >= first:
             losses[number - first] = loss
-    return Run(parameters(), losses.tolist(), moments, traced, time.perf_counter() - start)
+    return Run(parameters(), losses.tolist(), moments, python_bytes, time.perf_counter() - start)
 
 
 def eager(steps: int, seed: int = 0) -> Run:

@@ -96,23 +96,23 @@ def test_first_inf_of_the_backward_pass_is_reported() -> None:
         loss.backward()
 
     error = anomaly_in(run)
-    made, used = line_of(run, "r = "), line_of(run, "loss = ")
+    r_line, loss_line = line_of(run, "r = "), line_of(run, "loss = ")
     assert str(error) == (
         f"""\
 v₂.grad += r.grad · ∂r/∂v₂ = 72 · inf = inf, in the backward pass
 r was computed here:
-  File "{HERE}", line {made}
+  File "{HERE}", line {r_line}
     r = (w * x - 10.0).sqrt()
         ^^^^^^^^^^^^^^^^^^^^^
 the operation:
   r = √v₂ = √0 = 0
 the path from loss:
         how      data  ∂loss/∂…
-  ────  ───────  ────  ────────  {"─" * len(f"line {used}")}
-  loss  v₄²       144         1  line {used}
-  v₄    v₃ + 12    12        24  line {used}
-  v₃    r·3         0        24  line {used}
-  r     √v₂         0        72  line {made}"""
+  ────  ───────  ────  ────────  {"─" * len(f"line {loss_line}")}
+  loss  v₄²       144         1  line {loss_line}
+  v₄    v₃ + 12    12        24  line {loss_line}
+  v₃    r·3         0        24  line {loss_line}
+  r     √v₂         0        72  line {r_line}"""
     )
     assert error.value.label == "r"
     assert w.grad == math.inf  # the gradient of the interrupted pass, which a picture shows
@@ -323,14 +323,14 @@ def test_every_primitive_is_bit_identical_and_has_its_line(name: str) -> None:
         def leaves(x: Any) -> Any:
             return [*map(Value, x)] if isinstance(x, list) else Value(x)
 
-        ours, theirs = [leaves(x) for x in numbers], [leaves(x) for x in numbers]
-        plain = FUNCTIONS[name](*theirs) * 3.0
+        inputs, plain_inputs = [leaves(x) for x in numbers], [leaves(x) for x in numbers]
+        plain = FUNCTIONS[name](*plain_inputs) * 3.0
         plain.backward()
         with detect_anomaly(check_inf=False):
-            watched = FUNCTIONS[name](*ours) * 3.0
+            watched = FUNCTIONS[name](*inputs) * 3.0
             watched.backward()
         assert bits(watched.data) == bits(plain.data)
-        assert all_bits([v.grad for v in flat(ours)]) == all_bits([v.grad for v in flat(theirs)])
+        assert all_bits([v.grad for v in flat(inputs)]) == all_bits([v.grad for v in flat(plain_inputs)])
         nodes = [node for node in topological_order(watched) if not node.is_leaf]
         assert [node.primitive for node in nodes] == [
             node.primitive for node in topological_order(plain) if not node.is_leaf

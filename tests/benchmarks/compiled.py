@@ -58,7 +58,7 @@ class Target(NamedTuple):
     """A target: glassgrad is ``times`` as fast as a peer; both have a name and a dtype."""
 
     workload: str
-    ours: tuple[str, str]
+    row_key: tuple[str, str]
     peer: tuple[str, str]
     times: float
 
@@ -136,11 +136,11 @@ def start(workload: str, contender: Contender, peers: Path, spell: float) -> Row
 def check_same(workload: str, row: Row, expected: Row) -> None:
     """Exit if a contender's losses or the changes of its parameters differ from those of the first one."""
     tolerance = TOLERANCE[row.contender.floats]
-    for step, (mine, theirs) in enumerate(zip(row.numbers, expected.numbers, strict=True)):
-        if not all(math.isclose(a, b, rel_tol=tolerance) for a, b in zip(mine, theirs, strict=True)):
+    for step, (actual, reference) in enumerate(zip(row.numbers, expected.numbers, strict=True)):
+        if not all(math.isclose(a, b, rel_tol=tolerance) for a, b in zip(actual, reference, strict=True)):
             raise SystemExit(
                 f"{row.key} disagrees with {expected.key} on {workload}, step {step}: the loss and how far "
-                f"the parameters are from their start are {mine} instead of {theirs}"
+                f"the parameters are from their start are {actual} instead of {reference}"
             )
 
 
@@ -169,7 +169,7 @@ def contest(workload: str, peers: Path, rounds: int, spell: float) -> tuple[list
 
 def ratio(row: Row, peer: Row) -> float:
     """Return the speed relative to the peer, as the median over the rounds."""
-    return median(theirs / ours for ours, theirs in zip(row.times, peer.times, strict=True))
+    return median(peer_seconds / seconds for seconds, peer_seconds in zip(row.times, peer.times, strict=True))
 
 
 def ratio_table(workload: str, rows: list[Row]) -> str:
@@ -178,7 +178,7 @@ def ratio_table(workload: str, rows: list[Row]) -> str:
     head = ["", "floats", "µs a step (median)", "min–max", "first step after", *map(heading, peers)]
     body = []
     for row in rows:
-        name = f"**{row.key[0]}**" if row.contender.ours else row.key[0]
+        name = f"**{row.key[0]}**" if row.contender.is_own else row.key[0]
         middle, least, most = (significant(f(row.times) * 1e6) for f in (median, min, max))
         ratios = [relation(row, peer) for peer in peers]
         body.append([name, row.key[1], middle, f"{least}–{most}", f"{row.first:.1f} s", *ratios])
@@ -206,8 +206,8 @@ def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
         by_key = {row.key: row for row in contests.get(workload, [])}
         if not all(key in by_key for key in keys):
             continue
-        ours, peer = (by_key[key] for key in keys)
-        times, what = ratio(ours, peer), f"{workload}: {' '.join(ours.key)}"
+        own, peer = (by_key[key] for key in keys)
+        times, what = ratio(own, peer), f"{workload}: {' '.join(own.key)}"
         reached = times >= sought
         if peer.contender.name == C:
             found.append(
@@ -223,7 +223,7 @@ def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
 
 def bars(rows: list[Row]) -> list[tuple[str, float, bool]]:
     """Return the rows of the plot: name, seconds of a step, and True for glassgrad."""
-    return [(r.contender.name, median(r.times), r.contender.ours) for r in rows if r.contender.shown]
+    return [(r.contender.name, median(r.times), r.contender.is_own) for r in rows if r.contender.shown]
 
 
 def section(workload: str, rows: list[Row], left_out: list[str]) -> str:

@@ -35,13 +35,13 @@ class Environment:
 
         Only the baseline has to install. A peer that does not, offline or on a new Python, is left out.
         """
-        wanted = [sys.version, *sorted(e.package for e in ENGINES.values() if e.package)]
-        if not self._stamp.exists() or self._stamp.read_text().splitlines()[: len(wanted)] != wanted:
+        stamp = [sys.version, *sorted(e.package for e in ENGINES.values() if e.package)]
+        if not self._stamp.exists() or self._stamp.read_text().splitlines()[: len(stamp)] != stamp:
             print(f"making {self.folder.relative_to(CHECKOUT)} with the peers ...", file=sys.stderr)
             venv.create(self.folder, with_pip=True, clear=True)
             missing = [e.name for e in ENGINES.values() if e.package and not self._install(e.package)]
-            self._stamp.write_text("\n".join([*wanted, *missing]) + "\n")
-        missing = self._stamp.read_text().splitlines()[len(wanted) :]
+            self._stamp.write_text("\n".join([*stamp, *missing]) + "\n")
+        missing = self._stamp.read_text().splitlines()[len(stamp) :]
         if BASELINE in missing:
             self._stamp.unlink()
             raise SystemExit(f"could not install {ENGINES[BASELINE].package}: there is nothing to compare to")

@@ -33,9 +33,9 @@ def _flat(numbers: Any) -> list[float]:
     return [*numbers] if isinstance(numbers, list) else [numbers]
 
 
-def _assert_agree(ours: Trained | Adapted, theirs: Trained | Adapted) -> None:
+def _assert_agree(actual: Trained | Adapted, expected: Trained | Adapted) -> None:
     """To 1e-12, or where terms cancel to 1e-14 of the largest of its kind (after 20 steps 1e-13)."""
-    for kind, a, b in zip(ours._fields, ours, theirs, strict=True):
+    for kind, a, b in zip(actual._fields, actual, expected, strict=True):
         a, b = _flat(a), _flat(b)
         slack = max(map(abs, b)) * (1e-13 if kind in {"losses", "last_gradients", "parameters"} else 1e-14)
         for i, (x, y) in enumerate(zip(a, b, strict=True)):

@@ -197,13 +197,13 @@ def test_bounds_agree_with_pytorch(way: Any, options: dict[str, Any]) -> None:
     import torch
 
     nin, nout = 40, 500
-    ours = [w for row in _drawn(way(Layer(nin, nout), **options, seed=0)) for w in row]
-    theirs = torch.empty(nout, nin, dtype=torch.float64)
-    getattr(torch.nn.init, way.__name__)(theirs, **options, generator=torch.Generator().manual_seed(0))
+    weights = [w for row in _drawn(way(Layer(nin, nout), **options, seed=0)) for w in row]
+    torch_weights = torch.empty(nout, nin, dtype=torch.float64)
+    getattr(torch.nn.init, way.__name__)(torch_weights, **options, generator=torch.Generator().manual_seed(0))
     if "uniform" in way.__name__:
-        assert max(map(abs, ours)) == pytest.approx(theirs.abs().max().item(), rel=1e-3)
-    assert fmean(w * w for w in ours) == pytest.approx(theirs.square().mean().item(), rel=0.05)
-    assert fmean(w**4 for w in ours) == pytest.approx(theirs.pow(4).mean().item(), rel=0.1)
+        assert max(map(abs, weights)) == pytest.approx(torch_weights.abs().max().item(), rel=1e-3)
+    assert fmean(w * w for w in weights) == pytest.approx(torch_weights.square().mean().item(), rel=0.05)
+    assert fmean(w**4 for w in weights) == pytest.approx(torch_weights.pow(4).mean().item(), rel=0.1)
 
 
 @pytest.mark.parametrize("way", WAYS)

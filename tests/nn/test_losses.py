@@ -382,11 +382,11 @@ def test_probability_targets_agree_with_pytorch() -> None:
     leaves = [[Value(x) for x in row] for row in rows]
     loss = cross_entropy(leaves, targets)
     loss.backward()
-    theirs = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
-    expected = torch.nn.functional.cross_entropy(theirs, torch.tensor(targets, dtype=torch.float64))
+    torch_logits = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(torch_logits, torch.tensor(targets, dtype=torch.float64))
     expected.backward()
     assert loss.data == pytest.approx(expected.item(), rel=1e-14)
-    for row, gradients in zip(leaves, theirs.grad.tolist(), strict=True):
+    for row, gradients in zip(leaves, torch_logits.grad.tolist(), strict=True):
         assert [x.grad for x in row] == pytest.approx(gradients, rel=1e-13)
 
 

@@ -87,11 +87,11 @@ def _log_weight(row: list[float], i: int) -> Any:
     return mp.mpf(row[i]) - mp.mpf(top) - total
 
 
-def _is(ours: float, truth: Any, slack: float = 0.0) -> bool:
+def _is(x: float, truth: Any, slack: float = 0.0) -> bool:
     """To 1e-12 of it, or of the smallest normal number; infinite where it is beyond the floats."""
     if abs(truth) > LARGEST:
-        return ours == math.copysign(INF, truth)
-    return math.isfinite(ours) and abs(ours - truth) <= max(1e-12 * max(abs(truth), SMALLEST_NORMAL), slack)
+        return x == math.copysign(INF, truth)
+    return math.isfinite(x) and abs(x - truth) <= max(1e-12 * max(abs(truth), SMALLEST_NORMAL), slack)
 
 
 def _with_gradients(function: Callable[[list[Value]], Value], row: list[float]) -> tuple[float, list[float]]:

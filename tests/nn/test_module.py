@@ -258,9 +258,9 @@ def test_a_copy_has_the_same_numbers_and_none_of_the_same_values(
         p.grad = float(i)
         p.label = f"p{i}"
     clone = duplicate(model)
-    ours, theirs = dict(model.named_parameters()), dict(clone.named_parameters())
-    assert [*ours] == [*theirs]
-    for p, q in zip(ours.values(), theirs.values(), strict=True):
+    parameters, clone_parameters = dict(model.named_parameters()), dict(clone.named_parameters())
+    assert [*parameters] == [*clone_parameters]
+    for p, q in zip(parameters.values(), clone_parameters.values(), strict=True):
         assert p is not q
         assert type(q) is Parameter
         assert (p.data, p.grad, p.label) == (q.data, q.grad, q.label)

@@ -73,10 +73,10 @@ def test_loss_and_gradients_agree_with_pytorch(defined, words):
         x = x + F.linear(F.relu(F.linear(norm(x), widen)), narrow)
         logits.append(F.linear(x, head))
         following.append(ids[1:])
-    theirs = F.cross_entropy(torch.cat(logits), torch.cat(following))
-    theirs.backward()
+    torch_loss = F.cross_entropy(torch.cat(logits), torch.cat(following))
+    torch_loss.backward()
 
-    assert math.isclose(loss.data, theirs.item(), rel_tol=1e-12)
+    assert math.isclose(loss.data, torch_loss.item(), rel_tol=1e-12)
     checked = 0
     for linear, weights in zip(linears, matrices, strict=True):
         for row, gradients in zip(linear.rows, weights.grad.tolist(), strict=True):

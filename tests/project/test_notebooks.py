@@ -176,7 +176,7 @@ def test_lesson_04_without_torch_and_matplotlib_shows_text(run, without):
     assert "PyTorch is not installed here" in text
     equal = re.findall(r"step \d   loss: PyTorch (\S+)   Value (\S+)", text)
     assert len(equal) == 5
-    assert all(theirs == ours for theirs, ours in equal)
+    assert all(torch_value == value for torch_value, value in equal)
     for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 
@@ -203,9 +203,9 @@ def test_lesson_10_network_beats_its_baselines():
     rows = re.findall(r"^(iris|breast cancer|digits|moons|spirals|XOR) +" + r" +(\S+)%" * 4 + "$", text, re.M)
     assert [name for name, *_ in rows] == ["iris", "breast cancer", "digits", "moons", "spirals", "XOR"]
     for name, *shares in rows:
-        untrained, ours, line, theirs = map(float, shares)
-        assert ours > max(90.0, untrained + 10.0, theirs - 3.0)
-        assert ours > line + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
+        untrained, accuracy, linear, torch_accuracy = map(float, shares)
+        assert accuracy > max(90.0, untrained + 10.0, torch_accuracy - 3.0)
+        assert accuracy > linear + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
 
 
 @pytest.mark.slow
@@ -352,8 +352,8 @@ def test_lesson_12_policy_with_baseline_nearly_reaches_the_best_return():
     best, chance = map(float, re.search(r"best (\S+), at random (\S+)", text).groups())
     curves = re.findall(r"^(with|without) +\d   (.*)$", text, re.M)
     with_, without = (
-        [[float(x) for x in row.split()] for name, row in curves if name == wanted]
-        for wanted in ("with", "without")
+        [[float(x) for x in row.split()] for name, row in curves if name == kind]
+        for kind in ("with", "without")
     )
     assert len(with_) == len(without) == 3
     assert all(abs(row[0] - chance) < 0.1 and best - 0.1 < row[-1] <= best for row in with_)
@@ -382,7 +382,7 @@ def test_lesson_05_without_torch_and_matplotlib_shows_text(run, without):
     assert "PyTorch is not installed here" in text
     equal = re.findall(r"PyTorch (\S+)   Value (\S+)", text)
     assert len(equal) == 4
-    assert all(theirs == ours for theirs, ours in equal)
+    assert all(torch_value == value for torch_value, value in equal)
     for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 

@@ -33,12 +33,12 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_network = pytest.mark.parametrize("kind", NETWORKS)
 
 
-def _assert_agree(ours: Result, theirs: Result, slack: float) -> None:
+def _assert_agree(actual: Result, expected: Result, slack: float) -> None:
     """To 1e-12, or where terms cancel to ``slack`` times the largest of its kind."""
-    assert ours.keys() == theirs.keys()
-    for kind in ours:
-        largest = max((abs(x) for row in theirs[kind] for x in row), default=0.0)
-        for step, (a, b) in enumerate(zip(ours[kind], theirs[kind], strict=True)):
+    assert actual.keys() == expected.keys()
+    for kind in actual:
+        largest = max((abs(x) for row in expected[kind] for x in row), default=0.0)
+        for step, (a, b) in enumerate(zip(actual[kind], expected[kind], strict=True)):
             for i, (x, y) in enumerate(zip(a, b, strict=True)):
                 assert math.isclose(x, y, rel_tol=1e-12, abs_tol=slack * largest), (kind, step, i, x, y)
 

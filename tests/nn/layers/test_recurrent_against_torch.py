@@ -15,9 +15,9 @@ GOLDEN = read()
 each_run = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 
 
-def _assert_agree(ours: Trained, theirs: Trained) -> None:
+def _assert_agree(actual: Trained, expected: Trained) -> None:
     """To 1e-12, or where terms cancel to 1e-14 of the largest of its kind."""
-    for kind, a, b in zip(ours._fields, ours, theirs, strict=True):
+    for kind, a, b in zip(actual._fields, actual, expected, strict=True):
         slack = 1e-14 * max(map(abs, b))
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             assert math.isclose(x, y, rel_tol=1e-12, abs_tol=slack), (kind, i, x, y)

@@ -300,14 +300,14 @@ def test_extreme_gradient_never_raises(kind: Any, slope: float, eps: float) -> N
 @pytest.mark.parametrize("eps", [0.0, 1e-8])
 def test_extreme_gradients_agree_with_pytorch(kind: str, slope: float, eps: float) -> None:
     torch = pytest.importorskip("torch")
-    ours, theirs = Parameter(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
-    optimizer = {"RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}[kind]([ours], lr=0.5, eps=eps)
-    other = getattr(torch.optim, kind)([theirs], lr=0.5, eps=eps)
+    parameter, tensor = Parameter(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = {"RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}[kind]([parameter], lr=0.5, eps=eps)
+    torch_optimizer = getattr(torch.optim, kind)([tensor], lr=0.5, eps=eps)
     for _ in range(3):
-        ours.grad, theirs.grad = slope, torch.tensor([slope], dtype=torch.float64)
+        parameter.grad, tensor.grad = slope, torch.tensor([slope], dtype=torch.float64)
         optimizer.step()
-        other.step()
-        assert ours.data == pytest.approx(theirs.item(), rel=1e-12, nan_ok=True)
+        torch_optimizer.step()
+        assert parameter.data == pytest.approx(tensor.item(), rel=1e-12, nan_ok=True)
 
 
 def test_first_adam_step_has_size_lr() -> None:

@@ -43,13 +43,13 @@ class Reference:
         roots: Sequence[Value],
         inputs: Sequence[Value],
         gradients: Sequence[float],
-        used: Set[Value] | None = None,
+        values: Set[Value] | None = None,
     ) -> None:
         self.output = output
         self.roots = roots
         self.inputs = inputs
         self.gradients = gradients
-        self.used = used
+        self.used = values
 
     def check_loss(self, outcome: Outcome, dtype: str) -> None:
         """Raise Disagreement unless the losses agree to rounding."""

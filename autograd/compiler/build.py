@@ -280,9 +280,9 @@ class Builder(ABC):
         guards: list[Guard] = []
         for size in SMALL:
             few = batch.first(size)
-            named = dict(zip(call.kwargs, few[len(call.args) :]))
+            kwargs = dict(zip(call.kwargs, few[len(call.args) :]))
             try:
-                recording, leaves, guard = self.trace_twice(few[: len(call.args)], named, call, progress)
+                recording, leaves, guard = self.trace_twice(few[: len(call.args)], kwargs, call, progress)
             except Exception:  # with all samples it is raised again, and reported
                 return None
             if (transcript := self.make_transcript(recording, leaves)) is None:

@@ -69,9 +69,9 @@ class Replay(Builder):
         self._lock = Lock()
         self._last: Arguments | None = None
         #: The program that took the last step, with its numbers.
-        self._done: tuple[Program, Numbers] | None = None
+        self._last_run: tuple[Program, Numbers] | None = None
         #: The primitives that users have added, by their functions.
-        self._added = {**added}
+        self._known_primitives = {**added}
         #: Chooses the samples of an audit.
         self._rng = Random(0)
 
@@ -112,46 +112,48 @@ class Replay(Builder):
             args = [Static(a, name) if (name := static.get(i)) else a for i, a in enumerate(args)]
             names = {*static.values()}
             kwargs = {name: Static(a, name) if name in names else a for name, a in kwargs.items()}
-        read, found = self._last, fingerprint(args, kwargs)
-        if read is None or found is None or found != read.fingerprint:
-            self._last = read = Arguments(args, kwargs, found)
-        return Call(args, kwargs, read)
+        arguments, mark = self._last, fingerprint(args, kwargs)
+        if arguments is None or mark is None or mark != arguments.fingerprint:
+            self._last = arguments = Arguments(args, kwargs, mark)
+        return Call(args, kwargs, arguments)
 
     def _is_replaced(self) -> bool:
         """Return True if ``primitive()`` has replaced one of the primitives there were before."""
-        return any(added.get(name, function) is not function for name, function in self._added.items())
+        return any(
+            added.get(name, function) is not function for name, function in self._known_primitives.items()
+        )
 
     def _drop_replaced(self) -> None:
         """Drop all programs if they may contain a primitive that has been replaced."""
         if self._is_replaced():
             self.drop_programs()
-        self._added |= added
+        self._known_primitives |= added
 
     def drop_programs(self) -> None:
         """Drop all programs, and the reasons why calls fall back."""
-        for found in (self.programs, self._general, self._verdicts):
-            found.clear()
+        for table in (self.programs, self._general, self._verdicts):
+            table.clear()
         self.program_causes.clear()
 
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""
         with self._lock:
-            return self._taken(steps, call)
+            return self._take_steps(steps, call)
 
-    def _taken(self, steps: int, call: Call) -> list[Outcome]:
+    def _take_steps(self, steps: int, call: Call) -> list[Outcome]:
         if added:
             self._drop_replaced()
         self.settle(call)
         outcomes: list[Outcome] = []
-        left = steps
+        rest = steps
         current: Program | None = None
-        while left > 0:
-            self._done = None
-            go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call, current)
-            outcomes.append(go)
-            left -= len(go.losses)
-            done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
-            current = done[0] if done is not None else None
+        while rest > 0:
+            self._last_run = None
+            outcome = self._run_eager(call) if self._is_eager(call) else self._advance(rest, call, current)
+            outcomes.append(outcome)
+            rest -= len(outcome.losses)
+            last_run: tuple[Program, Numbers] | None = vars(self)["_last_run"]  # set on the way
+            current = last_run[0] if last_run is not None else None
         return outcomes
 
     def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
@@ -172,11 +174,11 @@ class Replay(Builder):
                         if added:
                             self._drop_replaced()
                         self.settle(call)
-                        self._done = None
+                        self._last_run = None
                         outcome = self._run_eager(call) if self._is_eager(call) else self._advance(1, call)
-                        done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
-                        if done is not None and self.resides(done[0].plan):
-                            program, numbers = done
+                        last_run: tuple[Program, Numbers] | None = vars(self)["_last_run"]  # set on the way
+                        if last_run is not None and self.resides(last_run[0].plan):
+                            program, numbers = last_run
                             current = program, shape, outcome, numbers
                     else:
                         current = (*current[:2], outcome, current[3])
@@ -197,7 +199,7 @@ class Replay(Builder):
         """A step from where the last one left the numbers; None where that is not enough."""
         program, shape, _, numbers = current
         calls = program.calls + 1
-        if call.key != shape or self.options.is_audited(calls) or not program.takes(call.given):
+        if call.key != shape or self.options.is_audited(calls) or not program.takes(call.flat):
             return None
         if added and self._is_replaced():
             return None
@@ -220,7 +222,7 @@ class Replay(Builder):
             if not program.guard.holds():
                 continue
             holding += 1
-            if not program.takes(call.given):
+            if not program.takes(call.flat):
                 continue
             calls = program.calls + (program is not current)
             audited = program is not current and self.options.is_audited(calls)
@@ -233,7 +235,7 @@ class Replay(Builder):
             if audited:
                 return self._audit(outcome, numbers, program, call)
             self.commit(outcome, numbers, program)
-            self._done = program, numbers
+            self._last_run = program, numbers
             return outcome
         if holding == MOST_VARIANTS:
             self._fall_back(f"its comparisons go other ways than in {MOST_VARIANTS} programs")
@@ -304,7 +306,7 @@ class Replay(Builder):
         self.warn(f"falls back to eager: {reason}")
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
-        program.left = None  # until what it moves is written
+        program.last_leaves = None  # until what it moves is written
         if program.calls:
             start = perf_counter()
             outcome = program.runner.run(steps, numbers)
@@ -330,14 +332,14 @@ class Replay(Builder):
                 program.audited = program.calls
                 self.commit(outcome, numbers, program)
                 return outcome
-        except Disagreement as found:
-            difference = found
+        except Disagreement as disagreement:
+            difference = disagreement
         reference = self.eager(call, program.plan.leaves)
         if difference is None:
             try:
                 reference.check(outcome, program.read, self.options.dtype)
-            except Disagreement as found:
-                difference = found
+            except Disagreement as disagreement:
+                difference = disagreement
         if difference is None:
             program.audited = program.calls
             self.commit(outcome, numbers, program)
@@ -387,10 +389,10 @@ class Replay(Builder):
         self._dropped += 1
         last = program.audited
         since = f"; calls since number {last} may have been wrong" if last else ""
-        again = self._dropped < MOST_DROPPED and program.calls > 1
-        consequence = "it is recompiled" if again else "such calls fall back to eager from now on"
+        is_retraced = self._dropped < MOST_DROPPED and program.calls > 1
+        consequence = "it is recompiled" if is_retraced else "such calls fall back to eager from now on"
         cause = _CUT if difference.is_cut else f"is too ill-conditioned for {_WAY[self.options.dtype]}"
-        if not again:
+        if not is_retraced:
             self._verdicts.setdefault(call.key, []).append((None, str(difference)))
         what = (
             f"in call {program.calls} {difference}: it depends on something outside that changed, "

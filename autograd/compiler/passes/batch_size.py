@@ -57,20 +57,20 @@ class Batch:
 
     def locate(self, position: int, size: int) -> tuple[int, int, int]:
         """Return the argument of a number, its sample (−1 if there is none), and its place there."""
-        for which, (width, many) in enumerate(zip(self.widths, self.batched)):
+        for argument, (width, many) in enumerate(zip(self.widths, self.batched)):
             count = width * size if many else width
             if position < count:
-                return (which, *divmod(position, width)) if many else (which, -1, position)
+                return (argument, *divmod(position, width)) if many else (argument, -1, position)
             position -= count
         raise IndexError(position)
 
-    def position(self, which: int, sample: int, place: int) -> int:
+    def position(self, argument: int, sample: int, place: int) -> int:
         """Return the position of a number in a call with all samples; the inverse of ``locate``."""
         before = sum(
             width * self.size if many else width
-            for width, many in zip(self.widths[:which], self.batched[:which])
+            for width, many in zip(self.widths[:argument], self.batched[:argument])
         )
-        return before + max(sample, 0) * self.widths[which] + place
+        return before + max(sample, 0) * self.widths[argument] + place
 
 
 def select_samples(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
@@ -158,11 +158,11 @@ class General:
                 operands = (batch.position(*self.inputs[i]),)
             tape.append(operation, operands, small.tape.is_batched[i])
             if operation in SOURCES:
-                which = pack("<d", operands[0]) if operation == "const" else operands[0]
-                tape.known.setdefault((operation, which), i)
+                argument = pack("<d", operands[0]) if operation == "const" else operands[0]
+                tape.known.setdefault((operation, argument), i)
         rows = [
-            [("input", batch.position(which, sample, place)) for sample in range(batch.size)]
-            for which, place in self.rows
+            [("input", batch.position(argument, sample, place)) for sample in range(batch.size)]
+            for argument, place in self.rows
         ]
         notes = [
             f"generalized from batches of {' and '.join(map(str, SMALL))} to a batch axis of {batch.size}"
@@ -173,8 +173,8 @@ class General:
     def indices_for(self, batch: Batch) -> set[int]:
         """Return the positions of the numbers that select something, in such a batch."""
         return {
-            batch.position(which, s, place)
-            for which, sample, place in self.indices
+            batch.position(argument, s, place)
+            for argument, sample, place in self.indices
             for s in (range(batch.size) if sample >= 0 else (-1,))
         }
 
@@ -200,9 +200,9 @@ def general(
             return None
         if operation == "const":
             if repr(operands[0]) != repr(others[0]):
-                if (found := _sized_constant(operands[0], others[0])) is None:
+                if (constant := _sized_constant(operands[0], others[0])) is None:
                     return None
-                constants[i] = found
+                constants[i] = constant
         elif operation == "input":
             location = batch.locate(operands[0], SMALL[0])
             if location != batch.locate(others[0], SMALL[1]) or location[1] >= 0:
@@ -217,10 +217,10 @@ def general(
             for element, (kind, position) in enumerate(sources):
                 if kind != "input":
                     return None
-                which, sample, place = batch.locate(position, size)
+                argument, sample, place = batch.locate(position, size)
                 if sample != element:
                     return None
-                places.add((which, place))
+                places.add((argument, place))
         if len(places) != 1:
             return None
         rows.append(places.pop())

@@ -222,13 +222,14 @@ def test_array_of_other_arithmetic_falls_back(dtype: str) -> None:
     def loss(xs: Any) -> Value:
         return w * (xs[0] - xs[1]) * (xs[0] * xs[0] / 3)
 
-    with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as seen:
+    with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         agrees(loss, *[(np.array(xs, dtype=dtype),) for xs in ((0, 0), (3, 200), (100, 7))])
-    found = [str(w.message) for w in seen if w.category is CompileWarning]
-    assert len(found) == 1
+    messages = [str(w.message) for w in records if w.category is CompileWarning]
+    assert len(messages) == 1
     assert re.search(
-        rf"its arguments have an array of {np.dtype(dtype)}, .* convert it with \.astype\(float\)$", found[0]
+        rf"its arguments have an array of {np.dtype(dtype)}, .* convert it with \.astype\(float\)$",
+        messages[0],
     )
 
 

@@ -37,8 +37,8 @@ class Losses:
         return v * self.config.beta
 
     def __call__(self, v: Value) -> Value:
-        found: Value = getattr(self, f"loss_{self.kind}")(v)
-        return found
+        loss: Value = getattr(self, f"loss_{self.kind}")(v)
+        return loss
 
 
 @case

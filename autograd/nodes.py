@@ -35,17 +35,17 @@ def local_derivatives(node: Value) -> list[float | None]:
     op = node.primitive
     if op is None or node.many is None:
         return [node.da, node.db][: len(node.operands)]
-    found: list[float | None] = []
+    result: list[float | None] = []
     for i, (operands, receivers, derivatives) in enumerate(node.many):
         skipped = positions_of_none(op, node, i)
         rest = zip(receivers, derivatives)
         receiver, derivative = next(rest, (None, None))
         for position, operand in enumerate(operands):
             is_next = receiver is operand and position not in skipped
-            found.append(derivative if is_next else None)
+            result.append(derivative if is_next else None)
             if is_next:
                 receiver, derivative = next(rest, (None, None))
-    return found
+    return result
 
 
 def positions_of_none(op: Primitive, node: Value, i: int) -> list[int]:

@@ -141,10 +141,10 @@ def on_threads(train: Callable[[int, int], Run], steps: int, threads: int = 8) -
     def work(seed: int) -> None:
         runs[seed] = train(steps, seed)
 
-    started = [threading.Thread(target=work, args=(seed,)) for seed in range(threads)]
-    for thread in started:
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(threads)]
+    for thread in workers:
         thread.start()
-    for thread in started:
+    for thread in workers:
         thread.join()
     return [runs[seed] for seed in range(threads)]
 
@@ -162,23 +162,26 @@ def main() -> None:
     parser.add_argument("which", nargs="*", default=["eager", "compiled", "torch", "threads"])
     options = parser.parse_args()
     ways = {"eager": eager, "compiled": compiled, "torch": in_torch}
-    done: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     for name, way in ways.items():
         if name in options.which:
-            done[name] = run = way(options.steps)
+            runs[name] = run = way(options.steps)
             mib = [f"{x / 2**20:.1f}" for x in run.resident]
             print(f"{name}: {options.steps:,} steps in {run.seconds:.0f} s, loss {run.losses[-1]:.3g}")
             print(f"  resident MiB after each tenth: {' '.join(mib)}", flush=True)
-    for name in done.keys() - {"torch"}:
-        if "torch" in done:
-            print(f"{name} and PyTorch are at most {apart(done[name], done['torch']):.2g} apart")
+    for name in runs.keys() - {"torch"}:
+        if "torch" in runs:
+            print(f"{name} and PyTorch are at most {apart(runs[name], runs['torch']):.2g} apart")
     if "threads" in options.which:
         for name, train in (("eager", eager), ("compiled", compiled)):
             steps = max(1, options.steps // 10)
-            together = on_threads(train, steps)
-            alone = [train(steps, seed) for seed in range(8)]
-            same = [a.parameters == b.parameters and a.losses == b.losses for a, b in zip(together, alone)]
-            took = max(run.seconds for run in together)
+            runs_on_threads = on_threads(train, steps)
+            single_runs = [train(steps, seed) for seed in range(8)]
+            same = [
+                a.parameters == b.parameters and a.losses == b.losses
+                for a, b in zip(runs_on_threads, single_runs)
+            ]
+            took = max(run.seconds for run in runs_on_threads)
             print(f"8 threads, {name}, {steps:,} steps each in {took:.0f} s: {sum(same)} of 8 as alone")
 
 

@@ -44,10 +44,10 @@ HERE = Path(__file__)
 
 def anomaly_in(run: Callable[[], Any], **options: bool) -> AnomalyError:
     """Return the error that a function raises inside detect_anomaly()."""
-    with pytest.raises(AnomalyError) as caught, detect_anomaly(**options):
+    with pytest.raises(AnomalyError) as info, detect_anomaly(**options):
         run()
     assert not active
-    return caught.value
+    return info.value
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:
@@ -337,10 +337,10 @@ def test_every_primitive_is_bit_identical_and_has_its_line(name: str) -> None:
         ]
         for node in nodes:
             assert type(node) is Value
-            found = source_line(node)
-            assert found is not None
-            assert found[0] == f'File "{HERE}"'
-            assert "watched = FUNCTIONS" in found[2][0]
+            line = source_line(node)
+            assert line is not None
+            assert line[0] == f'File "{HERE}"'
+            assert "watched = FUNCTIONS" in line[2][0]
 
 
 def test_constants_and_reflected_operators() -> None:
@@ -511,15 +511,15 @@ def test_interleaved_tasks_do_not_check_each_other() -> None:
 
 
 def test_other_threads_are_not_checked() -> None:
-    seen = []
+    values = []
     with detect_anomaly():
-        thread = threading.Thread(target=lambda: seen.append(Value(-1.0).log()))
+        thread = threading.Thread(target=lambda: values.append(Value(-1.0).log()))
         thread.start()
         thread.join()
         with pytest.raises(AnomalyError):
             Value(-1.0).log()
-    assert math.isnan(seen[0].data)
-    assert source_line(seen[0]) is None
+    assert math.isnan(values[0].data)
+    assert source_line(values[0]) is None
 
 
 # Training, compiled steps, notebooks --------------------------------------------------------------
@@ -546,9 +546,9 @@ def test_divergence_of_training_is_reported_with_its_line() -> None:
     def loss(predictions: list[Value], targets: list[float]) -> Value:
         return (predictions[0] - targets[0]) ** 2
 
-    with pytest.raises(AnomalyError) as caught, detect_anomaly():
+    with pytest.raises(AnomalyError) as info, detect_anomaly():
         fit(model, data, loss, SGD(model.parameters(), lr=0.01), epochs=3, progress=False)
-    assert f'File "{HERE}", line {line_of(loss, "return")}' in str(caught.value)
+    assert f'File "{HERE}", line {line_of(loss, "return")}' in str(info.value)
     assert [p.data for p in model.parameters()] == before
 
 

@@ -201,24 +201,24 @@ def relation(row: Row, peer: Row) -> str:
 
 def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
     """Compare the targets with the measurements."""
-    found = []
+    measurements = []
     for workload, *keys, sought in TARGETS:
         by_key = {row.key: row for row in contests.get(workload, [])}
         if not all(key in by_key for key in keys):
             continue
         own, peer = (by_key[key] for key in keys)
         times, what = ratio(own, peer), f"{workload}: {' '.join(own.key)}"
-        reached = times >= sought
+        is_met = times >= sought
         if peer.contender.name == C:
-            found.append(
-                Measurement(f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", reached)
+            measurements.append(
+                Measurement(f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", is_met)
             )
         else:
             target = "ahead" if sought == 1 else f"{sought:g}×"
-            found.append(
-                Measurement(f"{what} compared with {' '.join(peer.key)}", f"{times:.2f}×", target, reached)
+            measurements.append(
+                Measurement(f"{what} compared with {' '.join(peer.key)}", f"{times:.2f}×", target, is_met)
             )
-    return found
+    return measurements
 
 
 def bars(rows: list[Row]) -> list[tuple[str, float, bool]]:
@@ -234,9 +234,9 @@ def summary(contests: dict[str, list[Row]]) -> Iterator[str]:
     """Return the targets and the list of contenders."""
     if targets := verdicts(contests):
         yield f"Targets\n\n{single_table(targets)}"
-    held = [row for rows in contests.values() for row in rows]
-    notes = {r.contender.name: r.contender.note for r in held if r.contender.note}
-    versions = {r.contender.package: r.version for r in held if r.version}
+    all_rows = [row for rows in contests.values() for row in rows]
+    notes = {r.contender.name: r.contender.note for r in all_rows if r.contender.note}
+    versions = {r.contender.package: r.version for r in all_rows if r.version}
     lines = [f"- {name}: {note}" for name, note in notes.items()]
     lines.append("- versions: " + ", ".join(map(" ".join, versions.items())))
     yield "The contenders\n\n" + "\n".join(lines)

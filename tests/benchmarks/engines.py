@@ -143,8 +143,8 @@ def _complete(value: Any, missing: Sequence[str]) -> Adapter:
         out._backward = _backward
         return out
 
-    given = {"tanh": tanh, "exp": exp, "log": log}
-    functions = {name: given[name] if name in missing else getattr(value, name) for name in given}
+    closures = {"tanh": tanh, "exp": exp, "log": log}
+    functions = {name: closures[name] if name in missing else getattr(value, name) for name in closures}
     return Adapter(value, **functions)
 
 

@@ -66,9 +66,9 @@ def by_functions() -> str:
     for name, (function, parameters, arguments) in functions.items():
         seconds: list[float] = []
 
-        def timed(*given: Any, seconds: list[float] = seconds) -> Any:
+        def timed(*arguments: Any, seconds: list[float] = seconds) -> Any:
             start = time.process_time()
-            program = make(*given)
+            program = make(*arguments)
             seconds.append(time.process_time() - start)
             return program
 

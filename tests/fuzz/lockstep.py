@@ -89,11 +89,11 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
 
     A derivative of None counts as 0 and is multiplied further, so that it becomes nan where PyTorch has nan.
     """
-    found = {root: abs(start)}
+    result = {root: abs(start)}
     for node in reversed(topological_order(root)):
         if node.primitive is None:
             continue
-        g = found[node]
+        g = result[node]
         less_exact = LESS_EXACT.get(node.primitive.name)
         for operand, derivative in zip(node.operands, local_derivatives(node)):
             if isinstance(operand, Value):
@@ -111,8 +111,8 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
                     size = math.nan
                 if order:  # PyTorch's graph of the gradient has other rounding errors than ours
                     size = max(size, g)
-                found[operand] = found.get(operand, 0.0) + size
-    return found
+                result[operand] = result.get(operand, 0.0) + size
+    return result
 
 
 def _ordinary(quotient: Value) -> bool:
@@ -335,13 +335,13 @@ class Lockstep:
             raise Difference("one leaf has become two in the copy")
         value = copy.copy(originals[0].value) if way == "copy" else copied["again"]
         self.copied(originals[0], value)
-        computed = self.pool[other % len(self.pool)].value
-        if not computed.is_leaf:
+        node = self.pool[other % len(self.pool)].value
+        if not node.is_leaf:
             try:
-                COPIES[way](computed)
+                COPIES[way](node)
             except TypeError:
                 return
-            raise Difference(f"the non-leaf Value {computed!r} was copied by {way}")
+            raise Difference(f"the non-leaf Value {node!r} was copied by {way}")
 
     def copied(self, original: Cell, value: Value, in_pool: bool = True) -> None:
         if value is original.value or repr(value) != repr(original.value):
@@ -376,16 +376,16 @@ class Lockstep:
         tensors = iter([cell.tensor for cell in cells])
         flowing = [self.tensor_of(x) for x in inputs]
         for layer in model.layers:
-            found = []
+            outputs = []
             for neuron in layer.neurons:
                 ws = [next(tensors) for _ in neuron.w]
                 total = next(tensors)
                 for w, x in zip(ws, flowing):
                     total = total + w * x
-                found.append(
+                outputs.append(
                     total if neuron.activation == "linear" else self.torch_table[neuron.activation](total)
                 )
-            flowing = found
+            flowing = outputs
         self.new(model([*map(self.value_of, inputs)]), flowing[0], self.order_of(inputs), 1e6)
 
     # Gradients ------------------------------------------------------------------------------------
@@ -462,13 +462,13 @@ class Lockstep:
         kink = any(map(_at_a_kink, topological_order(root.value)))
         size = weights(root.value, 1.0, root.order)
         every = [t for c in cells for t in c.tensors]
-        found = iter(
+        torch_gradients = iter(
             self.torch.autograd.grad(
                 root.tensor, every, retain_graph=True, create_graph=create_graph, allow_unused=True
             )
         )
         for cell, gradient in zip(cells, results):
-            parts = [t for t in (next(found) for _ in cell.tensors) if t is not None]
+            parts = [t for t in (next(torch_gradients) for _ in cell.tensors) if t is not None]
             if gradient is None or not parts:
                 # If a rule selects a constant, glassgrad returns None: nothing depends on the operand.
                 agree = (gradient is None) == (not parts)

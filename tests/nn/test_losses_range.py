@@ -117,7 +117,7 @@ def test_compiled_cross_entropy_and_its_gradients(target: Any, backend: str) -> 
     """It is recorded once, on plain logits; an argument that is an index selects when the program runs."""
     leaves = [Value(0.1), Value(0.2), Value(0.3)]
     arguments = [] if target is None else [target]
-    step = compile(lambda *given: cross_entropy([leaves], given or [1]), backend=backend)
+    step = compile(lambda *targets: cross_entropy([leaves], targets or [1]), backend=backend)
     for row in [row for row in ROWS if len(row) == 3 and -INF not in row][::5]:
         for leaf, x in zip(leaves, row, strict=True):
             leaf.data = x

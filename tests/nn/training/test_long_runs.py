@@ -53,8 +53,8 @@ def test_long_training_agrees_with_pytorch(train: Callable[[int], Run], steps: i
 
 @ways
 def test_eight_threads_train_as_sequentially(train: Callable[[int, int], Run]) -> None:
-    together = on_threads(train, 150)
-    assert len({run.parameters[0] for run in together}) == 8
-    for seed, run in enumerate(together):
-        alone = train(150, seed)
-        assert (run.parameters, run.losses) == (alone.parameters, alone.losses)
+    runs = on_threads(train, 150)
+    assert len({run.parameters[0] for run in runs}) == 8
+    for seed, run in enumerate(runs):
+        expected = train(150, seed)
+        assert (run.parameters, run.losses) == (expected.parameters, expected.losses)

@@ -201,8 +201,8 @@ def _with_operators(source: str, known: Collection[str]) -> str:
     before = ""
     for token in _TOKEN.findall(source):
         begins = token == "(" or (token.isidentifier() and not iskeyword(token)) or _is_number(token)
-        called = before.isidentifier() and (before in _CALLABLE or token == "(") and before not in names
-        ends = before in (")", "]") or _is_number(before) or (before.isidentifier() and not called)
+        is_call = before.isidentifier() and (before in _CALLABLE or token == "(") and before not in names
+        ends = before in (")", "]") or _is_number(before) or (before.isidentifier() and not is_call)
         if begins and ends and not iskeyword(before):
             written[len(written) - written[-1].isspace() :] = ["*"]
         written.append(token)
@@ -420,17 +420,17 @@ class _Reader:
                 )
         result = self.single(leftmost)
         for operation in reversed(pending):
-            computed = FUNCTIONS[_BINARY[type(operation.op)]](result, self.single(operation.right))
-            result = computed.data if computed.is_leaf else computed  # of numbers alone, a number
+            value = FUNCTIONS[_BINARY[type(operation.op)]](result, self.single(operation.right))
+            result = value.data if value.is_leaf else value  # of numbers alone, a number
         return result
 
     def call(self, node: ast.Call) -> Item:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _CALLABLE:
-            called = self.text(node.func)
-            alternatives = f". {_did_you_mean(called)}The functions are {', '.join(sorted(_CALLABLE))}"
+            text = self.text(node.func)
+            alternatives = f". {_did_you_mean(text)}The functions are {', '.join(sorted(_CALLABLE))}"
             advice = _advice(self.text(node), self.names) or alternatives
-            raise self.error(f"there is no function {called[:40]!r}{advice}", node.func)
+            raise self.error(f"there is no function {text[:40]!r}{advice}", node.func)
         if node.keywords:
             raise self.error(f"{name}() expected operands without names, got name=value", node)
         operands = self.arguments_of(name, node)

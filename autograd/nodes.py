@@ -153,14 +153,14 @@ def contributions(root: Value, gradient: float = 1.0) -> Iterator[Contribution]:
     A dead relu contributes 0 to its operand, and nothing behind that is visited.
     """
     totals: dict[Value, float] = {root: gradient}
-    passed: set[Value] = set()  # these have propagated their gradient, and receive no more contributions
+    visited: set[Value] = set()  # these have propagated their gradient, and receive no more contributions
     for node in reversed(operands_first([root], lambda node: [x for x, _ in edges(node)])):
         if node.is_leaf:
             continue
         upstream = totals.pop(node)
-        passed.add(node)
+        visited.add(node)
         for position, (operand, local) in enumerate(zip(node.operands, local_derivatives(node))):
-            if not isinstance(operand, Value) or (local is None and operand in passed):
+            if not isinstance(operand, Value) or (local is None and operand in visited):
                 continue
             if local is None:
                 yield Contribution(node, position, operand, upstream, 0.0, 0.0)

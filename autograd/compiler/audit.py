@@ -75,7 +75,7 @@ class Reference:
                         f"the program returned the gradient {actual!r} for {short(value)}, eager {g!r}",
                         is_cut=math.isnan(actual) and not math.isnan(g),
                     )
-        if read and (unused := read - (self.used or reached(self.output))):
+        if read and (unused := read - (self.used or ancestors(self.output))):
             raise Disagreement(f"the function no longer uses {short(next(iter(unused)))}")
 
 
@@ -87,7 +87,7 @@ def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:
     return abs(a - b) <= relative * abs(b) + of_the_terms * terms < math.inf
 
 
-def reached(output: Value) -> set[Value]:
+def ancestors(output: Value) -> set[Value]:
     """Return every Value that the output was computed from, and itself, in no order."""
     values = {output}
     stack = [output]

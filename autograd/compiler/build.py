@@ -203,7 +203,7 @@ class Builder(ABC):
         progress.at(f"{len(first.nodes):,} Values traced, the backward pass is emitted")
         plan = self.plan(first, leaves)
         live = set(leaves)
-        read = {value for value in first.reached if value in live}
+        read = {value for value in first.dependencies if value in live}
         return self._ready(plan, call, read, first.indices, guard, progress)
 
     def _ready(

@@ -44,7 +44,7 @@ class Derivative(Replay):
     def at(self, point: Sequence[Value | SupportsFloat], v: Any = None) -> Outcome:
         """Compute the derivatives at a point; for "hvp", the product with the vector ``v``."""
         at = [x._data for x in leaves_at(point, self.kind)]
-        call = self.called(at, {})
+        call = self.make_call(at, {})
         if self.kind == "hvp":
             direction = direction_at(v, len(at))
             call.numbers = call.numbers + as_floats(direction)  # after the numbers of the arguments

@@ -43,9 +43,9 @@ def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
     """Run the pass that the numpy and numba backends run themselves, and list its result."""
     fused = fuse(plan)
     listing = Listing(plan.tape, plan.leaves, names_of_results(plan), fused)
-    computed = [i for i in fused.order if plan.tape.code[i][0] not in SOURCES]
-    kinds = f"{len(computed):,} computed, {sum(i in fused.sums for i in computed):,} of them sums of products"
-    return Stage("fuse", len(fused.order), kinds, [*map(listing.line, computed[:KEPT])]), fused, listing
+    places = [i for i in fused.order if plan.tape.code[i][0] not in SOURCES]
+    kinds = f"{len(places):,} computed, {sum(i in fused.sums for i in places):,} of them sums of products"
+    return Stage("fuse", len(fused.order), kinds, [*map(listing.line, places[:KEPT])]), fused, listing
 
 
 def describe(program: Program, lines: int) -> list[str]:

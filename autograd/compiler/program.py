@@ -14,7 +14,7 @@ from ..system.checks import check_int
 from ..system.messages import replace_controls, short, type_and_value
 from ..tracing import resident
 from ..value import Value
-from .audit import Reference, reached
+from .audit import Reference, ancestors
 from .backends.choose import choose_backend
 from .backends.python import Numbers, Outcome, Row
 from .build import CompileWarning, Options, watched
@@ -168,7 +168,7 @@ class StepReplay(Replay):
         """Run the function and backward(); the gradients stay on the leaves."""
         with with_grad():
             output = as_value(call.run(self.function))
-        values = reached(output)
+        values = ancestors(output)
         for value in values:
             if value.is_leaf:
                 value.zero_grad()
@@ -255,7 +255,7 @@ class CompiledStep:
     # A step ---------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> float:
-        (outcome,) = self._step.take(1, self._step.called(args, kwargs))
+        (outcome,) = self._step.take(1, self._step.make_call(args, kwargs))
         return outcome.losses[0]
 
     def run(self, steps: int, /, *args: Any, **kwargs: Any) -> list[float]:
@@ -286,7 +286,7 @@ class CompiledStep:
                 f"run() expected an int of 1 or more for steps, got {type_and_value(steps)}. "
                 "Pass the number of steps first, then the arguments of the function."
             )
-        outcomes = self._step.take(steps, self._step.called(args, kwargs))
+        outcomes = self._step.take(steps, self._step.make_call(args, kwargs))
         return [loss for outcome in outcomes for loss in outcome.losses]
 
     def each(self, batches: Iterable[Sequence[Any]]) -> list[float]:
@@ -315,8 +315,8 @@ class CompiledStep:
         plain = (list, tuple)  # no subclass: its __iter__() may read and write parameters, as a generator
         if type(batches) not in plain or any(type(batch) not in plain for batch in batches):
             return [self(*batch) for batch in batches]
-        called = (self._step.called(tuple(batch), {}) for batch in batches)
-        return [outcome.losses[0] for outcome in self._step.take_each(called)]
+        calls = (self._step.make_call(tuple(batch), {}) for batch in batches)
+        return [outcome.losses[0] for outcome in self._step.take_each(calls)]
 
     # The function, and its derivatives with respect to its arguments ------------------------------
 
@@ -332,7 +332,7 @@ class CompiledStep:
             kwargs: The keyword arguments of the function.
         """
         other = self._other("value")
-        (outcome,) = other.take(1, other.called(args, kwargs))
+        (outcome,) = other.take(1, other.make_call(args, kwargs))
         return outcome.losses[0]
 
     def value_and_grad(self, at: Sequence[Value | SupportsFloat]) -> tuple[float, list[float]]:

@@ -104,7 +104,7 @@ class Replay(Builder):
 
     # One call -------------------------------------------------------------------------------------
 
-    def called(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    def make_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """A call with these arguments."""
         if active:
             report_escape(None, "a compiled step")

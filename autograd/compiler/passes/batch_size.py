@@ -226,7 +226,7 @@ def general(
         rows.append(places.pop())
     indices = {batch.locate(p, SMALL[0]) for p in recordings[0].indices}
     live = {*first.order}
-    read = {x for x in recordings[0].reached if x in live}
+    read = {x for x in recordings[0].dependencies if x in live}
     return General(first, constants, inputs, rows, indices, read, batch.batched)
 
 

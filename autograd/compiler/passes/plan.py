@@ -250,8 +250,8 @@ def shareable_state(rule: Pattern, update: Update) -> tuple[int, ...]:
     if rule.reads(0).isdisjoint(state):
         return ()
     indices = {*state}
-    allowed = state.stop  # the learning rate is the same for all parameters
-    while dependent := {j for j in indices if not rule.reads(j - 1) <= {*indices, allowed}}:
+    rate_index = state.stop  # the learning rate is the same for all parameters
+    while dependent := {j for j in indices if not rule.reads(j - 1) <= {*indices, rate_index}}:
         indices -= dependent
     return tuple(sorted(j - 2 for j in indices))
 

@@ -292,7 +292,7 @@ class Recording:
         return operand_values(node)
 
     @property
-    def reached(self) -> list[Value]:
+    def dependencies(self) -> list[Value]:
         """The Values that the result depends on at each call.
 
         Values that are only compared are excluded. So are those that only a gradient inside the function

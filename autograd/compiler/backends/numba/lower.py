@@ -63,7 +63,7 @@ class Machine:
         #: The slot and the number of each constant.
         self.constants: dict[str, tuple[int, float]] = {}
         self.one = self._constant(1.0)
-        self.nothing = self._constant(-0.0)
+        self.zero = self._constant(-0.0)
         self.units = units_of(plan, self.fused, schedule)
         self.slot: dict[int, int] = {}
         self._assign()

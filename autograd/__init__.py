@@ -94,8 +94,8 @@ else:
             return added[name]
         if name not in _VIEWS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(_VIEWS[name], __name__), name)
-        return found
+        globals()[name] = value = getattr(import_module(_VIEWS[name], __name__), name)
+        return value
 
     def __dir__() -> list[str]:
         return sorted(__all__)

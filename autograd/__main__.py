@@ -129,14 +129,14 @@ class _Dependents:
 
     def of(self, leaf: Value) -> list[Value]:
         """Return the Values that depend on a leaf, operands before results."""
-        found = {leaf}
+        dependents = {leaf}
         stack = [leaf]
         while stack:
             for user in self._users[stack.pop()]:
-                if user not in found:
-                    found.add(user)
+                if user not in dependents:
+                    dependents.add(user)
                     stack.append(user)
-        return sorted(found - {leaf}, key=self._places.__getitem__)
+        return sorted(dependents - {leaf}, key=self._places.__getitem__)
 
 
 def _finite_difference(root: Value, leaf: Value, dependents: list[Value]) -> float:
@@ -146,11 +146,11 @@ def _finite_difference(root: Value, leaf: Value, dependents: list[Value]) -> flo
     h = max(h, 1024 * math.ulp(point))  # a smaller step is lost in the rounding of a large number
 
     def value_at(x: float) -> float:
-        moved = {leaf: x}
+        values = {leaf: x}
         for node in dependents:
-            numbers = [moved.get(y, y.data) if isinstance(y, Value) else y for y in node.operands]
-            moved[node] = recompute(node, numbers)
-        return moved[root]
+            numbers = [values.get(y, y.data) if isinstance(y, Value) else y for y in node.operands]
+            values[node] = recompute(node, numbers)
+        return values[root]
 
     above, below = point + h, point - h
     return (value_at(above) - value_at(below)) / (above - below)
@@ -186,9 +186,9 @@ def explain(source: str, inputs: dict[str, Value], colors: Colors) -> Value:
     names = Names(order)
     forward = [[names[v], operation(v, names), format_number(v.data)] for v in order]
     settings = ", ".join(f"{n} = {format_number(v.data)}" for n, v in inputs.items())
-    shown = source.strip() if len(source) <= MAX_SHOWN else source.strip()[:MAX_SHOWN] + "…"
-    shown = replace_controls(shown)
-    print(f"{shown}    with {settings}\n" if settings else f"{shown}\n")
+    title = source.strip() if len(source) <= MAX_SHOWN else source.strip()[:MAX_SHOWN] + "…"
+    title = replace_controls(title)
+    print(f"{title}    with {settings}\n" if settings else f"{title}\n")
     print(colors.title("Forward: the values"))
     print(text_table(("name", "how", "data"), forward, right=(2,), paint=colors.columns(_2=DATA)))
     print()
@@ -211,25 +211,25 @@ def _gradient_table(order: list[Value], inputs: dict[str, Value], names: Names, 
     header = ["", "gradient", "finite difference", *(["PyTorch"] if has_torch else [])]
     rows: list[list[str]] = []
     is_different, compared, reads = False, 0, 0
-    used = [name for name, value in inputs.items() if value in names]
+    members = [name for name, value in inputs.items() if value in names]
     for name, value in inputs.items():
         if value not in names:
             rows.append([name, "not used", "", *([""] if has_torch else [])])
             continue
-        shown = "not computed"
+        difference_text = "not computed"
         if reads <= MAX_READS:
             moving = dependents.of(value)
             difference = _finite_difference(root, value, moving)
             is_different |= not math.isclose(value.grad, difference, rel_tol=1e-4, abs_tol=1e-6)
-            shown = format_gradient(difference)
+            difference_text = format_gradient(difference)
             compared += 1
             reads += sum(2 * len(node.operands) for node in moving)
-        row = [f"∂{names.root}/∂{names[value]}", format_gradient(value.grad), shown]
+        row = [f"∂{names.root}/∂{names[value]}", format_gradient(value.grad), difference_text]
         rows.append(row if torch_gradients is None else [*row, format_gradient(torch_gradients[name])])
     notes = [DIFFERENCE_NOTE] if is_different else []
-    if compared < len(used):
+    if compared < len(members):
         notes.append(
-            f"The finite difference is computed for the first {compared:,} of {len(used):,} inputs: each\n"
+            f"The finite difference is computed for the first {compared:,} of {len(members):,} inputs: each\n"
             "computes the expression twice, and all of them would take too long."
         )
     return "\n".join([text_table(header, rows, right=(1, 2, 3), paint=colors.columns(_1=GRADIENT)), *notes])

@@ -161,10 +161,10 @@ def _cause(output: Value, tolerance: float) -> str:
             if not isinstance(node.operands[i], Value):
                 continue  # a constant has no derivative
             derivative = local or 0.0
-            moved = partial(_moved, node, numbers, i)
+            function = partial(_value_at, node, numbers, i)
             scale = max(1.0, abs(numbers[i]))
-            difference = _disagreement(derivative, moved, scale, tolerance)
-            if difference is not None and _has_kink(moved, scale):
+            difference = _disagreement(derivative, function, scale, tolerance)
+            if difference is not None and _has_kink(function, scale):
                 return (
                     f"The primitive {op.name} has a kink in operand {i} at {numbers}, where a difference "
                     "is not reliable. Choose another point."
@@ -180,6 +180,6 @@ def _cause(output: Value, tolerance: float) -> str:
     )
 
 
-def _moved(node: Value, numbers: list[float], i: int, t: float) -> float:
+def _value_at(node: Value, numbers: list[float], i: int, t: float) -> float:
     """Compute the operation of a node with ``t`` added to operand ``i``."""
     return recompute(node, [x + t if j == i else x for j, x in enumerate(numbers)])

@@ -84,9 +84,9 @@ class ExpressionError(ValueError):
 
     def __init__(self, message: str, source: str, column: int, width: int = 1) -> None:
         start = max(0, column - 50)  # show only the part of a long line near the place
-        shown = replace_controls(source[start : start + 100])
-        pointer = " " * (column - start) + "^" * max(1, min(width, len(shown) - (column - start)))
-        super().__init__(f"{replace_controls(message)}\n  {shown}\n  {pointer}")
+        excerpt = replace_controls(source[start : start + 100])
+        pointer = " " * (column - start) + "^" * max(1, min(width, len(excerpt) - (column - start)))
+        super().__init__(f"{replace_controls(message)}\n  {excerpt}\n  {pointer}")
 
 
 def compute(source: str, inputs: Mapping[str, Value]) -> Value:
@@ -155,7 +155,7 @@ def _form(name: str) -> str:
     return f"{name}({', '.join(f'[{o[:-1]}]' if o.endswith('*') else o for o in _operands(name))})"
 
 
-def _parse(source: str, known: Collection[str] = ()) -> ast.Module:
+def _parse(source: str, names: Collection[str] = ()) -> ast.Module:
     if (column := _find_too_deep(source)) is not None:
         raise ExpressionError(
             f"brackets are nested more than {MAX_DEPTH} deep. Name a part of it: p = …;", source, column
@@ -164,7 +164,7 @@ def _parse(source: str, known: Collection[str] = ()) -> ast.Module:
         return _parse_quietly(source)
     except SyntaxError as error:
         column = min(max((error.offset or 1) - 1 + len(source) - len(source.lstrip()), 0), len(source))
-        advice = _advice(source, known)
+        advice = _advice(source, names)
         raise ExpressionError(f"this is not an expression: {error.msg}{advice}", source, column) from None
     except (RecursionError, MemoryError):
         raise ExpressionError(
@@ -180,16 +180,16 @@ def _parse_quietly(source: str) -> ast.Module:
         return ast.parse(source.strip())
 
 
-def _advice(source: str, known: Collection[str]) -> str:
+def _advice(source: str, names: Collection[str]) -> str:
     """Return the remedy for a missing or wrong operator, ``. Write 2*x**2.`` for 2x^2, or an empty string."""
-    written = _with_operators(source.strip(), known)
-    if written == source.strip():
+    remedy = _with_operators(source.strip(), names)
+    if remedy == source.strip():
         return ""
     try:
-        _parse_quietly(written)
+        _parse_quietly(remedy)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
-    return f". Write {written if len(written) <= _MAX_SUGGESTION else '* for a product and ** for a power'}."
+    return f". Write {remedy if len(remedy) <= _MAX_SUGGESTION else '* for a product and ** for a power'}."
 
 
 def _with_operators(source: str, known: Collection[str]) -> str:
@@ -201,8 +201,8 @@ def _with_operators(source: str, known: Collection[str]) -> str:
     before = ""
     for token in _TOKEN.findall(source):
         begins = token == "(" or (token.isidentifier() and not iskeyword(token)) or _is_number(token)
-        called = before.isidentifier() and (before in _CALLABLE or token == "(") and before not in names
-        ends = before in (")", "]") or _is_number(before) or (before.isidentifier() and not called)
+        is_call = before.isidentifier() and (before in _CALLABLE or token == "(") and before not in names
+        ends = before in (")", "]") or _is_number(before) or (before.isidentifier() and not is_call)
         if begins and ends and not iskeyword(before):
             written[len(written) - written[-1].isspace() :] = ["*"]
         written.append(token)
@@ -377,10 +377,10 @@ class _Reader:
             return self.names[name]
         if name in CONSTANTS:
             return CONSTANTS[name]
-        known = ", ".join(self.names) or "none"
+        names = ", ".join(self.names) or "none"
         if len(name) > 1 and all(letter in self.names for letter in name):
-            known += f"; a product is written {'*'.join(name)}"
-        raise self.error(f"{name} has no value. Add one, such as {name}=1.5 (known: {known})", node)
+            names += f"; a product is written {'*'.join(name)}"
+        raise self.error(f"{name} has no value. Add one, such as {name}=1.5 (known: {names})", node)
 
     def list_of(self, node: ast.List | ast.Tuple) -> list[Any]:
         items: list[Any] = [self.operand(item) for item in node.elts]
@@ -420,17 +420,17 @@ class _Reader:
                 )
         result = self.single(leftmost)
         for operation in reversed(pending):
-            computed = FUNCTIONS[_BINARY[type(operation.op)]](result, self.single(operation.right))
-            result = computed.data if computed.is_leaf else computed  # of numbers alone, a number
+            value = FUNCTIONS[_BINARY[type(operation.op)]](result, self.single(operation.right))
+            result = value.data if value.is_leaf else value  # of numbers alone, a number
         return result
 
     def call(self, node: ast.Call) -> Item:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _CALLABLE:
-            called = self.text(node.func)
-            alternatives = f". {_did_you_mean(called)}The functions are {', '.join(sorted(_CALLABLE))}"
+            text = self.text(node.func)
+            alternatives = f". {_did_you_mean(text)}The functions are {', '.join(sorted(_CALLABLE))}"
             advice = _advice(self.text(node), self.names) or alternatives
-            raise self.error(f"there is no function {called[:40]!r}{advice}", node.func)
+            raise self.error(f"there is no function {text[:40]!r}{advice}", node.func)
         if node.keywords:
             raise self.error(f"{name}() expected operands without names, got name=value", node)
         operands = self.arguments_of(name, node)
@@ -449,9 +449,9 @@ class _Reader:
         groups = [operand.endswith("*") for operand in _operands(name)]
         if groups == [True] and len(arguments) > 1 and not any(isinstance(x, list) for x in arguments):
             arguments = [arguments]
-        listed = [isinstance(operand, list) for operand in arguments]
+        are_lists = [isinstance(operand, list) for operand in arguments]
         optional = len(PRIMITIVES[name].defaults) if name in PRIMITIVES else 0
-        if len(listed) < len(groups) - optional or listed != groups[: len(listed)]:
+        if len(are_lists) < len(groups) - optional or are_lists != groups[: len(are_lists)]:
             several = f", or with several: {name}(a, b, …)" if groups == [True] else ""
             raise self.error(f"{name} is called as {_form(name)}{several}", node)
         if name == "take":

@@ -35,17 +35,17 @@ def local_derivatives(node: Value) -> list[float | None]:
     op = node.primitive
     if op is None or node.many is None:
         return [node.da, node.db][: len(node.operands)]
-    found: list[float | None] = []
+    result: list[float | None] = []
     for i, (operands, receivers, derivatives) in enumerate(node.many):
         skipped = positions_of_none(op, node, i)
         rest = zip(receivers, derivatives)
         receiver, derivative = next(rest, (None, None))
         for position, operand in enumerate(operands):
             is_next = receiver is operand and position not in skipped
-            found.append(derivative if is_next else None)
+            result.append(derivative if is_next else None)
             if is_next:
                 receiver, derivative = next(rest, (None, None))
-    return found
+    return result
 
 
 def positions_of_none(op: Primitive, node: Value, i: int) -> list[int]:
@@ -153,14 +153,14 @@ def contributions(root: Value, gradient: float = 1.0) -> Iterator[Contribution]:
     A dead relu contributes 0 to its operand, and nothing behind that is visited.
     """
     totals: dict[Value, float] = {root: gradient}
-    passed: set[Value] = set()  # these have propagated their gradient, and receive no more contributions
+    visited: set[Value] = set()  # these have propagated their gradient, and receive no more contributions
     for node in reversed(operands_first([root], lambda node: [x for x, _ in edges(node)])):
         if node.is_leaf:
             continue
         upstream = totals.pop(node)
-        passed.add(node)
+        visited.add(node)
         for position, (operand, local) in enumerate(zip(node.operands, local_derivatives(node))):
-            if not isinstance(operand, Value) or (local is None and operand in passed):
+            if not isinstance(operand, Value) or (local is None and operand in visited):
                 continue
             if local is None:
                 yield Contribution(node, position, operand, upstream, 0.0, 0.0)

@@ -42,14 +42,14 @@ def source_line(value: Value) -> tuple[str, int, list[str]] | None:
     line = line or code.co_firstlineno
     linecache.checkcache(code.co_filename)
     source = replace_controls(linecache.getline(code.co_filename, line).rstrip(), keep="\t")
-    shown = source.lstrip()
-    if not shown or start is None or end is None:
-        return _file(code.co_filename), line, [shown] if shown else []
+    text = source.lstrip()
+    if not text or start is None or end is None:
+        return _file(code.co_filename), line, [text] if text else []
     raw = source.encode()  # positions count bytes
-    before = len(raw[:start].decode(errors="replace")) - (len(source) - len(shown))
+    before = len(raw[:start].decode(errors="replace")) - (len(source) - len(text))
     width = len(raw[start : end if last == line else None].decode(errors="replace"))
     marks = " " * before + "^" * width
-    return _file(code.co_filename), line, [shown] if width == len(shown) else [shown, marks]
+    return _file(code.co_filename), line, [text] if width == len(text) else [text, marks]
 
 
 def _file(filename: str) -> str:

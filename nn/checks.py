@@ -86,10 +86,10 @@ def check_range(function: str, name: str, x: Any, low: float = 0.0, high: float 
     raise out_of_range(function, name, x, f"a finite number{lower_bound}")
 
 
-def out_of_range(function: str, name: str, x: Any, allowed: str) -> ValueError:
-    """Return the error for a number that is not in the range described by ``allowed``."""
+def out_of_range(function: str, name: str, x: Any, domain: str) -> ValueError:
+    """Return the error for a number that is not in the range described by ``domain``."""
     return ValueError(
-        f"{function}() expected {allowed} for {name}, got {type_and_value(x)}. Pass a number in this range."
+        f"{function}() expected {domain} for {name}, got {type_and_value(x)}. Pass a number in this range."
     )
 
 

@@ -41,9 +41,9 @@ def _gain(function: str, nonlinearity: str, slope_name: str, negative_slope: flo
         slope = _finite(function, slope_name, negative_slope)
         return math.sqrt(2.0 / (1.0 + slope * slope))
     if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
-        known = ", ".join([*GAINS, "leaky_relu"])
+        names = ", ".join([*GAINS, "leaky_relu"])
         raise ValueError(
-            f"{function}() expected one of {known} for nonlinearity, got {type_and_value(nonlinearity)}. "
+            f"{function}() expected one of {names} for nonlinearity, got {type_and_value(nonlinearity)}. "
             "Choose one of them, or use a number as the gain."
         )
     return GAINS[nonlinearity]

@@ -137,13 +137,13 @@ class Module:
         """Return this module and every module inside it, each once, outer modules first."""
         return [module for _, module in self._named_modules("", set())]
 
-    def _named_modules(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
-        seen.add(id(self))
+    def _named_modules(self, prefix: str, visited: set[int]) -> Iterator[tuple[str, Module]]:
+        visited.add(id(self))
         yield prefix, self
         for name, attribute in self.__dict__.items():
             for item_name, item in _items(f"{prefix}{name}", attribute):
-                if isinstance(item, Module) and id(item) not in seen:
-                    yield from item._named_modules(f"{item_name}.", seen)
+                if isinstance(item, Module) and id(item) not in visited:
+                    yield from item._named_modules(f"{item_name}.", visited)
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter with its name, such as ``layers.0.neurons.2.b``; each once, in order.
@@ -151,12 +151,12 @@ class Module:
         Args:
             prefix: A prefix for every name, separated from it by a dot.
         """
-        seen: set[Parameter] = set()
+        visited: set[Parameter] = set()
         for module_name, module in self._named_modules(f"{prefix}." if prefix else "", set()):
             for name, attribute in module.__dict__.items():
                 for item_name, item in _items(f"{module_name}{name}", attribute):
-                    if isinstance(item, Parameter) and item not in seen:
-                        seen.add(item)
+                    if isinstance(item, Parameter) and item not in visited:
+                        visited.add(item)
                         yield item_name, item
 
     def parameters(self) -> list[Parameter]:

@@ -43,13 +43,13 @@ class Reference:
         roots: Sequence[Value],
         inputs: Sequence[Value],
         gradients: Sequence[float],
-        used: Set[Value] | None = None,
+        values: Set[Value] | None = None,
     ) -> None:
         self.output = output
         self.roots = roots
         self.inputs = inputs
         self.gradients = gradients
-        self.used = used
+        self.used = values
 
     def check_loss(self, outcome: Outcome, dtype: str) -> None:
         """Raise Disagreement unless the losses agree to rounding."""
@@ -75,7 +75,7 @@ class Reference:
                         f"the program returned the gradient {actual!r} for {short(value)}, eager {g!r}",
                         is_cut=math.isnan(actual) and not math.isnan(g),
                     )
-        if read and (unused := read - (self.used or reached(self.output))):
+        if read and (unused := read - (self.used or ancestors(self.output))):
             raise Disagreement(f"the function no longer uses {short(next(iter(unused)))}")
 
 
@@ -87,15 +87,15 @@ def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:
     return abs(a - b) <= relative * abs(b) + of_the_terms * terms < math.inf
 
 
-def reached(output: Value) -> set[Value]:
+def ancestors(output: Value) -> set[Value]:
     """Return every Value that the output was computed from, and itself, in no order."""
-    found = {output}
-    waiting = [output]
-    while waiting:
-        new = {*operand_values(waiting.pop())} - found
-        found |= new
-        waiting += new
-    return found
+    values = {output}
+    stack = [output]
+    while stack:
+        new = {*operand_values(stack.pop())} - values
+        values |= new
+        stack += new
+    return values
 
 
 def _largest_term(output: Value) -> float:

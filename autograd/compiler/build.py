@@ -23,7 +23,7 @@ from .guards.guard import Guard
 from .guards.reach import Reach
 from .ir.patterns import value_of
 from .passes.batch_size import SMALL, Batch, General, general, key_of
-from .passes.plan import Plan, Traced, completed
+from .passes.plan import Plan, Transcript, complete
 from .progress import Progress
 from .record.trace import Recording, TraceError, Untraceable, live_leaves, record
 
@@ -85,13 +85,13 @@ class Builder(ABC):
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """Return the trace as instructions for the result."""
 
-    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+    def make_transcript(self, recording: Recording, leaves: list[Value]) -> Transcript | None:
         """Return the trace as a tape for any batch size, or None if there is none."""
         return None
 
-    def completed(self, found: Traced) -> Plan:
+    def complete(self, transcript: Transcript) -> Plan:
         """Return such a tape as instructions for the result."""
-        return completed(found, None)
+        return complete(transcript, None)
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Return the numbers that the plan reads, with those of its leaves."""
@@ -108,7 +108,7 @@ class Builder(ABC):
         """Return a guard on what the function reads, now."""
         return watched(self.options.watch, self.roots(objects))
 
-    def traced_twice(
+    def trace_twice(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call, progress: Progress
     ) -> tuple[Recording, list[Value], Guard]:
         """Trace the function twice, so that what differs is noticed.
@@ -132,9 +132,9 @@ class Builder(ABC):
         draws = Draws(before.reach.generators)
         try:
             self._check_reach(before.reach, call)
-            first = self._recorded(args, kwargs, draws, progress)
+            first = self._record(args, kwargs, draws, progress)
             guard = self.guard(call.objects)
-            second = self._recorded(args, kwargs, draws, progress)
+            second = self._record(args, kwargs, draws, progress)
             for attribute in guard.set_attributes():
                 self.warn_or_raise(
                     f"it sets {attribute}, which only eager execution does at each call: call the function "
@@ -172,7 +172,7 @@ class Builder(ABC):
                 is_final=True,
             )
 
-    def _recorded(
+    def _record(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
     ) -> Recording:
         progress.at("tracing")
@@ -200,20 +200,20 @@ class Builder(ABC):
         if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
             return program
         try:
-            first, leaves, guard = self.traced_twice(call.args, call.kwargs, call, progress)
+            first, leaves, guard = self.trace_twice(call.args, call.kwargs, call, progress)
         except (TraceError, Untraceable, MemoryError):
             raise
         except Exception as error:
             raise Untraceable(f"run on Values it raises {type_name(error)}: {error}") from error
         progress.at(f"{len(first.nodes):,} Values traced, the backward pass is emitted")
-        made = self.plan(first, leaves)
+        plan = self.plan(first, leaves)
         live = set(leaves)
-        read = {value for value in first.reached if value in live}
-        return self._ready(made, call, read, first.indices, guard, progress)
+        read = {value for value in first.dependencies if value in live}
+        return self._ready(plan, call, read, first.indices, guard, progress)
 
     def _ready(
         self,
-        made: Plan,
+        plan: Plan,
         call: Call,
         read: set[Value],
         indices: set[int],
@@ -221,10 +221,10 @@ class Builder(ABC):
         progress: Progress,
         general: Any = None,
     ) -> Program:
-        progress.at(f"{made.passes[-1][1]:,} instructions are made ready for {self.options.backend}")
-        numbers = self.numbers(made, call, numbers_of(made.leaves))
-        runner = make_runner(made, self.options.backend, numbers, self.options.dtype)
-        return Program(made, runner, read, indices, call, guard, general)
+        progress.at(f"{plan.passes[-1][1]:,} instructions are made ready for {self.options.backend}")
+        numbers = self.numbers(plan, call, numbers_of(plan.leaves))
+        runner = make_runner(plan, self.options.backend, numbers, self.options.dtype)
+        return Program(plan, runner, read, indices, call, guard, general)
 
     def _for_a_batch(self, call: Call, progress: Progress) -> Program | None:
         """Make a program for a large batch: a few samples are traced twice, all of them once.
@@ -249,21 +249,21 @@ class Builder(ABC):
             return None
         draws = Draws(guard.reach.generators)
         try:
-            recording = self._recorded(call.args, call.kwargs, draws, progress)
+            recording = self._record(call.args, call.kwargs, draws, progress)
         except Exception:  # traced twice it is raised again, and reported
             _restore(guard)
             return None
         finally:
             draws.undo()
         progress.at(f"{len(recording.nodes):,} Values traced, the samples are compared")
-        found = self.traced(recording, tape.traced.order)
+        transcript = self.make_transcript(recording, tape.transcript.order)
         if not guard.holds():
             _restore(guard)
             return None
-        if found is None or not tape.matches(found, batch):
+        if transcript is None or not tape.matches(transcript, batch):
             return None
         indices = tape.indices_for(batch)
-        program = self._ready(self.completed(found), call, tape.read, indices, guard, progress, key)
+        program = self._ready(self.complete(transcript), call, tape.read, indices, guard, progress, key)
         return program if self._gives(program, call, recording.output) else None
 
     def _gives(self, program: Program, call: Call, output: Value) -> bool:
@@ -281,21 +281,21 @@ class Builder(ABC):
     ) -> tuple[Guard, General | None] | None:
         """Trace two small batches; return None if that fails, with a tape of None if they differ."""
         recordings: list[Recording] = []
-        traces: list[Traced] = []
+        transcripts: list[Transcript] = []
         guards: list[Guard] = []
         for size in SMALL:
             few = batch.first(size)
-            named = dict(zip(call.kwargs, few[len(call.args) :]))
+            kwargs = dict(zip(call.kwargs, few[len(call.args) :]))
             try:
-                recording, leaves, guard = self.traced_twice(few[: len(call.args)], named, call, progress)
+                recording, leaves, guard = self.trace_twice(few[: len(call.args)], kwargs, call, progress)
             except Exception:  # with all samples it is raised again, and reported
                 return None
-            if (found := self.traced(recording, leaves)) is None:
+            if (transcript := self.make_transcript(recording, leaves)) is None:
                 return None
             recordings.append(recording)
-            traces.append(found)
+            transcripts.append(transcript)
             guards.append(guard)
-        return guards[-1], general(batch, recordings, traces)
+        return guards[-1], general(batch, recordings, transcripts)
 
     # Warnings -------------------------------------------------------------------------------------
 

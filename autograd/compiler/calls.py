@@ -44,9 +44,9 @@ class Program:
         self.general = general  # what any size of batch is known by, if it was made of that
         self.key = call.key
         # The shape identifies some objects by their address, so they must not be freed.
-        self.kept: Any = [call.args, call.kwargs]
+        self.references: Any = [call.args, call.kwargs]
         #: The numbers of the leaves after the last step, and a token that is in ``resident`` while they hold.
-        self.left: tuple[Row, object] | None = None
+        self.last_leaves: tuple[Row, object] | None = None
         #: The seconds that a step took the last time.
         self.seconds = STRETCH
         #: The same for a few samples, by which it is audited, if there is one.
@@ -62,8 +62,8 @@ class Program:
 
     def leaves(self) -> Row:
         """Return their numbers, which are read again if one may have been written since the last step."""
-        if self.left is not None and self.left[1] in resident:
-            return self.left[0]
+        if self.last_leaves is not None and self.last_leaves[1] in resident:
+            return self.last_leaves[0]
         return numbers_of(self.plan.leaves)
 
 
@@ -78,18 +78,18 @@ def with_grad() -> AbstractContextManager[Any]:
 
 
 class Arguments:
-    """The arguments of a call as numbers, and their shape; kept for the calls that have the same."""
+    """The arguments of a call as numbers, and their shape; stored for the calls that have the same."""
 
     def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], fingerprint: bytes | None) -> None:
-        given = Flat()
-        shape = [flatten(a, given) for a in args]
-        named = [(name, flatten(a, given)) for name, a in kwargs.items()]
-        self.shape: tuple[Any, ...] = (*shape, None, *named)
-        self.given: list[float] = given
-        self.objects = given.objects
-        self.has_arrays, self.reason = given.has_arrays, given.reason
-        self.numbers = as_floats(given)
-        self.fingerprint = fingerprint if given.plain else None
+        flat = Flat()
+        shape = [flatten(a, flat) for a in args]
+        keywords = [(name, flatten(a, flat)) for name, a in kwargs.items()]
+        self.shape: tuple[Any, ...] = (*shape, None, *keywords)
+        self.flat: list[float] = flat
+        self.objects = flat.objects
+        self.has_arrays, self.reason = flat.has_arrays, flat.reason
+        self.numbers = as_floats(flat)
+        self.fingerprint = fingerprint if flat.plain else None
 
 
 class Call:
@@ -98,7 +98,7 @@ class Call:
     def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Arguments) -> None:
         self.args = args
         self.kwargs = kwargs
-        self.given = read.given
+        self.flat = read.flat
         self.numbers = read.numbers
         self.objects = read.objects
         self.has_arrays, self.reason = read.has_arrays, read.reason

@@ -44,7 +44,7 @@ class Derivative(Replay):
     def at(self, point: Sequence[Value | SupportsFloat], v: Any = None) -> Outcome:
         """Compute the derivatives at a point; for "hvp", the product with the vector ``v``."""
         at = [x._data for x in leaves_at(point, self.kind)]
-        call = self.called(at, {})
+        call = self.make_call(at, {})
         if self.kind == "hvp":
             direction = direction_at(v, len(at))
             call.numbers = call.numbers + as_floats(direction)  # after the numbers of the arguments
@@ -62,17 +62,17 @@ class Derivative(Replay):
         tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
         stages = [stage("trace", tape, leaves, {output: "out"})]
         inputs = [tape.source("input", i) for i in range(self._width)]
-        found = gradient(tape, output, inputs)
+        gradients = gradient(tape, output, inputs)
         stages.append(stage("backward", tape, leaves, {output: "out"}, stages[-1].size))
         if self.kind == "hessian":
-            found = [place for first in found for place in gradient(tape, first, inputs)]
+            gradients = [place for first in gradients for place in gradient(tape, first, inputs)]
         elif self.kind == "hvp":
             v = [tape.handle(tape.source("input", self._width + i)) for i in range(self._width)]
-            along = Meaning(tape, expand=False).apply("dot", [tape.handle(i) for i in found], v, 0.0)
-            found = gradient(tape, along.place, inputs)
+            along = Meaning(tape, expand=False).apply("dot", [tape.handle(i) for i in gradients], v, 0.0)
+            gradients = gradient(tape, along.place, inputs)
         if self.kind != "value_and_grad":
             stages.append(stage("again", tape, leaves, {output: "out"}, stages[-1].size))
-        return simplify(Plan(tape, leaves, output, found, guards, stages=stages))
+        return simplify(Plan(tape, leaves, output, gradients, guards, stages=stages))
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """Compute the same by grad() on the graph of the function."""

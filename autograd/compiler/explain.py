@@ -32,7 +32,7 @@ def names_of_results(plan: Plan) -> dict[int, str]:
     """Return the names of the results of a plan, by their places."""
     labels = Counter(leaf.label for leaf in plan.leaves)
     leaves = [name_of(leaf, k, labels) for k, leaf in enumerate(plan.leaves)]
-    names = {place: f"{leaves[k]}′" for k, place in plan.moved}
+    names = {place: f"{leaves[k]}′" for k, place in plan.leaf_updates}
     if len(plan.gradients) == len(leaves):
         names |= {place: f"∂{leaf}" for leaf, place in zip(leaves, plan.gradients)}
     names[plan.loss] = "out"
@@ -43,9 +43,9 @@ def fused_stage(plan: Plan) -> tuple[Stage, Fused, Listing]:
     """Run the pass that the numpy and numba backends run themselves, and list its result."""
     fused = fuse(plan)
     listing = Listing(plan.tape, plan.leaves, names_of_results(plan), fused)
-    computed = [i for i in fused.order if plan.tape.code[i][0] not in SOURCES]
-    kinds = f"{len(computed):,} computed, {sum(i in fused.sums for i in computed):,} of them sums of products"
-    return Stage("fuse", len(fused.order), kinds, [*map(listing.line, computed[:KEPT])]), fused, listing
+    places = [i for i in fused.order if plan.tape.code[i][0] not in SOURCES]
+    kinds = f"{len(places):,} computed, {sum(i in fused.sums for i in places):,} of them sums of products"
+    return Stage("fuse", len(fused.order), kinds, [*map(listing.line, places[:KEPT])]), fused, listing
 
 
 def describe(program: Program, lines: int) -> list[str]:
@@ -55,10 +55,10 @@ def describe(program: Program, lines: int) -> list[str]:
     stages = [*plan.stages]
     if program.runner.name != "python":  # the python backend does not fuse
         stages.append(fused_stage(plan)[0])
-    for name, count, kinds, shown in stages:
+    for name, count, kinds, listing in stages:
         text.append(f"  {name:9}{count:9,} instructions: {PASSES[name]}{kinds and f' ({kinds})'}")
-        text += [f"    {line}" for line in shown[:lines]]
-        if len(shown) > lines:
+        text += [f"    {line}" for line in listing[:lines]]
+        if len(listing) > lines:
             text.append("    …")
     counts = {"guard": len(plan.guards), "leaf Value": len(plan.leaves), "call": program.calls}
     text.append("  " + ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in counts.items()))
@@ -77,33 +77,33 @@ def picture(program: Program, limit: int | None) -> Picture:
     code, is_batched = plan.tape.code, plan.tape.is_batched
     _, fused, listing = fused_stage(plan)
     results = names_of_results(plan)
-    shown = _nearest(plan, fused, limit)
+    nearest = _nearest(plan, fused, limit)
     cards: list[Card] = []
     edges: list[Edge] = []
     for i in in_time(fused.order):
-        if i not in shown or code[i][0] == "const":
+        if i not in nearest or code[i][0] == "const":
             continue
         kind = "leaf" if code[i][0] in SOURCES else "output" if i in results else "operation"
         text = listing.text(i) if kind == "leaf" else f"= {listing.text(i)}"
         cards.append(Summary(f"i{i}", kind, listing.name(i), text, "", None))
         for o in dict.fromkeys(fused.reads[i]):
-            if o in shown and code[o][0] != "const":
+            if o in nearest and code[o][0] != "const":
                 edges.append(Edge(f"i{o}", f"i{i}", "", None, 0.8, False))
     notes = [f"a program of {len([i for i in fused.order if code[i][0] != 'const']):,} instructions"]
     if any(is_batched):
         notes[0] += f"; those marked [] have a batch axis of {plan.tape.batch_size}"
-    if len(shown) < len(fused.order):
+    if len(nearest) < len(fused.order):
         notes.append(f"the {len(cards):,} nearest the result are shown; draw(…, limit=None) draws all")
     return Picture(cards, edges, "\n".join(notes))
 
 
 def _nearest(plan: Plan, fused: Fused, limit: int | None) -> set[int]:
-    found: dict[int, None] = {}
+    nearest: dict[int, None] = {}
     for result in plan.results():  # the loss comes first
         queue = deque([result])
-        while queue and (limit is None or len(found) < limit):
+        while queue and (limit is None or len(nearest) < limit):
             i = queue.popleft()
-            if i not in found:
-                found[i] = None
+            if i not in nearest:
+                nearest[i] = None
                 queue.extend(fused.reads[i])
-    return {*found}
+    return {*nearest}

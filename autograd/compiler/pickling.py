@@ -20,11 +20,11 @@ class _Finder(pickle.Pickler):
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), pickle.HIGHEST_PROTOCOL)
-        self.found: set[Value] = set()
+        self.values: set[Value] = set()
 
     def persistent_id(self, x: Any) -> str | None:
         if isinstance(x, Value):
-            self.found.add(x)
+            self.values.add(x)
             return "a Value"
         return None
 
@@ -46,7 +46,7 @@ def check_includes(name: str, function: Any, arguments: Iterable[Any], parameter
     finder = _Finder()
     with suppress(Exception):  # an argument that cannot be pickled is not part of the step
         finder.dump((function, [*arguments]))
-    missing = [parameter for parameter in parameters if parameter not in finder.found]
+    missing = [parameter for parameter in parameters if parameter not in finder.values]
     if missing:
         raise TypeError(
             f"compile({name}) cannot be pickled, because it uses {short(missing[0])} of its module. "

@@ -14,14 +14,14 @@ from ..system.checks import check_int
 from ..system.messages import replace_controls, short, type_and_value
 from ..tracing import resident
 from ..value import Value
-from .audit import Reference, reached
+from .audit import Reference, ancestors
 from .backends.choose import choose_backend
 from .backends.python import Numbers, Outcome, Row
 from .build import CompileWarning, Options, watched
 from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
-from .passes.plan import Optimizer, Plan, Traced, Update, completed, plan, traced
+from .passes.plan import Optimizer, Plan, Transcript, Update, complete, make_transcript, plan
 from .pickling import by_identity, check_includes, check_named
 from .record.arguments import as_floats
 from .record.trace import Recording, as_value
@@ -83,50 +83,54 @@ class StepReplay(Replay):
 
     def check_pickled(self) -> None:
         """Raise TypeError if a pickle would have copies of parameters that the function does not use."""
-        programs = [program for program, _ in self.made]
-        given = [program.kept for program in programs if by_identity(program.key)]
-        used = {leaf for program in programs for leaf in program.read}
-        check_includes(self.name, self.function, given, [p for p in self._parameters if p in used])
+        programs = [program for program, _ in self.program_causes]
+        references = [program.references for program in programs if by_identity(program.key)]
+        leaves = {leaf for program in programs for leaf in program.read}
+        check_includes(self.name, self.function, references, [p for p in self._parameters if p in leaves])
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """Return the plan of the loss, its gradients and the update."""
         return plan(recording, leaves, self._update, batch=self.options.backend != "python")
 
-    def traced(self, recording: Recording, leaves: list[Value]) -> Traced | None:
+    def make_transcript(self, recording: Recording, leaves: list[Value]) -> Transcript | None:
         """Return the tape of the loss, with a batch axis if possible; None for the python backend."""
-        return traced(recording, leaves, self._update, True) if self.options.backend != "python" else None
+        return (
+            make_transcript(recording, leaves, self._update, True)
+            if self.options.backend != "python"
+            else None
+        )
 
-    def completed(self, found: Traced) -> Plan:
+    def complete(self, transcript: Transcript) -> Plan:
         """Add the gradients and the update to a tape."""
-        return completed(found, self._update)
+        return complete(transcript, self._update)
 
     def numbers(self, plan: Plan, call: Call, leaves: Row) -> Numbers:
         """Return the numbers of the leaves, the optimizer and the arguments."""
         optimizer: Any = self.optimizer
-        found = super().numbers(plan, call, leaves)
-        found.settings = self.numbers_of_settings(plan)
-        if plan.kept:
+        result = super().numbers(plan, call, leaves)
+        result.settings = self.numbers_of_settings(plan)
+        if plan.state_updates:
             rows = [*chain.from_iterable(optimizer.state)]
             width = len(optimizer.state[0])
-            found.state = as_floats([*chain.from_iterable(rows[j::width] for j in range(width))])
-        return found
+            result.state = as_floats([*chain.from_iterable(rows[j::width] for j in range(width))])
+        return result
 
     def resides(self, plan: Plan) -> bool:
         """Return True if the program updates the parameters."""
-        return bool(plan.moved)
+        return bool(plan.leaf_updates)
 
     def numbers_of_settings(self, plan: Plan) -> array[float]:
         """Return the learning rate, if the optimizer has one."""
         optimizer: Any = self.optimizer
-        return array("d", [optimizer.lr] if plan.moved and hasattr(optimizer, "lr") else [])
+        return array("d", [optimizer.lr] if plan.leaf_updates and hasattr(optimizer, "lr") else [])
 
     def at_once(self, steps: int, plan: Plan) -> int:
         """Return the number of steps in one run: 1 if the optimizer's own step() follows each, else all."""
-        return 1 if self.optimizer is not None and not plan.moved else steps
+        return 1 if self.optimizer is not None and not plan.leaf_updates else steps
 
     def commit(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         """Write gradients and updated parameters back, even if Ctrl-C interrupts it."""
-        optimizer = None if program.plan.moved else self.optimizer
+        optimizer = None if program.plan.leaf_updates else self.optimizer
         if optimizer is not None:
             optimizer.zero_grad()
         try:
@@ -140,7 +144,7 @@ class StepReplay(Replay):
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         leaves, gradients = program.plan.leaves, outcome.raw_gradients
         optimizer: Any = self.optimizer
-        count = len(program.plan.moved)  # the parameters are the first leaves
+        count = len(program.plan.leaf_updates)  # the parameters are the first leaves
         for leaf, g in zip(leaves[count:], gradients[count:]):
             leaf._grad = g
         if not count:
@@ -151,8 +155,8 @@ class StepReplay(Replay):
             leaf._data = x
             leaf._grad = g
         resident.intersection_update((token,))  # drop tokens of other steps with these leaves
-        program.left = numbers.leaves, token
-        if program.plan.kept:
+        program.last_leaves = numbers.leaves, token
+        if program.plan.state_updates:
             state, height = numbers.state.tolist(), len(optimizer.state)
             columns = [state[k : k + height] for k in range(0, len(state), height)]
             for j in program.plan.shared:
@@ -164,15 +168,15 @@ class StepReplay(Replay):
         """Run the function and backward(); the gradients stay on the leaves."""
         with with_grad():
             output = as_value(call.run(self.function))
-        used = reached(output)
-        for value in used:
+        values = ancestors(output)
+        for value in values:
             if value.is_leaf:
                 value.zero_grad()
         if self.optimizer is not None:
             self.optimizer.zero_grad()
         output.backward()
-        gradients = [leaf._grad if leaf in used else 0.0 for leaf in leaves]
-        return Reference(output, [output], leaves, gradients, used)
+        gradients = [leaf._grad if leaf in values else 0.0 for leaf in leaves]
+        return Reference(output, [output], leaves, gradients, values)
 
     def finish(self) -> None:
         """Call the step() of the optimizer."""
@@ -251,7 +255,7 @@ class CompiledStep:
     # A step ---------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> float:
-        (outcome,) = self._step.take(1, self._step.called(args, kwargs))
+        (outcome,) = self._step.take(1, self._step.make_call(args, kwargs))
         return outcome.losses[0]
 
     def run(self, steps: int, /, *args: Any, **kwargs: Any) -> list[float]:
@@ -282,7 +286,7 @@ class CompiledStep:
                 f"run() expected an int of 1 or more for steps, got {type_and_value(steps)}. "
                 "Pass the number of steps first, then the arguments of the function."
             )
-        outcomes = self._step.take(steps, self._step.called(args, kwargs))
+        outcomes = self._step.take(steps, self._step.make_call(args, kwargs))
         return [loss for outcome in outcomes for loss in outcome.losses]
 
     def each(self, batches: Iterable[Sequence[Any]]) -> list[float]:
@@ -311,8 +315,8 @@ class CompiledStep:
         plain = (list, tuple)  # no subclass: its __iter__() may read and write parameters, as a generator
         if type(batches) not in plain or any(type(batch) not in plain for batch in batches):
             return [self(*batch) for batch in batches]
-        called = (self._step.called(tuple(batch), {}) for batch in batches)
-        return [outcome.losses[0] for outcome in self._step.take_each(called)]
+        calls = (self._step.make_call(tuple(batch), {}) for batch in batches)
+        return [outcome.losses[0] for outcome in self._step.take_each(calls)]
 
     # The function, and its derivatives with respect to its arguments ------------------------------
 
@@ -328,7 +332,7 @@ class CompiledStep:
             kwargs: The keyword arguments of the function.
         """
         other = self._other("value")
-        (outcome,) = other.take(1, other.called(args, kwargs))
+        (outcome,) = other.take(1, other.make_call(args, kwargs))
         return outcome.losses[0]
 
     def value_and_grad(self, at: Sequence[Value | SupportsFloat]) -> tuple[float, list[float]]:
@@ -366,9 +370,9 @@ class CompiledStep:
         Raises:
             TypeError: If ``at`` is not a sequence of numbers and Values.
         """
-        found = self._other("hessian").at(at).gradients
+        entries = self._other("hessian").at(at).gradients
         width = len(at)
-        return [found[i * width : (i + 1) * width] for i in range(width)]
+        return [entries[i * width : (i + 1) * width] for i in range(width)]
 
     def hvp(self, at: Sequence[Value | SupportsFloat], v: Sequence[Value | SupportsFloat]) -> list[float]:
         """Return the Hessian at ``at`` times the vector ``v``: :func:`autograd.hvp`, compiled.
@@ -402,27 +406,27 @@ class CompiledStep:
         Args:
             lines: The number of instructions listed for each pass.
         """
-        found: list[str] = []
+        paragraphs: list[str] = []
         reason = "the fastest installed backend" if self.requested_backend == "auto" else "as requested"
         for replay in self._replays():
-            for number, (program, cause) in enumerate(replay.made, 1):
+            for number, (program, cause) in enumerate(replay.program_causes, 1):
                 runs = program.runner.name
                 deep = f"faster than {self.backend} for a deep, narrow graph"
-                why = reason if runs == self.backend else deep
+                cause_of_choice = reason if runs == self.backend else deep
                 if self.options.dtype != "float64":
-                    why += f", in {self.options.dtype}"
+                    cause_of_choice += f", in {self.options.dtype}"
                 title = f"{replay.what} of {self._name}, program {number} ({cause})"
-                found.append(f"{title}, run by {runs} ({why})")
-                found += describe(program, lines)
+                paragraphs.append(f"{title}, run by {runs} ({cause_of_choice})")
+                paragraphs += describe(program, lines)
             if replay.causes:
                 causes = "; ".join(f"{c} ({n} ×)" if n > 1 else c for c, n in Counter(replay.causes).items())
                 times = "once" if len(replay.causes) == 1 else f"{len(replay.causes)} times"
-                found.append(f"{replay.what} was traced {times}: {replace_controls(causes)}")
-        return "\n".join(found + self.fallbacks) or "no program yet: the first call traces the function"
+                paragraphs.append(f"{replay.what} was traced {times}: {replace_controls(causes)}")
+        return "\n".join(paragraphs + self.fallbacks) or "no program yet: the first call traces the function"
 
     def picture(self, limit: int | None) -> Picture:
         """Return the last program, for :func:`draw`."""
-        programs = [program for replay in self._replays() for program, _ in replay.made]
+        programs = [program for replay in self._replays() for program, _ in replay.program_causes]
         if not programs:
             raise ValueError(
                 f"draw() expected a compiled step with a program, got {self!r}. Call the step first: "
@@ -532,7 +536,7 @@ def _static_positions(function: Callable[..., Any], names: Sequence[Any]) -> dic
     """Map positions to the names of static arguments; keyword-only arguments have negative positions."""
     parameters = signature(function).parameters
     places = {name: i for i, name in enumerate(parameters)}
-    found: dict[int, str] = {}
+    positions: dict[int, str] = {}
     for name in names:
         if not isinstance(name, str) or name not in parameters:
             raise ValueError(
@@ -540,5 +544,5 @@ def _static_positions(function: Callable[..., Any], names: Sequence[Any]) -> dic
                 f"The arguments of the function are: {', '.join(places) or 'none'}."
             )
         is_keyword = parameters[name].kind is Parameter.KEYWORD_ONLY
-        found[-1 - places[name] if is_keyword else places[name]] = name
-    return found
+        positions[-1 - places[name] if is_keyword else places[name]] = name
+    return positions

@@ -59,7 +59,7 @@ class Replay(Builder):
         super().__init__(function, name, options, messages)
         self.programs: dict[Any, list[Program]] = {}
         #: The programs there are, in order, and why each was made.
-        self.made: list[tuple[Program, str]] = []
+        self.program_causes: list[tuple[Program, str]] = []
         self._dropped = 0
         #: By the shape of the arguments why such calls fall back, with the guard under which they do; for
         #: good if that is None.
@@ -69,9 +69,9 @@ class Replay(Builder):
         self._lock = Lock()
         self._last: Arguments | None = None
         #: The program that took the last step, with its numbers.
-        self._done: tuple[Program, Numbers] | None = None
+        self._last_run: tuple[Program, Numbers] | None = None
         #: The primitives that users have added, by their functions.
-        self._added = {**added}
+        self._known_primitives = {**added}
         #: Chooses the samples of an audit.
         self._rng = Random(0)
 
@@ -104,7 +104,7 @@ class Replay(Builder):
 
     # One call -------------------------------------------------------------------------------------
 
-    def called(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+    def make_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """A call with these arguments."""
         if active:
             report_escape(None, "a compiled step")
@@ -112,46 +112,48 @@ class Replay(Builder):
             args = [Static(a, name) if (name := static.get(i)) else a for i, a in enumerate(args)]
             names = {*static.values()}
             kwargs = {name: Static(a, name) if name in names else a for name, a in kwargs.items()}
-        read, found = self._last, fingerprint(args, kwargs)
-        if read is None or found is None or found != read.fingerprint:
-            self._last = read = Arguments(args, kwargs, found)
-        return Call(args, kwargs, read)
+        arguments, mark = self._last, fingerprint(args, kwargs)
+        if arguments is None or mark is None or mark != arguments.fingerprint:
+            self._last = arguments = Arguments(args, kwargs, mark)
+        return Call(args, kwargs, arguments)
 
     def _is_replaced(self) -> bool:
         """Return True if ``primitive()`` has replaced one of the primitives there were before."""
-        return any(added.get(name, function) is not function for name, function in self._added.items())
+        return any(
+            added.get(name, function) is not function for name, function in self._known_primitives.items()
+        )
 
     def _drop_replaced(self) -> None:
         """Drop all programs if they may contain a primitive that has been replaced."""
         if self._is_replaced():
             self.drop_programs()
-        self._added |= added
+        self._known_primitives |= added
 
     def drop_programs(self) -> None:
         """Drop all programs, and the reasons why calls fall back."""
-        for found in (self.programs, self._general, self._verdicts):
-            found.clear()
-        self.made.clear()
+        for table in (self.programs, self._general, self._verdicts):
+            table.clear()
+        self.program_causes.clear()
 
     def take(self, steps: int, call: Call) -> list[Outcome]:
         """Steps, in one or several goes."""
         with self._lock:
-            return self._taken(steps, call)
+            return self._take_steps(steps, call)
 
-    def _taken(self, steps: int, call: Call) -> list[Outcome]:
+    def _take_steps(self, steps: int, call: Call) -> list[Outcome]:
         if added:
             self._drop_replaced()
         self.settle(call)
         outcomes: list[Outcome] = []
-        left = steps
+        rest = steps
         current: Program | None = None
-        while left > 0:
-            self._done = None
-            go = self._run_eager(call) if self._is_eager(call) else self._advance(left, call, current)
-            outcomes.append(go)
-            left -= len(go.losses)
-            done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
-            current = done[0] if done is not None else None
+        while rest > 0:
+            self._last_run = None
+            outcome = self._run_eager(call) if self._is_eager(call) else self._advance(rest, call, current)
+            outcomes.append(outcome)
+            rest -= len(outcome.losses)
+            last_run: tuple[Program, Numbers] | None = vars(self)["_last_run"]  # set on the way
+            current = last_run[0] if last_run is not None else None
         return outcomes
 
     def take_each(self, calls: Iterable[Call]) -> list[Outcome]:
@@ -172,11 +174,11 @@ class Replay(Builder):
                         if added:
                             self._drop_replaced()
                         self.settle(call)
-                        self._done = None
+                        self._last_run = None
                         outcome = self._run_eager(call) if self._is_eager(call) else self._advance(1, call)
-                        done: tuple[Program, Numbers] | None = vars(self)["_done"]  # set on the way
-                        if done is not None and self.resides(done[0].plan):
-                            program, numbers = done
+                        last_run: tuple[Program, Numbers] | None = vars(self)["_last_run"]  # set on the way
+                        if last_run is not None and self.resides(last_run[0].plan):
+                            program, numbers = last_run
                             current = program, shape, outcome, numbers
                     else:
                         current = (*current[:2], outcome, current[3])
@@ -197,7 +199,7 @@ class Replay(Builder):
         """A step from where the last one left the numbers; None where that is not enough."""
         program, shape, _, numbers = current
         calls = program.calls + 1
-        if call.key != shape or self.options.is_audited(calls) or not program.takes(call.given):
+        if call.key != shape or self.options.is_audited(calls) or not program.takes(call.flat):
             return None
         if added and self._is_replaced():
             return None
@@ -220,7 +222,7 @@ class Replay(Builder):
             if not program.guard.holds():
                 continue
             holding += 1
-            if not program.takes(call.given):
+            if not program.takes(call.flat):
                 continue
             calls = program.calls + (program is not current)
             audited = program is not current and self.options.is_audited(calls)
@@ -231,9 +233,9 @@ class Replay(Builder):
                 continue
             program.calls = calls
             if audited:
-                return self._audited(outcome, numbers, program, call)
+                return self._audit(outcome, numbers, program, call)
             self.commit(outcome, numbers, program)
-            self._done = program, numbers
+            self._last_run = program, numbers
             return outcome
         if holding == MOST_VARIANTS:
             self._fall_back(f"its comparisons go other ways than in {MOST_VARIANTS} programs")
@@ -258,13 +260,13 @@ class Replay(Builder):
         """Add a program to those of its shape, of which only so many are kept."""
         self.warn_of_opaque(program.guard)
         variants.append(program)
-        self.made.append((program, cause))
+        self.program_causes.append((program, cause))
         self.causes.append(cause)
         if len(self.causes) > 1:
             LOG.info("compile(%s): retraced: %s", self.name, cause)
         if len(variants) > MOST_KEPT:
             dropped = variants.pop(0)
-            self.made = [pair for pair in self.made if pair[0] is not dropped]
+            self.program_causes = [pair for pair in self.program_causes if pair[0] is not dropped]
         if program.general is None and len(self.causes) == MANY_RECORDINGS:
             self.warn(
                 f"it was traced {MANY_RECORDINGS} times, because lengths of the arguments, the Values or "
@@ -302,12 +304,12 @@ class Replay(Builder):
         self.warn_or_raise(f"falls back to eager: {reason}")
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
-        program.left = None  # until what it moves is written
+        program.last_leaves = None  # until what it moves is written
         if program.calls:
             start = perf_counter()
             outcome = program.runner.run(steps, numbers)
-            taken = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
-            program.seconds = (perf_counter() - start) / taken or program.seconds
+            count = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
+            program.seconds = (perf_counter() - start) / count or program.seconds
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.options.backend} compiles")
@@ -320,7 +322,7 @@ class Replay(Builder):
 
     # Audits ---------------------------------------------------------------------------------------
 
-    def _audited(self, outcome: Outcome, numbers: Numbers, program: Program, call: Call) -> Outcome:
+    def _audit(self, outcome: Outcome, numbers: Numbers, program: Program, call: Call) -> Outcome:
         """Commit a step of a program if eager agrees, on a few of many samples; else take eager's step."""
         difference: Disagreement | None = None
         try:
@@ -328,19 +330,19 @@ class Replay(Builder):
                 program.audited = program.calls
                 self.commit(outcome, numbers, program)
                 return outcome
-        except Disagreement as found:
-            difference = found
+        except Disagreement as disagreement:
+            difference = disagreement
         reference = self.eager(call, program.plan.leaves)
         if difference is None:
             try:
                 reference.check(outcome, program.read, self.options.dtype)
-            except Disagreement as found:
-                difference = found
+            except Disagreement as disagreement:
+                difference = disagreement
         if difference is None:
             program.audited = program.calls
             self.commit(outcome, numbers, program)
             return outcome
-        self._disagreed(difference, program, call)
+        self._drop_programs(difference, program, call)
         self.finish()
         return Outcome([reference.output._data], [*reference.gradients])
 
@@ -360,7 +362,7 @@ class Replay(Builder):
         args, kwargs = few[: len(call.args)], dict(zip(call.kwargs, few[len(call.args) :]))
         small = Call(args, kwargs, Arguments(args, kwargs, None))
         if program.sample is None:
-            plan = self.completed(tape.traced_for(Batch(few, len(chosen), tape.batched)))
+            plan = self.complete(tape.transcript_for(Batch(few, len(chosen), tape.batched)))
             numbers = self.numbers(plan, small, numbers_of(plan.leaves))
             program.sample = plan, make_runner(plan, self.options.backend, numbers, self.options.dtype)
         plan, runner = program.sample
@@ -370,29 +372,29 @@ class Replay(Builder):
         self.eager(small, plan.leaves).check(outcome, program.read, self.options.dtype)
         return True
 
-    def _disagreed(self, difference: Disagreement, program: Program, call: Call) -> None:
+    def _drop_programs(self, difference: Disagreement, program: Program, call: Call) -> None:
         """Drop what may be wrong, and warn; raise TraceError if strict."""
         if program.general is not None and program.calls == 1:
             # The samples are not isomorphic: the next call traces all of them, without a batch axis.
             guard, _ = self._general[program.general]
             self._general[program.general] = guard, None
             self.programs[call.key].remove(program)
-            self.made = [pair for pair in self.made if pair[0] is not program]
+            self.program_causes = [pair for pair in self.program_causes if pair[0] is not program]
             return
         self._general.clear()
         self.programs.clear()  # what changed outside may be a constant of every program
-        self.made.clear()
+        self.program_causes.clear()
         self._dropped += 1
         last = program.audited
         since = f"; calls since number {last} may have been wrong" if last else ""
-        again = self._dropped < MOST_DROPPED and program.calls > 1
-        then = "it is recompiled" if again else "such calls fall back to eager from now on"
+        is_retraced = self._dropped < MOST_DROPPED and program.calls > 1
+        consequence = "it is recompiled" if is_retraced else "such calls fall back to eager from now on"
         cause = _CUT if difference.is_cut else f"is too ill-conditioned for {_WAY[self.options.dtype]}"
-        if not again:
+        if not is_retraced:
             self._verdicts.setdefault(call.key, []).append((None, str(difference)))
         what = (
             f"in call {program.calls} {difference}: it depends on something outside that changed, "
-            f"or {cause}{since}; {then}"
+            f"or {cause}{since}; {consequence}"
         )
         if self.options.strict:
             raise TraceError(f"compile({self.name}): {what}")
@@ -406,10 +408,10 @@ class Replay(Builder):
             return "for a guard on a comparison failed"
         if variants := self.programs[call.key]:
             return f"for {variants[-1].guard.difference}"
-        if not self.made:
+        if not self.program_causes:
             return "for something outside changed"
-        before = self.made[-1][0].key
-        for i, (now, then) in enumerate(zip(call.key, before)):
-            if now != then and i < len(call.args):
-                return f"for argument {i + 1} is {described(now)}, not {described(then)}"
+        former_key = self.program_causes[-1][0].key
+        for i, (shape, former_shape) in enumerate(zip(call.key, former_key)):
+            if shape != former_shape and i < len(call.args):
+                return f"for argument {i + 1} is {described(shape)}, not {described(former_shape)}"
         return "for other arguments"

@@ -105,11 +105,11 @@ class Rule:
         try:
             pattern = rule_of(update)
             agrees = all(_agrees(pattern, update, Random(i)) for i in range(_TRIALS))
-            drawn = draws.found()
+            source = draws.found()
         finally:
             draws.undo()
-        if drawn is not None:
-            raise ValueError(f"it draws random numbers from {drawn}")
+        if source is not None:
+            raise ValueError(f"it draws random numbers from {source}")
         if not self._guard.holds():
             raise ValueError(f"it changes what it reads: {self._guard.difference}")
         if not agrees:

@@ -9,13 +9,13 @@ from .messages import type_and_value
 
 
 @overload
-def check_int(function: str, name: str, given: object, remedy: str, *, least: int = 1) -> int: ...
+def check_int(function: str, name: str, value: object, remedy: str, *, least: int = 1) -> int: ...
 @overload
 def check_int(
-    function: str, name: str, given: object, remedy: str, *, least: int = 1, optional: Literal[True]
+    function: str, name: str, value: object, remedy: str, *, least: int = 1, optional: Literal[True]
 ) -> int | None: ...
 def check_int(
-    function: str, name: str, given: object, remedy: str, *, least: int = 1, optional: bool = False
+    function: str, name: str, value: object, remedy: str, *, least: int = 1, optional: bool = False
 ) -> int | None:
     """Return an int of ``least`` or more, or None if ``optional``; raise an error for anything else.
 
@@ -25,13 +25,13 @@ def check_int(
     Traceback (most recent call last):
     ValueError: draw() expected an int of 1 or more for limit, got int 0. Pass None for no limit.
     """
-    if given is None and optional:
+    if value is None and optional:
         return None
     expected = f"{function}() expected an int of {least} or more for {name}"
-    message = f"{expected}, got {type_and_value(given)}. {remedy}"
-    if isinstance(given, bool) or not hasattr(given, "__index__"):
+    message = f"{expected}, got {type_and_value(value)}. {remedy}"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(message)
-    number = operator.index(cast(SupportsIndex, given))
+    number = operator.index(cast(SupportsIndex, value))
     if number < least:
         raise ValueError(message)
     return number

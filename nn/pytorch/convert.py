@@ -156,21 +156,21 @@ def _computes_as(module: Module, kind: type[Module]) -> bool:
 def _parts(module: Module) -> Iterator[Any]:
     """Yield PyTorch's modules for one of ours, in order."""
     torch = _pytorch()
-    checked: Any = module  # its class is checked below
+    layer_module: Any = module  # its class is checked below
     if any(_computes_as(module, kind) for kind in (MLP, Sequential)):
-        for layer in checked.layers:
+        for layer in layer_module.layers:
             yield from _parts(layer)
         return
     if _computes_as(module, Layer):
-        parts = _linear(checked.neurons)
+        parts = _linear(layer_module.neurons)
     elif _computes_as(module, Neuron):
-        parts = _linear([checked])
+        parts = _linear([layer_module])
     elif _computes_as(module, Activation):
-        parts = _activation(checked.activation)
+        parts = _activation(layer_module.activation)
     elif _computes_as(module, Dropout):
-        parts = [torch.nn.Dropout(checked.p)]
+        parts = [torch.nn.Dropout(layer_module.p)]
     elif any(_computes_as(module, kind) for kind in NORMS.values()):
-        parts = [norm_to_torch(checked, torch)]
+        parts = [norm_to_torch(layer_module, torch)]
     else:
         raise TypeError(
             f"to_torch() does not support {type_and_value(module)}. Supported modules: MLP, Layer, Neuron, "

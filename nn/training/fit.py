@@ -137,7 +137,7 @@ def fit(
     run.check()
     history = run.history
     history.stopped = ""
-    bar = Progress(epochs * run.batches, "training", "step", done=len(history.step_loss), show=progress)
+    bar = Progress(epochs * run.batches, "training", "step", initial=len(history.step_loss), show=progress)
     with mode(model, training=True):
         try:
             run.restore()
@@ -176,7 +176,7 @@ def _train(run: Run, bar: Progress) -> None:
     if run.epoch < run.epochs:
         run.history.stopped = "early stopping"
     if run.patience is not None and run.best is not None:
-        run.put(*run.best)
+        run.write(*run.best)
 
 
 def _step(run: Run, indices: list[int]) -> None:

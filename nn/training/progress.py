@@ -17,7 +17,9 @@ class Progress:
     is no bar. With ``show=False`` nothing is printed.
     """
 
-    def __init__(self, total: int, description: str, unit: str, *, done: int = 0, show: bool = True) -> None:
+    def __init__(
+        self, total: int, description: str, unit: str, *, initial: int = 0, show: bool = True
+    ) -> None:
         self.bar: Any = None
         self._lines = show
         self._numbers: dict[str, str] = {}
@@ -25,7 +27,7 @@ class Progress:
             from tqdm import tqdm
 
             self._lines = False
-            self.bar = tqdm(total=total, initial=done, desc=description, unit=unit)
+            self.bar = tqdm(total=total, initial=initial, desc=description, unit=unit)
 
     def advance(self, **numbers: str) -> None:
         """Advance by one unit; the numbers are shown until they are replaced."""

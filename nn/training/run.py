@@ -157,7 +157,7 @@ class Run:
             return
         self.epoch, self.batch, self.total = checkpoint.epoch, checkpoint.batch, checkpoint.total
         self.best = checkpoint.best
-        self.put(checkpoint.parameters, checkpoint.buffers)
+        self.write(checkpoint.parameters, checkpoint.buffers)
         for state, saved_state in zip(self.optimizer.state, checkpoint.state, strict=True):
             state[:] = saved_state
         if self.schedule is not None and checkpoint.schedule is not None:
@@ -168,7 +168,7 @@ class Run:
         del self.history.step_loss[steps:], self.history.lr[steps:]
         del self.history.loss[self.epoch :], self.history.val_loss[self.epoch :]
 
-    def put(self, parameters: list[float], buffers: dict[str, Any]) -> None:
+    def write(self, parameters: list[float], buffers: dict[str, Any]) -> None:
         """Write the parameters and the buffers of the model."""
         for p, number in zip(self.parameters, parameters, strict=True):
             p.data = number

@@ -15,17 +15,17 @@ BACKENDS = [
 ]
 
 
-def eager(made: Case, call: tuple[object, ...]) -> tuple[Value, list[float], float, float]:
+def eager(case: Case, call: tuple[object, ...]) -> tuple[Value, list[float], float, float]:
     """Return the loss, the gradients, and the scale of the rounding of each if terms cancel."""
-    for leaf in made.leaves:
+    for leaf in case.leaves:
         leaf.zero_grad()
-    loss = made.function(*call)
+    loss = case.function(*call)
     loss.backward()
     everywhere = [abs(v.grad) for v in topological_order(loss)]
     largest = max((g for g in everywhere if math.isfinite(g)), default=0.0)
     terms = [abs(c.cotangent * c.operand.data) for c in contributions(loss)]
     reach = max((x for x in terms if math.isfinite(x)), default=0.0)
-    return loss, [leaf.grad for leaf in made.leaves], largest, reach
+    return loss, [leaf.grad for leaf in case.leaves], largest, reach
 
 
 def multiplied_on(loss: Value) -> dict[Value, float]:
@@ -50,25 +50,25 @@ def differences(seed: int, backend: str) -> list[str]:
     return differences_in(case(seed), seed, backend)
 
 
-def differences_in(made: Case, seed: int, backend: str) -> list[str]:
+def differences_in(case: Case, seed: int, backend: str) -> list[str]:
     """List the differences for a case; the seed determines how its leaves change between the calls."""
-    step = compile(made.function, backend=backend)
+    step = compile(case.function, backend=backend)
     rng = random.Random(seed)
-    found = []
-    for k, call in enumerate([*made.calls, made.calls[0]]):
-        loss, gradients, largest, reach = eager(made, call)
+    differences = []
+    for k, call in enumerate([*case.calls, case.calls[0]]):
+        loss, gradients, largest, reach = eager(case, call)
         try:
             actual = step(*call)
         except CompileWarning as warning:
             return [f"reported: call {k}: {warning}"]
         if apart(actual, loss.data, reach):
-            found.append(f"call {k}: loss {actual!r}, eager {loss.data!r}")
+            differences.append(f"call {k}: loss {actual!r}, eager {loss.data!r}")
         nan = {leaf for leaf, g in multiplied_on(loss).items() if math.isnan(g)}
-        for i, (leaf, g) in enumerate(zip(made.leaves, gradients)):
+        for i, (leaf, g) in enumerate(zip(case.leaves, gradients)):
             if apart(leaf.grad, g, largest) and not (math.isnan(leaf.grad) and leaf in nan):
-                found.append(f"call {k}: gradient {i} {leaf.grad!r}, eager {g!r}")
-        for leaf in made.leaves:
+                differences.append(f"call {k}: gradient {i} {leaf.grad!r}, eager {g!r}")
+        for leaf in case.leaves:
             leaf.data = leaf.data + rng.choice([0.0, 0.25, -0.5])
     if step.fallbacks:
-        found.append(step.fallbacks[0])
-    return found
+        differences.append(step.fallbacks[0])
+    return differences

@@ -48,15 +48,17 @@ def stopped_at(
     number: int, run: Callable[[], Any], error: type[BaseException], within: tuple[str, ...] = BOTH
 ) -> bool:
     """Run with the error before the line of that number, from 1; return True if there is such a line."""
-    return _traced(run, number, error, within) >= number
+    return _count_lines(run, number, error, within) >= number
 
 
 def lines_of(run: Callable[[], Any], within: tuple[str, ...] = BOTH) -> int:
     """Return the number of lines of a run that can be interrupted."""
-    return _traced(run, 0, KeyboardInterrupt, within)
+    return _count_lines(run, 0, KeyboardInterrupt, within)
 
 
-def _traced(run: Callable[[], Any], number: int, error: type[BaseException], within: tuple[str, ...]) -> int:
+def _count_lines(
+    run: Callable[[], Any], number: int, error: type[BaseException], within: tuple[str, ...]
+) -> int:
     count = 0
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:

@@ -17,13 +17,13 @@ class Noisy(Module):
     def __init__(self) -> None:
         self.inner = MLP(2, [2, 1], "tanh", seed=0)
         self.random = random.Random(7)
-        self.mean, self.seen, self.sums = 0.0, 0, [0.0, 0.0]
+        self.mean, self.count, self.sums = 0.0, 0, [0.0, 0.0]
 
     def __call__(self, x: Any) -> Value:
         out: Value = self.inner(x)
         if self.training:
             self.mean = 0.9 * self.mean + 0.1 * out.data
-            self.seen += 1
+            self.count += 1
             self.sums[0] += out.data
             return out * self.random.uniform(0.8, 1.2)
         return out - 0.1 * self.mean

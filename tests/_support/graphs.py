@@ -43,9 +43,9 @@ def labeled_graphs(draw: st.DrawFn) -> Value:
     values = [Value(x, label=draw(LABELS)) for x in draw(st.lists(st.floats(), min_size=1, max_size=3))]
     for _ in range(draw(st.integers(0, 12))):
         a, b = draw(st.sampled_from(values)), draw(st.sampled_from(values[-3:]))
-        made = draw(st.sampled_from([a + b, a * b, a - 2.0, b.tanh(), total_of([a, b, a]), 1e-200 / b]))
-        made.label = draw(LABELS)
-        values.append(made)
+        result = draw(st.sampled_from([a + b, a * b, a - 2.0, b.tanh(), total_of([a, b, a]), 1e-200 / b]))
+        result.label = draw(LABELS)
+        values.append(result)
     if draw(st.booleans()):
         values[-1].backward()
     return values[-1]

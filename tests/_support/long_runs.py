@@ -47,7 +47,7 @@ class Run(NamedTuple):
     parameters: list[float]
     losses: list[float]  # the last of them
     resident: list[int]  # bytes, at nine moments
-    traced: list[int]  # those of Python's own objects, where they were asked for
+    python_bytes: list[int]  # those of Python's own objects, where they were asked for
     seconds: float
 
 
@@ -64,20 +64,20 @@ def _train(steps: int, seed: int, step: Callable[[Any, float], float], parameter
     first = max(0, steps - KEPT)
     losses = array("d", bytes(8 * (steps - first)))  # made now, so that it takes no memory later
     moments: list[int] = []
-    traced: list[int] = []
+    python_bytes: list[int] = []
     every = max(1, steps // 10)
     start = time.perf_counter()
     for number, (x, y) in enumerate(samples(seed)):
         if number % every == 0 and 0 < number < steps:
             moments.append(resident())
             if tracemalloc.is_tracing():
-                traced.append(tracemalloc.get_traced_memory()[0])
+                python_bytes.append(tracemalloc.get_traced_memory()[0])
         if number == steps:
             break
         loss = step(x, y)
         if number >= first:
             losses[number - first] = loss
-    return Run(parameters(), losses.tolist(), moments, traced, time.perf_counter() - start)
+    return Run(parameters(), losses.tolist(), moments, python_bytes, time.perf_counter() - start)
 
 
 def eager(steps: int, seed: int = 0) -> Run:
@@ -141,10 +141,10 @@ def on_threads(train: Callable[[int, int], Run], steps: int, threads: int = 8) -
     def work(seed: int) -> None:
         runs[seed] = train(steps, seed)
 
-    started = [threading.Thread(target=work, args=(seed,)) for seed in range(threads)]
-    for thread in started:
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(threads)]
+    for thread in workers:
         thread.start()
-    for thread in started:
+    for thread in workers:
         thread.join()
     return [runs[seed] for seed in range(threads)]
 
@@ -162,23 +162,26 @@ def main() -> None:
     parser.add_argument("which", nargs="*", default=["eager", "compiled", "torch", "threads"])
     options = parser.parse_args()
     ways = {"eager": eager, "compiled": compiled, "torch": in_torch}
-    done: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     for name, way in ways.items():
         if name in options.which:
-            done[name] = run = way(options.steps)
+            runs[name] = run = way(options.steps)
             mib = [f"{x / 2**20:.1f}" for x in run.resident]
             print(f"{name}: {options.steps:,} steps in {run.seconds:.0f} s, loss {run.losses[-1]:.3g}")
             print(f"  resident MiB after each tenth: {' '.join(mib)}", flush=True)
-    for name in done.keys() - {"torch"}:
-        if "torch" in done:
-            print(f"{name} and PyTorch are at most {apart(done[name], done['torch']):.2g} apart")
+    for name in runs.keys() - {"torch"}:
+        if "torch" in runs:
+            print(f"{name} and PyTorch are at most {apart(runs[name], runs['torch']):.2g} apart")
     if "threads" in options.which:
         for name, train in (("eager", eager), ("compiled", compiled)):
             steps = max(1, options.steps // 10)
-            together = on_threads(train, steps)
-            alone = [train(steps, seed) for seed in range(8)]
-            same = [a.parameters == b.parameters and a.losses == b.losses for a, b in zip(together, alone)]
-            took = max(run.seconds for run in together)
+            runs_on_threads = on_threads(train, steps)
+            single_runs = [train(steps, seed) for seed in range(8)]
+            same = [
+                a.parameters == b.parameters and a.losses == b.losses
+                for a, b in zip(runs_on_threads, single_runs)
+            ]
+            took = max(run.seconds for run in runs_on_threads)
             print(f"8 threads, {name}, {steps:,} steps each in {took:.0f} s: {sum(same)} of 8 as alone")
 
 

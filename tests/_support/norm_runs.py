@@ -71,13 +71,13 @@ def in_glassgrad(case: Case) -> Result:
     import nn
     from autograd import Value
 
-    given = numbers(case)
+    inputs = numbers(case)
     norm = getattr(nn, case.kind)(case.width, **case.options)
     for name in ("weight", "bias"):
-        for parameter, number in zip(getattr(norm, name) or [], given[name]):
+        for parameter, number in zip(getattr(norm, name) or [], inputs[name]):
             parameter.data = number
     result: Result = {"outputs": [], "inputs": [], "parameters": [], "running": []}
-    for step, (batch, towards) in enumerate(zip(given["batches"], given["towards"], strict=True)):
+    for step, (batch, towards) in enumerate(zip(inputs["batches"], inputs["towards"], strict=True)):
         norm.train(step < STEPS)
         values = [[Value(x) for x in row] for row in batch]
         outputs = norm(values)
@@ -88,22 +88,22 @@ def in_glassgrad(case: Case) -> Result:
         result["outputs"].append([out.data for out in flat])
         result["inputs"].append([x.grad for row in values for x in row])
         result["parameters"].append([p.grad for p in norm.parameters()])
-        kept = [*norm.running_mean, *norm.running_var] if case.kind == "BatchNorm1d" else []
-        result["running"].append(kept)
+        statistics = [*norm.running_mean, *norm.running_var] if case.kind == "BatchNorm1d" else []
+        result["running"].append(statistics)
     return result
 
 
 def in_pytorch(case: Case) -> Result:
     import torch
 
-    given = numbers(case)
+    inputs = numbers(case)
     norm = getattr(torch.nn, case.kind)(case.width, dtype=torch.float64, **case.options)
     with torch.no_grad():
         for name in ("weight", "bias"):
             if getattr(norm, name, None) is not None:
-                getattr(norm, name).copy_(torch.tensor(given[name], dtype=torch.float64))
+                getattr(norm, name).copy_(torch.tensor(inputs[name], dtype=torch.float64))
     result: Result = {"outputs": [], "inputs": [], "parameters": [], "running": []}
-    for step, (batch, towards) in enumerate(zip(given["batches"], given["towards"], strict=True)):
+    for step, (batch, towards) in enumerate(zip(inputs["batches"], inputs["towards"], strict=True)):
         norm.train(step < STEPS)
         x = torch.tensor(batch, dtype=torch.float64, requires_grad=True)
         outputs = norm(x)
@@ -112,8 +112,10 @@ def in_pytorch(case: Case) -> Result:
         result["outputs"].append(outputs.flatten().tolist())
         result["inputs"].append(x.grad.flatten().tolist())
         result["parameters"].append([g for p in norm.parameters() for g in p.grad.tolist()])
-        kept = norm.running_mean.tolist() + norm.running_var.tolist() if case.kind == "BatchNorm1d" else []
-        result["running"].append(kept)
+        statistics = (
+            norm.running_mean.tolist() + norm.running_var.tolist() if case.kind == "BatchNorm1d" else []
+        )
+        result["running"].append(statistics)
     return result
 
 

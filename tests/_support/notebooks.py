@@ -34,23 +34,23 @@ def code_cells(notebook):
 
 def text_of(cell):
     """Return the output of a cell as plain text."""
-    shown = []
+    pairs = []
     for output in cell.outputs:
         if output.output_type == "stream":
             if text := COMPILING.sub("", output.text):
-                shown.append((output.name, text))
+                pairs.append((output.name, text))
         elif output.output_type in ("display_data", "execute_result"):
-            shown.append(("shown", output.data.get("text/plain", "")))
+            pairs.append(("shown", output.data.get("text/plain", "")))
         else:
-            shown.append((output.output_type, ""))
+            pairs.append((output.output_type, ""))
     # A stream may be split into several outputs at random.
-    joined = []
-    for kind, text in shown:
-        if joined and kind != "shown" and joined[-1][0] == kind:
-            joined[-1] = (kind, joined[-1][1] + text)
+    merged = []
+    for kind, text in pairs:
+        if merged and kind != "shown" and merged[-1][0] == kind:
+            merged[-1] = (kind, merged[-1][1] + text)
         else:
-            joined.append((kind, text))
-    return joined
+            merged.append((kind, text))
+    return merged
 
 
 def lesson(number):

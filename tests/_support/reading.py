@@ -65,12 +65,12 @@ class _Reader:
             return ("sqrt", self.unsigned())
         token = self.peek()
         base = self.atom()
-        raised = self.peek() == "^" or self.peek()[:1] in tuple("⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-        if raised and token[:1].isdigit() and "e" in token:
+        has_power = self.peek() == "^" or self.peek()[:1] in tuple("⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+        if has_power and token[:1].isdigit() and "e" in token:
             raise Misread(f"the power of {token} is read in two ways")
-        if raised and self.peek() != "^":
+        if has_power and self.peek() != "^":
             return ("pow", base, float(self.take().translate(SUPERSCRIPTS)))
-        if raised:
+        if has_power:
             self.take()
             if self.peek()[:1].isdigit() and "e" in self.peek():
                 raise Misread(f"the power {self.peek()} is read in two ways")
@@ -127,8 +127,8 @@ def sides(equation: str) -> list[float]:
     """Compute the sides of an equation that contain no name, such as 2 · 5 and 10."""
     texts = equation.partition(", since")[0].partition(", total")[0].split(" = ")
     numeric = [text for text in texts if not any(part in text for part in ("∂", ".grad", "…"))]
-    found = [worth(read(text.replace(" · ", "·"))) for text in numeric]
-    return [x for x in found if x is not None]
+    numbers = [worth(read(text.replace(" · ", "·"))) for text in numeric]
+    return [x for x in numbers if x is not None]
 
 
 def without_a_pair(text: str) -> list[str]:

@@ -98,32 +98,32 @@ def in_glassgrad(run: Run) -> Trained:
     from autograd import Value
     from nn import SGD, LSTMCell, RNNCell, mse_loss, unroll
 
-    given = numbers(run)
+    data = numbers(run)
     cell: Any = (
         LSTMCell(run.nin, run.nhidden) if run.kind == "lstm" else RNNCell(run.nin, run.nhidden, run.kind)
     )
-    for neuron, row in zip(neurons_of(cell), given.rows, strict=True):
+    for neuron, row in zip(neurons_of(cell), data.rows, strict=True):
         own = (*neuron.weights_ih, *neuron.weights_hh, neuron.bias_ih, neuron.bias_hh)
         for parameter, number in zip(own, row, strict=True):
             parameter.data = number
-    xs = [[Value(x) for x in row] for row in given.xs]
-    start = [[Value(x) for x in row] for row in given.state]
+    xs = [[Value(x) for x in row] for row in data.xs]
+    start = [[Value(x) for x in row] for row in data.state]
     state = None if not run.start else (*start,) if run.kind == "lstm" else start[0]
     optimizer = SGD(cell.parameters(), run.lr)
-    shown, inputs, losses, gradients = [], [], [], []
+    values, inputs, losses, gradients = [], [], [], []
     for step in range(STEPS):
         outputs, last = unroll(cell, xs, state, truncate=run.truncate)
-        loss = mse_loss(_flat(outputs), _flat(given.targets))
+        loss = mse_loss(_flat(outputs), _flat(data.targets))
         optimizer.zero_grad()
         loss.backward()
         losses.append(loss.data)
         gradients.append([p.grad for p in parameters_of(cell)])
         if step == 0:
             ends = _flat(last) if isinstance(last, tuple) else last
-            shown = [v.data for v in _flat(outputs) + ends]
+            values = [v.data for v in _flat(outputs) + ends]
             inputs = [v.grad for v in _flat(xs) + (_flat(start) if run.start else [])]
         optimizer.step()
-    return Trained(shown, inputs, losses, gradients[0], gradients[-1], [p.data for p in parameters_of(cell)])
+    return Trained(values, inputs, losses, gradients[0], gradients[-1], [p.data for p in parameters_of(cell)])
 
 
 # In PyTorch: its own cells ------------------------------------------------------------------------
@@ -132,24 +132,24 @@ def in_glassgrad(run: Run) -> Trained:
 def in_pytorch(run: Run) -> Trained:
     import torch
 
-    given = numbers(run)
+    data = numbers(run)
     lstm = run.kind == "lstm"
     cell: Any = (
         torch.nn.LSTMCell(run.nin, run.nhidden, dtype=torch.float64)
         if lstm
         else torch.nn.RNNCell(run.nin, run.nhidden, nonlinearity=run.kind, dtype=torch.float64)
     )
-    rows = torch.tensor(given.rows, dtype=torch.float64)
+    rows = torch.tensor(data.rows, dtype=torch.float64)
     with torch.no_grad():
         cell.weight_ih.copy_(rows[:, : run.nin])
         cell.weight_hh.copy_(rows[:, run.nin : -2])
         cell.bias_ih.copy_(rows[:, -2])
         cell.bias_hh.copy_(rows[:, -1])
-    xs = torch.tensor(given.xs, dtype=torch.float64, requires_grad=True)
-    start = torch.tensor(given.state, dtype=torch.float64, requires_grad=True)
-    targets = torch.tensor(given.targets, dtype=torch.float64)
+    xs = torch.tensor(data.xs, dtype=torch.float64, requires_grad=True)
+    start = torch.tensor(data.state, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor(data.targets, dtype=torch.float64)
     optimizer = torch.optim.SGD(cell.parameters(), lr=run.lr)
-    shown, inputs, losses, gradients = [], [], [], []
+    values, inputs, losses, gradients = [], [], [], []
     for step in range(STEPS):
         state = None if not run.start else (*start,) if lstm else start[0]
         outputs = []
@@ -165,8 +165,8 @@ def in_pytorch(run: Run) -> Trained:
         gradients.append(torch.cat([p.grad.flatten() for p in cell.parameters()]).tolist())
         if step == 0:
             last = torch.cat(state) if lstm else state
-            shown = torch.cat([*outputs, last]).tolist()
+            values = torch.cat([*outputs, last]).tolist()
             inputs = xs.grad.flatten().tolist() + (start.grad.flatten().tolist() if run.start else [])
         optimizer.step()
     parameters = torch.cat([p.detach().flatten() for p in cell.parameters()]).tolist()
-    return Trained(shown, inputs, losses, gradients[0], gradients[-1], parameters)
+    return Trained(values, inputs, losses, gradients[0], gradients[-1], parameters)

@@ -207,9 +207,9 @@ def maml_in_pytorch() -> Adapted:
     network = _network(MAML)
     inputs, targets = (torch.tensor(rows, dtype=torch.float64) for rows in samples(MAML))
     inner = torch.nn.functional.mse_loss(network(inputs[::2]), targets[::2])
-    named = dict(network.named_parameters())
-    gradients = torch.autograd.grad(inner, [*named.values()], create_graph=True)
-    adapted = {name: p - MAML.lr * g for (name, p), g in zip(named.items(), gradients, strict=True)}
+    parameters = dict(network.named_parameters())
+    gradients = torch.autograd.grad(inner, [*parameters.values()], create_graph=True)
+    adapted = {name: p - MAML.lr * g for (name, p), g in zip(parameters.items(), gradients, strict=True)}
     predictions = torch.func.functional_call(network, adapted, (inputs[1::2],))
     outer = torch.nn.functional.mse_loss(predictions, targets[1::2])
     outer.backward()

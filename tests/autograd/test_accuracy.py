@@ -88,21 +88,21 @@ def test_every_entry_has_a_reference() -> None:
 
 @each_entry
 def test_value_agrees_with_mpmath(entry: Primitive) -> None:
-    checked = 0
+    count = 0
     for operands in _points(entry):
         truth = _truth(entry, operands)
         if not _finite(truth):
             continue
-        checked += 1
+        count += 1
         slack = EPSILON * VALUE_TERMS[entry.name](*operands) if entry.name in VALUE_TERMS else 0.0
         actual = call(entry, as_leaves(operands)).data
         assert _error(actual, truth) <= max(1e-14 * abs(truth), slack), operands
-    assert checked >= 20
+    assert count >= 20
 
 
 @each_entry
 def test_local_derivatives_agree_with_mpmath(entry: Primitive) -> None:
-    checked = 0
+    count = 0
     for operands in _points(entry):
         if not _finite(_truth(entry, operands)):
             continue
@@ -110,14 +110,14 @@ def test_local_derivatives_agree_with_mpmath(entry: Primitive) -> None:
             truth = _true_derivative(entry, operands, i)
             if not _finite(truth):
                 continue
-            checked += 1
+            count += 1
             slack = (
                 4 * EPSILON * DERIVATIVE_TERMS[entry.name](*operands)
                 if entry.name in DERIVATIVE_TERMS
                 else 0.0
             )
             assert _error(derivative or 0.0, truth) <= max(1e-12 * abs(truth), slack), (operands, i)
-    assert checked >= 20
+    assert count >= 20
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_local_derivatives_agree_with_mpmath(entry: Primitive) -> None:
 )  # fmt: skip
 def test_second_derivatives_agree_with_mpmath(entry: Primitive) -> None:
     """Entries of one operand; those of many are compared with differences, logsumexp with its Hessian."""
-    checked = 0
+    count = 0
     for operands in _points(entry)[:30]:
         if not _finite(_truth(entry, operands)):
             continue
@@ -142,13 +142,13 @@ def test_second_derivatives_agree_with_mpmath(entry: Primitive) -> None:
                 truth = mp.diff(along, numbers[i], 2)
             if not isinstance(truth, mp.mpf):
                 continue
-            checked += 1
+            count += 1
             actual = 0.0 if second is None else second.data
             assert _error(actual, truth) <= 1e-10 * abs(truth) + 1e-13 * (abs(first.data) + 1.0), (
                 operands,
                 i,
             )
-    assert checked >= 10
+    assert count >= 10
 
 
 def _smooth_derivative(f: Callable[[Any], Any], x: float, order: int) -> Any:
@@ -206,7 +206,7 @@ def _true_derivatives(name: str, x: float) -> list[Any]:
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in _tail_points()}))
 def test_derivatives_in_the_tails_keep_their_digits(name: str) -> None:
-    checked = 0
+    count = 0
     for x in (x for other, x in _tail_points() if other == name):
         leaf = Value(x)
         (first,) = grad(call(PRIMITIVES[name], [leaf]), leaf, create_graph=True)
@@ -214,10 +214,10 @@ def test_derivatives_in_the_tails_keep_their_digits(name: str) -> None:
         for actual, truth in zip((first, second), _true_derivatives(name, x), strict=True):
             if not sys.float_info.min <= abs(truth) <= sys.float_info.max:
                 continue
-            checked += 1
+            count += 1
             assert actual is not None
             assert _error(actual.data, truth) <= 1e-13 * abs(truth), (x, actual is second)
-    assert checked >= 8
+    assert count >= 8
 
 
 @pytest.mark.parametrize("x", [19.1, 37.5, 40.0, 100.25, 300.0])

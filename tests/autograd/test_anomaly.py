@@ -44,10 +44,10 @@ HERE = Path(__file__)
 
 def anomaly_in(run: Callable[[], Any], **options: bool) -> AnomalyError:
     """Return the error that a function raises inside detect_anomaly()."""
-    with pytest.raises(AnomalyError) as caught, detect_anomaly(**options):
+    with pytest.raises(AnomalyError) as info, detect_anomaly(**options):
         run()
     assert not active
-    return caught.value
+    return info.value
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:
@@ -96,23 +96,23 @@ def test_first_inf_of_the_backward_pass_is_reported() -> None:
         loss.backward()
 
     error = anomaly_in(run)
-    made, used = line_of(run, "r = "), line_of(run, "loss = ")
+    r_line, loss_line = line_of(run, "r = "), line_of(run, "loss = ")
     assert str(error) == (
         f"""\
 v₂.grad += r.grad · ∂r/∂v₂ = 72 · inf = inf, in the backward pass
 r was computed here:
-  File "{HERE}", line {made}
+  File "{HERE}", line {r_line}
     r = (w * x - 10.0).sqrt()
         ^^^^^^^^^^^^^^^^^^^^^
 the operation:
   r = √v₂ = √0 = 0
 the path from loss:
         how      data  ∂loss/∂…
-  ────  ───────  ────  ────────  {"─" * len(f"line {used}")}
-  loss  v₄²       144         1  line {used}
-  v₄    v₃ + 12    12        24  line {used}
-  v₃    r·3         0        24  line {used}
-  r     √v₂         0        72  line {made}"""
+  ────  ───────  ────  ────────  {"─" * len(f"line {loss_line}")}
+  loss  v₄²       144         1  line {loss_line}
+  v₄    v₃ + 12    12        24  line {loss_line}
+  v₃    r·3         0        24  line {loss_line}
+  r     √v₂         0        72  line {r_line}"""
     )
     assert error.value.label == "r"
     assert w.grad == math.inf  # the gradient of the interrupted pass, which a picture shows
@@ -323,24 +323,24 @@ def test_every_primitive_is_bit_identical_and_has_its_line(name: str) -> None:
         def leaves(x: Any) -> Any:
             return [*map(Value, x)] if isinstance(x, list) else Value(x)
 
-        ours, theirs = [leaves(x) for x in numbers], [leaves(x) for x in numbers]
-        plain = FUNCTIONS[name](*theirs) * 3.0
+        inputs, plain_inputs = [leaves(x) for x in numbers], [leaves(x) for x in numbers]
+        plain = FUNCTIONS[name](*plain_inputs) * 3.0
         plain.backward()
         with detect_anomaly(check_inf=False):
-            watched = FUNCTIONS[name](*ours) * 3.0
+            watched = FUNCTIONS[name](*inputs) * 3.0
             watched.backward()
         assert bits(watched.data) == bits(plain.data)
-        assert all_bits([v.grad for v in flat(ours)]) == all_bits([v.grad for v in flat(theirs)])
+        assert all_bits([v.grad for v in flat(inputs)]) == all_bits([v.grad for v in flat(plain_inputs)])
         nodes = [node for node in topological_order(watched) if not node.is_leaf]
         assert [node.primitive for node in nodes] == [
             node.primitive for node in topological_order(plain) if not node.is_leaf
         ]
         for node in nodes:
             assert type(node) is Value
-            found = source_line(node)
-            assert found is not None
-            assert found[0] == f'File "{HERE}"'
-            assert "watched = FUNCTIONS" in found[2][0]
+            line = source_line(node)
+            assert line is not None
+            assert line[0] == f'File "{HERE}"'
+            assert "watched = FUNCTIONS" in line[2][0]
 
 
 def test_constants_and_reflected_operators() -> None:
@@ -511,15 +511,15 @@ def test_interleaved_tasks_do_not_check_each_other() -> None:
 
 
 def test_other_threads_are_not_checked() -> None:
-    seen = []
+    values = []
     with detect_anomaly():
-        thread = threading.Thread(target=lambda: seen.append(Value(-1.0).log()))
+        thread = threading.Thread(target=lambda: values.append(Value(-1.0).log()))
         thread.start()
         thread.join()
         with pytest.raises(AnomalyError):
             Value(-1.0).log()
-    assert math.isnan(seen[0].data)
-    assert source_line(seen[0]) is None
+    assert math.isnan(values[0].data)
+    assert source_line(values[0]) is None
 
 
 # Training, compiled steps, notebooks --------------------------------------------------------------
@@ -546,9 +546,9 @@ def test_divergence_of_training_is_reported_with_its_line() -> None:
     def loss(predictions: list[Value], targets: list[float]) -> Value:
         return (predictions[0] - targets[0]) ** 2
 
-    with pytest.raises(AnomalyError) as caught, detect_anomaly():
+    with pytest.raises(AnomalyError) as info, detect_anomaly():
         fit(model, data, loss, SGD(model.parameters(), lr=0.01), epochs=3, progress=False)
-    assert f'File "{HERE}", line {line_of(loss, "return")}' in str(caught.value)
+    assert f'File "{HERE}", line {line_of(loss, "return")}' in str(info.value)
     assert [p.data for p in model.parameters()] == before
 
 

@@ -314,10 +314,10 @@ def _grow(leaves: list[Value], plan: Plan) -> list[Value]:
     return values
 
 
-def _tangent(node: Value, known: dict[Value, float]) -> float:
+def _tangent(node: Value, tangents: dict[Value, float]) -> float:
     """Compute ∂node/∂(one leaf) in forward mode, in integers and halves."""
     xs = [int(data_of(x)) for x in node.operands]
-    ds = [known.get(x, 0) if isinstance(x, Value) else 0 for x in node.operands]
+    ds = [tangents.get(x, 0) if isinstance(x, Value) else 0 for x in node.operands]
     match node.primitive.name:
         case "add" | "sum":
             return sum(ds)
@@ -359,15 +359,15 @@ def test_gradients_of_random_graphs_are_exact_in_integers(plan: Plan) -> None:
 @given(plan=plans)
 def test_topological_order_has_every_value_once_after_its_operands(plan: Plan) -> None:
     root = _grow([Value(2.0), Value(-1.0), Value(1.0)], plan)[-1]
-    reached, stack = {root}, [root]
+    values, stack = {root}, [root]
     while stack:
-        fresh = {v for v in stack.pop().operands if isinstance(v, Value)} - reached
-        reached |= fresh
+        fresh = {v for v in stack.pop().operands if isinstance(v, Value)} - values
+        values |= fresh
         stack += fresh
     order = topological_order(root)
     assert order[-1] is root
-    assert len(order) == len(reached)
-    assert set(order) == reached
+    assert len(order) == len(values)
+    assert set(order) == values
     place = {v: i for i, v in enumerate(order)}
     for v in order:
         assert all(place[x] < place[v] for x in v.operands if isinstance(x, Value))
@@ -385,19 +385,19 @@ def test_all_functions_for_gradients_are_bit_identical(plan: Plan, start: float)
         totals[product.operand] = totals.get(product.operand, 0.0) + product.cotangent
     for v in topological_order(root):
         assert v is root or bits(totals.get(v, 0.0)) == bits(v.grad)
-    used = [leaf for leaf in leaves if leaf in totals]
-    if used and root not in used:
+    inputs = [leaf for leaf in leaves if leaf in totals]
+    if inputs and root not in inputs:
         for leaf in leaves:
             leaf.zero_grad()
         root.backward()
-        expected = all_bits([leaf.grad for leaf in used])
-        assert all_bits([all_gradients(root)[leaf] for leaf in used]) == expected
+        expected = all_bits([leaf.grad for leaf in inputs])
+        assert all_bits([all_gradients(root)[leaf] for leaf in inputs]) == expected
         for create_graph in (False, True):
-            found = [g.data + 0.0 for g in grad(root, used, create_graph=create_graph)]
+            gradients = [g.data + 0.0 for g in grad(root, inputs, create_graph=create_graph)]
             if all(len([*edges(v)]) == len(operand_values(v)) for v in topological_order(root)):
-                assert all_bits(found) == expected
+                assert all_bits(gradients) == expected
             else:  # grad() also goes where operands are dead, and may add in another order
-                assert found == pytest.approx([leaf.grad for leaf in used], rel=1e-12, abs=1e-12)
+                assert gradients == pytest.approx([leaf.grad for leaf in inputs], rel=1e-12, abs=1e-12)
 
 
 @settings(max_examples=200, deadline=None)
@@ -407,11 +407,11 @@ def test_passes_from_any_roots_in_any_order_add_up(plan: Plan, roots: list[int])
     expected = [0.0] * len(values)
     for root in (values[i % len(values)] for i in roots):
         root.backward()
-        found = all_gradients(root)
-        reached = {*operands_first([root], lambda node: [x for x, _ in edges(node)])}  # no dead operands
+        gradients = all_gradients(root)
+        dependencies = {*operands_first([root], lambda node: [x for x, _ in edges(node)])}  # no dead operands
         for i, v in enumerate(values):
-            if v in reached:
-                expected[i] = found[v] if not v.is_leaf else expected[i] + found[v]
+            if v in dependencies:
+                expected[i] = gradients[v] if not v.is_leaf else expected[i] + gradients[v]
         if any(abs(x) > 2**40 for v in values for x in (v.data, v.grad)):  # no longer exact
             return
         assert [v.grad for v in values] == expected
@@ -439,14 +439,14 @@ def test_repeated_runs_are_bit_identical() -> None:
 @pytest.mark.parametrize("seed", ["0", "1", "12345"])
 def test_other_processes_are_bit_identical(seed: str) -> None:
     script = "from tests.autograd.test_backward import _fingerprint; print(_fingerprint())"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == _fingerprint()
+    assert result.stdout.strip() == _fingerprint()
 
 
 # grad() -------------------------------------------------------------------------------------------
@@ -455,14 +455,14 @@ def test_other_processes_are_bit_identical(seed: str) -> None:
 def test_grad_returns_leaves_and_changes_no_gradient() -> None:
     a, b = Value(2.0), Value(3.0)
     c = a * b
-    found = grad(c, [a, b])
-    assert [type(g) for g in found] == [Value, Value]
-    assert [g.data for g in found] == [3.0, 2.0]
-    assert all(g.is_leaf for g in found)
+    gradients = grad(c, [a, b])
+    assert [type(g) for g in gradients] == [Value, Value]
+    assert [g.data for g in gradients] == [3.0, 2.0]
+    assert all(g.is_leaf for g in gradients)
     (first,) = grad(c, a)
     assert first.data == 3.0
-    (recorded,) = grad(c * c, a, create_graph=True)
-    assert not recorded.is_leaf
+    (gradient,) = grad(c * c, a, create_graph=True)
+    assert not gradient.is_leaf
     assert a.grad == b.grad == c.grad == 0.0
     assert c.mark == 0
 
@@ -575,11 +575,11 @@ def test_input_behind_a_dead_relu_has_a_gradient_of_zero(create_graph: bool) -> 
 def test_derivatives_of_order_one_to_five_are_exact(power: Callable[[Value], Value]) -> None:
     x = Value(2.0)
     y = power(x)
-    seen = []
+    values = []
     for _ in range(5):
         (y,) = grad(y, x, create_graph=True)
-        seen.append(y.data)
-    assert seen == [80.0, 160.0, 240.0, 240.0, 120.0]
+        values.append(y.data)
+    assert values == [80.0, 160.0, 240.0, 240.0, 120.0]
     (sixth,) = grad(y, x, allow_unused=True)
     assert sixth is None or sixth.data == 0.0
 
@@ -776,8 +776,8 @@ def test_contribution_of_a_dead_relu_is_zero_and_nothing_behind_it_is_visited() 
     x = Value(-1.0)
     behind = x * 3.0
     root = behind.relu() * math.inf
-    found = [(c.operand, c.local, c.cotangent) for c in contributions(root)]
-    assert found == [(root.operands[0], math.inf, math.inf), (behind, 0.0, 0.0)]
+    parts = [(c.operand, c.local, c.cotangent) for c in contributions(root)]
+    assert parts == [(root.operands[0], math.inf, math.inf), (behind, 0.0, 0.0)]
 
 
 def test_contributions_change_nothing() -> None:

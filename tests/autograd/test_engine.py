@@ -108,12 +108,12 @@ def test_no_function_is_longer_than_40_lines(name: str) -> None:
 
 @each_file
 def test_nothing_is_generated_from_text(name: str) -> None:
-    called = {
+    names = {
         node.func.id
         for node in ast.walk(_tree(name))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    assert not called & {"exec", "eval", "compile", "__import__"}
+    assert not names & {"exec", "eval", "compile", "__import__"}
     attributes = {node.attr for node in ast.walk(_tree(name)) if isinstance(node, ast.Attribute)}
     assert not attributes & {"exec", "eval", "FunctionType", "CodeType", "getsource"}
 
@@ -184,11 +184,11 @@ def stepped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[t
     assert "loss.backward()" in example
     path = tmp_path_factory.mktemp("example") / "example.py"
     path.write_text(TRACING.format(example="\n    ".join(example)), encoding="utf-8")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, path], env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    *printed, lines = done.stdout.splitlines()
+    *printed, lines = result.stdout.splitlines()
     assert printed == ["4.0 -20.0 -8.0 4.0"] * 2
     return path, json.loads(lines)
 

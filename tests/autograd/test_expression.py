@@ -25,16 +25,16 @@ def value_of(source: str, **numbers: float) -> float:
 
 
 def error_of(source: str, **numbers: float) -> ExpressionError:
-    with pytest.raises(ExpressionError) as caught:
+    with pytest.raises(ExpressionError) as info:
         compute(source, inputs(**numbers))
-    return caught.value
+    return info.value
 
 
 def pointed_at(error: ExpressionError) -> str:
     """Return the part of the source that the ^^^ of the message mark."""
-    _, shown, pointer = str(error).split("\n")
+    _, excerpt, pointer = str(error).split("\n")
     assert set(pointer) <= {" ", "^"}
-    return shown[pointer.index("^") : len(pointer)]
+    return excerpt[pointer.index("^") : len(pointer)]
 
 
 # What is understood -------------------------------------------------------------------------------
@@ -130,19 +130,19 @@ def test_softmax_is_that_of_mpmath(name: str, logits: str) -> None:
 
 
 def test_softmax_has_the_gradients_of_the_cross_entropy() -> None:
-    given = inputs(a=0.5, b=-0.25, c=2.0)
-    compute("-log(softmax([a, b, c])[1])", given).backward()
+    values = inputs(a=0.5, b=-0.25, c=2.0)
+    compute("-log(softmax([a, b, c])[1])", values).backward()
     shares = [x.data for x in softmax([0.5, -0.25, 2.0])]
     expected = [share - (i == 1) for i, share in enumerate(shares)]  # the shares minus the one-hot target
-    assert [value.grad for value in given.values()] == pytest.approx(expected, rel=1e-12)
+    assert [value.grad for value in values.values()] == pytest.approx(expected, rel=1e-12)
 
 
 def test_elements_of_a_named_list_have_its_name() -> None:
     root = compute("p = softmax([x, y]); p[1]", inputs(x=3.0, y=2.0))
     assert root.label == "p[1]"
-    given = inputs(x=3.0, y=2.0)
-    compute("p = [x, y]; p[0]*p[1]", given)
-    assert [value.label for value in given.values()] == ["x", "y"]
+    values = inputs(x=3.0, y=2.0)
+    compute("p = [x, y]; p[0]*p[1]", values)
+    assert [value.label for value in values.values()] == ["x", "y"]
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_constant_rejects_what_is_not_one_number(source: str) -> None:
 
 
 def test_functions_lists_each_function_as_it_is_called() -> None:
-    listed = functions()
-    assert {"softmax([values])", "max(a, b)", "dot([weights], [inputs], bias)", "exp(x)"} <= {*listed}
+    signatures = functions()
+    assert {"softmax([values])", "max(a, b)", "dot([weights], [inputs], bias)", "exp(x)"} <= {*signatures}
     arguments = {"[weights]": "[x]", "[inputs]": "[x]", "bias": "x", "[values]": "[x]", "index": "0"}
-    for call_of in listed:
+    for call_of in signatures:
         name, _, operands = call_of.rstrip(")").partition("(")
         typed = ", ".join(arguments.get(operand, "x") for operand in operands.split(", "))
         assert isinstance(compute(f"p = {name}({typed}); sum([p, 0])" if "softmax" not in name
@@ -173,12 +173,12 @@ def test_functions_lists_each_function_as_it_is_called() -> None:
 
 
 def test_graph_is_the_same_as_in_python() -> None:
-    given = inputs(w=2.0, x=5.0, y=12.0)
-    root = compute("(w*x - y)**2 + 0.5", given)
+    values = inputs(w=2.0, x=5.0, y=12.0)
+    root = compute("(w*x - y)**2 + 0.5", values)
     names = [value.primitive.name for value in topological_order(root) if value.primitive]
     assert names == ["mul", "sub", "pow", "add"]
     root.backward()
-    assert [value.grad for value in given.values()] == [-20.0, -8.0, 4.0]
+    assert [value.grad for value in values.values()] == [-20.0, -8.0, 4.0]
 
 
 def test_expression_of_numbers_is_a_leaf() -> None:
@@ -188,8 +188,8 @@ def test_expression_of_numbers_is_a_leaf() -> None:
 
 
 def test_assigned_names_become_labels() -> None:
-    given = inputs(w=2.0, x=5.0)
-    root = compute("p = w*x; q = p + 1; loss = q**2", given)
+    values = inputs(w=2.0, x=5.0)
+    root = compute("p = w*x; q = p + 1; loss = q**2", values)
     assert [value.label for value in topological_order(root)] == ["w", "x", "p", "q", "loss"]
 
 
@@ -198,12 +198,12 @@ def test_unassigned_part_has_no_label() -> None:
 
 
 def test_second_name_is_another_value() -> None:
-    given = inputs(w=2.0)
-    root = compute("p = w; p*w", given)
-    assert given["w"].label == "w"
+    values = inputs(w=2.0)
+    root = compute("p = w; p*w", values)
+    assert values["w"].label == "w"
     assert {value.label for value in topological_order(root)} == {"w", "p", ""}
     root.backward()
-    assert given["w"].grad == 4.0
+    assert values["w"].grad == 4.0
 
 
 def test_second_name_has_a_bit_identical_number() -> None:
@@ -447,10 +447,10 @@ def test_syntax_error_marks_the_column(source: str, column: int) -> None:
 
 @pytest.mark.parametrize("source", ["é + q*é", "𝔛 + q", "  é + q", "\n é\n + q", "日本*日本 + q", "p = é; q"])
 def test_marked_place_is_counted_in_letters(source: str) -> None:
-    known = {name: Value(1.0) for name in ("é", "X", "日本")}
-    with pytest.raises(ExpressionError, match="q has no value") as caught:
-        compute(source, known)
-    assert pointed_at(caught.value) == "q"
+    values = {name: Value(1.0) for name in ("é", "X", "日本")}
+    with pytest.raises(ExpressionError, match="q has no value") as info:
+        compute(source, values)
+    assert pointed_at(info.value) == "q"
 
 
 @pytest.mark.parametrize("source", ["", " ", "\n\n", "\t \n"])
@@ -575,7 +575,7 @@ def test_random_text_is_computed_or_raises_an_error(source: str) -> None:
 
 @pytest.mark.parametrize("source", ["1if x else 2", "0x1for x in y", "'\\d'"])
 def test_python_warnings_are_not_shown(source: str) -> None:
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         error_of(source, x=1.0)
-    assert caught == []
+    assert records == []

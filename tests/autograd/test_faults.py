@@ -59,11 +59,11 @@ def gradients(model: Module) -> list[float]:
 @pytest.fixture(autouse=True)
 def _modes_are_closed() -> Iterator[None]:
     yield
-    left = open_modes()
-    for mode in left:  # so that one failure is not that of the next tests as well
+    modes = open_modes()
+    for mode in modes:  # so that one failure is not that of the next tests as well
         mode.__exit__()
     gc.collect()
-    assert not left
+    assert not modes
     assert not active
 
 
@@ -149,8 +149,8 @@ class Training:
     @property
     def numbers(self) -> list[float]:
         """Parameters and what the optimizer keeps of them."""
-        kept = [x for row in self.optimizer.state for x in row]
-        return [*(p.data for p in self.model.parameters()), *kept]
+        state = [x for row in self.optimizer.state for x in row]
+        return [*(p.data for p in self.model.parameters()), *state]
 
 
 def close(a: list[float], b: list[float]) -> bool:
@@ -162,17 +162,17 @@ def close(a: list[float], b: list[float]) -> bool:
 def test_interrupted_step_is_atomic(name: str, seed: int) -> None:
     before, after, later = (Training(name, n).numbers for n in (2, 3, 4))
     total = lines_of(Training(name, 2).step)
-    moved = 0
+    count = 0
     for number, error in moments(total, 2 * MOST, seed):
         training = Training(name, 2)
         assert stopped_at(number, training.step, error)
         assert nothing_is_left_on(), faults.where
         assert training.numbers in (before, after), faults.where
         whole = training.numbers == after
-        moved += whole
+        count += whole
         training.step()
         assert training.numbers == (later if whole else after), faults.where
-    assert moved < MOST
+    assert count < MOST
 
 
 @pytest.mark.skipif(
@@ -225,10 +225,10 @@ def test_interrupted_run_of_compiled_steps_ends_after_a_whole_one(seed: int) -> 
     for number, error in moments(total, MOST, seed):
         training = Training("adam", 2, compiled=True)
         assert stopped_at(number, lambda t=training: run(t), error)
-        taken = [n for n, numbers in enumerate(path) if close(training.numbers, numbers)]
-        assert len(taken) == 1, faults.where
+        matches = [n for n, numbers in enumerate(path) if close(training.numbers, numbers)]
+        assert len(matches) == 1, faults.where
         training.step()
-        assert close(training.numbers, path[taken[0] + 1])
+        assert close(training.numbers, path[matches[0] + 1])
 
 
 def test_interrupted_load_is_atomic() -> None:
@@ -371,8 +371,8 @@ def test_saves_of_one_name_in_threads_do_not_remove_each_other(tmp_path: Path) -
             save({"x": x}, path)
 
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(write, float(x)) for x in range(8)]:
-            done.result()
+        for future in [pool.submit(write, float(x)) for x in range(8)]:
+            future.result()
     assert load(path)["x"] in range(8)
     assert [*tmp_path.iterdir()] == [path]
 
@@ -410,12 +410,12 @@ def test_file_of_another_user_is_not_replaced(locked: Path) -> None:
     path.write_text("the old one")
     path.chmod(0o644 if not os.geteuid() else 0o444)
     locked.chmod(0o777)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", AS_NOBODY + OVER_A_FILE_OF_ANOTHER, locked],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    assert done.stderr == ""
-    assert done.stdout.startswith("[Errno 13] this file is read-only; make it writable")
+    assert result.stderr == ""
+    assert result.stdout.startswith("[Errno 13] this file is read-only; make it writable")
     assert path.read_text() == "the old one"
     assert [*locked.iterdir()] == [path]
 
@@ -440,11 +440,11 @@ except OSError as error:
 def test_full_disk_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("the old one")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", ON_A_FULL_DISK, path], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
-    assert done.stderr == ""
-    assert done.stdout.startswith("[Errno 27]")
+    assert result.stderr == ""
+    assert result.stdout.startswith("[Errno 27]")
     assert path.read_text() == "the old one"
     assert [*tmp_path.iterdir()] == [path]
 
@@ -480,15 +480,15 @@ for what, name in ((draw(Value(2.0)), "graph.dot"), (steps(Value(2.0)), "steps.h
 
 @posix
 def test_unwritable_folder_is_named(locked: Path) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", AS_NOBODY + IN_A_LOCKED_FOLDER, locked],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.stderr == ""
-    assert done.stdout == "".join(
+    assert result.stderr == ""
+    assert result.stdout == "".join(
         f"[Errno 13] this folder cannot be written to; save elsewhere: '{locked}/{name}'\n"
         for name in ("graph.dot", "steps.html")
     )
@@ -497,13 +497,13 @@ def test_unwritable_folder_is_named(locked: Path) -> None:
 @posix
 def test_command_names_an_unwritable_folder(locked: Path) -> None:
     script = AS_NOBODY + "sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, "x*x", "x=2", "--out", locked / "g.dot"],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    assert done.returncode == 1
-    assert "∂out/∂x" in done.stdout or "∂loss/∂x" in done.stdout
-    assert done.stderr == (
+    assert result.returncode == 1
+    assert "∂out/∂x" in result.stdout or "∂loss/∂x" in result.stdout
+    assert result.stderr == (
         "\npython -m autograd: the picture could not be made: "
         f"[Errno 13] this folder cannot be written to; save elsewhere: '{locked}/g.dot'\n"
     )
@@ -539,20 +539,20 @@ def shell(module: str, folder: Path, line: str) -> subprocess.CompletedProcess[s
 @full
 @each_command
 def test_full_output_is_reported_in_a_line(tmp_path: Path, module: str) -> None:
-    done = shell(module, tmp_path, "{} > /dev/full")
-    assert done.returncode == 1
-    said = done.stderr.replace("\r", "\n").strip().split("\n")
-    assert said[-1] == (
+    result = shell(module, tmp_path, "{} > /dev/full")
+    assert result.returncode == 1
+    lines = result.stderr.replace("\r", "\n").strip().split("\n")
+    assert lines[-1] == (
         f"python -m {module}: the output could not be written: [Errno 28] No space left on device"
     )
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in result.stderr
 
 
 @posix
 @each_command
 def test_closed_pipe_is_not_an_error(tmp_path: Path, module: str) -> None:
-    done = shell(module, tmp_path, "{{ {} 2> said; echo $? > code; }} | head -n 1")
-    assert len(done.stdout.splitlines()) == 1
+    result = shell(module, tmp_path, "{{ {} 2> said; echo $? > code; }} | head -n 1")
+    assert len(result.stdout.splitlines()) == 1
     assert (tmp_path / "code").read_text() in (["0\n"] if module == "autograd" else ["0\n", "1\n"])
     assert "Error" not in (tmp_path / "said").read_text()
 
@@ -561,9 +561,9 @@ def test_closed_pipe_is_not_an_error(tmp_path: Path, module: str) -> None:
 @each_command
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_stream_is_not_an_error(tmp_path: Path, module: str, closed: str) -> None:
-    done = shell(module, tmp_path, f"{{}} {closed}")
-    assert "Traceback" not in done.stdout + done.stderr
-    assert done.returncode == (0 if module == "autograd" else 1)  # one step is not enough to be right
+    result = shell(module, tmp_path, f"{{}} {closed}")
+    assert "Traceback" not in result.stdout + result.stderr
+    assert result.returncode == (0 if module == "autograd" else 1)  # one step is not enough to be right
     if module == "autograd":
         assert (tmp_path / "g.dot").read_text().startswith("digraph")
 
@@ -587,11 +587,11 @@ def test_interrupt_ends_the_command_quietly(tmp_path: Path, module: str) -> None
             assert process.stdout.readline() == "begun\n"
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 130
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
 
 
 # Real signals -------------------------------------------------------------------------------------
@@ -621,8 +621,8 @@ def test_step_after_real_interrupts_is_atomic() -> None:
             except KeyboardInterrupt:
                 stopped += 1
             assert nothing_is_left_on()
-            (taken,) = {row[0] for row in training.optimizer.state}  # the steps, by each parameter's count
-            assert taken == int(taken)
+            (count,) = {row[0] for row in training.optimizer.state}  # the steps, by each parameter's count
+            assert count == int(count)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, old)

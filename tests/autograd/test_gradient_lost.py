@@ -20,10 +20,10 @@ from autograd import GradientLostWarning, Value, check_grads, enable_grad, grad,
 
 
 @contextmanager
-def recorded(action: str = "default") -> Iterator[list[warnings.WarningMessage]]:
-    with warnings.catch_warnings(record=True) as caught:
+def record_warnings(action: str = "default") -> Iterator[list[warnings.WarningMessage]]:
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter(action)  # type: ignore[arg-type]
-        yield caught
+        yield records
 
 
 LOSING: dict[str, Callable[[Value], Any]] = {
@@ -53,25 +53,25 @@ def test_value_that_becomes_a_number_warns(lose: Callable[[Value], Any]) -> None
 def test_warning_names_the_line_of_the_user_once_per_line() -> None:
     v = Value(1.0) * 2.0
     array = np.zeros(3)
-    with recorded() as caught:
+    with record_warnings() as records:
         for i in range(3):
             math.exp(v)
             float(v)
             array[i] = v
     first = test_warning_names_the_line_of_the_user_once_per_line.__code__.co_firstlineno
-    assert [w.filename for w in caught] == [__file__] * 3
-    assert [w.lineno - first for w in caught] == [5, 6, 7]
+    assert [w.filename for w in records] == [__file__] * 3
+    assert [w.lineno - first for w in records] == [5, 6, 7]
     assert (
-        len({str(w.message) for w in caught}) == 1
+        len({str(w.message) for w in records}) == 1
     )  # a constant text, so that Python shows it once per line
-    assert {w.category for w in caught} == {GradientLostWarning}
+    assert {w.category for w in records} == {GradientLostWarning}
     assert issubclass(GradientLostWarning, UserWarning)
 
 
 def test_number_is_correct_after_the_warning() -> None:
     v = Value(1.0) * 2.0
     array = np.zeros(1)
-    with recorded():
+    with record_warnings():
         assert (float(v), math.exp(v), complex(v)) == (2.0, math.exp(2.0), 2 + 0j)
         assert type(float(v)) is float
         array[0] = v
@@ -80,7 +80,7 @@ def test_number_is_correct_after_the_warning() -> None:
 
 def test_warning_as_an_error_stops_before_the_number_is_used() -> None:
     array = np.zeros(1)
-    with recorded("error"), pytest.raises((GradientLostWarning, ValueError)):
+    with record_warnings("error"), pytest.raises((GradientLostWarning, ValueError)):
         array[0] = Value(2.0)
     assert array.tolist() == [0.0]
 
@@ -88,9 +88,9 @@ def test_warning_as_an_error_stops_before_the_number_is_used() -> None:
 @pytest.mark.parametrize("lose", LOSING.values(), ids=LOSING)
 def test_no_grad_does_not_warn(lose: Callable[[Value], Any]) -> None:
     v = Value(1.0) * 2.0
-    with recorded() as caught, no_grad():
+    with record_warnings() as records, no_grad():
         lose(v)
-    assert not caught
+    assert not records
     with no_grad(), enable_grad(), pytest.warns(GradientLostWarning):
         lose(v)
 
@@ -124,14 +124,14 @@ KEEPING: dict[str, Callable[[Value], Any]] = {
 @pytest.mark.parametrize("keep", KEEPING.values(), ids=KEEPING)
 def test_reading_and_computing_do_not_warn(keep: Callable[[Value], Any]) -> None:
     v = Value(1.0) * 2.0
-    with recorded("always") as caught:
+    with record_warnings("always") as records:
         keep(v)
-    assert not caught
+    assert not records
 
 
 def test_nothing_inside_the_package_warns() -> None:
     x, y = Value(0.5), Value(0.25)
-    with recorded("always") as caught:
+    with record_warnings("always") as records:
         total = autograd.sum([x.tanh() ** 3, y / 0.0, *autograd.softmax([x, y]), autograd.take([x, y], 1)])
         (first,) = grad(total, x, create_graph=True)
         grad(first, x, allow_unused=True)
@@ -142,7 +142,7 @@ def test_nothing_inside_the_package_warns() -> None:
         check_grads(lambda a: a.sigmoid(), [x])
         with autograd.detect_anomaly():
             (x * y).backward()
-    assert not caught
+    assert not records
 
 
 #: A notebook cell, or a file: the line of the user is named, also where the package is installed elsewhere.
@@ -157,11 +157,11 @@ SCRIPT = """
 
 
 def test_script_shows_the_warning_once_and_continues() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout == "done\n"
-    assert done.stderr.count("GradientLostWarning") == 1
-    assert done.stderr.startswith("<string>:6: GradientLostWarning: A Value became a float")
+    assert result.stdout == "done\n"
+    assert result.stderr.count("GradientLostWarning") == 1
+    assert result.stderr.startswith("<string>:6: GradientLostWarning: A Value became a float")

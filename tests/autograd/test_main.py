@@ -82,22 +82,22 @@ def command(*missing: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def run_apart(*arguments: str, missing: tuple[str, ...] = ("torch",), **variables: str) -> Result:
-    done = subprocess.run(
+def run_in_process(*arguments: str, missing: tuple[str, ...] = ("torch",), **variables: str) -> Result:
+    result = subprocess.run(
         [*command(*missing), *arguments], capture_output=True, env=environment(**variables), timeout=60
     )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Result(result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
 # The example --------------------------------------------------------------------------------------
 
 
 def test_example_of_the_help_runs() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "autograd"], capture_output=True, env=environment(), timeout=60
     )
-    out = done.stdout.decode()
-    assert (done.returncode, done.stderr) == (0, b"")
+    out = result.stdout.decode()
+    assert (result.returncode, result.stderr) == (0, b"")
     assert out.startswith("p = w*x; (p - y)**2    with w = 2, x = 5, y = 12\n")
     assert "w.grad += p.grad · ∂p/∂w = (−4) · 5 = −20" in out
     assert out.endswith("The graph is drawn in loss.svg\n")
@@ -148,13 +148,13 @@ SMOOTH = [
 ]
 
 
-def given_as(inputs: dict[str, float]) -> list[str]:
+def arguments_of(inputs: dict[str, float]) -> list[str]:
     return [f"{name}={x!r}" for name, x in inputs.items()]
 
 
 @pytest.mark.parametrize(("source", "inputs"), SMOOTH)
 def test_printed_numbers_agree(run, source: str, inputs: dict[str, float]) -> None:
-    result = run(source, *given_as(inputs))
+    result = run(source, *arguments_of(inputs))
     root = autograd.Value(0.0)
     leaves = {name: autograd.Value(x, label=name) for name, x in inputs.items()}
     root = autograd.expression.compute(source, leaves)
@@ -179,7 +179,7 @@ def test_printed_numbers_agree(run, source: str, inputs: dict[str, float]) -> No
 @needs_torch
 @pytest.mark.parametrize(("source", "inputs"), SMOOTH)
 def test_pytorch_agrees(capsys: pytest.CaptureFixture[str], source: str, inputs: dict[str, float]) -> None:
-    result = _runner(capsys)(source, *given_as(inputs))
+    result = _runner(capsys)(source, *arguments_of(inputs))
     assert result.code == 0
     header = next(line for line in result.out.split("\n") if "finite difference" in line)
     assert header.split("  ")[-1].strip() == "PyTorch"
@@ -337,10 +337,10 @@ def test_help(run) -> None:
 
 def test_help_lists_the_functions_and_constants(run) -> None:
     text = " ".join(run("--help").out.split())
-    listed = text.partition("functions: ")[2]
+    listing = text.partition("functions: ")[2]
     for name in autograd.expression._CALLABLE:
-        assert re.search(rf"\b{name}\(", listed), name
-    assert "constants: pi, e" in listed
+        assert re.search(rf"\b{name}\(", listing), name
+    assert "constants: pi, e" in listing
     assert all(len(line) <= 100 for line in run("--help").out.split("\n"))
 
 
@@ -386,7 +386,7 @@ def test_colours_in_a_terminal(
     terminal: tuple[int, int], arguments: list[str], variables: dict[str, str], colored: bool
 ) -> None:
     master, slave = terminal
-    done = subprocess.Popen(
+    process = subprocess.Popen(
         [*command("torch"), "x*2", "x=3", "--out", "g.dot", *arguments],
         stdout=slave,
         env=environment(**variables),
@@ -401,7 +401,7 @@ def test_colours_in_a_terminal(
         if not piece:
             break
         out += piece
-    assert done.wait(60) == 0
+    assert process.wait(60) == 0
     assert "∂loss/∂x" in out.decode()
     assert (b"\x1b[" in out) is colored
 
@@ -473,7 +473,7 @@ def test_input_name_is_normalized(run) -> None:
 def test_invalid_utf8_exits_with_2() -> None:
     """os.fsdecode returns such text if the command line is not UTF-8."""
     for arguments in (["x\udcff", "x=2"], ["x", "x\udcff=2"]):
-        result = run_apart(*arguments)
+        result = run_in_process(*arguments)
         assert result.code == 2
         assert "\\udcff" in result.err
         assert "Traceback" not in result.err
@@ -499,7 +499,7 @@ def test_missing_graphviz_exits_with_1_and_names_the_extra(run, monkeypatch: pyt
 
 
 def test_without_graphviz_the_text_is_complete() -> None:
-    result = run_apart("x**2", "x=3", missing=("torch", "graphviz"))
+    result = run_in_process("x**2", "x=3", missing=("torch", "graphviz"))
     assert result.code == 1
     assert result.section("Forward") == [["x", "3"], ["loss", "x²", "9"]]
     assert result.section("Gradients") == [["∂loss/∂x", "6", "6"]]
@@ -509,9 +509,9 @@ def test_without_graphviz_the_text_is_complete() -> None:
 
 
 def test_process_returns_the_exit_codes() -> None:
-    assert run_apart("x**2", "x=3").code == 0
-    assert run_apart("x**2", "x=3", "--out", "nowhere/g.svg").code == 1
-    assert run_apart("x**2").code == 2
+    assert run_in_process("x**2", "x=3").code == 0
+    assert run_in_process("x**2", "x=3", "--out", "nowhere/g.svg").code == 1
+    assert run_in_process("x**2").code == 2
 
 
 @posix
@@ -534,14 +534,14 @@ def test_broken_pipe_is_not_an_error(length: int) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
 def test_output_stream_of_another_encoding_is_written(encoding: str) -> None:
     """On Windows, output to a file has such an encoding."""
-    done = subprocess.run(
+    result = subprocess.run(
         [*command("torch"), "x**2", "x=3"],
         capture_output=True,
         env=environment(PYTHONIOENCODING=encoding),
         timeout=60,
     )
-    assert done.returncode == 0
-    assert b"The graph is drawn in loss.svg" in done.stdout
+    assert result.returncode == 0
+    assert b"The graph is drawn in loss.svg" in result.stdout
 
 
 def test_finite_difference_at_a_kink_gets_a_note(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -558,11 +558,11 @@ def test_finite_differences_of_many_inputs_agree_with_the_expression(run) -> Non
     source = (
         f"p = softmax([{', '.join(names)}]); -log(p[3]) + {'*'.join(names[:6])} + sum(p)*tanh(x0) + x19/x18"
     )
-    table = run(source, *given_as(numbers)).section("Gradients")
+    table = run(source, *arguments_of(numbers)).section("Gradients")
 
-    def at(moved: dict[str, float]) -> float:
-        given = {name: autograd.Value(x, label=name) for name, x in moved.items()}
-        return autograd.expression.compute(source, given).data
+    def at(point: dict[str, float]) -> float:
+        values = {name: autograd.Value(x, label=name) for name, x in point.items()}
+        return autograd.expression.compute(source, values).data
 
     for (name, x), row in zip(numbers.items(), table, strict=True):
         above, below = x + 1e-6 * x, x - 1e-6 * x

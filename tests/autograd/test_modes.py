@@ -22,19 +22,19 @@ from autograd.tracing import Tracer, current_tracer, report_escape
 def nothing_is_left() -> Iterator[None]:
     yield
     gc.collect()
-    left = open_modes()
-    for mode in left:  # so that one failure is not that of the next tests as well
+    mode_list = open_modes()
+    for mode in mode_list:  # so that one failure is not that of the next tests as well
         mode.__exit__()
-    assert not left
+    assert not mode_list
     assert not active
     assert is_grad_enabled()
 
 
 def records() -> bool:
     """Return True if an operation is recorded, and check that is_grad_enabled() agrees."""
-    recorded = not (Value(2.0) * 3.0).is_leaf
-    assert recorded is is_grad_enabled()
-    return recorded
+    is_recorded = not (Value(2.0) * 3.0).is_leaf
+    assert is_recorded is is_grad_enabled()
+    return is_recorded
 
 
 def in_thread(function: Callable[[], Any]) -> Any:
@@ -58,14 +58,14 @@ def test_results_inside_no_grad_are_leaves_with_the_same_numbers() -> None:
         values += [autograd.sum([a, a]), autograd.dot([a], [a], a), autograd.dot([a], [2.0], 1)]
         return [*values, *autograd.softmax([a, a]), autograd.take([a, 1.0], 0)]
 
-    recorded = results()
+    nodes = results()
     with no_grad():
         assert not is_grad_enabled()
         leaves = results()
     assert is_grad_enabled()
     assert all(x.is_leaf for x in leaves)
-    assert not any(x.is_leaf for x in recorded)
-    assert [x.data for x in leaves] == [x.data for x in recorded]
+    assert not any(x.is_leaf for x in nodes)
+    assert [x.data for x in leaves] == [x.data for x in nodes]
 
 
 def test_no_grad_computes_no_local_derivative() -> None:
@@ -120,9 +120,9 @@ def test_entering_a_mode_twice_raises() -> None:
 
 
 def test_mode_entered_without_a_block_ends_with_its_last_reference() -> None:
-    kept = no_grad().__enter__()
+    mode = no_grad().__enter__()
     assert not records()
-    del kept
+    del mode
     assert records()
     assert not active
 
@@ -169,7 +169,7 @@ def test_decorated_function_ends_with_an_exception() -> None:
 
 
 def test_decorated_generator_records_between_its_steps() -> None:
-    closed = []
+    answers = []
 
     @no_grad()
     def generate() -> Any:
@@ -179,7 +179,7 @@ def test_decorated_generator_records_between_its_steps() -> None:
         except KeyError:
             yield "caught", records()
         finally:
-            closed.append(records())
+            answers.append(records())
         return "result"
 
     one = generate()
@@ -197,7 +197,7 @@ def test_decorated_generator_records_between_its_steps() -> None:
     dropped = generate()
     next(dropped)
     del dropped
-    assert closed == [False] * 3
+    assert answers == [False] * 3
     assert [*generate()] == [False, (None, False)]
 
 
@@ -221,7 +221,7 @@ def test_decorated_coroutine_and_its_neighbor_keep_their_modes() -> None:
 
 
 def test_decorated_asynchronous_generator_records_between_its_steps() -> None:
-    closed = []
+    answers = []
 
     @no_grad()
     async def generate() -> Any:
@@ -233,7 +233,7 @@ def test_decorated_asynchronous_generator_records_between_its_steps() -> None:
         except KeyError:
             yield "caught", records()
         finally:
-            closed.append(records())
+            answers.append(records())
 
     async def use() -> None:
         one = generate()
@@ -247,7 +247,7 @@ def test_decorated_asynchronous_generator_records_between_its_steps() -> None:
         assert records()
         await other.aclose()
         assert [item async for item in generate()] == [False, (None, False)]
-        assert closed == [False] * 3
+        assert answers == [False] * 3
 
     asyncio.run(use())
 
@@ -379,16 +379,16 @@ def test_thread_that_ends_with_a_suspended_generator_leaves_no_mode() -> None:
 
 
 def test_mode_of_a_dead_thread_that_is_kept_changes_nothing() -> None:
-    kept: list[Mode] = []
+    references: list[Mode] = []
 
     def die() -> None:
-        kept.append(no_grad())
-        kept[-1].__enter__()
+        references.append(no_grad())
+        references[-1].__enter__()
 
     in_thread(die)
     assert len(active) == 1  # operations take the slower path
     assert records()
-    kept.clear()
+    references.clear()
     gc.collect()
     assert not active
 
@@ -648,15 +648,15 @@ def test_after_backward_is_called_by_grad_too() -> None:
         ((names, gradients, of_root),) = [line for line in log.lines if isinstance(line, tuple)]
         assert names == ["square", "y"]  # what the input has a part in
         assert (gradients, of_root) == ([1.0, 1.0], 1.0)
-    seen: list[Any] = []
+    values: list[Any] = []
 
     class Asking(Mode):
         def after_backward(self, root: Value, order: Any, gradient: Any) -> None:
-            seen.extend([gradient(x), gradient(spare)])
+            values.extend([gradient(x), gradient(spare)])
 
     with Asking():
         grad(y, x)
-    assert seen == [6.0, None]
+    assert values == [6.0, None]
 
 
 def test_rules_are_recorded_only_in_the_modes_for_rules() -> None:

@@ -69,9 +69,9 @@ def check_node_stores_the_safe_answer(entry: Primitive) -> None:
         node = call(entry, as_leaves(operands))
         assert type(node.data) is float
         assert bits(node.data) == bits(out), operands
-        stored = local_derivatives(node)
-        assert all_bits(stored) == all_bits(derivatives if node.operands else []), operands
-        assert {type(d) for d in stored} <= {float, type(None)}
+        actual = local_derivatives(node)
+        assert all_bits(actual) == all_bits(derivatives if node.operands else []), operands
+        assert {type(d) for d in actual} <= {float, type(None)}
 
 
 def check_function_of_numbers_is_a_leaf_with_the_same_number(entry: Primitive) -> None:
@@ -85,11 +85,11 @@ def check_rules_on_values_give_the_stored_derivatives(entry: Primitive) -> None:
     for operands in special_operands(entry):
         leaves = as_leaves(operands)
         node = call(entry, leaves)
-        stored = local_derivatives(node)
-        recorded = grad(node, flat(leaves), create_graph=True) if stored else []
-        assert {type(number) for g in recorded for number in (g.data, *map(data_of, g.operands))} <= {float}
-        expected = [0.0 if d is None else d for d in stored]
-        assert all_bits([g.data for g in recorded]) == all_bits(expected), operands
+        derivatives = local_derivatives(node)
+        gradients = grad(node, flat(leaves), create_graph=True) if derivatives else []
+        assert {type(number) for g in gradients for number in (g.data, *map(data_of, g.operands))} <= {float}
+        expected = [0.0 if d is None else d for d in derivatives]
+        assert all_bits([g.data for g in gradients]) == all_bits(expected), operands
 
 
 def check_rules_on_values_take_constants(entry: Primitive) -> None:
@@ -99,10 +99,10 @@ def check_rules_on_values_take_constants(entry: Primitive) -> None:
         for i, expected in enumerate(derivatives):
             leaf = Value(numbers[i])
             node = call(entry, like(operands, [*numbers[:i], leaf, *numbers[i + 1 :]]))
-            (recorded,) = grad(node, leaf, create_graph=True)
-            (plain,) = grad(node, leaf)
+            (gradient,) = grad(node, leaf, create_graph=True)
+            (plain_gradient,) = grad(node, leaf)
             zero_or_derivative = 0.0 if expected is None else expected
-            assert bits(recorded.data) == bits(plain.data) == bits(zero_or_derivative), (operands, i)
+            assert bits(gradient.data) == bits(plain_gradient.data) == bits(zero_or_derivative), (operands, i)
 
 
 def check_backward_adds_the_products(entry: Primitive) -> None:
@@ -129,11 +129,11 @@ def _is_smooth(f: Callable[..., float], point: list[float]) -> bool:
     """Return True if third differences near the point are small; a jump in f, f' or f'' makes them large."""
     h = 0.005
     for i in range(len(point)):
-        moved = [f(*point[:i], point[i] + k * h, *point[i + 1 :]) for k in range(-32, 33)]
-        if not all(map(math.isfinite, moved)):
+        values = [f(*point[:i], point[i] + k * h, *point[i + 1 :]) for k in range(-32, 33)]
+        if not all(map(math.isfinite, values)):
             return False
-        bound = 0.2 * h * h * max(1.0, *map(abs, moved))
-        for a, b, c, d in zip(moved, moved[1:], moved[2:], moved[3:]):
+        bound = 0.2 * h * h * max(1.0, *map(abs, values))
+        for a, b, c, d in zip(values, values[1:], values[2:], values[3:]):
             if abs(d - 3 * c + 3 * b - a) > bound:
                 return False
     return True
@@ -143,7 +143,7 @@ def check_finite_differences_agree(entry: Primitive) -> None:
     rng = random.Random(1)
     shape = shaped(entry, lambda: 0.0, 2)
     index = [shape.pop()] if "index" in entry.operands else []  # it selects, and is not moved
-    checked = 0
+    count = 0
     for _ in range(60):
         point = [rng.uniform(-2.5, 2.5) for _ in flat(shape)]
 
@@ -153,10 +153,10 @@ def check_finite_differences_agree(entry: Primitive) -> None:
         def f(*values: Value) -> Value:
             return call(entry, [*like(shape, values), *index])
 
-        if checked < 8 and _is_smooth(run, point):
+        if count < 8 and _is_smooth(run, point):
             check_grads(f, point, order=2)
-            checked += 1
-    assert checked == 8, f"only {checked} smooth points were found"
+            count += 1
+    assert count == 8, f"only {count} smooth points were found"
 
 
 def check_is_a_documented_function(entry: Primitive) -> None:
@@ -205,8 +205,8 @@ def check_create_graph_raises_for_an_overwritten_operand(entry: Primitive) -> No
         flat(leaves)[i].data = 0.25
         after = safely_evaluated(entry, like(operands, [x.data for x in flat(leaves)]))
         if after == before:  # as for an element that take() does not take
-            found = grad(node, flat(leaves), create_graph=True)
-            assert [g.data for g in found] == [d or 0.0 for d in before[1]]
+            gradients = grad(node, flat(leaves), create_graph=True)
+            assert [g.data for g in gradients] == [d or 0.0 for d in before[1]]
         else:
             with pytest.raises(RuntimeError, match=r"^grad\(\) cannot differentiate Value\(.*has changed"):
                 grad(node, flat(leaves), create_graph=True)

@@ -82,8 +82,8 @@ def test_graph_a_million_nodes_deep_is_differentiated_and_freed_within_a_gibibyt
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", DEEP, chain, thread]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_deep_graph_can_be_ordered_and_differentiated_twice() -> None:
@@ -230,13 +230,13 @@ def test_time_is_linear_in_the_edges_of_a_dense_graph(walk: Callable[[Value], An
 
 def _bytes(make: Callable[[Value, Value], Value]) -> float:
     a, b = Value(1.5), Value(2.5)
-    kept: list[Any] = [None] * 10_000
+    values: list[Any] = [None] * 10_000
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for i in range(len(kept)):
-            kept[i] = make(a, b)
-        return (tracemalloc.get_traced_memory()[0] - before) / len(kept)
+        for i in range(len(values)):
+            values[i] = make(a, b)
+        return (tracemalloc.get_traced_memory()[0] - before) / len(values)
     finally:
         tracemalloc.stop()
 
@@ -450,9 +450,9 @@ def test_grad_and_topological_order_run_in_parallel_with_passes() -> None:
     x, b = _shared_chain(3000)
 
     def reading() -> list[float]:
-        found = [grad(b * 2.0, x)[0].data for _ in range(5)]
-        found += [float(len(topological_order(b))), all_gradients(b)[x]]
-        return [*found, grad(b * b, x, create_graph=True)[0].data]
+        numbers = [grad(b * 2.0, x)[0].data for _ in range(5)]
+        numbers += [float(len(topological_order(b))), all_gradients(b)[x]]
+        return [*numbers, grad(b * b, x, create_graph=True)[0].data]
 
     results = _together([*[lambda: (b * 2.0).backward()] * 4, *[reading] * 4])
     assert results[4:] == [[2.0] * 5 + [3001.0, 1.0, 2.0]] * 4

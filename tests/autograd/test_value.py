@@ -46,21 +46,21 @@ REAL_NUMBERS = [
     (np.bool_(True), 1.0),
     (np.float64(math.nan), math.nan),
 ]
-real_numbers = pytest.mark.parametrize(("given", "data"), REAL_NUMBERS, ids=lambda x: f"{type(x).__name__}")
+real_numbers = pytest.mark.parametrize(("x", "data"), REAL_NUMBERS, ids=lambda x: f"{type(x).__name__}")
 
 
 @real_numbers
-def test_real_number_becomes_a_float(given: Any, data: float) -> None:
-    value = Value(given)
+def test_real_number_becomes_a_float(x: Any, data: float) -> None:
+    value = Value(x)
     assert type(value.data) is float
     assert bits(value.data) == bits(data)
 
 
 @real_numbers
-def test_data_and_grad_take_any_real_number(given: Any, data: float) -> None:
+def test_data_and_grad_take_any_real_number(x: Any, data: float) -> None:
     value = Value(7.0)
-    value.data = given
-    value.grad = given
+    value.data = x
+    value.grad = x
     assert type(value.data) is type(value.grad) is float
     assert bits(value.data) == bits(value.grad) == bits(data)
 
@@ -81,28 +81,28 @@ NO_NUMBERS = [
     (object(), "object"),
     (float, "type"),
 ]
-no_numbers = pytest.mark.parametrize(("given", "named"), NO_NUMBERS, ids=lambda x: type(x).__name__)
+no_numbers = pytest.mark.parametrize(("x", "description"), NO_NUMBERS, ids=lambda x: type(x).__name__)
 
 
 @no_numbers
-def test_value_of_other_objects_raises_type_error(given: Any, named: str) -> None:
-    with pytest.raises(TypeError, match=rf"^Value\(\) expected a real number for data, got {named}"):
-        Value(given)
+def test_value_of_other_objects_raises_type_error(x: Any, description: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Value\(\) expected a real number for data, got {description}"):
+        Value(x)
 
 
 @no_numbers
-def test_assigning_other_objects_to_data_or_grad_raises_type_error(given: Any, named: str) -> None:
+def test_assigning_other_objects_to_data_or_grad_raises_type_error(x: Any, description: str) -> None:
     value = Value(1.0)
-    with pytest.raises(TypeError, match=rf"^Value\.data expected a real number, got {named}"):
-        value.data = given
-    if given is not None:
-        with pytest.raises(TypeError, match=rf"^Value\.grad expected a real number, got {named}"):
-            value.grad = given
+    with pytest.raises(TypeError, match=rf"^Value\.data expected a real number, got {description}"):
+        value.data = x
+    if x is not None:
+        with pytest.raises(TypeError, match=rf"^Value\.grad expected a real number, got {description}"):
+            value.grad = x
     assert (value.data, value.grad) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("given", "remedy"),
+    ("x", "remedy"),
     [
         ("1.5", r"Convert it first, for example with float\(\)\."),
         ([1.0, 2.0], r"Create one Value for each element\."),
@@ -111,13 +111,13 @@ def test_assigning_other_objects_to_data_or_grad_raises_type_error(given: Any, n
     ],
     ids=lambda x: type(x).__name__,
 )
-def test_error_names_a_remedy(given: Any, remedy: str) -> None:
+def test_error_names_a_remedy(x: Any, remedy: str) -> None:
     with pytest.raises(TypeError, match=remedy):
-        Value(given)
+        Value(x)
     with pytest.raises(TypeError, match=remedy):
-        Value(1.0).data = given
+        Value(1.0).data = x
     with pytest.raises(TypeError, match=remedy):
-        Value(1.0).grad = given
+        Value(1.0).grad = x
 
 
 def test_error_shortens_a_long_object() -> None:
@@ -240,9 +240,9 @@ def test_repr_shows_a_gradient_that_is_not_zero() -> None:
 
 
 def test_repr_stays_short_with_a_long_label() -> None:
-    shown = repr(Value(2.0, label="long\n" * 2000))
-    assert len(shown) < 100
-    assert "\n" not in shown
+    text = repr(Value(2.0, label="long\n" * 2000))
+    assert len(text) < 100
+    assert "\n" not in text
 
 
 def test_format_with_a_specification_formats_the_number() -> None:
@@ -563,15 +563,15 @@ def test_group_that_is_not_a_sequence_raises_type_error(group: Any) -> None:
 
 @pytest.mark.parametrize("stranger", ["1", None, [1.0], np.array([1.0])], ids=lambda x: type(x).__name__)
 def test_wrong_element_of_a_group_raises_with_its_index(stranger: Any) -> None:
-    named = type(stranger).__name__
-    with pytest.raises(TypeError, match=rf"^sum\(\) expected a real number for values\[1\], got {named}"):
+    kind = type(stranger).__name__
+    with pytest.raises(TypeError, match=rf"^sum\(\) expected a real number for values\[1\], got {kind}"):
         autograd.sum([Value(1.0), stranger])
     for operands, argument in (
         (([Value(1.0)], [2.0], stranger), "bias"),
         (([Value(1.0)] * 2, [2.0, stranger]), r"inputs\[1\]"),
         (([stranger], [Value(1.0)]), r"weights\[0\]"),
     ):
-        with pytest.raises(TypeError, match=rf"^dot\(\) expected a real number for {argument}, got {named}"):
+        with pytest.raises(TypeError, match=rf"^dot\(\) expected a real number for {argument}, got {kind}"):
             autograd.dot(*operands)
 
 

@@ -105,13 +105,13 @@ def compiled_sections(environment: Environment, options: argparse.Namespace) -> 
         yield f"How the cost grows\n\n{program('growth.py').strip()}"
 
 
-def program(name: str, given: str = "") -> str:
+def program(name: str, text: str = "") -> str:
     """Run a program of this folder with this checkout, and return its output."""
     command = [sys.executable, str(HERE / name)]
-    done = subprocess.run(
-        command, input=given, env=clean_environ(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
+    result = subprocess.run(
+        command, input=text, env=clean_environ(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
     )
-    return done.stdout
+    return result.stdout
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ class Target(NamedTuple):
     """A target: glassgrad is ``times`` as fast as a peer; both have a name and a dtype."""
 
     workload: str
-    ours: tuple[str, str]
+    row_key: tuple[str, str]
     peer: tuple[str, str]
     times: float
 
@@ -136,11 +136,11 @@ def start(workload: str, contender: Contender, peers: Path, spell: float) -> Row
 def check_same(workload: str, row: Row, expected: Row) -> None:
     """Exit if a contender's losses or the changes of its parameters differ from those of the first one."""
     tolerance = TOLERANCE[row.contender.floats]
-    for step, (mine, theirs) in enumerate(zip(row.numbers, expected.numbers, strict=True)):
-        if not all(math.isclose(a, b, rel_tol=tolerance) for a, b in zip(mine, theirs, strict=True)):
+    for step, (actual, reference) in enumerate(zip(row.numbers, expected.numbers, strict=True)):
+        if not all(math.isclose(a, b, rel_tol=tolerance) for a, b in zip(actual, reference, strict=True)):
             raise SystemExit(
                 f"{row.key} disagrees with {expected.key} on {workload}, step {step}: the loss and how far "
-                f"the parameters are from their start are {mine} instead of {theirs}"
+                f"the parameters are from their start are {actual} instead of {reference}"
             )
 
 
@@ -169,7 +169,7 @@ def contest(workload: str, peers: Path, rounds: int, spell: float) -> tuple[list
 
 def ratio(row: Row, peer: Row) -> float:
     """Return the speed relative to the peer, as the median over the rounds."""
-    return median(theirs / ours for ours, theirs in zip(row.times, peer.times, strict=True))
+    return median(peer_seconds / seconds for seconds, peer_seconds in zip(row.times, peer.times, strict=True))
 
 
 def ratio_table(workload: str, rows: list[Row]) -> str:
@@ -178,7 +178,7 @@ def ratio_table(workload: str, rows: list[Row]) -> str:
     head = ["", "floats", "µs a step (median)", "min–max", "first step after", *map(heading, peers)]
     body = []
     for row in rows:
-        name = f"**{row.key[0]}**" if row.contender.ours else row.key[0]
+        name = f"**{row.key[0]}**" if row.contender.is_own else row.key[0]
         middle, least, most = (significant(f(row.times) * 1e6) for f in (median, min, max))
         ratios = [relation(row, peer) for peer in peers]
         body.append([name, row.key[1], middle, f"{least}–{most}", f"{row.first:.1f} s", *ratios])
@@ -201,29 +201,29 @@ def relation(row: Row, peer: Row) -> str:
 
 def verdicts(contests: dict[str, list[Row]]) -> list[Measurement]:
     """Compare the targets with the measurements."""
-    found = []
+    measurements = []
     for workload, *keys, sought in TARGETS:
         by_key = {row.key: row for row in contests.get(workload, [])}
         if not all(key in by_key for key in keys):
             continue
-        ours, peer = (by_key[key] for key in keys)
-        times, what = ratio(ours, peer), f"{workload}: {' '.join(ours.key)}"
-        reached = times >= sought
+        own, peer = (by_key[key] for key in keys)
+        times, what = ratio(own, peer), f"{workload}: {' '.join(own.key)}"
+        is_met = times >= sought
         if peer.contender.name == C:
-            found.append(
-                Measurement(f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", reached)
+            measurements.append(
+                Measurement(f"{what}; time, C = 1", f"{1 / times:.2f}", f"≤ {1 / sought:g}", is_met)
             )
         else:
             target = "ahead" if sought == 1 else f"{sought:g}×"
-            found.append(
-                Measurement(f"{what} compared with {' '.join(peer.key)}", f"{times:.2f}×", target, reached)
+            measurements.append(
+                Measurement(f"{what} compared with {' '.join(peer.key)}", f"{times:.2f}×", target, is_met)
             )
-    return found
+    return measurements
 
 
 def bars(rows: list[Row]) -> list[tuple[str, float, bool]]:
     """Return the rows of the plot: name, seconds of a step, and True for glassgrad."""
-    return [(r.contender.name, median(r.times), r.contender.ours) for r in rows if r.contender.shown]
+    return [(r.contender.name, median(r.times), r.contender.is_own) for r in rows if r.contender.shown]
 
 
 def section(workload: str, rows: list[Row], left_out: list[str]) -> str:
@@ -234,9 +234,9 @@ def summary(contests: dict[str, list[Row]]) -> Iterator[str]:
     """Return the targets and the list of contenders."""
     if targets := verdicts(contests):
         yield f"Targets\n\n{single_table(targets)}"
-    held = [row for rows in contests.values() for row in rows]
-    notes = {r.contender.name: r.contender.note for r in held if r.contender.note}
-    versions = {r.contender.package: r.version for r in held if r.version}
+    all_rows = [row for rows in contests.values() for row in rows]
+    notes = {r.contender.name: r.contender.note for r in all_rows if r.contender.note}
+    versions = {r.contender.package: r.version for r in all_rows if r.version}
     lines = [f"- {name}: {note}" for name, note in notes.items()]
     lines.append("- versions: " + ", ".join(map(" ".join, versions.items())))
     yield "The contenders\n\n" + "\n".join(lines)

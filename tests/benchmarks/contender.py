@@ -60,8 +60,8 @@ def main() -> None:
         n *= 4
     n = max(1, round(n * spell / spent))
     train(n)  # a jit over n steps compiles for n
-    used = version(contender.package) if contender.package else ""
-    answer(numbers=numbers, first=first, version=used)
+    package_version = version(contender.package) if contender.package else ""
+    answer(numbers=numbers, first=first, version=package_version)
     for _ in sys.stdin:
         answer(seconds=seconds(n) / n)
 

@@ -70,12 +70,12 @@ def measure(environment: Environment, engine: str, workload: str, collector: str
 
 def check_same(workload: str, engine: str, results: Any, expected: Any) -> None:
     """Exit if an engine's results differ from the baseline, because its time would mean nothing."""
-    for step, (ours, theirs) in enumerate(zip(results, expected, strict=True)):
-        for x, y in zip(ours, theirs, strict=True):
+    for step, (numbers, reference) in enumerate(zip(results, expected, strict=True)):
+        for x, y in zip(numbers, reference, strict=True):
             if not math.isclose(x, y, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
                 raise SystemExit(
                     f"{engine} disagrees with {BASELINE} on {workload}, step {step}: "
-                    f"{ours} instead of {theirs}"
+                    f"{numbers} instead of {reference}"
                 )
 
 

@@ -87,7 +87,7 @@ def _glassgrad_dot() -> Adapter:
 def _micrograd() -> Adapter:
     from micrograd.engine import Value
 
-    return _completed(Value, ("tanh", "exp", "log"))
+    return _complete(Value, ("tanh", "exp", "log"))
 
 
 def _microgpt_style() -> Adapter:
@@ -103,7 +103,7 @@ def _microgpt_style() -> Adapter:
 def _femtograd() -> Adapter:
     from femtograd.femtograd import value
 
-    return _completed(value, ("exp", "log"))
+    return _complete(value, ("exp", "log"))
 
 
 def _propgrad() -> Adapter:
@@ -112,7 +112,7 @@ def _propgrad() -> Adapter:
     return Adapter(Value, Value.tanh, Value.exp, Value.log)
 
 
-def _completed(value: Any, missing: Sequence[str]) -> Adapter:
+def _complete(value: Any, missing: Sequence[str]) -> Adapter:
     """Adapter for an engine without some functions: each is a closure, as relu is in micrograd."""
 
     def tanh(x: Any) -> Any:
@@ -143,8 +143,8 @@ def _completed(value: Any, missing: Sequence[str]) -> Adapter:
         out._backward = _backward
         return out
 
-    given = {"tanh": tanh, "exp": exp, "log": log}
-    functions = {name: given[name] if name in missing else getattr(value, name) for name in given}
+    closures = {"tanh": tanh, "exp": exp, "log": log}
+    functions = {name: closures[name] if name in missing else getattr(value, name) for name in closures}
     return Adapter(value, **functions)
 
 

@@ -17,9 +17,9 @@ FOLDER = CHECKOUT / ".benchmarks"
 
 def clean_environ() -> dict[str, str]:
     """Environment variables of a measured process: one thread, and no code but this checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-    return kept | threads | {"PYTHONPATH": str(CHECKOUT)}
+    return variables | threads | {"PYTHONPATH": str(CHECKOUT)}
 
 
 class Environment:
@@ -35,13 +35,13 @@ class Environment:
 
         Only the baseline has to install. A peer that does not, offline or on a new Python, is left out.
         """
-        wanted = [sys.version, *sorted(e.package for e in ENGINES.values() if e.package)]
-        if not self._stamp.exists() or self._stamp.read_text().splitlines()[: len(wanted)] != wanted:
+        stamp = [sys.version, *sorted(e.package for e in ENGINES.values() if e.package)]
+        if not self._stamp.exists() or self._stamp.read_text().splitlines()[: len(stamp)] != stamp:
             print(f"making {self.folder.relative_to(CHECKOUT)} with the peers ...", file=sys.stderr)
             venv.create(self.folder, with_pip=True, clear=True)
             missing = [e.name for e in ENGINES.values() if e.package and not self._install(e.package)]
-            self._stamp.write_text("\n".join([*wanted, *missing]) + "\n")
-        missing = self._stamp.read_text().splitlines()[len(wanted) :]
+            self._stamp.write_text("\n".join([*stamp, *missing]) + "\n")
+        missing = self._stamp.read_text().splitlines()[len(stamp) :]
         if BASELINE in missing:
             self._stamp.unlink()
             raise SystemExit(f"could not install {ENGINES[BASELINE].package}: there is nothing to compare to")
@@ -49,16 +49,16 @@ class Environment:
 
     def _install(self, package: str) -> bool:
         command = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        done = subprocess.run([*command, "--no-deps", package], capture_output=True, text=True)
-        if done.returncode != 0:
-            print(f"{package} does not install here and is left out:\n{done.stderr}", file=sys.stderr)
-        return done.returncode == 0
+        result = subprocess.run([*command, "--no-deps", package], capture_output=True, text=True)
+        if result.returncode != 0:
+            print(f"{package} does not install here and is left out:\n{result.stderr}", file=sys.stderr)
+        return result.returncode == 0
 
     def run(self, *arguments: str) -> str:
         """Run Python there with these arguments and return its output; only this checkout is importable."""
-        done = subprocess.run(
+        result = subprocess.run(
             [str(self.python), *arguments], env=clean_environ(), cwd=HERE, capture_output=True, text=True
         )
-        if done.returncode != 0:
-            raise SystemExit(f"python {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
-        return done.stdout
+        if result.returncode != 0:
+            raise SystemExit(f"python {' '.join(arguments)} ended with {result.returncode}:\n{result.stderr}")
+        return result.stdout

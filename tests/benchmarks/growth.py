@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import problems
-from contenders.ours import scalar_gpt
+from contenders.glassgrad import scalar_gpt
 from report import table
 from workloads import two_moons
 
@@ -66,11 +66,11 @@ def by_functions() -> str:
     for name, (function, parameters, arguments) in functions.items():
         seconds: list[float] = []
 
-        def timed(*given: Any, seconds: list[float] = seconds) -> Any:
+        def timed(*arguments: Any, seconds: list[float] = seconds) -> Any:
             start = time.process_time()
-            made = make(*given)
+            program = make(*arguments)
             seconds.append(time.process_time() - start)
-            return made
+            return program
 
         build.Builder.make = timed  # type: ignore[method-assign]
         for _ in range(5):
@@ -78,15 +78,15 @@ def by_functions() -> str:
         build.Builder.make = make  # type: ignore[method-assign]
         nodes = [v for v in topological_order(function(*arguments)) if not v.is_leaf]
         operands = sum(len(v.operands) for v in nodes)
-        made = median(seconds)
+        median_seconds = median(seconds)
         rows.append(
             [
                 name,
                 f"{len(nodes):,}",
                 f"{operands:,}",
-                f"{made * 1e3:.0f}",
-                f"{made / len(nodes) * 1e6:.1f}",
-                f"{made / operands * 1e6:.1f}",
+                f"{median_seconds * 1e3:.0f}",
+                f"{median_seconds / len(nodes) * 1e6:.1f}",
+                f"{median_seconds / operands * 1e6:.1f}",
             ]
         )
     return table(["a program of", "nodes", "operands", "made in, ms", "µs a node", "µs an operand"], rows, 1)

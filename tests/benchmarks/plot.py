@@ -55,7 +55,7 @@ def draw(rows: Sequence[tuple[str, float, bool]], theme: Theme, file: Path) -> N
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.vlines(decades, -0.5, len(rows) - 0.5, color=theme.box[1], linewidth=1, zorder=0)
         lengths = [s - decades[0] for s in seconds]
-        colors = [theme.data if ours else theme.forward for _, _, ours in rows]
+        colors = [theme.data if is_own else theme.forward for _, _, is_own in rows]
         axes.barh(range(len(rows)), lengths, left=decades[0], height=0.66, color=colors)
 
         def write(text: str, x: float, y: float, across: int, down: int = 0, **how: Any) -> None:
@@ -63,8 +63,8 @@ def draw(rows: Sequence[tuple[str, float, bool]], theme: Theme, file: Path) -> N
             how["bbox"] = {"facecolor": theme.paper, "edgecolor": "none", "pad": 1.0}  # over the lines
             axes.annotate(text, (x, y), (across, down), textcoords="offset points", **how)
 
-        for i, (name, s, ours) in enumerate(rows):
-            how = {"weight": "bold", "color": theme.data} if ours else {}
+        for i, (name, s, is_own) in enumerate(rows):
+            how = {"weight": "bold", "color": theme.data} if is_own else {}
             write(name, decades[0], i, -9, **how)
             write(duration(s), s, i, 7, **how)
         for decade in decades:

@@ -60,7 +60,7 @@ class Measurement(NamedTuple):
 def ratios(times: Times, collector: str, engine: str, peer: str) -> list[float]:
     """Return the speed of the engine relative to the peer, round by round."""
     pairs = zip(times[collector, peer], times[collector, engine], strict=True)
-    return [theirs / ours for theirs, ours in pairs]
+    return [peer_seconds / seconds for peer_seconds, seconds in pairs]
 
 
 def timing_table(workload: str, times: Times) -> str:

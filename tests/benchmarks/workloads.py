@@ -141,7 +141,7 @@ def gpt(engine: Adapter) -> Step:
         scale = (dot(x, x) * (1.0 / WIDTH) + 1e-5) ** -0.5
         return [xi * scale for xi in x]
 
-    def added(x: list[Any], y: list[Any]) -> list[Any]:
+    def add(x: list[Any], y: list[Any]) -> list[Any]:
         return [xi + yi for xi, yi in zip(x, y)]
 
     def attended(q: list[Any], keys: list[list[Any]], values: list[list[Any]]) -> list[Any]:
@@ -150,15 +150,15 @@ def gpt(engine: Adapter) -> Step:
         return [dot(weights, column) for column in zip(*values)]
 
     def logits(token: int, position: int, keys: list[list[Any]], values: list[list[Any]]) -> list[Any]:
-        x = normed(added(tokens[token], positions[position]))
+        x = normed(add(tokens[token], positions[position]))
         h = normed(x)
         q = linear(query, h)
         keys.append(linear(key, h))
         values.append(linear(content, h))
         heads = [attended(q[i], [k[i] for k in keys], [v[i] for v in values]) for i in head_slices]
-        x = added(x, linear(out, [a for head in heads for a in head]))
+        x = add(x, linear(out, [a for head in heads for a in head]))
         h = [a.relu() for a in linear(widen, normed(x))]
-        x = added(x, linear(narrow, h))
+        x = add(x, linear(narrow, h))
         return linear(head, x)
 
     def step() -> list[float]:

@@ -42,11 +42,11 @@ def _fails_equally(check: Callable[[Program], object], error: str, program: Prog
 
 def _compiled(seed: int, counts: Counter[str], backend: str = "python") -> Callable[[Program], None]:
     def check(program: Program) -> None:
-        found = differences(program, seed, backend)
-        is_reported = bool(found) and found[0].startswith("reported")
+        messages = differences(program, seed, backend)
+        is_reported = bool(messages) and messages[0].startswith("reported")
         counts["compiled, with a reported fallback" if is_reported else "compiled"] += 1
-        if found and not is_reported:
-            raise AssertionError(f"compiled: {found}")
+        if messages and not is_reported:
+            raise AssertionError(f"compiled: {messages}")
 
     return check
 
@@ -54,10 +54,10 @@ def _compiled(seed: int, counts: Counter[str], backend: str = "python") -> Calla
 def _outside(seed: int, counts: Counter[str], backend: str) -> int:
     """Run a function that reads changing state; return 1 if it was silently wrong."""
     with warnings.catch_warnings():
-        found = outside.differences(seed, backend)
-    kind = found[0].partition(":")[0] if found else "right"
+        messages = outside.differences(seed, backend)
+    kind = messages[0].partition(":")[0] if messages else "right"
     if kind.startswith("call"):
-        print(f"seed {seed}, state from outside: {found[0]}", flush=True)
+        print(f"seed {seed}, state from outside: {messages[0]}", flush=True)
         kind = "silently wrong"
     counts[f"with state from outside: {kind}"] += 1
     return kind == "silently wrong"

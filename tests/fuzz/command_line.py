@@ -131,12 +131,12 @@ def check(text: str, folder: Path) -> bool:
             _watch.compute(arguments[0], {})
         return False
     inputs = _inputs(arguments[1:])
-    ours = _watch.compute(arguments[0], inputs).data
+    actual = _watch.compute(arguments[0], inputs).data
     tree = _tree(arguments[0])
     assigned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and _stored(node)}
     if not _CALLABLE.keys() & (assigned | inputs.keys()):  # Python would call the number of that name
-        theirs = by_python(tree, inputs)
-        assert theirs is None or bits(ours) == bits(theirs), (ours, theirs)
+        expected = by_python(tree, inputs)
+        assert expected is None or bits(actual) == bits(expected), (actual, expected)
     return True
 
 

@@ -40,15 +40,15 @@ def seeds(suffix: str, folder: Path) -> list[bytes]:
     """Return files that nn.save wrote: a model, a training run, and every type of content."""
     network = model()
     path = folder / f"seed{suffix}"
-    found = []
+    contents = []
     for what in (
         network,
         {"model": network, "run": history(), "epoch": 3},
         {"a": [0.5, float("nan")], "b": {"c": [[1.0], [2.0]], "d": None, "e": "text", "f": [1, "x"]}},
     ):  # fmt: skip
         save(what, path)
-        found.append(path.read_bytes())
-    return found
+        contents.append(path.read_bytes())
+    return contents
 
 
 def signed(content: bytes, suffix: str, folder: Path) -> bytes | None:
@@ -111,13 +111,13 @@ def _check_atomic_load(state: Any) -> None:
         lambda: network.load_state_dict(state, strict=False),
         lambda: run.load_state_dict(state),
     ):
-        before, raised = repr((network.state_dict(), run.state_dict())), None
+        before, failure = repr((network.state_dict(), run.state_dict())), None
         try:
             load_into()
         except (TypeError, ValueError, RuntimeError) as error:
-            raised = error
-        assert not isinstance(raised, RecursionError), raised
-        assert raised is None or repr((network.state_dict(), run.state_dict())) == before, raised
+            failure = error
+        assert not isinstance(failure, RecursionError), failure
+        assert failure is None or repr((network.state_dict(), run.state_dict())) == before, failure
         assert all(type(p.data) is float for p in network.parameters())
         assert [type(x) for x in network.state_dict().values()] == [
             type(x) for x in model().state_dict().values()

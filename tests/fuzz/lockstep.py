@@ -89,11 +89,11 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
 
     A derivative of None counts as 0 and is multiplied further, so that it becomes nan where PyTorch has nan.
     """
-    found = {root: abs(start)}
+    result = {root: abs(start)}
     for node in reversed(topological_order(root)):
         if node.primitive is None:
             continue
-        g = found[node]
+        g = result[node]
         less_exact = LESS_EXACT.get(node.primitive.name)
         for operand, derivative in zip(node.operands, local_derivatives(node)):
             if isinstance(operand, Value):
@@ -111,8 +111,8 @@ def weights(root: Value, start: float, order: int) -> dict[Value, float]:
                     size = math.nan
                 if order:  # PyTorch's graph of the gradient has other rounding errors than ours
                     size = max(size, g)
-                found[operand] = found.get(operand, 0.0) + size
-    return found
+                result[operand] = result.get(operand, 0.0) + size
+    return result
 
 
 def _ordinary(quotient: Value) -> bool:
@@ -133,7 +133,7 @@ class Lockstep:
         import torch
 
         self.torch = torch
-        self.theirs = vars(pytorch())
+        self.torch_table = vars(pytorch())
         self.counts = counts
         self.tame = all(abs(x) <= TAME for x in program.leaves)
         self.pool: list[Cell] = []
@@ -166,36 +166,36 @@ class Lockstep:
     def cell(self, operand: int | float) -> Cell | float:
         return operand if isinstance(operand, float) else self.pool[operand % len(self.pool)]
 
-    def ours_of(self, x: Any) -> Any:
+    def value_of(self, x: Any) -> Any:
         return x.value if isinstance(x, Cell) else x
 
-    def theirs_of(self, x: Any) -> Any:
+    def tensor_of(self, x: Any) -> Any:
         return x.tensor if isinstance(x, Cell) else self.tensor(x)
 
     def group_of(self, operand: Any) -> tuple[Any, list[Any], list[Any]]:
         """Return the group for glassgrad, its cells and constants, and its tensors."""
         if isinstance(operand, list):
             cells = [self.cell(x) for x in operand]
-            return [*map(self.ours_of, cells)], cells, [*map(self.theirs_of, cells)]
+            return [*map(self.value_of, cells)], cells, [*map(self.tensor_of, cells)]
         if not self.groups:
             return [], [], []
-        ours, cells = self.groups[operand[1] % len(self.groups)]
-        return ours, cells, [*map(self.theirs_of, cells)]
+        values, cells = self.groups[operand[1] % len(self.groups)]
+        return values, cells, [*map(self.tensor_of, cells)]
 
-    def new(self, ours: Value, theirs: Any, order: int, scale: float) -> Cell | None:
+    def new(self, value: Value, tensor: Any, order: int, scale: float) -> Cell | None:
         """Compare the results of an operation, make them equal, and add them to the pool."""
         self.counts["values"] += 1
-        x, y = ours.data, theirs.item()
+        x, y = value.data, tensor.item()
         if x != y and not (math.isnan(x) and math.isnan(y)):
             compared = max(abs(x), abs(y), scale) < LARGEST or not (math.isfinite(x) or math.isfinite(y))
             if compared and not abs(x - y) <= 1e-14 * max(abs(x), scale) + SUBNORMAL:
                 raise Difference(f"value {x!r}, PyTorch {y!r}")
-            theirs.data.fill_(x)
+            tensor.data.fill_(x)
         if self.tame and not abs(x) <= TAME:
             return None
-        if theirs.requires_grad and not theirs.is_leaf:
-            theirs.retain_grad()
-        cell = Cell(ours, theirs, order)
+        if tensor.requires_grad and not tensor.is_leaf:
+            tensor.retain_grad()
+        cell = Cell(value, tensor, order)
         self.pool.append(cell)
         return cell
 
@@ -206,69 +206,72 @@ class Lockstep:
         if entry.is_many:
             return self.many(name, operands)
         cells = [self.cell(x) for x in operands]
-        ours, theirs = [*map(self.ours_of, cells)], [*map(self.theirs_of, cells)]
+        values, tensors = [*map(self.value_of, cells)], [*map(self.tensor_of, cells)]
         some = any(isinstance(cell, Cell) for cell in cells)
         if some and way == "method" and name in OPERATORS:
-            mine = OPERATORS[name](*ours)
-            their = OPERATORS[name](*(c.tensor if isinstance(c, Cell) else c for c in cells))
+            value = OPERATORS[name](*values)
+            tensor = OPERATORS[name](*(c.tensor if isinstance(c, Cell) else c for c in cells))
         elif isinstance(cells[0], Cell) and way == "method" and len(cells) == 1:
-            mine, their = getattr(ours[0], name)(), self.theirs[name](*theirs)
+            value, tensor = getattr(values[0], name)(), self.torch_table[name](*tensors)
         else:
-            mine, their = FUNCTIONS[name](*ours), self.theirs[name](*theirs)
-        scale = abs(data_of(ours[0])) if name in ("gelu", "silu") else 0.0
-        return self.new(mine, their, self.order_of(cells), scale)
+            value, tensor = FUNCTIONS[name](*values), self.torch_table[name](*tensors)
+        scale = abs(data_of(values[0])) if name in ("gelu", "silu") else 0.0
+        return self.new(value, tensor, self.order_of(cells), scale)
 
     def many(self, name: str, operands: list[Any]) -> Cell | None:
-        first, cells, tensors = self.group_of(operands[0])
+        values, cells, tensors = self.group_of(operands[0])
         if name == "dot":
             # The inputs are repeated or cut to the number of weights.
             width = len(cells)
-            _, found, theirs = self.group_of(operands[1])
+            _, inputs, input_tensors = self.group_of(operands[1])
             if isinstance(operands[0], tuple) and operands[0] == operands[1]:
-                second = first
+                input_values = values
             else:
-                found = [found[i % len(found)] if found else 1.0 for i in range(width)]
-                theirs = [theirs[i % len(theirs)] if theirs else self.tensor(1.0) for i in range(width)]
-                second = [*map(self.ours_of, found)]
+                inputs = [inputs[i % len(inputs)] if inputs else 1.0 for i in range(width)]
+                input_tensors = [
+                    input_tensors[i % len(input_tensors)] if input_tensors else self.tensor(1.0)
+                    for i in range(width)
+                ]
+                input_values = [*map(self.value_of, inputs)]
             bias = self.cell(operands[2])
-            mine = FUNCTIONS["dot"](first, second, self.ours_of(bias))
-            their = self.theirs_of(bias).clone()
-            terms = [abs(their.item())]
-            for w, x in zip(tensors, theirs):
+            value = FUNCTIONS["dot"](values, input_values, self.value_of(bias))
+            tensor = self.tensor_of(bias).clone()
+            terms = [abs(tensor.item())]
+            for w, x in zip(tensors, input_tensors):
                 product = w * x
                 terms.append(abs(product.item()))
-                their = their + product
-            return self.new(mine, their, self.order_of([*cells, *found, bias]), sum(terms) * len(terms))
+                tensor = tensor + product
+            return self.new(value, tensor, self.order_of([*cells, *inputs, bias]), sum(terms) * len(terms))
         if name == "take":
             index = self.cell(operands[1])
-            mine = FUNCTIONS[name](first, self.ours_of(index))
-            return self.new(mine, self.taken(tensors, index), self.order_of([*cells, index]), 0.0)
-        mine = FUNCTIONS[name](first)
+            value = FUNCTIONS[name](values, self.value_of(index))
+            return self.new(value, self.take(tensors, index), self.order_of([*cells, index]), 0.0)
+        value = FUNCTIONS[name](values)
         sizes = [abs(t.item()) for t in tensors]
         if not tensors:
-            their = self.tensor(0.0 if name == "sum" else -math.inf)
+            tensor = self.tensor(0.0 if name == "sum" else -math.inf)
         else:
-            their = sum(tensors[1:], tensors[0] + 0.0) if name == "sum" else self.theirs[name](tensors)
-        return self.new(mine, their, self.order_of(cells), sum(sizes, 1.0) * len(sizes))
+            tensor = sum(tensors[1:], tensors[0] + 0.0) if name == "sum" else self.torch_table[name](tensors)
+        return self.new(value, tensor, self.order_of(cells), sum(sizes, 1.0) * len(sizes))
 
-    def taken(self, tensors: list[Any], index: Any) -> Any:
+    def take(self, tensors: list[Any], index: Any) -> Any:
         """Return the tensor at an index, or nan. All others and the index have a gradient of 0."""
-        tensor, nothing = self.theirs_of(index), self.torch.tensor(False)
+        tensor, nothing = self.tensor_of(index), self.torch.tensor(False)
         i = tensor.item()
         is_index = i.is_integer() and 0 <= i < len(tensors)
-        theirs = tensors[int(i)].clone() if is_index else self.tensor(math.nan)
+        selected = tensors[int(i)].clone() if is_index else self.tensor(math.nan)
         for other in (*tensors, tensor):
-            theirs = self.torch.where(nothing, other, theirs)
-        return theirs
+            selected = self.torch.where(nothing, other, selected)
+        return selected
 
     def order_of(self, cells: list[Any]) -> int:
         return max((cell.order for cell in cells if isinstance(cell, Cell)), default=0)
 
     def branch(self, comparison: str, i: int, j: Any, yes: Statement, no: Statement) -> None:
         a, b = self.cell(i), self.cell(j)
-        answer = COMPARE[comparison](self.ours_of(a), self.ours_of(b))
-        if answer != bool(COMPARE[comparison](self.theirs_of(a), self.theirs_of(b))):
-            raise Difference(f"{self.ours_of(a)!r} {comparison} {self.ours_of(b)!r} is {answer}")
+        answer = COMPARE[comparison](self.value_of(a), self.value_of(b))
+        if answer != bool(COMPARE[comparison](self.tensor_of(a), self.tensor_of(b))):
+            raise Difference(f"{self.value_of(a)!r} {comparison} {self.value_of(b)!r} is {answer}")
         self.run(yes if answer else no)
 
     def loop(self, times: int, name: str, i: int, j: Any) -> None:
@@ -281,16 +284,16 @@ class Lockstep:
 
     def share(self, kind: str, operands: list[Any]) -> None:
         cells = [self.cell(x) for x in operands]
-        ours = tuple(map(self.ours_of, cells))
-        self.groups.append((ours if kind == "tuple" else group(ours), cells))
+        values = tuple(map(self.value_of, cells))
+        self.groups.append((values if kind == "tuple" else group(values), cells))
 
     def softmax(self, name: str, operands: list[Any]) -> None:
         cells = [self.cell(x) for x in operands]
-        ours = (softmax if name == "softmax" else log_softmax)([*map(self.ours_of, cells)])
-        tensors = [*map(self.theirs_of, cells)]
+        values = (softmax if name == "softmax" else log_softmax)([*map(self.value_of, cells)])
+        tensors = [*map(self.tensor_of, cells)]
         scale = 10.0 + 10.0 * max(abs(t.item()) for t in tensors)
-        for mine, their in zip(ours, self.theirs[name](tensors), strict=True):
-            self.new(mine, their, self.order_of(cells), scale)
+        for value, tensor in zip(values, self.torch_table[name](tensors), strict=True):
+            self.new(value, tensor, self.order_of(cells), scale)
 
     def detach(self, i: int) -> None:
         cell = self.pool[i % len(self.pool)]
@@ -332,13 +335,13 @@ class Lockstep:
             raise Difference("one leaf has become two in the copy")
         value = copy.copy(originals[0].value) if way == "copy" else copied["again"]
         self.copied(originals[0], value)
-        computed = self.pool[other % len(self.pool)].value
-        if not computed.is_leaf:
+        node = self.pool[other % len(self.pool)].value
+        if not node.is_leaf:
             try:
-                COPIES[way](computed)
+                COPIES[way](node)
             except TypeError:
                 return
-            raise Difference(f"the non-leaf Value {computed!r} was copied by {way}")
+            raise Difference(f"the non-leaf Value {node!r} was copied by {way}")
 
     def copied(self, original: Cell, value: Value, in_pool: bool = True) -> None:
         if value is original.value or repr(value) != repr(original.value):
@@ -367,23 +370,23 @@ class Lockstep:
             return
         model, cells = self.models[i % len(self.models)]
         inputs = [self.cell(a), self.cell(b)]
-        numbers = [self.ours_of(x) for x in inputs] + [cell.value for cell in cells]
+        numbers = [self.value_of(x) for x in inputs] + [cell.value for cell in cells]
         if not all(abs(data_of(x)) <= 100.0 for x in numbers):  # intermediate numbers are not compared
             return
         tensors = iter([cell.tensor for cell in cells])
-        flowing = [self.theirs_of(x) for x in inputs]
+        flowing = [self.tensor_of(x) for x in inputs]
         for layer in model.layers:
-            found = []
+            outputs = []
             for neuron in layer.neurons:
                 ws = [next(tensors) for _ in neuron.w]
                 total = next(tensors)
                 for w, x in zip(ws, flowing):
                     total = total + w * x
-                found.append(
-                    total if neuron.activation == "linear" else self.theirs[neuron.activation](total)
+                outputs.append(
+                    total if neuron.activation == "linear" else self.torch_table[neuron.activation](total)
                 )
-            flowing = found
-        self.new(model([*map(self.ours_of, inputs)]), flowing[0], self.order_of(inputs), 1e6)
+            flowing = outputs
+        self.new(model([*map(self.value_of, inputs)]), flowing[0], self.order_of(inputs), 1e6)
 
     # Gradients ------------------------------------------------------------------------------------
 
@@ -412,10 +415,10 @@ class Lockstep:
         for cell in () if root.order else self.pool:
             if not cell.leaf and not cell.value.is_leaf and cell.value in size and cell.tensor.requires_grad:
                 w = size[cell.value]
-                theirs = cell.tensor.grad
+                torch_gradient = cell.tensor.grad
                 slack = unit * w if w < most else math.nan
-                ours = shown_gradient(cell.value, root.value)
-                self.check(cell, ours, 0.0 if theirs is None else theirs.item(), slack)
+                g = shown_gradient(cell.value, root.value)
+                self.check(cell, g, 0.0 if torch_gradient is None else torch_gradient.item(), slack)
 
     def _make_writable(self) -> None:
         """Clone gradients of 0 to which PyTorch cannot add ("ZeroTensors are immutable")."""
@@ -424,19 +427,19 @@ class Lockstep:
                 if tensor.grad is not None and tensor.grad._is_zerotensor():
                     tensor.grad = tensor.grad.clone()
 
-    def check(self, cell: Cell, ours: float | None, theirs: float, slack: float) -> None:
-        if ours is None:
-            raise Difference(f"the gradient of {cell.value!r} is not computed, PyTorch {theirs!r}")
+    def check(self, cell: Cell, gradient: float | None, torch_gradient: float, slack: float) -> None:
+        if gradient is None:
+            raise Difference(f"the gradient of {cell.value!r} is not computed, PyTorch {torch_gradient!r}")
         if math.isnan(slack):
             self.counts["gradients beyond the range"] += 1
         else:
             self.counts["gradients"] += 1
-            self.close("the gradient of", cell, ours, theirs, slack)
+            self.close("the gradient of", cell, gradient, torch_gradient, slack)
 
-    def close(self, what: str, cell: Cell, ours: float, theirs: float, slack: float) -> None:
-        if not abs(ours - theirs) <= slack + SUBNORMAL:
+    def close(self, what: str, cell: Cell, actual: float, expected: float, slack: float) -> None:
+        if not abs(actual - expected) <= slack + SUBNORMAL:
             raise Difference(
-                f"{what} {cell.value!r} is {ours!r}, PyTorch {theirs!r}, may differ by {slack:.2g}"
+                f"{what} {cell.value!r} is {actual!r}, PyTorch {expected!r}, may differ by {slack:.2g}"
             )
 
     def check_leaves(self) -> None:
@@ -451,7 +454,7 @@ class Lockstep:
             return
         before = [cell.value.grad for cell in self.leaves]
         try:
-            mine = grad(root.value, [c.value for c in cells], create_graph=create_graph, allow_unused=True)
+            results = grad(root.value, [c.value for c in cells], create_graph=create_graph, allow_unused=True)
         except RuntimeError as error:
             if not create_graph or not self.written or "has changed since" not in str(error):
                 raise
@@ -459,21 +462,21 @@ class Lockstep:
         kink = any(map(_at_a_kink, topological_order(root.value)))
         size = weights(root.value, 1.0, root.order)
         every = [t for c in cells for t in c.tensors]
-        found = iter(
+        torch_gradients = iter(
             self.torch.autograd.grad(
                 root.tensor, every, retain_graph=True, create_graph=create_graph, allow_unused=True
             )
         )
-        for cell, ours in zip(cells, mine):
-            theirs = [t for t in (next(found) for _ in cell.tensors) if t is not None]
-            if ours is None or not theirs:
+        for cell, gradient in zip(cells, results):
+            parts = [t for t in (next(torch_gradients) for _ in cell.tensors) if t is not None]
+            if gradient is None or not parts:
                 # If a rule selects a constant, glassgrad returns None: nothing depends on the operand.
-                agree = (ours is None) == (not theirs)
-                if not agree and (not root.order or ours or any(t.item() for t in theirs if t == t)):
-                    raise Difference(f"grad() of {cell.value!r} is {ours!r}, PyTorch {theirs!r}")
+                agree = (gradient is None) == (not parts)
+                if not agree and (not root.order or gradient or any(t.item() for t in parts if t == t)):
+                    raise Difference(f"grad() of {cell.value!r} is {gradient!r}, PyTorch {parts!r}")
                 continue
-            total = theirs[0]
-            for more in theirs[1:]:
+            total = parts[0]
+            for more in parts[1:]:
                 total = total + more
             w = size[cell.value]
             if not w < (1e7 if root.order else LARGEST):
@@ -481,14 +484,14 @@ class Lockstep:
                 continue
             self.counts["gradients"] += 1
             slack = (1e-10 if root.order else 1e-12) * w
-            self.close("grad() of", cell, ours.data, total.item(), slack)
-            if create_graph and total.requires_grad and w < 1e7 and abs(ours.data) <= TAME and not kink:
+            self.close("grad() of", cell, gradient.data, total.item(), slack)
+            if create_graph and total.requires_grad and w < 1e7 and abs(gradient.data) <= TAME and not kink:
                 self.differentiated = True
-                total = total * 1.0  # a new tensor, because theirs may be in the pool
-                total.data.fill_(ours.data)
+                total = total * 1.0  # a new tensor, because the gradient may be in the pool
+                total.data.fill_(gradient.data)
                 total.retain_grad()
                 self.counts["gradients that go on"] += 1
-                self.pool.append(Cell(ours, total, root.order + 1))
+                self.pool.append(Cell(gradient, total, root.order + 1))
         if before != [cell.value.grad for cell in self.leaves] and not any(b != b for b in before):
             raise Difference("grad() wrote a gradient")
 

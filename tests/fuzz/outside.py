@@ -300,8 +300,8 @@ def differences(seed: int, backend: str = "python") -> list[str]:
     """
     case = Case(seed)
     step = compile(case.function, backend=backend)
-    reported: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
+    messages: list[str] = []
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always", CompileWarning)
         for call in range(CALLS):
             case.change(call)
@@ -310,10 +310,10 @@ def differences(seed: int, backend: str = "python") -> list[str]:
             expected, largest = _eager(case, xs)
             if case.draws:
                 case.draws.setstate(state)
-            found = [step(xs), *[leaf.grad for leaf in case.all_leaves()]]
-            reported = [str(warning.message) for warning in caught]
-            for k, (a, b) in enumerate(zip(found, expected)):
+            actual = [step(xs), *[leaf.grad for leaf in case.all_leaves()]]
+            messages = [str(warning.message) for warning in records]
+            for k, (a, b) in enumerate(zip(actual, expected)):
                 if not _agrees(a, b, largest):
                     what = f"call {call}: {'loss' if k == 0 else f'gradient {k - 1}'} {a!r}, eager {b!r}"
-                    return [f"reported: {reported[0]}: {what}"] if reported else [what]
-    return [f"needless: {reported[0]}"] if reported and case.draws is None else []
+                    return [f"reported: {messages[0]}: {what}"] if messages else [what]
+    return [f"needless: {messages[0]}"] if messages and case.draws is None else []

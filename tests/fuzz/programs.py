@@ -161,8 +161,8 @@ def smaller(program: Program, fails: Any) -> Program:
         shorter = False
         for part in ("statements", "leaves"):
             for i in reversed(range(len(getattr(program, part)))):
-                kept = getattr(program, part)
-                candidate = program._replace(**{part: kept[:i] + kept[i + 1 :]})
+                items = getattr(program, part)
+                candidate = program._replace(**{part: items[:i] + items[i + 1 :]})
                 if candidate.leaves and fails(candidate):
                     program, shorter = candidate, True
     return program

@@ -52,8 +52,8 @@ def test_many_programs_agree_with_pytorch() -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pure_programs, st.integers(0, 99))
 def test_compiled_programs_agree_with_eager(program: Program, seed: int) -> None:
-    found = differences(program, seed)
-    assert not found or found[0].startswith("reported")
+    messages = differences(program, seed)
+    assert not messages or messages[0].startswith("reported")
 
 
 @pytest.mark.slow
@@ -66,8 +66,10 @@ def test_many_compiled_programs_agree_with_eager(backend: str) -> None:
 def test_state_from_outside_is_never_silently_wrong(backend: str) -> None:
     """``FUZZ_SEED`` is the first seed; CI uses different ones every day."""
     first = int(os.environ.get("FUZZ_SEED", "0"))
-    found = {seed: outside.differences(seed, backend) for seed in range(first, first + 40)}
-    assert not {seed: wrong for seed, wrong in found.items() if wrong and not wrong[0].startswith("reported")}
+    messages = {seed: outside.differences(seed, backend) for seed in range(first, first + 40)}
+    assert not {
+        seed: wrong for seed, wrong in messages.items() if wrong and not wrong[0].startswith("reported")
+    }
 
 
 def test_guard_that_always_holds_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,11 +69,11 @@ class FullProgram(Eager):
         self.graphs += graph
         chosen = [self.operand(k) for k in inputs]
         try:
-            found = grad(self.operand(i), chosen, create_graph=graph, allow_unused=True)
+            gradients = grad(self.operand(i), chosen, create_graph=graph, allow_unused=True)
         except RuntimeError as error:  # an operand was written
             self.errors.append(str(error))
         else:
-            self.pool += [x for x in found if x is not None]
+            self.pool += [x for x in gradients if x is not None]
 
     def copy(self, way: str, leaves: list[int], other: int) -> None:
         self.leaves.append(COPIES[way](self.leaf(leaves[0])))
@@ -95,13 +95,13 @@ def compiled_numbers(program: Program, seed: int, backend: str) -> list[str]:
     """Return the results and the gradients of a compiled program, or its warning."""
     case = as_case(program, seed)
     step = compile(case.function, backend=backend)
-    found = []
+    numbers = []
     try:
         for call in case.calls:
-            found += [repr(step(*call)), *(repr(leaf.grad) for leaf in case.leaves)]
+            numbers += [repr(step(*call)), *(repr(leaf.grad) for leaf in case.leaves)]
     except CompileWarning as warning:
-        found.append(str(warning))
-    return found
+        numbers.append(str(warning))
+    return numbers
 
 
 def run(seed: int, backend: str) -> list[str]:

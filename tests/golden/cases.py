@@ -50,8 +50,8 @@ def in_glassgrad(case: Case) -> Result:
     seconds = []
     if case.second:
         total = m.sum(g for g in grad(out, leaves, create_graph=True, allow_unused=True) if g is not None)
-        found = [None] * len(leaves) if total.is_leaf else grad(total, leaves, allow_unused=True)
-        seconds = [0.0 if g is None else g.data for g in found]
+        gradients = [None] * len(leaves) if total.is_leaf else grad(total, leaves, allow_unused=True)
+        seconds = [0.0 if g is None else g.data for g in gradients]
     return Result(out.data, grads, seconds)
 
 
@@ -105,12 +105,12 @@ def in_pytorch(case: Case) -> Result:
     seconds = []
     if case.second:
         total = sum(g for g in firsts if g is not None)
-        found = (
+        gradients = (
             torch.autograd.grad(total, leaves, allow_unused=True)
             if total.requires_grad
             else [None] * len(leaves)
         )
-        seconds = [0.0 if g is None else g.item() for g in found]
+        seconds = [0.0 if g is None else g.item() for g in gradients]
     return Result(out.item(), grads, seconds)
 
 

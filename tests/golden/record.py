@@ -23,10 +23,10 @@ def written(result: Result) -> list[Any]:
 
 def read() -> dict[str, Result]:
     """The recorded results, by the name of the case."""
-    recorded = json.loads(PATH.read_text())
+    data = json.loads(PATH.read_text())
     return {
         name: Result(float(value), [*map(float, grads)], [*map(float, seconds)])
-        for name, (value, grads, seconds) in recorded.items()
+        for name, (value, grads, seconds) in data.items()
     }
 
 

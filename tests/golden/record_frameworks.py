@@ -49,8 +49,8 @@ print(loss(2.0, 5.0, 12.0), *gradients)
 
 def read() -> dict[str, dict[str, str]]:
     """The version and the printed output of each framework."""
-    recorded: dict[str, dict[str, str]] = json.loads(PATH.read_text())
-    return recorded
+    data: dict[str, dict[str, str]] = json.loads(PATH.read_text())
+    return data
 
 
 def printed(name: str) -> str:

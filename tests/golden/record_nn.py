@@ -14,9 +14,9 @@ MAML = "maml"
 
 def read() -> tuple[dict[str, Trained], Adapted]:
     """The recorded runs by name, and the MAML step."""
-    recorded = json.loads(PATH.read_text())
-    adapted = Adapted(**recorded.pop(MAML))
-    return {name: Trained(**run) for name, run in recorded.items()}, adapted
+    data = json.loads(PATH.read_text())
+    adapted = Adapted(**data.pop(MAML))
+    return {name: Trained(**run) for name, run in data.items()}, adapted
 
 
 def record() -> None:

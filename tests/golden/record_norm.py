@@ -13,8 +13,8 @@ PATH = Path(__file__).with_name("norm.json")
 
 def read() -> dict[str, Result]:
     """The recorded results by the name of the case, or of the norm in the network."""
-    recorded: dict[str, Result] = json.loads(PATH.read_text())
-    return recorded
+    data: dict[str, Result] = json.loads(PATH.read_text())
+    return data
 
 
 def record() -> None:

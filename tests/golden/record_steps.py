@@ -21,8 +21,8 @@ PATH = Path(__file__).with_name("steps.json")
 
 def read() -> dict[str, Any]:
     """For each case, a path of parameters, the rates of a schedule, or a loss and its gradients."""
-    recorded: dict[str, Any] = json.loads(PATH.read_text())
-    return recorded
+    data: dict[str, Any] = json.loads(PATH.read_text())
+    return data
 
 
 def record() -> None:

@@ -33,9 +33,9 @@ def _flat(numbers: Any) -> list[float]:
     return [*numbers] if isinstance(numbers, list) else [numbers]
 
 
-def _assert_agree(ours: Trained | Adapted, theirs: Trained | Adapted) -> None:
+def _assert_agree(actual: Trained | Adapted, expected: Trained | Adapted) -> None:
     """To 1e-12, or where terms cancel to 1e-14 of the largest of its kind (after 20 steps 1e-13)."""
-    for kind, a, b in zip(ours._fields, ours, theirs, strict=True):
+    for kind, a, b in zip(actual._fields, actual, expected, strict=True):
         a, b = _flat(a), _flat(b)
         slack = max(map(abs, b)) * (1e-13 if kind in {"losses", "last_gradients", "parameters"} else 1e-14)
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
@@ -102,9 +102,9 @@ def test_the_runs_cover_every_activation_and_loss() -> None:
 @each_run
 def test_recorded_run_is_not_trivial(run: Run) -> None:
     """Training goes somewhere: the loss falls, and parameters have gradients (dead relus have none)."""
-    recorded = GOLDEN[run.name]
-    assert len(recorded.losses) == STEPS
-    assert len(recorded.first_gradients) == len(recorded.parameters) == len(weights(run))
-    assert all(map(math.isfinite, chain(*recorded)))
-    assert recorded.losses[-1] < 0.99 * recorded.losses[0]
-    assert sum(g != 0.0 for g in recorded.first_gradients) >= len(recorded.parameters) // 3
+    record = GOLDEN[run.name]
+    assert len(record.losses) == STEPS
+    assert len(record.first_gradients) == len(record.parameters) == len(weights(run))
+    assert all(map(math.isfinite, chain(*record)))
+    assert record.losses[-1] < 0.99 * record.losses[0]
+    assert sum(g != 0.0 for g in record.first_gradients) >= len(record.parameters) // 3

@@ -232,11 +232,11 @@ def test_unknown_activation_raises_and_keeps_the_old_one(kind: str) -> None:
 
 @pytest.mark.parametrize("activation", ["linear", "sigmoid"])
 def test_assigned_activation_computes_as_one_from_the_constructor(activation: str) -> None:
-    neuron, built = Neuron(2, "tanh", seed=0), Neuron(2, activation, seed=0)
-    built.w = neuron.w
+    neuron, expected = Neuron(2, "tanh", seed=0), Neuron(2, activation, seed=0)
+    expected.w = neuron.w
     neuron.activation = activation
-    assert neuron(BATCH[0]).data == built(BATCH[0]).data
-    assert repr(neuron) == repr(built)
+    assert neuron(BATCH[0]).data == expected(BATCH[0]).data
+    assert repr(neuron) == repr(expected)
 
 
 @pytest.mark.parametrize(

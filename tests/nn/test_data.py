@@ -82,10 +82,10 @@ def test_omitted_seed_uses_the_global_generator(make: Maker) -> None:
         random.seed(5)
         first, second = make(20), make(20)
         random.seed(5)
-        again = make(20)
+        third = make(20)
     finally:
         random.setstate(state)
-    assert first == again
+    assert first == third
     assert first != second
 
 
@@ -105,9 +105,9 @@ def test_without_noise_the_seed_makes_no_difference(make: Maker) -> None:
 def test_noise_is_the_standard_deviation_of_each_coordinate(make: Maker) -> None:
     clean, noisy = make(2000, noise=0.0)[0], make(2000, noise=0.3, seed=0)[0]
     for axis in (0, 1):
-        moved = [a[axis] - b[axis] for a, b in zip(noisy, clean, strict=True)]
-        assert abs(fmean(moved)) < 0.03
-        assert stdev(moved) == pytest.approx(0.3, rel=0.06)
+        differences = [a[axis] - b[axis] for a, b in zip(noisy, clean, strict=True)]
+        assert abs(fmean(differences)) < 0.03
+        assert stdev(differences) == pytest.approx(0.3, rel=0.06)
 
 
 def test_moons_are_two_interleaved_half_circles() -> None:
@@ -223,9 +223,9 @@ def test_both_parts_of_a_split_are_well_mixed() -> None:
     labels = [0] * 100 + [1] * 100
     heads = [stratified_split((labels, labels), 0.25, seed=seed) for seed in range(200)]
     for part in (0, 1):
-        ones = sum(sum(found[part][1][:10]) for found in heads)
+        ones = sum(sum(split[part][1][:10]) for split in heads)
         assert abs(ones - 1000) < 4 * 22.4, "2000 draws: 1000 expected, with deviation 22.4"
-        firsts = sum(fmean(found[part][1][:10]) in (0.0, 1.0) for found in heads)
+        firsts = sum(fmean(split[part][1][:10]) in (0.0, 1.0) for split in heads)
         assert firsts <= 3, "2 in 1024 are of one class by chance"
 
 
@@ -255,14 +255,14 @@ def test_class_missing_in_a_part_raises_value_error() -> None:
 def test_standardize_uses_the_training_part_only() -> None:
     training, rest = stratified_split(two_moons(80, seed=0), seed=0)
     far = [(x + 1000.0, y) for x, y in rest[0]]
-    (seen, labels), (other, _), (moved, _) = standardize(training, rest, (far, rest[1]))
+    (samples, labels), (other, _), (far_samples, _) = standardize(training, rest, (far, rest[1]))
     assert labels == training[1]
     for j in (0, 1):
-        column = [x[j] for x in seen]
+        column = [x[j] for x in samples]
         assert fmean(column) == pytest.approx(0.0, abs=1e-14)
         assert fmean([x * x for x in column]) == pytest.approx(1.0, rel=1e-14)
     spread = fmean([(x - fmean([x for x, _ in training[0]])) ** 2 for x, _ in training[0]]) ** 0.5
-    assert [b[0] - a[0] for a, b in zip(other, moved, strict=True)] == pytest.approx(
+    assert [b[0] - a[0] for a, b in zip(other, far_samples, strict=True)] == pytest.approx(
         [1000.0 / spread] * len(far), rel=1e-12
     )
 

@@ -37,8 +37,8 @@ def test_functional_call_agrees_with_a_module_of_these_parameters(
     numbers = _others(model)
     for name, p in clone.named_parameters():
         p.data = numbers[name]
-    found, expected = functional_call(model, numbers, [1.0, 2.0]), clone([1.0, 2.0])
-    pairs = zip(found, expected, strict=True) if isinstance(found, list) else [(found, expected)]
+    actual, expected = functional_call(model, numbers, [1.0, 2.0]), clone([1.0, 2.0])
+    pairs = zip(actual, expected, strict=True) if isinstance(actual, list) else [(actual, expected)]
     assert all(a.data == b.data for a, b in pairs)
 
 

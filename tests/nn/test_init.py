@@ -154,7 +154,7 @@ class Bounds(random.Random):
 FANS = [(3, 5), (7, 1), (1, 2)]
 
 
-def _drawn(module: Module) -> list[list[float]]:
+def _weights(module: Module) -> list[list[float]]:
     return [[w.data for w in m.w] for m in module.modules() if isinstance(m, Neuron)]
 
 
@@ -162,8 +162,8 @@ def _drawn(module: Module) -> list[list[float]]:
 @pytest.mark.parametrize("gain", [1.0, 5 / 3])
 def test_xavier_bound_uses_both_widths(nin: int, nout: int, gain: float) -> None:
     deviation = gain * math.sqrt(2.0 / (nin + nout))
-    assert _drawn(xavier_normal_(Layer(nin, nout), gain, seed=Bounds())) == [[deviation] * nin] * nout
-    for row in _drawn(xavier_uniform_(Layer(nin, nout), gain, seed=Bounds())):
+    assert _weights(xavier_normal_(Layer(nin, nout), gain, seed=Bounds())) == [[deviation] * nin] * nout
+    for row in _weights(xavier_uniform_(Layer(nin, nout), gain, seed=Bounds())):
         assert row == [pytest.approx(math.sqrt(3.0) * deviation)] * nin
 
 
@@ -173,8 +173,8 @@ def test_kaiming_bound_uses_the_width_of_its_mode(nin: int, nout: int, a: float,
     for mode, fan in (("fan_in", nin), ("fan_out", nout)):
         deviation = calculate_gain(nonlinearity, a) / math.sqrt(fan)
         normal = kaiming_normal_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())
-        assert _drawn(normal) == [[deviation] * nin] * nout
-        for row in _drawn(kaiming_uniform_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())):
+        assert _weights(normal) == [[deviation] * nin] * nout
+        for row in _weights(kaiming_uniform_(Layer(nin, nout), a, mode, nonlinearity, seed=Bounds())):
             assert row == [pytest.approx(math.sqrt(3.0) * deviation)] * nin
 
 
@@ -197,13 +197,13 @@ def test_bounds_agree_with_pytorch(way: Any, options: dict[str, Any]) -> None:
     import torch
 
     nin, nout = 40, 500
-    ours = [w for row in _drawn(way(Layer(nin, nout), **options, seed=0)) for w in row]
-    theirs = torch.empty(nout, nin, dtype=torch.float64)
-    getattr(torch.nn.init, way.__name__)(theirs, **options, generator=torch.Generator().manual_seed(0))
+    weights = [w for row in _weights(way(Layer(nin, nout), **options, seed=0)) for w in row]
+    torch_weights = torch.empty(nout, nin, dtype=torch.float64)
+    getattr(torch.nn.init, way.__name__)(torch_weights, **options, generator=torch.Generator().manual_seed(0))
     if "uniform" in way.__name__:
-        assert max(map(abs, ours)) == pytest.approx(theirs.abs().max().item(), rel=1e-3)
-    assert fmean(w * w for w in ours) == pytest.approx(theirs.square().mean().item(), rel=0.05)
-    assert fmean(w**4 for w in ours) == pytest.approx(theirs.pow(4).mean().item(), rel=0.1)
+        assert max(map(abs, weights)) == pytest.approx(torch_weights.abs().max().item(), rel=1e-3)
+    assert fmean(w * w for w in weights) == pytest.approx(torch_weights.square().mean().item(), rel=0.05)
+    assert fmean(w**4 for w in weights) == pytest.approx(torch_weights.pow(4).mean().item(), rel=0.1)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -214,21 +214,21 @@ def test_network_is_drawn_layer_by_layer_and_biases_do_not_change(way: Any) -> N
     for layer in model.layers:
         for neuron in layer.neurons:
             neuron.b.data = 7.0
-    before = _drawn(model)
+    before = _weights(model)
     assert way(model, seed=Bounds()) is model
-    assert [len({*row}) for row in _drawn(model)] == [1] * 6
-    assert len({row[0] for row in _drawn(model)}) == 2, "each layer by its own widths"
+    assert [len({*row}) for row in _weights(model)] == [1] * 6
+    assert len({row[0] for row in _weights(model)}) == 2, "each layer by its own widths"
     assert [layer.neurons[0].b.data for layer in model.layers] == [7.0, 7.0]
-    assert _drawn(model) != before
+    assert _weights(model) != before
     assert all(p.grad == 1.0 for p in model.parameters())
-    assert _drawn(way(Neuron(3), seed=Bounds())) == _drawn(way(Layer(3, 1), seed=Bounds()))
+    assert _weights(way(Neuron(3), seed=Bounds())) == _weights(way(Layer(3, 1), seed=Bounds()))
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_seed_repeats_the_new_weights(way: Any) -> None:
-    one, other = (_drawn(way(MLP(3, [4, 2]), seed=seed)) for seed in (5, random.Random(5)))
+    one, other = (_weights(way(MLP(3, [4, 2]), seed=seed)) for seed in (5, random.Random(5)))
     assert one == other
-    assert _drawn(way(MLP(3, [4, 2]), seed=6)) != one
+    assert _weights(way(MLP(3, [4, 2]), seed=6)) != one
     flat = [w for row in one for w in row]
     assert len({*flat}) == len(flat)
 
@@ -247,7 +247,7 @@ def test_gains() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_invalid_argument_raises_and_changes_no_weight(way: Any) -> None:
     layer = Layer(2, 2, seed=0)
-    before = _drawn(layer)
+    before = _weights(layer)
     size = "gain" if way.__name__.startswith("xavier") else "a"
     for wrong in (math.nan, math.inf, "1"):
         with pytest.raises(
@@ -267,7 +267,7 @@ def test_invalid_argument_raises_and_changes_no_weight(way: Any) -> None:
             way(layer, mode="fan")
         with pytest.raises(ValueError, match="for nonlinearity, got str 'silu'"):
             way(layer, nonlinearity="silu")
-    assert _drawn(layer) == before
+    assert _weights(layer) == before
 
 
 def _on_average(function: Callable[[float], float], deviation: float) -> float:

@@ -169,18 +169,18 @@ def test_loss_of_no_samples_raises_value_error(loss: Loss) -> None:
 
 @pytest.mark.parametrize("wrong", [0, 2, 0.5, -0.5, math.inf, math.nan, 1.0 - 1e-12, Value(0.0)], ids=repr)
 def test_hinge_loss_invalid_label_raises_value_error(wrong: Any) -> None:
-    shown = repr(wrong.data if isinstance(wrong, Value) else float(wrong))
+    text = repr(wrong.data if isinstance(wrong, Value) else float(wrong))
     with pytest.raises(
-        ValueError, match=rf"−1 or 1 for labels\[1\], got (float |Value\(){shown}\)?\. Replace"
+        ValueError, match=rf"−1 or 1 for labels\[1\], got (float |Value\(){text}\)?\. Replace"
     ):
         hinge_loss([Value(0.5), Value(0.5)], [1, wrong])
 
 
 @pytest.mark.parametrize("wrong", [-1, 2, -1e-9, 1.0 + 1e-12, math.inf, math.nan, Value(1.5)], ids=repr)
 def test_binary_cross_entropy_invalid_target_raises_value_error(wrong: Any) -> None:
-    shown = repr(wrong.data if isinstance(wrong, Value) else float(wrong))
+    text = repr(wrong.data if isinstance(wrong, Value) else float(wrong))
     with pytest.raises(
-        ValueError, match=rf"from 0 to 1 for targets\[1\], got (float |Value\(){shown}\)?\. Pass"
+        ValueError, match=rf"from 0 to 1 for targets\[1\], got (float |Value\(){text}\)?\. Pass"
     ):
         binary_cross_entropy_with_logits([Value(0.5), Value(0.5)], [1, wrong])
 
@@ -382,11 +382,11 @@ def test_probability_targets_agree_with_pytorch() -> None:
     leaves = [[Value(x) for x in row] for row in rows]
     loss = cross_entropy(leaves, targets)
     loss.backward()
-    theirs = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
-    expected = torch.nn.functional.cross_entropy(theirs, torch.tensor(targets, dtype=torch.float64))
+    torch_logits = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(torch_logits, torch.tensor(targets, dtype=torch.float64))
     expected.backward()
     assert loss.data == pytest.approx(expected.item(), rel=1e-14)
-    for row, gradients in zip(leaves, theirs.grad.tolist(), strict=True):
+    for row, gradients in zip(leaves, torch_logits.grad.tolist(), strict=True):
         assert [x.grad for x in row] == pytest.approx(gradients, rel=1e-13)
 
 

@@ -87,11 +87,11 @@ def _log_weight(row: list[float], i: int) -> Any:
     return mp.mpf(row[i]) - mp.mpf(top) - total
 
 
-def _is(ours: float, truth: Any, slack: float = 0.0) -> bool:
+def _is(x: float, truth: Any, slack: float = 0.0) -> bool:
     """To 1e-12 of it, or of the smallest normal number; infinite where it is beyond the floats."""
     if abs(truth) > LARGEST:
-        return ours == math.copysign(INF, truth)
-    return math.isfinite(ours) and abs(ours - truth) <= max(1e-12 * max(abs(truth), SMALLEST_NORMAL), slack)
+        return x == math.copysign(INF, truth)
+    return math.isfinite(x) and abs(x - truth) <= max(1e-12 * max(abs(truth), SMALLEST_NORMAL), slack)
 
 
 def _with_gradients(function: Callable[[list[Value]], Value], row: list[float]) -> tuple[float, list[float]]:
@@ -117,7 +117,7 @@ def test_compiled_cross_entropy_and_its_gradients(target: Any, backend: str) -> 
     """It is recorded once, on plain logits; an argument that is an index selects when the program runs."""
     leaves = [Value(0.1), Value(0.2), Value(0.3)]
     arguments = [] if target is None else [target]
-    step = compile(lambda *given: cross_entropy([leaves], given or [1]), backend=backend)
+    step = compile(lambda *targets: cross_entropy([leaves], targets or [1]), backend=backend)
     for row in [row for row in ROWS if len(row) == 3 and -INF not in row][::5]:
         for leaf, x in zip(leaves, row, strict=True):
             leaf.data = x

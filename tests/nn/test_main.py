@@ -48,8 +48,8 @@ NUMBER = r"(-?\d+\.\d{4})"
 def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, int, Path]:
     """One full run, with whatever is installed."""
     out = tmp_path_factory.mktemp("moons") / "moons.png"
-    done = run("--out", str(out))
-    return done.stdout, done.stderr, done.returncode, out
+    result = run("--out", str(out))
+    return result.stdout, result.stderr, result.returncode, out
 
 
 def test_a_full_run_gets_every_sample_right(full: tuple[str, str, int, Path]) -> None:
@@ -86,10 +86,10 @@ def test_printed_update_uses_the_printed_gradient(full: tuple[str, str, int, Pat
     update = re.search(rf"w = {NUMBER} − (\S+) · \({NUMBER}\) = {NUMBER}$", stdout, re.M)
     assert gradient
     assert update
-    before, lr, again, after = map(float, update.groups())
-    assert float(gradient[1]) == again != 0.0
+    before, lr, printed_gradient, after = map(float, update.groups())
+    assert float(gradient[1]) == printed_gradient != 0.0
     assert before == round(MLP(2, [16, 16, 1], seed=0).parameters()[0].data, 4)
-    assert after == pytest.approx(before - lr * again, abs=1.01e-4)
+    assert after == pytest.approx(before - lr * printed_gradient, abs=1.01e-4)
 
 
 def test_printed_gradient_agrees_with_finite_differences(full: tuple[str, str, int, Path]) -> None:
@@ -128,14 +128,14 @@ def test_progress_bar_is_written_to_stderr(full: tuple[str, str, int, Path]) -> 
 
 def test_without_the_extra_it_prints_plain_lines_and_the_remedy(tmp_path: Path) -> None:
     out = tmp_path / "moons.png"
-    done = run("--steps", "12", "--out", str(out), without=("matplotlib", "tqdm"))
-    assert done.stderr == ""
-    lines = re.findall(rf"^step +(\d+)  loss {NUMBER}  right (\d+)/100$", done.stdout, re.M)
+    result = run("--steps", "12", "--out", str(out), without=("matplotlib", "tqdm"))
+    assert result.stderr == ""
+    lines = re.findall(rf"^step +(\d+)  loss {NUMBER}  right (\d+)/100$", result.stdout, re.M)
     assert [int(step) for step, *_ in lines] == [0, 10]
     assert float(lines[0][1]) > float(lines[1][1])
-    assert 'For the picture of the decision boundary: pip install "glassgrad[train]"\n' in done.stdout
+    assert 'For the picture of the decision boundary: pip install "glassgrad[train]"\n' in result.stdout
     assert not out.exists()
-    assert done.returncode == 1, "12 steps are too few"
+    assert result.returncode == 1, "12 steps are too few"
 
 
 @needs_matplotlib
@@ -143,13 +143,13 @@ def test_without_the_extra_it_prints_plain_lines_and_the_remedy(tmp_path: Path) 
 @pytest.mark.parametrize("missing", ["matplotlib", "tqdm"])
 def test_either_package_alone_may_be_missing(missing: str, tmp_path: Path) -> None:
     out = tmp_path / "moons.png"
-    done = run("--steps", "2", "--out", str(out), without=(missing,))
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    result = run("--steps", "2", "--out", str(out), without=(missing,))
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
     assert out.exists() is (missing == "tqdm")
-    assert ("glassgrad[train]" in done.stdout) is (missing == "matplotlib")
-    assert ("step   0 " in done.stdout) is (missing == "tqdm")
-    assert ("training:" in done.stderr) is (missing == "matplotlib")
+    assert ("glassgrad[train]" in result.stdout) is (missing == "matplotlib")
+    assert ("step   0 " in result.stdout) is (missing == "tqdm")
+    assert ("training:" in result.stderr) is (missing == "matplotlib")
 
 
 def test_unknown_picture_format_exits_before_training(

@@ -95,8 +95,8 @@ def test_an_owner_cannot_be_assigned() -> None:
 
 
 def test_names_and_order_of_the_parameters() -> None:
-    found = {name: p.data for name, p in Tree().named_parameters()}
-    assert [*found.items()] == [
+    parameters = {name: p.data for name, p in Tree().named_parameters()}
+    assert [*parameters.items()] == [
         ("first", 1.0),
         ("rows.0.0", 2.0),
         ("rows.1.0", 3.0),
@@ -258,9 +258,9 @@ def test_a_copy_has_the_same_numbers_and_none_of_the_same_values(
         p.grad = float(i)
         p.label = f"p{i}"
     clone = duplicate(model)
-    ours, theirs = dict(model.named_parameters()), dict(clone.named_parameters())
-    assert [*ours] == [*theirs]
-    for p, q in zip(ours.values(), theirs.values(), strict=True):
+    parameters, clone_parameters = dict(model.named_parameters()), dict(clone.named_parameters())
+    assert [*parameters] == [*clone_parameters]
+    for p, q in zip(parameters.values(), clone_parameters.values(), strict=True):
         assert p is not q
         assert type(q) is Parameter
         assert (p.data, p.grad, p.label) == (q.data, q.grad, q.label)
@@ -395,17 +395,17 @@ def test_a_dropped_copy_is_freed_at_once() -> None:
     model = MLP(2, [4, 1], seed=0)
     with no_collector():
         for clone in (copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))):
-            seen = weakref.ref(clone)
-            inner = weakref.ref(clone.layers[0])
+            reference = weakref.ref(clone)
+            inner_reference = weakref.ref(clone.layers[0])
         del clone
-        assert seen() is None
-        assert inner() is None
+        assert reference() is None
+        assert inner_reference() is None
 
 
 def test_model_is_freed_after_a_call_raised() -> None:
     with no_collector():
         model = MLP(2, [4, 1], seed=0)
-        seen = weakref.ref(model)
+        reference = weakref.ref(model)
         try:
             model([1.0])
         except ValueError:
@@ -413,7 +413,7 @@ def test_model_is_freed_after_a_call_raised() -> None:
         else:
             pytest.fail("one input was taken for two")
         del model
-        assert seen() is None
+        assert reference() is None
 
 
 # Threads ------------------------------------------------------------------------------------------
@@ -434,13 +434,13 @@ def _train(seed: int, steps: int = 25) -> list[float]:
 
 
 def test_models_in_two_threads_train_independently() -> None:
-    alone = [_train(0), _train(1)]
-    together: list[list[list[float]]] = [[], []]
+    expected = [_train(0), _train(1)]
+    actual: list[list[list[float]]] = [[], []]
     ready = Barrier(2)
 
     def work(seed: int) -> None:
         ready.wait(timeout=10)
-        together[seed] += [_train(seed) for _ in range(4)]
+        actual[seed] += [_train(seed) for _ in range(4)]
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
@@ -452,20 +452,20 @@ def test_models_in_two_threads_train_independently() -> None:
             thread.join(timeout=60)
     finally:
         sys.setswitchinterval(interval)
-    assert together == [[alone[0]] * 4, [alone[1]] * 4]
+    assert actual == [[expected[0]] * 4, [expected[1]] * 4]
 
 
 def test_one_model_can_be_evaluated_in_two_threads() -> None:
     model = MLP(2, [4, 1], "tanh", seed=0)
     points = [(x / 10.0, -x / 7.0) for x in range(100)]
     expected = [model(x).data for x in points]
-    found: list[list[float]] = []
-    threads = [Thread(target=lambda: found.append([model(x).data for x in points])) for _ in range(2)]
+    results: list[list[float]] = []
+    threads = [Thread(target=lambda: results.append([model(x).data for x in points])) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    assert found == [expected, expected]
+    assert results == [expected, expected]
 
 
 def test_ordered_dicts_and_named_tuples_keep_their_kind() -> None:

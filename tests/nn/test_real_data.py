@@ -59,7 +59,7 @@ def parts(task: Task) -> Any:
 
 
 @cache
-def learned(name: str) -> tuple[float, float]:
+def train_accuracy(name: str) -> tuple[float, float]:
     """Return the held-out accuracy before and after training."""
     task = TASKS[name]
     if task.real:
@@ -85,7 +85,7 @@ def learned(name: str) -> tuple[float, float]:
 
 @each_task
 def test_network_is_accurate_on_held_out_data(name: str) -> None:
-    before, after = learned(name)
+    before, after = train_accuracy(name)
     task = TASKS[name]
     assert before < task.baseline < task.threshold <= after
 
@@ -100,15 +100,15 @@ def test_accuracy_is_close_to_scikit_learn(name: str) -> None:
     task = TASKS[name]
     training, held_out = parts(task)
     network = MLPClassifier(task.layers[:-1], solver="lbfgs", max_iter=3000, random_state=0)
-    theirs = network.fit(*training).score(*held_out)
-    linear = LogisticRegression(max_iter=5000).fit(*training).score(*held_out)
-    _, ours = learned(name)
+    network_accuracy = network.fit(*training).score(*held_out)
+    linear_accuracy = LogisticRegression(max_iter=5000).fit(*training).score(*held_out)
+    _, learned_accuracy = train_accuracy(name)
     chance = 2 * math.sqrt(0.95 * 0.05 / len(held_out[1]))  # twice the standard error of a share of 95 %
-    assert ours > theirs - chance
+    assert learned_accuracy > network_accuracy - chance
     if task.real:
-        assert ours > linear - chance
+        assert learned_accuracy > linear_accuracy - chance
     else:
-        assert ours > linear + 0.1, "no straight line separates these"
+        assert learned_accuracy > linear_accuracy + 0.1, "no straight line separates these"
 
 
 def test_data_sets_have_the_sizes_stated_in_the_lesson() -> None:

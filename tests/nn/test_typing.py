@@ -88,10 +88,12 @@ def test_mypy_accepts_a_program_and_finds_the_mistakes_of_another(tmp_path: Path
     program, mistakes = tmp_path / "program.py", tmp_path / "mistakes.py"
     program.write_text(PROGRAM)
     mistakes.write_text(MISTAKES)
-    done = subprocess.run(
+    mypy = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(program), str(mistakes)],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    found = [line for line in done.stdout.splitlines() if ": error:" in line]
-    ours = [line for line in found if "program.py" in line or "mistakes.py" in line]
-    assert [line.partition("mistakes.py:")[2].partition(":")[0] for line in ours] == [*"3456789"], done.stdout
+    errors = [line for line in mypy.stdout.splitlines() if ": error:" in line]
+    own_errors = [line for line in errors if "program.py" in line or "mistakes.py" in line]
+    assert [line.partition("mistakes.py:")[2].partition(":")[0] for line in own_errors] == [*"3456789"], (
+        mypy.stdout
+    )

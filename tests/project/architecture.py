@@ -61,19 +61,19 @@ def imports() -> set[Arrow]:
 def arrows() -> set[Arrow]:
     """The imports between modules, without those that are also reached along other imports."""
     direct = imports() | {("nn", name) for name in ("__init__", *(name.split(".")[1] for name in SHARED))}
-    reached: dict[str, set[str]] = {name: set() for name in PURPOSES}
+    descendants: dict[str, set[str]] = {name: set() for name in PURPOSES}
     for name in [*(name for names in LAYERS for name in names), "nn"]:
         for importer, imported in direct:
             if importer == name:
-                reached[name] |= reached[imported] | {imported}
+                descendants[name] |= descendants[imported] | {imported}
     return {
         (a, b)
         for a, b in direct
-        if not any(b in reached[other] for importer, other in direct if importer == a and other != b)
+        if not any(b in descendants[other] for importer, other in direct if importer == a and other != b)
     }
 
 
-def shown(svg: str) -> tuple[set[str], set[Arrow]]:
+def read_picture(svg: str) -> tuple[set[str], set[Arrow]]:
     """The modules and the arrows in a drawn picture."""
     groups = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")
     titles = {

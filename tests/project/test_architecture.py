@@ -2,7 +2,7 @@
 
 import pytest
 
-from .architecture import DASHED, PICTURES, PURPOSES, arrows, imports, shown
+from .architecture import DASHED, PICTURES, PURPOSES, arrows, imports, read_picture
 from .test_imports import LEVEL
 
 
@@ -12,16 +12,16 @@ def test_every_module_has_a_purpose() -> None:
 
 @pytest.mark.parametrize("theme", PICTURES)
 def test_picture_shows_the_imports(theme: str) -> None:
-    names, drawn = shown(PICTURES[theme].read_text(encoding="utf-8"))
+    names, edges = read_picture(PICTURES[theme].read_text(encoding="utf-8"))
     assert names == set(PURPOSES), "draw it again: python -m tests.project.architecture"
-    assert drawn == arrows() | DASHED, "draw it again: python -m tests.project.architecture"
+    assert edges == arrows() | DASHED, "draw it again: python -m tests.project.architecture"
 
 
 def test_import_left_out_of_the_picture_is_reached_by_another_way() -> None:
-    drawn = arrows()
-    assert len(drawn) < len(imports())
+    edges = arrows()
+    assert len(edges) < len(imports())
     for importer, imported in imports():
-        reached = {importer}
-        while beyond := {b for a, b in drawn if a in reached} - reached:
-            reached |= beyond
-        assert imported in reached, (importer, imported)
+        modules = {importer}
+        while beyond := {b for a, b in edges if a in modules} - modules:
+            modules |= beyond
+        assert imported in modules, (importer, imported)

@@ -45,9 +45,9 @@ def headings(path):
         in_code = cell.cell_type == "code"
         for line in cell.source.splitlines():
             in_code ^= line.startswith("```")
-            if not in_code and (found := re.match(r"#+ (.+)", line)):
-                heading = found[1].replace("`", "").replace(" ", "-")
-                assert heading not in sections, f"{path.name} has two headings {found[1]!r}"
+            if not in_code and (match := re.match(r"#+ (.+)", line)):
+                heading = match[1].replace("`", "").replace(" ", "-")
+                assert heading not in sections, f"{path.name} has two headings {match[1]!r}"
                 sections[heading] = ""
             sections[heading] += line + "\n"
     return sections
@@ -83,14 +83,14 @@ def exercises(path):
         re.S,
     )
     assert [number for number, _ in solved] == numbers
-    found = []
+    pieces = []
     for number, cell, (_, solution) in zip(numbers, answers, solved, strict=True):
         answer, checking = cell.source.split("\n\n# the check\n")
         assert answer.startswith(f"# Exercise {number}\n")
         assert "# change me" in answer
-        ((_, saved),) = text_of(cell)
-        found.append((answer, checking, solution, saved))
-    return check.source, found
+        ((_, output),) = text_of(cell)
+        pieces.append((answer, checking, solution, output))
+    return check.source, pieces
 
 
 def printed_by(*sources):
@@ -123,19 +123,19 @@ def test_lesson_ends_with_exercises_and_checks(path):
 
 @lessons
 def test_exercise_checks_accept_the_solution_only(path):
-    check, found = exercises(path)
-    for answer, checking, solution, saved in found:
+    check, pieces = exercises(path)
+    for answer, checking, solution, output in pieces:
         unsolved = printed_by(check, answer, checking)
         assert unsolved.startswith(("your turn", "not yet"))
-        assert unsolved == saved
+        assert unsolved == output
         assert printed_by(check, solution, checking).startswith("right"), solution
 
 
 @lessons
 def test_exercise_check_rejects_a_wrong_number(path):
-    check, found = exercises(path)
+    check, pieces = exercises(path)
     numbers = 0
-    for _, checking, solution, _ in found:
+    for _, checking, solution, _ in pieces:
         if answered := re.fullmatch(r"(\w+) = (-?[\d.]+)", solution):
             assert printed_by(check, f"{answered[1]} = {answered[2]} + 1", checking).startswith("not yet")
             numbers += 1
@@ -163,9 +163,9 @@ def test_links_lead_to_existing_headings(path):
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_question_is_in_the_index_and_answered(question):
-    found = [row for row in rows("Questions,-and-where-they-are-answered") if question in row[0]]
-    assert found, "the question is not in the index"
-    for text, answer, where in found:
+    matches = [row for row in rows("Questions,-and-where-they-are-answered") if question in row[0]]
+    assert matches, "the question is not in the index"
+    for text, answer, where in matches:
         assert text.endswith("?")
         assert answer
         ((file, heading),) = links(where)

@@ -43,8 +43,8 @@ def parameters_of(x: Any) -> list[str]:
         return []
     if inspect.isclass(x) and "__init__" not in vars(x):
         return []
-    found = inspect.signature(x).parameters
-    return [name for name in found if name not in ("self", "cls", *CATCH_ALL) and not name.startswith("_")]
+    names = inspect.signature(x).parameters
+    return [name for name in names if name not in ("self", "cls", *CATCH_ALL) and not name.startswith("_")]
 
 
 def lacking(docstring: str, parameters: list[str]) -> list[str]:

@@ -54,8 +54,8 @@ SHOWN = re.compile(r"w(␛|\\+x1b|\\+u001b)")
 
 def check(text: str, shown: bool = True) -> None:
     """Check that an output has no control characters and shows the hostile text."""
-    found = CONTROL.search(text)
-    assert found is None, (found, text[max(0, found.start() - 80) : found.start() + 20])
+    match = CONTROL.search(text)
+    assert match is None, (match, text[max(0, match.start() - 80) : match.start() + 20])
     assert SHOWN.search(text) or not shown, text
 
 
@@ -71,12 +71,12 @@ def test_control_characters_become_symbols() -> None:
 
 @given(st.text())
 def test_any_text_keeps_its_length_and_loses_its_control_characters(text: str) -> None:
-    shown = replace_controls(text)
-    assert len(shown) == len(text)
-    assert not CONTROL.search(shown)
-    assert not {"\n", "\t"} & {*shown}
-    assert replace_controls(shown) == shown
-    shown.encode()
+    result = replace_controls(text)
+    assert len(result) == len(text)
+    assert not CONTROL.search(result)
+    assert not {"\n", "\t"} & {*result}
+    assert replace_controls(result) == result
+    result.encode()
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["C", "Z"])))
@@ -112,9 +112,9 @@ def texts(output: Any) -> Iterator[str]:
     yield str(output)
     yield repr(output)
     for name in ("_repr_html_", "_repr_latex_", "_repr_mimebundle_"):
-        shown = getattr(output, name, lambda: None)()
-        shown = shown[0] if isinstance(shown, tuple) else shown
-        for text in shown.values() if isinstance(shown, dict) else [shown]:
+        content = getattr(output, name, lambda: None)()
+        content = content[0] if isinstance(content, tuple) else content
+        for text in content.values() if isinstance(content, dict) else [content]:
             if isinstance(text, str):
                 yield text
     for name in ("alt", "svg", "summary", "notes", "html", "latex", "mathml"):
@@ -146,10 +146,10 @@ VIEWS: dict[str, Callable[[], Any]] = {
 def test_view_shows_symbols(name: str) -> None:
     if name == "compare_with_torch":
         pytest.importorskip("torch")
-    shown = [*texts(VIEWS[name]())]
-    for text in shown:
+    outputs = [*texts(VIEWS[name]())]
+    for text in outputs:
         check(text, shown=False)
-    check("\n".join(shown))
+    check("\n".join(outputs))
 
 
 @pytest.mark.parametrize("name", [name for name in VIEWS if name.startswith(("draw", "gradient"))])
@@ -170,9 +170,9 @@ def test_page_shows_symbols(tmp_path: Path) -> None:
 def test_anomaly_shows_symbols_of_labels_files_and_lines() -> None:
     scope = {"log": autograd.log, "x": Value(-2.0, label=HOSTILE)}
     code = __builtins__["compile"](f"y = log(x)  # {CLASS}", FILE, "exec")
-    with pytest.raises(autograd.AnomalyError) as raised, detect_anomaly():
+    with pytest.raises(autograd.AnomalyError) as info, detect_anomaly():
         exec(code, scope)
-    check(str(raised.value))
+    check(str(info.value))
 
 
 # A model ------------------------------------------------------------------------------------------
@@ -228,9 +228,9 @@ def trained() -> tuple[Any, Value]:
 
 def message(call: Callable[[], Any], *kinds: type[BaseException]) -> str:
     """The message, arguments and notes of the error that a call raises."""
-    with pytest.raises(kinds or Exception) as raised:
+    with pytest.raises(kinds or Exception) as info:
         call()
-    error: BaseException | None = raised.value
+    error: BaseException | None = info.value
     assert error is not None
     return "\n".join([str(error), *map(str, error.args), *getattr(error, "__notes__", ())])
 
@@ -404,14 +404,14 @@ def test_warnings_of_compile_show_symbols() -> None:
             raise HostileError(HOSTILE)
         return Value(x)
 
-    with warnings.catch_warnings(record=True) as seen:
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         compiled = compile(named(raises), backend="python")
         compiled(5.0)
         outside = Value(2.0, label=HOSTILE) * 3.0
         compile(named(lambda x: outside * x), backend="python")(5.0)
-    assert len(seen) == 2
-    for warning in seen:
+    assert len(records) == 2
+    for warning in records:
         check(str(warning.message))
     check(compiled.explain())
 
@@ -511,16 +511,16 @@ class Loud:
 def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
     for package in (autograd, nn, nn.data, nn.init):
         for name in getattr(package, "__all__", vars(package)):
-            found = getattr(package, name)
-            if not callable(found):
+            member = getattr(package, name)
+            if not callable(member):
                 continue
-            is_own = getattr(found, "__module__", "").startswith(("autograd", "nn"))
+            is_own = getattr(member, "__module__", "").startswith(("autograd", "nn"))
             is_imported = (
-                package in (nn.data, nn.init) and getattr(found, "__module__", "") != package.__name__
+                package in (nn.data, nn.init) and getattr(member, "__module__", "") != package.__name__
             )
-            is_error = isinstance(found, type) and issubclass(found, BaseException)
+            is_error = isinstance(member, type) and issubclass(member, BaseException)
             if is_own and not (name.startswith("_") or is_error or is_imported):
-                yield f"{package.__name__}.{name}", found
+                yield f"{package.__name__}.{name}", member
 
 
 @pytest.mark.parametrize(("name", "function"), [*callables()])
@@ -538,23 +538,23 @@ def test_error_of_any_public_function_shows_symbols(
                     try:
                         output = function(*arguments)
                         is_own = type(output).__module__.startswith(("autograd", "nn"))
-                        shown = [*texts(output)] if is_own else []
+                        outputs = [*texts(output)] if is_own else []
                     except NameError:  # a bug for any arguments
                         raise
                     except Exception as error:
-                        shown = [str(error)]
-                    for text in shown:
+                        outputs = [str(error)]
+                    for text in outputs:
                         check(text, shown=False)
 
 
 def test_f_strings_contain_no_raw_class_names() -> None:
     """Names of classes and functions in an f-string go through replace_controls()."""
-    found: list[str] = []
+    lines: list[str] = []
     for package in (autograd, nn):
         for path in Path(package.__file__ or "").parent.rglob("*.py"):
             for string in ast.walk(ast.parse(path.read_text())):
                 if isinstance(string, ast.JoinedStr):
-                    found += [
+                    lines += [
                         f"{path.name}:{string.lineno}"
                         for part in string.values
                         if isinstance(part, ast.FormattedValue)
@@ -562,4 +562,4 @@ def test_f_strings_contain_no_raw_class_names() -> None:
                         and part.value.attr in ("__name__", "__qualname__", "label", "co_filename")
                         and ast.unparse(part.value) not in ("ufunc.__name__", "group.label")
                     ]
-    assert not found
+    assert not lines

@@ -144,16 +144,16 @@ def _is_module(name: str) -> bool:
 
 def all_imports() -> list[Import]:
     """The imports between our modules; those of the lazy names of ``autograd`` are for type checkers."""
-    found = [
-        each
+    statements = [
+        statement
         for package in (ROOT, ROOT.parent / "nn")
         for path in sorted(package.rglob("*.py"))
-        for each in _imports(path)
+        for statement in _imports(path)
     ]
     return [
-        each
-        for each in found
-        if each.imported.split(".")[0] in ("autograd", "nn") and each.importer != each.imported
+        statement
+        for statement in statements
+        if statement.imported.split(".")[0] in ("autograd", "nn") and statement.importer != statement.imported
     ]
 
 
@@ -166,15 +166,15 @@ def imports_within(package: str) -> Iterator[tuple[str, str, Import]]:
         head, _, rest = name.partition(package + ".")
         return rest.split(".")[0] if rest and not head else None
 
-    for each in all_imports():
-        importer, imported = part(each.importer), part(each.imported)
+    for statement in all_imports():
+        importer, imported = part(statement.importer), part(statement.imported)
         if importer and imported and importer != imported:
-            yield importer, imported, each
+            yield importer, imported, statement
 
 
-def _is_excepted(each: Import) -> bool:
-    pair = each.importer, each.imported
-    return (each.in_function and pair in UPWARD) or (each.for_types and pair in FOR_TYPES)
+def _is_excepted(statement: Import) -> bool:
+    pair = statement.importer, statement.imported
+    return (statement.in_function and pair in UPWARD) or (statement.for_types and pair in FOR_TYPES)
 
 
 packages_in_order = pytest.mark.parametrize("package", ORDER)
@@ -189,39 +189,47 @@ def test_every_module_has_a_place_in_the_order(package: str) -> None:
 
 @packages_in_order
 def test_imports_follow_the_order(package: str) -> None:
-    found = [*imports_within(package)]
-    assert len(found) > 20
+    edges = [*imports_within(package)]
+    assert len(edges) > 20
     level = LEVEL[package]
     upward = [
-        each
-        for importer, imported, each in found
-        if level.get(importer, -1) <= level.get(imported, -1) and not _is_excepted(each)
+        statement
+        for importer, imported, statement in edges
+        if level.get(importer, -1) <= level.get(imported, -1) and not _is_excepted(statement)
     ]
     assert not upward
 
 
 def test_imports_form_no_circle() -> None:
     graph: dict[str, set[str]] = {}
-    for each in all_imports():
-        lazy = each.importer == "autograd" and each.for_types  # loaded by its __getattr__
-        if not _is_excepted(each) and not lazy:
-            graph.setdefault(each.importer, set()).add(each.imported)
+    for statement in all_imports():
+        lazy = statement.importer == "autograd" and statement.for_types  # loaded by its __getattr__
+        if not _is_excepted(statement) and not lazy:
+            graph.setdefault(statement.importer, set()).add(statement.imported)
     assert len(graph) > 100
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_every_listed_exception_is_needed() -> None:
-    found = {(each.importer, each.imported) for each in all_imports() if _is_excepted(each)}
-    assert found == UPWARD | FOR_TYPES
+    pairs = {
+        (statement.importer, statement.imported) for statement in all_imports() if _is_excepted(statement)
+    }
+    assert pairs == UPWARD | FOR_TYPES
 
 
 def test_autograd_never_imports_nn() -> None:
     for path in ROOT.rglob("*.py"):
-        assert not [each for each in _imports(path) if each.imported.split(".")[0] == "nn"], path.name
+        assert not [statement for statement in _imports(path) if statement.imported.split(".")[0] == "nn"], (
+            path.name
+        )
 
 
 def test_nn_imports_public_names_only() -> None:
-    assert not [each for each in all_imports() if each.importer in SHARED and each.imported not in SHARED]
+    assert not [
+        statement
+        for statement in all_imports()
+        if statement.importer in SHARED and statement.imported not in SHARED
+    ]
     for path in Path(nn.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -236,12 +244,12 @@ def test_import_loads_only_the_standard_library(package: str) -> None:
         "import sys; before = set(sys.modules); "
         f"import {package}; print(*{{name.split('.')[0] for name in set(sys.modules) - before}})"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT.parent, capture_output=True, text=True, check=True
     )
-    loaded = set(done.stdout.split())
-    assert package in loaded
-    assert loaded - {"autograd", "nn"} <= sys.stdlib_module_names
+    modules = set(result.stdout.split())
+    assert package in modules
+    assert modules - {"autograd", "nn"} <= sys.stdlib_module_names
 
 
 def _modules(package: ModuleType) -> Iterator[str]:
@@ -268,8 +276,8 @@ def test_public_names_exist_and_are_documented(package: ModuleType) -> None:
 
 @packages
 def test_list_of_public_names_is_complete(package: ModuleType) -> None:
-    listed = getattr(package, "__all__", [])
-    assert len(set(listed)) == len(listed)
+    public_names = getattr(package, "__all__", [])
+    assert len(set(public_names)) == len(public_names)
     own = {
         name
         for name, x in vars(package).items()
@@ -277,7 +285,7 @@ def test_list_of_public_names_is_complete(package: ModuleType) -> None:
         and (inspect.isfunction(x) or inspect.isclass(x))
         and x.__module__.split(".")[0] == package.__name__
     }
-    assert own <= set(listed)
+    assert own <= set(public_names)
 
 
 def test_list_of_public_names_is_sorted() -> None:

@@ -12,8 +12,8 @@ REMEDY = "pip uninstall autograd glassgrad"
 def _import(name: str, folder: Path) -> str:
     """Import a module in a Python that searches the folder first, and return the standard error."""
     source = f"import sys; sys.path.insert(0, {str(folder)!r}); import {name}"
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
-    return done.stderr
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    return result.stderr
 
 
 def test_import_with_files_of_hips_autograd_raises(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def _blocks(source: str) -> list[tuple[int, range]]:
 
 def unprotected_jumps(source: str) -> list[int]:
     """Return the lines of the backward jumps at which an interrupt skips the end of the block."""
-    found: list[int] = []
+    jumps: list[int] = []
     for code in _codes(compile(source, "source", "exec")):
         # Skip blocks around a comprehension or function: the caller is in the block.
         blocks = [body for start, body in _blocks(source) if start >= code.co_firstlineno]
@@ -52,8 +52,8 @@ def unprotected_jumps(source: str) -> list[int]:
             if x.opname == "JUMP_BACKWARD" and not any(e.start <= x.offset < e.end for e in table):
                 start, end = lines.get(x.argval, 0), lines[x.offset]
                 if any(start in block and end in block for block in blocks):  # the loop is in the block
-                    found.append(end)
-    return found
+                    jumps.append(end)
+    return jumps
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -17,9 +17,9 @@ def printed():
 
 
 def losses():
-    found = dict(re.findall(r"^(untrained|unigram|bigram|GPT) +(\d\.\d{4})   as if", printed(), re.M))
-    assert len(found) == 4
-    return {name: float(number) for name, number in found.items()}
+    rows = dict(re.findall(r"^(untrained|unigram|bigram|GPT) +(\d\.\d{4})   as if", printed(), re.M))
+    assert len(rows) == 4
+    return {name: float(number) for name, number in rows.items()}
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +73,17 @@ def test_loss_and_gradients_agree_with_pytorch(defined, words):
         x = x + F.linear(F.relu(F.linear(norm(x), widen)), narrow)
         logits.append(F.linear(x, head))
         following.append(ids[1:])
-    theirs = F.cross_entropy(torch.cat(logits), torch.cat(following))
-    theirs.backward()
+    torch_loss = F.cross_entropy(torch.cat(logits), torch.cat(following))
+    torch_loss.backward()
 
-    assert math.isclose(loss.data, theirs.item(), rel_tol=1e-12)
-    checked = 0
+    assert math.isclose(loss.data, torch_loss.item(), rel_tol=1e-12)
+    count = 0
     for linear, weights in zip(linears, matrices, strict=True):
         for row, gradients in zip(linear.rows, weights.grad.tolist(), strict=True):
             for parameter, gradient in zip(row, gradients, strict=True):
                 assert math.isclose(parameter.grad, gradient, rel_tol=1e-9, abs_tol=1e-12)
-                checked += 1
-    assert checked == len(model.parameters()) == 4192
+                count += 1
+    assert count == len(model.parameters()) == 4192
 
 
 def test_logits_depend_only_on_earlier_tokens(defined):
@@ -112,9 +112,9 @@ def test_bigram_loss_is_that_of_counted_pairs(defined):
 
 
 def test_gpt_beats_the_bigram_on_held_out_names():
-    found = losses()
-    assert abs(found["untrained"] - math.log(27)) < 0.1
-    assert found["GPT"] + 0.15 < found["bigram"] < found["unigram"] < found["untrained"]
+    by_model = losses()
+    assert abs(by_model["untrained"] - math.log(27)) < 0.1
+    assert by_model["GPT"] + 0.15 < by_model["bigram"] < by_model["unigram"] < by_model["untrained"]
     assert "in all      4,192 parameters" in printed()
 
 

@@ -52,13 +52,13 @@ VIEWS = (
 
 def runs():
     """Each lesson with its own settings and, if it is long, with smaller ones."""
-    found = []
+    parameters = []
     for path in (START, *LESSONS):
         smaller = SMALLER.get(path.stem[:2])
-        found.append(pytest.param(path, None, id=path.stem, marks=[pytest.mark.slow] if smaller else []))
+        parameters.append(pytest.param(path, None, id=path.stem, marks=[pytest.mark.slow] if smaller else []))
         if smaller:
-            found.append(pytest.param(path, smaller, id=f"{path.stem}-smaller"))
-    return found
+            parameters.append(pytest.param(path, smaller, id=f"{path.stem}-smaller"))
+    return parameters
 
 
 def assigned(source):
@@ -143,9 +143,9 @@ def test_lesson_runs_with_the_saved_outputs(path, smaller, run):
     if smaller is not None:
         run(with_settings(read(path), smaller))
         return
-    saved = read(path)
-    fresh = run(read(path))
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+    old_notebook = read(path)
+    new_notebook = run(read(path))
+    for old, new in zip(code_cells(old_notebook), code_cells(new_notebook), strict=True):
         if not varies(old):
             assert text_of(new) == text_of(old), (
                 f"run {path.name} again and save it; the cell is\n{old.source}"
@@ -158,15 +158,15 @@ def test_lesson_02_without_torch_shows_recorded_numbers(run, without):
     (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
     ((_, text),) = text_of(cell)
     assert "not installed" in text
-    for recorded in ("-20.0", "-8.0", "4.0"):
-        assert f"PyTorch {recorded:>6}   Value {recorded:>6}" in text
+    for number in ("-20.0", "-8.0", "4.0"):
+        assert f"PyTorch {number:>6}   Value {number:>6}" in text
 
 
 def test_lesson_04_without_torch_and_matplotlib_shows_text(run, without):
     without("torch", "matplotlib")
-    saved = read(lesson("04"))
-    fresh = run(read(lesson("04")))
-    plots, torch = (cell for cell in code_cells(fresh) if varies(cell))
+    old_notebook = read(lesson("04"))
+    new_notebook = run(read(lesson("04")))
+    plots, torch = (cell for cell in code_cells(new_notebook) if varies(cell))
     ((_, text),) = text_of(plots)
     assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
     plane = text.split("\n\n")[1].splitlines()
@@ -176,8 +176,8 @@ def test_lesson_04_without_torch_and_matplotlib_shows_text(run, without):
     assert "PyTorch is not installed here" in text
     equal = re.findall(r"step \d   loss: PyTorch (\S+)   Value (\S+)", text)
     assert len(equal) == 5
-    assert all(theirs == ours for theirs, ours in equal)
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+    assert all(torch_value == value for torch_value, value in equal)
+    for old, new in zip(code_cells(old_notebook), code_cells(new_notebook), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 
 
@@ -203,24 +203,24 @@ def test_lesson_10_network_beats_its_baselines():
     rows = re.findall(r"^(iris|breast cancer|digits|moons|spirals|XOR) +" + r" +(\S+)%" * 4 + "$", text, re.M)
     assert [name for name, *_ in rows] == ["iris", "breast cancer", "digits", "moons", "spirals", "XOR"]
     for name, *shares in rows:
-        untrained, ours, line, theirs = map(float, shares)
-        assert ours > max(90.0, untrained + 10.0, theirs - 3.0)
-        assert ours > line + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
+        untrained, accuracy, linear, torch_accuracy = map(float, shares)
+        assert accuracy > max(90.0, untrained + 10.0, torch_accuracy - 3.0)
+        assert accuracy > linear + (-3.0 if name in ("iris", "breast cancer", "digits") else 10.0)
 
 
 @pytest.mark.slow
 def test_lesson_07_without_matplotlib_prints_the_losses(run, without):
     pytest.importorskip("sklearn")
     without("matplotlib")
-    saved = read(lesson("07"))
-    fresh = run(read(lesson("07")))
-    (cell,) = (cell for cell in code_cells(fresh) if varies(cell))
+    old_notebook = read(lesson("07"))
+    new_notebook = run(read(lesson("07")))
+    (cell,) = (cell for cell in code_cells(new_notebook) if varies(cell))
     ((_, text),) = text_of(cell)
     assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
     losses = re.findall(r"training loss (\S+)   validation loss (\S+)", text)
     assert losses[0] > losses[-1]
     assert float(losses[-1][1]) > 2.0 * float(losses[0][1]), "it overfits"
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+    for old, new in zip(code_cells(old_notebook), code_cells(new_notebook), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 
 
@@ -254,20 +254,20 @@ def test_lesson_04_classifies_every_sample():
 @pytest.mark.slow
 def test_lesson_08_without_matplotlib_names_the_extra(run, without):
     without("matplotlib")
-    saved = read(lesson("08"))
-    fresh = run(read(lesson("08")))
-    (plot,) = (cell for cell in code_cells(fresh) if varies(cell))
+    old_notebook = read(lesson("08"))
+    new_notebook = run(read(lesson("08")))
+    (plot,) = (cell for cell in code_cells(new_notebook) if varies(cell))
     ((_, text),) = text_of(plot)
     assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+    for old, new in zip(code_cells(old_notebook), code_cells(new_notebook), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 
 
 def test_lesson_08_learns_only_where_the_gradient_reaches():
     text = "".join(text for cell in code_cells(read(lesson("08"))) for _, text in text_of(cell))
-    found = re.findall(r"(\w+), seed (\d): (\d+) of 100 right before training, +(\d+) after", text)
-    assert len(found) == 6
-    for cell, seed, before, after in found:
+    rows = re.findall(r"(\w+), seed (\d): (\d+) of 100 right before training, +(\d+) after", text)
+    assert len(rows) == 6
+    for cell, seed, before, after in rows:
         assert 40 <= int(before) <= 60
         assert int(after) >= 95 if cell == "LSTM" else seed == "1" or int(after) <= 60
     assert "inputs with a gradient: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20]" in text
@@ -298,18 +298,18 @@ def test_lesson_15_measured_the_ratio_to_c():
 
 def test_lesson_09_without_frameworks_shows_recorded_numbers(run, without):
     without("torch", "tensorflow", "jax")
-    saved = read(lesson("09"))
-    fresh = run(read(lesson("09")))
-    speed, there, steps, frameworks = (cell for cell in code_cells(fresh) if varies(cell))
+    old_notebook = read(lesson("09"))
+    new_notebook = run(read(lesson("09")))
+    speed, there, steps, frameworks = (cell for cell in code_cells(new_notebook) if varies(cell))
     for cell in (speed, there, steps):
         ((_, text),) = text_of(cell)
         assert "PyTorch is not installed here" in text
     ((_, text),) = text_of(frameworks)
-    for name, recorded in read_frameworks().items():
-        numbers = "".join(f"{float(number):7.1f}" for number in recorded["printed"].split())
-        line = f"{NAMES[name]:10}{numbers}   not installed here; recorded with version {recorded['version']}"
+    for name, record in read_frameworks().items():
+        numbers = "".join(f"{float(number):7.1f}" for number in record["printed"].split())
+        line = f"{NAMES[name]:10}{numbers}   not installed here; recorded with version {record['version']}"
         assert line in text.splitlines()
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+    for old, new in zip(code_cells(old_notebook), code_cells(new_notebook), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 
 
@@ -325,12 +325,14 @@ def test_lesson_09_pytorch_starts_at_the_last_loss_of_the_values():
 def test_lessons_11_to_13_without_matplotlib_name_the_extra(number, run, without):
     without("matplotlib")
     smaller = SMALLER.get(number)
-    saved = read(lesson(number))
-    fresh = run(with_settings(read(lesson(number)), smaller) if smaller else read(lesson(number)))
-    (plot,) = (cell for cell in code_cells(fresh) if varies(cell))
+    old_notebook = read(lesson(number))
+    new_notebook = run(with_settings(read(lesson(number)), smaller) if smaller else read(lesson(number)))
+    (plot,) = (cell for cell in code_cells(new_notebook) if varies(cell))
     ((_, text),) = text_of(plot)
     assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True) if not smaller else ():
+    for old, new in (
+        zip(code_cells(old_notebook), code_cells(new_notebook), strict=True) if not smaller else ()
+    ):
         assert varies(old) or text_of(new) == text_of(old)
 
 
@@ -352,8 +354,8 @@ def test_lesson_12_policy_with_baseline_nearly_reaches_the_best_return():
     best, chance = map(float, re.search(r"best (\S+), at random (\S+)", text).groups())
     curves = re.findall(r"^(with|without) +\d   (.*)$", text, re.M)
     with_, without = (
-        [[float(x) for x in row.split()] for name, row in curves if name == wanted]
-        for wanted in ("with", "without")
+        [[float(x) for x in row.split()] for name, row in curves if name == kind]
+        for kind in ("with", "without")
     )
     assert len(with_) == len(without) == 3
     assert all(abs(row[0] - chance) < 0.1 and best - 0.1 < row[-1] <= best for row in with_)
@@ -372,9 +374,9 @@ def test_lesson_13_meta_learned_start_beats_both_others():
 
 def test_lesson_05_without_torch_and_matplotlib_shows_text(run, without):
     without("torch", "matplotlib")
-    saved = read(lesson("05"))
-    fresh = run(read(lesson("05")))
-    paths, torch = (cell for cell in code_cells(fresh) if varies(cell))
+    old_notebook = read(lesson("05"))
+    new_notebook = run(read(lesson("05")))
+    paths, torch = (cell for cell in code_cells(new_notebook) if varies(cell))
     ((_, text),) = text_of(paths)
     assert 'matplotlib is not installed here (pip install "glassgrad[train]")' in text
     assert text.count("(10.00, 1.00)") == 4
@@ -382,8 +384,8 @@ def test_lesson_05_without_torch_and_matplotlib_shows_text(run, without):
     assert "PyTorch is not installed here" in text
     equal = re.findall(r"PyTorch (\S+)   Value (\S+)", text)
     assert len(equal) == 4
-    assert all(theirs == ours for theirs, ours in equal)
-    for old, new in zip(code_cells(saved), code_cells(fresh), strict=True):
+    assert all(torch_value == value for torch_value, value in equal)
+    for old, new in zip(code_cells(old_notebook), code_cells(new_notebook), strict=True):
         assert varies(old) or text_of(new) == text_of(old)
 
 
@@ -435,16 +437,16 @@ def test_pictures_are_saved_as_svg_png_and_text(path):
 
 def test_steps_are_saved_as_page_picture_and_text():
     """A trusted notebook runs the script, an untrusted one shows picture and table, a terminal the text."""
-    found = 0
+    count = 0
     for path in LESSONS:
         for cell in code_cells(read(path)):
             if re.search(r"^steps\(", cell.source, re.M):
-                (shown,) = (output.data for output in cell.outputs if "text/html" in output.get("data", {}))
+                (outputs,) = (output.data for output in cell.outputs if "text/html" in output.get("data", {}))
                 for part in ("<script>", "data:image/png;base64,", "<details>", "<table"):
-                    assert part in shown["text/html"], cell.source
-                assert shown["text/plain"].startswith("step ")
-                found += 1
-    assert found >= 4
+                    assert part in outputs["text/html"], cell.source
+                assert outputs["text/plain"].startswith("step ")
+                count += 1
+    assert count >= 4
 
 
 def test_the_first_lessons_use_every_view():
@@ -466,11 +468,11 @@ def test_notebook_contains_no_machine_paths_or_metadata(path):
     assert set(notebook.metadata.language_info) == {"name"}
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags"}, cell.source
-        shown = [cell.source]
+        texts = [cell.source]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            shown += [output.get("text", ""), *(text for kind, text in data.items() if kind != "image/png")]
-        for text in shown:
+            texts += [output.get("text", ""), *(text for kind, text in data.items() if kind != "image/png")]
+        for text in texts:
             assert not MACHINE_PATH.search(str(text)), text
 
 
@@ -496,12 +498,12 @@ def exercises(cells):
 
 def test_drawings_have_unique_ids():
     for path in (START, *LESSONS):
-        seen = set()
+        all_ids = set()
         for cell in code_cells(read(path)):
             for output in cell.outputs:
                 data = output.get("data", {})
-                shown = data.get("image/svg+xml", "") + data.get("text/html", "")
-                ids = re.findall(r'\bid="([^"]+)"', shown)
+                text = data.get("image/svg+xml", "") + data.get("text/html", "")
+                ids = re.findall(r'\bid="([^"]+)"', text)
                 assert len(ids) == len(set(ids))
-                assert seen.isdisjoint(ids)
-                seen.update(ids)
+                assert all_ids.isdisjoint(ids)
+                all_ids.update(ids)

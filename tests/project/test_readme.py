@@ -38,7 +38,7 @@ class Cell(NamedTuple):
     """A block of Python, and the output that the page shows."""
 
     code: str
-    shown: str
+    output: str
 
     @property
     def needs_torch(self) -> bool:
@@ -70,15 +70,15 @@ WITH_TORCH = [name for name, cells in SCRIPTS.items() if any(cell.needs_torch fo
 def run_cells(cells: list[Cell], folder: Path) -> None:
     """Run cells in a process of their own, because primitive() adds to the table and save() writes files."""
     script = f"\nprint({END.strip()!r})\n".join(cell.code for cell in cells)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-X", "utf8", "-W", "error", "-c", script],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     # numba may have to compile its interpreter first, and reports that.
-    errors = [line for line in done.stderr.splitlines() if not line.startswith("compile(")]
+    errors = [line for line in result.stderr.splitlines() if not line.startswith("compile(")]
     assert errors == []
-    assert done.stdout.split(END) == [cell.shown for cell in cells]
+    assert result.stdout.split(END) == [cell.output for cell in cells]
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -100,21 +100,21 @@ def test_code_block_is_a_cell_or_its_output(page: Path) -> None:
     kinds = Counter(re.findall(r"^ *(?:```|~~~)[^\w\n]*(\w+)", text, re.MULTILINE))
     cells = CELL.findall(text)
     assert kinds.pop("python", 0) == len(cells)
-    assert kinds.pop("text", 0) == sum(shown != "" for _, shown in cells)
+    assert kinds.pop("text", 0) == sum(output != "" for _, output in cells)
     assert {*kinds} == {"README": {"sh"}, "index": {"image", "toctree"}}.get(page.stem, set())
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_example_in_other_frameworks_shows_the_recorded_output(name: str) -> None:
-    recorded = read()[name]
-    assert Cell(PROGRAMS[name], recorded["printed"] + "\n") in cells_of(FRAMEWORKS)
-    assert recorded["printed"] + "\n" == cells_of(README)[0].shown
-    assert f"{NAMES[name]} {recorded['version'].partition('+')[0]}" in read_page(FRAMEWORKS)
+    record = read()[name]
+    assert Cell(PROGRAMS[name], record["printed"] + "\n") in cells_of(FRAMEWORKS)
+    assert record["printed"] + "\n" == cells_of(README)[0].output
+    assert f"{NAMES[name]} {record['version'].partition('+')[0]}" in read_page(FRAMEWORKS)
 
 
 def test_primitive_in_contributing_is_in_the_table() -> None:
-    (shown,) = (cell.code for cell in cells_of(CONTRIBUTING) if "Primitive(" in cell.code)
-    without_comments = re.sub(r"  # [^\n]*", "", shown)
+    (code,) = (cell.code for cell in cells_of(CONTRIBUTING) if "Primitive(" in cell.code)
+    without_comments = re.sub(r"  # [^\n]*", "", code)
     assert without_comments in (ROOT / "autograd" / "primitives.py").read_text(encoding="utf-8")
 
 
@@ -141,7 +141,9 @@ def test_readme_has_the_two_commands_and_ci_runs_the_second() -> None:
 def test_linked_files_exist(page: Path) -> None:
     links = LINK.findall(read_page(page))
     assert links
-    assert [link for found in links for link in found if link and not (page.parent / link).exists()] == []
+    assert [
+        link for alternatives in links for link in alternatives if link and not (page.parent / link).exists()
+    ] == []
 
 
 #: The tables of RESULTS.md, by the first words of the line above each.

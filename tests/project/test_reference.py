@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 INTERNAL = {"kaiming_uniform", "generator"}
 
 
-def _listed() -> list[str]:
+def _names() -> list[str]:
     """The full names that the pages document."""
     names = []
     for page in sorted((ROOT / "docs" / "reference").glob("*.rst")):
@@ -43,8 +43,8 @@ def _functions(module: str) -> set[str]:
 
 
 def test_names_are_listed_once() -> None:
-    listed = _listed()
-    assert sorted(set(listed)) == sorted(listed)
+    names = _names()
+    assert sorted(set(names)) == sorted(names)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_names_are_listed_once() -> None:
     ],
 )
 def test_every_public_name_is_listed(module: str, public: set[str]) -> None:
-    listed = {name.rpartition(".")[2] for name in _listed() if name.rpartition(".")[0] == module}
-    assert listed == public
+    names = {name.rpartition(".")[2] for name in _names() if name.rpartition(".")[0] == module}
+    assert names == public
 
 
 def test_listed_names_exist_with_a_docstring() -> None:
-    for name in _listed():
+    for name in _names():
         module, _, own = name.rpartition(".")
         assert inspect.getdoc(getattr(importlib.import_module(module), own)), name
 

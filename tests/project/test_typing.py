@@ -15,10 +15,10 @@ from . import typing_api
 def test_every_public_name_is_used(package: object) -> None:
     source = Path(typing_api.__file__).read_text(encoding="utf-8")
     name = package.__name__  # type: ignore[attr-defined]
-    used = {*re.findall(rf"\b{name}\.(\w+)", source)}
+    names = {*re.findall(rf"\b{name}\.(\w+)", source)}
     for line in re.findall(rf"^from {name} import (.+)$", source, re.MULTILINE):
-        used |= {*line.split(", ")}
-    assert {*package.__all__} - used == set()  # type: ignore[attr-defined]
+        names |= {*line.split(", ")}
+    assert {*package.__all__} - names == set()  # type: ignore[attr-defined]
 
 
 def test_uses_run(tmp_path: Path) -> None:

@@ -53,19 +53,19 @@ TEXTS = {
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_retired_phrase_does_not_occur(phrase: str) -> None:
-    found = [
+    places = [
         (name, text.count("\n", 0, match.start()) + 1)
         for name, text in TEXTS.items()
         if phrase.lower().split()[0] in text and (name, phrase) not in EXCEPTIONS
         for match in pattern(phrase).finditer(text)
     ]
-    assert not found, f"write {PHRASES[phrase]!r} instead of {phrase!r}"
+    assert not places, f"write {PHRASES[phrase]!r} instead of {phrase!r}"
 
 
 def test_docstring_does_not_open_with_a_clause() -> None:
     opening = re.compile(r'^\s*"""(what|whether|how|as|where|who(m|se)?)\b', re.MULTILINE)
-    found = {name: len([*opening.finditer(text)]) for name, text in TEXTS.items() if name.endswith(".py")}
-    assert {name: count for name, count in found.items() if count} == {}
+    counts = {name: len([*opening.finditer(text)]) for name, text in TEXTS.items() if name.endswith(".py")}
+    assert {name: count for name, count in counts.items() if count} == {}
 
 
 def test_every_exception_is_needed() -> None:

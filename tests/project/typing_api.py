@@ -88,14 +88,14 @@ def functions() -> None:
     assert_type(autograd.softmax([x, 1.0]), list[Value])
     assert_type(autograd.log_softmax([x, 1.0]), list[Value])
     assert_type(autograd.log_odds([x, 1.0], 0), Value)
-    taken: Value = autograd.take([x, y], 1)
-    assert taken.data == y.data
+    element: Value = autograd.take([x, y], 1)
+    assert element.data == y.data
     autograd.not_compiled("it draws random numbers")
     with autograd.scope("product") as part:
         autograd.draw(x * y, expand=[part])
     try:
         with autograd.detect_anomaly(check_nan=True):
-            autograd.log(taken - 1.0)
+            autograd.log(element - 1.0)
     except autograd.AnomalyError as error:
         print(error)
 

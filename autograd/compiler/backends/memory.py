@@ -24,14 +24,14 @@ class Layout:
     def outside(self) -> int:
         return self.leaves + self.state + self.settings + self.inputs
 
-    def slot(self, kind: str, which: int) -> int:
+    def slot(self, kind: str, index: int) -> int:
         starts = {
             "leaf": 0,
             "state": self.leaves,
             "setting": self.leaves + self.state,
             "input": self.leaves + self.state + self.settings,
         }
-        return starts[kind] + which
+        return starts[kind] + index
 
     @classmethod
     def of(cls, plan: Plan, numbers: Any, dtype: str) -> Layout:
@@ -54,9 +54,9 @@ class Outside:
         self._parts: list[Any] = parts if self._converts else [memoryview(part) for part in parts]
         self._np = np
 
-    def load(self, numbers: Numbers, again: bool) -> None:
-        """Write the numbers; with ``again``, the arguments are in the slots already."""
-        kinds = (numbers.leaves, numbers.state, numbers.settings, () if again else numbers.inputs)
+    def load(self, numbers: Numbers, is_loaded: bool) -> None:
+        """Write the numbers; with ``is_loaded``, the arguments are in the slots already."""
+        kinds = (numbers.leaves, numbers.state, numbers.settings, () if is_loaded else numbers.inputs)
         if not self._converts:
             self._copy(kinds)
         else:
@@ -68,7 +68,7 @@ class Outside:
             if kind:
                 part[:] = kind
 
-    def moved(self, numbers: Numbers) -> None:
+    def attach(self, numbers: Numbers) -> None:
         """Let ``numbers`` refer to the updated leaves and state in this memory."""
         numbers.leaves, numbers.state = self.leaves, self.state
 

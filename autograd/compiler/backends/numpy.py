@@ -176,10 +176,10 @@ class NumpyRunner:
         if total.ordered:
             return []
         is_batched = self.plan.tape.is_batched
-        found = [
+        products = [
             t for t in total.terms if not t[0] and t[2] >= 0 and not is_batched[t[1]] and is_batched[t[2]]
         ]
-        return found if len(found) > 1 else []
+        return products if len(products) > 1 else []
 
     def _grids(self, key: Any, members: list[int]) -> list[list[int]]:
         """Split sums over the batch of products of rows into groups of all pairs of left and right rows."""
@@ -194,8 +194,8 @@ class NumpyRunner:
         parts: dict[tuple[int, ...], list[int]] = {}
         for a, row in rights.items():
             parts.setdefault(tuple(sorted(row, key=lambda b: self.place.get(b, -1))), []).append(a)
-        found = [[by_pair[a, b] for a in lefts for b in row] for row, lefts in parts.items()]
-        return found + [[i] for i in duplicates]
+        grids = [[by_pair[a, b] for a in lefts for b in row] for row, lefts in parts.items()]
+        return grids + [[i] for i in duplicates]
 
     # Operands -------------------------------------------------------------------------------------
 
@@ -217,13 +217,13 @@ class NumpyRunner:
         places = [self.place[i] for i in ids]
         step = places[1] - places[0] if len(places) > 1 else 1
         if not (each and len(ids) > 1) and all(p == places[0] for p in places):
-            found = memory[places[0] : places[0] + 1]
+            view = memory[places[0] : places[0] + 1]
         elif step > 0 and all(b - a == step for a, b in pairwise(places)):
-            found = memory[places[0] : places[-1] + 1 : step]
+            view = memory[places[0] : places[-1] + 1 : step]
         else:
-            found = np.empty((len(ids), *memory.shape[1:]), memory.dtype)
-            self.calls.append((np.take, (memory, np.array(places), 0, found, "clip")))
-        return found[:, None] if wide and not is_batched else found
+            view = np.empty((len(ids), *memory.shape[1:]), memory.dtype)
+            self.calls.append((np.take, (memory, np.array(places), 0, view, "clip")))
+        return view[:, None] if wide and not is_batched else view
 
     def _matrix(self, table: Sequence[Sequence[int]]) -> Any:
         """Return unbatched values as a matrix: a view if their slots are at regular distances."""
@@ -238,9 +238,9 @@ class NumpyRunner:
             return np.lib.stride_tricks.as_strided(
                 self.slots[origin:], places.shape, (down * size, along * size)
             )
-        found = np.empty(places.shape, self.slots.dtype)
-        self.calls.append((np.take, (self.slots, places, None, found, "clip")))
-        return found
+        matrix = np.empty(places.shape, self.slots.dtype)
+        self.calls.append((np.take, (self.slots, places, None, matrix, "clip")))
+        return matrix
 
     def _answer(self, columns: Sequence[Sequence[int]]) -> bool | None:
         """Return the answer for which selections between a number and 0 select the number, else None."""
@@ -286,8 +286,8 @@ class NumpyRunner:
                     is_batched,
                     memory=self.masks[answer, self.plan.tape.is_batched[columns[0][0]]],
                 )
-                kept = self._view(columns[1 if answer else 2], is_batched)
-                self._emit_function("where", [None, kept, kept], out, (answer, mask))
+                branch = self._view(columns[1 if answer else 2], is_batched)
+                self._emit_function("where", [None, branch, branch], out, (answer, mask))
             if kind[0] in CONDITIONS:
                 self._emit_masks(slice(first, first + len(members)), is_batched, members)
 
@@ -403,9 +403,9 @@ class NumpyRunner:
             for memory, wide in ((self.true_slots, False), (self.true_rows, True))
             if any(is_batched[i] == wide for i, _ in guards)
         ]
-        targets = [(self.layout.slot("leaf", k), i) for k, i in plan.moved]
-        targets += [(self.layout.slot("state", k), i) for k, i in plan.kept]
-        self.moved = self._index([slot for slot, _ in targets])
+        targets = [(self.layout.slot("leaf", k), i) for k, i in plan.leaf_updates]
+        targets += [(self.layout.slot("state", k), i) for k, i in plan.state_updates]
+        self.update_slots = self._index([slot for slot, _ in targets])
         self.fresh = self._index([self.place[i] for _, i in targets])
         self.moves = bool(targets)
         self.gradients = self._index([self.place[i] for i in plan.gradients])
@@ -423,15 +423,15 @@ class NumpyRunner:
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps and update ``numbers``."""
-        again = numbers.inputs is self.read  # the same array, so its numbers are in the slots
+        is_loaded = numbers.inputs is self.read  # the same array, so its numbers are in the slots
         self.read = numbers.inputs
         with self.np.errstate(all="ignore"):  # inf and nan are valid results
-            self.outside.load(numbers, again)
-            if self.inputs.count and not again:
+            self.outside.load(numbers, is_loaded)
+            if self.inputs.count and not is_loaded:
                 self.inputs.fill(self.rows[: self.inputs.count], self.outside.inputs)
-            losses, gradients = self._steps(steps, () if again else self.settled)
+            losses, gradients = self._steps(steps, () if is_loaded else self.settled)
         if losses and self.moves:
-            self.outside.moved(numbers)
+            self.outside.attach(numbers)
         return Outcome(losses, memoryview(gradients) if losses else [])
 
     def _steps(self, steps: int, settled: Any) -> tuple[list[float], Any]:
@@ -440,14 +440,14 @@ class NumpyRunner:
         gradients: Any = []
         for function, operands in settled:
             function(*operands)
-        for left in reversed(range(steps)):
+        for rest in reversed(range(steps)):
             for function, operands in calls:
                 function(*operands)
             if any((memory[places] != answers).any() for memory, places, answers in self.guards):
                 break
             losses.append(float(slots[self.loss]))
-            if self.guards or not left:  # a guard may end the run at the next step
+            if self.guards or not rest:  # a guard may end the run at the next step
                 gradients = self._copied(self.gradients)
             if self.moves:
-                slots[self.moved] = self._copied(self.fresh)
+                slots[self.update_slots] = self._copied(self.fresh)
         return losses, gradients

@@ -106,7 +106,7 @@ class PythonRunner:
         """Take steps and update ``numbers``."""
         plan = self.plan
         first, second = 1 + len(plan.gradients), 1 + len(plan.gradients) + len(plan.guards)
-        third = second + len(plan.moved)
+        third = second + len(plan.leaf_updates)
         losses: list[float] = []
         gradients: list[float] = []
         for _ in range(steps):
@@ -119,9 +119,9 @@ class PythonRunner:
                 break
             losses.append(results[0])
             gradients = [*results[1:first]]
-            for (k, _), x in zip(plan.moved, results[second:third]):
+            for (k, _), x in zip(plan.leaf_updates, results[second:third]):
                 numbers.leaves[k] = x
-            for (k, _), x in zip(plan.kept, results[third:]):
+            for (k, _), x in zip(plan.state_updates, results[third:]):
                 numbers.state[k] = x
         return Outcome(losses, gradients)
 

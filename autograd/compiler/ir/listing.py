@@ -47,15 +47,15 @@ def stage(
 ) -> Stage:
     """Describe the current tape, from instruction ``since`` on."""
     listing = Listing(tape, leaves, results)
-    computed = (i for i in range(since, len(tape.code)) if tape.code[i][0] not in SOURCES)
-    return Stage(name, len(tape.code), kinds(tape, since), [*map(listing.line, islice(computed, KEPT))])
+    instructions = (i for i in range(since, len(tape.code)) if tape.code[i][0] not in SOURCES)
+    return Stage(name, len(tape.code), kinds(tape, since), [*map(listing.line, islice(instructions, KEPT))])
 
 
 def kinds(tape: Tape, since: int = 0) -> str:
     """Count the instructions of the five commonest kinds."""
-    found = Counter(map(itemgetter(0), islice(tape.code, since, None)))
-    computed = [(count, operation) for operation, count in found.most_common() if operation not in SOURCES]
-    return ", ".join(f"{count:,} {operation}" for count, operation in computed[:5])
+    counts = Counter(map(itemgetter(0), islice(tape.code, since, None)))
+    ranking = [(count, operation) for operation, count in counts.most_common() if operation not in SOURCES]
+    return ", ".join(f"{count:,} {operation}" for count, operation in ranking[:5])
 
 
 class Listing:
@@ -97,8 +97,8 @@ class Listing:
         if operation == "setting":
             return "lr"
         if operation == "leaf":
-            which: int = operands[0]
-            return name_of(self.leaves[which], which, self._labels)
+            index: int = operands[0]
+            return name_of(self.leaves[index], index, self._labels)
         if operation in SOURCES:
             return _LETTERS[operation] + subscript(operands[0] + 1) + mark
         return "v" + subscript(i) + mark

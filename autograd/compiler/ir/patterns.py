@@ -23,8 +23,8 @@ class Pattern:
 
     def __init__(self, rule: Callable[..., Sequence[Any]], count: int, expand: bool = False) -> None:
         tape = Tape()
-        given = [tape.handle(tape.source("input", i)) for i in range(count)]
-        self.results = [place_of(tape, x) for x in rule(Meaning(tape, expand), *given)]
+        inputs = [tape.handle(tape.source("input", i)) for i in range(count)]
+        self.results = [place_of(tape, x) for x in rule(Meaning(tape, expand), *inputs)]
         self.tape, self.count = tape, count
         self.code = tape.code[count:]
         #: The index of the operand, if the rule returns one of its operands; the single binary instruction,
@@ -56,9 +56,9 @@ class Pattern:
             return tape.apply(operation, (operands[a], operands[b]))
         return self.enter(tape, operands)[0]
 
-    def reads(self, which: int) -> set[int]:
+    def reads(self, index: int) -> set[int]:
         """Return the indices of the operands that a result depends on."""
-        return {i for i in needed(self.tape, [self.results[which]]) if i < self.count}
+        return {i for i in needed(self.tape, [self.results[index]]) if i < self.count}
 
 
 @lru_cache(1000)

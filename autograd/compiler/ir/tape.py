@@ -65,11 +65,11 @@ class Tape:
         #: The places of the constants.
         self.constants: set[int] = set()
 
-    def source(self, kind: str, which: Any) -> int:
-        key = (kind, struct.pack("<d", which) if kind == "const" else which)
+    def source(self, kind: str, datum: Any) -> int:
+        key = (kind, struct.pack("<d", datum) if kind == "const" else datum)
         place = self.known.get(key)
         if place is None:
-            place = self.known[key] = self.append(kind, (which,), kind == "row")
+            place = self.known[key] = self.append(kind, (datum,), kind == "row")
         return place
 
     def append(self, operation: str, operands: tuple[Any, ...], is_batched: bool = False) -> int:
@@ -152,10 +152,10 @@ class Tape:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    def lines(self, shown: Sequence[int] | None = None) -> list[str]:
+    def lines(self, places: Sequence[int] | None = None) -> list[str]:
         """Return each instruction as text; batched instructions are marked with ``[]``."""
         lines: list[str] = []
-        for i in range(len(self.code)) if shown is None else shown:
+        for i in range(len(self.code)) if places is None else places:
             operation, operands = self.code[i]
             mark = "[]" if self.is_batched[i] else ""
             names = [repr(o) if operation in SOURCES else f"%{o}" for o in operands]
@@ -308,8 +308,8 @@ class Meaning:
         if not isinstance(condition, Handle):
             return a if condition else b
         tape = self.tape
-        if (known := tape.constant(condition.place)) is not None:
-            return a if known else b
+        if (answer := tape.constant(condition.place)) is not None:
+            return a if answer else b
         if a is None or b is None or isinstance(a, Choice) or isinstance(b, Choice):
             return Choice(condition, a, b)
         return Handle(tape, tape.apply("where", (condition.place, place_of(tape, a), place_of(tape, b))))
@@ -348,13 +348,13 @@ class Meaning:
 
 def needed(tape: Tape, keep: Sequence[int]) -> list[int]:
     """Return the instructions of ``keep`` and those that they depend on, in order."""
-    used = bytearray(len(tape.code))
+    marks = bytearray(len(tape.code))
     for i in keep:
-        used[i] = 1
+        marks[i] = 1
     for i in range(len(tape.code) - 1, -1, -1):
-        if used[i]:
+        if marks[i]:
             operation, operands = tape.code[i]
             if operation not in SOURCES:
                 for o in operands:
-                    used[o] = 1
-    return [i for i, there in enumerate(used) if there]
+                    marks[o] = 1
+    return [i for i, mark in enumerate(marks) if mark]

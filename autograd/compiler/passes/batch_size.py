@@ -17,7 +17,7 @@ from ...value import Value
 from ..ir.tape import SOURCES, Tape
 from ..record.arguments import Flat, flatten
 from ..record.trace import Recording
-from .plan import Traced
+from .plan import Transcript
 from .vectorize import BatchInputs
 
 #: The two batch sizes that are traced, and the smallest batch for which that is done.
@@ -57,20 +57,20 @@ class Batch:
 
     def locate(self, position: int, size: int) -> tuple[int, int, int]:
         """Return the argument of a number, its sample (−1 if there is none), and its place there."""
-        for which, (width, many) in enumerate(zip(self.widths, self.batched)):
+        for argument, (width, many) in enumerate(zip(self.widths, self.batched)):
             count = width * size if many else width
             if position < count:
-                return (which, *divmod(position, width)) if many else (which, -1, position)
+                return (argument, *divmod(position, width)) if many else (argument, -1, position)
             position -= count
         raise IndexError(position)
 
-    def position(self, which: int, sample: int, place: int) -> int:
+    def position(self, argument: int, sample: int, place: int) -> int:
         """Return the position of a number in a call with all samples; the inverse of ``locate``."""
         before = sum(
             width * self.size if many else width
-            for width, many in zip(self.widths[:which], self.batched[:which])
+            for width, many in zip(self.widths[:argument], self.batched[:argument])
         )
-        return before + max(sample, 0) * self.widths[which] + place
+        return before + max(sample, 0) * self.widths[argument] + place
 
 
 def select_samples(arguments: Sequence[Any], batched: Sequence[bool], samples: Sequence[int]) -> list[Any]:
@@ -110,7 +110,7 @@ SizedConstant = Callable[[int], float]
 class General:
     """A batched tape for any size of batch."""
 
-    traced: Traced
+    transcript: Transcript
     #: The constants that depend on the size, by their place.
     constants: dict[int, SizedConstant]
     #: The unbatched inputs by their place, and the argument and the place in a sample for each row.
@@ -120,16 +120,22 @@ class General:
     read: set[Value]
     batched: Sequence[bool]
 
-    def matches(self, found: Traced, batch: Batch) -> bool:
-        """Return True if ``found``, the tape of a whole batch, is the tape expected for its size.
+    def matches(self, transcript: Transcript, batch: Batch) -> bool:
+        """Return True if ``transcript``, the tape of a whole batch, is the tape expected for its size.
 
         A constant that depends on the size, such as 1 / size, may differ by rounding.
         """
-        expected = self.traced_for(batch)
+        expected = self.transcript_for(batch)
         return (
-            found.batch_inputs is not None
+            transcript.batch_inputs is not None
             and expected.batch_inputs is not None
-            and (found.output, found.guards, found.order, found.tape.is_batched, found.batch_inputs.rows)
+            and (
+                transcript.output,
+                transcript.guards,
+                transcript.order,
+                transcript.tape.is_batched,
+                transcript.batch_inputs.rows,
+            )
             == (
                 expected.output,
                 expected.guards,
@@ -137,13 +143,13 @@ class General:
                 expected.tape.is_batched,
                 expected.batch_inputs.rows,
             )
-            and all(map(_same_instruction, found.tape.code, expected.tape.code))
-            and len(found.tape.code) == len(expected.tape.code)
+            and all(map(_same_instruction, transcript.tape.code, expected.tape.code))
+            and len(transcript.tape.code) == len(expected.tape.code)
         )
 
-    def traced_for(self, batch: Batch) -> Traced:
+    def transcript_for(self, batch: Batch) -> Transcript:
         """Return the tape for such a batch."""
-        small = self.traced
+        small = self.transcript
         tape = Tape(batch.size, merges=False)
         for i, (operation, operands) in enumerate(small.tape.code):
             if i in self.constants:
@@ -152,30 +158,32 @@ class General:
                 operands = (batch.position(*self.inputs[i]),)
             tape.append(operation, operands, small.tape.is_batched[i])
             if operation in SOURCES:
-                which = pack("<d", operands[0]) if operation == "const" else operands[0]
-                tape.known.setdefault((operation, which), i)
+                argument = pack("<d", operands[0]) if operation == "const" else operands[0]
+                tape.known.setdefault((operation, argument), i)
         rows = [
-            [("input", batch.position(which, sample, place)) for sample in range(batch.size)]
-            for which, place in self.rows
+            [("input", batch.position(argument, sample, place)) for sample in range(batch.size)]
+            for argument, place in self.rows
         ]
         notes = [
             f"generalized from batches of {' and '.join(map(str, SMALL))} to a batch axis of {batch.size}"
         ]
         inputs = BatchInputs(batch.size, rows)
-        return Traced(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
+        return Transcript(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
 
     def indices_for(self, batch: Batch) -> set[int]:
         """Return the positions of the numbers that select something, in such a batch."""
         return {
-            batch.position(which, s, place)
-            for which, sample, place in self.indices
+            batch.position(argument, s, place)
+            for argument, sample, place in self.indices
             for s in (range(batch.size) if sample >= 0 else (-1,))
         }
 
 
-def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Traced]) -> General | None:
+def general(
+    batch: Batch, recordings: Sequence[Recording], transcripts: Sequence[Transcript]
+) -> General | None:
     """Generalize the tapes of two small batches; None unless they differ by the size alone."""
-    first, second = traces
+    first, second = transcripts
     a, b = first.tape, second.tape
     same = (
         (first.output, first.guards, first.order, a.is_batched)
@@ -192,9 +200,9 @@ def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Trac
             return None
         if operation == "const":
             if repr(operands[0]) != repr(others[0]):
-                if (found := _sized_constant(operands[0], others[0])) is None:
+                if (constant := _sized_constant(operands[0], others[0])) is None:
                     return None
-                constants[i] = found
+                constants[i] = constant
         elif operation == "input":
             location = batch.locate(operands[0], SMALL[0])
             if location != batch.locate(others[0], SMALL[1]) or location[1] >= 0:
@@ -209,16 +217,16 @@ def general(batch: Batch, recordings: Sequence[Recording], traces: Sequence[Trac
             for element, (kind, position) in enumerate(sources):
                 if kind != "input":
                     return None
-                which, sample, place = batch.locate(position, size)
+                argument, sample, place = batch.locate(position, size)
                 if sample != element:
                     return None
-                places.add((which, place))
+                places.add((argument, place))
         if len(places) != 1:
             return None
         rows.append(places.pop())
     indices = {batch.locate(p, SMALL[0]) for p in recordings[0].indices}
     live = {*first.order}
-    read = {x for x in recordings[0].reached if x in live}
+    read = {x for x in recordings[0].dependencies if x in live}
     return General(first, constants, inputs, rows, indices, read, batch.batched)
 
 

@@ -83,11 +83,11 @@ def _cotangents(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tupl
     operation, operands = tape.code[i]
     if operation == "where":  # the selected branch receives the cotangent; a condition has no gradient
         condition, a, b = operands
-        nothing = tape.source("const", 0.0)
+        zero = tape.source("const", 0.0)
         if depends[a]:
-            yield a, tape.apply("where", (condition, g, nothing))
+            yield a, tape.apply("where", (condition, g, zero))
         if depends[b]:
-            yield b, tape.apply("where", (condition, nothing, g))
+            yield b, tape.apply("where", (condition, zero, g))
     elif operation == "batch_sum":
         yield operands[0], g
     else:
@@ -105,12 +105,12 @@ def _products(m: Meaning, i: int, g: int, depends: bytearray) -> Iterator[tuple[
         if 1 not in [depends[x.place] for x in group]:
             continue
         try:
-            found = rule(m, out, *arguments)
+            result = rule(m, out, *arguments)
         except MemoryError:
             raise
         except Exception as error:
             raise not_readable(entry, error) from error
-        derivatives = found if is_group(found) or is_tuple(found) else (found,)
+        derivatives = result if is_group(result) or is_tuple(result) else (result,)
         for x, derivative in zip(group, derivatives):
             if depends[x.place] and derivative is not None:
                 yield x.place, _product(m, g, derivative)

@@ -18,18 +18,18 @@ def expand(old: Tape, keep: Sequence[int]) -> tuple[Tape, list[int]]:
     """
     new = Tape(old.batch_size)
     code, apply = old.code, new.apply
-    moved = [-1] * len(code)
+    copies = [-1] * len(code)
     for i in needed(old, keep):
         operation, operands = code[i]
         if operation in SOURCES:
-            moved[i] = new.source(operation, operands[0])
+            copies[i] = new.source(operation, operands[0])
             continue
         read: tuple[int, ...] = operands
-        places = tuple([moved[o] for o in read])
+        places = tuple([copies[o] for o in read])
         if operation not in SIMPLE:
-            moved[i] = value_of(PRIMITIVES[operation], len(places)).result(new, places)
+            copies[i] = value_of(PRIMITIVES[operation], len(places)).result(new, places)
         elif operation == "batch_sum" and not new.is_batched[places[0]]:
-            moved[i] = apply("mul", (places[0], new.source("const", float(new.batch_size))))
+            copies[i] = apply("mul", (places[0], new.source("const", float(new.batch_size))))
         else:
-            moved[i] = apply(operation, places)
-    return new, moved
+            copies[i] = apply(operation, places)
+    return new, copies

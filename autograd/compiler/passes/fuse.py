@@ -25,22 +25,22 @@ def fuse(plan: Plan) -> Fused:
         if operation not in SOURCES:
             for o in operands:
                 uses[o] += 1
-    used = bytearray(len(code))
+    marks = bytearray(len(code))
     for place in plan.results():
         uses[place] += 2
-        used[place] = 1
+        marks[place] = 1
     fusing = _Fusing(tape, uses)
     sums: dict[int, SumOfProducts] = {}
     reads: list[Sequence[int]] = [()] * len(code)
     for i in range(len(code) - 1, -1, -1):
-        if used[i]:  # skip instructions already fused into a sum
+        if marks[i]:  # skip instructions already fused into a sum
             operation = code[i][0]
             if operation in _LINEAR:
                 sums[i] = fusing.sum_at(i)
             reads[i] = operands_after_fusing(tape, sums, i)
             for o in reads[i]:
-                used[o] = 1
-    return Fused([i for i, there in enumerate(used) if there], sums, reads)
+                marks[o] = 1
+    return Fused([i for i, mark in enumerate(marks) if mark], sums, reads)
 
 
 class _Fusing:
@@ -62,18 +62,18 @@ class _Fusing:
 
     def _in_order(self, i: int) -> SumOfProducts:
         """Fuse binary additions and subtractions with those of the left operand."""
-        found: list[Term] = []  # in reverse order
+        terms: list[Term] = []  # in reverse order
         place = i
         while True:
             operation, operands = self.code[place]
             if operation != "neg":
-                found.append(self._term(operands[1], operation == "sub", i))
+                terms.append(self._term(operands[1], operation == "sub", i))
             left = operands[0]
             if operation == "neg" or not (self._is_own(left, i) and self.code[left][0] in ("add", "sub")):
-                found.append(self._term(left, operation == "neg", i))
+                terms.append(self._term(left, operation == "neg", i))
                 break
             place = left
-        total = SumOfProducts(-0.0, found[::-1], ordered=True)
+        total = SumOfProducts(-0.0, terms[::-1], ordered=True)
         for term in total.terms[:2]:  # the bias and the first term commute
             negative, a, b = term
             if b < 0 and self.code[a][0] == "const":

@@ -46,9 +46,9 @@ class Update:
     #: The indices of state numbers that are equal for all parameters, such as a count of steps.
     shared: tuple[int, ...] = ()
 
-    def place_of_state(self, parameter: int, which: int) -> int:
+    def place_of_state(self, parameter: int, index: int) -> int:
         """Return the place of a state number: the first number of each parameter, then the second, …"""
-        return which * len(self.parameters) + (0 if which in self.shared else parameter)
+        return index * len(self.parameters) + (0 if index in self.shared else parameter)
 
 
 @dataclass
@@ -61,9 +61,9 @@ class Plan:
     gradients: list[int]
     guards: list[tuple[int, bool]]
     #: For each updated parameter: its index among the leaves, and the place of its new value.
-    moved: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    leaf_updates: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     #: For each updated state number: its index in the state, and the place of its new value.
-    kept: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    state_updates: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     #: The indices of state numbers that are stored once for all parameters.
     shared: tuple[int, ...] = ()
     batch_inputs: BatchInputs | None = None
@@ -86,8 +86,8 @@ class Plan:
             self.loss,
             *self.gradients,
             *[place for place, _ in self.guards],
-            *[place for _, place in self.moved],
-            *[place for _, place in self.kept],
+            *[place for _, place in self.leaf_updates],
+            *[place for _, place in self.state_updates],
         ]
 
 
@@ -158,11 +158,11 @@ def plan(
     with_gradients: bool = True,
 ) -> Plan:
     """Run all passes; the backward pass only if ``with_gradients``."""
-    return completed(traced(recording, leaves, update, batch), update, with_gradients)
+    return complete(make_transcript(recording, leaves, update, batch), update, with_gradients)
 
 
 @dataclass
-class Traced:
+class Transcript:
     """A recording as a tape, with a batch axis if it has isomorphic terms."""
 
     tape: Tape
@@ -174,7 +174,9 @@ class Traced:
     notes: list[str]
 
 
-def traced(recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool) -> Traced:
+def make_transcript(
+    recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool
+) -> Transcript:
     """Transcribe a recording; merge isomorphic terms if ``batch``."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # parameters come in the optimizer's order, which is that of the layers
@@ -187,22 +189,23 @@ def traced(recording: Recording, leaves: Sequence[Value], update: Update | None,
         tape, output, guards, batch_inputs = batch_terms(tape, output, guards, notes)
         if batch_inputs is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
-    return Traced(tape, output, guards, batch_inputs, order, stages, notes)
+    return Transcript(tape, output, guards, batch_inputs, order, stages, notes)
 
 
-def completed(found: Traced, update: Update | None, with_gradients: bool = True) -> Plan:
+def complete(transcript: Transcript, update: Update | None, with_gradients: bool = True) -> Plan:
     """Add the backward pass if ``with_gradients``, and the update; simplify the tape."""
-    tape, order, output, stages, notes = found.tape, found.order, found.output, found.stages, found.notes
+    tape, order, output = transcript.tape, transcript.order, transcript.output
+    stages = transcript.stages
     sources = [tape.source("leaf", i) for i in range(len(order))]
     result = Plan(
         tape,
         order,
         output,
         gradient(tape, output, sources) if with_gradients else [],
-        found.guards,
-        batch_inputs=found.batch_inputs,
+        transcript.guards,
+        batch_inputs=transcript.batch_inputs,
         stages=stages,
-        notes=notes,
+        notes=transcript.notes,
     )
     if with_gradients:
         result.keep("backward", since=stages[-1].size)
@@ -219,8 +222,8 @@ def simplify(result: Plan) -> Plan:
     result.loss = places[result.loss]
     result.gradients = [places[i] for i in result.gradients]
     result.guards = [*{(places[i], answer): None for i, answer in result.guards}]
-    result.moved = [(k, places[i]) for k, i in result.moved]
-    result.kept = [(k, places[i]) for k, i in result.kept]
+    result.leaf_updates = [(k, places[i]) for k, i in result.leaf_updates]
+    result.state_updates = [(k, places[i]) for k, i in result.state_updates]
     result.keep("expand")
     return result
 
@@ -246,11 +249,11 @@ def shareable_state(rule: Pattern, update: Update) -> tuple[int, ...]:
     state = range(2, 2 + update.width)
     if rule.reads(0).isdisjoint(state):
         return ()
-    found = {*state}
-    allowed = state.stop  # the learning rate is the same for all parameters
-    while dependent := {j for j in found if not rule.reads(j - 1) <= {*found, allowed}}:
-        found -= dependent
-    return tuple(sorted(j - 2 for j in found))
+    indices = {*state}
+    rate_index = state.stop  # the learning rate is the same for all parameters
+    while dependent := {j for j in indices if not rule.reads(j - 1) <= {*indices, rate_index}}:
+        indices -= dependent
+    return tuple(sorted(j - 2 for j in indices))
 
 
 def _emit_update(result: Plan, update: Update) -> None:
@@ -264,9 +267,11 @@ def _emit_update(result: Plan, update: Update) -> None:
     for i, derivative in enumerate(result.gradients[: len(update.parameters)]):
         places = [update.place_of_state(i, j) for j in range(update.width)]
         before = [tape.source("state", k) for k in places]
-        moved, *after = rule.enter(tape, [tape.source("leaf", i), derivative, *before, *settings])
-        result.moved.append((i, moved))
+        new, *after = rule.enter(tape, [tape.source("leaf", i), derivative, *before, *settings])
+        result.leaf_updates.append((i, new))
         if moves:
             states.update(zip(places, after))
     result.shared = update.shared
-    result.kept = [(k, place) for k, place in sorted(states.items()) if tape.code[place] != ("state", (k,))]
+    result.state_updates = [
+        (k, place) for k, place in sorted(states.items()) if tape.code[place] != ("state", (k,))
+    ]

@@ -47,9 +47,9 @@ def batch_terms(
     most = 0
     signatures = _signatures(tape.code)
     for place, terms in _long_sums(tape, output):
-        found = _isomorphic(tape.code, signatures, place, terms, guards)
-        if found is not None and (work := len(found.maps[0]) * len(found.maps)) > most:
-            best, most = found, work
+        isomorphism = _isomorphic(tape.code, signatures, place, terms, guards)
+        if isomorphism is not None and (work := len(isomorphism.maps[0]) * len(isomorphism.maps)) > most:
+            best, most = isomorphism, work
     if best is None:
         notes.append("no long sum of isomorphic terms: the program is not batched")
         return tape, output, guards, None
@@ -64,17 +64,17 @@ def _signatures(code: list[tuple[str, Any]]) -> list[int]:
 
     All arguments have one number, and so have all constants.
     """
-    known: dict[Any, int] = {}
-    found: list[int] = []
+    numbers: dict[Any, int] = {}
+    signatures: list[int] = []
     for operation, operands in code:
         if operation in SOURCES:
             key: Any = operation if operation in ("const", "input") else (operation, operands[0])
         elif len(operands) == 2:
-            key = operation, found[operands[0]], found[operands[1]]
+            key = operation, signatures[operands[0]], signatures[operands[1]]
         else:
-            key = operation, *[found[o] for o in operands]
-        found.append(known.setdefault(key, len(known)))
-    return found
+            key = operation, *[signatures[o] for o in operands]
+        signatures.append(numbers.setdefault(key, len(numbers)))
+    return signatures
 
 
 def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
@@ -86,7 +86,7 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
             for o in operands:
                 uses[o] += 1
     inside = bytearray(len(code))  # additions that are part of a longer chain
-    found: list[tuple[int, list[int]]] = []
+    sums: list[tuple[int, list[int]]] = []
     for place in range(output, -1, -1):
         operation, operands = code[place]
         if inside[place] or operation not in ("add", "sum"):
@@ -101,8 +101,8 @@ def _long_sums(tape: Tape, output: int) -> list[tuple[int, list[int]]]:
             else:
                 terms.append(term)
         if len(terms) >= FEWEST:
-            found.append((place, terms))
-    return found
+            sums.append((place, terms))
+    return sums
 
 
 def _isomorphic(
@@ -139,8 +139,8 @@ def _isomorphic(
         maps = [_match(code, [(group[0], group[element]) for group in roots]) for element in range(size)]
         if None in maps:
             continue
-        found = [m for m in maps if m is not None]
-        varying = _varying(code, found)
+        mappings = [m for m in maps if m is not None]
+        varying = _varying(code, mappings)
         chosen = [group for group in chosen if group[0] in varying]
         if not chosen:
             return None
@@ -148,7 +148,7 @@ def _isomorphic(
         return _Isomorphism(
             place,
             [group[0] for group in chosen],
-            found,
+            mappings,
             [t for t in terms if t not in inside],
             {group[0]: answer for (answer, _), group in checks.items() if group[0] in varying},
             {g for group in checks.values() if group[0] in varying for g in group},
@@ -176,18 +176,18 @@ def _match(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[in
         if len(operands) != len(others):
             return None
         for o, p in zip(operands, others):
-            if (seen := mapping.get(o)) is None:
+            if (image := mapping.get(o)) is None:
                 mapping[o] = p
                 stack.append((o, p))  # even if o is p: another path may map an instruction below it elsewhere
-            elif seen != p:
+            elif image != p:
                 return None
     return mapping
 
 
 def _rebuild(
-    tape: Tape, output: int, guards: Guards, found: _Isomorphism
+    tape: Tape, output: int, guards: Guards, isomorphism: _Isomorphism
 ) -> tuple[Tape, int, Guards, BatchInputs]:
-    place, maps, others = found.place, found.maps, found.others
+    place, maps, others = isomorphism.place, isomorphism.maps, isomorphism.others
     code = tape.code
     new = Tape(len(maps), merges=False)
     batch_inputs = BatchInputs(len(maps), [])
@@ -201,50 +201,50 @@ def _rebuild(
         stack = [(i, is_batched)]
         while stack:
             j, in_batch = stack[-1]
-            moved = batched if in_batch else unbatched
-            if j in moved:
+            copies = batched if in_batch else unbatched
+            if j in copies:
                 stack.pop()
                 continue
             operation, operands = code[j]
             if in_batch and j not in varying:
                 if j in unbatched:
-                    moved[j] = unbatched[j]
+                    copies[j] = unbatched[j]
                     stack.pop()
                 else:
                     stack.append((j, False))
                 continue
             if operation in SOURCES:
-                moved[j] = _source(j, in_batch)
+                copies[j] = _source(j, in_batch)
                 stack.pop()
                 continue
             if not in_batch and j == place:
                 operands, missing = (), _missing_terms()
             else:
-                missing = [(o, in_batch) for o in operands if o not in moved]
+                missing = [(o, in_batch) for o in operands if o not in copies]
             if missing:
                 stack += missing
                 continue
             if j == place and not in_batch:
-                moved[j] = _batch_sum()
+                copies[j] = _batch_sum()
             else:
-                moved[j] = new.append(operation, tuple([moved[o] for o in operands]), in_batch)
+                copies[j] = new.append(operation, tuple([copies[o] for o in operands]), in_batch)
             stack.pop()
         return (batched if is_batched else unbatched)[i]
 
     def _missing_terms() -> list[tuple[int, bool]]:
-        terms = [(t, True) for t in found.templates] + [(o, False) for o in others]
+        terms = [(t, True) for t in isomorphism.templates] + [(o, False) for o in others]
         return [(t, in_batch) for t, in_batch in terms if t not in (batched if in_batch else unbatched)]
 
     def _batch_sum() -> int:
-        terms = tuple([batched[t] for t in found.templates])
+        terms = tuple([batched[t] for t in isomorphism.templates])
         term = terms[0] if len(terms) == 1 else new.append("sum", terms, True)
         total = new.append("batch_sum", (term,), False)
         return new.append("sum", (total, *[unbatched[o] for o in others]), False) if others else total
 
     def _source(j: int, in_batch: bool) -> int:
-        operation, (which,) = code[j]
+        operation, (datum,) = code[j]
         if not in_batch:
-            return new.source(operation, which)
+            return new.source(operation, datum)
         row = [(code[m[j]][0], code[m[j]][1][0]) for m in maps]
         batch_inputs.rows.append(row)
         return new.source("row", len(batch_inputs.rows) - 1)
@@ -252,9 +252,9 @@ def _rebuild(
     # Only instructions that the results need are moved, so unbatched copies of the other elements are
     # dropped.
     result = move(output, False)
-    moved = [(move(g, False), answer) for g, answer in guards if g not in found.guarded]
-    moved += [(move(g, True), answer) for g, answer in found.guards.items()]
-    return new, result, moved, batch_inputs
+    new_guards = [(move(g, False), answer) for g, answer in guards if g not in isomorphism.guarded]
+    new_guards += [(move(g, True), answer) for g, answer in isomorphism.guards.items()]
+    return new, result, new_guards, batch_inputs
 
 
 def _varying(code: list[tuple[str, Any]], maps: list[dict[int, int]]) -> set[int]:

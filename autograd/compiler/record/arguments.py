@@ -54,20 +54,20 @@ def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
     of the time of :func:`flatten`. If ``marshal`` raises an error, the result is None.
     """
     try:
-        everything: Any = args, kwargs
-        return marshal.dumps(everything, 2)  # from version 3 on, the bytes depend on shared references
+        pair: Any = args, kwargs
+        return marshal.dumps(pair, 2)  # from version 3 on, the bytes depend on shared references
     except ValueError:
         return None
 
 
 def as_floats(numbers: Sequence[float]) -> array[float]:
     """Return the numbers as an array of float64."""
-    found = array("d")
+    result = array("d")
     try:
-        found.frombytes(pack(f"{len(numbers)}d", *numbers))
+        result.frombytes(pack(f"{len(numbers)}d", *numbers))
     except error:  # an int beyond the range of floats becomes an infinity
-        found.extend([real_to_float(x) or 0.0 for x in numbers])
-    return found
+        result.extend([real_to_float(x) or 0.0 for x in numbers])
+    return result
 
 
 def flatten(argument: Any, numbers: Flat) -> Any:
@@ -139,12 +139,12 @@ def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
     if len(kinds) == 1 and (kinds == {list} or kinds == {tuple}):  # rows of one length: most data
         widths = {*map(len, items)}
         row = [*chain.from_iterable(items)]
-        found = {*map(type, row)}
-        if len(widths) == 1 and found <= _KINDS:
+        types = {*map(type, row)}
+        if len(widths) == 1 and types <= _KINDS:
             width = widths.pop()
-            if len(found) < 2 or [*map(type, row)] == [*map(type, row[:width])] * len(items):
+            if len(types) < 2 or [*map(type, row)] == [*map(type, row[:width])] * len(items):
                 numbers.extend(row)
-                return kind, len(items), kinds.pop(), width, *_types(row[:width], found)
+                return kind, len(items), kinds.pop(), width, *_types(row[:width], types)
     return kind, tuple([flatten(item, numbers) for item in items])
 
 
@@ -263,5 +263,5 @@ def described(shape: Any) -> str:
         return repr(rest[0])
     if kind is Static:
         return f"another static {class_name(rest[0][0])}"
-    known = {dict: "a dict", Value: "another Value", object: "another object"}
-    return known.get(kind) or f"a {class_name(kind)}"
+    names = {dict: "a dict", Value: "another Value", object: "another object"}
+    return names.get(kind) or f"a {class_name(kind)}"

@@ -259,9 +259,9 @@ class FunctionTracer(Tracer):
         The program has a backward pass of ``output`` in its place. The graph of the gradient is not used,
         because the branches in the rules were taken for the numbers of this call.
         """
-        found = [None if gradient is None else gradient * 1.0 for gradient in gradients]
-        self.gradients |= {x: (output, (*inputs,), i) for i, x in enumerate(found) if x is not None}
-        return found
+        copies = [None if gradient is None else gradient * 1.0 for gradient in gradients]
+        self.gradients |= {x: (output, (*inputs,), i) for i, x in enumerate(copies) if x is not None}
+        return copies
 
     def is_index(self, index: Value) -> bool:
         """Return True if it is computed from ints among the arguments by + − · only, and record those."""
@@ -304,7 +304,7 @@ class Recording:
         return operand_values(node)
 
     @property
-    def reached(self) -> list[Value]:
+    def dependencies(self) -> list[Value]:
         """The Values that the result depends on at each call.
 
         Values that are only compared are excluded. So are those that only a gradient inside the function
@@ -326,16 +326,16 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
         return numbers[-1]
 
     inputs = [rebuild(a, make) for a in args]
-    named = {name: rebuild(a, make) for name, a in kwargs.items()}
-    before = identities([*inputs, *named.values()])
+    keywords = {name: rebuild(a, make) for name, a in kwargs.items()}
+    before = identities([*inputs, *keywords.values()])
     with FunctionTracer() as tracer:
-        output = function(*inputs, **named)
+        output = function(*inputs, **keywords)
     if tracer.has_missed():
         raise Untraceable(
             "it uses Values in another thread or context, which cannot be traced: call it outside",
             is_final=True,
         )
-    if identities([*inputs, *named.values()]) != before:
+    if identities([*inputs, *keywords.values()]) != before:
         raise Untraceable(
             "it changes an argument in place, which a program would not: change a copy", is_final=True
         )
@@ -388,7 +388,7 @@ def _check_same(
     if a._primitive is not b._primitive or type(a) is not type(b):
         raise Untraceable(_DIFFERS)
     if a in gradients[0] or b in gradients[1]:
-        (u, us, i), (v, vs, j) = (known.get(x, (x, (), -1)) for known, x in zip(gradients, (a, b)))
+        (u, us, i), (v, vs, j) = (table.get(x, (x, (), -1)) for table, x in zip(gradients, (a, b)))
         if i != j or not _same_operands((u, *us), (v, *vs), pairs):
             raise Untraceable("two runs with the same arguments took different gradients")
     elif a._primitive is not None:

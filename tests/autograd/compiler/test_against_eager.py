@@ -18,8 +18,8 @@ from ..._support.programs import case
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("block", range(10))
 def test_random_programs(block: int, backend: str) -> None:
-    found = {seed: d for seed in range(block * 30, block * 30 + 30) if (d := differences(seed, backend))}
-    assert not found
+    by_seed = {seed: d for seed in range(block * 30, block * 30 + 30) if (d := differences(seed, backend))}
+    assert not by_seed
 
 
 def test_comparison_with_eager_finds_differences() -> None:

@@ -262,13 +262,13 @@ def test_penalties(penalty: str, backend: str) -> None:
     costs = getattr(nn, penalty)
     model, predict = MLP()
     copied, same = MLP()
-    decay, again = costs, [model.parameters(), copied.parameters()]
+    decay, parameters = costs, [model.parameters(), copied.parameters()]
 
     def make(k: int) -> Callable[[], tuple[nn.Module, Predict]]:
         return lambda: ((model, predict), (copied, same))[k]
 
     def objective(k: int) -> Callable[..., Value]:
-        return lambda outputs, ys: nn.mse_loss(outputs, ys) + 0.01 * decay(again[k])
+        return lambda outputs, ys: nn.mse_loss(outputs, ys) + 0.01 * decay(parameters[k])
 
     got = trained(make(0), "Adam", backend, objective=objective(0))
     assert not got[2].fallbacks

@@ -54,7 +54,7 @@ def test_isinstance_of_a_number_returns_what_it_returns_in_eager_mode() -> None:
         return w * x * (2.0 if isinstance(x, int) else 3.0 if isinstance(x, float) else 5.0)
 
     step = agrees(loss, (0,), (3,), (4,), (3.0,), (0.0,))
-    assert [cause for _, cause in step._step.made] == [
+    assert [cause for _, cause in step._step.program_causes] == [
         "for the first call",
         "for argument 1 is a number, not an int",
     ]
@@ -72,7 +72,7 @@ def test_ints_that_change_share_a_program() -> None:
     step = compile(lambda xs, k: w * xs[0] * xs[1] * k["n"], backend="python")
     for i in range(20):
         assert step([i, 0.5], {"n": i + 1}) == 2.0 * i * 0.5 * (i + 1)
-    assert len(step._step.made) == 1
+    assert len(step._step.program_causes) == 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -190,7 +190,7 @@ def test_dtype_of_an_array_selects_a_program() -> None:
 
     calls = [(np.array([x]),) for x in (0.0, 0, 3, 3.0)]
     step = agrees(loss, *calls)
-    assert len(step._step.made) == 2
+    assert len(step._step.program_causes) == 2
     assert not step.fallbacks
     assert not agrees(loss, ([np.float64(0.0)],), ([np.int64(3)],), ([np.float64(3.0)],), ([3.0],)).fallbacks
 
@@ -222,13 +222,14 @@ def test_array_of_other_arithmetic_falls_back(dtype: str) -> None:
     def loss(xs: Any) -> Value:
         return w * (xs[0] - xs[1]) * (xs[0] * xs[0] / 3)
 
-    with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as seen:
+    with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         agrees(loss, *[(np.array(xs, dtype=dtype),) for xs in ((0, 0), (3, 200), (100, 7))])
-    found = [str(w.message) for w in seen if w.category is CompileWarning]
-    assert len(found) == 1
+    messages = [str(w.message) for w in records if w.category is CompileWarning]
+    assert len(messages) == 1
     assert re.search(
-        rf"its arguments have an array of {np.dtype(dtype)}, .* convert it with \.astype\(float\)$", found[0]
+        rf"its arguments have an array of {np.dtype(dtype)}, .* convert it with \.astype\(float\)$",
+        messages[0],
     )
 
 

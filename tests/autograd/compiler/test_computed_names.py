@@ -37,8 +37,8 @@ class Losses:
         return v * self.config.beta
 
     def __call__(self, v: Value) -> Value:
-        found: Value = getattr(self, f"loss_{self.kind}")(v)
-        return found
+        loss: Value = getattr(self, f"loss_{self.kind}")(v)
+        return loss
 
 
 @case
@@ -111,10 +111,10 @@ def method_by_a_caller() -> Case:
         def scale(self, v: Value) -> Value:
             return v * table["rate"]
 
-    table, names, made = {"rate": 0.5}, {"method": "scale"}, Local()
+    table, names, losses = {"rate": 0.5}, {"method": "scale"}, Local()
     return on(
         Value(2.0),
-        lambda v: operator.methodcaller(names["method"], v)(made),
+        lambda v: operator.methodcaller(names["method"], v)(losses),
         lambda i: table.update(rate=RATES[i]),
     )
 

@@ -48,8 +48,8 @@ def test_only_so_many_lines_of_a_pass_are_shown() -> None:
     w = Value(2.0)
     step = compile(lambda xs: autograd.sum([(w * x).tanh() for x in xs]), backend="python")
     step([1.0] * 300)
-    shown = [line for line in step.explain(lines=5).splitlines() if line.startswith("    ")]
-    assert [line.strip() == "…" for line in shown] == 3 * [False, False, False, False, False, True]
+    lines = [line for line in step.explain(lines=5).splitlines() if line.startswith("    ")]
+    assert [line.strip() == "…" for line in lines] == 3 * [False, False, False, False, False, True]
     most = step.explain(lines=10**9).splitlines()
     assert [line.startswith("    ") for line in most].count(True) <= 3 * KEPT
 

@@ -103,25 +103,25 @@ def ascend(*numbers: Any, lr: Any, **settings: Any) -> Any:
 
 def eager_steps(optimizer: Any, changes: dict[int, Callable[[Any], Any]]) -> list[float]:
     (w,) = optimizer.parameters
-    found: list[float] = []
+    numbers: list[float] = []
     for i in range(8):
         changes.get(i, id)(optimizer)
         loss = w * (1.0 + i)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        found += [loss.data, w.data, w.grad]
-    return found
+        numbers += [loss.data, w.data, w.grad]
+    return numbers
 
 
 def compiled_steps(optimizer: Any, changes: dict[int, Callable[[Any], Any]], backend: str) -> list[float]:
     (w,) = optimizer.parameters
     step = compile(lambda x: w * x, optimizer, backend=backend)
-    found: list[float] = []
+    numbers: list[float] = []
     for i in range(8):
         changes.get(i, id)(optimizer)
-        found += [step(1.0 + i), w.data, w.grad]
-    return found
+        numbers += [step(1.0 + i), w.data, w.grad]
+    return numbers
 
 
 def check(

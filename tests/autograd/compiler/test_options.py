@@ -22,11 +22,11 @@ def test_an_audit_runs_a_handful_of_samples(backend: str, monkeypatch: pytest.Mo
     sizes: list[int] = []
     audited = program.StepReplay.eager
 
-    def counted(self: program.StepReplay, call: Any, leaves: Any) -> Any:
+    def count_samples(self: program.StepReplay, call: Any, leaves: Any) -> Any:
         sizes.append(len(call.args[0]))
         return audited(self, call, leaves)
 
-    monkeypatch.setattr(program.StepReplay, "eager", counted)
+    monkeypatch.setattr(program.StepReplay, "eager", count_samples)
     model = nn.MLP(2, [3, 1], "tanh", seed=0)
     step = compile(
         lambda xs: autograd.sum([model(x) ** 2 for x in xs]), nn.Adam(model.parameters()), backend=backend
@@ -45,18 +45,18 @@ def test_an_audit_runs_a_handful_of_samples(backend: str, monkeypatch: pytest.Mo
 def test_how_often_it_is_audited(
     audit: int | None, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[int] = []
-    audited = program.StepReplay.eager
+    calls: list[int] = []
+    eager = program.StepReplay.eager
     w = Value(2.0)
     step = compile(lambda x: w * x, audit=audit)
 
-    def counted(self: program.StepReplay, *args: Any) -> Any:
-        found.append(self.made[0][0].calls)
-        return audited(self, *args)
+    def count_calls(self: program.StepReplay, *args: Any) -> Any:
+        calls.append(self.program_causes[0][0].calls)
+        return eager(self, *args)
 
-    monkeypatch.setattr(program.StepReplay, "eager", counted)
+    monkeypatch.setattr(program.StepReplay, "eager", count_calls)
     assert [step(1.0) for _ in range(20)] == [2.0] * 20
-    assert found == expected
+    assert calls == expected
 
 
 AUDIT_REMEDY = "Pass the number of calls between audits, 0 for no audit, or None for the default."

@@ -198,18 +198,18 @@ def tree(rng: random.Random, leaves: Sequence[Callable[[Sequence[Any]], Any]]) -
     left, right = tree(rng, leaves[:side]), tree(rng, leaves[side:])
     f = rng.choice([operator.add, operator.add, operator.sub, operator.sub, operator.mul])
     if rng.random() < 0.15:
-        return lambda given: -f(left(given), right(given))
-    return lambda given: f(left(given), right(given))
+        return lambda operands: -f(left(operands), right(operands))
+    return lambda operands: f(left(operands), right(operands))
 
 
-def random_formula(rng: random.Random, given: int) -> Formula:
+def random_formula(rng: random.Random, count: int) -> Formula:
     """Each operand at most once, and constants anywhere between them: no four terms are isomorphic."""
     leaves: list[Callable[[Sequence[Any]], Any]] = [
-        operator.itemgetter(k) for k in rng.sample(range(given), rng.randint(2, given))
+        operator.itemgetter(k) for k in rng.sample(range(count), rng.randint(2, count))
     ]
     for _ in range(rng.randint(0, 3)):
         x = rng.choice([magnitude(rng), 0.0, -0.0, 1.0, -1.0])
-        leaves.insert(rng.randint(0, len(leaves)), lambda given, x=x: x)
+        leaves.insert(rng.randint(0, len(leaves)), lambda operands, x=x: x)
     return tree(rng, leaves)
 
 
@@ -222,8 +222,8 @@ def test_random_trees(seed: int, backend: str) -> None:
     formulas = [random_formula(rng, 10) for _ in range(50)]
 
     def loss(xs: Any, chosen: Any) -> Value:
-        given = [*parameters, *xs]
-        return autograd.sum([formula(given) * c for formula, c in zip(formulas, chosen)])
+        operands = [*parameters, *xs]
+        return autograd.sum([formula(operands) * c for formula, c in zip(formulas, chosen)])
 
     step = compile(loss, backend=backend)
     check(step, parameters, *[([magnitude(rng) for _ in range(3)], one_of(50, k)) for k in range(50)])
@@ -240,8 +240,8 @@ def test_random_trees_of_each_sample(seed: int, backend: str) -> None:
     def loss(xs: Any, chosen: Any) -> Value:
         terms: list[Value] = []
         for row, of_row in zip(xs, chosen):
-            given = [*parameters, *row]
-            terms += [formula(given) * c for formula, c in zip(formulas, of_row)]
+            operands = [*parameters, *row]
+            terms += [formula(operands) * c for formula, c in zip(formulas, of_row)]
         return autograd.sum(terms)
 
     step = compile(loss, backend=backend)

@@ -59,7 +59,7 @@ def test_attributes_that_no_code_names_may_change_at_every_call() -> None:
 class Counting(Gate):
     def __init__(self) -> None:
         super().__init__()
-        self.seen = 0
+        self.calls = 0
         self.best: Any = None
         self.history: list[float] = []
         self.extra: list[Any] = []
@@ -70,7 +70,7 @@ def test_a_module_may_count_while_its_parameters_are_read() -> None:
     step = compile(lambda x: model(x) + autograd.sum([p * p for p in model.parameters()]), backend="python")
     for i in range(100):
         model.history.append(step(1.0))
-        model.seen = i
+        model.calls = i
         model.best = [p.data for p in model.parameters()]
     assert len(step._step.causes) == 1
     model.extra.append(nn.Parameter(3.0))
@@ -100,16 +100,18 @@ def test_fields_of_a_dataclass_that_are_not_read_may_change() -> None:
 def test_a_number_that_changes_at_every_call_falls_back_in_the_end() -> None:
     w, config = Value(2.0), {"t": 0.0}
     step = compile(lambda x: w * x * config["t"], backend="python")
-    found = []
-    with warnings.catch_warnings(record=True) as seen:
+    values = []
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         for i in range(100):
             config["t"] = float(i)
-            found.append(step(1.0))
-    assert re.search(r"config\['t'\] was 31\.0 and is 32\.0: pass it as an argument", str(seen[-1].message))
-    assert found == [2.0 * i for i in range(100)]
+            values.append(step(1.0))
+    assert re.search(
+        r"config\['t'\] was 31\.0 and is 32\.0: pass it as an argument", str(records[-1].message)
+    )
+    assert values == [2.0 * i for i in range(100)]
     assert len(step.fallbacks) == 2  # after 32 recordings, too
-    assert len(step._step.made) <= 16
+    assert len(step._step.program_causes) <= 16
 
 
 def test_going_back_and_forth_traces_twice() -> None:
@@ -132,7 +134,7 @@ class Everything:
         self.log: list[Any] = []
         self.counts: dict[Any, Any] = {"n": 0.0, "v": self.w}
         self.recent = collections.deque([1.0], maxlen=3)
-        self.seen: set[int] = set()
+        self.visited: set[int] = set()
         self.bytes = bytearray(b"ab")
 
     def __call__(self, x: Any) -> Value:
@@ -144,13 +146,18 @@ class Everything:
         self.counts["n"] += 1.0
         self.counts[len(self.counts)] = 0.5
         self.recent.append(self.mean)
-        self.seen.add(len(self.seen))
+        self.visited.add(len(self.visited))
         self.bytes[0] = (self.bytes[0] + 1) % 256
         type(self).calls += 1
         type(self).more = getattr(type(self), "more", 0) + 1  # type: ignore[attr-defined]
         self.late = getattr(self, "late", 0) + 1
         sizes = (
-            len(self.log) + len(self.counts) + len(self.seen) + len(plain[1][1]) + self.bytes[0] + self.late
+            len(self.log)
+            + len(self.counts)
+            + len(self.visited)
+            + len(plain[1][1])
+            + self.bytes[0]
+            + self.late
         )
         return self.w * x * self.mean * sizes * plain[0][0] * sum(self.recent) * self.calls
 

@@ -54,11 +54,13 @@ class Flags:
         self.mode = "train"
         self.table = {"scale": 1.0}
         self.layers: list[Any] = ["linear", Value(1.0)]
-        self.seen = {1}
+        self.visited = {1}
 
     def __call__(self, x: Any) -> Any:
         total = self.w * x * self.table["scale"] * self.layers[1]
-        total = total * 3.0 if self.mode == "eval" or self.layers[0] == "cubic" or 2 in self.seen else total
+        total = (
+            total * 3.0 if self.mode == "eval" or self.layers[0] == "cubic" or 2 in self.visited else total
+        )
         return total * 2.0 if self.double else total
 
 
@@ -77,11 +79,11 @@ step = pickle.load(open({str(path)!r}, "rb"))
 print(*[x.hex() for x in [step(XS, YS), *step.run(4, XS, YS)]], step.fallbacks, step)
 """
     root = Path(__file__).parents[3]
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=root
     )
     expected = [x.hex() for x in [step(XS, YS), *step.run(4, XS, YS)]]
-    assert done.stdout.split() == [*expected, "[]", *repr(step).split()]
+    assert result.stdout.split() == [*expected, "[]", *repr(step).split()]
 
 
 @each_backend
@@ -89,9 +91,9 @@ def test_pickled_step_with_model_as_argument(backend: str) -> None:
     model = nn.MLP(2, [4, 1], "tanh", seed=0)
     step = compile(loss_of, nn.SGD(model.parameters(), lr=0.1), backend=backend)
     step(model, XS, YS)
-    again, same = pickle.loads(pickle.dumps((step, model)))
-    assert [again(same, XS, YS) for _ in range(3)] == [step(model, XS, YS) for _ in range(3)]
-    assert [p.data for p in same.parameters()] == [p.data for p in model.parameters()]
+    clone, model_clone = pickle.loads(pickle.dumps((step, model)))
+    assert [clone(model_clone, XS, YS) for _ in range(3)] == [step(model, XS, YS) for _ in range(3)]
+    assert [p.data for p in model_clone.parameters()] == [p.data for p in model.parameters()]
 
 
 @each_backend
@@ -103,10 +105,10 @@ def test_derivatives(backend: str) -> None:
         f.hessian([1.0, 2.0]),
         f.hvp([1.0, 2.0], [1.0, 0.0]),
     ]
-    again = pickle.loads(pickle.dumps(f))
+    clone = pickle.loads(pickle.dumps(f))
     actual = [
-        again.value(1.0, 2.0), again.value_and_grad([1.0, 2.0]),
-        again.hessian([1.0, 2.0]), again.hvp([1.0, 2.0], [1.0, 0.0]),
+        clone.value(1.0, 2.0), clone.value_and_grad([1.0, 2.0]),
+        clone.hessian([1.0, 2.0]), clone.hvp([1.0, 2.0], [1.0, 0.0]),
     ]  # fmt: skip
     assert actual == expected
 
@@ -115,9 +117,9 @@ def test_partials_bound_methods_and_copies() -> None:
     loss = Loss()
     steps = [compile(partial(loss_of, loss.model)), compile(loss.__call__), compile(loss)]
     expected = [step(XS, YS) for step in steps]
-    again = [*map(copy.deepcopy, steps), *pickle.loads(pickle.dumps(steps))]
-    assert [step(XS, YS) for step in again] == expected * 2
-    parameters = again[2].function.model.parameters()
+    clones = [*map(copy.deepcopy, steps), *pickle.loads(pickle.dumps(steps))]
+    assert [step(XS, YS) for step in clones] == expected * 2
+    parameters = clones[2].function.model.parameters()
     assert all(p is not q for p, q in zip(parameters, loss.model.parameters(), strict=True))
     assert [p.grad for p in parameters] == [p.grad for p in loss.model.parameters()]
 
@@ -128,7 +130,7 @@ CHANGES: dict[str, Callable[[Flags], object]] = {
     "None": lambda loss: setattr(loss, "mode", None),
     "item": lambda loss: loss.table.update(scale=3.0),
     "str in a list": lambda loss: loss.layers.__setitem__(0, "cubic"),
-    "set": lambda loss: loss.seen.add(2),
+    "set": lambda loss: loss.visited.add(2),
     "Value": lambda loss: setattr(loss, "w", Value(5.0)),
 }
 
@@ -145,12 +147,12 @@ def test_change_around_pickling_is_read(changed: str, copied: Callable[[Any], An
         assert step(1.0) == function(1.0).data
     if when == "before":
         CHANGES[changed](function)
-    again = copied(step)
+    clone = copied(step)
     if when == "after":
-        CHANGES[changed](again.function)
-    assert [again(x) for x in (0.0, 0.0, 3.0, 1.0)] == [again.function(x).data for x in (0.0, 0.0, 3.0, 1.0)]
-    assert again.function.w is not function.w
-    assert not again.fallbacks
+        CHANGES[changed](clone.function)
+    assert [clone(x) for x in (0.0, 0.0, 3.0, 1.0)] == [clone.function(x).data for x in (0.0, 0.0, 3.0, 1.0)]
+    assert clone.function.w is not function.w
+    assert not clone.fallbacks
 
 
 class Holder:
@@ -169,11 +171,11 @@ def test_step_that_its_function_stores() -> None:
     holder = Holder()
     holder.step(1.0)
     copies: list[Any] = [pickle.loads(pickle.dumps(holder)), copy.deepcopy(holder)]
-    for again in copies:
-        assert again.step.function is again
-        assert again.step.optimizer is again.optimizer
-        assert again.step(1.0) == holder.w.data
-        assert again.w.data == pytest.approx(1.0)
+    for clone in copies:
+        assert clone.step.function is clone
+        assert clone.step.optimizer is clone.optimizer
+        assert clone.step(1.0) == holder.w.data
+        assert clone.w.data == pytest.approx(1.0)
         assert holder.w.data == pytest.approx(1.5)
 
 
@@ -181,8 +183,8 @@ def test_float32_stays_float32() -> None:
     pytest.importorskip("numpy")
     f = compile(rosenbrock, dtype="float32")
     f.value(0.1, 0.2)
-    again = pickle.loads(pickle.dumps(f))
-    assert again.value(0.1, 0.2) == f.value(0.1, 0.2) != rosenbrock(0.1, 0.2)
+    clone = pickle.loads(pickle.dumps(f))
+    assert clone.value(0.1, 0.2) == f.value(0.1, 0.2) != rosenbrock(0.1, 0.2)
 
 
 def test_pickle_without_packages_is_retraced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,22 +192,22 @@ def test_pickle_without_packages_is_retraced(monkeypatch: pytest.MonkeyPatch) ->
     loss = Loss()
     step = compile(loss)
     step(XS, YS)
-    kept = pickle.dumps(step)
+    data = pickle.dumps(step)
     for package in ("numba", "numpy"):
         monkeypatch.setitem(sys.modules, package, None)
-    again = pickle.loads(kept)
-    assert again.backend == "python"
-    assert again(XS, YS) == pytest.approx(step.function(XS, YS).data, rel=1e-12)
+    clone = pickle.loads(data)
+    assert clone.backend == "python"
+    assert clone(XS, YS) == pytest.approx(step.function(XS, YS).data, rel=1e-12)
 
 
 def test_pickle_of_changed_state_is_retraced() -> None:
     loss = Loss()
     step = compile(loss, backend="python")
     step(XS, YS)
-    again = pickle.loads(pickle.dumps(step))
-    again.function.model = nn.MLP(2, [4, 1], "relu", seed=5)
-    assert again(XS, YS) == again.function(XS, YS).data
-    assert not again.fallbacks
+    clone = pickle.loads(pickle.dumps(step))
+    clone.function.model = nn.MLP(2, [4, 1], "relu", seed=5)
+    assert clone(XS, YS) == clone.function(XS, YS).data
+    assert not clone.fallbacks
 
 
 def test_unpicklable_step_raises_type_error() -> None:
@@ -224,6 +226,6 @@ def test_unpicklable_step_raises_type_error() -> None:
 def test_step_without_optimizer_uses_the_values_of_its_module() -> None:
     step = compile(uses_module_value)
     step(1.0)
-    again = pickle.loads(pickle.dumps(step))
+    clone = pickle.loads(pickle.dumps(step))
     OUTSIDE.grad = 0.0
-    assert (again(2.0), OUTSIDE.grad) == (6.0, 2.0)
+    assert (clone(2.0), OUTSIDE.grad) == (6.0, 2.0)

@@ -146,5 +146,5 @@ def test_the_mode_of_our_layers(layer: nn.Module) -> None:
         if state[1] is not None:
             layer._rng.setstate(state[1])  # type: ignore[attr-defined]
         model.load_state_dict({**model.state_dict(), **buffers})
-        found = [step(xs), *[p.grad for p in model.parameters()]]
-        assert all(map(agrees, found, expected)), call
+        actual = [step(xs), *[p.grad for p in model.parameters()]]
+        assert all(map(agrees, actual, expected)), call

@@ -80,28 +80,28 @@ def test_each_takes_the_same_steps_from_a_list_and_from_a_generator(backend: str
     batches = [(0.1 * k,) for k in range(20)]
     w, moving, step = descent(backend, Adam)
     expected = [step(*batch) for batch in batches]
-    reference, other, again = descent(backend, Adam)
-    assert again.each(batches if as_list else iter(batches)) == expected
+    reference, other, reference_step = descent(backend, Adam)
+    assert reference_step.each(batches if as_list else iter(batches)) == expected
     assert [reference.data, reference.grad, *other.state[0]] == [w.data, w.grad, *moving.state[0]]
 
 
 @each_backend
 def test_generator_may_read_and_write_parameters_between_steps(backend: str) -> None:
     w, moving, step = descent(backend)
-    seen: list[float] = []
+    path: list[float] = []
 
     def batches() -> Iterator[tuple[float]]:
         for k in range(10):
-            seen.append(w.data)
+            path.append(w.data)
             if k == 6:
                 w.data = 4.0
                 moving.lr = 0.5
             yield (1.0,)
 
     losses = step.each(batches())
-    assert losses == [pytest.approx((x - 3.0) ** 2) for x in [*seen[:6], 4.0, *seen[7:]]]
-    assert seen[1] == pytest.approx(5.0 - 0.01 * 2.0 * (5.0 - 3.0))
-    assert seen[7] == pytest.approx(4.0 - 0.5 * 2.0 * (4.0 - 3.0))
+    assert losses == [pytest.approx((x - 3.0) ** 2) for x in [*path[:6], 4.0, *path[7:]]]
+    assert path[1] == pytest.approx(5.0 - 0.01 * 2.0 * (5.0 - 3.0))
+    assert path[7] == pytest.approx(4.0 - 0.5 * 2.0 * (4.0 - 3.0))
 
 
 @each_backend
@@ -141,8 +141,8 @@ def test_step_may_be_called_inside_its_own_generator(backend: str) -> None:
     thread.join(60.0)
     assert not thread.is_alive(), "it waits for itself"
     steps = [loss for pair in zip(inside, outside, strict=True) for loss in pair]
-    reference, _, again = descent(backend)
-    assert steps == again.run(10, 1.0)
+    reference, _, reference_step = descent(backend)
+    assert steps == reference_step.run(10, 1.0)
     assert w.data == reference.data
 
 

@@ -91,10 +91,10 @@ def test_equal_static_objects_have_programs_of_their_own(kind: Any, backend: str
     for _ in range(5):
         for scale in (1.0, 4.0):
             assert step(1.0, kind(scale)) == 2.0 * scale
-    once = kind(3.0)
-    traced = len(step._step.causes)
-    assert [step(1.0, once) for _ in range(3)] == [6.0] * 3
-    assert len(step._step.causes) == traced + 1
+    static = kind(3.0)
+    count = len(step._step.causes)
+    assert [step(1.0, static) for _ in range(3)] == [6.0] * 3
+    assert len(step._step.causes) == count + 1
 
 
 def test_static_content_is_compared_bit_by_bit() -> None:

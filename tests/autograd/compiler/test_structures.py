@@ -63,7 +63,7 @@ def test_a_sample_of_another_structure(
     for call in range(8):
         xs = [warm_up if call < 3 else rng.gauss(0.0, 2.0) for _ in range(40)]
         expected = eager(loss, [w], xs)
-        found = [step(xs), w.grad]
+        actual = [step(xs), w.grad]
         terms = math.fsum(abs(x) ** p for x in xs for p in (1, 2))
-        assert all(abs(a - b) <= 1e-12 * abs(b) + 4e-16 * terms for a, b in zip(found, expected)), call
+        assert all(abs(a - b) <= 1e-12 * abs(b) + 4e-16 * terms for a, b in zip(actual, expected)), call
     assert not step.fallbacks

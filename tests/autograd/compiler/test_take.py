@@ -25,9 +25,9 @@ def leaves(*numbers: float) -> list[Value]:
 @pytest.mark.parametrize("index", [0, 1, 2, -1, -2, -3, True])
 def test_take_matches_python_indexing(index: int) -> None:
     values = leaves(3.0, 5.0, 7.0)
-    taken = take(values, index)
-    (taken * 2.0).backward()
-    assert taken.data == values[index].data
+    element = take(values, index)
+    (element * 2.0).backward()
+    assert element.data == values[index].data
     assert [v.grad for v in values] == [2.0 if v is values[index] else 0.0 for v in values]
 
 

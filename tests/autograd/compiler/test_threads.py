@@ -24,13 +24,13 @@ def branch(x: Any) -> Value:
 
 
 def in_threads(x: Any) -> Value:
-    found: list[Value] = []
-    threads = [threading.Thread(target=lambda y=y: found.append(branch(y))) for y in (x, x + 0.0)]
+    results: list[Value] = []
+    threads = [threading.Thread(target=lambda y=y: results.append(branch(y))) for y in (x, x + 0.0)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return autograd.sum(found)
+    return autograd.sum(results)
 
 
 def in_a_new_pool(x: Any) -> Value:
@@ -59,15 +59,15 @@ def test_pool_that_was_started_before_falls_back() -> None:
 
 def test_queue_that_another_thread_reads_falls_back() -> None:
     work: queue.Queue[Any] = queue.Queue()
-    done: queue.Queue[Any] = queue.Queue()
+    results: queue.Queue[Any] = queue.Queue()
 
     def serve() -> None:
         while (x := work.get()) is not None:
-            done.put(branch(x))
+            results.put(branch(x))
 
     def loss(x: Any) -> Value:
         work.put(x)
-        return done.get(timeout=60.0)  # type: ignore[no-any-return]
+        return results.get(timeout=60.0)  # type: ignore[no-any-return]
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -124,17 +124,17 @@ def test_thread_that_computes_at_the_same_time_does_not_matter() -> None:
 
 
 def test_newer_thread_counts_if_it_ends_while_the_function_is_traced() -> None:
-    used, stop = threading.Event(), threading.Event()
+    event, stop = threading.Event(), threading.Event()
 
     def compute() -> None:
         _ = Value(1.0) > 0.0
-        used.set()
+        event.set()
         stop.wait()
 
     thread = threading.Thread(target=compute)
     with FunctionTracer() as tracer:
         thread.start()
-        used.wait()
+        event.wait()
         assert not tracer.has_missed()  # the rest of the program may have started it
         stop.set()
         thread.join()

@@ -24,16 +24,16 @@ each_backend = pytest.mark.parametrize("backend", BACKENDS)
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of leaves at each read."""
-    found: list[int] = []
+    counts: list[int] = []
     before = calls.numbers_of
 
-    def counted(leaves: Iterable[Value]) -> Any:
+    def count_leaves(leaves: Iterable[Value]) -> Any:
         numbers = before(leaves)
-        found.append(len(numbers))
+        counts.append(len(numbers))
         return numbers
 
-    monkeypatch.setattr(calls, "numbers_of", counted)
-    return found
+    monkeypatch.setattr(calls, "numbers_of", count_leaves)
+    return counts
 
 
 @each_backend
@@ -100,10 +100,10 @@ def test_data_written_between_calls_is_read(how: str, moves: bool, backend: str)
     step(5.0)
     WRITES[how](w if moves else u, 3.5)
     assert (w if moves else u).data == 3.5
-    now = w.data
-    expected = (now * 5.0 - u.data) ** 2
+    data = w.data
+    expected = (data * 5.0 - u.data) ** 2
     assert math.isclose(step(5.0), expected, rel_tol=1e-12)  # call 3 is not audited
-    assert math.isclose(w.data, now - 0.01 * 2.0 * (now * 5.0 - u.data) * 5.0, rel_tol=1e-12)
+    assert math.isclose(w.data, data - 0.01 * 2.0 * (data * 5.0 - u.data) * 5.0, rel_tol=1e-12)
 
 
 @each_backend
@@ -132,29 +132,29 @@ def _history(seed: int, backend: str | None) -> list[float]:
         a, b, c = parameters
         return autograd.sum([(a * x + b).tanh() * c - 0.3 * x for x in xs]) ** 2
 
-    def by_hand(which: int, xs: list[float]) -> float:
+    def by_hand(index: int, xs: list[float]) -> float:
         result = loss(xs)
-        optimizers[which].zero_grad()
+        optimizers[index].zero_grad()
         result.backward()
-        optimizers[which].step()
+        optimizers[index].step()
         return result.data
 
     steps = [compile(loss, optimizer, backend=backend or "python") for optimizer in optimizers]
     results: list[float] = []
     for _ in range(120):
-        which, xs = rng.randrange(2), [rng.uniform(-1.0, 1.0) for _ in range(rng.choice([4, 5]))]
+        k, xs = rng.randrange(2), [rng.uniform(-1.0, 1.0) for _ in range(rng.choice([4, 5]))]
         what = rng.choice([*["step"] * 8, "run", "each", "write", "by hand", "rate"])
         count = 3 if what in ("run", "each") else 1
         if what == "write":
             parameters[rng.randrange(3)].data = xs[0]
         elif what == "rate":
-            optimizers[which].lr = 0.01 * len(xs)
+            optimizers[k].lr = 0.01 * len(xs)
         elif backend is None or what == "by hand":
-            results += [by_hand(which, xs) for _ in range(count)]
+            results += [by_hand(k, xs) for _ in range(count)]
         elif what == "each":
-            results += steps[which].each([(xs,)] * count)
+            results += steps[k].each([(xs,)] * count)
         else:
-            results += steps[which].run(count, xs) if what == "run" else [steps[which](xs)]
+            results += steps[k].run(count, xs) if what == "run" else [steps[k](xs)]
     return results + [w.data for w in parameters]
 
 
@@ -182,8 +182,8 @@ def test_threads_that_step_on_the_same_parameter(backend: str) -> None:
         for thread in threads:
             thread.join()
         for step in steps:
-            now = w.data
-            assert math.isclose(step(1.0), now * now, rel_tol=1e-12)
+            data = w.data
+            assert math.isclose(step(1.0), data * data, rel_tol=1e-12)
 
 
 def test_step_after_interrupt_starts_from_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,13 +234,13 @@ def test_resident_has_one_token_and_no_program() -> None:
 def test_every_writer_of_leaf_data_clears_resident() -> None:
     """Only new nodes and code that clears ``resident`` (see tracing.py) write ``_data``."""
     package = Path(autograd.__file__).parent
-    found = {
+    writers = {
         f"{path.relative_to(package).as_posix()}: {match}"
         for root in (package, Path(nn.__file__).parent)
         for path in root.rglob("*.py")
         for match in re.findall(r"(\w+)\._data(?: =[^=]|,.* =[^=]| [-+*/]=)", path.read_text())
     }
-    assert found == {
+    assert writers == {
         "value.py: self",
         "value.py: node",
         "compiler/program.py: leaf",

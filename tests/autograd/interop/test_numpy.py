@@ -106,8 +106,8 @@ def test_function_of_numpy_without_a_counterpart_raises_with_a_remedy(call: Call
     with pytest.raises(TypeError, match=r"^numpy\.\w+\(\) expected numbers, got Value\(2\.0\)") as error:
         call(Value(2.0))
     message = str(error.value)
-    named = message.partition("Use autograd.")[2].partition("(")[0]
-    assert named in autograd.__all__ if named else "Use a function of autograd, or the .data" in message
+    name = message.partition("Use autograd.")[2].partition("(")[0]
+    assert name in autograd.__all__ if name else "Use a function of autograd, or the .data" in message
 
 
 # Arrays of numbers --------------------------------------------------------------------------------

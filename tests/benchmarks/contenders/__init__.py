@@ -55,7 +55,7 @@ class Contender:
         return program
 
     @property
-    def ours(self) -> bool:
+    def is_own(self) -> bool:
         return self.name.startswith("glassgrad")
 
     @property
@@ -66,7 +66,7 @@ class Contender:
 
 def _compiled(name: str, make: str, backend: str, how: str, floats: str = "float64") -> Contender:
     settings = {"backend": backend, "how": how, "dtype": floats}
-    return Contender(name, f"ours.{make}", settings, backend, floats, shown=floats == "float64")
+    return Contender(name, f"glassgrad.{make}", settings, backend, floats, shown=floats == "float64")
 
 
 def _torch(name: str, make: str, floats: str = "float32", note: str = "") -> Contender:

@@ -35,8 +35,8 @@ def in_c(problem: Problem) -> Program:
 
 
 def _doubles(numbers: Iterable[Any]) -> Any:
-    held = array("d", numbers)
-    return (ctypes.c_double * len(held)).from_buffer(held)
+    buffer = array("d", numbers)
+    return (ctypes.c_double * len(buffer)).from_buffer(buffer)
 
 
 def in_numpy(problem: Problem) -> Program:
@@ -58,12 +58,12 @@ def in_numpy(problem: Problem) -> Program:
 
     def train(n: int) -> float:
         for _ in range(n):
-            seen = [x]
+            activations = [x]
             for w, b in layers[:-1]:
-                seen.append(np.maximum(seen[-1] @ w + b, 0.0))
+                activations.append(np.maximum(activations[-1] @ w + b, 0.0))
             w, b = layers[-1]
-            loss, slopes = judged(seen[-1] @ w + b)
-            for (w, b), below in zip(reversed(layers), reversed(seen)):
+            loss, slopes = judged(activations[-1] @ w + b)
+            for (w, b), below in zip(reversed(layers), reversed(activations)):
                 dw = below.T @ slopes + 2.0 * problem.decay * w
                 db = slopes.sum(0) + 2.0 * problem.decay * b
                 if below is not x:

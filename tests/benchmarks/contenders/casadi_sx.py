@@ -23,8 +23,8 @@ def mlp(problem: Problem) -> Program:
         at += size * width
     loss = casadi.sum2(casadi.fmax(1 - labels * h, 0)) / h.shape[1]
     loss += problem.decay * casadi.sumsqr(parameters)
-    moved = parameters - RATE * casadi.gradient(loss, parameters)
-    step = casadi.Function("step", [parameters, inputs, labels], [moved, loss])
+    result = parameters - RATE * casadi.gradient(loss, parameters)
+    step = casadi.Function("step", [parameters, inputs, labels], [result, loss])
     numbers = casadi.DM([number for rows in problem.start for row in rows for number in row])
     samples, targets = casadi.DM(problem.inputs).T, casadi.DM(problem.targets).T
 

@@ -25,7 +25,7 @@ def mlp(problem: Problem, library: str) -> Program:
 def _by_nn(problem: Problem, model: Any) -> Any:
     from nn import SGD
 
-    from .ours import loss_of
+    from .glassgrad import loss_of
 
     loss_function, optimizer = loss_of(problem, model), SGD(model.parameters(), lr=RATE)
 
@@ -61,7 +61,7 @@ def _as_the_demo(problem: Problem, model: Any) -> Any:
 def gpt(start: dict[str, Matrix]) -> Program:
     from nn import Adam
 
-    from .ours import scalar_gpt
+    from .glassgrad import scalar_gpt
 
     loss_function, parameters = scalar_gpt(start)
     optimizer = Adam(parameters, lr=ADAM_RATE)

@@ -117,10 +117,10 @@ def adam(weights: Any, slopes: Any, first: Any, second: Any, k: Any) -> Any:
     first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, slopes)
     second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, slopes)
     unbias1, unbias2 = 1 - 0.9**k, 1 - 0.999**k
-    moved = jax.tree.map(
+    new_weights = jax.tree.map(
         lambda p, m, v: p - ADAM_RATE * (m / unbias1) / (jnp.sqrt(v / unbias2) + 1e-8), weights, first, second
     )
-    return moved, first, second, k
+    return new_weights, first, second, k
 
 
 def numbers_of(parameters: Any) -> list[float]:

@@ -26,8 +26,8 @@ def test_share_of_zeros_is_p(p: float) -> None:
 
 
 def test_draws_are_independent() -> None:
-    kept = [x.data > 0.0 for x in Dropout(0.5, seed=1)([1.0] * N)]
-    both = fmean(a and b for a, b in pairwise(kept))
+    mask = [x.data > 0.0 for x in Dropout(0.5, seed=1)([1.0] * N)]
+    both = fmean(a and b for a, b in pairwise(mask))
     assert abs(both - 0.25) < 0.02
 
 

@@ -248,14 +248,22 @@ def test_a_gradient_reaches_inputs_that_are_values(make: Callable[..., Any]) -> 
 
 @fused_or_not
 @each_kind
-@pytest.mark.parametrize("given", [0, 1, 2, 4])
-def test_wrong_number_of_inputs_raises_value_error(make: Callable[..., Any], given: int, fused: bool) -> None:
+@pytest.mark.parametrize("length", [0, 1, 2, 4])
+def test_wrong_number_of_inputs_raises_value_error(
+    make: Callable[..., Any], length: int, fused: bool
+) -> None:
     import numpy as np
 
     model = make(3, fused=fused)
-    for row in ([1.0] * given, (1.0,) * given, np.ones(given), iter([1.0] * given), [Value(1.0)] * given):
+    for row in (
+        [1.0] * length,
+        (1.0,) * length,
+        np.ones(length),
+        iter([1.0] * length),
+        [Value(1.0)] * length,
+    ):
         with pytest.raises(
-            ValueError, match=f"expected 3 numbers for x, got .* of length {given}. Pass 3 numbers.$"
+            ValueError, match=f"expected 3 numbers for x, got .* of length {length}. Pass 3 numbers.$"
         ):
             model(row)
 
@@ -375,10 +383,10 @@ def test_omitted_seed_uses_the_global_generator(make: Callable[..., Any]) -> Non
         random.seed(42)
         first, second = make(3), make(3)
         random.seed(42)
-        again = make(3)
+        third = make(3)
     finally:
         random.setstate(state)
-    assert _weights(first) == _weights(again)
+    assert _weights(first) == _weights(third)
     assert _weights(first) != _weights(second)
 
 

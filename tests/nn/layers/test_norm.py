@@ -33,12 +33,12 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_network = pytest.mark.parametrize("kind", NETWORKS)
 
 
-def _assert_agree(ours: Result, theirs: Result, slack: float) -> None:
+def _assert_agree(actual: Result, expected: Result, slack: float) -> None:
     """To 1e-12, or where terms cancel to ``slack`` times the largest of its kind."""
-    assert ours.keys() == theirs.keys()
-    for kind in ours:
-        largest = max((abs(x) for row in theirs[kind] for x in row), default=0.0)
-        for step, (a, b) in enumerate(zip(ours[kind], theirs[kind], strict=True)):
+    assert actual.keys() == expected.keys()
+    for kind in actual:
+        largest = max((abs(x) for row in expected[kind] for x in row), default=0.0)
+        for step, (a, b) in enumerate(zip(actual[kind], expected[kind], strict=True)):
             for i, (x, y) in enumerate(zip(a, b, strict=True)):
                 assert math.isclose(x, y, rel_tol=1e-12, abs_tol=slack * largest), (kind, step, i, x, y)
 
@@ -91,12 +91,12 @@ def test_record_has_all_cases_and_is_not_trivial() -> None:
     assert set(GOLDEN) == {case.name for case in CASES} | {*NETWORKS}
     assert len({case.name for case in CASES}) == len(CASES)
     for case in CASES:
-        recorded = GOLDEN[case.name]
-        assert len(recorded["outputs"]) == STEPS + 1
+        record = GOLDEN[case.name]
+        assert len(record["outputs"]) == STEPS + 1
         if case.kind == "BatchNorm1d":
-            running = recorded["running"]
-            assert all(running[i] != running[i + 1] for i in range(STEPS - 1))
-            assert running[STEPS - 1] == running[STEPS], "evaluation leaves the statistics alone"
+            statistics = record["running"]
+            assert all(statistics[i] != statistics[i + 1] for i in range(STEPS - 1))
+            assert statistics[STEPS - 1] == statistics[STEPS], "evaluation leaves the statistics alone"
     for kind in NETWORKS:
         losses, norms, _ = GOLDEN[kind]["training"]
         assert len(losses) == TRAINING
@@ -111,10 +111,10 @@ def test_record_has_all_cases_and_is_not_trivial() -> None:
 def test_a_sample_or_a_list_of_samples(make: Any) -> None:
     norm = make(2)
     rows = [(1.0, 5.0), (2.0, -3.0)]
-    alone = [[x.data for x in norm(row)] for row in rows]
-    assert [[x.data for x in sample] for sample in norm(rows)] == alone
+    expected = [[x.data for x in norm(row)] for row in rows]
+    assert [[x.data for x in sample] for sample in norm(rows)] == expected
     numpy = pytest.importorskip("numpy")
-    assert [[x.data for x in sample] for sample in norm(numpy.array(rows))] == alone
+    assert [[x.data for x in sample] for sample in norm(numpy.array(rows))] == expected
 
 
 def test_in_training_each_feature_has_mean_0_and_variance_1() -> None:
@@ -130,19 +130,22 @@ def test_evaluation_output_does_not_depend_on_other_samples() -> None:
     norm = BatchNorm1d(2)
     norm([[1.0, 2.0], [3.0, 5.0], [4.0, -1.0]])
     norm.eval()
-    alone = [x.data for x in norm([[1.0, 2.0]])[0]]
-    among = [x.data for x in norm([[1.0, 2.0], [30.0, 50.0]])[0]]
-    assert alone == among
+    expected = [x.data for x in norm([[1.0, 2.0]])[0]]
+    actual = [x.data for x in norm([[1.0, 2.0], [30.0, 50.0]])[0]]
+    assert expected == actual
     assert norm.num_batches_tracked == 1
 
 
 def test_running_statistics_are_updated_under_no_grad() -> None:
-    recorded, plain = BatchNorm1d(1), BatchNorm1d(1)
-    recorded([[1.0], [4.0]])
+    grad_norm, no_grad_norm = BatchNorm1d(1), BatchNorm1d(1)
+    grad_norm([[1.0], [4.0]])
     with no_grad():
-        outputs = plain([[1.0], [4.0]])
+        outputs = no_grad_norm([[1.0], [4.0]])
     assert all(x.is_leaf for (x,) in outputs)
-    assert (plain.running_mean, plain.running_var) == (recorded.running_mean, recorded.running_var)
+    assert (no_grad_norm.running_mean, no_grad_norm.running_var) == (
+        grad_norm.running_mean,
+        grad_norm.running_var,
+    )
 
 
 def test_derivatives_to_second_order() -> None:

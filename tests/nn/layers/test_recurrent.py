@@ -79,9 +79,9 @@ def test_gates_have_names_and_the_order_of_pytorch() -> None:
 def test_omitted_state_is_zero(make: Any) -> None:
     cell = make(2, 3, seed=0)
     zeros = [0.0] * 3
-    given, _ = unroll(cell, SEQUENCE, zeros if make is RNNCell else (zeros, zeros))
-    left_out, _ = unroll(cell, SEQUENCE)
-    assert [[h.data for h in row] for row in given] == [[h.data for h in row] for row in left_out]
+    outputs, _ = unroll(cell, SEQUENCE, zeros if make is RNNCell else (zeros, zeros))
+    default_outputs, _ = unroll(cell, SEQUENCE)
+    assert [[h.data for h in row] for row in outputs] == [[h.data for h in row] for row in default_outputs]
 
 
 @each_cell
@@ -164,8 +164,8 @@ def test_truncate_cuts_the_gradient_but_changes_no_output(make: Any, k: int) -> 
     outputs, _ = unroll(cell, xs, truncate=k)
     assert [[h.data for h in row] for row in outputs] == [[h.data for h in row] for row in whole]
     autograd.sum(outputs[-1]).backward()
-    reached = [t for t, row in enumerate(xs) if row[0].grad != 0.0]
-    assert reached == [*range((len(xs) - 1) // k * k, len(xs))]
+    steps = [t for t, row in enumerate(xs) if row[0].grad != 0.0]
+    assert steps == [*range((len(xs) - 1) // k * k, len(xs))]
 
 
 @each_cell
@@ -199,8 +199,8 @@ def test_a_long_sequence_needs_no_recursion() -> None:
 
 def test_any_cell_can_be_unrolled() -> None:
     def count(x: Any, state: Any) -> Any:
-        seen = 1 + (state[1] if state else 0)
-        return [x[0] * seen], seen
+        total = 1 + (state[1] if state else 0)
+        return [x[0] * total], total
 
     def cell(x: Any, state: Any) -> Any:
         return tuple(count(x, state))
@@ -337,7 +337,7 @@ class Pair(NamedTuple):
 
 def test_labeled_state_keeps_its_label() -> None:
     state = Pair([Value(1.0) * 2.0], [Value(3.0)])
-    apart = detached(state)
-    assert isinstance(apart, Pair)
-    assert apart.h[0].is_leaf
-    assert apart.h[0].data == 2.0
+    leaf_state = detached(state)
+    assert isinstance(leaf_state, Pair)
+    assert leaf_state.h[0].is_leaf
+    assert leaf_state.h[0].data == 2.0

@@ -15,9 +15,9 @@ GOLDEN = read()
 each_run = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 
 
-def _assert_agree(ours: Trained, theirs: Trained) -> None:
+def _assert_agree(actual: Trained, expected: Trained) -> None:
     """To 1e-12, or where terms cancel to 1e-14 of the largest of its kind."""
-    for kind, a, b in zip(ours._fields, ours, theirs, strict=True):
+    for kind, a, b in zip(actual._fields, actual, expected, strict=True):
         slack = 1e-14 * max(map(abs, b))
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             assert math.isclose(x, y, rel_tol=1e-12, abs_tol=slack), (kind, i, x, y)
@@ -61,8 +61,8 @@ def test_every_recorded_run_belongs_to_a_run() -> None:
 @each_run
 def test_recorded_run_is_not_trivial(run: Run) -> None:
     """Training goes somewhere, and parameters have gradients (dead relus and zero states have none)."""
-    recorded = GOLDEN[run.name]
-    assert len(recorded.losses) == STEPS
-    assert all(map(math.isfinite, chain(*recorded)))
-    assert recorded.losses[-1] < recorded.losses[0]
-    assert sum(g != 0.0 for g in recorded.first_gradients) >= len(recorded.parameters) // 3
+    record = GOLDEN[run.name]
+    assert len(record.losses) == STEPS
+    assert all(map(math.isfinite, chain(*record)))
+    assert record.losses[-1] < record.losses[0]
+    assert sum(g != 0.0 for g in record.first_gradients) >= len(record.parameters) // 3

@@ -95,8 +95,8 @@ GRADIENTS = [
 ]  # fmt: skip
 
 
-def _assert_equal(ours: Any, theirs: Any) -> None:
-    assert ours == theirs or ours == pytest.approx(theirs, rel=1e-14, nan_ok=True)
+def _assert_equal(actual: Any, expected: Any) -> None:
+    assert actual == expected or actual == pytest.approx(expected, rel=1e-14, nan_ok=True)
 
 
 @pytest.mark.torch
@@ -117,17 +117,17 @@ def test_clip_grad_norm_agrees_with_pytorch(
             tensor.grad = torch.tensor(0.0 if gradient is None else gradient, dtype=torch.float64)
         return tensors
 
-    ours, theirs = _with(*gradients), tensors()
-    norm = _outcome(clip_grad_norm_, ours, limit, order, strict)
-    expected = _outcome(torch.nn.utils.clip_grad_norm_, theirs, limit, order, strict)
+    values, torch_values = _with(*gradients), tensors()
+    norm = _outcome(clip_grad_norm_, values, limit, order, strict)
+    expected = _outcome(torch.nn.utils.clip_grad_norm_, torch_values, limit, order, strict)
     _assert_equal(norm, expected if isinstance(expected, str) else expected.item())
-    for value, tensor in zip(ours, theirs, strict=True):
+    for value, tensor in zip(values, torch_values, strict=True):
         _assert_equal(value.grad, tensor.grad.item())
 
-    ours, theirs = _with(*gradients), tensors()
-    clip_grad_value_(ours, limit)
-    torch.nn.utils.clip_grad_value_(theirs, limit)
-    for value, tensor in zip(ours, theirs, strict=True):
+    values, torch_values = _with(*gradients), tensors()
+    clip_grad_value_(values, limit)
+    torch.nn.utils.clip_grad_value_(torch_values, limit)
+    for value, tensor in zip(values, torch_values, strict=True):
         _assert_equal(value.grad, tensor.grad.item())
 
 

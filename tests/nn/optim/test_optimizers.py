@@ -36,10 +36,10 @@ def test_sgd_step_subtracts_lr_times_gradient(
     parameter: float, gradient: float, lr: float, expected: float
 ) -> None:
     assert sgd_update(parameter, gradient, lr) == expected
-    moved = Parameter(parameter)
-    moved.grad = gradient
-    SGD([moved], lr).step()
-    assert moved.data == expected
+    p = Parameter(parameter)
+    p.grad = gradient
+    SGD([p], lr).step()
+    assert p.data == expected
 
 
 def test_sgd_three_steps_match_hand_computed_numbers() -> None:
@@ -195,11 +195,11 @@ def test_step_applies_the_rule(optimizer: Optimizer) -> None:
     (parameter,) = optimizer.parameters
     for step in range(5):
         parameter.grad = 0.5 - step
-        moved, *state = type(optimizer).rule(
+        expected, *state = type(optimizer).rule(
             parameter.data, parameter.grad, *optimizer.state[0], **optimizer.hyperparameters
         )
         optimizer.step()
-        assert parameter.data == moved
+        assert parameter.data == expected
         if optimizer.hyperparameters.get("momentum") != 0.0:  # without, SGD has nothing to remember
             assert optimizer.state[0] == state
         assert len(optimizer.state[0]) == len(optimizer.state_names)
@@ -211,13 +211,13 @@ def test_rule_on_values_is_bit_identical_and_differentiable(optimizer: Optimizer
     """So a step can be differentiated through, as MAML does, and compiled."""
     state = [2.0, 0.3, 0.4][: len(optimizer.state_names)]
 
-    def moved(parameter: Any, gradient: Any) -> Any:
+    def update(parameter: Any, gradient: Any) -> Any:
         return type(optimizer).rule(parameter, gradient, *state, **optimizer.hyperparameters)[0]
 
-    out = moved(Value(1.5), Value(0.7))
+    out = update(Value(1.5), Value(0.7))
     assert isinstance(out, Value)
-    assert out.data == moved(1.5, 0.7)
-    check_grads(moved, [1.5, 0.7])
+    assert out.data == update(1.5, 0.7)
+    check_grads(update, [1.5, 0.7])
 
 
 def test_gradient_flows_through_two_steps_of_adam() -> None:
@@ -300,14 +300,14 @@ def test_extreme_gradient_never_raises(kind: Any, slope: float, eps: float) -> N
 @pytest.mark.parametrize("eps", [0.0, 1e-8])
 def test_extreme_gradients_agree_with_pytorch(kind: str, slope: float, eps: float) -> None:
     torch = pytest.importorskip("torch")
-    ours, theirs = Parameter(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
-    optimizer = {"RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}[kind]([ours], lr=0.5, eps=eps)
-    other = getattr(torch.optim, kind)([theirs], lr=0.5, eps=eps)
+    parameter, tensor = Parameter(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = {"RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}[kind]([parameter], lr=0.5, eps=eps)
+    torch_optimizer = getattr(torch.optim, kind)([tensor], lr=0.5, eps=eps)
     for _ in range(3):
-        ours.grad, theirs.grad = slope, torch.tensor([slope], dtype=torch.float64)
+        parameter.grad, tensor.grad = slope, torch.tensor([slope], dtype=torch.float64)
         optimizer.step()
-        other.step()
-        assert ours.data == pytest.approx(theirs.item(), rel=1e-12, nan_ok=True)
+        torch_optimizer.step()
+        assert parameter.data == pytest.approx(tensor.item(), rel=1e-12, nan_ok=True)
 
 
 def test_first_adam_step_has_size_lr() -> None:
@@ -432,9 +432,9 @@ def test_training_resumed_from_a_file_is_bit_identical(kind: Any, suffix: str, t
 
     other = MLP(2, [3, 1], seed=1)
     resumed = kind(other.parameters(), lr=9.0)
-    found = load(path)
-    other.load_state_dict(found["model"])
-    resumed.load_state_dict(found["optimizer"])
+    state = load(path)
+    other.load_state_dict(state["model"])
+    resumed.load_state_dict(state["optimizer"])
     assert repr(resumed) == repr(optimizer)
     assert _steps(other, resumed, 4) == expected
 

@@ -26,16 +26,16 @@ from ...golden.record_steps import read
 GOLDEN = read()
 
 
-def _assert_agree(ours: list[float], theirs: list[float], slack: float) -> None:
+def _assert_agree(actual: list[float], expected: list[float], slack: float) -> None:
     """To 1e-12, or where terms cancel to ``slack`` of the largest."""
-    slack *= max(map(abs, theirs))
-    for i, (x, y) in enumerate(zip(ours, theirs, strict=True)):
+    slack *= max(map(abs, expected))
+    for i, (x, y) in enumerate(zip(actual, expected, strict=True)):
         assert math.isclose(x, y, rel_tol=1e-12, abs_tol=slack), (i, x, y)
 
 
-def _assert_same_path(ours: list[list[float]], theirs: list[list[float]]) -> None:
+def _assert_same_path(path: list[list[float]], torch_path: list[list[float]]) -> None:
     """Each parameter by itself, step by step."""
-    for actual, expected in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+    for actual, expected in zip(zip(*path, strict=True), zip(*torch_path, strict=True), strict=True):
         _assert_agree([*actual], [*expected], 1e-14)
 
 
@@ -97,8 +97,8 @@ def test_cases_cover_every_optimizer_and_schedule() -> None:
     public = [getattr(nn, name) for name in nn.__all__]
     classes = [thing for thing in public if isinstance(thing, type)]
     for base, cases in ((nn.Optimizer, OPTIMIZERS), (nn.Schedule, SCHEDULES)):
-        ours = {c.__name__ for c in classes if issubclass(c, base) and c is not base}
-        assert ours == {case.kind for case in cases}
+        names = {c.__name__ for c in classes if issubclass(c, base) and c is not base}
+        assert names == {case.kind for case in cases}
 
 
 @each(OPTIMIZERS)
@@ -132,11 +132,11 @@ def test_signatures_agree_with_pytorch(kind: str) -> None:
 
     import torch
 
-    theirs = getattr(torch.optim, kind, None) or getattr(torch.optim.lr_scheduler, kind)
-    ours = [*inspect.signature(getattr(nn, kind)).parameters.values()][1:]
-    expected = [*inspect.signature(theirs).parameters.values()][1 : len(ours) + 1]
-    assert [p.name for p in ours] == [p.name for p in expected]
-    for option, torch_option in zip(ours, expected, strict=True):
+    torch_class = getattr(torch.optim, kind, None) or getattr(torch.optim.lr_scheduler, kind)
+    options = [*inspect.signature(getattr(nn, kind)).parameters.values()][1:]
+    expected = [*inspect.signature(torch_class).parameters.values()][1 : len(options) + 1]
+    assert [p.name for p in options] == [p.name for p in expected]
+    for option, torch_option in zip(options, expected, strict=True):
         assert option.default == torch_option.default, option.name
 
 
@@ -148,6 +148,6 @@ def test_loss_options_agree_with_pytorch(kind: str) -> None:
 
     import torch
 
-    theirs = inspect.signature(getattr(torch.nn.functional, kind)).parameters
+    torch_options = inspect.signature(getattr(torch.nn.functional, kind)).parameters
     for name, parameter in [*inspect.signature(getattr(nn, kind)).parameters.items()][2:]:
-        assert theirs[name].default == parameter.default
+        assert torch_options[name].default == parameter.default

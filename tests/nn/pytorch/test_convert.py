@@ -27,9 +27,9 @@ def outputs(model: Any, inputs: list[list[float]]) -> list[list[float]]:
 def assert_equal_outputs(model: Any, net: Any, inputs: list[list[float]], tolerance: float = 1e-12) -> None:
     import torch
 
-    theirs = net(torch.tensor(inputs, dtype=torch.float64)).tolist()
-    for ours, other in zip(outputs(model, inputs), theirs, strict=True):
-        for a, b in zip(ours, other, strict=True):
+    torch_rows = net(torch.tensor(inputs, dtype=torch.float64)).tolist()
+    for row, torch_row in zip(outputs(model, inputs), torch_rows, strict=True):
+        for a, b in zip(row, torch_row, strict=True):
             assert math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance) or (
                 math.isnan(a) and math.isnan(b)
             )
@@ -149,18 +149,18 @@ def test_converted_network_is_trainable_in_any_mode(mode: str) -> None:
             torch.set_default_dtype(default)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert {p.dtype for p in net.parameters()} == {torch.float64}
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    torch_optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     for _ in range(2):
         loss = ((net(torch.ones(2, dtype=torch.float64)) - 3.0) ** 2).sum()
-        optimizer.zero_grad()
+        torch_optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-    ours = SGD(model.parameters(), lr=0.1)
+        torch_optimizer.step()
+    optimizer = SGD(model.parameters(), lr=0.1)
     for _ in range(2):
         error = mse_loss([model([1.0, 1.0])], [3.0])
-        ours.zero_grad()
+        optimizer.zero_grad()
         error.backward()
-        ours.step()
+        optimizer.step()
     back = parameters(from_torch(net))
     assert all(math.isclose(a, b, rel_tol=1e-12) for a, b in zip(back, parameters(model), strict=True))
 

@@ -37,12 +37,12 @@ def outputs(model: Any, batch: list[list[float]]) -> list[list[float]]:
         return [[v.data for v in ([y] if isinstance(y, Value) else y)] for y in model(batch)]
 
 
-def assert_close(ours: Any, theirs: Any) -> None:
-    if isinstance(ours, list):
-        for a, b in zip(ours, theirs, strict=True):
+def assert_close(actual: Any, expected: Any) -> None:
+    if isinstance(actual, list):
+        for a, b in zip(actual, expected, strict=True):
             assert_close(a, b)
     else:
-        assert math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=1e-12)
+        assert math.isclose(actual, expected, rel_tol=1e-12, abs_tol=1e-12)
 
 
 def assert_same_outputs(model: Any, net: Any, batch: list[list[float]]) -> None:
@@ -108,16 +108,16 @@ def test_running_statistics_continue_as_in_pytorch() -> None:
 
     model = Sequential(disturbed(BatchNorm1d(2)))
     net = to_torch(model)
-    ours: Any = model.layers[0]
+    norm: Any = model.layers[0]
     for seed in range(3):
         assert_same_outputs(model, net, samples(2, 4, seed))
-    assert_close(ours.running_mean, net[0].running_mean.tolist())
-    assert_close(ours.running_var, net[0].running_var.tolist())
-    assert ours.num_batches_tracked == net[0].num_batches_tracked == 3
+    assert_close(norm.running_mean, net[0].running_mean.tolist())
+    assert_close(norm.running_var, net[0].running_var.tolist())
+    assert norm.num_batches_tracked == net[0].num_batches_tracked == 3
     assert net[0].running_mean.dtype == torch.float64
     back = from_torch(net)
     net[0].running_mean.fill_(7.0)
-    assert ours.running_mean[0] != 7.0 != back.layers[0].running_mean[0]  # type: ignore[attr-defined]
+    assert norm.running_mean[0] != 7.0 != back.layers[0].running_mean[0]  # type: ignore[attr-defined]
 
 
 def test_network_with_norms_trains_as_in_pytorch() -> None:
@@ -127,17 +127,17 @@ def test_network_with_norms_trains_as_in_pytorch() -> None:
     net = to_torch(model)
     batch, targets = samples(3, 4, seed=6), samples(2, 4, seed=7)
     expected = torch.tensor(targets, dtype=torch.float64)
-    theirs: Any = torch.optim.SGD(net.parameters(), lr=0.1)
-    ours = SGD(model.parameters(), lr=0.1)
+    torch_optimizer: Any = torch.optim.SGD(net.parameters(), lr=0.1)
+    optimizer = SGD(model.parameters(), lr=0.1)
     before = [*model.state_dict().values()]
     for _ in range(3):
-        for optimizer in (ours, theirs):
-            optimizer.zero_grad()
+        for sgd in (optimizer, torch_optimizer):
+            sgd.zero_grad()
         mse_loss(model(batch), targets).backward()
         error: Any = torch.nn.functional.mse_loss(net(torch.tensor(batch, dtype=torch.float64)), expected)
         error.backward()
-        for optimizer in (ours, theirs):
-            optimizer.step()
+        for sgd in (optimizer, torch_optimizer):
+            sgd.step()
     after = [*model.state_dict().values()]
     assert max(abs(a - b) for a, b in zip(before, after)) > 0.01
     for a, b in zip(after, from_torch(net).state_dict().values(), strict=True):
@@ -206,12 +206,13 @@ def test_activation_without_linear_becomes_a_module() -> None:
 
 def test_pytorch_network_with_norms_is_converted() -> None:
     import torch
-    from torch import nn as theirs
+    from torch import nn as torch_nn
 
     torch.manual_seed(0)
-    net = theirs.Sequential(
-        theirs.Linear(3, 4), theirs.BatchNorm1d(4), theirs.ReLU(inplace=True), theirs.Dropout(0.0),
-        theirs.Sequential(theirs.Linear(4, 4), theirs.LayerNorm(4), theirs.GELU()), theirs.Linear(4, 1),
+    net = torch_nn.Sequential(
+        torch_nn.Linear(3, 4), torch_nn.BatchNorm1d(4), torch_nn.ReLU(inplace=True), torch_nn.Dropout(0.0),
+        torch_nn.Sequential(torch_nn.Linear(4, 4), torch_nn.LayerNorm(4), torch_nn.GELU()),
+        torch_nn.Linear(4, 1),
     ).double()  # fmt: skip
     model = from_torch(net)
     for seed in range(2):
@@ -225,9 +226,9 @@ def test_rms_norm_without_eps_uses_the_eps_of_its_dtype() -> None:
     tiny = [[1e-4, -2e-4]]  # so small that eps matters
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
         norm = torch.nn.RMSNorm(2, dtype=dtype)
-        (theirs,) = norm(torch.tensor(tiny, dtype=dtype)).tolist()
-        (ours,) = outputs(from_torch(norm), tiny)
-        assert ours == pytest.approx(theirs, rel=tolerance)
+        (expected,) = norm(torch.tensor(tiny, dtype=dtype)).tolist()
+        (actual,) = outputs(from_torch(norm), tiny)
+        assert actual == pytest.approx(expected, rel=tolerance)
 
 
 # Unsupported models -------------------------------------------------------------------------------

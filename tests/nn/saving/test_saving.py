@@ -672,11 +672,11 @@ def test_save_to_a_read_only_folder_raises(locked: Path) -> None:
         "try: nn.save({'x': 2.0}, sys.argv[1] + '/model.json')\n"
         "except PermissionError as error: print(error.strerror)"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, folder], cwd=ROOT, capture_output=True, text=True, check=True
     )
     folder.chmod(0o755)
-    assert done.stdout == "this folder cannot be written to; save elsewhere\n"
+    assert result.stdout == "this folder cannot be written to; save elsewhere\n"
     assert load(folder / "model.json") == {"x": 1.0}
     assert len([*folder.iterdir()]) == 1
 
@@ -705,21 +705,21 @@ def test_save_through_a_link_keeps_the_link(tmp_path: Path) -> None:
 def test_reader_during_writes_loads_complete_states(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     save(dict.fromkeys(map(str, range(200)), 0.0), path)
-    done = threading.Event()
+    event = threading.Event()
 
     def write() -> None:
         for number in range(1, 30):
             save(dict.fromkeys(map(str, range(200)), float(number)), path)
-        done.set()
+        event.set()
 
     writer = threading.Thread(target=write)
     writer.start()
-    seen = []
-    while not done.is_set():
+    numbers = []
+    while not event.is_set():
         (number,) = set(load(path).values())
-        seen.append(number)
+        numbers.append(number)
     writer.join()
-    assert seen == sorted(seen)
+    assert numbers == sorted(numbers)
 
 
 SAVING = """

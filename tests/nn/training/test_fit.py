@@ -55,16 +55,16 @@ def test_fit_is_bit_identical_to_an_explicit_loop() -> None:
 
 
 def test_an_epoch_has_each_sample_once_in_another_order() -> None:
-    seen: list[list[float]] = []
+    calls: list[list[float]] = []
     model = MLP(1, [1], seed=0)
 
     def forward(model: Any, inputs: Any) -> list[Value]:
-        seen.append([x for (x,) in inputs])
+        calls.append([x for (x,) in inputs])
         return [model(x) for x in inputs]
 
     data = [[float(i)] for i in range(7)], [0.0] * 7
     fit(model, data, mse_loss, SGD(model.parameters(), 0.0), epochs=2, batch_size=3, forward=forward)
-    rehearsal, *batches = seen
+    rehearsal, *batches = calls
     assert rehearsal == [0.0]
     assert [len(batch) for batch in batches] == [3, 3, 1, 3, 3, 1]
     first, second = [*chain(*batches[:3])], [*chain(*batches[3:])]
@@ -162,13 +162,13 @@ def test_evaluate_returns_a_float_without_a_graph() -> None:
 def test_callbacks_run_between_backward_and_update() -> None:
     model = MLP(2, [1], seed=0)
     start = numbers_of(model)
-    seen: list[Any] = []
+    calls: list[Any] = []
     fit(
         model, DATA, hinge_loss, SGD(model.parameters(), 0.1), epochs=1, batch_size=None, progress=False,
-        callbacks=[lambda loss: seen.append((loss.data, numbers_of(model), model.parameters()[0].grad))],
-        epoch_callbacks=[lambda history: seen.append((history.loss[:], numbers_of(model)))],
+        callbacks=[lambda loss: calls.append((loss.data, numbers_of(model), model.parameters()[0].grad))],
+        epoch_callbacks=[lambda history: calls.append((history.loss[:], numbers_of(model)))],
     )  # fmt: skip
-    (loss, before, slope), (losses, after) = seen
+    (loss, before, slope), (losses, after) = calls
     assert before == start
     assert slope != 0.0
     assert after == numbers_of(model) != start
@@ -271,10 +271,10 @@ def test_progress_without_tqdm_prints_lines(capsys: Any, monkeypatch: Any) -> No
 def test_progress_with_tqdm_shows_a_bar(capfd: Any) -> None:
     pytest.importorskip("tqdm")
     history = _small(validation=VALIDATION)
-    shown = capfd.readouterr()
-    assert shown.out == ""
-    assert "9/9" in shown.err
-    assert f"loss={history.loss[-1]:.4g}, val_loss={history.val_loss[-1]:.4g}" in shown.err
+    output = capfd.readouterr()
+    assert output.out == ""
+    assert "9/9" in output.err
+    assert f"loss={history.loss[-1]:.4g}, val_loss={history.val_loss[-1]:.4g}" in output.err
 
 
 def test_progress_false_prints_nothing(capfd: Any) -> None:

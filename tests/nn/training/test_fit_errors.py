@@ -34,14 +34,14 @@ def _assert_fit_raises(
     model = MLP(2, [2, 1], seed=0) if model is None else model
     before = numbers_of(model)
     optimizer = more.pop("optimizer", None) or SGD(model.parameters(), 0.1, momentum=0.5)
-    with pytest.raises(error, match=message) as caught:
+    with pytest.raises(error, match=message) as info:
         fit(model, data, loss, optimizer, **({"epochs": 2, "batch_size": 4, "progress": False} | more))
     assert numbers_of(model) == before
     assert all(p.grad == 0.0 for p in model.parameters())
     assert model.training
     if getattr(optimizer, "parameters", None) == model.parameters():
         assert optimizer.state == [[0.0, 0.0]] * len(before)
-    return caught
+    return info
 
 
 def _with(place: int, what: Any, i: int) -> Any:
@@ -71,8 +71,8 @@ def test_data_that_are_not_finite_raise_value_error(bad: float) -> None:
 
 
 def test_invalid_label_of_the_last_sample_raises_before_training() -> None:
-    caught = _assert_fit_raises(ValueError, r"−1 or 1 for labels\[10\], got float 0\.0", data=_with(1, 0, 10))
-    assert caught.value.__notes__ == ["The error was raised with the targets of data. Nothing was changed."]
+    info = _assert_fit_raises(ValueError, r"−1 or 1 for labels\[10\], got float 0\.0", data=_with(1, 0, 10))
+    assert info.value.__notes__ == ["The error was raised with the targets of data. Nothing was changed."]
     _assert_fit_raises(
         ValueError,
         r"a probability from 0 to 1 for targets\[\d+\], got float -1\.0",
@@ -86,10 +86,10 @@ def test_invalid_label_of_the_last_sample_raises_before_training() -> None:
 
 
 def test_sample_of_another_shape_raises_before_training() -> None:
-    caught = _assert_fit_raises(
+    info = _assert_fit_raises(
         ValueError, r"MLP\(\) expected 2 numbers for x, got .* of length 3", data=_with(0, (1.0, 2.0, 3.0), 9)
     )
-    assert caught.value.__notes__ == [
+    assert info.value.__notes__ == [
         "The error was raised with the input of sample 9 of data. Nothing was changed."
     ]
     _assert_fit_raises(TypeError, "a sequence of 2 numbers for x, got float 1.0", data=_with(0, 1.0, 9))

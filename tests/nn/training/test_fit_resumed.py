@@ -58,7 +58,7 @@ class Setting:
         return (
             numbers_of(self.model), self.optimizer.state, self.optimizer.lr,
             self.schedule and self.schedule.last_epoch,
-            self.model.random.getstate(), self.model.mean, self.model.seen, self.model.sums,
+            self.model.random.getstate(), self.model.mean, self.model.count, self.model.sums,
             history.state_dict() | {"stopped": ""},
         )  # fmt: skip
 
@@ -179,11 +179,11 @@ def test_resume_with_other_settings_raises_value_error(change: dict[str, Any], m
     optimizer: Any = setting.optimizer
     if len(change) == 1 and {"model", "optimizer"} & set(change):
         optimizer = (Adam if "optimizer" in change else SGD)(model.parameters(), 0.1)
-    given = {
+    arguments = {
         "data": DATA, "loss": hinge_loss, "epochs": 2, "batch_size": 4, "validation": VALIDATION,
         "schedule": setting.schedule if optimizer is setting.optimizer else None, "progress": False,
         "resume": history,
     } | {name: x for name, x in change.items() if name not in ("model", "optimizer")}  # fmt: skip
     with pytest.raises(ValueError, match=message):
-        fit(model, optimizer=optimizer, **given)
+        fit(model, optimizer=optimizer, **arguments)
     assert (numbers_of(model), len(history.step_loss)) == before

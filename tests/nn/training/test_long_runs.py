@@ -18,7 +18,7 @@ ways = pytest.mark.parametrize("train", [eager, in_python], ids=["eager", "compi
 
 
 @pytest.fixture
-def traced() -> Iterator[None]:
+def tracemalloc_running() -> Iterator[None]:
     tracemalloc.start()
     yield
     tracemalloc.stop()
@@ -29,11 +29,11 @@ lengths = pytest.mark.parametrize("steps", [2000, pytest.param(20_000, marks=pyt
 
 @ways
 @lengths
-@pytest.mark.usefixtures("traced")
+@pytest.mark.usefixtures("tracemalloc_running")
 def test_more_steps_take_no_more_memory(train: Callable[[int], Run], steps: int) -> None:
     run = train(steps)
-    assert len(run.traced) == 9
-    first, *later = run.traced[2:]  # later than everything that is allocated once
+    assert len(run.python_bytes) == 9
+    first, *later = run.python_bytes[2:]  # later than everything that is allocated once
     assert max(later) - first < steps  # less than one byte for each step
 
 
@@ -46,15 +46,15 @@ def test_compiled_training_agrees_with_eager() -> None:
 @pytest.mark.parametrize("steps", [500, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_long_training_agrees_with_pytorch(train: Callable[[int], Run], steps: int) -> None:
     pytest.importorskip("torch")
-    ours = train(steps)
-    assert ours.losses[-1] < 0.1
-    assert apart(ours, in_torch(steps)) < APART
+    run = train(steps)
+    assert run.losses[-1] < 0.1
+    assert apart(run, in_torch(steps)) < APART
 
 
 @ways
 def test_eight_threads_train_as_sequentially(train: Callable[[int, int], Run]) -> None:
-    together = on_threads(train, 150)
-    assert len({run.parameters[0] for run in together}) == 8
-    for seed, run in enumerate(together):
-        alone = train(150, seed)
-        assert (run.parameters, run.losses) == (alone.parameters, alone.losses)
+    runs = on_threads(train, 150)
+    assert len({run.parameters[0] for run in runs}) == 8
+    for seed, run in enumerate(runs):
+        expected = train(150, seed)
+        assert (run.parameters, run.losses) == (expected.parameters, expected.losses)

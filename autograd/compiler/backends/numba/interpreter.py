@@ -62,21 +62,21 @@ class VectorBuilder:
         return VECTOR // self.size
 
     def splat(self, x: Any) -> Any:
-        some = ir.Constant(self.vector, ir.Undefined)
-        one = self.builder.insert_element(some, x, ir.Constant(ir.IntType(32), 0))
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        one = self.builder.insert_element(undefined, x, ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.size), [0] * self.size)
-        return self.builder.shuffle_vector(one, some, zeros)
+        return self.builder.shuffle_vector(one, undefined, zeros)
 
     def every(self, x: float) -> Any:
         return ir.Constant(self.vector, [x] * self.size)
 
-    def mask(self, left: Any) -> Any:
+    def mask(self, count: Any) -> Any:
         """Return a mask that is true for the first ``left`` elements of a vector."""
         wide = ir.VectorType(self.index, self.size)
-        some = ir.Constant(wide, ir.Undefined)
-        one = self.builder.insert_element(some, left, ir.Constant(ir.IntType(32), 0))
+        undefined = ir.Constant(wide, ir.Undefined)
+        one = self.builder.insert_element(undefined, count, ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.size), [0] * self.size)
-        every = self.builder.shuffle_vector(one, some, zeros)
+        every = self.builder.shuffle_vector(one, undefined, zeros)
         return self.builder.icmp_signed("<", ir.Constant(wide, [*range(self.size)]), every)
 
     def keep(self, mask: Any, x: Any, other: float) -> Any:
@@ -100,10 +100,10 @@ class VectorBuilder:
         full = builder.udiv(count, self.count(size * wide))
         with cgutils.for_range(builder, full) as loop:
             block(builder.mul(loop.index, self.count(size * wide)), wide, None)
-        done = builder.mul(full, self.count(size * wide))
-        rest = builder.udiv(builder.add(builder.sub(count, done), self.count(size - 1)), self.count(size))
+        start = builder.mul(full, self.count(size * wide))
+        rest = builder.udiv(builder.add(builder.sub(count, start), self.count(size - 1)), self.count(size))
         with cgutils.for_range(builder, rest) as loop:
-            first = builder.add(done, builder.mul(loop.index, self.count(size)))
+            first = builder.add(start, builder.mul(loop.index, self.count(size)))
             block(first, 1, self.mask(builder.sub(count, first)))
 
 
@@ -144,14 +144,14 @@ def _write_sum(
                 pair = builder.add(begin, builder.mul(loop.index, vectors.count(2)))
                 a, b = vectors.address(pair), vectors.address(builder.add(pair, vectors.count(1)))
                 b = builder.add(b, first)
-                left: Any = None
+                factor: Any = None
                 if kind < 2:
-                    left = vectors.splat(vectors.slot(a))
+                    factor = vectors.splat(vectors.slot(a))
                 else:
                     a = builder.add(a, first)
                 for k, register in enumerate(totals[:wide]):
                     offset = vectors.count(k * vectors.size)
-                    x = left if kind < 2 else vectors.load(builder.add(a, offset))
+                    x = factor if kind < 2 else vectors.load(builder.add(a, offset))
                     vectors.accumulate(register, x, vectors.load(builder.add(b, offset)), minus=kind % 2 == 1)
             begin = builder.add(begin, builder.mul(count, vectors.count(2)))
         for k, register in enumerate(totals[:wide]):
@@ -263,7 +263,7 @@ def interpret(
     sections: Any,
     batch_size: int,
     block: int,
-    again: bool,
+    is_loaded: bool,
     steps: int,
     guards: Any,
     fixed: int,
@@ -284,7 +284,7 @@ def interpret(
     moves are done at once, and the gradients are copied to ``gradients``.
     """
     for step in range(steps):
-        for section in range(1 if step > 0 or again else 0, 4):
+        for section in range(1 if step > 0 or is_loaded else 0, 4):
             first = 0
             while True:
                 width = min(block, batch_size - first) if section == 2 else batch_size
@@ -455,7 +455,7 @@ def interpret(
                 first += width
                 if section != 2 or first >= batch_size:
                     break
-        for k in range(fixed if step > 0 or again else 0, len(guards), 2):
+        for k in range(fixed if step > 0 or is_loaded else 0, len(guards), 2):
             if (memory[guards[k]] != 0.0) != (guards[k + 1] != 0):
                 return step
         losses[step] = memory[loss]

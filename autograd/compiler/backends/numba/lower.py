@@ -63,7 +63,7 @@ class Machine:
         #: The slot and the number of each constant.
         self.constants: dict[str, tuple[int, float]] = {}
         self.one = self._constant(1.0)
-        self.nothing = self._constant(-0.0)
+        self.zero = self._constant(-0.0)
         self.units = units_of(plan, self.fused, schedule)
         self.slot: dict[int, int] = {}
         self._assign()
@@ -113,8 +113,8 @@ class Machine:
                     self.slots += 1
 
         place(plan.gradients)
-        place(i for _, i in plan.moved)
-        place(i for _, i in plan.kept)
+        place(i for _, i in plan.leaf_updates)
+        place(i for _, i in plan.state_updates)
         for kind, members, how in reversed(self.units):
             place(members)
             if kind == "columns":
@@ -209,11 +209,11 @@ class Machine:
                 last.setdefault(i, unit)
                 for o in self.fused.reads[i]:
                     last[o] = unit
-        found: dict[int, list[int]] = {}
+        places: dict[int, list[int]] = {}
         for i, unit in last.items():
             if self.is_batched[i] and self.plan.tape.code[i][0] != "row":
-                found.setdefault(unit, []).append(i)
-        return found
+                places.setdefault(unit, []).append(i)
+        return places
 
     def _begin(self, section: int) -> None:
         self.sections.append(len(self.code))
@@ -353,10 +353,10 @@ class Machine:
 
     def _fours(self, count: int) -> list[list[int]]:
         """Group 0, 1, … by four; −1 fills up the last group, unless it has one element."""
-        found = [[*range(k, min(k + 4, count))] for k in range(0, count, 4)]
-        if 1 < len(found[-1]) < 4:
-            found[-1] += [-1] * (4 - len(found[-1]))
-        return found
+        groups = [[*range(k, min(k + 4, count))] for k in range(0, count, 4)]
+        if 1 < len(groups[-1]) < 4:
+            groups[-1] += [-1] * (4 - len(groups[-1]))
+        return groups
 
     # Columns --------------------------------------------------------------------------------------
 
@@ -384,8 +384,8 @@ class Machine:
                 self._emit_columns(members[first:end], how)
             return
         places = [self.slot[i] for i in members]
-        apart = places != [*range(places[0], places[0] + n)]
-        out = self._more_room(n) if apart else places[0]
+        is_scattered = places != [*range(places[0], places[0] + n)]
+        out = self._more_room(n) if is_scattered else places[0]
         total = self.fused.sums.get(members[0])
         columns = self._columns(members)
         if total is None:
@@ -395,16 +395,16 @@ class Machine:
             parts: list[Part] = []
             remaining = iter(columns)
             for negative, _, b in total.terms:
-                both = [next(remaining) for _ in range(1 + (b >= 0))]
-                wide = [column for column in both if len({*column}) > 1]
-                slots = [column for column in both if len({*column}) == 1]
+                pair = [next(remaining) for _ in range(1 + (b >= 0))]
+                wide = [column for column in pair if len({*column}) > 1]
+                slots = [column for column in pair if len({*column}) == 1]
                 if not wide and not total.commutes and _has_rows(parts):
                     wide.append(slots.pop())
                 factors = [*[self.slot[column[0]] for column in slots], self.one][: 2 - len(wide)]
                 a, b = (*factors, *map(self._vector, wide))
                 parts.append(((UU, UV, VV)[len(wide)][negative], a, b))
             self._sum(n, out, total.bias, parts, total.commutes)
-        if apart:
+        if is_scattered:
             self.code += [SCATTER, n, out, *places]
 
     # Final layout ---------------------------------------------------------------------------------

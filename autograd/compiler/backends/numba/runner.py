@@ -36,13 +36,13 @@ def _uncached() -> Any:
     return make_interpreter(cached=False)
 
 
-def _without_cache(why: Exception) -> Any:
+def _without_cache(error: Exception) -> Any:
     if not _uncached.cache_info().currsize:
         LOG.warning(
             "numba cannot write or read its cache, so it compiles for some seconds in each process (%s: %s). "
             "Set the environment variable NUMBA_CACHE_DIR to a folder that you can write to.",
-            type_name(why),
-            replace_controls(str(why)),
+            type_name(error),
+            replace_controls(str(error)),
         )
     return _uncached()
 
@@ -73,8 +73,8 @@ class NumbaRunner:
         guards.sort(key=lambda guard: machine.section[guard[0]] > 0)
         self.fixed = 2 * sum(machine.section[i] == 0 for i, _ in guards)
         self.guards = np.array([x for i, answer in guards for x in (slot[i], answer)], dtype=np.int64)
-        targets = [(layout.slot("leaf", k), slot[i]) for k, i in plan.moved]
-        targets += [(layout.slot("state", k), slot[i]) for k, i in plan.kept]
+        targets = [(layout.slot("leaf", k), slot[i]) for k, i in plan.leaf_updates]
+        targets += [(layout.slot("state", k), slot[i]) for k, i in plan.state_updates]
         self.moves = np.array([*_runs(targets)], dtype=np.int64).ravel()
         self.buffer = np.zeros(len(targets), layout.dtype)
         sources = enumerate(slot[i] for i in plan.gradients)
@@ -91,28 +91,28 @@ class NumbaRunner:
 
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps and update ``numbers``."""
-        again = numbers.inputs is self.read  # the same array, so its numbers are in the slots
-        self.outside.load(numbers, again)
-        if self.inputs.count and not again:
+        is_loaded = numbers.inputs is self.read  # the same array, so its numbers are in the slots
+        self.outside.load(numbers, is_loaded)
+        if self.inputs.count and not is_loaded:
             self.inputs.fill(self.input_rows, self.outside.inputs)
         losses = self.np.empty(steps)
         arguments = (
-            self.program, self.memory, self.sections, self.batch_size, self.block, again, steps,
+            self.program, self.memory, self.sections, self.batch_size, self.block, is_loaded, steps,
             self.guards, self.fixed, self.moves, self.buffer, self.gradient_runs, self.gradients,
             losses, self.loss, self.factors,
         )  # fmt: skip
         try:
-            taken = self.step(*arguments)
+            count = self.step(*arguments)
         except Exception as error:  # a damaged cache, or one of another user; other errors repeat
             self.step = _without_cache(error)
-            taken = self.step(*arguments)
-        if taken < 0:
+            count = self.step(*arguments)
+        if count < 0:
             raise RuntimeError("the program has an invalid opcode")
-        self.read = numbers.inputs if taken else None  # the next run checks guards on arguments again
-        if taken and len(self.moves):
-            self.outside.moved(numbers)
+        self.read = numbers.inputs if count else None  # the next run checks guards on arguments again
+        if count and len(self.moves):
+            self.outside.attach(numbers)
         gradients: Any = self.gradients.copy()
-        return Outcome(losses[:taken].tolist(), memoryview(gradients) if taken else [])
+        return Outcome(losses[:count].tolist(), memoryview(gradients) if count else [])
 
 
 def _runs(pairs: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:

@@ -115,8 +115,8 @@ def _grids(pairs: dict[int, tuple[Any, Any]]) -> list[Unit]:
     parts: dict[tuple[Any, ...], list[Any]] = {}
     for a, row in rights.items():
         parts.setdefault(tuple(sorted(row)), []).append(a)
-    found = [
+    grids = [
         Unit("grid", [by_pair[a, b] for a in lefts for b in row], (lefts, [*row]))
         for row, lefts in parts.items()
     ]
-    return found + [Unit("alone", [i]) for i in duplicates]
+    return grids + [Unit("alone", [i]) for i in duplicates]

@@ -118,9 +118,9 @@ def test_constant_folding_matches_the_table(operation: str, numbers: list[float]
     assert bits(run_instruction(operation, numbers)) == bits(expected)
     tape = Tape()
     place = tape.apply(operation, tuple([tape.source("const", x) for x in numbers]))
-    found = tape.constant(place)
-    assert found is not None
-    assert bits(found) == bits(expected)
+    constant = tape.constant(place)
+    assert constant is not None
+    assert bits(constant) == bits(expected)
 
 
 def test_equal_instructions_are_entered_once_unless_appended() -> None:
@@ -128,14 +128,14 @@ def test_equal_instructions_are_entered_once_unless_appended() -> None:
     x = tape.source("row", 0)
     assert tape.constant(x) is None
     assert tape.source("const", 0.0) != tape.source("const", -0.0)
-    once = tape.apply("mul", (x, x))
-    assert tape.apply("mul", (x, x)) == once
-    again = tape.append("mul", (x, x), is_batched=True)
-    assert again == len(tape.code) - 1 != once
-    total = tape.apply("batch_sum", (again,))
-    assert [tape.is_batched[i] for i in (once, again, total)] == [True, True, False]
-    assert tape.lines([again, total]) == [f"%{again}[] = mul %0 %0", f"%{total} = batch_sum %{again}"]
-    assert needed(tape, [total]) == [x, again, total]
+    product = tape.apply("mul", (x, x))
+    assert tape.apply("mul", (x, x)) == product
+    copy = tape.append("mul", (x, x), is_batched=True)
+    assert copy == len(tape.code) - 1 != product
+    total = tape.apply("batch_sum", (copy,))
+    assert [tape.is_batched[i] for i in (product, copy, total)] == [True, True, False]
+    assert tape.lines([copy, total]) == [f"%{copy}[] = mul %0 %0", f"%{total} = batch_sum %{copy}"]
+    assert needed(tape, [total]) == [x, copy, total]
 
 
 def test_batch_sum_of_unbatched_value_becomes_product() -> None:
@@ -144,9 +144,11 @@ def test_batch_sum_of_unbatched_value_becomes_product() -> None:
     shared, own = old.apply("batch_sum", (x,)), old.apply("batch_sum", (row,))
     log = old.apply("logsumexp", (x, shared))
     softplus = old.apply("softplus", (x,))
-    new, moved = expand(old, [shared, own, log, softplus])
-    assert new.lines([moved[shared]])[0].partition(" = ")[2] == f"mul %{moved[x]} %{new.source('const', 3.0)}"
-    assert new.code[moved[own]] == ("batch_sum", (moved[row],))
+    new, places = expand(old, [shared, own, log, softplus])
+    assert (
+        new.lines([places[shared]])[0].partition(" = ")[2] == f"mul %{places[x]} %{new.source('const', 3.0)}"
+    )
+    assert new.code[places[own]] == ("batch_sum", (places[row],))
     names = {name for name, _ in new.code}
     assert not names & {"logsumexp", "softplus"}  # expanded
     assert {"largest", "exp", "log1p"} <= names
@@ -158,8 +160,8 @@ def test_batch_sum_of_constant_is_not_folded() -> None:
     one = tape.source("const", 1.0)
     total = tape.apply("batch_sum", (one,))
     assert tape.code[total] == ("batch_sum", (one,))
-    new, moved = expand(tape, [total])
-    assert new.constant(moved[total]) == 3.0
+    new, places = expand(tape, [total])
+    assert new.constant(places[total]) == 3.0
 
 
 def test_logsumexp_of_no_operands_is_a_constant() -> None:

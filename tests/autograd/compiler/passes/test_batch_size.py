@@ -62,20 +62,20 @@ def model() -> tuple[nn.MLP, Callable[[Any, Any], Value]]:
 @pytest.mark.parametrize("backend", FAST)
 def test_another_size_is_traced_once(backend: str) -> None:
     net, loss = model()
-    counted = Counted(loss)
-    step = compile(counted, backend=backend)
+    counter = Counted(loss)
+    step = compile(counter, backend=backend)
     for size in (20, 33, 100, 17, 300):
         xs, ys = data(size)
-        counted.sizes.clear()
-        got = [step(xs, ys), [p.grad for p in net.parameters()]]
-        assert [n for n in counted.sizes if n > 7] == [size]  # all samples are traced once
-        assert len(counted.sizes) == (6 if size == 20 else 2)  # and five are audited
+        counter.sizes.clear()
+        actual = [step(xs, ys), [p.grad for p in net.parameters()]]
+        assert [n for n in counter.sizes if n > 7] == [size]  # all samples are traced once
+        assert len(counter.sizes) == (6 if size == 20 else 2)  # and five are audited
         net.zero_grad()
         expected = loss(xs, ys)
         expected.backward()
-        assert got[0] == pytest.approx(expected.data, rel=1e-12)
-        assert got[1] == pytest.approx([p.grad for p in net.parameters()], rel=1e-9, abs=1e-14)
-        assert step(xs, ys) == got[0]
+        assert actual[0] == pytest.approx(expected.data, rel=1e-12)
+        assert actual[1] == pytest.approx([p.grad for p in net.parameters()], rel=1e-9, abs=1e-14)
+        assert step(xs, ys) == actual[0]
     assert not step.fallbacks
 
 
@@ -84,21 +84,21 @@ def test_arrays_and_selections(backend: str) -> None:
     np = pytest.importorskip("numpy")
     table = [Value(float(k)) for k in range(4)]
 
-    def loss(xs: Any, which: Any, scale: float) -> Value:
-        return autograd.sum([(take(table, w) * x[0] + x[1]) ** 2 for x, w in zip(xs, which)]) * scale
+    def loss(xs: Any, indices: Any, scale: float) -> Value:
+        return autograd.sum([(take(table, w) * x[0] + x[1]) ** 2 for x, w in zip(xs, indices)]) * scale
 
     step = compile(loss, backend=backend)
     rng = random.Random(3)
     for size in (16, 25, 40):
         xs = np.array([[rng.random(), rng.random()] for _ in range(size)])
-        which = [rng.randrange(4) for _ in range(size)]
+        selection = [rng.randrange(4) for _ in range(size)]
         for scale in (1.0, 0.5):
-            got = [step(xs, which, scale), *[v.grad for v in table]]
+            actual = [step(xs, selection, scale), *[v.grad for v in table]]
             for v in table:
                 v.zero_grad()
-            expected = loss(xs.tolist(), which, scale)
+            expected = loss(xs.tolist(), selection, scale)
             expected.backward()
-            assert got == pytest.approx([expected.data, *[v.grad for v in table]], rel=1e-12)
+            assert actual == pytest.approx([expected.data, *[v.grad for v in table]], rel=1e-12)
     assert not step.fallbacks
 
 
@@ -146,12 +146,12 @@ def _mean_by_its_reciprocal(predictions: Any, targets: Any) -> Value:
 def test_several_targets_a_sample_share_a_recording(loss: Callable[[Any, Any], Value], backend: str) -> None:
     """nn's losses check each target by a comparison; a batch element has one for each of its outputs."""
     net = nn.MLP(3, [4, 3], seed=1)
-    counted = Counted(lambda xs, ys: loss([net(x) for x in xs], ys))
-    step = compile(counted, backend=backend)
+    counter = Counted(lambda xs, ys: loss([net(x) for x in xs], ys))
+    step = compile(counter, backend=backend)
     for size in (20, 33):
         xs = data(size)[0]
         ys = [[x[0] + x[1], x[2], 1.0] for x in xs]
-        counted.sizes.clear()
-        got = step(xs, ys)
-        assert [n for n in counted.sizes if n > 7] == [size]
-        assert got == pytest.approx(loss([net(x) for x in xs], ys).data, rel=1e-12)
+        counter.sizes.clear()
+        actual = step(xs, ys)
+        assert [n for n in counter.sizes if n > 7] == [size]
+        assert actual == pytest.approx(loss([net(x) for x in xs], ys).data, rel=1e-12)

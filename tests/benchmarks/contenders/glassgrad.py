@@ -78,7 +78,7 @@ def scalar_gpt(start: dict[str, Matrix]) -> tuple[Callable[[Sequence[int]], Valu
         scale = (dot(x, x) * (1.0 / WIDTH) + 1e-5) ** -0.5
         return [a * scale for a in x]
 
-    def added(x: Any, y: Any) -> list[Value]:
+    def add(x: Any, y: Any) -> list[Value]:
         return [a + b for a, b in zip(x, y)]
 
     def attended(q: Any, keys: Any, values: Any) -> list[Value]:
@@ -91,14 +91,14 @@ def scalar_gpt(start: dict[str, Matrix]) -> tuple[Callable[[Sequence[int]], Valu
         losses = []
         for position, token, target in zip(count(), *zip(*pairwise(name))):
             embedded = [take(column, token) for column in zip(*weights["tokens"])]
-            x = normed(added(embedded, weights["positions"][position]))
+            x = normed(add(embedded, weights["positions"][position]))
             h = normed(x)
             q = linear("query", h)
             keys.append(linear("key", h))
             values.append(linear("content", h))
             mixed = [a for s in heads for a in attended(q[s], [k[s] for k in keys], [v[s] for v in values])]
-            x = added(x, linear("out", mixed))
-            x = added(x, linear("narrow", [a.relu() for a in linear("widen", normed(x))]))
+            x = add(x, linear("out", mixed))
+            x = add(x, linear("narrow", [a.relu() for a in linear("widen", normed(x))]))
             logits = linear("head", x)
             losses.append(logsumexp(logits) - take(logits, target))
         return autograd.sum(losses) * (1.0 / len(losses))

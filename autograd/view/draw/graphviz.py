@@ -23,6 +23,7 @@ from ...value import Value
 from ..network.collapsed import Expand, network_or_graph
 from ..picture.cards import LIMIT, Card, Changed, Edge, Flow, Frame, Picture, Summary, describe
 from ..picture.layout import COLUMN_GAP, Box, Placed, place_cards, text_width
+from ..picture.page import PAGE_WIDTH, SMALLEST
 from ..render.graphviz_program import compact, measures_bytes, render
 from ..render.options import check_root
 from ..render.rows import in_rows, taken_by
@@ -33,12 +34,10 @@ from .text_table import text_of
 if TYPE_CHECKING:
     import graphviz
 
-#: The approximate width of a notebook page, in points.
+#: The approximate width of a cell in a notebook, in points.
 PAGE = 675.0
-#: How far a picture may be scaled down: the smallest letters, of 10 points, are then 11 pixels high.
-SMALLEST = 11.0 / (10.0 * 96.0 / 72.0)
 #: The widest PNG that is not cut into rows, in CSS pixels.
-ROW = PAGE / SMALLEST * 96.0 / 72.0
+ROW = PAGE_WIDTH * 96.0 / 72.0
 #: The approximate limit of a PNG in pixels: twenty times as many take seconds.
 PNG_PIXELS = 6e6
 #: A PNG of more bytes is compressed for a notebook, which stores all of them.

@@ -7,8 +7,9 @@ The graph is seen as *parts*: each is a Value at first. Parts are joined in thre
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from ...nodes import regroup
@@ -19,8 +20,8 @@ from ..render.time_limit import in_time
 
 #: So many equal parts are folded: the first, "… × 2" and the last.
 FEWEST = 4
-#: A link of a chain is looked for in so many pieces, such as the operations of one time step.
-LONGEST_LINK = 12
+#: So many lengths of a link are tried.
+CANDIDATES = 8
 #: Larger graphs are not searched, which would take seconds.
 LARGEST = 30_000
 
@@ -42,10 +43,6 @@ class _Part:
     def __init__(self, nodes: list[Value], head: object, fold: Fold | None = None) -> None:
         self.nodes, self.head, self.fold = nodes, head, fold
         self.operands: list[_Part] = []
-
-    @property
-    def is_leaf(self) -> bool:
-        return not self.operands
 
 
 def find_folds(order: Sequence[Value], opened: Collection[scope] = (), by_scope: bool = True) -> list[Fold]:
@@ -161,70 +158,57 @@ class _Parts:
     # Equal links of a chain -----------------------------------------------------------------------
 
     def fold_links(self) -> None:
-        """Join the links in the middle of each chain."""
-        segments = self._segments()
-        shapes = self._shapes_of(segments)
-        members: list[list[_Part]] = []
-        folds: list[Fold] = []
-        for first, length, total in _repeats(shapes):
-            count, own = _middle(segments, first, length, total)
-            members.append(own)
-            folds.append(_folded(f"… × {count}", own))
-        self._join(members, folds, [("links",) for _ in members])
-
-    def _segments(self) -> list[list[_Part]]:
-        """Cut the order after each computed part that everything before it passes through.
-
-        Leaves are not part of it, nor is what several later parts use, such as the input of each time step.
-        """
+        """Join the links in the middle of each chain, such as time steps."""
         computed = [part for part in self.order if part.operands]
         place = {part: i for i, part in enumerate(computed)}
-        uses = [0] * len(computed)
-        for part in computed:
-            for x in {*part.operands} & place.keys():
-                uses[place[x]] += 1
-        crossed = [0] * (len(computed) + 1)
-        for part in computed:
-            for x in {*part.operands} & place.keys():
-                if uses[place[x]] < FEWEST:
-                    crossed[place[x] + 1] += 1  # the edge passes all between x and part
-                    crossed[place[part]] -= 1
-        segments: list[list[_Part]] = [[]]
-        passing = 0
-        for part, change in zip(computed, crossed):
-            passing += change
-            segments[-1].append(part)
-            if passing == 0 and uses[place[part]] < FEWEST:
-                segments.append([])
-        return [segment for segment in segments if segment]
+        crossings = self._crossings(computed, place)
+        members: list[list[_Part]] = []
+        folds: list[Fold] = []
+        for first, length, total in _repeats(self._places(computed, place)):
+            start, count = _middle(computed, crossings, first, length, total)
+            if count >= FEWEST - 2:
+                own = computed[start : start + length * count]
+                members.append(own)
+                folds.append(_folded(f"… × {count}", own))
+        self._join(members, folds, [("links",) for _ in members])
 
-    def _shapes_of(self, segments: list[list[_Part]]) -> list[int]:
-        """Return a number for each segment, equal for segments with the same operations."""
-        where = {part: i for i, segment in enumerate(segments) for part in segment}
-        users: dict[_Part, set[int]] = {}
-        for part, i in where.items():
-            for x in part.operands:
-                users.setdefault(x, set()).add(i)
+    def _users(self) -> dict[_Part, list[_Part]]:
+        users: dict[_Part, list[_Part]] = {}
+        for part in self.order:
+            for x in {*part.operands}:
+                users.setdefault(x, []).append(part)
+        return users
+
+    def _places(self, computed: list[_Part], place: dict[_Part, int]) -> list[int]:
+        """Return a number for each computed part, equal where the same operation reads equal places.
+
+        A place is the distance to an operand. Operands that many parts read, such as a weight, are the same
+        for all of them.
+        """
+        users = self._users()
+        first = {x: min(place[part] for part in of) for x, of in users.items()}
         numbers: dict[object, int] = {}
         shapes: list[int] = []
-        for i, segment in enumerate(in_time(segments)):
-            inside = {part: n for n, part in enumerate(segment)}
-            own: dict[_Part, int] = {}
-            shape: list[object] = []
-            for part in segment:
-                operands: list[object] = []
-                for x in part.operands:
-                    if x in inside:
-                        operands.append(inside[x])
-                    elif x.is_leaf and len(users[x]) == 1:
-                        operands.append(("own", own.setdefault(x, len(own))))
-                    elif where.get(x) == i - 1:
-                        operands.append("before")
-                    else:
-                        operands.append(id(x))
-                shape.append((part.head, tuple(operands)))
-            shapes.append(numbers.setdefault(tuple(shape), len(numbers)))
+        for i, part in enumerate(in_time(computed)):
+            operands: list[object] = [part.head]
+            for x in part.operands:
+                if x in place and len(users[x]) < FEWEST:
+                    operands.append(i - place[x])
+                elif x in place or len(users[x]) >= FEWEST:
+                    operands.append(("shared", id(x)))
+                else:
+                    operands.append(("leaf", i - first[x]))
+            shapes.append(numbers.setdefault(tuple(operands), len(numbers)))
         return shapes
+
+    def _crossings(self, computed: list[_Part], place: dict[_Part, int]) -> list[int]:
+        """Return for each position how many earlier parts are used from there on; few parts read them."""
+        changes = [0] * (len(computed) + 1)
+        for x, of in self._users().items():
+            if x in place and len(of) < FEWEST:
+                changes[place[x] + 1] += 1
+                changes[max(place[part] for part in of) + 1] -= 1
+        return [*accumulate(changes)]
 
 
 def _operands_first(root: _Part, operands_of: Callable[[_Part], Iterable[_Part]]) -> list[_Part]:
@@ -264,25 +248,21 @@ def _head(value: Value) -> object:
     return (value.primitive.name, *(isinstance(x, Value) for x in value.operands), *exponents)
 
 
-def _middle(segments: list[list[_Part]], first: int, length: int, total: int) -> tuple[int, list[_Part]]:
-    """Return the number of links to fold in a stretch of segments, and their parts.
+def _middle(parts: list[_Part], crossings: list[int], first: int, length: int, total: int) -> tuple[int, int]:
+    """Return where to begin in a repeated stretch, and how many links to fold.
 
-    The first link of a chain often begins with a number instead of a Value. If such a link precedes, it is
-    the one that stays.
+    A link begins where the fewest parts lead into it. The first link of a chain often begins with a number
+    instead of a Value. If such a link precedes, it is the one that stays.
     """
-    for skipped in range(length):
-        start = first + skipped
-        link = _flat(segments[start : start + length])
-        if _operations(_flat(segments[:start])[-len(link) :]) == _operations(link):
-            count = (total - skipped) // length - 1
-            break
-    else:
-        start, count = first + length, total // length - 2
-    return count, _flat(segments[start : start + length * count])
 
+    def follows_first(start: int) -> bool:
+        link = _operations(parts[start : start + length])
+        return start >= length and _operations(parts[start - length : start]) == link
 
-def _flat(segments: list[list[_Part]]) -> list[_Part]:
-    return [part for segment in segments for part in segment]
+    starts = range(first, first + length)
+    start = min(starts, key=lambda i: (crossings[i], not follows_first(i), i))
+    count = (first + total - start) // length
+    return (start, count - 1) if follows_first(start) else (start + length, count - 2)
 
 
 def _operations(parts: list[_Part]) -> list[str]:
@@ -316,12 +296,13 @@ def _repeats(shapes: Sequence[int]) -> Iterable[tuple[int, int, int]]:
     [(1, 2, 9)]
     """
     best = (0, 0, 0)
-    for length in range(1, LONGEST_LINK + 1):
+    for length in _likely_lengths(shapes):
         start = 0
-        for is_equal, run in groupby([a == b for a, b in zip(shapes, shapes[length:])]):
+        for is_equal, run in groupby(a == b for a, b in zip(shapes, shapes[length:])):
             size = len([*run])
-            if is_equal and size + length >= max(FEWEST * length, best[2] + 1):
-                best = (start, length, size + length)
+            total = size + length
+            if is_equal and total >= (FEWEST - 1) * length and (total, -length) > (best[2], -best[1]):
+                best = (start, length, total)
             start += size
     first, length, total = best
     if total:
@@ -329,3 +310,14 @@ def _repeats(shapes: Sequence[int]) -> Iterable[tuple[int, int, int]]:
         yield from _repeats(shapes[:first])
         yield best
         yield from ((end + start, size, part) for start, size, part in _repeats(shapes[end:]))
+
+
+def _likely_lengths(shapes: Sequence[int]) -> list[int]:
+    """Return the most frequent distances from one number to the next equal one."""
+    last: dict[int, int] = {}
+    distances: Counter[int] = Counter()
+    for i, shape in enumerate(shapes):
+        if shape in last:
+            distances[i - last[shape]] += 1
+        last[shape] = i
+    return [length for length, _ in distances.most_common(CANDIDATES)]

@@ -23,8 +23,10 @@ from .folds import Fold, find_folds
 from .last_pass import last_pass
 from .layout import size_of, text_width
 
-#: The size of a page in points, 1,200 pixels wide, on which the smallest text is still 11 pixels high.
-PAGE_WIDTH, PAGE_HEIGHT = 1145.0, 1145.0
+#: How far a picture may be scaled down: the smallest letters, of 10 points, are then 11 pixels high.
+SMALLEST = 11.0 / (10.0 * 96.0 / 72.0)
+#: The largest picture in points that fits on a page of 1,200 by 1,200 pixels when it is scaled down.
+PAGE_WIDTH, PAGE_HEIGHT = 900.0 / SMALLEST, 900.0 / SMALLEST
 #: The distances between columns of cards without the numbers in between, and between cards of a column.
 _COLUMN, _ROW = 54.0, 23.0
 

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from autograd import Value, draw, topological_order
-from autograd.view.draw.graphviz import HEAVY, PAGE, ROW, SMALLEST, Drawing
+from autograd.view.draw.graphviz import HEAVY, PAGE, ROW, Drawing
 from autograd.view.notation.names import clean, format_number, names_of
+from autograd.view.picture.page import SMALLEST
 from autograd.view.render.graphviz_program import layout_program, render
 from autograd.view.render.theme import LIGHT
 from autograd.view.render.time_limit import RenderError

@@ -13,14 +13,15 @@ def text_of(picture: Picture, paint: Paint = lambda column, text: text) -> str:
     label_of = picture.label_of()
 
     def how(card: Card) -> str:
-        if not isinstance(card, Summary):
-            return card.expression
-        return ", ".join(part for part in (label_of.get(card.key), card.expression) if part)
+        label = label_of.get(card.key, "")
+        if isinstance(card, Summary):
+            return ", ".join(part for part in (label, card.expression) if part)
+        return f"{card.expression}  in {label}" if label and picture.frames else card.expression
 
     rows = [
         [card.name, how(card), card.data, card.grad or ""]
         for card in picture.cards
-        if card.kind not in ("constant", "cut", "numbers")
+        if card.kind not in ("constant", "numbers") and (card.kind != "cut" or card.expression)
     ]
     table = text_table(HEADER, rows, right=(2, 3), paint=paint)
     return f"{table}\n({picture.note})" if picture.note else table

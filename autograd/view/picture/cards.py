@@ -119,8 +119,14 @@ class Picture(NamedTuple):
     frames: Sequence[Frame] = ()
 
     def label_of(self) -> dict[str, str]:
-        """Return the label of its group for the key of each card."""
-        return {key: group.label for group in self.groups for key in group.keys}
+        """Return the label of its group or innermost frame for the key of each card."""
+        labels = {key: group.label for group in self.groups for key in group.keys}
+        stack = [*self.frames]
+        while stack:
+            frame = stack.pop()
+            labels |= dict.fromkeys(frame.keys, frame.label)
+            stack += frame.inner
+        return labels
 
 
 def arrow_width(contribution: float) -> float:
@@ -221,7 +227,7 @@ def _picture(
 def _fold_card(fold: Fold, key: str, root: Value, titles: Mapping[scope, str], gradients: Gradients) -> Card:
     """Return the card of a fold: of a part that the user named, with the numbers of its last Value."""
     if fold.scope is None:
-        return Card(key, "cut", fold.title, "", "", None)
+        return Card(key, "cut", fold.title, "equal parts", "", None)
     count = sum(not x.is_leaf for x in fold.nodes)
     size = f"{count:,} operation{'' if count == 1 else 's'}"
     last = fold.nodes[-1]
@@ -403,7 +409,10 @@ def describe(picture: Picture) -> str:
     label_of = picture.label_of()
     parts: list[str] = []
     for card in in_time(picture.cards):
-        if card.kind in ("cut", "numbers"):
+        if card.kind == "numbers" or (card.kind == "cut" and not card.expression):
+            continue
+        if card.kind == "cut":
+            parts.append(f"{card.name} {card.expression}")
             continue
         if card.kind == "constant":
             parts.append(f"constant {card.data}")
@@ -420,7 +429,8 @@ def describe(picture: Picture) -> str:
             parts.append(f"{card.name}{details and f' ({details})'}{card.data and f' = {card.data}'}{grad}")
             continue
         formula = f" = {card.expression}" if card.expression else ""
-        parts.append(f"{card.name}{formula} = {card.data}{grad}")
+        frame = f", in {label_of[card.key]}" if card.key in label_of and picture.frames else ""
+        parts.append(f"{card.name}{formula} = {card.data}{grad}{frame}")
     shown = picture.note.replace("\n", "; ")
     note = f" Shown: {shown}." if shown else ""
     head = "Network, inputs first" if picture.groups else "Computation graph, operands before results"

@@ -27,6 +27,8 @@ from .layout import size_of, text_width
 SMALLEST = 11.0 / (10.0 * 96.0 / 72.0)
 #: The largest picture in points that fits on a page of 1,200 by 1,200 pixels when it is scaled down.
 PAGE_WIDTH, PAGE_HEIGHT = 900.0 / SMALLEST, 900.0 / SMALLEST
+#: So many cards are always shown.
+FEW = 12
 #: The distances between columns of cards without the numbers in between, and between cards of a column.
 _COLUMN, _ROW = 54.0, 23.0
 
@@ -46,7 +48,12 @@ def fits_page(picture: Picture) -> bool:
 
 
 def is_clearer(folded: Picture, whole: Picture | None) -> bool:
-    """Return True if a folded picture fits, has numbers that the whole one lacks, or half its area."""
+    """Return True if a folded picture fits, has numbers that the whole one lacks, or half its area.
+
+    A dozen cards are not folded.
+    """
+    if whole is not None and len(whole.cards) <= FEW:
+        return False
     if whole is None or fits_page(folded) or len(whole.edges) > LABELED:
         return True
     return math.prod(_size(folded)) <= math.prod(_size(whole)) / 2

@@ -156,7 +156,7 @@ class Value:
     mark: int
 
     def __init__(self, data: SupportsFloat, label: str = "", *others: Never) -> None:
-        self._data = data if type(data) is float else require_float(data, "Value()", "data")
+        self._data = data if type(data) is float else require_float(data, f"{type_name(self)}()", "data")
         self._grad = 0.0
         self._primitive = self.a = self.b = self.da = self.db = self.many = None
         self.mark = 0
@@ -429,10 +429,8 @@ class Value:
 
     def __repr__(self) -> str:
         not_compiled("it formats or prints a Value: do so outside")
-        grad = f", grad={self._grad!r}" if self._grad != 0.0 else ""
-        return (
-            f"{type_name(self)}({self._data!r}{grad}{f', label={short(self.label)}' if self.label else ''})"
-        )
+        grad, label = f", grad={self._grad!r}", f", label={short(self.label)}"
+        return f"{type_name(self)}({self._data!r}{grad if self._grad else ''}{label if self.label else ''})"
 
     def __getstate__(self) -> object:
         report_escape(self, "copying")

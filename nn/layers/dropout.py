@@ -50,6 +50,7 @@ class Dropout(Module, fixed_attributes=True):
         self._rng = generator("Dropout", seed)
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
+        """Set random numbers to 0 in training mode; return the input unchanged otherwise."""
         if is_batch(x):
             return [self(sample) for sample in x]
         values = read_values("Dropout", x)

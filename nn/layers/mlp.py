@@ -102,6 +102,7 @@ class Neuron(ActivatedModule, fixed_attributes=True):
         self.b = Parameter(0.0)
 
     def __call__(self, x: Inputs) -> Value:
+        """Return the output for one sample."""
         inputs = read_sample("Neuron", "x", x, len(self.w))
         try:
             return self._output(inputs)
@@ -168,6 +169,7 @@ class Layer(Module, fixed_attributes=True):
         self.neurons = [Neuron(nin, activation, fused=fused, seed=rng) for _ in range(width)]
 
     def __call__(self, x: Inputs) -> Any:
+        """Return the outputs for one sample: a list, or a Value if there is one neuron."""
         inputs = read_sample("Layer", "x", x, self.nin)
         try:
             return unwrap_single(self._outputs(inputs))
@@ -243,6 +245,7 @@ class MLP(Module, fixed_attributes=True):
         ]
 
     def __call__(self, x: Inputs) -> Any:
+        """Return the outputs for one sample: a list, or a Value if there is one output."""
         inputs = read_sample("MLP", "x", x, self.layers[0].nin)
         try:
             return unwrap_single(self._outputs(inputs))

@@ -89,6 +89,7 @@ class LayerNorm(_Norm, fixed_attributes=True):
         )
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
+        """Normalize one sample, or each sample of a batch."""
         if is_batch(x):
             return [self(sample) for sample in x]
         values = self._read(x)
@@ -131,6 +132,7 @@ class RMSNorm(_Norm, fixed_attributes=True):
         super().__init__("normalized_shape", normalized_shape, eps, elementwise_affine, False)
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
+        """Normalize one sample, or each sample of a batch."""
         if is_batch(x):
             return [self(sample) for sample in x]
         values = self._read(x)
@@ -190,6 +192,7 @@ class BatchNorm1d(_Norm, fixed_attributes=True):
         self.num_batches_tracked = 0
 
     def __call__(self, batch: Batch) -> list[list[Value]]:
+        """Normalize each feature of a batch; in training mode, update the running statistics."""
         samples = [self._read(sample) for sample in read_samples("BatchNorm1d", batch)]
         features = [*zip(*samples)]
         if self.training:

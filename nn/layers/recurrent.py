@@ -104,6 +104,7 @@ class RNNCell(Module, fixed_attributes=True):
         self.neurons = [RecurrentNeuron(nin, nhidden, activation, rng) for _ in range(nhidden)]
 
     def __call__(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
+        """Return the next hidden state for one sample and one time step."""
         return _outputs("RNNCell", self, self.neurons, _x_and_h("RNNCell", self, x, h))
 
     def __repr__(self) -> str:
@@ -167,6 +168,7 @@ class LSTMCell(Module, fixed_attributes=True):
     def __call__(
         self, x: Inputs, state: tuple[Inputs, Inputs] | None = None
     ) -> tuple[list[Value], list[Value]]:
+        """Return the next hidden state and cell state for one sample and one time step."""
         h, c = (None, None) if state is None else _pair(state)
         x_and_h = _x_and_h("LSTMCell", self, x, h)
         memory = [_number("LSTMCell", "c", x) for x in _state("LSTMCell", "c", c, self.nhidden)]

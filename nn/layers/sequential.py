@@ -55,6 +55,7 @@ class Sequential(Module, fixed_attributes=True):
         self.layers = [*modules]
 
     def __call__(self, batch: Batch) -> list[Any]:
+        """Apply the modules one after the other."""
         samples = read_samples("Sequential", batch)
         for layer in self.layers:
             call: Any = layer
@@ -84,6 +85,7 @@ class Activation(ActivatedModule, fixed_attributes=True):
         self.activation = activation
 
     def __call__(self, x: Inputs | Batch) -> list[Any]:
+        """Apply the function to each number."""
         if is_batch(x):
             return [self(sample) for sample in x]
         values = read_values("Activation", x)

@@ -16,6 +16,25 @@ from ..state import convert_number
 from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
 
 
+class _Setting:
+    """A hyperparameter, which is checked whenever it is assigned. It is read as an ordinary attribute."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, optimizer: Optimizer, x: float) -> None:
+        number = check_range(type_name(optimizer), self.name, x, self.low, self.high)
+        vars(optimizer)[self.name] = number
+
+
+def _setting(low: float = 0.0, high: float = math.inf) -> Any:
+    """Declare a hyperparameter from ``low`` to below ``high``."""
+    return _Setting(low, high)
+
+
 class Optimizer:
     """Base class of the optimizers, with the parameters, the learning rate and a state for each parameter.
 
@@ -196,6 +215,9 @@ class SGD(Optimizer):
     rule = staticmethod(momentum_update)
     state_names = ("step", "momentum_buffer")
     hyperparameter_names = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
+    momentum: float = _setting()
+    dampening: float = _setting(-math.inf)
+    weight_decay: float = _setting()
 
     def __init__(
         self,
@@ -207,9 +229,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr)
-        self.momentum = check_range(type_name(self), "momentum", momentum)
-        self.dampening = check_range(type_name(self), "dampening", dampening, -math.inf)
-        self.weight_decay = check_range(type_name(self), "weight_decay", weight_decay)
+        self.momentum, self.dampening, self.weight_decay = momentum, dampening, weight_decay
         self.nesterov = bool(nesterov)
         if nesterov and (not momentum or dampening):
             raise ValueError(
@@ -261,6 +281,10 @@ class RMSprop(Optimizer):
     rule = staticmethod(rmsprop_update)
     state_names = ("square_avg", "momentum_buffer")
     hyperparameter_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    alpha: float = _setting(high=1.0)
+    eps: float = _setting()
+    weight_decay: float = _setting()
+    momentum: float = _setting()
 
     def __init__(
         self,
@@ -272,10 +296,7 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
-        self.alpha = check_range(type_name(self), "alpha", alpha, high=1.0)
-        self.eps = check_range(type_name(self), "eps", eps)
-        self.weight_decay = check_range(type_name(self), "weight_decay", weight_decay)
-        self.momentum = check_range(type_name(self), "momentum", momentum)
+        self.alpha, self.eps, self.weight_decay, self.momentum = alpha, eps, weight_decay, momentum
 
 
 class Adam(Optimizer):
@@ -306,6 +327,8 @@ class Adam(Optimizer):
     rule = staticmethod(adam_update)
     state_names = ("step", "exp_avg", "exp_avg_sq")
     hyperparameter_names = ("lr", "betas", "eps", "weight_decay")
+    eps: float = _setting()
+    weight_decay: float = _setting()
 
     def __init__(
         self,
@@ -316,6 +339,16 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr)
+        self.betas = betas
+        self.eps, self.weight_decay = eps, weight_decay
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """The decay rates of the mean and of the mean square. They may be assigned between steps."""
+        return self._betas
+
+    @betas.setter
+    def betas(self, betas: tuple[float, float]) -> None:
         if not is_listed(betas) or len(betas) != 2:
             kind = ValueError if is_listed(betas) else TypeError
             raise kind(
@@ -323,12 +356,10 @@ class Adam(Optimizer):
                 "Pass the decay rates of the mean and of the mean square, such as (0.9, 0.999)."
             )
         beta1, beta2 = betas
-        self.betas = (
+        self._betas = (
             check_range(type_name(self), "betas[0]", beta1, high=1.0),
             check_range(type_name(self), "betas[1]", beta2, high=1.0),
         )
-        self.eps = check_range(type_name(self), "eps", eps)
-        self.weight_decay = check_range(type_name(self), "weight_decay", weight_decay)
 
 
 class AdamW(Adam):

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from autograd.system.messages import replace_controls, type_and_value
 
+from ..checks import check_number
+from ..inputs import is_listed
 from ..kinds import is_mapping
 from ..module import Module
 
@@ -57,6 +59,16 @@ class History:
     stopped: str = ""
     #: The state from which the run resumes.
     checkpoint: Checkpoint | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("loss", "val_loss", "step_loss", "lr"):
+            numbers = vars(self)[name]
+            if not is_listed(numbers):
+                raise TypeError(
+                    f"History() expected a list of numbers for {name}, got {type_and_value(numbers)}. "
+                    "Leave it out, as fit() does."
+                )
+            vars(self)[name] = [check_number("History", f"{name}[{i}]", x) for i, x in enumerate(numbers)]
 
     @property
     def best_epoch(self) -> int | None:

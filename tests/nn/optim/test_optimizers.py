@@ -377,6 +377,19 @@ def test_invalid_hyperparameter_raises_value_error_with_its_name(
         kind([Parameter(1.0)], **options)
 
 
+@pytest.mark.parametrize("wrong", ["x", None, math.nan, [1.0]], ids=repr)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, n) for kind in (SGD, RMSprop, Adam, AdamW) for n in kind.hyperparameter_names if n != "nesterov"],
+)
+def test_hyperparameter_is_checked_when_it_is_assigned(kind: Any, name: str, wrong: Any) -> None:
+    optimizer = kind([Parameter(1.0)])
+    before = optimizer.hyperparameters
+    with pytest.raises((TypeError, ValueError), match=rf"{kind.__name__}\(\) expected .* for {name}.*, got"):
+        setattr(optimizer, name, wrong)
+    assert optimizer.hyperparameters == before
+
+
 @each_kind
 def test_every_optimizer_rejects_invalid_parameters(kind: Any) -> None:
     w = Parameter(1.0)

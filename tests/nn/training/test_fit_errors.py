@@ -220,3 +220,15 @@ def test_infinite_gradient_raises_with_the_name_of_its_parameter() -> None:
     ):
         fit(model, ([1.0], [1.0]), mse_loss, SGD(model.parameters(), 0.1), epochs=1, progress=False)
     assert model.slope.data == 0.0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ("abc", r"History\(\) expected a list of numbers for loss, got str 'abc'"),
+        ([0.5, None], r"History\(\) expected a real number for loss\[1\], got NoneType None"),
+    ],
+)
+def test_history_of_something_else_raises_type_error(numbers: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        History(loss=numbers)

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from html import escape, unescape
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...system.checks import check_int
@@ -34,6 +35,8 @@ from .text_table import text_of
 if TYPE_CHECKING:
     import graphviz
 
+#: The longest line of a note, in characters.
+NOTE = 120
 #: The approximate width of a cell in a notebook, in points.
 PAGE = 675.0
 #: The widest PNG that is not cut into rows, in CSS pixels.
@@ -97,7 +100,8 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> Digraph:
         edge_attr={**font, "fontsize": "10.5", "arrowsize": ".7"},
     )  # fmt: skip
     if note:
-        graph.attr(label=f"<{'<BR/>'.join(map(literal, note.splitlines()))}>", labelloc="b")
+        lines = [line for part in note.splitlines() for line in wrap(part, NOTE) or [""]]
+        graph.attr(label=f"<{'<BR/>'.join(map(literal, lines))}>", labelloc="b")
     typed: Digraph = graph
     return typed
 
@@ -349,6 +353,12 @@ def _flush_right(svg: str, picture: Picture, prefix: str) -> str:
     return _CARD.sub(align, svg)
 
 
+def _size_of(svg: str) -> tuple[float, float]:
+    """Return the width and height in CSS pixels."""
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2]
+    return float(width) / 72 * 96, float(height) / 72 * 96
+
+
 class Drawable(Protocol):
     """Object with a picture of its own, such as a compiled function."""
 
@@ -435,10 +445,13 @@ class Drawing:
             return self.png_in_one_row
         note = self._picture.note
         graph = digraph(self._picture._replace(note=""), self._theme, self.prefix, self._staging)
-        caption = self._rendered(new_graph(self._theme, self.prefix, note)) if note else None
         with self._limit.running():
             svg = render(graph.source, "svg", self._limit).decode()
-        return in_rows(self._rendered(graph), taken_by(svg), ROW / self.size[0], caption, self._theme.muted)
+        width, _ = _size_of(svg)
+        if width <= ROW:  # only the note is wider
+            return self.png_in_one_row
+        caption = self._rendered(new_graph(self._theme, self.prefix, note)) if note else None
+        return in_rows(self._rendered(graph), taken_by(svg), ROW / width, caption, self._theme.muted)
 
     @cached_property
     def png_in_one_row(self) -> bytes:
@@ -456,8 +469,7 @@ class Drawing:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in CSS pixels, 96 to the inch."""
-        width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', self.svg)[:2]
-        return float(width) / 72 * 96, float(height) / 72 * 96
+        return _size_of(self.svg)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the drawing to a file; an existing file is replaced atomically.

@@ -63,6 +63,24 @@ def special_operands(entry: Primitive) -> list[Operands]:
     return [shaped(entry, draw, width, draw) for width in (0, 1, 2, 3) for _ in range(100)]
 
 
+#: Beyond these no accuracy is promised.
+LARGEST_OPERAND = {"gelu": 8.0}
+
+
+def ordinary_operands(entry: Primitive) -> list[list[Any]]:
+    """Return 60 random operands, near 0 and of all sizes."""
+    rng = random.Random(entry.name)
+    largest = LARGEST_OPERAND.get(entry.name, 300.0)
+
+    def near() -> float:
+        return rng.uniform(-min(8.0, largest), min(8.0, largest))
+
+    def wide() -> float:
+        return rng.choice([-1.0, 1.0]) * min(largest, 10.0 ** rng.uniform(-12.0, 2.4))
+
+    return [shaped(entry, draw, 3) for draw in (near, wide) for _ in range(30)]
+
+
 def flat(operands: Operands) -> list[Any]:
     return [x for operand in operands for x in (operand if isinstance(operand, list) else [operand])]
 

@@ -443,15 +443,20 @@ class Drawing:
         """
         if self.size[0] <= ROW:
             return self.png_in_one_row
-        note = self._picture.note
-        graph = digraph(self._picture._replace(note=""), self._theme, self.prefix, self._staging)
         with self._limit.running():
+            graph, caption = self._apart()
             svg = render(graph.source, "svg", self._limit).decode()
         width, _ = _size_of(svg)
-        if width <= ROW:  # only the note is wider
+        if width <= ROW:  # only the caption is wider
             return self.png_in_one_row
-        caption = self._rendered(new_graph(self._theme, self.prefix, note)) if note else None
-        return in_rows(self._rendered(graph), taken_by(svg), ROW / width, caption, self._theme.muted)
+        below = None if caption is None else self._rendered(caption)
+        return in_rows(self._rendered(graph), taken_by(svg), ROW / width, below, self._theme.muted)
+
+    def _apart(self) -> tuple[Digraph, Digraph | None]:
+        """Return the graph without its caption, and the caption as a graph of its own."""
+        note = self._picture.note
+        graph = digraph(self._picture._replace(note=""), self._theme, self.prefix, self._staging)
+        return graph, new_graph(self._theme, self.prefix, note) if note else None
 
     @cached_property
     def png_in_one_row(self) -> bytes:

@@ -14,7 +14,7 @@ _GAP, _DASH = 16, 6
 _FULL = 0.8
 
 _PART = re.compile(r'class="(node|edge)">(.*?)(?=<g id="|\Z)', re.DOTALL)
-_TEXT = re.compile(r'<text [^>]*text-anchor="middle" x="([-\d.]+)"[^>]*>([^<]*)')
+_TEXT = re.compile(r'<text [^>]*text-anchor="(start|middle)" x="([-\d.]+)"[^>]*>([^<]*)')
 #: The approximate width of a letter on an arrow, in points.
 _LETTER = 6.5
 
@@ -108,11 +108,10 @@ def taken_by(svg: str) -> list[tuple[float, float]]:
     width, offset = float(box[1]), float(shift[1]) if shift else 0.0
     parts: list[tuple[float, float]] = []
     for kind, content in _PART.findall(svg):
-        if kind == "edge":
-            for x, text in _TEXT.findall(content):
-                half = len(text) * _LETTER / 2
-                parts.append((float(x) - half, float(x) + half))
-        elif path := re.search(r'(?: d|points)="([^"]*)"', content):
+        for anchor, x, text in _TEXT.findall(content):
+            left = float(x) - (len(text) * _LETTER / 2 if anchor == "middle" else 0.0)
+            parts.append((left, left + len(text) * _LETTER))
+        if kind == "node" and (path := re.search(r'(?: d|points)="([^"]*)"', content)):
             numbers = [float(x) for x in re.findall(r"([-\d.]+),", path[1])]
             parts.append((min(numbers), max(numbers)))
     return [((left + offset) / width, (right + offset) / width) for left, right in parts]

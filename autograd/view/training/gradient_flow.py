@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SHOWN = 12
 #: The number of findings below the picture.
 FINDINGS = 5
+#: The longest line of the caption, in points.
+WIDEST = 700.0
 #: The distance between the cards and their height, in points.
 GAP, HEIGHT = 64.0, 44.0
 
@@ -128,31 +130,40 @@ class GradientFlow(Drawing):
     def graph(self) -> graphviz.Digraph:
         """``graphviz.Digraph`` of the picture, to change or render; needs the graphviz package."""
         graph: Any = new_graph(self._theme, self.prefix)
-        self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
+        box = self._draw_above(graph, self._draw_chain(graph))
+        self._finish(graph, box, self._caption(box.width))
         return graph
+
+    def _apart(self) -> tuple[Digraph, Digraph | None]:
+        graph, below = new_graph(self._theme, self.prefix), new_graph(self._theme, self.prefix)
+        self._finish(graph, self._draw_above(graph, self._draw_chain(graph)), "")
+        below.attr(label=f"<{self._caption(WIDEST)}>", labeljust="l")
+        return graph, below
 
     def _draw_above(self, graph: Digraph, around: Box) -> Box:
         """Draw above the chain, in a subclass; return the box around everything."""
         return around
 
-    def _finish(self, graph: Digraph, around: Box) -> None:
-        """Write the findings and the legend below, and set the bounding box."""
+    def _caption(self, width: float) -> str:
+        """Return the findings and the legend, in lines of that width, as a label."""
         theme = self._theme
-        larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is displayed scaled down
-        letters = max(72, int(around.width / (5.4 * larger)))
+        letters = max(72, int(min(width, WIDEST) / 5.4))
         texts = [(str(finding), theme.ink, 11.5) for finding in self.findings[:FINDINGS]]
         if len(self.findings) > FINDINGS:
             texts.append((f"and {len(self.findings) - FINDINGS} more: see findings", theme.ink, 11.5))
-        lines = [
-            lettering(line, color, size * larger) + '<BR ALIGN="LEFT"/>'
+        return "".join(
+            lettering(line, color, size) + '<BR ALIGN="LEFT"/>'
             for text, color, size in (*texts, (self._legend(), theme.muted, 10.5))
             for line in textwrap.wrap(text, letters)
-        ]
+        )
+
+    def _finish(self, graph: Digraph, around: Box, caption: str) -> None:
+        """Write the caption below, and set the bounding box."""
         left, right = around.x - around.width / 2, around.x + around.width / 2
         bottom, top = around.y - around.height / 2, around.y + around.height / 2
         graph.attr(
-            layout="nop", splines="line", outputorder="edgesfirst", label=f"<{''.join(lines)}>", labelloc="b",
-            labeljust="l", bb=f"{left:.2f},{bottom:.2f},{right:.2f},{top:.2f}",
+            layout="nop", splines="line", outputorder="edgesfirst", labelloc="b", labeljust="l",
+            label=f"<{caption}>" if caption else "", bb=f"{left:.2f},{bottom:.2f},{right:.2f},{top:.2f}",
         )  # fmt: skip
 
     def _legend(self) -> str:

@@ -1,18 +1,10 @@
-"""Page that steps through a pass: an output of a notebook, or a file.
-
-Where scripts do not run (an untrusted notebook, a static export) it is a picture and a table. The script
-replaces the picture by an interactive one. All its data is part of the script: the page needs neither a
-network nor a kernel.
-"""
+"""Page that steps through a pass: an output of a notebook, or a file."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-from functools import cache
 from html import escape
-from importlib import resources
 from typing import NamedTuple
 
 from ..draw.graphviz import Drawing, Staging
@@ -20,6 +12,7 @@ from ..render.graphviz_program import compact
 from ..render.tables import html_table
 from ..render.theme import LIGHT, VARIABLES, css_variables, with_variables
 from ..render.time_limit import RenderError, TimeLimit
+from ..render.web import SHRINK, html_file, lean_svg, read_source, script_literal, still_picture
 from .captions import narrate
 from .step import ForwardStep, Step
 from .table import StepTable
@@ -28,10 +21,6 @@ from .timeline import Scene, scene_of
 #: The time limit of the picture, in seconds; if it is exceeded, the page has no picture.
 TIMEOUT = 10.0
 FEWER = "Show a part of the pass, such as steps(…)[:100]."
-
-#: A wide picture is shrunk to this share of its size at most, and then scrolled. Its smallest text, of
-#: 10.5 points, is then 11 pixels high.
-SHRINK = 0.79
 
 
 class _Pictures(NamedTuple):
@@ -57,7 +46,7 @@ def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
     table = html_table(steps.header, steps.rows(), right=(0, 4))
     equations, tags = _tagged([step.mathml for step in steps])
     data = {
-        "css": f":host{{{css_variables()}}}{_own('stepper.css')}",
+        "css": f":host{{{css_variables()}}}{read_source('steps/stepper.css')}",
         "title": title,
         "svg": pictures.svg,
         "prefix": pictures.prefix,
@@ -79,58 +68,29 @@ def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
         "tags": tags,
         "last": len(steps.whole) - 1,
     }  # fmt: skip
-    literal = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    literal = literal.replace("</", "<\\/")  # so that the data cannot end the script or open another one
-    literal = re.sub("<(?=!|script)", r"\\u003c", literal, flags=re.IGNORECASE)
     return (
         f'<div class="glassgrad-steps" id="{pictures.prefix}-steps">{pictures.fallback}{remark}'
         f"<details><summary>{summary} as a table</summary>{table}</details>"
-        f"<script>({_own('stepper.js')})({literal})</script></div>"
+        f"<script>({read_source('steps/stepper.js')})({script_literal(data)})</script></div>"
     )
 
 
 def page(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
     """Return the steps as a self-contained HTML file."""
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{escape(_title(steps))}</title>\n'
-        f"<style>{_own('page.css')}</style>\n</head>\n<body>\n{widget(steps, left_out)}\n</body>\n</html>\n"
-    )
+    return html_file(_title(steps), widget(steps, left_out))
 
 
 def _draw(scene: Scene) -> _Pictures:
     at_end = Drawing(scene.picture, LIGHT, TimeLimit(TIMEOUT, FEWER))
     stepped = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
     try:
-        svg = _lean(with_variables(stepped.svg))
+        svg = lean_svg(with_variables(stepped.svg))
         # The fast method: a page takes a fifth of a second.
         png = base64.b64encode(compact(at_end.png_in_one_row)).decode()
     except (RenderError, ImportError) as error:
         return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
     width, height = map(round, at_end.size)
-    image = (
-        '<div class="glassgrad-picture" style="overflow:auto;max-height:600px">'
-        f'<img src="data:image/png;base64,{png}" alt="{escape(at_end.alt)}" '
-        f'width="{width}" height="{height}" style="width:100%;max-width:{width}px;'
-        f'min-width:{SHRINK * width:.0f}px;height:auto"></div>'
-    )
-    return _Pictures(svg, stepped.prefix, image, scene.picture.note)
-
-
-def _lean(svg: str) -> str:
-    """Remove the parts of the SVG that a page does not need: a third of it."""
-    for useless in _USELESS:
-        svg = useless.sub("", svg)
-    return svg
-
-
-_USELESS = [
-    re.compile(pattern)
-    for pattern in (
-        r"<!--.*?-->\n?", r'\n(?=<)', r' xml:space="preserve"', r' xmlns(:xlink)?="[^"]*"',
-        r' font-family="[^"]*"', r' role="img" aria-label="[^"]*"',
-    )
-]  # fmt: skip
+    return _Pictures(svg, stepped.prefix, still_picture(png, at_end.alt, width, height), scene.picture.note)
 
 
 def _tagged(equations: list[str]) -> tuple[list[str], list[str]]:
@@ -150,11 +110,3 @@ def _title(steps: StepTable[Step | ForwardStep]) -> str:
     first = steps.whole[0]
     passes = "Forward and backward" if isinstance(first, ForwardStep) else "Backward"
     return f"{passes} pass of {first.names.root}"
-
-
-@cache
-def _own(name: str) -> str:
-    """Read a file of this package, without its comments."""
-    text = resources.files("autograd.view.steps").joinpath(name).read_text(encoding="utf-8")
-    text = re.sub(r"/\*[\s\S]*?\*/|^ *//.*$", "", text, flags=re.MULTILINE)
-    return re.sub(r"^\s+", "", text, flags=re.MULTILINE).strip()

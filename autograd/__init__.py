@@ -64,6 +64,7 @@ _VIEWS = {
     "compile": ".compiler.program",
     "draw": ".view.draw.graphviz",
     "explain": ".view.explain.explain",
+    "explore": ".view.explore.explore",
     "formula": ".view.explain.formula",
     "gradient_flow": ".view.training.gradient_flow",
     "show": ".view.explain.show",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from .view.explain.explain import explain
     from .view.explain.formula import formula
     from .view.explain.show import show
+    from .view.explore.explore import explore
     from .view.steps.steps import steps
     from .view.training.gradient_flow import gradient_flow
     from .view.training.watch import watch
@@ -123,6 +125,7 @@ __all__ = [
     "erfc",
     "exp",
     "explain",
+    "explore",
     "expm1",
     "formula",
     "gelu",

@@ -46,7 +46,7 @@ ORDER = {
         ["network"],
         ["draw"],
         ["steps"],
-        ["explain", "compare", "training"],
+        ["explain", "explore", "compare", "training"],
     ],
     "autograd.compiler": [
         ["record", "collector", "progress"],

@@ -93,6 +93,7 @@ def functions() -> None:
     autograd.not_compiled("it draws random numbers")
     with autograd.scope("product") as part:
         autograd.draw(x * y, expand=[part])
+    assert_type(autograd.explore(x * y, train=[x], lr=0.1).save("page.html"), Path)
     try:
         with autograd.detect_anomaly(check_nan=True):
             autograd.log(element - 1.0)

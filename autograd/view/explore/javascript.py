@@ -32,16 +32,14 @@ def rules(names: Iterable[str]) -> str:
     const $sin = Math.sin;
     const $cos = Math.cos;
     return {
-    mul: { value: (a, b) => (a * b), derivatives: [(out, a, b) => b, (out, a, b) => a] },
-    sin: { value: (x) => $sin(x), derivatives: [(out, x) => $cos(x)] },
+    mul: { value: (a_, b_) => (a_ * b_), derivatives: [(out, a_, b_) => b_, (out, a_, b_) => a_] },
+    sin: { value: (x_) => $sin(x_), derivatives: [(out, x_) => $cos(x_)] },
     };
     })()
 
     Args:
-        names: Primitives of the table, with those of the user.
-
-    Raises:
-        TypeError: If a rule of the user's own cannot be evaluated on symbols.
+        names: Primitives of the table, with those of the user, whose rules ``primitive()`` has evaluated on
+            symbols before.
     """
     printed = _Printer()
     entries = [printed.entry(PRIMITIVES[name]) for name in sorted({*names})]
@@ -56,7 +54,7 @@ class _Printer:
 
     def entry(self, primitive: Primitive) -> str:
         """Return the member of the object for a primitive."""
-        operands = [operand.rstrip("*") for operand in primitive.operands]
+        operands = _parameters(primitive)
         symbols = [Symbol(operand) for operand in operands]
         value = self._function(operands, primitive.value(Symbols(), *symbols))
         derivatives = [
@@ -74,7 +72,7 @@ class _Printer:
                     lines[name] = kernels()[name]
                     self._called.update(dict.fromkeys(re.findall(r"\$(\w+)\(", lines[name])))
                 else:
-                    operands = [operand.rstrip("*") for operand in PRIMITIVES[name].operands]
+                    operands = _parameters(PRIMITIVES[name])
                     value = PRIMITIVES[name].value(Symbols(), *map(Symbol, operands))
                     lines[name] = f"const ${name} = {self._function(operands, value)};"
         return [*lines.values()]
@@ -129,6 +127,11 @@ class _Printer:
             return node.op
         self._called[node.op] = None
         return f"${node.op}({', '.join(args)})"
+
+
+def _parameters(primitive: Primitive) -> list[str]:
+    """Return the names of the operands; with an underscore, none is a keyword of JavaScript."""
+    return [f"{operand.rstrip('*')}_" for operand in primitive.operands]
 
 
 def _uses_element(node: Operand) -> bool:

@@ -65,7 +65,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     if modules is not None and not parts:
         instances = find_instances(order)
         if instances:
-            return _Sketch(order, Network(order, instances), Names(order), modules, limit).picture()
+            return Sketch(order, Network(order, instances), Names(order), modules, limit).picture()
         if modules:
             raise ValueError(
                 f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
@@ -77,7 +77,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     if whole is not None and fits_page(whole):
         return whole
     if not pictures.scopes and (instances := find_instances(order)):
-        return _Sketch(order, Network(order, instances), Names(order), [], limit).picture()
+        return Sketch(order, Network(order, instances), Names(order), [], limit).picture()
     folded = pictures.folded(parts)
     if folded is not None and len(folded.cards) <= limit and is_clearer(folded, whole):
         return folded
@@ -163,7 +163,7 @@ class _AssignedNames(Names):
         return super().of(operand)
 
 
-class _Sketch:
+class Sketch:
     """Builder of the cards, boxes and arrows of a network, with some neurons opened."""
 
     def __init__(

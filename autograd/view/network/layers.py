@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...value import Value
 from ..notation.names import clean
 from ..notation.parameters import subscript
-from ..picture.last_pass import last_pass
+from ..picture.last_pass import Gradients, last_pass
 from ..render.time_limit import in_time
 from .neurons import Input, Instance, Owner, activation_of, owner_of
 
@@ -132,11 +132,13 @@ class Network:
     the index of the next layer; and ``after`` the operations from the network to the root.
     """
 
-    def __init__(self, order: list[Value], instances: list[Instance]) -> None:
+    def __init__(
+        self, order: list[Value], instances: list[Instance], gradients: Gradients | None = None
+    ) -> None:
         self.size = len(order)
         self._order = order
         self.root = order[-1]
-        self.gradients = last_pass(self.root)
+        self.gradients = gradients or last_pass(self.root)
         self.instances = instances
         self.depths = depths_of(order, instances)
         self.layers = _layers(instances, self.depths)
@@ -270,33 +272,34 @@ class Network:
         """
         sizes: dict[tuple[str, str], float | None] = {}
         shown = self._first_sample() if first else None
+        node, contributions = None, None
+        for ends, number, result, position in self.terms():
+            if result is not node:
+                node, contributions = result, self.gradients.contributions(result)
+            counts = shown is None or (number == 0 and result.operands[position] in shown)
+            size = sizes.get(ends)
+            known = contributions is not None and counts and isinstance(result.operands[position], Value)
+            sizes[ends] = (size or 0.0) + abs(contributions[position]) if contributions and known else size
+        return sizes
 
-        def add(source: str, target: str, contribution: float | None) -> None:
-            size = sizes.get((source, target))
-            sizes[source, target] = size if contribution is None else (size or 0.0) + abs(contribution)
+    def terms(self) -> Iterator[tuple[tuple[str, str], int, Value, int]]:
+        """Yield every operand that leads from one card to another.
 
+        Yields:
+            The keys of the cards of operand and result, the number of the sample, the result, and the
+            position of the operand.
+        """
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
                 for number, instance in enumerate(in_time(neuron.instances)):
-                    node, contributions = None, None
                     for entry in instance.inputs:
-                        if entry.node is not node:
-                            node, contributions = entry.node, self.gradients.contributions(entry.node)
-                        x, contribution = entry.operand, None
-                        counts = shown is None or (number == 0 and x in shown)
-                        if isinstance(x, Value) and contributions and counts:
-                            contribution = contributions[entry.at]
                         if (source := self.source(i, entry)) is not None:
-                            add(source, neuron.key, contribution)
+                            yield (source, neuron.key), number, entry.node, entry.at
         for node in in_time((*self.after, *(x for nodes in self.between.values() for x in nodes))):
-            contributions = self.gradients.contributions(node)
             for position, x in enumerate(node.operands):
                 source = self.place.get(x) if isinstance(x, Value) else None
                 if source is not None and source != self.place[node]:
-                    counts = shown is None or x in shown
-                    contribution = contributions[position] if contributions and counts else None
-                    add(source, self.place[node], contribution)
-        return sizes
+                    yield (source, self.place[node]), 0, node, position
 
     def _first_sample(self) -> set[Value]:
         """Return the Values of the first sample, except those of its parameters and of the root's card."""

@@ -20,7 +20,7 @@ from .cards import (
     reservations,
 )
 from .folds import Fold, find_folds
-from .last_pass import last_pass
+from .last_pass import Gradients, last_pass
 from .layout import size_of, text_width
 
 #: How far a picture may be scaled down: the smallest letters, of 10 points, are then 11 pixels high.
@@ -87,9 +87,9 @@ def _size(picture: Picture) -> tuple[float, float]:
 class GraphPicture:
     """Pictures of one graph, given in topological order: whole, folded, or its nearest part."""
 
-    def __init__(self, order: list[Value]) -> None:
+    def __init__(self, order: list[Value], gradients: Gradients | None = None) -> None:
         self.order = order
-        self._names, self._gradients = Names(order), last_pass(order[-1])
+        self._names, self._gradients = Names(order), gradients or last_pass(order[-1])
         self._notes = reservations(order, self._names, self._gradients)
         self._paths = [*dict.fromkeys(map(scopes_of, in_time(order)))]
         self.scopes = sorted({*chain.from_iterable(self._paths)}, key=lambda s: s.serial)

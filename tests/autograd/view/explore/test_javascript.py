@@ -86,7 +86,7 @@ def test_primitive_of_the_users_own_in_javascript(page: Any) -> None:
         root = 1.0 + m.abs(x)
         return 1.0 / (root * root)
 
-    with temporary_primitive("softsign", value, derivative) as entry:
+    with temporary_primitive("softsign", value, derivative, operands="new") as entry:
         points: list[Operands] = [[x] for x in (-2.0, 0.0, 0.5, 3.0)]
         for point, result in zip(points, in_browser(page, "softsign", points), strict=True):
             assert result == safely_evaluated(entry, point)

@@ -1,0 +1,121 @@
+"""What the page of explore() shows and computes: the graph as data, and the parts of its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ...nodes import regroup
+from ...value import Value
+from ..network.collapsed import Sketch
+from ..network.layers import Network
+from ..network.neurons import Instance, find_instances, owner_of
+from ..notation.names import Names
+from ..picture.cards import LIMIT, Picture, keys_of
+from ..picture.last_pass import Gradients
+from ..picture.page import GraphPicture, fits_page
+from ..render.time_limit import in_time
+
+#: Where a Value is in the topological order.
+Places = dict[Value, int]
+
+
+class Scene(NamedTuple):
+    """The picture of a graph, and what its parts show, by the places of Values."""
+
+    picture: Picture
+    #: The key of each card, and the Values whose mean it shows.
+    cards: list[tuple[str, list[int]]]
+    #: The number of each arrow between two Values, the place of the result, and the position of the operand.
+    edges: list[tuple[int, int, int]]
+    #: The number of each arrow between two neurons, and what it sums, as places and positions.
+    flows: list[tuple[int, list[tuple[int, int]]]]
+    #: The card that each parameter belongs to, in a network.
+    owners: dict[Value, str]
+
+
+def program_of(order: Sequence[Value]) -> dict[str, Any]:
+    """Return a graph as data: for each Value its primitive and the places of its operands; 0 for a leaf.
+
+    The constants follow the Values.
+
+    >>> x = Value(2.0)
+    >>> program_of([x, x * 3.0])
+    {'nodes': [0, ['mul', [0, 2]]], 'constants': [3.0]}
+    """
+    places: Places = {value: i for i, value in enumerate(order)}
+    constants: dict[str, tuple[int, float]] = {}
+
+    def place(x: Value | float) -> int:
+        if isinstance(x, Value):
+            return places[x]
+        return constants.setdefault(repr(x), (len(order) + len(constants), x))[0]  # 0.0 and −0.0 differ
+
+    nodes = [
+        [value.primitive.name, regroup(value, [place(x) for x in value.operands])] if value.primitive else 0
+        for value in in_time(order)
+    ]
+    return {"nodes": nodes, "constants": [x for _, x in constants.values()]}
+
+
+def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
+    """Return the picture that ``draw`` would show, with these gradients.
+
+    A gradient of 0 is shown where none arrives, because moving a leaf may let one through.
+    """
+    shown = Gradients(lambda value: gradients.get(value, 0.0), lambda value: value in gradients)
+    places: Places = {value: i for i, value in enumerate(order)}
+    pictures = GraphPicture(order, shown)
+    whole = pictures.whole() if len(order) <= LIMIT else None
+    if whole is None or not fits_page(whole):
+        if not pictures.scopes and (instances := find_instances(order)):
+            return _network(order, instances, shown, places)
+        folded = pictures.folded()
+        if folded is not None and len(folded.cards) <= LIMIT:
+            return _graph(folded, order, places)
+    return _graph(whole or pictures.nearest(LIMIT), order, places)
+
+
+def _graph(picture: Picture, order: Sequence[Value], places: Places) -> Scene:
+    by_key = {key: value for value, key in keys_of(order).items()}
+    cards = [(card.key, [places[by_key[card.key]]]) for card in picture.cards if card.key in by_key]
+    edges: list[tuple[int, int, int]] = []
+    positions: dict[str, int] = {}  # of the next operand, by the key of the result
+    for i, edge in enumerate(picture.edges):
+        result, operand = by_key.get(edge.result), by_key.get(edge.operand)
+        if result is None or operand is None:
+            continue
+        start = positions.get(edge.result, 0)
+        position = next(j for j in range(start, len(result.operands)) if result.operands[j] is operand)
+        positions[edge.result] = position + 1
+        edges.append((i, places[result], position))
+    return Scene(picture, cards, edges, [], {})
+
+
+def _network(order: list[Value], instances: list[Instance], gradients: Gradients, places: Places) -> Scene:
+    network = Network(order, instances, gradients)
+    sketch = Sketch(order, network, Names(order), [], LIMIT)
+    picture = sketch.picture()
+    shown = {card.key for card in picture.cards}
+    values: dict[str, list[Value]] = {
+        key: [x for x in inputs if isinstance(x, Value)] for key, inputs in network.inputs.items()
+    }
+    owners: dict[Value, str] = {}
+    for layer in network.layers:
+        for neuron in layer.neurons:
+            values[neuron.key] = [instance.output for instance in neuron.instances]
+            own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
+            owners.update(dict.fromkeys(own, neuron.key))
+    values["root"] = [network.root]
+    cards = [(key, [places[x] for x in of]) for key, of in values.items() if of and key in shown]
+    terms: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    display: Callable[[str], str] = lambda key: sketch.display.get(key, key)  # noqa: E731
+    for (source, target), _, node, position in network.terms():
+        terms.setdefault((display(source), display(target)), []).append((places[node], position))
+    flows = [
+        (i, terms[flow.operand, flow.result])
+        for i, flow in enumerate(picture.flows)
+        if flow.strength is not None
+    ]
+    note = picture.note.partition("\n")[0]
+    return Scene(picture._replace(note=note), cards, [], flows, owners)

@@ -1,0 +1,279 @@
+"""The page of explore() used as a person uses it: every number is compared with Python's."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograd import Value, explore, gelu, relu, tanh, topological_order
+from autograd.nodes import all_gradients
+from autograd.view.notation.names import format_gradient, format_number
+from nn import MLP, mse_loss
+
+from ...._support.browser import chromium, needs_chromium
+
+pytestmark = needs_chromium
+Build = Callable[..., Value]
+
+STATE = """() => [...document.querySelectorAll(".glassgrad-explorer")].map((host) => {
+  const page = host.shadowRoot;
+  const text = (selector) => page.querySelector(selector)?.textContent;
+  return {
+    leaves: Object.fromEntries([...page.querySelectorAll("tbody tr")].map((row) => [
+      row.querySelector("th").textContent,
+      { data: Number(row.dataset.data), grad: Number(row.dataset.grad),
+        shown: row.lastElementChild.textContent,
+        box: row.querySelector("input[type=number]").value,
+        trained: row.querySelector("input").checked,
+        isHidden: row.hidden },
+    ])),
+    cards: Object.fromEntries([...page.querySelectorAll(".picture g.node")].map((card) => {
+      const texts = [...card.querySelectorAll("text")].map((text) => text.textContent.trim());
+      return [card.querySelector("title")?.textContent, texts];
+    })),
+    label: page.querySelector(".picture svg").getAttribute("aria-label"),
+    message: text(".message"),
+    slope: text(".slope p"),
+    status: text(".status"),
+    background: getComputedStyle(host).backgroundColor,
+  };
+})"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    yield from chromium()
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """A function that opens pages, and fails the test if a script did or asked the network."""
+    contexts: list[Any] = []
+    errors: list[str] = []
+
+    def open_page(root: Value, fragment: str = "", setting: Any = None, **options: Any) -> Any:
+        path = explore(root, **options).save(tmp_path / f"{len(contexts)}.html")
+        context = browser.new_context(**(setting or {}))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: errors.append(request.url) if "://" in request.url[5:] else None)
+        page.goto(path.as_uri() + fragment)
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not [error for error in errors if not error.startswith("file:")]
+
+
+def settle(page: Any) -> None:
+    """Wait until the page is drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def state(page: Any, which: int = 0) -> dict[str, Any]:
+    settle(page)
+    states: list[dict[str, Any]] = page.evaluate(STATE)
+    return states[which]
+
+
+def line(w: float = 2.0, x: float = 5.0, y: float = 12.0) -> Value:
+    a, b, c = (Value(v, label=name) for v, name in ((w, "w"), (x, "x"), (y, "y")))
+    loss = (a * b - c) ** 2
+    loss.label = "loss"
+    return loss
+
+
+def leaves_of(root: Value) -> list[Value]:
+    return [value for value in topological_order(root) if value.is_leaf]
+
+
+def check(page: Any, root: Value, which: int = 0) -> dict[str, Any]:
+    """Compare every leaf with a graph that Python computed from the same numbers."""
+    found = state(page, which)
+    gradients = all_gradients(root)
+    for leaf in leaves_of(root):
+        row = found["leaves"][leaf.label]
+        expected = gradients.get(leaf, 0.0)
+        assert row["data"] == leaf.data
+        assert math.isclose(row["grad"], expected, rel_tol=1e-12), (leaf, row, expected)
+        assert row["shown"] == format_gradient(row["grad"])
+    assert f"{root.label} = " in found["label"]
+    assert f"= {format_number(root.data)}, gradient 1" in found["label"]
+    return found
+
+
+def test_page_shows_the_recorded_graph(open_page: Callable[..., Any]) -> None:
+    found = check(open_page(line()), line())
+    assert found["cards"]["w"][-3:] == ["2", "grad", "−20"]
+    assert "∂loss/∂w = −20: raise w by 0.02, and loss falls by about 0.4." in found["slope"]
+
+
+def test_keys_and_number_box_move_a_leaf(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    slider = page.get_by_label("w", exact=True)
+    slider.focus()
+    moves = {"ArrowRight": 2.1, "Shift+ArrowLeft": 2.08, "PageUp": 2.58, "Home": 0.0, "End": 4.0}
+    for key, w in moves.items():
+        page.keyboard.press(key)
+        check(page, line(w))
+    box = page.get_by_label("data of x")
+    box.fill("-1.5")
+    found = check(page, line(4.0, -1.5))
+    assert found["leaves"]["x"]["box"] == "-1.5"
+    box.fill("123456")  # the range grows
+    check(page, line(4.0, 123456.0))
+
+
+def test_card_can_be_dragged(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    box = page.locator(".picture g.node", has=page.locator("title", has_text="w")).first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30.0, y, steps=5)
+    page.mouse.up()
+    w = state(page)["leaves"]["w"]["data"]
+    assert 2.1 < w <= 4.0
+    check(page, line(w))
+
+
+def test_twenty_steps_and_reset(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    page.get_by_label("train w").check()
+    w = 2.0
+    for number in range(1, 21):
+        page.locator(".step").click()
+        root = line(w)
+        w -= 0.01 * all_gradients(root)[leaves_of(root)[0]]
+        found = check(page, line(w))
+        assert found["message"].startswith(f"step {number}: w ← ")
+    page.locator(".reset").click()
+    found = check(page, line())
+    assert (found["message"], found["leaves"]["w"]["trained"]) == ("", False)
+
+
+def test_step_without_a_leaf_to_train_says_so(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    page.locator(".step").click()
+    assert state(page)["message"] == "Choose a leaf to train."
+
+
+def test_diverging_run_pauses(open_page: Callable[..., Any]) -> None:
+    root = line()
+    page = open_page(root, train=leaves_of(root), lr=1.0)
+    page.locator(".play").click()
+    page.get_by_role("button", name="Play").wait_for()
+    message = state(page)["message"]
+    assert "more than 1e6 times its first value: the steps are too long." in message
+
+
+def test_dead_relu_lives_again(open_page: Callable[..., Any]) -> None:
+    def build(w: float) -> Value:
+        leaf = Value(w, label="w")
+        out = relu(leaf * 2.0) + gelu(leaf)
+        out.label = "out"
+        return out
+
+    page = open_page(build(-1.0))
+    check(page, build(-1.0))
+    page.get_by_label("data of w").fill("0.75")
+    check(page, build(0.75))
+
+
+def test_network_is_its_neurons_and_a_click_lists_parameters(open_page: Callable[..., Any]) -> None:
+    inputs, targets = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
+    model = MLP(2, [3, 1], activation="tanh", seed=1)
+
+    def loss_of() -> Value:
+        loss = mse_loss([model(x) for x in inputs], targets)
+        loss.label = "loss"
+        return loss
+
+    root = loss_of()
+    page = open_page(root, lr=0.1)
+    for _ in range(5):
+        page.locator(".step").click()
+        loss = loss_of()
+        gradients = all_gradients(loss)
+        for p in model.parameters():
+            p.data -= 0.1 * gradients[p]
+    loss = loss_of()
+    gradients = all_gradients(loss)
+    found = state(page)
+    assert len(found["leaves"]) == len(model.parameters())
+    rows = [*found["leaves"].values()]
+    for row, p in zip(rows, model.parameters(), strict=True):
+        assert math.isclose(row["data"], p.data, rel_tol=1e-9)
+        assert math.isclose(row["grad"], gradients[p], rel_tol=1e-9)
+    assert f"loss = {format_number(loss.data)}" in found["label"]
+    neuron = page.locator(".picture g.node[id$=n0-2]")  # h₂
+    neuron.click()
+    hidden = [row["isHidden"] for row in state(page)["leaves"].values()]
+    assert hidden == [True] * 3 + [False] * 3 + [True] * 7
+    neuron.click()
+    assert not any(row["isHidden"] for row in state(page)["leaves"].values())
+
+
+def test_address_leads_to_a_moment(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    page.get_by_label("data of w").fill("3")
+    page.wait_for_function("() => location.hash.includes('leaf0=3')")
+    fragment = page.evaluate("() => location.hash")
+    other = open_page(line(), fragment=fragment)
+    check(other, line(3.0))
+    check(open_page(line(), fragment="#leaf0=x&lr=-1&steps=nan"), line())
+
+
+def test_follows_the_theme_and_announces_the_change(open_page: Callable[..., Any]) -> None:
+    light = state(open_page(line(), setting={"color_scheme": "light"}))["background"]
+    page = open_page(line(), setting={"color_scheme": "dark"})
+    assert state(page)["background"] != light
+    page.get_by_label("data of w").fill("2.5")
+    page.wait_for_function(
+        "() => document.querySelector('.glassgrad-explorer').shadowRoot.querySelector('.status').textContent"
+        ".startsWith('loss = 0.25; w = 2.5, gradient 5')"
+    )
+
+
+def test_two_pages_in_one_document(browser: Any, tmp_path: Path) -> None:
+    widgets = [explore(root)._repr_mimebundle_()["text/html"] for root in (line(), line(3.0))]
+    path = tmp_path / "two.html"
+    path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{"".join(widgets)}', encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.get_by_label("data of w").nth(1).fill("4")
+    check(page, line(), 0)
+    check(page, line(4.0), 1)
+    page.close()
+
+
+@pytest.mark.parametrize("special", [math.inf, -math.inf, math.nan, -0.0, 1e300, 5e-324])
+def test_special_numbers_agree(special: float, open_page: Callable[..., Any]) -> None:
+    def build() -> Value:
+        leaf, other = Value(special, label="w"), Value(2.0, label="x")
+        out = tanh(leaf * other) + leaf
+        out.label = "out"
+        return out
+
+    row = state(open_page(build()))["leaves"]["w"]
+    (leaf, *_) = leaves_of(build())
+    gradient = all_gradients(build())
+    expected = next(g for v, g in gradient.items() if v.label == "w")
+    assert row["data"] == leaf.data or math.isnan(leaf.data)
+    assert row["shown"] == format_gradient(expected)
+
+
+def numbers() -> Sequence[float]:
+    return [0.5, 1e5, 12345.5, 12346.5, 999.95, 1e-3, 9.9995e-4, 0.1 + 0.2, -2.5, 1e-7, 123456.0, 0.00012345]
+
+
+def test_numbers_are_written_as_in_python(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    for v in numbers():
+        page.get_by_label("data of w").fill(repr(v))
+        assert state(page)["cards"]["w"][-3] == format_number(v)

@@ -87,13 +87,13 @@ class TorchComparison:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         rows, notes = self._shown()
-        marked = {
+        bold = {
             (i, column)
             for i, row in enumerate(rows)
             for column, differs in ((3, row.data_ulps), (6, row.grad_ulps))
             if differs
         }
-        table = html_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, marked)
+        table = html_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, bold)
         return {"text/html": html_with_notes(table, notes), "text/plain": repr(self)}
 
 
@@ -161,9 +161,9 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
     check_root("compare_with_torch", root)
     order = topological_order(root)
     names = Names(order)
-    if (off := overwritten(order)) is not None:
+    if (node := overwritten(order)) is not None:
         raise RuntimeError(
-            f"compare_with_torch() expected the data of the forward pass, but an operand below {names[off]} "
+            f"compare_with_torch() expected the data of the forward pass, but an operand below {names[node]} "
             f"was overwritten. Compute {names.root} again first."
         )
     tensors = torch_graph(root)

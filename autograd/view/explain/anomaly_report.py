@@ -75,38 +75,38 @@ def report_contribution(root: Value, node: Value, position: int, gradients: Mapp
 def report_sum(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
     """Return the message for a gradient that is not finite although its contributions are."""
     names = names_of(root)
-    found = gradients[value]
+    gradient = gradients[value]
     parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
-    wrong = f"∂{names.root}/∂{names[value]} is {format_gradient(found)}, in the backward pass"
+    wrong = f"∂{names.root}/∂{names[value]} is {format_gradient(gradient)}, in the backward pass"
     if value is root:
-        why = "it is the seed gradient: check the argument of backward()"
+        reason = "it is the seed gradient: check the argument of backward()"
     elif value.is_leaf and math.isfinite(contribution := sum(parts)):
         amount = format_gradient(contribution)
-        why = f"this pass added {amount} to the gradient of an earlier one: call zero_grad() first"
+        reason = f"this pass added {amount} to the gradient of an earlier one: call zero_grad() first"
     else:
-        why = f"its {len(parts)} contributions are finite, but their sum is not"
-    lines = [f"{wrong}: {why}"]
+        reason = f"its {len(parts)} contributions are finite, but their sum is not"
+    lines = [f"{wrong}: {reason}"]
     if not value.is_leaf:
         lines += _where(value, f"{names[value]} was computed")
     return "\n".join([*lines, *_path(root, value, names, gradients)])
 
 
 def _where(value: Value, event: str) -> list[str]:
-    if (found := source_line(value)) is None:
+    if (location := source_line(value)) is None:
         return [f"{event} outside detect_anomaly(): enter it before the forward pass to get the line"]
-    file, line, source = found
+    file, line, source = location
     return [f"{event} here:", f"  {file}, line {line}", *(f"    {row}" for row in source)]
 
 
 def _operands(node: Value, names: Names) -> list[str]:
     """Return the data of the operands; if there are many, of those not finite and the largest."""
     operands = [x for x in dict.fromkeys(node.operands) if isinstance(x, Value)]
-    shown = operands
+    selection = operands
     if len(operands) > OPERANDS:
         largest = sorted(operands, key=lambda x: (math.isfinite(x.data), -abs(x.data)))[:OPERANDS]
-        shown = [x for x in operands if x in set(largest)]
-    data = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in shown)
-    rest = f" (the {OPERANDS} largest of {len(operands)})" if len(shown) < len(operands) else ""
+        selection = [x for x in operands if x in set(largest)]
+    data = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in selection)
+    rest = f" (the {OPERANDS} largest of {len(operands)})" if len(selection) < len(operands) else ""
     return [f"  with {data}{rest}"] if data else []
 
 
@@ -115,19 +115,19 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
     path = _shortest_path(root, value)
     rows: list[list[str]] = []
     for node in path:
-        found = source_line(node)
+        location = source_line(node)
         g = gradients.get(node)
         rows.append([
             names[node],
             operation(node, names),
             format_number(node.data),
             "" if g is None else format_gradient(g),
-            "" if found is None else f"line {found[1]}",
+            "" if location is None else f"line {location[1]}",
         ])  # fmt: skip
-    left_out = len(rows) - STEPS
-    if left_out > 1:
+    rest = len(rows) - STEPS
+    if rest > 1:
         half = STEPS // 2
-        rows[half:-half] = [["…", f"({left_out} more)", "", "", ""]]
+        rows[half:-half] = [["…", f"({rest} more)", "", "", ""]]
     header = ("", "how", "data", f"∂{names.root}/∂…", "")
     table = text_table(header, rows, right=(2, 3))
     return [f"the path from {names.root}:", *_indented(table)]

@@ -47,9 +47,9 @@ class Nested:
         self.root, self.names = root, names
         uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
         self.operations = sum(not node.is_leaf for node in order)
-        computed = ((node, depth) for node, depth in by_distance(root) if not node.is_leaf)
+        non_leaves = ((node, depth) for node, depth in by_distance(root) if not node.is_leaf)
         #: The first operations by their distance from the root, with that distance.
-        self.shown = dict(islice(computed, limit))
+        self.shown = dict(islice(non_leaves, limit))
         named = {node for node, depth in self.shown.items() if uses[node] > 1 or depth % DEEPEST == 0}
         named |= {*apart}
         #: The operations with their own line, except the root: operands before results.
@@ -83,10 +83,10 @@ class Nested:
             within += [x for x in operands if not (x.is_leaf or x in self._apart or x not in self.shown)]
 
         def recomputed(digits: int) -> float:
-            found = {x: rounded(data, digits) for x, data in numbers.items()}
+            results = {x: rounded(data, digits) for x, data in numbers.items()}
             for node in reversed(within):
-                found[node] = computed_on(node, found, digits)
-            return found[value]
+                results[node] = computed_on(node, results, digits)
+            return results[value]
 
         digits = digits_needed(value.data, recomputed)
         return self.formula(value, lambda x: quantity(numbers[x], "data", digits), digits)
@@ -101,10 +101,10 @@ class Nested:
     @property
     def cut(self) -> str:
         """Note on the operations that are not written out; empty if there are none."""
-        shown = len(self.shown)
-        if shown == self.operations:
+        count = len(self.shown)
+        if count == self.operations:
             return ""
-        return f"of {self.operations:,} operations the {shown:,} nearest {self.names.root} are written out"
+        return f"of {self.operations:,} operations the {count:,} nearest {self.names.root} are written out"
 
 
 def formula(root: Value, *, limit: int = LIMIT) -> Derivation:

@@ -110,9 +110,9 @@ def _listed(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
 
 def _chain(owner: Owner | None) -> Iterable[Owner]:
     """Yield a module and the modules that contain it."""
-    seen: set[int] = set()
-    while owner is not None and id(owner) not in seen:
-        seen.add(id(owner))
+    visited: set[int] = set()
+    while owner is not None and id(owner) not in visited:
+        visited.add(id(owner))
         yield owner
         owner = getattr(owner, "owner", None)
 
@@ -121,8 +121,8 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
     """Format data and gradient of a Value; of several, the mean of data and of |gradient|."""
     data = [data_of(x) for x in values]
     grads = [gradients.of(x) for x in values if isinstance(x, Value)]
-    computed = [g for g in grads if g is not None]
-    sizes = computed if len(values) == 1 else [abs(g) for g in computed]
+    numbers = [g for g in grads if g is not None]
+    sizes = numbers if len(values) == 1 else [abs(g) for g in numbers]
     mean = sum(data) / len(data)
     if sizes:
         return format_number(mean), format_gradient(sum(sizes) / len(sizes))
@@ -150,11 +150,11 @@ class _AssignedNames(Names):
 
     def unique(self, label: str, name: str, layer: set[str] | None = None) -> str:
         """Return the label, or else the name, with ``′`` if it is taken in the network or in the layer."""
-        taken = self._taken if layer is None else layer
+        names = self._taken if layer is None else layer
         unique = label or name
-        while unique in self._taken or unique in taken or (not label and unique in self._labels):
+        while unique in self._taken or unique in names or (not label and unique in self._labels):
             unique += "′"
-        taken.add(unique)
+        names.add(unique)
         return unique
 
     def of(self, operand: Value | float) -> str:
@@ -189,13 +189,13 @@ class _Sketch:
         network = self.network
         most = self._column_length()
         self._add_inputs(most)
-        shown = self._layers_shown()
+        indices = self._layers_shown()
         for i, layer in enumerate(network.layers):
-            if i in shown:
+            if i in indices:
                 self._add_between(i)
                 self._add_layer(i, layer, most)
             else:
-                self._hide_layer(i, layer, len(network.layers) - len(shown))
+                self._hide_layer(i, layer, len(network.layers) - len(indices))
         self._add_between(len(network.layers))
         if network.after:
             self._add_root()
@@ -204,7 +204,7 @@ class _Sketch:
     # Selection ------------------------------------------------------------------------------------
 
     def _neurons_in(self, expand: list[Owner]) -> list[GraphNeuron]:
-        found: dict[str, GraphNeuron] = {}
+        neurons: dict[str, GraphNeuron] = {}
         for module in expand:
             inside = [
                 neuron
@@ -218,8 +218,8 @@ class _Sketch:
                     f"draw() expected a module of the graph for expand, got {short(module)}. Pass one of "
                     f"{', '.join(layers)}{', …' if len(self.network.layers) > 8 else ''}."
                 )
-            found.update((neuron.key, neuron) for neuron in inside)
-        return list(found.values())
+            neurons.update((neuron.key, neuron) for neuron in inside)
+        return list(neurons.values())
 
     @staticmethod
     def _within(neurons: list[GraphNeuron], limit: int | None) -> set[str]:
@@ -255,15 +255,15 @@ class _Sketch:
 
     def _add_inputs(self, most: int) -> None:
         inputs = self.network.inputs
-        shown = self._shortened([*inputs], most, "inputs")
+        keys = self._shortened([*inputs], most, "inputs")
         column: list[str] = []
         for i, (key, values) in enumerate(inputs.items(), start=1):
-            if key in shown:
+            if key in keys:
                 name = self.names.unique(common_label(values), f"x{subscript(i)}")
                 self._summarize(key, "leaf", name, "", values)
                 self.names.assign((x for x in values if isinstance(x, Value)), name)
             elif self.display[key] not in column:
-                self._add_cut(self.display[key], f"… {len(inputs) - len(shown)} more")
+                self._add_cut(self.display[key], f"… {len(inputs) - len(keys)} more")
             if self.display[key] not in column:
                 column.append(self.display[key])
         if column:
@@ -271,13 +271,13 @@ class _Sketch:
 
     def _shortened(self, keys: list[str], most: int, name: str) -> set[str]:
         """Return the keys to show, the first ones and the last; assign the card displayed for the others."""
-        shown = {*keys} if len(keys) <= most else {*keys[: most - 2], keys[-1], *(self.opened & {*keys})}
-        self.display.update((key, key if key in shown else f"more-{name}") for key in keys)
-        return shown
+        selection = {*keys} if len(keys) <= most else {*keys[: most - 2], keys[-1], *(self.opened & {*keys})}
+        self.display.update((key, key if key in selection else f"more-{name}") for key in keys)
+        return selection
 
     def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
-        shown = values[:1] if self.opened else values  # an opened neuron has the numbers of one sample
-        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(shown, self.network.gradients)))
+        samples = values[:1] if self.opened else values  # an opened neuron has the numbers of one sample
+        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(samples, self.network.gradients)))
         self.display[key] = key
 
     def _add_cut(self, key: str, name: str) -> None:
@@ -285,33 +285,33 @@ class _Sketch:
 
     def _add_layer(self, index: int, layer: GraphLayer, most: int) -> None:
         blocks: list[list[list[str]]] = []
-        taken: set[str] = set()  # the names of this layer
-        shown = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
+        names: set[str] = set()  # the names of this layer
+        keys = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
         cut = f"more-layer{index}"
         for neuron in layer.neurons:
             if neuron.key in self.opened:
-                blocks.append(self._open(index, neuron, taken))
-            elif neuron.key in shown:
-                self._add_neuron(neuron, taken)
+                blocks.append(self._open(index, neuron, names))
+            elif neuron.key in keys:
+                self._add_neuron(neuron, names)
                 blocks.append([[neuron.key]])
             elif [[cut]] not in blocks:
-                self._add_cut(cut, f"… {len(layer.neurons) - len(shown)} more")
+                self._add_cut(cut, f"… {len(layer.neurons) - len(keys)} more")
                 blocks.append([[cut]])
         self.groups.append(CardGroup(layer.label, blocks))
 
     def _kind(self, values: Sequence[Value]) -> str:
         return "output" if self.network.root in values else "operation"
 
-    def _add_neuron(self, neuron: GraphNeuron, taken: set[str]) -> None:
+    def _add_neuron(self, neuron: GraphNeuron, names: set[str]) -> None:
         outputs = [instance.output for instance in neuron.instances]
-        self._summarize(neuron.key, self._kind(outputs), self._name_neuron(neuron, taken), "", outputs)
+        self._summarize(neuron.key, self._kind(outputs), self._name_neuron(neuron, names), "", outputs)
 
-    def _name_neuron(self, neuron: GraphNeuron, taken: set[str]) -> str:
+    def _name_neuron(self, neuron: GraphNeuron, names: set[str]) -> str:
         """Assign the full name of a neuron to its outputs; return its name within the layer."""
         outputs = [instance.output for instance in neuron.instances]
         full = self.names.unique(common_label(outputs), neuron.full_name)
         self.names.assign(outputs, full)
-        return full if neuron.name == neuron.full_name else self.names.unique("", neuron.name, taken)
+        return full if neuron.name == neuron.full_name else self.names.unique("", neuron.name, names)
 
     def _add_between(self, index: int) -> None:
         if nodes := self.network.between.get(index):
@@ -335,15 +335,15 @@ class _Sketch:
 
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
-    def _open(self, index: int, neuron: GraphNeuron, taken: set[str]) -> list[list[str]]:
+    def _open(self, index: int, neuron: GraphNeuron, names: set[str]) -> list[list[str]]:
         """Add the cards of a neuron; return its columns: its operands, then its operations in order."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
-        name = self._name_neuron(neuron, taken)
-        self._name_parts(neuron, taken)
+        name = self._name_neuron(neuron, names)
+        self._name_parts(neuron, names)
         entries = {(entry.node, entry.at): entry for entry in instance.inputs}
         columns: list[list[str]] = [[]]
-        through: set[str] = set()
+        input_keys: set[str] = set()
         depths: dict[Value, int] = {}
         for node in instance.nodes:
             locals_of, contributions = factors(node), self.network.gradients.contributions(node)
@@ -358,7 +358,7 @@ class _Sketch:
                 if source is not None:
                     self._pass_through(self.display.get(source, source), edge)
                     columns[0].append(key)
-                    through.add(key)
+                    input_keys.add(key)
                     continue
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
@@ -379,8 +379,8 @@ class _Sketch:
             columns[depths[node]].append(keys[node])
         self.display[neuron.key] = keys[instance.output]
         if len(columns[1]) == 1:  # each input next to its weight
-            inputs = [key for key in columns[0] if key in through]
-            weights = [key for key in columns[0] if key not in through]
+            inputs = [key for key in columns[0] if key in input_keys]
+            weights = [key for key in columns[0] if key not in input_keys]
             pairs = [key for pair in zip(weights, inputs) for key in pair]
             columns[0] = pairs + weights[len(inputs) :] + inputs[len(weights) :]
         return columns
@@ -395,14 +395,14 @@ class _Sketch:
         data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, name, operation(value, self.names), data, grad))
 
-    def _name_parts(self, neuron: GraphNeuron, taken: set[str]) -> None:
+    def _name_parts(self, neuron: GraphNeuron, names: set[str]) -> None:
         """Name parameters and operations as in the picture of the whole graph, within the layer."""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
         for value in (*own, *neuron.instances[0].nodes[:-1]):
             if value in self._names_in_graph:
                 name = self._names_in_graph[value]
                 if not value.label:  # the box says the layer: w₂₁, not w₂₁⁽³⁾
-                    name = self.names.unique("", name.partition("⁽")[0], taken)
+                    name = self.names.unique("", name.partition("⁽")[0], names)
                 self.names.assign([value], name)
 
     # Arrows and texts -----------------------------------------------------------------------------

@@ -38,8 +38,8 @@ class Local(NamedTuple):
     @property
     def is_current(self) -> bool:
         """True if the formula evaluates to the stored number, so that no Value was overwritten."""
-        found = float(evaluate_symbols(self.expression, self.numbers))
-        return math.isclose(found, self.value, rel_tol=1e-9) or (math.isnan(found) and math.isnan(self.value))
+        value = float(evaluate_symbols(self.expression, self.numbers))
+        return math.isclose(value, self.value, rel_tol=1e-9) or (math.isnan(value) and math.isnan(self.value))
 
     def in_symbols(self) -> Formula:
         return self._number() if self.expression is None else written(self.expression, Name)
@@ -108,8 +108,8 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     op = node.primitive
     if op is None:
         raise ValueError(f"local_derivative() expected a non-leaf Value, got the leaf {node!r}.")
-    stored = local_derivatives(node)[position]
-    value = 0.0 if stored is None else stored
+    derivative = local_derivatives(node)[position]
+    value = 0.0 if derivative is None else derivative
     numbers = {names[node]: node.data}
     numbers |= {names[x]: x.data for x in node.operands if isinstance(x, Value)}
     rule = _rule(op, node, position, names)

@@ -165,15 +165,15 @@ def picture_nearest(
 def picture_from(
     order: list[Value],
     names: Names,
-    shown: set[Value],
+    selection: set[Value],
     gradients: Gradients,
     notes: Sequence[str] = (),
 ) -> Picture:
-    """Return the picture of the Values of ``order`` that are in ``shown``, with the gradients of a pass.
+    """Return the picture of the Values of ``order`` that are in ``selection``, with the gradients of a pass.
 
     The arrows into a Value are in the order of its operands.
     """
-    return _picture(order, names, shown, gradients, [*notes, *reservations(order, names, gradients)])
+    return _picture(order, names, selection, gradients, [*notes, *reservations(order, names, gradients)])
 
 
 def picture_with_folds(
@@ -198,7 +198,7 @@ def picture_with_folds(
 def _picture(
     order: list[Value],
     names: Names,
-    shown: set[Value],
+    selection: set[Value],
     gradients: Gradients,
     notes: Sequence[str],
     folds: Sequence[Fold] = (),
@@ -210,13 +210,13 @@ def _picture(
     cards: list[Card] = []
     edges: list[Edge] = []
     for value in in_time(order):
-        if value in shown:
+        if value in selection:
             cards.append(_card(value, keys[value], order[-1], names, gradients))
-            _add_operands(value, keys, constants, shown, folded, gradients, cards, edges)
+            _add_operands(value, keys, constants, selection, folded, gradients, cards, edges)
         elif value in by_last:
             fold = by_last[value]
             cards.append(_fold_card(fold, folded[value], order[-1], titles, gradients))
-            edges += _edges_into(fold, folded[value], keys, shown, folded, gradients)
+            edges += _edges_into(fold, folded[value], keys, selection, folded, gradients)
     notes = [*notes]
     if len(edges) > LABELED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
@@ -240,7 +240,7 @@ def _edges_into(
     fold: Fold,
     key: str,
     keys: dict[Value, str],
-    shown: set[Value],
+    selection: set[Value],
     folded: dict[Value, str],
     gradients: Gradients,
 ) -> list[Edge]:
@@ -251,7 +251,7 @@ def _edges_into(
         for i, x in enumerate(node.operands):
             if not isinstance(x, Value):
                 continue
-            source = keys[x] if x in shown else folded.get(x, key)
+            source = keys[x] if x in selection else folded.get(x, key)
             if source != key:
                 size = flows.get(source)
                 flows[source] = size if contributions is None else (size or 0.0) + abs(contributions[i])
@@ -278,33 +278,33 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
     """Return notes on inconsistent numbers: overwritten data, gradients of other passes."""
     if warning := stale(order, names):
         return [warning]
-    received: dict[Value, list[float]] = {}
+    by_operand: dict[Value, list[float]] = {}
     for value in in_time(order):
         if (contributions := gradients.contributions(value)) is not None:
             for operand, part in zip(value.operands, contributions, strict=True):
                 if isinstance(operand, Value):
-                    received.setdefault(operand, []).append(part)
+                    by_operand.setdefault(operand, []).append(part)
     for value in in_time(order):
-        grad, parts = gradients.of(value), received.get(value, [])
+        grad, parts = gradients.of(value), by_operand.get(value, [])
         total = sum(parts)
         if parts and grad is not None and abs(grad - total) > 1e-9 * sum(map(abs, parts)):
-            why = (
+            cause = (
                 "an earlier backward() added the rest (no zero_grad() in between)"
                 if value.is_leaf
                 else "it is from a backward() call on another result"
             )
-            stored, sum_of_parts = format_gradient(grad), format_gradient(total)
-            return [f"the gradient of {names[value]} is {stored}, its arrows add up to {sum_of_parts}: {why}"]
+            text, sum_of_parts = format_gradient(grad), format_gradient(total)
+            return [f"the gradient of {names[value]} is {text}, its arrows add up to {sum_of_parts}: {cause}"]
     return []
 
 
 def stale(order: list[Value], names: Names) -> str:
     """Return a note if a Value was overwritten after the forward pass, else an empty string."""
-    off = overwritten(order)
-    if off is None:
+    value = overwritten(order)
+    if value is None:
         return ""
     return (
-        f"an operand below {names[off]} was overwritten after the forward pass: results and local "
+        f"an operand below {names[value]} was overwritten after the forward pass: results and local "
         "derivatives are those of the old data; run the forward pass again for new ones"
     )
 
@@ -350,7 +350,7 @@ def _add_operands(
     value: Value,
     keys: dict[Value, str],
     constant_cards: _Constants,
-    shown: set[Value],
+    selection: set[Value],
     folded: dict[Value, str],
     gradients: Gradients,
     cards: list[Card],
@@ -358,15 +358,15 @@ def _add_operands(
 ) -> None:
     key, locals_of, contributions = keys[value], factors(value), gradients.contributions(value)
     hidden = 0
-    merged: dict[str, list[int]] = {}  # by the card of a fold, the positions of operands in it
+    by_fold: dict[str, list[int]] = {}  # by the card of a fold, the positions of operands in it
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:
         hidden, constants = len(constants), []
     for i, operand in enumerate(in_time(value.operands)):
         if isinstance(operand, Value):
-            if operand not in shown:
+            if operand not in selection:
                 if operand in folded:
-                    merged.setdefault(folded[operand], []).append(i)
+                    by_fold.setdefault(folded[operand], []).append(i)
                 else:
                     hidden += 1
                 continue
@@ -378,7 +378,7 @@ def _add_operands(
             if constant == f"{key}c{i}":
                 cards.append(constant_card(constant, operand))
             edges.append(Edge(constant, key, "", None, 0.8, False))
-    for fold, positions in merged.items():
+    for fold, positions in by_fold.items():
         total = None if contributions is None else sum(abs(contributions[i]) for i in positions)
         if len(positions) > 1:
             edges.append(_bare_edge(fold, key, total))
@@ -431,7 +431,7 @@ def describe(picture: Picture) -> str:
         formula = f" = {card.expression}" if card.expression else ""
         frame = f", in {label_of[card.key]}" if card.key in label_of and picture.frames else ""
         parts.append(f"{card.name}{formula} = {card.data}{grad}{frame}")
-    shown = picture.note.replace("\n", "; ")
-    note = f" Shown: {shown}." if shown else ""
+    remarks = picture.note.replace("\n", "; ")
+    note = f" Shown: {remarks}." if remarks else ""
     head = "Network, inputs first" if picture.groups else "Computation graph, operands before results"
     return f"{head}: {'; '.join(parts)}.{note}"

@@ -59,8 +59,8 @@ def gif(steps: StepTable[Step | ForwardStep], theme: str = "light") -> bytes:
     def line(text: str) -> Image.Image:
         """Render a line of text, cropped to its letters: graphviz measures letters like ∂ too wide."""
         image = rendered(_line(text, colors))
-        inked = ImageChops.difference(image, Image.new("RGB", image.size, colors.paper)).getbbox()
-        left, _, right, _ = inked or (0, 0, image.width, 0)
+        box = ImageChops.difference(image, Image.new("RGB", image.size, colors.paper)).getbbox()
+        left, _, right, _ = box or (0, 0, image.width, 0)
         return image.crop((left, 0, right, image.height))
 
     def caption(step: Step | ForwardStep, sentence: list[str]) -> Image.Image:
@@ -112,12 +112,12 @@ def _places(scene: Scene, theme: Theme) -> dict[str, dict[str, str]]:
     """
     staging = STILL._replace(room=scene.room)
     source = digraph(scene.picture._replace(note=""), theme, _PREFIX, staging).source
-    laid = json.loads(render(source, "json0"))
-    places = {"": {"layout": "nop2", "bb": laid["bb"]}}
-    for item in [*laid.get("objects", ()), *laid.get("edges", ())]:
-        given = {key: item[key] for key in ("pos", "width", "height", "lp") if key in item}
+    layout = json.loads(render(source, "json0"))
+    places = {"": {"layout": "nop2", "bb": layout["bb"]}}
+    for item in [*layout.get("objects", ()), *layout.get("edges", ())]:
+        geometry = {key: item[key] for key in ("pos", "width", "height", "lp") if key in item}
         fixed = {"fixedsize": "true"} if "width" in item else {}
-        places[item["id"].removeprefix(f"{_PREFIX}-")] = {**given, **fixed}
+        places[item["id"].removeprefix(f"{_PREFIX}-")] = {**geometry, **fixed}
     return places
 
 
@@ -134,8 +134,8 @@ def _frame(
     if focus.operand:
         marks[focus.operand] |= {"color": theme.muted, "penwidth": "3", "style": "rounded,filled,dashed"}
     if focus.node:
-        computed = isinstance(step, ForwardStep)
-        marks[focus.node] |= {"color": theme.data if computed else theme.backward, "penwidth": "3"}
+        is_forward = isinstance(step, ForwardStep)
+        marks[focus.node] |= {"color": theme.data if is_forward else theme.backward, "penwidth": "3"}
     picture = scene.picture._replace(cards=cards, note="")
     faint = {key for key, since in scene.appears.items() if since > at}
     graph = digraph(picture, theme, _PREFIX, Staging(scene.room, faint, marks))

@@ -100,13 +100,13 @@ def page(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
 
 def _draw(scene: Scene) -> _Pictures:
     at_end = Drawing(scene.picture, LIGHT, TimeLimit(TIMEOUT, FEWER))
-    stepped = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
+    drawing = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
     try:
-        svg = _lean(with_variables(stepped.svg))
+        svg = _lean(with_variables(drawing.svg))
         # The fast method: a page takes a fifth of a second.
         png = base64.b64encode(compact(at_end.png_in_one_row)).decode()
     except (RenderError, ImportError) as error:
-        return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
+        return _Pictures("", drawing.prefix, "", f"without a picture: {error}")
     width, height = map(round, at_end.size)
     image = (
         '<div class="glassgrad-picture" style="overflow:auto;max-height:600px">'
@@ -114,7 +114,7 @@ def _draw(scene: Scene) -> _Pictures:
         f'width="{width}" height="{height}" style="width:100%;max-width:{width}px;'
         f'min-width:{SHRINK * width:.0f}px;height:auto"></div>'
     )
-    return _Pictures(svg, stepped.prefix, image, scene.picture.note)
+    return _Pictures(svg, drawing.prefix, image, scene.picture.note)
 
 
 def _lean(svg: str) -> str:

@@ -110,15 +110,15 @@ class ForwardStep(NamedTuple):
 
 def _update(step: Step) -> Formula:
     names, total = step.names, quantity(step.gradient, "gradient")
-    received = Grad(names[step.operand])
+    gradient = Grad(names[step.operand])
     if step.node is None:
-        return equals(received, total)
+        return equals(gradient, total)
     local = Partial(names[step.node], names[step.operand], "local")
     sides = [product([Grad(names[step.node]), local], wide=True)]
     if step.upstream * step.local == step.contribution or math.isnan(step.contribution):  # not ∞·0 = 0
         sides.append(product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True))
     sides.append(quantity(step.contribution + 0.0, "gradient"))  # 0 for −0, since gradients start at 0
-    update = Infix((received, *sides), ("+=", *["="] * (len(sides) - 1)), RELATION)
+    update = Infix((gradient, *sides), ("+=", *["="] * (len(sides) - 1)), RELATION)
     return Row((update, Words(", total "), total)) if step.again else update
 
 

@@ -72,7 +72,7 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
     for i, (layer, size) in enumerate(zip(layers, sizes, strict=True)):
         ratio = measure.ratio(i)
         following = sizes[i + 1] if i + 1 < len(sizes) else None
-        compared = measure.of_activations and size is not None and following
+        is_compared = measure.of_activations and size is not None and following
         tile = Tile(
             key=f"l{i}",
             name=titles[i] if len(titles[i]) <= LABEL_LENGTH else f"…{titles[i][1 - LABEL_LENGTH :]}",
@@ -83,7 +83,7 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
             activation="" if layer.units is None else format_gradient(layer.activation),
             remark=_remark(layer),
             ratio=f"×{format_number(size / following)}"
-            if compared and size is not None and following
+            if is_compared and size is not None and following
             else "",
             arrow="" if size is None else "dashed" if size == 0.0 else "solid",
         )
@@ -131,15 +131,15 @@ class GradientFlow(Drawing):
         self._finish(graph, self._draw_above(graph, self._draw_chain(graph)))
         return graph
 
-    def _draw_above(self, graph: Digraph, around: Box) -> Box:
+    def _draw_above(self, graph: Digraph, box: Box) -> Box:
         """Draw above the chain, in a subclass; return the box around everything."""
-        return around
+        return box
 
-    def _finish(self, graph: Digraph, around: Box) -> None:
+    def _finish(self, graph: Digraph, box: Box) -> None:
         """Write the findings and the legend below, and set the bounding box."""
         theme = self._theme
-        larger = min(1.6, max(1.0, around.width / 900.0))  # a wide picture is displayed scaled down
-        letters = max(72, int(around.width / (5.4 * larger)))
+        larger = min(1.6, max(1.0, box.width / 900.0))  # a wide picture is displayed scaled down
+        letters = max(72, int(box.width / (5.4 * larger)))
         texts = [(str(finding), theme.ink, 11.5) for finding in self.findings[:FINDINGS]]
         if len(self.findings) > FINDINGS:
             texts.append((f"and {len(self.findings) - FINDINGS} more: see findings", theme.ink, 11.5))
@@ -148,8 +148,8 @@ class GradientFlow(Drawing):
             for text, color, size in (*texts, (self._legend(), theme.muted, 10.5))
             for line in textwrap.wrap(text, letters)
         ]
-        left, right = around.x - around.width / 2, around.x + around.width / 2
-        bottom, top = around.y - around.height / 2, around.y + around.height / 2
+        left, right = box.x - box.width / 2, box.x + box.width / 2
+        bottom, top = box.y - box.height / 2, box.y + box.height / 2
         graph.attr(
             layout="nop", splines="line", outputorder="edgesfirst", label=f"<{''.join(lines)}>", labelloc="b",
             labeljust="l", bb=f"{left:.2f},{bottom:.2f},{right:.2f},{top:.2f}",
@@ -184,9 +184,9 @@ class GradientFlow(Drawing):
     def _draw_tile(self, graph: Digraph, tile: Tile, left: float) -> float:
         """Draw a card whose left side is at ``left``; return its width."""
         theme = self._theme
-        under = text_width(f"{tile.function} {tile.activation}", 11.0)
+        label_width = text_width(f"{tile.function} {tile.activation}", 11.0)
         inner = max(text_width(tile.name, 12.5), text_width(tile.gradient, 12.0), 50.0) + 20.0
-        width = max(inner, under, text_width(tile.remark, 10.5))
+        width = max(inner, label_width, text_width(tile.remark, 10.5))
         x = left + width / 2
         fill, border = theme.box
         if tile.strength is not None:
@@ -211,11 +211,11 @@ class GradientFlow(Drawing):
             )  # fmt: skip
         return width
 
-    def _join(self, graph: Digraph, tile: Tile, to: str, start: float) -> None:
+    def _join(self, graph: Digraph, tile: Tile, target: str, start: float) -> None:
         """Draw the arrow between a tile and the next one: backward if a gradient flows to the tile."""
         theme = self._theme
         graph.edge(
-            f"{tile.key}:e", f"{to}:w", color=theme.backward if tile.arrow else theme.forward,
+            f"{tile.key}:e", f"{target}:w", color=theme.backward if tile.arrow else theme.forward,
             id=f"{self.prefix}-{tile.key}-on", style=tile.arrow or "solid",
             dir="back" if tile.arrow else "forward",
         )  # fmt: skip
@@ -254,8 +254,8 @@ class GradientFlow(Drawing):
             parts.append(f"{tile.name}: {', '.join(x for x in facts if x)}".removesuffix(": "))
         if self._loss is not None:
             parts.append(f"{self._loss.name} = {self._loss.data}")
-        found = "".join(f" {finding}." for finding in self.findings)
-        return f"Gradient flow by layer, inputs first: {'; '.join(parts)}.{found} In {self._legend()}."
+        findings = "".join(f" {finding}." for finding in self.findings)
+        return f"Gradient flow by layer, inputs first: {'; '.join(parts)}.{findings} In {self._legend()}."
 
     @property
     def table(self) -> Table:

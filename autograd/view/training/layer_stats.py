@@ -65,13 +65,13 @@ def titles_of(layers: Sequence[LayerFlow]) -> list[str]:
     numbers: dict[str, int] = {}
     titles: list[str] = []
     for layer in layers:
-        listed = _LISTED_LAYER.fullmatch(layer.name)
-        if with_units and not listed and layer.units is None:  # parameters that are in no layer
+        match = _LISTED_LAYER.fullmatch(layer.name)
+        if with_units and not match and layer.units is None:  # parameters that are in no layer
             titles.append(layer.name)
             continue
         number = numbers.setdefault(layer.name.partition(" #")[0], len(numbers) + 1)
-        part = f"{listed[1]} · " if listed and listed[1] else ""
-        titles.append(f"{part}layer {number}{listed[2] or ''}" if listed else layer.name)
+        part = f"{match[1]} · " if match and match[1] else ""
+        titles.append(f"{part}layer {number}{match[2] or ''}" if match else layer.name)
     return titles
 
 
@@ -179,13 +179,13 @@ class _ByName:
 
     def groups(self, covered: Iterable[int] = ()) -> list[_Group]:
         """Return the groups by their first parameter, without owners whose id is in ``covered``."""
-        excluded = {*covered}
+        ids = {*covered}
         groups: dict[object, _Group] = {}
         for name, parameter in self.named:
             owner = owner_of(parameter)
-            if id(owner) not in excluded:
-                key, shown = self._place(name, owner)
-                group = groups.setdefault(key, _Group(shown, [], []))
+            if id(owner) not in ids:
+                key, title = self._place(name, owner)
+                group = groups.setdefault(key, _Group(title, [], []))
                 group.parameters.append((name, parameter))
                 if owner is not None and all(owner is not x for x in group.owners):
                     group.owners.append(owner)
@@ -283,13 +283,13 @@ class _Graph:
         self.after = self._activations_after(order, instances)
 
     def _layers(self, instances: Sequence[Instance], depths: Mapping[Value, int]) -> list[list[_Unit]]:
-        found: dict[tuple[int, int], dict[int, _Unit]] = {}
+        groups: dict[tuple[int, int], dict[int, _Unit]] = {}
         for instance in instances:
             depth, owner = depths[instance.output], instance.owner
-            units = found.setdefault((depth, id(layer_of(owner))), {})
+            units = groups.setdefault((depth, id(layer_of(owner))), {})
             units.setdefault(id(owner), _Unit(owner, [])).instances.append(instance)
-        layers = [sorted(units.values(), key=self._start) for units in found.values()]
-        by_depth = sorted(zip(found, layers), key=lambda item: (item[0][0], self._start(item[1][0])))
+        layers = [sorted(units.values(), key=self._start) for units in groups.values()]
+        by_depth = sorted(zip(groups, layers), key=lambda item: (item[0][0], self._start(item[1][0])))
         return [layer for _, layer in by_depth]
 
     def _own(self, unit: _Unit) -> list[Value]:
@@ -320,8 +320,8 @@ class _Graph:
             start = self._start(layer[0])
             while others and self.first[others[0].parameters[0][1]] < start:
                 rows.append(_from_parameters(others.pop(0), self.grads))
-            again = f" #{names[:i].count(names[i]) + 1}" if names.count(names[i]) > 1 else ""
-            rows.append(self._row(names[i] + again, layer))
+            suffix = f" #{names[:i].count(names[i]) + 1}" if names.count(names[i]) > 1 else ""
+            rows.append(self._row(names[i] + suffix, layer))
         return rows + [_from_parameters(group, self.grads) for group in others]
 
     def _name(self, layer: Sequence[_Unit]) -> str:
@@ -342,9 +342,9 @@ class _Graph:
             outputs = [self.after.get(x.output, x.output) for x in in_time(unit.instances)]
             activations += [x.data for x in outputs]
             gradients += [g for x in outputs if (g := self.gradients.of(x)) is not None]
-            found = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}
-            functions |= found
-            if found == {"linear"}:
+            names = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}
+            functions |= names
+            if names == {"linear"}:
                 continue
             derivatives = [abs(factors(x)[0]) for x in outputs]
             closed += sum(derivative < self.limit for derivative in derivatives)

@@ -102,13 +102,13 @@ CALLS: dict[str, tuple[Callable[[float], object], str]] = {
 
 def test_every_call_with_a_timeout_is_listed() -> None:
     public = [getattr(autograd, name) for name in autograd.__all__]
-    found = {
+    names = {
         function.__qualname__
-        for each in (*public, Snapshot, Comparison, Drawing)
-        for function in (vars(each).values() if isinstance(each, type) else [each])
+        for owner in (*public, Snapshot, Comparison, Drawing)
+        for function in (vars(owner).values() if isinstance(owner, type) else [owner])
         if inspect.isfunction(function) and "timeout" in inspect.signature(function).parameters
     }
-    assert found == {name.partition(",")[0] for name in CALLS}
+    assert names == {name.partition(",")[0] for name in CALLS}
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -116,9 +116,9 @@ def test_the_error_of_every_call_names_the_remedy(call: str, clock: Clock) -> No
     draw_within, remedy = CALLS[call]
     draw_within(1.0)  # the clock stands
     clock.step = 0.1
-    with pytest.raises(RenderError, match=r"^The picture took more than 1 seconds .*timeout=…") as caught:
+    with pytest.raises(RenderError, match=r"^The picture took more than 1 seconds .*timeout=…") as error:
         draw_within(1.0)
-    assert remedy in str(caught.value)
+    assert remedy in str(error.value)
 
 
 def test_the_dot_source_is_made_within_the_time(clock: Clock) -> None:

@@ -96,12 +96,12 @@ def test_the_one_value_that_was_changed_is_the_one_that_differs(root: Value, dat
     before = snapshot(root)
     order = topological_order(root)
     at = data.draw(st.integers(0, len(order) - 1))
-    which = data.draw(st.sampled_from(["data", "grad"]))
-    setattr(order[at], which, 0.123456789)
+    attribute = data.draw(st.sampled_from(["data", "grad"]))
+    setattr(order[at], attribute, 0.123456789)
     comparison = compare(before, root)
     (changed,) = comparison.changed
     assert changed is comparison.rows[at]
-    assert (changed.data_differs, changed.grad_differs) == (which == "data", which == "grad")
+    assert (changed.data_differs, changed.grad_differs) == (attribute == "data", attribute == "grad")
 
 
 def test_later_label_is_shown_without_a_difference() -> None:
@@ -201,8 +201,8 @@ def test_graphs_of_different_shape(
     before: Callable[[], Value], after: Callable[[], Value], expected: dict[str, str]
 ) -> None:
     comparison = compare(before(), after())
-    found = sorted((row.name, row.mark) for row in comparison.rows)
-    assert found == sorted((name.strip(), mark) for name, mark in expected.items())
+    marks = sorted((row.name, row.mark) for row in comparison.rows)
+    assert marks == sorted((name.strip(), mark) for name, mark in expected.items())
 
 
 def test_removed_node_is_listed_once_in_any_order() -> None:
@@ -228,10 +228,10 @@ def test_leaves_matched_by_position_are_noted() -> None:
 def test_the_same_operation_twice_is_not_mixed_up() -> None:
     """Two products of the same leaves can only be distinguished by their uses."""
 
-    def build(swapped: bool) -> Value:
+    def build(is_swapped: bool) -> Value:
         a, b = leaf("a", 2.0), leaf("b", 3.0)
         first, second = a * b, a * b
-        return (second.exp() - first.tanh() if swapped else first.exp() - second.tanh()) + leaf("c")
+        return (second.exp() - first.tanh() if is_swapped else first.exp() - second.tanh()) + leaf("c")
 
     before, after = build(False), build(True) * 2.0
     before.backward()

@@ -260,11 +260,11 @@ def test_large_comparison_shows_the_largest_differences() -> None:
     root = total_of([leaf.tanh() for leaf in leaves])
     comparison = compare_with_torch(root)
     assert len(comparison.rows) == 301
-    shown = repr(comparison)
-    assert shown.endswith("shown: 120 of 301 rows, the largest differences first; .rows has all")
-    assert len(shown.split("\n")) == 2 + 120 + 2
+    table = repr(comparison)
+    assert table.endswith("shown: 120 of 301 rows, the largest differences first; .rows has all")
+    assert len(table.split("\n")) == 2 + 120 + 2
     worst = max(comparison.rows, key=lambda row: row.ulps)
-    assert shown.split("\n")[2].split()[0] == worst.name
+    assert table.split("\n")[2].split()[0] == worst.name
 
 
 def test_a_deep_graph_is_compared() -> None:

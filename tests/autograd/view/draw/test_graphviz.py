@@ -151,9 +151,9 @@ def test_a_hostile_label_is_shown_as_text(label: str) -> None:
     assert not {name for name in attributes if name.startswith("on") or "href" in name}
     assert len(groups(svg, "node")) == 3
     assert len(groups(svg, "edge")) == 3
-    shown = written(svg).split("\n")
-    assert clean(label) in shown
-    assert {f"{clean(label)}₂", f"({clean(label)})₂"} & {*shown}
+    lines = written(svg).split("\n")
+    assert clean(label) in lines
+    assert {f"{clean(label)}₂", f"({clean(label)})₂"} & {*lines}
     assert clean(label) in [title.text for title in parse(svg).iter(f"{SVG}title")]
     assert clean(label) in drawing.alt
     assert clean(label) in str(drawing)
@@ -226,11 +226,11 @@ def test_large_png_is_compressed_and_keeps_the_colors_of_areas() -> None:
     png = base64.b64decode(data["image/png"])
     assert len(drawing.png) > HEAVY
     assert len(png) < len(drawing.png) / 2
-    whole, shown = (image.open(io.BytesIO(each)).convert("RGB") for each in (drawing.png, png))
-    assert shown.size == whole.size
+    whole, small = (image.open(io.BytesIO(item)).convert("RGB") for item in (drawing.png, png))
+    assert small.size == whole.size
     # Two pixels of the PNG are one CSS pixel, to which the width is rounded; graphviz rounds up.
-    assert abs(metadata["image/png"]["width"] * 2 - shown.width) <= 2
-    before, after = ({color: n for n, color in each.getcolors(2**24)} for each in (whole, shown))
+    assert abs(metadata["image/png"]["width"] * 2 - small.width) <= 2
+    before, after = ({color: n for n, color in item.getcolors(2**24)} for item in (whole, small))
     for area in (LIGHT.paper, LIGHT.box[0], LIGHT.cards["leaf"][0], LIGHT.cards["output"][0]):
         color = tuple(bytes.fromhex(area[1:]))
         assert before[color] > 10_000
@@ -248,13 +248,13 @@ def test_large_png_without_pillow_is_unchanged(monkeypatch: pytest.MonkeyPatch) 
 def test_the_png_is_shown_at_the_size_of_the_svg() -> None:
     drawing = draw(example())
     _, metadata = drawing._repr_mimebundle_()
-    shown = metadata["image/png"]
+    size = metadata["image/png"]
     width, height = struct.unpack(">II", drawing.png[16:24])
-    assert abs(shown["width"] * 2 - width) <= 1
-    assert abs(shown["height"] * 2 - height) <= 1
+    assert abs(size["width"] * 2 - width) <= 1
+    assert abs(size["height"] * 2 - height) <= 1
     svg = parse(drawing.svg)
     points = [float(svg.get(side, "").removesuffix("pt")) for side in ("width", "height")]
-    for at_96_dpi, pt in zip((shown["width"], shown["height"]), points, strict=True):
+    for at_96_dpi, pt in zip((size["width"], size["height"]), points, strict=True):
         assert abs(at_96_dpi - pt * 96 / 72) <= 3
 
 
@@ -270,20 +270,20 @@ def test_a_picture_wider_than_a_page_is_scaled_down_to_it() -> None:
     drawing = row_of(4)
     width = str(parse(drawing.svg).get("width"))
     assert PAGE < float(width.removesuffix("pt")) < PAGE / SMALLEST
-    shown = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
-    assert shown.get("width") == "100%"
-    assert shown.get("height") is None
-    assert shown.get("viewBox") == parse(drawing.svg).get("viewBox")
-    assert f"max-width:{width};" in str(shown.get("style"))
+    page_svg = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
+    assert page_svg.get("width") == "100%"
+    assert page_svg.get("height") is None
+    assert page_svg.get("viewBox") == parse(drawing.svg).get("viewBox")
+    assert f"max-width:{width};" in str(page_svg.get("style"))
 
 
 def test_a_very_wide_picture_keeps_letters_of_11_pixels_and_scrolls() -> None:
     drawing = row_of(12)
-    whole, shown = (parse(svg) for svg in (drawing.svg, drawing._repr_mimebundle_()[0]["image/svg+xml"]))
-    widths = [float(str(svg.get("width")).removesuffix("pt")) for svg in (whole, shown)]
+    whole, page_svg = (parse(svg) for svg in (drawing.svg, drawing._repr_mimebundle_()[0]["image/svg+xml"]))
+    widths = [float(str(svg.get("width")).removesuffix("pt")) for svg in (whole, page_svg)]
     assert widths[1] > PAGE
-    assert "max-width:none" in str(shown.get("style"))
-    letters = [float(text.get("font-size", "0")) for text in shown.iter() if text.tag.endswith("text")]
+    assert "max-width:none" in str(page_svg.get("style"))
+    letters = [float(text.get("font-size", "0")) for text in page_svg.iter() if text.tag.endswith("text")]
     smallest = min(size for size in letters if size > 1.0) * 96 / 72 * widths[1] / widths[0]
     assert smallest >= 10.99
 
@@ -295,8 +295,8 @@ def test_a_very_wide_png_is_cut_into_rows() -> None:
         scale = row.width / width
         assert rows.width <= ROW * scale + 1 < row.width
         assert rows.height > 2 * 0.6 * height * scale
-    shown = drawing._repr_mimebundle_()[1]["image/png"]
-    assert shown["width"] <= ROW + 1 < width
+    size = drawing._repr_mimebundle_()[1]["image/png"]
+    assert size["width"] <= ROW + 1 < width
 
 
 def test_the_text_is_the_table() -> None:
@@ -396,8 +396,8 @@ def script(folder: Path, name: str, body: str) -> Path:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, program: Path | None) -> None:
-    found = None if program is None else str(program)
-    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: found)
+    path = None if program is None else str(program)
+    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: path)
 
 
 @posix
@@ -434,9 +434,9 @@ def test_a_program_that_fails_is_reported(
 ) -> None:
     program = script(tmp_path, "dot", body)
     use(monkeypatch, program)
-    with pytest.raises(RenderError, match=re.escape(f"{program} failed with {message}")) as caught:
+    with pytest.raises(RenderError, match=re.escape(f"{program} failed with {message}")) as error:
         draw(example()).save(tmp_path / "g.svg")
-    assert len(str(caught.value)) < 1000
+    assert len(str(error.value)) < 1000
 
 
 @posix
@@ -547,5 +547,5 @@ def test_operands_are_placed_in_the_order_in_which_they_were_written(
     }
     names = names_of(root)
     for node in topological_order(root):
-        written = [names.of(operand) for operand in node.operands]
-        assert sorted(written, key=tops.__getitem__) == written
+        operand_names = [names.of(operand) for operand in node.operands]
+        assert sorted(operand_names, key=tops.__getitem__) == operand_names

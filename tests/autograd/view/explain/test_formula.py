@@ -112,21 +112,21 @@ def test_written_formula_parses_back_and_every_bracket_is_needed(tree: Tree) -> 
     value = as_value(tree)
     if value.is_leaf:
         return
-    written = shown(value)
-    meant = as_read(value)
-    assert read(written) == meant, written
-    again = compute(meant, rounded=False)
-    assert isinstance(again, Value)
-    assert bits(again.data) == bits(value.data) or value.data == again.data  # 0.0 + −0.0 in a sum
+    notation = shown(value)
+    expected = as_read(value)
+    assert read(notation) == expected, notation
+    result = compute(expected, rounded=False)
+    assert isinstance(result, Value)
+    assert bits(result.data) == bits(value.data) or value.data == result.data  # 0.0 + −0.0 in a sum
     letters = "".join(ElementTree.fromstring(_math(value)).itertext())
     if "×10" not in letters:  # where the tags are taken away
-        assert read(letters.partition(" = ")[2]) == meant, letters
-    for shorter in without_a_pair(written):
+        assert read(letters.partition(" = ")[2]) == expected, letters
+    for shorter in without_a_pair(notation):
         try:
-            read_again = read(shorter)
+            other_tree = read(shorter)
         except Misread:
             continue
-        assert read_again != meant, f"{written} could be written {shorter}"
+        assert other_tree != expected, f"{notation} could be written {shorter}"
 
 
 def test_redundant_bracket_is_detected() -> None:
@@ -134,7 +134,7 @@ def test_redundant_bracket_is_detected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tree", "written"),
+    ("tree", "expected"),
     [
         (("pow", ("sub", ("mul", "a", "b"), "c"), 2.0), "(a·b − c)²"),
         (("add", "a", ("add", "b", "c")), "a + (b + c)"),
@@ -152,12 +152,12 @@ def test_redundant_bracket_is_detected() -> None:
         (("sqrt", ("add", "a", "b")), "√(a + b)"),
     ],
 )
-def test_formula_uses_usual_notation(tree: Tree, written: str) -> None:
-    assert shown(as_value(tree)) == written
+def test_formula_uses_usual_notation(tree: Tree, expected: str) -> None:
+    assert shown(as_value(tree)) == expected
 
 
 @pytest.mark.parametrize(
-    ("tree", "written"),
+    ("tree", "expected"),
     [
         (("div", ("add", "a", "b"), "c"), r"\frac{a + b}{c}"),
         (("mul", ("div", "a", "b"), "c"), r"\frac{a}{b} \cdot c"),
@@ -168,9 +168,9 @@ def test_formula_uses_usual_notation(tree: Tree, written: str) -> None:
         (("mul", "a", 2.5e-7), r"a \cdot 2.5 \times 10^{-7}"),
     ],
 )
-def test_latex_fraction_has_no_brackets(tree: Tree, written: str) -> None:
+def test_latex_fraction_has_no_brackets(tree: Tree, expected: str) -> None:
     assert formula(as_value(tree))._repr_latex_() == (
-        rf"$\displaystyle \begin{{aligned}} & \mathrm{{out}} = {written} \end{{aligned}}$"
+        rf"$\displaystyle \begin{{aligned}} & \mathrm{{out}} = {expected} \end{{aligned}}$"
     )
 
 
@@ -191,12 +191,12 @@ def test_every_template_is_read_and_binds_as_it_should(entry) -> None:
     if not entry.is_many:
         places = {operand: Name(next(letters)) for operand in entry.operands}
     if entry.is_many:
-        written = many_formula(entry, places)
+        result = many_formula(entry, places)
     else:
-        written = op_formula(entry, [*places.values()])
-    assert written.binds == BINDS.get(entry.name, ATOM)
-    called = entry.name == text(written).partition("(")[0]
-    assert called == (entry.name + "(" in entry.template)
+        result = op_formula(entry, [*places.values()])
+    assert result.binds == BINDS.get(entry.name, ATOM)
+    is_call = entry.name == text(result).partition("(")[0]
+    assert is_call == (entry.name + "(" in entry.template)
 
 
 @pytest.mark.parametrize("template", ["⌊{x}⌋", "{x}!", "{x}·", "", "({x}", "{x} {x}", "f({x}", "{y}"])
@@ -281,12 +281,12 @@ def test_a_deep_or_wide_graph_is_written_in_linear_work(graph: Callable[[int], V
     assert is_linear(work, 2_000)
 
 
-@pytest.mark.parametrize("what", [3.0, None, "loss"])
-def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+@pytest.mark.parametrize("root", [3.0, None, "loss"])
+def test_root_that_is_not_a_value_raises_type_error(root: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"formula\(\) expected a Value for root, got {type(what).__name__}.*Pass"
+        TypeError, match=rf"formula\(\) expected a Value for root, got {type(root).__name__}.*Pass"
     ):
-        formula(what)  # type: ignore[arg-type]
+        formula(root)  # type: ignore[arg-type]
 
 
 def test_formula_limit_of_zero_raises() -> None:
@@ -337,7 +337,7 @@ def test_a_sign_never_follows_an_operator() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "written"),
+    ("make", "expected"),
     [
         (lambda x: x**1.99999, "x^1.99999"),
         (lambda x: x**2.00000001, "x^2.00000001"),
@@ -349,13 +349,13 @@ def test_a_sign_never_follows_an_operator() -> None:
     ],
 )
 def test_constant_has_four_digits_or_as_many_as_it_needs(
-    make: Callable[[Value], Value], written: str
+    make: Callable[[Value], Value], expected: str
 ) -> None:
     out = make(Value(3.0, label="x"))
-    assert repr(formula(out)) == f"out = {written}"
-    assert snapshot(out)["out"].expression == written
-    numbers = written.replace("x", "3").replace("·", " · ")
-    assert str(steps(out, forward=True)[0]).startswith(f"out = {written} = {numbers}")
+    assert repr(formula(out)) == f"out = {expected}"
+    assert snapshot(out)["out"].expression == expected
+    numbers = expected.replace("x", "3").replace("·", " · ")
+    assert str(steps(out, forward=True)[0]).startswith(f"out = {expected} = {numbers}")
 
 
 def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
@@ -388,15 +388,15 @@ def test_a_label_that_reads_as_a_formula_gets_brackets(
     label: str, times: str, minus: str, over: str, squared: str
 ) -> None:
     x, c = Value(2.0, label=label), Value(3.0, label="c")
-    for out, wanted in [(x * c, times), (c - x, minus), (c / x, over), (x**2, squared)]:
-        assert repr(formula(out)) == f"out = {wanted}"
+    for out, expected in [(x * c, times), (c - x, minus), (c / x, over), (x**2, squared)]:
+        assert repr(formula(out)) == f"out = {expected}"
 
 
 def test_a_label_with_an_operator_gets_brackets_in_every_notation() -> None:
     x, c = Value(2.0, label="a + b"), Value(3.0, label="c")
     assert r"\left( \mathrm{a\ +\ b} \right) \cdot c" in formula(x * c)._repr_latex_()
-    shown = '<mrow><mo form="prefix">(</mo><mi>a + b</mi><mo form="postfix">)</mo></mrow>'
-    assert shown in formula(x * c)._repr_html_()
+    brackets = '<mrow><mo form="prefix">(</mo><mi>a + b</mi><mo form="postfix">)</mo></mrow>'
+    assert brackets in formula(x * c)._repr_html_()
     assert repr(explain(x * c, x)).endswith("∂out/∂(a + b) = c = 3")
     assert r"{\partial \left( \mathrm{a\ +\ b} \right)}" in explain(x * c, x)._repr_latex_()
     assert repr(formula(x * Value(1.0, label="a + b"))) == "out = (a + b)·(a + b)₂"

@@ -118,14 +118,14 @@ def test_every_value_is_shown_once_and_every_edge_has_a_line(root: Value, width:
     below = text.count("↓ below")
     trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
     assert len(trees) == edges
-    again = text.count("↑ above") + below
+    references = text.count("↑ above") + below
     remarks = reservations(order, Names(order), last_pass(root))
     notes = [part for note in remarks for part in wrap(f"({note})", width)]
     page = text.split("\n")[: -len(notes) or None]
     # Each edge leads to a Value or to a mark; a Value marked ↓ is the root of another tree.
     heads = [line for line in page if not line.startswith(("├", "└", "│", " "))]
-    assert len(heads) - 1 <= below <= again
-    assert edges - again + len(heads) == len(order)
+    assert len(heads) - 1 <= below <= references
+    assert edges - references + len(heads) == len(order)
 
 
 @settings(deadline=None)
@@ -158,8 +158,8 @@ def test_deep_subtree_follows_as_its_own_tree() -> None:
     lines = shown(y, width=60).split("\n")
     assert [line for line in lines if "↓ below" in line]
     starts = [line.split()[0] for line in lines[1:] if line[0] not in "└├│ "]
-    marked = [line.split("─ ")[1].split()[0] for line in lines if "↓ below" in line]
-    assert starts == ["out", *marked]
+    names = [line.split("─ ")[1].split()[0] for line in lines if "↓ below" in line]
+    assert starts == ["out", *names]
     assert lines[-1].split()[-4:-2] == ["x", "1"]
 
 
@@ -198,7 +198,7 @@ class _Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("environment", "color", "painted"),
+    ("environment", "color", "is_painted"),
     [
         ({}, None, True),
         ({"NO_COLOR": "1"}, None, False),
@@ -208,7 +208,7 @@ class _Terminal(io.StringIO):
     ],
 )
 def test_colors_in_a_terminal(
-    environment: dict[str, str], color: bool | None, painted: bool, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], color: bool | None, is_painted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -216,15 +216,15 @@ def test_colors_in_a_terminal(
         monkeypatch.setenv(name, value)
     stream = _Terminal()
     show(first_example()[-1], file=stream, color=color)
-    assert ("\x1b[" in stream.getvalue()) is painted
+    assert ("\x1b[" in stream.getvalue()) is is_painted
 
 
 @pytest.mark.parametrize("width", [80, 30])
 def test_colors_change_nothing_else(width: int) -> None:
     root = first_example()[-1]
-    painted = shown(root, width=width, color=True)
-    assert "\x1b[38;5;33m" in painted
-    plain = [line.rstrip() for line in ESCAPE.sub("", painted).split("\n")]
+    output = shown(root, width=width, color=True)
+    assert "\x1b[38;5;33m" in output
+    plain = [line.rstrip() for line in ESCAPE.sub("", output).split("\n")]
     assert plain == shown(root, width=width, color=False).split("\n")
 
 
@@ -241,9 +241,9 @@ def test_show_accepts_any_text_stream() -> None:
 
 def test_it_prints_plainly_and_returns_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert show(first_example()[-1]) is None  # type: ignore[func-returns-value]
-    printed = capsys.readouterr().out
-    assert printed == shown(first_example()[-1]) + "\n"
-    assert "\x1b" not in printed
+    output = capsys.readouterr().out
+    assert output == shown(first_example()[-1]) + "\n"
+    assert "\x1b" not in output
 
 
 def test_the_width_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,8 +187,8 @@ def test_neurons_are_in_order_however_the_graph_reaches_them(fused: bool) -> Non
     assert isinstance(outputs, list)
     picture = collapsed(total_of(outputs[::-1]))
     assert [card.name for card in neurons_of(picture)][:5] == ["ŷ₁", "ŷ₂", "ŷ₃", "ŷ₄", "ŷ₅"]
-    some = collapsed(outputs[3] + outputs[1])
-    assert [card.name for card in neurons_of(some)] == ["ŷ₂", "ŷ₄"]
+    other = collapsed(outputs[3] + outputs[1])
+    assert [card.name for card in neurons_of(other)] == ["ŷ₂", "ŷ₄"]
 
 
 @fusing
@@ -218,10 +218,10 @@ def test_several_samples_show_means_with_a_note(fused: bool) -> None:
 
 @fusing
 def test_fused_and_explicit_show_the_same_network(fused: bool) -> None:
-    held = [trained(f, 3) for f in (True, fused)]
-    pictures = [collapsed(loss) for _, loss, _ in held]
-    seen = [{(c.name, c.data, c.grad) for c in p.cards} for p in pictures]
-    assert seen[0] == seen[1]
+    models = [trained(f, 3) for f in (True, fused)]
+    pictures = [collapsed(loss) for _, loss, _ in models]
+    cards = [{(c.name, c.data, c.grad) for c in p.cards} for p in pictures]
+    assert cards[0] == cards[1]
     ends = [{(f.operand, f.result) for f in p.flows} for p in pictures]
     assert ends[0] == ends[1]
     assert len(ends[0]) == 3 * 4 + 4 * 4 + 4 + 1
@@ -263,8 +263,8 @@ def test_arrows_point_as_gradients_flow(opened: bool) -> None:
         source = draw(out, limit=1, expand=expand).graph.source
         arrows = [line for line in source.splitlines() if " -> " in line]
         assert arrows
-        found = [(re.search(r"color=\"(#\w+)\"", line), re.search(r"dir=(\w+)", line)) for line in arrows]
-        return {(color[1], way[1]) for color, way in found if color and way and way[1] != "none"}
+        matches = [(re.search(r"color=\"(#\w+)\"", line), re.search(r"dir=(\w+)", line)) for line in arrows]
+        return {(color[1], way[1]) for color, way in matches if color and way and way[1] != "none"}
 
     slate = THEMES["light"].forward
     assert directions() == {(slate, "forward")}
@@ -312,11 +312,11 @@ def test_operations_between_neurons() -> None:
     first, second = Layer(2, 2, seed=0), Layer(2, 1, "linear", seed=1)
     h = first([1.0, 2.0])
     assert isinstance(h, list)
-    alone = single(second([h[0] * 2.0, h[1]]))  # a mask, as of dropout: taken in by the neuron it follows
+    output = single(second([h[0] * 2.0, h[1]]))  # a mask, as of dropout: taken in by the neuron it follows
     mixed = single(second([h[0] * h[1], h[1]]))
-    alone.backward()
+    output.backward()
     mixed.backward()
-    assert [c.name for c in collapsed(alone).cards] == ["x₁", "x₂", "h₁", "h₂", "ŷ"]
+    assert [c.name for c in collapsed(output).cards] == ["x₁", "x₂", "h₁", "h₂", "ŷ"]
     picture = collapsed(mixed)
     assert [c.name for c in picture.cards] == ["x₁", "x₂", "h₁", "h₂", "other steps", "ŷ"]
     assert {("n0-1", "b1"), ("n0-2", "b1"), ("b1", "n1-1")} <= {(f.operand, f.result) for f in picture.flows}
@@ -385,23 +385,23 @@ def test_an_opened_layer_shows_its_first_sample(fused: bool, samples: int) -> No
 @fusing
 def test_an_opened_neuron_shows_every_number_of_the_first_sample(fused: bool) -> None:
     model = MLP(2, [3, 3, 1], "tanh", fused=fused, seed=0)
-    shown = []
+    pictures = []
     for count in (1, 3):
         model.zero_grad()
         samples = [(1.0, -2.0), (0.5, 3.0), (7.0, 0.1)][:count]
         outputs = [single(model([*map(Value, x)])) for x in samples]
         loss = total_of([output * output for output in outputs])
         loss.backward()
-        shown.append(collapsed(loss, expand=model.layers[1].neurons[0]))
-    one, several = shown
-    others = [[card for card in picture.cards if card.name[0] not in "wbo"] for picture in shown]
+        pictures.append(collapsed(loss, expand=model.layers[1].neurons[0]))
+    one, many = pictures
+    others = [[card for card in picture.cards if card.name[0] not in "wbo"] for picture in pictures]
     assert others[0] == others[1]
-    assert (one.edges, one.flows) == (several.edges, several.flows)
-    weight = named(several, "w₁₁")
+    assert (one.edges, one.flows) == (many.edges, many.flows)
+    weight = named(many, "w₁₁")
     assert weight.grad == format_number(model.layers[1].neurons[0].w[0].grad or 0.0)
     assert weight != named(one, "w₁₁")
-    assert "the numbers are those of the first sample; out and the gradients of weights" in several.note
-    assert "include all 3 samples" in several.note
+    assert "the numbers are those of the first sample; out and the gradients of weights" in many.note
+    assert "include all 3 samples" in many.note
     assert "sample" not in one.note
 
 
@@ -552,15 +552,15 @@ def test_nothing_overlaps_and_all_is_in_its_box(opened: bool, fused: bool) -> No
     model, loss, xs = trained(fused, 2)
     xs[0][0].label = xs[1][0].label = "a rather long label, 名前"
     picture = collapsed(loss, expand=model.layers[:2] if opened else [])
-    placed = place_cards(picture)
-    assert placed.cards.keys() == {card.key for card in picture.cards}
-    for boxes in (list(placed.cards.values()), placed.groups):
+    layout = place_cards(picture)
+    assert layout.cards.keys() == {card.key for card in picture.cards}
+    for boxes in (list(layout.cards.values()), layout.groups):
         for a, b in itertools.combinations(map(corners, boxes), 2):
             assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-    for group, box in zip(picture.groups, placed.groups, strict=True):
+    for group, box in zip(picture.groups, layout.groups, strict=True):
         left, bottom, right, top = corners(box)
         for key in group.keys:
-            a = corners(placed.cards[key])
+            a = corners(layout.cards[key])
             assert left < a[0]
             assert a[2] < right
             assert bottom < a[1]

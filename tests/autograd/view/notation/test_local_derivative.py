@@ -46,17 +46,17 @@ def check_every_rule_explains_itself(entry: Primitive) -> None:
     for numbers in _operands(entry):
         node = _result(entry, numbers)
         names = names_of(node)
-        for position, stored in enumerate(local_derivatives(node)):
-            said = local_derivative(node, position, names)
-            written = text(said.in_symbols())
-            local = 0.0 if stored is None else stored
-            worth = evaluate_symbols(said.expression, said.numbers)
-            assert _alike(worth, local), f"{written} at {numbers} is {worth}, not {local}"
-            assert _alike(said.value, local)
-            assert read(written) is not None
+        for position, number in enumerate(local_derivatives(node)):
+            rule = local_derivative(node, position, names)
+            symbols = text(rule.in_symbols())
+            local = 0.0 if number is None else number
+            worth = evaluate_symbols(rule.expression, rule.numbers)
+            assert _alike(worth, local), f"{symbols} at {numbers} is {worth}, not {local}"
+            assert _alike(rule.value, local)
+            assert read(symbols) is not None
             for pen in (text, latex, mathml):
-                assert pen(said.in_symbols())
-                assert pen(said.in_numbers())
+                assert pen(rule.in_symbols())
+                assert pen(rule.in_numbers())
 
 
 @each_entry
@@ -90,8 +90,8 @@ def test_rule_with_a_group_is_written_as_its_number() -> None:
 
 
 def _written(node: Value, position: int = 0) -> tuple[str, str, list[str]]:
-    said = local_derivative(node, position, names_of(node))
-    return text(said.in_symbols()), text(said.in_numbers()), [text(fact) for fact in said.since()]
+    rule = local_derivative(node, position, names_of(node))
+    return text(rule.in_symbols()), text(rule.in_numbers()), [text(fact) for fact in rule.since()]
 
 
 a, b, n = Value(2.0, label="a"), Value(-3.0, label="b"), Value(math.nan, label="n")
@@ -170,7 +170,7 @@ def test_a_number_that_was_overwritten_is_not_substituted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "before", "after", "shown"),
+    ("make", "before", "after", "expected"),
     [
         (lambda v: v.relu(), -1.0, 5.0, ("0", "0", [])),
         (lambda v: v.relu(), 5.0, -1.0, ("1", "1", [])),
@@ -182,12 +182,12 @@ def test_a_number_that_was_overwritten_is_not_substituted() -> None:
     ],
 )
 def test_a_form_that_an_overwritten_number_would_select_is_not_shown(
-    make, before: float, after: float, shown: tuple[str, str, list[str]]
+    make, before: float, after: float, expected: tuple[str, str, list[str]]
 ) -> None:
     v = Value(before, label="v")
     node = make(v)
     v.data = after
-    assert _written(node) == shown
+    assert _written(node) == expected
 
 
 @each_entry
@@ -199,13 +199,13 @@ def test_overwritten_data_gives_no_false_formula(entry: Primitive) -> None:
             if isinstance(leaf, Value):
                 leaf.data = rng.choice(PLAIN)
         names = names_of(node)
-        for position, stored in enumerate(local_derivatives(node)):
-            said = local_derivative(node, position, names)
-            assert _alike(said.value, 0.0 if stored is None else stored)
-            if said.expression is None or not said.is_current:
-                assert text(said.in_numbers()) == format_gradient(said.value)
-                assert said.conditions == ()
-            assert all(evaluate_symbols(c.comparison, said.numbers) == c.holds for c in said.conditions)
+        for position, number in enumerate(local_derivatives(node)):
+            rule = local_derivative(node, position, names)
+            assert _alike(rule.value, 0.0 if number is None else number)
+            if rule.expression is None or not rule.is_current:
+                assert text(rule.in_numbers()) == format_gradient(rule.value)
+                assert rule.conditions == ()
+            assert all(evaluate_symbols(c.comparison, rule.numbers) == c.holds for c in rule.conditions)
 
 
 def test_a_leaf_has_no_local_derivative() -> None:

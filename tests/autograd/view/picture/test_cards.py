@@ -110,7 +110,7 @@ def test_operation_without_constants_has_no_constant_card(root: Value) -> None:
 
 
 @pytest.mark.parametrize(
-    ("root", "shown"),
+    ("root", "expected"),
     [
         (leaf(1.0) - 1.0, ["1"]),
         (1.0 - leaf(1.0), ["1"]),
@@ -127,8 +127,10 @@ def test_operation_without_constants_has_no_constant_card(root: Value) -> None:
         (leaf(2.0) ** math.nan, ["nan"]),
     ],
 )
-def test_a_constant_has_a_card_unless_it_is_written_as_a_superscript(root: Value, shown: list[str]) -> None:
-    assert constants_of(root) == shown
+def test_a_constant_has_a_card_unless_it_is_written_as_a_superscript(
+    root: Value, expected: list[str]
+) -> None:
+    assert constants_of(root) == expected
 
 
 def test_a_constant_has_no_gradient_and_nothing_flows_to_it() -> None:
@@ -151,8 +153,8 @@ def test_constant_is_as_short_as_data_with_all_digits_in_its_name() -> None:
 def test_shared_constant_has_one_card() -> None:
     logits = [leaf(x) for x in (1.0, 2.0, 0.5, -1.0)]
     shift = max(x.data for x in logits)
-    shifted = [(x - shift).exp() for x in logits]
-    picture = picture_of(shifted[0] / total_of(shifted))
+    exponentials = [(x - shift).exp() for x in logits]
+    picture = picture_of(exponentials[0] / total_of(exponentials))
     (constant,) = cards_of(picture, "constant")
     assert len({edge.result for edge in picture.edges if edge.operand == constant.key}) == 4
     assert constants_of(softmax(logits)[0]) == ["2"]
@@ -300,11 +302,11 @@ def test_every_edge_is_drawn_or_counted(limit: int) -> None:
     whole = picture_of(root, None)
     picture = picture_of(root, limit)
     hidden = sum(int(card.name.split()[1]) for card in cards_of(picture, "cut"))
-    shown = [edge for edge in picture.edges if not edge.operand.endswith("cut")]
+    edges = [edge for edge in picture.edges if not edge.operand.endswith("cut")]
     values = [card.key for card in picture.cards if card.kind != "cut"]
     assert len(values) == min(limit, len(whole.cards))
-    assert set(shown) <= set(whole.edges)
-    assert len(shown) + hidden == sum(edge.result in values for edge in whole.edges)
+    assert set(edges) <= set(whole.edges)
+    assert len(edges) + hidden == sum(edge.result in values for edge in whole.edges)
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -315,10 +317,10 @@ def test_draw_limit_below_one_raises(limit: int) -> None:
         draw(leaf(1.0), limit=limit)
 
 
-@pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
-def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"draw\(\) expected a Value for root, got {type(what).__name__}"):
-        draw(what)  # type: ignore[arg-type]
+@pytest.mark.parametrize("root", [3.0, None, "loss", [Value(1.0)]])
+def test_root_that_is_not_a_value_raises_type_error(root: object) -> None:
+    with pytest.raises(TypeError, match=rf"draw\(\) expected a Value for root, got {type(root).__name__}"):
+        draw(root)  # type: ignore[arg-type]
 
 
 # Words --------------------------------------------------------------------------------------------
@@ -496,5 +498,5 @@ def test_rounding_is_not_noted_as_an_earlier_gradient() -> None:
 
 def test_a_bias_left_out_is_not_drawn() -> None:
     w = leaf(2.0, "w")
-    shown = [card.data for card in picture_of(dot([w], [3.0])).cards if card.kind == "constant"]
-    assert shown == ["3"]
+    data = [card.data for card in picture_of(dot([w], [3.0])).cards if card.kind == "constant"]
+    assert data == ["3"]

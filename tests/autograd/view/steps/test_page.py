@@ -57,8 +57,8 @@ class Parsed(HTMLParser):
     @property
     def data(self) -> dict[str, Any]:
         """Return the argument of the script, which is JSON except for its escapes of / and <!."""
-        found: dict[str, Any] = json.loads(self.script[self.script.rindex(")({") + 2 : -1])
-        return found
+        data: dict[str, Any] = json.loads(self.script[self.script.rindex(")({") + 2 : -1])
+        return data
 
 
 def shown(root: Value, forward: bool = False) -> Parsed:
@@ -115,11 +115,11 @@ def test_every_step_has_its_sentence_equation_and_place(forward: bool) -> None:
     ids = {element.get("id", "").removeprefix(data["prefix"] + "-") for element in svg.iter()}
     assert data["last"] == len(whole) - 1
     assert [step[0] for step in data["steps"]] == [step.number for step in whole]
-    for given, step in zip(data["steps"], whole, strict=True):
-        _, sentence, equation, node, operand, arrow, _ = given
+    for row, step in zip(data["steps"], whole, strict=True):
+        _, sentence, equation, node, operand, arrow, _ = row
         assert sentence[1]
-        restored = re.sub("[\ue000-\uf8ff]", lambda c: data["tags"][ord(c[0]) - 0xE000], equation)
-        assert restored == step.mathml
+        mathml = re.sub("[\ue000-\uf8ff]", lambda c: data["tags"][ord(c[0]) - 0xE000], equation)
+        assert mathml == step.mathml
         assert node in ids
         assert {operand, arrow} <= ids | {""}
     assert set(data["appears"]) <= ids
@@ -147,7 +147,7 @@ def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "ending"),
     [
         (lambda a: a.relu(), "but nothing flows: the local derivative is 0."),
         (lambda a: (a * 2.0).relu(), "but nothing flows: the local derivative is 0."),
@@ -155,19 +155,19 @@ def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
         (lambda a: a * 2.0, ": the gradient of out times the local derivative."),
     ],
 )
-def test_sentence_gives_the_reason(make: Any, said: str) -> None:
+def test_sentence_gives_the_reason(make: Any, ending: str) -> None:
     sentence = shown(make(Value(-1.0, label="a"))).data["steps"][-1][1]
-    assert "".join(sentence).endswith(said)
+    assert "".join(sentence).endswith(ending)
 
 
 def test_all_that_is_drawn_takes_its_colors_from_the_page() -> None:
     data = shown(first_example()[-1] + 0.5).data
     colors = set(re.findall('(?:fill|stroke)="([^"]*)"', data["svg"])) - {"none"}
     assert colors
-    declared = set(re.findall("(--[a-z-]+):light-dark", data["css"]))
-    assert {color.removeprefix("var(").removesuffix(")") for color in colors} <= declared
-    used = set(re.findall(r"var\((--[a-z-]+)", data["css"]))
-    assert {name for name in used if not name.startswith(("--jp-", "--vscode-", "--page"))} <= declared
+    variables = set(re.findall("(--[a-z-]+):light-dark", data["css"]))
+    assert {color.removeprefix("var(").removesuffix(")") for color in colors} <= variables
+    names = set(re.findall(r"var\((--[a-z-]+)", data["css"]))
+    assert {name for name in names if not name.startswith(("--jp-", "--vscode-", "--page"))} <= variables
 
 
 def test_numbers_of_a_card_are_in_line_with_their_column_and_row() -> None:

@@ -109,17 +109,17 @@ def test_activations_and_their_gradients_by_hand() -> None:
 
 @pytest.mark.parametrize("with_loss", [True, False])
 def test_fused_and_explicit_models_have_equal_flows(with_loss: bool) -> None:
-    shown = []
+    flows = []
     for fused in (True, False):
         model, loss = trained(fused)
-        shown.append(str(gradient_flow(model, loss if with_loss else None)))
-    assert shown[0] == shown[1]
+        flows.append(str(gradient_flow(model, loss if with_loss else None)))
+    assert flows[0] == flows[1]
 
 
 def test_the_model_alone_has_the_gradients_of_its_parameters() -> None:
     model, loss = trained()
-    alone, closer = gradient_flow(model), gradient_flow(model, loss)
-    for a, b in zip(alone.layers, closer.layers, strict=True):
+    parameters_only, closer = gradient_flow(model), gradient_flow(model, loss)
+    for a, b in zip(parameters_only.layers, closer.layers, strict=True):
         assert (a.name, a.parameters, a.parameter) == (b.name, b.parameters, b.parameter)
         assert a.parameter_gradient == pytest.approx(b.parameter_gradient)
         assert a.units is a.activation is a.activation_gradient is a.closed is None
@@ -301,10 +301,10 @@ def test_scaled_loss_has_the_same_findings() -> None:
 
 def test_exploding() -> None:
     model, loss = chain(8, 6.0, "linear")
-    found = gradient_flow(model, loss).findings
-    assert found[0].kind == "exploding"
-    assert "layers.0" in found[0].where
-    assert "layers.7" not in found[0].where
+    findings = gradient_flow(model, loss).findings
+    assert findings[0].kind == "exploding"
+    assert "layers.0" in findings[0].where
+    assert "layers.7" not in findings[0].where
     (steep,) = gradient_flow(model).findings  # against the parameters themselves: the ratio is 1
     assert steep.kind == "exploding"
     assert "times the size of the parameters" in str(steep)
@@ -314,8 +314,8 @@ def test_thresholds_are_arguments() -> None:
     model, loss = chain(11, 0.35)
     assert kinds(gradient_flow(model, loss, vanishing=1e-6)) == []
     assert len(gradient_flow(model, loss, vanishing=0.1).findings[0].where) == 8
-    grown, big = chain(8, 6.0, "linear")
-    assert "exploding" not in kinds(gradient_flow(grown, big, exploding=1e12))
+    network, big = chain(8, 6.0, "linear")
+    assert "exploding" not in kinds(gradient_flow(network, big, exploding=1e12))
     neuron = Neuron(1, "tanh", seed=0)
     neuron.w[0].data = 1.0
     out = neuron([1.0])
@@ -351,12 +351,12 @@ def test_alive_on_one_sample_is_not_dead() -> None:
 
 @pytest.mark.parametrize(("activation", "edge"), [("tanh", 2.18), ("sigmoid", 2.89)])
 def test_saturated_beyond_a_local_derivative_of_one_in_twenty(activation: str, edge: float) -> None:
-    for x, wanted in ((edge - 0.05, []), (edge + 0.05, ["saturated"])):
+    for x, expected in ((edge - 0.05, []), (edge + 0.05, ["saturated"])):
         neuron = Neuron(1, activation, seed=0)
         neuron.w[0].data = 1.0
         loss = neuron([x]) + neuron([-x])
         loss.backward()
-        assert kinds(gradient_flow(neuron, loss)) == wanted
+        assert kinds(gradient_flow(neuron, loss)) == expected
 
 
 def test_gradient_flow_before_backward_reports_not_computed() -> None:
@@ -514,7 +514,7 @@ def test_drawn_text_contrasts_with_its_fill(theme: str) -> None:
     """In the SVG: each text in a card against the fill of the card, any other one against the paper."""
     model, loss = chain(11, 0.35)
     svg = ElementTree.fromstring(gradient_flow(model, loss, theme=theme).svg)
-    seen = 0
+    count = 0
     for group in svg.iter("{http://www.w3.org/2000/svg}g"):
         if group.get("class") != "node":
             continue
@@ -523,8 +523,8 @@ def test_drawn_text_contrasts_with_its_fill(theme: str) -> None:
         for text in group.iter("{http://www.w3.org/2000/svg}text"):
             if (text.text or "").strip():
                 assert contrast(text.get("fill") or "#000000", fill or "") >= 4.5, (text.text, fill)
-                seen += 1
-    assert seen > 40
+                count += 1
+    assert count > 40
 
 
 def test_the_larger_the_gradient_the_stronger_the_fill() -> None:

@@ -56,7 +56,7 @@ class Comparison:
         self.before = before
         self.after = after
         matching = match(before.nodes, after.nodes)
-        self._guessed = len(matching.guessed)
+        self._guess_count = len(matching.guesses)
         #: Every node of both, in the order of ``after``; nodes that are only in ``before`` are inserted.
         self.rows = tuple(_rows(before.nodes, after.nodes, matching.pairs))
 
@@ -84,8 +84,8 @@ class Comparison:
     def notes(self) -> list[str]:
         """Reservations: nodes matched by position alone, and inconsistencies of the snapshots."""
         notes: list[str] = []
-        if self._guessed:
-            leaves = "1 leaf was" if self._guessed == 1 else f"{self._guessed:,} leaves were"
+        if self._guess_count:
+            leaves = "1 leaf was" if self._guess_count == 1 else f"{self._guess_count:,} leaves were"
             notes.append(
                 f"the graphs have different shapes, and {leaves} matched by position alone: "
                 "label the leaves to be sure"
@@ -113,7 +113,7 @@ class Comparison:
         picture = self.after.picture
         after = [row for row in self.rows if row.after]
         rows = {f"v{i}": row for i, row in enumerate(in_time(after))}  # by the keys of the cards
-        cards = [_changed(card, rows[card.key]) if card.key in rows else card for card in picture.cards]
+        cards = [_mark_changes(card, rows[card.key]) if card.key in rows else card for card in picture.cards]
         removals = [row.name for row in self.rows if row.after is None]
         notes = [picture.note] if picture.note else []
         if any(isinstance(card, Changed) for card in cards):
@@ -125,7 +125,7 @@ class Comparison:
             notes.append(f"only before, not drawn: {names}")
         return picture._replace(cards=cards, note="\n".join(notes))
 
-    def _shown(self) -> tuple[list[Difference], list[str]]:
+    def _visible_rows(self) -> tuple[list[Difference], list[str]]:
         """Return the displayed rows and the notes below them."""
         notes = [self.summary, *self.notes]
         if len(self.rows) <= LIMIT:
@@ -134,41 +134,41 @@ class Comparison:
         return [*self.changed[:LIMIT]], [*notes, f"shown: {rest}; .rows has all"]
 
     def __repr__(self) -> str:
-        rows, notes = self._shown()
+        rows, notes = self._visible_rows()
         cells = [_cells(row) for row in rows]
-        columns = _columns_shown(cells)
+        columns = _select_columns(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
         width = terminal_width()
-        table_rows = [_selected(columns, row) for row in cells]
-        table = text_table(_selected(columns, self.HEADER), table_rows, right, width=width, keep=2)
+        table_rows = [_select(columns, row) for row in cells]
+        table = text_table(_select(columns, self.HEADER), table_rows, right, width=width, keep=2)
         return with_notes(table, notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        rows, notes = self._shown()
+        rows, notes = self._visible_rows()
         cells = [_cells(row) for row in rows]
-        columns = _columns_shown(cells)
+        columns = _select_columns(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
         bold = {
             (i, at)
             for i, row in enumerate(rows)
             for at, column in enumerate(columns)
-            if column in _differing(row)
+            if column in _find_differences(row)
         }
-        table_rows = [_selected(columns, row) for row in cells]
-        html = html_with_notes(html_table(_selected(columns, self.HEADER), table_rows, right, bold), notes)
+        table_rows = [_select(columns, row) for row in cells]
+        html = html_with_notes(html_table(_select(columns, self.HEADER), table_rows, right, bold), notes)
         return {"text/html": html, "text/plain": repr(self)}
 
 
-def _columns_shown(cells: list[list[str]]) -> list[int]:
+def _select_columns(cells: list[list[str]]) -> list[int]:
     """Return the columns that are not empty, and always the mark, the name, data and grad."""
     return [i for i in range(len(Comparison.HEADER)) if i in (0, 1, 3, 6) or any(row[i] for row in cells)]
 
 
-def _selected(columns: list[int], row: Sequence[str]) -> list[str]:
+def _select(columns: list[int], row: Sequence[str]) -> list[str]:
     return [row[i] for i in columns]
 
 
-def _differing(row: Difference) -> set[int]:
+def _find_differences(row: Difference) -> set[int]:
     """Return the columns with a difference."""
     if not row.before or not row.after:
         return {1, 2}
@@ -204,7 +204,7 @@ def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> It
     yield from (Difference(a[k], None) for k in range(start, len(a)) if k not in pairs)
 
 
-def _changed(card: Card, row: Difference) -> Card:
+def _mark_changes(card: Card, row: Difference) -> Card:
     """Return the card with its differences marked, or the card itself if it has none."""
     if not row.mark:
         return card

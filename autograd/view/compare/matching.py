@@ -13,12 +13,12 @@ from .ulps import same_number
 class Matching(NamedTuple):
     """Pairs of nodes: from the index of a node in ``a`` to the index of its partner in ``b``.
 
-    ``guessed`` contains the leaves of ``a`` that were paired by position alone, in graphs of different
+    ``guesses`` contains the leaves of ``a`` that were paired by position alone, in graphs of different
     shape.
     """
 
     pairs: dict[int, int]
-    guessed: set[int]
+    guesses: set[int]
 
 
 def match(a: Sequence[Node], b: Sequence[Node]) -> Matching:
@@ -78,8 +78,8 @@ def _by_label(a: Sequence[Node], b: Sequence[Node]) -> dict[int, int]:
 def _by_computation(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int]) -> None:
     """Pair nodes whose operation on operands of the same numbers occurs once in each graph."""
     numbers: dict[object, int] = {}
-    in_a = _numbered(a, {i: ("pair", i) for i in pairs}, "a", numbers)
-    in_b = _numbered(b, {j: ("pair", i) for i, j in pairs.items()}, "b", numbers)
+    in_a = _number_nodes(a, {i: ("pair", i) for i in pairs}, "a", numbers)
+    in_b = _number_nodes(b, {j: ("pair", i) for i, j in pairs.items()}, "b", numbers)
     unique = {x for x, n in Counter(in_a).items() if n == 1} & {x for x, n in Counter(in_b).items() if n == 1}
     positions = {x: j for j, x in enumerate(in_b) if x in unique}
     for i, x in enumerate(in_a):
@@ -87,7 +87,7 @@ def _by_computation(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int])
             pairs[i] = positions[x]
 
 
-def _numbered(
+def _number_nodes(
     nodes: Sequence[Node], keys: dict[int, tuple[str, int]], graph: str, numbers: dict[object, int]
 ) -> list[int]:
     """Number the nodes: equal operations on operands of equal numbers have the same number."""

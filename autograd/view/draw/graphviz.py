@@ -165,7 +165,7 @@ def lettering(text: str, color: str, size: float, bold: bool = False) -> str:
 def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str, tight: bool) -> None:
     """Set the position of every card, so that graphviz keeps it; arrows run straight, below the cards."""
     layout = place_cards(picture)
-    graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(layout.groups)))
+    graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_surround(layout.groups)))
     for key, box in in_time(layout.cards.items()):
         width, height = f"{box.width / 72:.4f}", f"{box.height / 72:.4f}"
         graph.node(key, pos=f"{box.x:.2f},{box.y:.2f}", width=width, height=height, fixedsize="true")
@@ -188,7 +188,7 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str, tight:
         _add_straight(graph, edge, layout, theme, f"{prefix}-e{i}", numbers)
 
 
-def _around(boxes: list[Box]) -> Box:
+def _surround(boxes: list[Box]) -> Box:
     left, right = boxes[0].x - boxes[0].width / 2, boxes[-1].x + boxes[-1].width / 2
     bottom = min(box.y - box.height / 2 for box in boxes)
     top = max(box.y + box.height / 2 for box in boxes)
@@ -221,10 +221,10 @@ def _add_flow(graph: Digraph, flow: Flow, layout: Placed, theme: Theme, key: str
     )  # fmt: skip
 
 
-def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -> str:
+def _numbers(local: str, contribution: str | None, separator: str, theme: Theme) -> str:
     label = lettering(local, theme.local, 10.5)
     if contribution is not None:
-        label += between + lettering(contribution, theme.gradient, 10.5)
+        label += separator + lettering(contribution, theme.gradient, 10.5)
     return label
 
 
@@ -249,7 +249,7 @@ def _add_straight(
         x, y = right + offset, a.y + (b.y - a.y) * offset / distance
         cell = f"<TR><TD>{_numbers(edge.local, edge.contribution, '<BR/>', theme)}</TD></TR>"
         graph.node(
-            f"{key}-numbers", label=_boxed(cell), pos=f"{x:.2f},{y:.2f}", fixedsize="true",
+            f"{key}-numbers", label=_table(cell), pos=f"{x:.2f},{y:.2f}", fixedsize="true",
             width=".72", height=".36", style="filled", fillcolor=theme.box[0], color=theme.box[0],
         )  # fmt: skip
 
@@ -257,9 +257,9 @@ def _add_straight(
 def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     """HTML-like label of a card: a title, then data and grad."""
     if card.kind == "cut":
-        return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{literal(card.name)}</FONT></TD></TR>')
+        return _table(f'<TR><TD><FONT COLOR="{theme.muted}">{literal(card.name)}</FONT></TD></TR>')
     if card.kind == "numbers":
-        return _boxed(f"<TR><TD>{_numbers(card.name, card.grad, ' ', theme)}</TD></TR>")
+        return _table(f"<TR><TD>{_numbers(card.name, card.grad, ' ', theme)}</TD></TR>")
     if card.kind == "constant":
         return f'<<FONT COLOR="{theme.data}">{literal(card.data)}</FONT>>'
     title = f'<FONT COLOR="{theme.ink}"><B>{literal(card.name)}</B></FONT>'
@@ -271,7 +271,7 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:
         rows += _row("grad", card.grad, theme.gradient, theme, bold=True, room=room)
-    return _boxed(rows)
+    return _table(rows)
 
 
 def _summary(card: Summary, title: str, theme: Theme) -> str:
@@ -283,10 +283,10 @@ def _summary(card: Summary, title: str, theme: Theme) -> str:
     if card.grad is not None:
         gradient = f"<B>{literal(card.grad)}</B>"
         cells += f'<TD ALIGN="RIGHT" WIDTH="40">{small} COLOR="{theme.gradient}">{gradient}</FONT></TD>'
-    return _boxed(f"{rows}<TR>{cells}</TR>" if card.data else rows)
+    return _table(f"{rows}<TR>{cells}</TR>" if card.data else rows)
 
 
-def _boxed(rows: str) -> str:
+def _table(rows: str) -> str:
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>>'
 
 
@@ -402,9 +402,9 @@ class Drawing:
     def svg(self) -> str:
         """SVG element of the picture."""
         with self._limit.running():
-            return self._finished(render(self.graph.source, "svg", self._limit).decode())
+            return self._finish_svg(render(self.graph.source, "svg", self._limit).decode())
 
-    def _finished(self, text: str) -> str:
+    def _finish_svg(self, text: str) -> str:
         """Add titles and an alternative text to the SVG of the layout program, and align its numbers."""
         text = text[text.index("<svg") :]
         names = {card.key: card.name or card.data for card in self._picture.cards}
@@ -450,19 +450,19 @@ class Drawing:
         width, _ = _size_of(svg)
         if width <= ROW:  # only the note is wider
             return self.png_in_one_row
-        caption = self._rendered(new_graph(self._theme, self.prefix, note)) if note else None
-        return in_rows(self._rendered(graph), taken_by(svg), ROW / width, caption, self._theme.muted)
+        caption = self._render(new_graph(self._theme, self.prefix, note)) if note else None
+        return in_rows(self._render(graph), taken_by(svg), ROW / width, caption, self._theme.muted)
 
     @cached_property
     def png_in_one_row(self) -> bytes:
         """The same PNG file without rows, for a page that scrolls."""
-        return self._rendered(self.graph)
+        return self._render(self.graph)
 
     @property
     def _scale(self) -> float:
         return min(2.0, math.sqrt(PNG_PIXELS / math.prod(self.size)))
 
-    def _rendered(self, graph: Any) -> bytes:
+    def _render(self, graph: Any) -> bytes:
         with self._limit.running():
             return render(graph.source, "png", self._limit, dots=96.0 * self._scale)
 

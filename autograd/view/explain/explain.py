@@ -87,16 +87,16 @@ class Explanation(Derivation):
         """Define the root and the intermediate results that occur in the chains."""
         on_paths = {node: None for path in self.paths for node in _ends(path.nodes[1:-1])}
         whole = Nested(order, self.names)
-        nested = Nested(order, self.names, apart=[*on_paths][:DEFINED])
-        nodes = nested.named if len(nested.named) <= DEFINED else [*on_paths][:DEFINED]
+        nested = Nested(order, self.names, definitions=[*on_paths][:DEFINED])
+        nodes = nested.intermediates if len(nested.intermediates) <= DEFINED else [*on_paths][:DEFINED]
         lines = [Line(whole.equation())]
-        for node in nested.named:
+        for node in nested.intermediates:
             if node in nodes:
                 numbers = nested.in_numbers(node)
                 middle = [nested.in_symbols(node), *([] if numbers is None else [numbers])]
                 steps = _chain(Name(self.names[node]), *middle, quantity(node.data, "data"))
                 lines.append(Line(steps, indent=True))
-        if whole.cut or len(nodes) < len(nested.named) or len(on_paths) > DEFINED:
+        if whole.cut or len(nodes) < len(nested.intermediates) or len(on_paths) > DEFINED:
             lines.append(Line("(some intermediate results are not defined here; formula(…) shows them)"))
         if warning := stale(order, self.names):
             lines.append(Line(f"({warning})"))
@@ -110,7 +110,7 @@ class Explanation(Derivation):
             return [Line(equals(gradient, result))]
         if self.count == 1:
             return [Line(_chain(gradient, *self._sides(self.paths[0]))), *self._reasons()]
-        count = _counted(self.count)
+        count = _format_count(self.count)
         if len(self.paths) == self.count:
             head = f"{count} paths lead from {top} to {bottom}; their products add up to the gradient:"
         else:
@@ -161,7 +161,7 @@ class Explanation(Derivation):
         for path in self.paths:
             for i in _ends(range(len(path.locals))):
                 local = local_derivative(path.nodes[i], path.positions[i], self.names)
-                if conditions := local.since():
+                if conditions := local.condition_formulas():
                     reason = self._reason(path.nodes[i], path.nodes[i + 1], local, conditions)
                     lines.setdefault(text(reason), Line(reason, indent=True))
         return [*lines.values()]
@@ -200,7 +200,7 @@ def _chain(*sides: Formula) -> Formula:
     return equals(*terms)
 
 
-def _counted(count: int) -> str:
+def _format_count(count: int) -> str:
     """Format the number of paths; if it has too many digits, as a power of ten."""
     digits = math.floor(math.log10(count))
     return f"{count:,}" if digits < DIGITS else f"about {10 ** (math.log10(count) - digits):.2f}e{digits:,}"

@@ -128,7 +128,7 @@ def _smallness(path_set: _Set) -> tuple[float, ...]:
     return tuple(-x for x in path_set.best)
 
 
-def _unrolled(chain: _Chain | None) -> list[Edge]:
+def _unroll(chain: _Chain | None) -> list[Edge]:
     edges: list[Edge] = []
     while chain is not None:
         edges.append(chain.edge)
@@ -205,7 +205,7 @@ class Paths:
                             del sets[left:]
                 chain, size = _Chain(rest.edge, chain), times(size, rest.edge.size)
                 at, kind = rest.edge.operand, rest.kind
-            yield _unrolled(chain)
+            yield _unroll(chain)
 
     def _rests(self) -> dict[Value, dict[int, _Rest]]:
         """Return the best rest of each kind for each Value: the best one depends on the edges above."""

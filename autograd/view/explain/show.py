@@ -110,7 +110,7 @@ def tree_text(root: Value, width: int, limit: int | None, colors: Colors) -> str
     """Return the text that :func:`show` prints."""
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)
-    lines = [*_lines(root, names, gradients, _operands_shown(root, limit), deepest=width // 9)]
+    lines = [*_lines(root, names, gradients, _count_operands(root, limit), deepest=width // 9)]
     notes = reservations(order, names, gradients)
     if any(not line.name for line in lines):  # a line that counts operands left out
         notes.insert(0, f"the {limit} lines nearest {names.root}, of {len(order):,} Values: "
@@ -129,7 +129,7 @@ def tree_text(root: Value, width: int, limit: int | None, colors: Colors) -> str
 # Lines --------------------------------------------------------------------------------------------
 
 
-def _operands_shown(root: Value, limit: int | None) -> dict[Value, int]:
+def _count_operands(root: Value, limit: int | None) -> dict[Value, int]:
     """Count the operands that each Value shows, if ``limit`` lines nearest the root are shown."""
     counts = {root: 0}
     lines = 1
@@ -196,8 +196,8 @@ def _operands(entry: _Pending, node: Value, count: int) -> list[_Pending]:
     """Return the operands that a Value shows, and the number of those left out."""
     pairs = zip(node.operands, factors(node))
     edges = [(x, format_factor(local)) for x, local in pairs if isinstance(x, Value)]
-    hidden = len(edges) - count
-    items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
+    rest = len(edges) - count
+    items: list[tuple[Value | int, str]] = [*edges[:count], *([(rest, "")] if rest else [])]
     result: list[_Pending] = []
     for i, (item, local) in enumerate(items, start=1):
         rail, below = ("└─ ", "   ") if i == len(items) else ("├─ ", "│  ")

@@ -53,7 +53,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     >>> network_or_graph(Value(2.0) * 3.0).note
     ''
     """
-    modules, parts = _listed(expand)
+    modules, parts = _list_modules(expand)
     order = topological_order(root)
     pictures = GraphPicture(order)
     for part in parts:
@@ -78,13 +78,13 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
         return whole
     if not pictures.scopes and (instances := find_instances(order)):
         return _Sketch(order, Network(order, instances), Names(order), [], limit).picture()
-    folded = pictures.folded(parts)
-    if folded is not None and len(folded.cards) <= limit and is_clearer(folded, whole):
-        return folded
+    picture = pictures.folded(parts)
+    if picture is not None and len(picture.cards) <= limit and is_clearer(picture, whole):
+        return picture
     return whole or pictures.nearest(limit)
 
 
-def _listed(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
+def _list_modules(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
     """Return the modules and the scopes to open; None if ``expand`` is left out."""
     if expand is None:
         return None, []
@@ -142,7 +142,7 @@ class _AssignedNames(Names):
     def __init__(self, order: Sequence[Value]) -> None:
         self._names: dict[Value, str] = {}
         self._labels = {clean(value.label) for value in in_time(order) if value.label}
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
         self.root = ""
 
     def assign(self, values: Iterable[Value], name: str) -> None:
@@ -150,9 +150,9 @@ class _AssignedNames(Names):
 
     def unique(self, label: str, name: str, layer: set[str] | None = None) -> str:
         """Return the label, or else the name, with ``′`` if it is taken in the network or in the layer."""
-        names = self._taken if layer is None else layer
+        names = self._used_names if layer is None else layer
         unique = label or name
-        while unique in self._taken or unique in names or (not label and unique in self._labels):
+        while unique in self._used_names or unique in names or (not label and unique in self._labels):
             unique += "′"
         names.add(unique)
         return unique
@@ -182,14 +182,14 @@ class _Sketch:
         self.names = _AssignedNames(order)
         self.display: dict[str, str] = {}  # from the key of a card to that of the card displayed for it
         self._root_name = ""
-        self.requested = self._neurons_in(expand)
-        self.opened = self._within(self.requested, limit)
+        self.candidates = self._neurons_in(expand)
+        self.open_neurons = self._choose_open(self.candidates, limit)
 
     def picture(self) -> Picture:
         network = self.network
         most = self._column_length()
         self._add_inputs(most)
-        indices = self._layers_shown()
+        indices = self._visible_layers()
         for i, layer in enumerate(network.layers):
             if i in indices:
                 self._add_between(i)
@@ -222,17 +222,17 @@ class _Sketch:
         return list(neurons.values())
 
     @staticmethod
-    def _within(neurons: list[GraphNeuron], limit: int | None) -> set[str]:
+    def _choose_open(neurons: list[GraphNeuron], limit: int | None) -> set[str]:
         """Return the neurons to open: as many as the limit permits, and at least one."""
-        opened: set[str] = set()
+        open_neurons: set[str] = set()
         room = math.inf if limit is None else limit
         for neuron in neurons:
             instance = neuron.instances[0]
             room -= len({x for node in instance.nodes for x in (node, *node.operands)})
-            if room < 0 and opened:
+            if room < 0 and open_neurons:
                 break
-            opened.add(neuron.key)
-        return opened
+            open_neurons.add(neuron.key)
+        return open_neurons
 
     def _column_length(self) -> int:
         widths = [len(self.network.inputs), *(len(layer.neurons) for layer in self.network.layers)]
@@ -241,21 +241,21 @@ class _Sketch:
                 return most
         return COLUMN[-1]
 
-    def _layers_shown(self) -> set[int]:
+    def _visible_layers(self) -> set[int]:
         count = len(self.network.layers)
         if count <= LAYERS:
             return {*range(count)}
-        opened = {i for i, layer in enumerate(self.network.layers) if self._is_open(layer)}
-        return {*range(LAYERS // 2), *range(count - LAYERS // 2, count), *opened}
+        open_layers = {i for i, layer in enumerate(self.network.layers) if self._is_open(layer)}
+        return {*range(LAYERS // 2), *range(count - LAYERS // 2, count), *open_layers}
 
     def _is_open(self, layer: GraphLayer) -> bool:
-        return any(neuron.key in self.opened for neuron in layer.neurons)
+        return any(neuron.key in self.open_neurons for neuron in layer.neurons)
 
     # Cards ----------------------------------------------------------------------------------------
 
     def _add_inputs(self, most: int) -> None:
         inputs = self.network.inputs
-        keys = self._shortened([*inputs], most, "inputs")
+        keys = self._shorten([*inputs], most, "inputs")
         column: list[str] = []
         for i, (key, values) in enumerate(inputs.items(), start=1):
             if key in keys:
@@ -269,14 +269,17 @@ class _Sketch:
         if column:
             self.groups.append(CardGroup("inputs", [[[key]] for key in column]))
 
-    def _shortened(self, keys: list[str], most: int, name: str) -> set[str]:
+    def _shorten(self, keys: list[str], most: int, name: str) -> set[str]:
         """Return the keys to show, the first ones and the last; assign the card displayed for the others."""
-        selection = {*keys} if len(keys) <= most else {*keys[: most - 2], keys[-1], *(self.opened & {*keys})}
+        selection = {*keys}
+        if len(keys) > most:
+            selection = {*keys[: most - 2], keys[-1], *(self.open_neurons & selection)}
         self.display.update((key, key if key in selection else f"more-{name}") for key in keys)
         return selection
 
     def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
-        samples = values[:1] if self.opened else values  # an opened neuron has the numbers of one sample
+        # An opened neuron has the numbers of one sample.
+        samples = values[:1] if self.open_neurons else values
         self.cards.append(Summary(key, kind, name, more, *_data_and_grad(samples, self.network.gradients)))
         self.display[key] = key
 
@@ -286,10 +289,10 @@ class _Sketch:
     def _add_layer(self, index: int, layer: GraphLayer, most: int) -> None:
         blocks: list[list[list[str]]] = []
         names: set[str] = set()  # the names of this layer
-        keys = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
+        keys = self._shorten([neuron.key for neuron in layer.neurons], most, f"layer{index}")
         cut = f"more-layer{index}"
         for neuron in layer.neurons:
-            if neuron.key in self.opened:
+            if neuron.key in self.open_neurons:
                 blocks.append(self._open(index, neuron, names))
             elif neuron.key in keys:
                 self._add_neuron(neuron, names)
@@ -410,8 +413,8 @@ class _Sketch:
     def _flows(self) -> list[Flow]:
         cut = {card.key for card in self.cards if card.kind == "cut"}
         sizes: dict[tuple[str, str], float | None] = {}
-        for (source, target), size in self.network.flows(first=bool(self.opened)).items():
-            if target not in self.opened:
+        for (source, target), size in self.network.flows(first=bool(self.open_neurons)).items():
+            if target not in self.open_neurons:
                 ends = self.display.get(source, source), self.display.get(target, target)
                 if not cut & {*ends}:
                     sizes[ends] = size
@@ -425,12 +428,12 @@ class _Sketch:
         network = self.network
         lines = [f"{network.size:,} Values, one card per neuron"]
         if self._is_partial():
-            lines[0] += f"; expand opens {len(self.opened)} of its {len(self.requested)} neurons"
+            lines[0] += f"; expand opens {len(self.open_neurons)} of its {len(self.candidates)} neurons"
         if network.samples > 1:
             first, many = ("sample", "samples")
             if network.recurrent:
                 first, many = ("step of the first sample", "samples and steps")
-            if self.opened:
+            if self.open_neurons:
                 whole = f"{self._root_name} and the gradients" if network.after else "the gradients"
                 lines.append(
                     f"the numbers are those of the first {first}; {whole} of weights and biases "
@@ -444,7 +447,7 @@ class _Sketch:
         return "\n".join([*lines, f"{more}, draw(…, limit=None) draws every Value"])
 
     def _is_partial(self) -> bool:
-        return len(self.opened) < len(self.requested)
+        return len(self.open_neurons) < len(self.candidates)
 
 
 def _strength(size: float | None, largest: float) -> float | None:

@@ -307,12 +307,12 @@ class Network:
         for layer in self.layers:
             for neuron in layer.neurons:
                 nodes.update(neuron.instances[0].nodes)
-        between = {f"b{i}" for i in self.between}
+        keys = {f"b{i}" for i in self.between}
 
         def continues(node: Value) -> bool:
             key = self.place.get(node)
             operands = [x for x in node.operands if isinstance(x, Value) and x in nodes]
-            return any(key in between or (key is not None and key == self.place.get(x)) for x in operands)
+            return any(key in keys or (key is not None and key == self.place.get(x)) for x in operands)
 
         # Operations after one neuron, such as the mask of dropout, are on the card of that neuron.
         for node in in_time(self._order):

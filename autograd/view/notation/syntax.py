@@ -83,7 +83,7 @@ class Name(Formula):
         return any(c in _outside_brackets(self.text) for c in "/÷∕%")
 
     def write(self, pen: Pen) -> str:
-        return pen.colored(pen.name(self.text), self.role)
+        return pen.color(pen.name(self.text), self.role)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Number(Formula):
         return SIGN if self.signed or "e" in self.text else ATOM
 
     def write(self, pen: Pen) -> str:
-        return pen.colored(pen.number(self.text), self.role)
+        return pen.color(pen.number(self.text), self.role)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Partial(Formula):
     role: str = ""
 
     def write(self, pen: Pen) -> str:
-        return pen.colored(
+        return pen.color(
             pen.partial(pen.within(Name(self.top), SIGN), pen.within(Name(self.bottom), SIGN)), self.role
         )
 
@@ -210,7 +210,7 @@ class Grad(Formula):
 
     def write(self, pen: Pen) -> str:
         needs_brackets = any(c.isspace() or c == "^" for c in _outside_brackets(self.of))
-        return pen.colored(pen.grad(pen.within(Name(self.of), ATOM if needs_brackets else SIGN)), self.role)
+        return pen.color(pen.grad(pen.within(Name(self.of), ATOM if needs_brackets else SIGN)), self.role)
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ class Pen:
             return content
         return self.fenced("(", content, ")") if loose(part, level, sign, factor) else content
 
-    def colored(self, content: str, role: str) -> str:
+    def color(self, content: str, role: str) -> str:
         return content
 
     def name(self, text: str) -> str:

@@ -150,10 +150,10 @@ def many_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], c
         if not operand.endswith("*") and operand not in groups:
             template = re.sub(rf"( \+ |, )\{{{operand}\}}", "", template)
     group_names = "|".join(operand[:-1] for operand in op.operands if operand.endswith("*"))
-    return _parse(op, _expanded(template, group_names, width, cut), places)
+    return _parse(op, _expand(template, group_names, width, cut), places)
 
 
-def _expanded(template: str, group_names: str, width: int, cut: bool) -> str:
+def _expand(template: str, group_names: str, width: int, cut: bool) -> str:
     """Expand a template: repeat the part before each ellipsis for each element of the groups.
 
     ``group_names`` is a pattern for the names of the groups.

@@ -102,17 +102,17 @@ class MathmlPen(Pen):
 
     def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
         if isinstance(part, Fraction) and level <= SIGN:
-            return self.enclosed(part, level, sign, factor)
+            return self.enclose(part, level, sign, factor)
         return super().within(part, level, sign, factor)
 
-    def enclosed(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+    def enclose(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
         """Write a part that the layout encloses, with hidden brackets for text without layout."""
         content = part.write(self)
         if loose(part, level, sign, factor):
             return self.row([self.silent("("), content, self.silent(")")])
         return content
 
-    def colored(self, content: str, role: str) -> str:
+    def color(self, content: str, role: str) -> str:
         return f'<mrow class="{CLASSES[role]}">{content}</mrow>' if role else content
 
     def name(self, text: str) -> str:
@@ -154,8 +154,8 @@ class MathmlPen(Pen):
         return f'<mrow><mo form="prefix">{left}</mo>{inside}<mo form="postfix">{right}</mo></mrow>'
 
     def fraction(self, top: Formula, bottom: Formula) -> str:
-        above = self.enclosed(top, PRODUCT, sign=True, factor=True)
-        return self.over(self.row([above]), self.row([self.silent(" / "), self.enclosed(bottom, SIGN)]))
+        above = self.enclose(top, PRODUCT, sign=True, factor=True)
+        return self.over(self.row([above]), self.row([self.silent(" / "), self.enclose(bottom, SIGN)]))
 
     def over(self, top: str, bottom: str) -> str:
         return f"<mfrac>{top}{bottom}</mfrac>"
@@ -168,11 +168,11 @@ class MathmlPen(Pen):
         return self.row([name, "<mtext>.grad</mtext>"])
 
     def power(self, base: str, exponent: Formula) -> str:
-        superscript = self.enclosed(exponent, exponent_level(exponent))
+        superscript = self.enclose(exponent, exponent_level(exponent))
         return f"<msup>{base}{self.row([self.silent('^'), superscript])}</msup>"
 
     def root(self, x: Formula) -> str:
-        return f"<msqrt>{self.silent('√')}{self.enclosed(x, SIGN)}</msqrt>"
+        return f"<msqrt>{self.silent('√')}{self.enclose(x, SIGN)}</msqrt>"
 
 
 _TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()

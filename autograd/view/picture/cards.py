@@ -185,14 +185,14 @@ def picture_with_folds(
     titles: Mapping[scope, str],
 ) -> Picture:
     """Return the picture of a whole graph, with one card for each fold, and the titles of scopes."""
-    hidden = {x for fold in folds for x in fold.nodes}
+    fold_nodes = {x for fold in folds for x in fold.nodes}
     users: dict[Value, set[Value]] = {}
     for value in in_time(order):
         for x in value.operands:
             if isinstance(x, Value) and x.is_leaf:
                 users.setdefault(x, set()).add(value)
-    hidden |= {x for x, of in users.items() if of <= hidden and x is not order[-1]}
-    return _picture(order, names, {*order} - hidden, gradients, notes, folds, titles)
+    fold_nodes |= {x for x, of in users.items() if of <= fold_nodes and x is not order[-1]}
+    return _picture(order, names, {*order} - fold_nodes, gradients, notes, folds, titles)
 
 
 def _picture(
@@ -205,18 +205,18 @@ def _picture(
     titles: Mapping[scope, str] = MappingProxyType({}),
 ) -> Picture:
     keys, constants = keys_of(order), _Constants(order)
-    folded = {x: f"f{i}" for i, fold in enumerate(folds) for x in fold.nodes}
+    fold_keys = {x: f"f{i}" for i, fold in enumerate(folds) for x in fold.nodes}
     by_last = {fold.nodes[-1]: fold for fold in folds}
     cards: list[Card] = []
     edges: list[Edge] = []
     for value in in_time(order):
         if value in selection:
             cards.append(_card(value, keys[value], order[-1], names, gradients))
-            _add_operands(value, keys, constants, selection, folded, gradients, cards, edges)
+            _add_operands(value, keys, constants, selection, fold_keys, gradients, cards, edges)
         elif value in by_last:
             fold = by_last[value]
-            cards.append(_fold_card(fold, folded[value], order[-1], titles, gradients))
-            edges += _edges_into(fold, folded[value], keys, selection, folded, gradients)
+            cards.append(_fold_card(fold, fold_keys[value], order[-1], titles, gradients))
+            edges += _edges_into(fold, fold_keys[value], keys, selection, fold_keys, gradients)
     notes = [*notes]
     if len(edges) > LABELED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
@@ -241,7 +241,7 @@ def _edges_into(
     key: str,
     keys: dict[Value, str],
     selection: set[Value],
-    folded: dict[Value, str],
+    fold_keys: dict[Value, str],
     gradients: Gradients,
 ) -> list[Edge]:
     """Return one edge, without numbers, from each card that the Values of a fold use."""
@@ -251,7 +251,7 @@ def _edges_into(
         for i, x in enumerate(node.operands):
             if not isinstance(x, Value):
                 continue
-            source = keys[x] if x in selection else folded.get(x, key)
+            source = keys[x] if x in selection else fold_keys.get(x, key)
             if source != key:
                 size = flows.get(source)
                 flows[source] = size if contributions is None else (size or 0.0) + abs(contributions[i])
@@ -300,7 +300,7 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
 
 def stale(order: list[Value], names: Names) -> str:
     """Return a note if a Value was overwritten after the forward pass, else an empty string."""
-    value = overwritten(order)
+    value = find_overwritten(order)
     if value is None:
         return ""
     return (
@@ -309,7 +309,7 @@ def stale(order: list[Value], names: Names) -> str:
     )
 
 
-def overwritten(order: Sequence[Value]) -> Value | None:
+def find_overwritten(order: Sequence[Value]) -> Value | None:
     """Return the first non-leaf Value whose data does not follow from its operands' current data."""
     for value in in_time(order):
         if not is_unchanged(value):
@@ -351,24 +351,24 @@ def _add_operands(
     keys: dict[Value, str],
     constant_cards: _Constants,
     selection: set[Value],
-    folded: dict[Value, str],
+    fold_keys: dict[Value, str],
     gradients: Gradients,
     cards: list[Card],
     edges: list[Edge],
 ) -> None:
     key, locals_of, contributions = keys[value], factors(value), gradients.contributions(value)
-    hidden = 0
+    cut_count = 0
     by_fold: dict[str, list[int]] = {}  # by the card of a fold, the positions of operands in it
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:
-        hidden, constants = len(constants), []
+        cut_count, constants = len(constants), []
     for i, operand in enumerate(in_time(value.operands)):
         if isinstance(operand, Value):
             if operand not in selection:
-                if operand in folded:
-                    by_fold.setdefault(folded[operand], []).append(i)
+                if operand in fold_keys:
+                    by_fold.setdefault(fold_keys[operand], []).append(i)
                 else:
-                    hidden += 1
+                    cut_count += 1
                 continue
             edges.append(
                 edge_of(keys[operand], key, locals_of[i], None if contributions is None else contributions[i])
@@ -385,10 +385,10 @@ def _add_operands(
             continue
         (i,) = positions
         edges.append(edge_of(fold, key, locals_of[i], None if contributions is None else contributions[i]))
-    if hidden:
+    if cut_count:
         cut = cut_key(key)
-        noun = "operand" if hidden == 1 else "operands"
-        cards.append(Card(cut, "cut", f"… {hidden} more {noun}", "", "", None))
+        noun = "operand" if cut_count == 1 else "operands"
+        cards.append(Card(cut, "cut", f"… {cut_count} more {noun}", "", "", None))
         edges.append(Edge(cut, key, "", None, 0.8, False))
 
 

@@ -45,12 +45,14 @@ class _Part:
         self.operands: list[_Part] = []
 
 
-def find_folds(order: Sequence[Value], opened: Collection[scope] = (), by_scope: bool = True) -> list[Fold]:
+def find_folds(
+    order: Sequence[Value], open_scopes: Collection[scope] = (), by_scope: bool = True
+) -> list[Fold]:
     """Return what to fold in a graph, given in topological order.
 
     Args:
         order: All Values, operands before results.
-        opened: The scopes that stay open; those inside them are folded.
+        open_scopes: The scopes that stay open; those inside them are folded.
         by_scope: Fold the other scopes. Otherwise, only repeated structure is folded.
 
     >>> from autograd import Value, sin, topological_order
@@ -64,7 +66,7 @@ def find_folds(order: Sequence[Value], opened: Collection[scope] = (), by_scope:
         return []
     parts = _Parts(order)
     if by_scope:
-        parts.fold_scopes(opened)
+        parts.fold_scopes(open_scopes)
     parts.fold_operands()
     parts.fold_links()
     return [part.fold for part in parts.order if part.fold is not None]
@@ -107,11 +109,11 @@ class _Parts:
 
     # Scopes ---------------------------------------------------------------------------------------
 
-    def fold_scopes(self, opened: Collection[scope]) -> None:
+    def fold_scopes(self, open_scopes: Collection[scope]) -> None:
         """Join the Values of each outermost scope that is not opened."""
         members: dict[scope, list[_Part]] = {}
         for part in self.order:
-            inside = next((s for s in scopes_of(part.nodes[-1]) if s not in opened), None)
+            inside = next((s for s in scopes_of(part.nodes[-1]) if s not in open_scopes), None)
             if inside is not None:
                 members.setdefault(inside, []).append(part)
         folds = [Fold(s.name, [part.nodes[0] for part in parts], s) for s, parts in members.items()]
@@ -135,15 +137,15 @@ class _Parts:
             visited |= frontier
         for run in runs:
             if len({*run} - visited) < FEWEST - 2:  # the others are used elsewhere too
-                visited |= {*_behind(run, visited)}
+                visited |= {*_find_ancestors(run, visited)}
         members: list[list[_Part]] = []
         folds: list[Fold] = []
         for run in runs:
             count = len({*run} - visited)
-            if own := _behind(run, visited):
+            if own := _find_ancestors(run, visited):
                 visited |= {*own}
                 members.append(own)
-                folds.append(_folded(f"… × {count}", own))
+                folds.append(_fold(f"… × {count}", own))
         self._join(members, folds, [("operands", len(own)) for own in members])
 
     def _shapes(self) -> dict[_Part, int]:
@@ -169,7 +171,7 @@ class _Parts:
             if count >= FEWEST - 2:
                 own = parts[start : start + length * count]
                 members.append(own)
-                folds.append(_folded(f"… × {count}", own))
+                folds.append(_fold(f"… × {count}", own))
         self._join(members, folds, [("links",) for _ in members])
 
     def _users(self) -> dict[_Part, list[_Part]]:
@@ -228,7 +230,7 @@ def _operands_first(root: _Part, operands_of: Callable[[_Part], Iterable[_Part]]
     return list(order)
 
 
-def _behind(parts: Sequence[_Part], visited: set[_Part]) -> list[_Part]:
+def _find_ancestors(parts: Sequence[_Part], visited: set[_Part]) -> list[_Part]:
     """Return what the parts lead to, and themselves, except what is known and what that leads to."""
     ancestors: dict[_Part, None] = {}
     stack = [*parts]
@@ -270,7 +272,7 @@ def _operations(parts: list[_Part]) -> list[str]:
     return sorted(str(part.head[0] if isinstance(part.head, tuple) else part.head) for part in parts)
 
 
-def _folded(title: str, parts: list[_Part]) -> Fold:
+def _fold(title: str, parts: list[_Part]) -> Fold:
     return Fold(title, [node for part in parts for node in part.nodes], None)
 
 

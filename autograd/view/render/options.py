@@ -27,8 +27,8 @@ def check_seconds(function: str, name: str, value: object, remedy: str, *, zero:
     Traceback (most recent call last):
     ValueError: draw() expected a number of seconds above 0 for timeout, got float nan. Use 60.0, for example.
     """
-    bound = "of 0 or more" if zero else "above 0"
-    expected = f"{function}() expected a number of seconds {bound} for {name}"
+    limit = "of 0 or more" if zero else "above 0"
+    expected = f"{function}() expected a number of seconds {limit} for {name}"
     message = f"{expected}, got {type_and_value(value)}. {remedy}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(message)

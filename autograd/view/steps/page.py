@@ -55,7 +55,7 @@ def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
     determiner = "All" if len(steps) == len(steps.whole) else "These"
     summary = f"{determiner} {len(steps):,} steps" if len(steps) > 1 else "The step"
     table = html_table(steps.header, steps.rows(), right=(0, 4))
-    equations, tags = _tagged([step.mathml for step in steps])
+    equations, tags = _replace_tags([step.mathml for step in steps])
     data = {
         "css": f":host{{{css_variables()}}}{_own('stepper.css')}",
         "title": title,
@@ -133,7 +133,7 @@ _USELESS = [
 ]  # fmt: skip
 
 
-def _tagged(equations: list[str]) -> tuple[list[str], list[str]]:
+def _replace_tags(equations: list[str]) -> tuple[list[str], list[str]]:
     """Replace each tag by a letter of Unicode's private area, which takes a third of the length.
 
     Names contain no such letters, since labels lose their unprintable characters.

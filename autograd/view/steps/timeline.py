@@ -53,7 +53,7 @@ class Scene(NamedTuple):
 
     def gradient(self, key: str, at: int) -> str:
         """Return the text of a card's gradient after the step with that number."""
-        texts = [text for since, text in self.gradients.get(key, ()) if since <= at]
+        texts = [text for number, text in self.gradients.get(key, ()) if number <= at]
         return texts[-1] if texts else UNKNOWN
 
 
@@ -61,7 +61,7 @@ def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     """Return the scene of some steps, with the Values they reach if the graph is larger than ``limit``."""
     order = topological_order(steps.root)
     keys = keys_of(order)
-    selection = _reached(steps, order, limit)
+    selection = _select_values(steps, order, limit)
     names = steps.whole[0].names
     notes: list[str] = []
     if len(selection) < len(order):
@@ -144,7 +144,7 @@ def _gradients_of(whole: Iterable[Step | ForwardStep]) -> Gradients:
     return Gradients(of, visited.__contains__)
 
 
-def _reached(steps: Iterable[Step | ForwardStep], order: list[Value], limit: int) -> set[Value]:
+def _select_values(steps: Iterable[Step | ForwardStep], order: list[Value], limit: int) -> set[Value]:
     if len(order) <= limit and _arrows(order) <= ARROWS:
         return set(order)
     values: dict[Value, None] = {}

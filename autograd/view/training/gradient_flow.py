@@ -90,8 +90,8 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
         tiles.append(tile)
     if len(tiles) <= SHOWN:
         return tiles
-    hidden = tiles[-SHOWN // 2 - 1]
-    cut = Tile("cut", f"… {len(tiles) - SHOWN} more", "", "", None, False, "", "", "", hidden.arrow)
+    cut_tile = tiles[-SHOWN // 2 - 1]
+    cut = Tile("cut", f"… {len(tiles) - SHOWN} more", "", "", None, False, "", "", "", cut_tile.arrow)
     before = tiles[SHOWN // 2 - 1]._replace(ratio="")
     return [*tiles[: SHOWN // 2 - 1], before, cut, *tiles[-SHOWN // 2 :]]
 
@@ -273,12 +273,12 @@ class GradientFlow(Drawing):
             row = [title, layer.function, f"{layer.parameters:,}"]
             row += [format_number(layer.parameter), format_gradient(layer.parameter_gradient)]
             if has_activations and layer.units is not None:
-                closed = f"{layer.closed or 0.0:.0%}"
+                share = f"{layer.closed or 0.0:.0%}"
                 row[2:2] = [
                     f"{layer.units:,}",
                     format_gradient(layer.activation),
                     format_gradient(layer.activation_gradient),
-                    closed,
+                    share,
                 ]
             elif has_activations:
                 row[2:2] = [""] * 4
@@ -352,7 +352,7 @@ def gradient_flow(
     networks"; Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
     networks".
     """
-    named = named_parameters_of(model, "gradient_flow")
+    pairs = named_parameters_of(model, "gradient_flow")
     if loss is not None:
         check_value("gradient_flow", "loss", loss, "Pass the result of the loss function, or leave it out.")
     limits = Thresholds(vanishing, exploding, saturated)
@@ -360,6 +360,6 @@ def gradient_flow(
     remedy = "Allow more time (timeout=…), or leave out the loss: gradient_flow(model)."
     time = TimeLimit(timeout, remedy, "gradient_flow")
     with time.running():
-        grads = gradients_of([p for _, p in named], loss)
+        grads = gradients_of([p for _, p in pairs], loss)
         layers = read_layers(model, loss, grads, saturated, "gradient_flow")
         return GradientFlow(layers, limits, loss_card(loss), theme_named(theme, "gradient_flow"), time)

@@ -32,7 +32,7 @@ def loss_of(w: Value, x: Value, y: Value) -> Value:
     return loss
 
 
-def trained() -> Comparison:
+def train() -> Comparison:
     """A gradient step on w, and the loss computed again."""
     w, x, y = leaf("w", 2.0), leaf("x", 5.0), leaf("y", 12.0)
     loss = loss_of(w, x, y)
@@ -54,7 +54,7 @@ def marks(comparison: Comparison) -> dict[str, str]:
 
 
 def test_a_step_of_training() -> None:
-    assert repr(trained()).split("\n") == [
+    assert repr(train()).split("\n") == [
         "   name  how    data  → data  Δ data  grad  → grad  Δ grad",
         "─  ────  ─────  ────  ──────  ──────  ────  ──────  ──────",
         "≠  w               2     2.2    +0.2   −20     −10     +10",
@@ -156,8 +156,8 @@ def test_inconsistent_numbers_are_noted() -> None:
 
 def test_the_same_code_run_twice_is_matched_node_by_node() -> None:
     def build(w: float) -> Value:
-        hidden = [dot([Value(w), Value(2.0)], [1.0, 3.0], Value(0.1)).tanh() for _ in range(3)]
-        return total_of(hidden)
+        units = [dot([Value(w), Value(2.0)], [1.0, 3.0], Value(0.1)).tanh() for _ in range(3)]
+        return total_of(units)
 
     comparison = compare(build(1.0), build(1.5))
     assert comparison.summary.startswith("10 of 16 Values differ: 10 in data")
@@ -273,7 +273,7 @@ def test_matched_nodes_are_compatible_and_matched_once(one: Value, other: Value)
 
 
 def test_the_picture_marks_the_cards_that_differ() -> None:
-    comparison = trained()
+    comparison = train()
     drawing = comparison.draw()
     assert "w = 2 → 2.2, gradient −20 → −10; x = 5, gradient −8 → −4.4" in drawing.alt
     thick = re.compile(r"penwidth=3\b(?!\.)")
@@ -309,7 +309,7 @@ def test_html_marks_differences_and_escapes_labels() -> None:
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    table = repr(trained()).split("\n")
+    table = repr(train()).split("\n")
     assert max(map(display_width, table)) <= columns
     assert sum(line.startswith("≠  w ") for line in table) == (2 if columns == 40 else 1)
 

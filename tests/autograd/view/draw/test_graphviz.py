@@ -48,7 +48,7 @@ def parse(svg: str) -> ElementTree.Element:
     return ElementTree.fromstring(svg)
 
 
-def written(svg: str) -> str:
+def text_of_svg(svg: str) -> str:
     return "\n".join("".join(text.itertext()) for text in parse(svg).iter(f"{SVG}text")).replace(
         "\u00a0", " "
     )
@@ -67,7 +67,7 @@ def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
     root = example(backward)
     drawing = draw(root, theme=theme)
     assert parse(drawing.svg).tag == f"{SVG}svg"
-    text = written(drawing.svg).split("\n")
+    text = text_of_svg(drawing.svg).split("\n")
     assert {"w", "x", "y", "p", "loss", "data", "grad"} <= set(text)
     for value in topological_order(root):
         assert format_number(value.data) in text
@@ -78,10 +78,10 @@ def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
 
 
 def test_gradient_before_backward_is_shown_as_not_computed() -> None:
-    text = written(draw(example(backward=False)).svg).split("\n")
+    text = text_of_svg(draw(example(backward=False)).svg).split("\n")
     assert text.count("·") == 7
     assert "0" not in text
-    assert "·" not in written(draw(example()).svg).split("\n")
+    assert "·" not in text_of_svg(draw(example()).svg).split("\n")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -106,8 +106,8 @@ def test_arrows_backward_have_their_width_and_are_dashed_where_nothing_flows() -
     root = a.relu() * b
     root.backward()
     edges = {e.get("id", "").split("-", 3)[-1]: e.find(f"{SVG}path") for e in groups(draw(root).svg, "edge")}
-    dashed = {key for key, path in edges.items() if path is not None and path.get("stroke-dasharray")}
-    assert dashed == {"e0-backward", "e2-backward"}
+    keys = {key for key, path in edges.items() if path is not None and path.get("stroke-dasharray")}
+    assert keys == {"e0-backward", "e2-backward"}
     widest = edges["e1-backward"]
     assert widest is not None
     assert float(widest.get("stroke-width", "1")) == 4.0
@@ -151,7 +151,7 @@ def test_a_hostile_label_is_shown_as_text(label: str) -> None:
     assert not {name for name in attributes if name.startswith("on") or "href" in name}
     assert len(groups(svg, "node")) == 3
     assert len(groups(svg, "edge")) == 3
-    lines = written(svg).split("\n")
+    lines = text_of_svg(svg).split("\n")
     assert clean(label) in lines
     assert {f"{clean(label)}₂", f"({clean(label)})₂"} & {*lines}
     assert clean(label) in [title.text for title in parse(svg).iter(f"{SVG}title")]
@@ -163,20 +163,20 @@ def test_a_hostile_label_is_shown_as_text(label: str) -> None:
 def test_a_hostile_label_in_the_note_is_shown_as_text(label: str) -> None:
     root = Value(2.0) * 3.0 * 4.0
     root.label = label
-    assert f"nearest {label}, of 3" in written(draw(root, limit=2).svg)
+    assert f"nearest {label}, of 3" in text_of_svg(draw(root, limit=2).svg)
 
 
 @pytest.mark.parametrize("label", ["&lt;b&gt;", "\\G", "C:\\new"])
 def test_an_escape_in_the_note_is_shown_as_text(label: str) -> None:
     root = Value(2.0) * 3.0 * 4.0
     root.label = label
-    assert f"nearest {label}, of 3" in written(draw(root, limit=2).svg)
+    assert f"nearest {label}, of 3" in text_of_svg(draw(root, limit=2).svg)
 
 
 def test_special_numbers_are_drawn() -> None:
     root = Value(math.inf, label="a") * Value(math.nan, label="b") + -0.0
     root.backward()
-    assert {"inf", "nan", "−0", "×nan", "×inf"} <= set(written(draw(root).svg).split("\n"))
+    assert {"inf", "nan", "−0", "×nan", "×inf"} <= set(text_of_svg(draw(root).svg).split("\n"))
 
 
 def test_drawing_does_not_follow_later_changes() -> None:
@@ -185,8 +185,8 @@ def test_drawing_does_not_follow_later_changes() -> None:
     root.backward()
     root.label = "changed"
     root.operands[0].data = 99.0  # type: ignore[union-attr]
-    assert "−20" not in str(drawing) + drawing.alt + written(drawing.svg)
-    assert "changed" not in str(drawing) + drawing.alt + written(drawing.svg)
+    assert "−20" not in str(drawing) + drawing.alt + text_of_svg(drawing.svg)
+    assert "changed" not in str(drawing) + drawing.alt + text_of_svg(drawing.svg)
     assert "99" not in str(drawing) + drawing.alt
 
 
@@ -330,7 +330,7 @@ def test_save_png(tmp_path: Path) -> None:
 def test_save_dot_that_can_be_laid_out(tmp_path: Path, ending: str) -> None:
     source = draw(example()).save(tmp_path / f"g{ending}").read_text(encoding="utf-8")
     assert source.startswith("digraph")
-    assert "−20" in written(render(source, "svg").decode())
+    assert "−20" in text_of_svg(render(source, "svg").decode())
 
 
 @pytest.mark.parametrize("name", ["g.pdf", "g", ".svg", "svg", "g.svg.gz"])
@@ -361,7 +361,7 @@ def test_the_graph_is_a_digraph_to_edit_and_render() -> None:
     assert drawing.graph is drawing.graph
     drawing.graph.attr(label="a title of my own")
     drawing.graph.node("mine", label="a card of my own")
-    assert {"a title of my own", "a card of my own"} <= set(written(drawing.svg).split("\n"))
+    assert {"a title of my own", "a card of my own"} <= set(text_of_svg(drawing.svg).split("\n"))
 
 
 # Size ---------------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ def test_huge_graph_is_reduced_and_drawn() -> None:
     for _ in range(100_000):
         y = y * 1.00001
     drawing = draw(y)
-    assert "of 100,001" in written(drawing.svg)
+    assert "of 100,001" in text_of_svg(drawing.svg)
     assert "of 100,001" in str(drawing)
 
 
@@ -513,7 +513,7 @@ def test_wheel_next_to_python_is_found_without_dot_on_the_path(
     program = layout_program()
     assert program is not None
     assert Path(program).stem == "graphviz-pure"
-    assert "loss" in written(draw(example()).svg)
+    assert "loss" in text_of_svg(draw(example()).svg)
 
 
 @posix

@@ -549,12 +549,12 @@ def test_a_large_graph_is_explained_in_linear_work() -> None:
         for _ in range(size):
             y = y + y * 0.5
 
-        def explained() -> None:
+        def explain_long_chain() -> None:
             explanation = explain(y, a)
             repr(explanation)
             assert explanation.count == 2**size
 
-        return explained
+        return explain_long_chain
 
     assert is_linear(work, 250)
 

@@ -39,8 +39,8 @@ def compute(tree: Tree, leaves: dict[str, Value] = LEAVES, rounded: bool = True)
     result: Value = FUNCTIONS[name](inputs) if name in ("sum", "logsumexp") else FUNCTIONS[name](*inputs)
     if not result.is_leaf or not rounded:
         return result.data if result.is_leaf else result
-    folded = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
-    return float(format_number(folded).replace("−", "-"))  # what is written is written to four digits
+    constant = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
+    return float(format_number(constant).replace("−", "-"))  # what is written is written to four digits
 
 
 def as_value(tree: Tree) -> Value:
@@ -69,7 +69,7 @@ constants = st.sampled_from([0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.25, 12.0, 2
 names = st.sampled_from("abcd")
 
 
-def _deeper(trees: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+def _deepen(trees: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     return (
         st.tuples(st.sampled_from(UNARY), trees)
         | st.tuples(st.sampled_from(["neg", "abs", "sqrt"]), trees)
@@ -79,8 +79,8 @@ def _deeper(trees: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     )
 
 
-expressions = st.recursive(names, _deeper, max_leaves=14)
-with_constants = st.recursive(names | constants, _deeper, max_leaves=14)
+expressions = st.recursive(names, _deepen, max_leaves=14)
+with_constants = st.recursive(names | constants, _deepen, max_leaves=14)
 
 
 def _math(value: Value) -> str:
@@ -88,7 +88,7 @@ def _math(value: Value) -> str:
     return html[html.index("<math") : html.index("</math>") + len("</math>")]
 
 
-def shown(value: Value) -> str:
+def formula_text(value: Value) -> str:
     first, *more = repr(formula(value)).splitlines()
     assert not more
     name, _, expression = first.partition(" = ")
@@ -112,7 +112,7 @@ def test_written_formula_parses_back_and_every_bracket_is_needed(tree: Tree) -> 
     value = as_value(tree)
     if value.is_leaf:
         return
-    notation = shown(value)
+    notation = formula_text(value)
     expected = as_read(value)
     assert read(notation) == expected, notation
     result = compute(expected, rounded=False)
@@ -153,7 +153,7 @@ def test_redundant_bracket_is_detected() -> None:
     ],
 )
 def test_formula_uses_usual_notation(tree: Tree, expected: str) -> None:
-    assert shown(as_value(tree)) == expected
+    assert formula_text(as_value(tree)) == expected
 
 
 @pytest.mark.parametrize(
@@ -203,23 +203,23 @@ def test_every_template_is_read_and_binds_as_it_should(entry) -> None:
 def test_template_that_is_not_arithmetic_is_written_as_a_call(template: str) -> None:
     rules = [lambda m, x: x, lambda m, out, x: 1.0]
     with temporary_primitive("floor", *rules, doc="…", template=template or " ") as entry:
-        assert shown(call(entry, [LEAVES["a"]])) == "floor(a)"
+        assert formula_text(call(entry, [LEAVES["a"]])) == "floor(a)"
 
 
 def test_a_template_may_use_brackets_and_numbers() -> None:
     rules = [lambda m, x: x, lambda m, out, x: 1.0]
     with temporary_primitive("odd", *rules, doc="…", template="2·({x} + 1)^{x}") as entry:
-        assert shown(call(entry, [LEAVES["a"]])) == "2·(a + 1)^a"
+        assert formula_text(call(entry, [LEAVES["a"]])) == "2·(a + 1)^a"
 
 
 def test_groups_are_written_out_up_to_a_length() -> None:
     values = [Value(1.0, label=f"v{i}") for i in range(20)]
-    assert shown(dot(values[:2], values[2:4], values[4])) == "v0·v2 + v1·v3 + v4"
-    assert shown(dot(values[:2], values[2:4])) == "v0·v2 + v1·v3"
-    assert shown(total_of(values[:8])) == " + ".join(f"v{i}" for i in range(8))
-    assert shown(total_of(values)) == " + ".join(f"v{i}" for i in range(7)) + " + … + v19"
-    assert shown(total_of([values[0]]) * 2.0) == "v0·2"
-    assert shown(total_of([values[0] - 1.0, values[1] - 1.0])) == "v0 − 1 + (v1 − 1)"
+    assert formula_text(dot(values[:2], values[2:4], values[4])) == "v0·v2 + v1·v3 + v4"
+    assert formula_text(dot(values[:2], values[2:4])) == "v0·v2 + v1·v3"
+    assert formula_text(total_of(values[:8])) == " + ".join(f"v{i}" for i in range(8))
+    assert formula_text(total_of(values)) == " + ".join(f"v{i}" for i in range(7)) + " + … + v19"
+    assert formula_text(total_of([values[0]]) * 2.0) == "v0·2"
+    assert formula_text(total_of([values[0] - 1.0, values[1] - 1.0])) == "v0 − 1 + (v1 − 1)"
 
 
 def test_labeled_intermediate_values_are_written_out() -> None:
@@ -305,10 +305,10 @@ def test_a_hostile_label_is_text_in_every_notation(label: str) -> None:
     allowed = {"div", "p", "math", "mrow", "mi", "mo", "mn", "mfrac", "msup", "msub", "mtext", "span"}
     assert {element.tag for element in tree.iter()} <= allowed
     assert clean(label) in bundle["text/plain"]
-    assert _balanced(bundle["text/latex"])
+    assert _is_balanced(bundle["text/latex"])
 
 
-def _balanced(source: str) -> bool:
+def _is_balanced(source: str) -> bool:
     """Return True if every brace in the LaTeX is closed and every special character escaped."""
     depth = 0
     letters = iter(source)
@@ -370,7 +370,7 @@ def test_only_an_integer_exponent_is_a_superscript() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "times", "minus", "over", "squared"),
+    ("label", "times", "minus", "over", "square"),
     [
         ("a + b", "(a + b)·c", "c − (a + b)", "c / (a + b)", "(a + b)²"),
         ("x - y", "(x - y)·c", "c − (x - y)", "c / (x - y)", "(x - y)²"),
@@ -385,10 +385,10 @@ def test_only_an_integer_exponent_is_a_superscript() -> None:
     ],
 )
 def test_a_label_that_reads_as_a_formula_gets_brackets(
-    label: str, times: str, minus: str, over: str, squared: str
+    label: str, times: str, minus: str, over: str, square: str
 ) -> None:
     x, c = Value(2.0, label=label), Value(3.0, label="c")
-    for out, expected in [(x * c, times), (c - x, minus), (c / x, over), (x**2, squared)]:
+    for out, expected in [(x * c, times), (c - x, minus), (c / x, over), (x**2, square)]:
         assert repr(formula(out)) == f"out = {expected}"
 
 

@@ -73,7 +73,7 @@ def test_a_new_entry_explains_itself() -> None:
     with temporary_primitive("gated", *rules, doc="a·tanh(b) where a < b, else a") as entry:
         check_every_rule_explains_itself(entry)
         node = call(entry, [Value(1.0, label="a"), Value(2.0, label="b")])
-        assert _written(node, 1) == ("a·(1 − tanh(b)²)", "1·(1 − tanh(2)²)", ["a < b"])
+        assert _formulas(node, 1) == ("a·(1 − tanh(b)²)", "1·(1 − tanh(2)²)", ["a < b"])
 
 
 def test_rule_with_a_group_is_written_as_its_number() -> None:
@@ -85,13 +85,17 @@ def test_rule_with_a_group_is_written_as_its_number() -> None:
     more = {"operands": "values* scale", "template": "{scale}·({values} + …)"}
     with temporary_primitive("scaled", *rules, doc="scale · Σ values", **more) as entry:
         node = call(entry, [[Value(2.0, label="a"), Value(3.0, label="b")], Value(5.0, label="c")])
-        assert _written(node, 0) == ("c", "5", [])
-        assert _written(node, 2) == ("5", "5", [])
+        assert _formulas(node, 0) == ("c", "5", [])
+        assert _formulas(node, 2) == ("5", "5", [])
 
 
-def _written(node: Value, position: int = 0) -> tuple[str, str, list[str]]:
+def _formulas(node: Value, position: int = 0) -> tuple[str, str, list[str]]:
     rule = local_derivative(node, position, names_of(node))
-    return text(rule.in_symbols()), text(rule.in_numbers()), [text(fact) for fact in rule.since()]
+    return (
+        text(rule.in_symbols()),
+        text(rule.in_numbers()),
+        [text(fact) for fact in rule.condition_formulas()],
+    )
 
 
 a, b, n = Value(2.0, label="a"), Value(-3.0, label="b"), Value(math.nan, label="n")
@@ -99,7 +103,7 @@ zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
 
 
 @pytest.mark.parametrize(
-    ("node", "position", "symbols", "numbers", "since"),
+    ("node", "position", "symbols", "numbers", "conditions"),
     [
         (a + b, 0, "1", "1", []),
         (a - b, 1, "−1", "−1", []),
@@ -142,18 +146,18 @@ zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
     ],
 )
 def test_rules_are_written_in_usual_notation(
-    node: Value, position: int, symbols: str, numbers: str, since: list[str]
+    node: Value, position: int, symbols: str, numbers: str, conditions: list[str]
 ) -> None:
     if position == 0 and not isinstance(node.operands[0], Value):
         position = 1
-    assert _written(node, position) == (symbols, numbers, since)
+    assert _formulas(node, position) == (symbols, numbers, conditions)
 
 
 @pytest.mark.parametrize("label", ["each", "where", "neg", "+", "*", "index", "out", "exp", "0"])
 def test_a_label_is_a_name_whatever_it_says(label: str) -> None:
-    named = Value(2.0, label=label)
-    assert _written(named * a, 1) == (label, "2", [])
-    assert _written(named**3, 0) == (
+    leaf = Value(2.0, label=label)
+    assert _formulas(leaf * a, 1) == (label, "2", [])
+    assert _formulas(leaf**3, 0) == (
         f"3·{label}²" if label.isidentifier() or label == "0" else f"3·({label})²",
         "3·2²",
         [],
@@ -164,9 +168,9 @@ def test_a_number_that_was_overwritten_is_not_substituted() -> None:
     w = Value(2.0, label="w")
     node = w**2
     w.data = 100.0
-    assert _written(node) == ("2·w", "4", [])
+    assert _formulas(node) == ("2·w", "4", [])
     w.data = 2.0
-    assert _written(node) == ("2·w", "2·2", [])
+    assert _formulas(node) == ("2·w", "2·2", [])
 
 
 @pytest.mark.parametrize(
@@ -187,7 +191,7 @@ def test_a_form_that_an_overwritten_number_would_select_is_not_shown(
     v = Value(before, label="v")
     node = make(v)
     v.data = after
-    assert _written(node) == expected
+    assert _formulas(node) == expected
 
 
 @each_entry

@@ -73,8 +73,8 @@ def test_number(x: float, text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_written_number_reads_back_to_four_digits(x: float) -> None:
     text = format_number(x)
-    read = Decimal(text.replace("−", "-"))  # 1.798e308 is beyond the floats
-    assert abs(read - Decimal(x)) <= Decimal("5e-4") * abs(Decimal(x))
+    number = Decimal(text.replace("−", "-"))  # 1.798e308 is beyond the floats
+    assert abs(number - Decimal(x)) <= Decimal("5e-4") * abs(Decimal(x))
     assert text.startswith("−") == (math.copysign(1.0, x) < 0)
 
 
@@ -279,7 +279,7 @@ def test_equal_labels_are_named_in_linear_work() -> None:
 each_entry = pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
 
 
-def _labeled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
+def _label_operands(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
     letters = iter(string.ascii_lowercase)
     rest = iter(numbers)
     operands = shaped(entry, lambda: Value(next(rest), label=next(letters)), 3)
@@ -287,7 +287,7 @@ def _labeled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]
 
 
 def check_operation_names_each_operand_once(entry: Primitive) -> None:
-    result, leaves = _labeled(entry, [0.5] * 9)
+    result, leaves = _label_operands(entry, [0.5] * 9)
     text = operation(result, names_of(result))
     body = text.replace(entry.name, "").replace("max(", "(").replace("min(", "(")
     for leaf in leaves:
@@ -306,7 +306,7 @@ def test_operation_of_a_new_entry() -> None:
     rules = [lambda m, a, b: a * b * b, lambda m, out, a, b: b * b, lambda m, out, a, b: 2.0 * a * b]
     with temporary_primitive("zigzag", *rules, doc="a·b²") as entry:
         check_operation_names_each_operand_once(entry)
-        result, _ = _labeled(entry, [1.0, 2.0])
+        result, _ = _label_operands(entry, [1.0, 2.0])
         assert operation(result, names_of(result)) == "zigzag(a, b)"
 
 
@@ -335,7 +335,7 @@ def check_operation_computes_to_the_value(result: Value) -> None:
 
 @each_entry
 def test_written_operation_evaluates_to_the_data(entry: Primitive) -> None:
-    result, _ = _labeled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
+    result, _ = _label_operands(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
     check_operation_computes_to_the_value(result)
 
 

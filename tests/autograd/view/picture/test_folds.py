@@ -64,9 +64,9 @@ def test_equal_parts_are_folded(make: Callable[[], Value], title: str) -> None:
 
 
 def test_steps_that_share_an_input_that_is_computed_are_folded() -> None:
-    x = shared = tanh(w * 3.0)
+    x = factor = tanh(w * 3.0)
     for _ in range(12):
-        x = sin(x) * shared
+        x = sin(x) * factor
     assert titles(x * 2.0) == ["… × 10"]
 
 

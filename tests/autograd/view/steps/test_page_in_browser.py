@@ -107,7 +107,7 @@ def test_the_right_arrow_steps_through_the_pass(show: Open, forward: bool) -> No
         assert current["node"] == [focus.node]
         assert current["operand"] == ([focus.operand] if focus.operand else [])
         assert current["arrow"] == ([focus.arrow] if focus.arrow else [])
-        assert set(current["faint"]) == {key for key, since in scene.appears.items() if since > step.number}
+        assert set(current["faint"]) == {key for key, number in scene.appears.items() if number > step.number}
         last = step.node.data if isinstance(step, ForwardStep) else step.gradient
         assert current["equation"].endswith(f"= {format_number(last)}")
         page.keyboard.press("ArrowRight")

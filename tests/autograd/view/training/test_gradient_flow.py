@@ -19,7 +19,7 @@ from nn import MLP, Layer, Module, Neuron, Parameter, mse_loss
 fusing = pytest.mark.parametrize("fused", [True, False], ids=["fused", "explicit"])
 
 
-def trained(
+def train(
     fused: bool = True, samples: int = 5, widths: tuple[int, ...] = (4, 4, 1), activation: str = "tanh"
 ) -> tuple[MLP, Value]:
     model = MLP(3, widths, activation, fused=fused, seed=0)
@@ -77,7 +77,7 @@ def test_root_mean_square() -> None:
 
 @fusing
 def test_layers_of_a_network_with_its_loss(fused: bool) -> None:
-    model, loss = trained(fused)
+    model, loss = train(fused)
     flow = gradient_flow(model, loss)
     assert [layer.name for layer in flow.layers] == ["layers.0", "layers.1", "layers.2"]
     assert [layer.function for layer in flow.layers] == ["tanh", "tanh", "linear"]
@@ -111,13 +111,13 @@ def test_activations_and_their_gradients_by_hand() -> None:
 def test_fused_and_explicit_models_have_equal_flows(with_loss: bool) -> None:
     flows = []
     for fused in (True, False):
-        model, loss = trained(fused)
+        model, loss = train(fused)
         flows.append(str(gradient_flow(model, loss if with_loss else None)))
     assert flows[0] == flows[1]
 
 
 def test_the_model_alone_has_the_gradients_of_its_parameters() -> None:
-    model, loss = trained()
+    model, loss = train()
     parameters_only, closer = gradient_flow(model), gradient_flow(model, loss)
     for a, b in zip(parameters_only.layers, closer.layers, strict=True):
         assert (a.name, a.parameters, a.parameter) == (b.name, b.parameters, b.parameter)
@@ -126,7 +126,7 @@ def test_the_model_alone_has_the_gradients_of_its_parameters() -> None:
 
 
 def test_gradient_flow_changes_no_gradient() -> None:
-    model, loss = trained()
+    model, loss = train()
     before = [(p.data, p.grad) for p in model.parameters()]
     flow = gradient_flow(model, loss)
     assert flow.svg
@@ -134,7 +134,7 @@ def test_gradient_flow_changes_no_gradient() -> None:
 
 
 def test_gradient_flow_does_not_follow_later_changes() -> None:
-    model, loss = trained()
+    model, loss = train()
     flow = gradient_flow(model, loss)
     before = str(flow)
     model.zero_grad()
@@ -192,7 +192,7 @@ def test_a_model_that_is_one_layer_or_one_neuron() -> None:
 
 
 def test_a_part_of_a_model() -> None:
-    model, loss = trained()
+    model, loss = train()
     (row,) = gradient_flow(model.layers[1], loss).layers
     assert row._replace(name="") == gradient_flow(model, loss).layers[1]._replace(name="", dead=row.dead)
 
@@ -397,13 +397,13 @@ def test_units_behind_a_dead_relu_have_gradients_of_zero() -> None:
     model = MLP(1, [1, 1], "relu", seed=0)
     for name, parameter in model.named_parameters():
         parameter.data = 1.0 if name.startswith("layers.0") else -1.0
-    hidden = model.layers[0]([1.0])
-    assert isinstance(hidden, Value)
-    hidden.backward()
+    unit = model.layers[0]([1.0])
+    assert isinstance(unit, Value)
+    unit.backward()
     model.zero_grad()
-    loss = (model.layers[1]([hidden]) - 1.0).relu()
+    loss = (model.layers[1]([unit]) - 1.0).relu()
     loss.backward()
-    assert hidden.grad == 1.0
+    assert unit.grad == 1.0
     assert [layer.activation_gradient for layer in gradient_flow(model, loss).layers] == [0.0, 0.0]
 
 
@@ -421,7 +421,7 @@ def test_a_layer_the_loss_does_not_use() -> None:
 
 
 def test_zero_gradients() -> None:
-    model, _loss = trained()
+    model, _loss = train()
     model.zero_grad()
     (finding,) = gradient_flow(model).findings
     assert finding.kind == "zero"
@@ -448,7 +448,7 @@ def test_layer_with_zero_gradient_is_reported() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e308])
 def test_nonfinite_gradients_are_reported(bad: float) -> None:
-    model, _ = trained()
+    model, _ = train()
     model.zero_grad()
     loss = model([1.0, 2.0, 3.0])
     loss.backward(bad)
@@ -462,7 +462,7 @@ def test_nonfinite_gradients_are_reported(bad: float) -> None:
 
 
 def test_invalid_model_or_loss_raises() -> None:
-    model, loss = trained()
+    model, loss = train()
     with pytest.raises(
         TypeError,
         match=r"^gradient_flow\(\) expected .*named_parameters\(\), got list \[\]. Pass an nn.Module",
@@ -492,7 +492,7 @@ def test_invalid_model_or_loss_raises() -> None:
     ("name", "value"), [("vanishing", 1.0), ("vanishing", 0.0), ("exploding", 0.5), ("saturated", -1.0)]
 )
 def test_threshold_out_of_range_raises(name: str, value: float) -> None:
-    model, loss = trained()
+    model, loss = train()
     with pytest.raises(
         ValueError, match=rf"expected a number between .* for {name}, got float {value}\. Leave it out"
     ):
@@ -562,7 +562,7 @@ def test_arrows_point_backward_once_gradients_are_computed() -> None:
 
 
 def test_layers_are_numbered_from_1_as_in_the_picture_of_the_network() -> None:
-    model, loss = trained()
+    model, loss = train()
     flow, network = gradient_flow(model, loss), draw(loss, limit=1)
     for i in (1, 2, 3):
         assert f"layer {i}" in flow.svg
@@ -590,7 +590,7 @@ def test_layers_in_a_part_of_the_model_keep_the_name_of_the_part() -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_it_can_be_rendered_and_saved(theme: str, tmp_path: object) -> None:
-    model, loss = trained()
+    model, loss = train()
     loss.label = "cost"
     flow = gradient_flow(model, loss, theme=theme)
     svg = ElementTree.fromstring(flow.svg)
@@ -634,7 +634,7 @@ def test_many_findings_are_counted() -> None:
 
 
 def test_the_table_as_text_and_html() -> None:
-    model, loss = trained()
+    model, loss = train()
     table = gradient_flow(model, loss).table
     header, _rule, *rows = repr(table).splitlines()
     columns = "layer function units activation ∂activation closed parameters size ∂parameter finding"

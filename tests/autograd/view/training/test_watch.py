@@ -28,10 +28,10 @@ class Recorder:
     """Notes what would be shown."""
 
     def __init__(self) -> None:
-        self.shown: list[tuple[Progress, bool]] = []
+        self.calls: list[tuple[Progress, bool]] = []
 
     def show(self, picture: Progress, final: bool) -> None:
-        self.shown.append((picture, final))
+        self.calls.append((picture, final))
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_the_first_step_and_the_last_are_shown(screen: Recorder, clock: list[flo
     with watch(loop.model) as live:
         losses = [loop.step(live) for _ in range(10)]
     assert live.losses == losses
-    assert [(len(p.losses), final) for p, final in screen.shown] == [(1, False), (10, True)]
-    assert live.picture is screen.shown[-1][0]
+    assert [(len(p.losses), final) for p, final in screen.calls] == [(1, False), (10, True)]
+    assert live.picture is screen.calls[-1][0]
 
 
 def test_watch_updates_at_most_once_per_interval(screen: Recorder, clock: list[float]) -> None:
@@ -108,7 +108,7 @@ def test_watch_updates_at_most_once_per_interval(screen: Recorder, clock: list[f
         for _ in range(100):
             loop.step(live)
             clock[0] += 0.125
-    steps = [len(picture.losses) for picture, _ in screen.shown]
+    steps = [len(picture.losses) for picture, _ in screen.calls]
     assert steps[:4] == [1, 5, 9, 13]
     assert len(steps) == 26
 
@@ -134,11 +134,11 @@ def test_drawing_time_is_limited_to_its_share(clock: list[float], monkeypatch: p
 def test_reading_time_is_limited_and_the_title_names_the_step_read(
     screen: Recorder, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = live_module.read_layers
+    read_layers = live_module.read_layers
 
     def slow(*arguments: Any) -> Any:
         clock[0] += 1.0
-        return read(*arguments)
+        return read_layers(*arguments)
 
     monkeypatch.setattr(live_module, "read_layers", slow)
     loop = Loop()
@@ -146,7 +146,7 @@ def test_reading_time_is_limited_and_the_title_names_the_step_read(
         for _ in range(100):
             loop.step(live)
             clock[0] += 0.125
-    pictures = [str(picture) for picture, _ in screen.shown]
+    pictures = [str(picture) for picture, _ in screen.calls]
     assert pictures[0].startswith("step 1,")
     assert pictures[1].startswith("step 5 (layers: step 1), loss")
     assert pictures[-1].startswith("step 100, loss")
@@ -208,10 +208,10 @@ def test_as_a_callback_without_with(screen: Recorder, clock: list[float]) -> Non
         loop.step(live)
     live.close()
     live.close()
-    assert [(len(p.losses), final) for p, final in screen.shown] == [(1, False), (3, True)]
+    assert [(len(p.losses), final) for p, final in screen.calls] == [(1, False), (3, True)]
     loop.step(live)  # goes on, in a display of its own
     live.close()
-    assert [(len(p.losses), final) for p, final in screen.shown[2:]] == [(4, False), (4, True)]
+    assert [(len(p.losses), final) for p, final in screen.calls[2:]] == [(4, False), (4, True)]
 
 
 def test_losses_that_are_numbers(screen: Recorder, clock: list[float]) -> None:
@@ -242,7 +242,7 @@ def test_a_loss_that_is_nan_is_named(screen: Recorder, clock: list[float]) -> No
 def test_watch_without_steps_shows_nothing(screen: Recorder) -> None:
     with watch(Loop().model) as live:
         pass
-    assert screen.shown == []
+    assert screen.calls == []
     assert live.picture is None
     assert "no step yet" in repr(live)
     assert set(live._repr_mimebundle_()[0]) == {"text/plain"}
@@ -287,7 +287,7 @@ def test_error_in_the_loop_propagates_after_the_last_step_is_shown(
     with pytest.raises(error):
         train()
     assert len(live.losses) == 4
-    picture, final = screen.shown[-1]
+    picture, final = screen.calls[-1]
     assert final
     assert str(picture).startswith(
         "step 4, interrupted" if error is KeyboardInterrupt else "step 4, ended by ZeroDivisionError"
@@ -306,17 +306,17 @@ def test_an_interrupt_within_the_picture(
         clock[0] += 1.0
         whole = getattr(live_module, name)
 
-        def interrupted(*arguments: object) -> None:
+        def interrupt(*arguments: object) -> None:
             monkeypatch.setattr(live_module, name, whole)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(live_module, name, interrupted)
+        monkeypatch.setattr(live_module, name, interrupt)
         with pytest.raises(KeyboardInterrupt):
             loop.step(live)
         assert len(live.losses) == 2
-        assert len(screen.shown) == 1
+        assert len(screen.calls) == 1
         loop.step(live)
-        assert len(screen.shown[-1][0].losses) == 3
+        assert len(screen.calls[-1][0].losses) == 3
     reference = Loop()
     for i in range(3):
         loss = reference.backward(reference.forward())
@@ -522,8 +522,8 @@ def test_in_a_notebook_one_output_is_updated(run: Callable[..., tuple[Any, list[
 
 def test_interrupting_the_cell_leaves_everything_usable(run: Callable[..., tuple[Any, list[str]]]) -> None:
     notebook, _ = run(SETUP, "train(1000, stop=20)", "print(len(live.losses))", "train(5)", "live")
-    _, interrupted, after, second, last = (cell.outputs for cell in notebook.cells)
-    picture, error = interrupted
+    _, interrupt, after, second, last = (cell.outputs for cell in notebook.cells)
+    picture, error = interrupt
     assert picture.output_type == "display_data"
     assert picture.data["text/plain"].startswith("step 21, interrupted, loss")
     assert "image/png" in picture.data

@@ -56,7 +56,7 @@ class Comparison:
         self.before = before
         self.after = after
         matching = match(before.nodes, after.nodes)
-        self._guessed = len(matching.guessed)
+        self._guess_count = len(matching.guesses)
         #: Every node of both, in the order of ``after``; nodes that are only in ``before`` are inserted.
         self.rows = tuple(_rows(before.nodes, after.nodes, matching.pairs))
 
@@ -75,7 +75,7 @@ class Comparison:
             "only before (−)": sum(row.after is None for row in self.rows),
             "only after (+)": sum(row.before is None for row in self.rows),
         }
-        differences = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        differences = ", ".join(f"{count:,} {label}" for label, count in counts.items() if count)
         if not differences:
             return f"no difference in {len(self.rows):,} Values"
         return f"{len(self.changed):,} of {len(self.rows):,} Values differ: {differences}"
@@ -84,8 +84,8 @@ class Comparison:
     def notes(self) -> list[str]:
         """Reservations: nodes matched by position alone, and inconsistencies of the snapshots."""
         notes: list[str] = []
-        if self._guessed:
-            leaves = "1 leaf was" if self._guessed == 1 else f"{self._guessed:,} leaves were"
+        if self._guess_count:
+            leaves = "1 leaf was" if self._guess_count == 1 else f"{self._guess_count:,} leaves were"
             notes.append(
                 f"the graphs have different shapes, and {leaves} matched by position alone: "
                 "label the leaves to be sure"
@@ -113,19 +113,19 @@ class Comparison:
         picture = self.after.picture
         after = [row for row in self.rows if row.after]
         rows = {f"v{i}": row for i, row in enumerate(in_time(after))}  # by the keys of the cards
-        cards = [_changed(card, rows[card.key]) if card.key in rows else card for card in picture.cards]
-        gone = [row.name for row in self.rows if row.after is None]
+        cards = [_mark_changes(card, rows[card.key]) if card.key in rows else card for card in picture.cards]
+        removals = [row.name for row in self.rows if row.after is None]
         notes = [picture.note] if picture.note else []
         if any(isinstance(card, Changed) for card in cards):
             notes.append(
                 "thick borders mark differences, before → after; the arrows are from the second graph"
             )
-        if gone:
-            names = ", ".join(gone if len(gone) <= ELEMENTS + 1 else [*gone[:ELEMENTS], "…"])
+        if removals:
+            names = ", ".join(removals if len(removals) <= ELEMENTS + 1 else [*removals[:ELEMENTS], "…"])
             notes.append(f"only before, not drawn: {names}")
         return picture._replace(cards=cards, note="\n".join(notes))
 
-    def _shown(self) -> tuple[list[Difference], list[str]]:
+    def _visible_rows(self) -> tuple[list[Difference], list[str]]:
         """Return the displayed rows and the notes below them."""
         notes = [self.summary, *self.notes]
         if len(self.rows) <= LIMIT:
@@ -134,41 +134,41 @@ class Comparison:
         return [*self.changed[:LIMIT]], [*notes, f"shown: {rest}; .rows has all"]
 
     def __repr__(self) -> str:
-        rows, notes = self._shown()
+        rows, notes = self._visible_rows()
         cells = [_cells(row) for row in rows]
-        columns = _columns_shown(cells)
+        columns = _select_columns(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
         width = terminal_width()
-        shown = [_selected(columns, row) for row in cells]
-        table = text_table(_selected(columns, self.HEADER), shown, right, width=width, keep=2)
+        table_rows = [_select(columns, row) for row in cells]
+        table = text_table(_select(columns, self.HEADER), table_rows, right, width=width, keep=2)
         return with_notes(table, notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        rows, notes = self._shown()
+        rows, notes = self._visible_rows()
         cells = [_cells(row) for row in rows]
-        columns = _columns_shown(cells)
+        columns = _select_columns(cells)
         right = [i for i, column in enumerate(columns) if column in self.RIGHT]
-        marked = {
+        bold = {
             (i, at)
             for i, row in enumerate(rows)
             for at, column in enumerate(columns)
-            if column in _differing(row)
+            if column in _find_differences(row)
         }
-        shown = [_selected(columns, row) for row in cells]
-        html = html_with_notes(html_table(_selected(columns, self.HEADER), shown, right, marked), notes)
+        table_rows = [_select(columns, row) for row in cells]
+        html = html_with_notes(html_table(_select(columns, self.HEADER), table_rows, right, bold), notes)
         return {"text/html": html, "text/plain": repr(self)}
 
 
-def _columns_shown(cells: list[list[str]]) -> list[int]:
+def _select_columns(cells: list[list[str]]) -> list[int]:
     """Return the columns that are not empty, and always the mark, the name, data and grad."""
     return [i for i in range(len(Comparison.HEADER)) if i in (0, 1, 3, 6) or any(row[i] for row in cells)]
 
 
-def _selected(columns: list[int], row: Sequence[str]) -> list[str]:
+def _select(columns: list[int], row: Sequence[str]) -> list[str]:
     return [row[i] for i in columns]
 
 
-def _differing(row: Difference) -> set[int]:
+def _find_differences(row: Difference) -> set[int]:
     """Return the columns with a difference."""
     if not row.before or not row.after:
         return {1, 2}
@@ -187,13 +187,13 @@ def _differing(row: Difference) -> set[int]:
 def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> Iterator[Difference]:
     """Yield the nodes of ``b`` in order, each after the unmatched nodes that precede its partner in ``a``."""
     partner = {j: i for i, j in pairs.items()}
-    done = 0
+    start = 0
     for j, node in enumerate(b):
         if (i := partner.get(j)) is None:
             yield Difference(None, node)
             continue
-        yield from (Difference(a[k], None) for k in range(done, i) if k not in pairs)
-        done = max(done, i)
+        yield from (Difference(a[k], None) for k in range(start, i) if k not in pairs)
+        start = max(start, i)
         old = a[i]
         if old.grad is None or node.grad is None:
             grad_differs = old.grad is not node.grad
@@ -201,10 +201,10 @@ def _rows(a: tuple[Node, ...], b: tuple[Node, ...], pairs: dict[int, int]) -> It
             grad_differs = not same_number(old.grad + 0.0, node.grad + 0.0)
         how_differs = not is_same_operation(old, node, pairs)
         yield Difference(old, node, how_differs, not same_number(old.data, node.data), grad_differs)
-    yield from (Difference(a[k], None) for k in range(done, len(a)) if k not in pairs)
+    yield from (Difference(a[k], None) for k in range(start, len(a)) if k not in pairs)
 
 
-def _changed(card: Card, row: Difference) -> Card:
+def _mark_changes(card: Card, row: Difference) -> Card:
     """Return the card with its differences marked, or the card itself if it has none."""
     if not row.mark:
         return card
@@ -215,8 +215,8 @@ def _changed(card: Card, row: Difference) -> Card:
         data = " → ".join(format_pair(row.before.data, row.after.data))
     if row.grad_differs:
         grad = " → ".join(_grads(row.before.grad, row.after.grad))
-    how = " → ".join((row.before.expression, card.expression)) if row.how_differs else card.expression
-    return Changed(*card._replace(expression=how, data=data, grad=grad))
+    expression = " → ".join((row.before.expression, card.expression)) if row.how_differs else card.expression
+    return Changed(*card._replace(expression=expression, data=data, grad=grad))
 
 
 def _cells(row: Difference) -> list[str]:
@@ -224,19 +224,19 @@ def _cells(row: Difference) -> list[str]:
     if not before or not after:
         node: Node = before or after  # type: ignore[assignment]  # one of them is there
         numbers = [["", ""], ["", ""]]
-        for cells, shown in zip(numbers, (format_number(node.data), format_gradient(node.grad))):
-            cells[0 if before else 1] = shown
+        for cells, number in zip(numbers, (format_number(node.data), format_gradient(node.grad))):
+            cells[0 if before else 1] = number
         return [row.mark, row.name, node.expression, *numbers[0], "", *numbers[1], ""]
-    how = after.expression
+    expression = after.expression
     if row.how_differs:
-        how = f"{before.expression or '·'} → {how or '·'}"
+        expression = f"{before.expression or '·'} → {expression or '·'}"
     data = [format_number(after.data), "", ""]
     if row.data_differs:
         data = [*format_pair(before.data, after.data), _change(before.data, after.data)]
     grad = [format_gradient(after.grad), "", ""]
     if row.grad_differs:
         grad = [*_grads(before.grad, after.grad), _change(before.grad, after.grad)]
-    return [row.mark, row.name, how, *data, *grad]
+    return [row.mark, row.name, expression, *data, *grad]
 
 
 def _grads(before: float | None, after: float | None) -> tuple[str, str]:

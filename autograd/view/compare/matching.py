@@ -13,12 +13,12 @@ from .ulps import same_number
 class Matching(NamedTuple):
     """Pairs of nodes: from the index of a node in ``a`` to the index of its partner in ``b``.
 
-    ``guessed`` contains the leaves of ``a`` that were paired by position alone, in graphs of different
+    ``guesses`` contains the leaves of ``a`` that were paired by position alone, in graphs of different
     shape.
     """
 
     pairs: dict[int, int]
-    guessed: set[int]
+    guesses: set[int]
 
 
 def match(a: Sequence[Node], b: Sequence[Node]) -> Matching:
@@ -78,22 +78,22 @@ def _by_label(a: Sequence[Node], b: Sequence[Node]) -> dict[int, int]:
 def _by_computation(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int]) -> None:
     """Pair nodes whose operation on operands of the same numbers occurs once in each graph."""
     numbers: dict[object, int] = {}
-    in_a = _numbered(a, {i: ("pair", i) for i in pairs}, "a", numbers)
-    in_b = _numbered(b, {j: ("pair", i) for i, j in pairs.items()}, "b", numbers)
-    once = {x for x, n in Counter(in_a).items() if n == 1} & {x for x, n in Counter(in_b).items() if n == 1}
-    where = {x: j for j, x in enumerate(in_b) if x in once}
+    in_a = _number_nodes(a, {i: ("pair", i) for i in pairs}, "a", numbers)
+    in_b = _number_nodes(b, {j: ("pair", i) for i, j in pairs.items()}, "b", numbers)
+    unique = {x for x, n in Counter(in_a).items() if n == 1} & {x for x, n in Counter(in_b).items() if n == 1}
+    positions = {x: j for j, x in enumerate(in_b) if x in unique}
     for i, x in enumerate(in_a):
-        if x in once and i not in pairs and _is_compatible(a[i], b[where[x]]):
-            pairs[i] = where[x]
+        if x in unique and i not in pairs and _is_compatible(a[i], b[positions[x]]):
+            pairs[i] = positions[x]
 
 
-def _numbered(
-    nodes: Sequence[Node], known: dict[int, tuple[str, int]], graph: str, numbers: dict[object, int]
+def _number_nodes(
+    nodes: Sequence[Node], keys: dict[int, tuple[str, int]], graph: str, numbers: dict[object, int]
 ) -> list[int]:
     """Number the nodes: equal operations on operands of equal numbers have the same number."""
     result: list[int] = []
     for i, node in enumerate(nodes):
-        key: object = known.get(i)
+        key: object = keys.get(i)
         if key is None and node.primitive:
             key = (node.primitive, *((result[x],) if isinstance(x, int) else repr(x) for x in node.operands))
         elif key is None:
@@ -104,15 +104,15 @@ def _numbered(
 
 def _by_place(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int]) -> set[int]:
     """Pair the roots, and operands at equal positions of paired nodes; return the leaves paired so."""
-    taken = set(pairs.values())
-    found: set[int] = set()
+    partners = set(pairs.values())
+    matches: set[int] = set()
     stack = [*pairs.items()]
 
     def try_to_pair(i: int, j: int) -> None:
-        if i not in pairs and j not in taken and _is_compatible(a[i], b[j]):
+        if i not in pairs and j not in partners and _is_compatible(a[i], b[j]):
             pairs[i] = j
-            taken.add(j)
-            found.add(i)
+            partners.add(j)
+            matches.add(i)
             stack.append((i, j))
 
     try_to_pair(len(a) - 1, len(b) - 1)
@@ -122,4 +122,4 @@ def _by_place(a: Sequence[Node], b: Sequence[Node], pairs: dict[int, int]) -> se
             for x, y in zip(a[i].operands, b[j].operands):
                 if isinstance(x, int) and isinstance(y, int):
                     try_to_pair(x, y)
-    return {i for i in found if not a[i].primitive}
+    return {i for i in matches if not a[i].primitive}

@@ -40,9 +40,9 @@ def torch_function(op: Primitive) -> Callable[..., Any]:
         "sech": lambda x: 1.0 / torch.cosh(x),
         "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus returns x above 20
     }
-    for found in (special.get(op.name), getattr(torch, op.name, None), getattr(functional, op.name, None)):
-        if found is not None:
-            function: Callable[..., Any] = found
+    for entry in (special.get(op.name), getattr(torch, op.name, None), getattr(functional, op.name, None)):
+        if entry is not None:
+            function: Callable[..., Any] = entry
             return function
     raise LookupError(
         f"compare_with_torch() expected operations that PyTorch has too, got {op.name!r}. "

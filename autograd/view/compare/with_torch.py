@@ -9,7 +9,7 @@ from ...backward import topological_order
 from ...nodes import all_gradients
 from ...value import Value
 from ..notation.names import Names, format_number, format_pair
-from ..picture.cards import LIMIT, overwritten
+from ..picture.cards import LIMIT, find_overwritten
 from ..render.options import check_root
 from ..render.tables import html_table, html_with_notes, text_table, with_notes
 from ..render.terminal import terminal_width
@@ -69,7 +69,7 @@ class TorchComparison:
         signs = "zero of opposite sign" if zeros == 1 else "zeros of opposite sign"
         return f"{largest}; {zeros:,} {signs}" if zeros else largest
 
-    def _shown(self) -> tuple[list[TorchRow], list[str]]:
+    def _visible_rows(self) -> tuple[list[TorchRow], list[str]]:
         """Return the displayed rows and the notes below them."""
         rows, notes = [*self.rows], [self.summary]
         if len(rows) > LIMIT:
@@ -80,20 +80,20 @@ class TorchComparison:
         return rows, notes
 
     def __repr__(self) -> str:
-        rows, notes = self._shown()
+        rows, notes = self._visible_rows()
         width = terminal_width()
         table = text_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, width=width)
         return with_notes(table, notes, width)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        rows, notes = self._shown()
-        marked = {
+        rows, notes = self._visible_rows()
+        bold = {
             (i, column)
             for i, row in enumerate(rows)
             for column, differs in ((3, row.data_ulps), (6, row.grad_ulps))
             if differs
         }
-        table = html_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, marked)
+        table = html_table(self.HEADER, [_cells(row) for row in rows], self.RIGHT, bold)
         return {"text/html": html_with_notes(table, notes), "text/plain": repr(self)}
 
 
@@ -161,9 +161,9 @@ def compare_with_torch(root: Value, *, every: bool = False) -> TorchComparison:
     check_root("compare_with_torch", root)
     order = topological_order(root)
     names = Names(order)
-    if (off := overwritten(order)) is not None:
+    if (node := find_overwritten(order)) is not None:
         raise RuntimeError(
-            f"compare_with_torch() expected the data of the forward pass, but an operand below {names[off]} "
+            f"compare_with_torch() expected the data of the forward pass, but an operand below {names[node]} "
             f"was overwritten. Compute {names.root} again first."
         )
     tensors = torch_graph(root)

@@ -102,8 +102,8 @@ def new_graph(theme: Theme, prefix: str, note: str = "") -> Digraph:
     if note:
         lines = [line for part in note.splitlines() for line in wrap(part, NOTE) or [""]]
         graph.attr(label=f"<{'<BR/>'.join(map(literal, lines))}>", labelloc="b")
-    typed: Digraph = graph
-    return typed
+    digraph: Digraph = graph
+    return digraph
 
 
 def digraph(picture: Picture, theme: Theme, prefix: str, staging: Staging = STILL) -> Digraph:
@@ -158,19 +158,19 @@ def literal(text: str) -> str:
 
 def lettering(text: str, color: str, size: float, bold: bool = False) -> str:
     """Return a text in a color and size, for an HTML-like label."""
-    shown = f"<B>{literal(text)}</B>" if bold else literal(text)
-    return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{shown}</FONT>'
+    content = f"<B>{literal(text)}</B>" if bold else literal(text)
+    return f'<FONT POINT-SIZE="{size:g}" COLOR="{color}">{content}</FONT>'
 
 
 def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str, tight: bool) -> None:
     """Set the position of every card, so that graphviz keeps it; arrows run straight, below the cards."""
-    placed = place_cards(picture)
-    graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_around(placed.groups)))
-    for key, box in in_time(placed.cards.items()):
+    layout = place_cards(picture)
+    graph.attr(layout="nop", splines="line", outputorder="edgesfirst", bb=_corners(_surround(layout.groups)))
+    for key, box in in_time(layout.cards.items()):
         width, height = f"{box.width / 72:.4f}", f"{box.height / 72:.4f}"
         graph.node(key, pos=f"{box.x:.2f},{box.y:.2f}", width=width, height=height, fixedsize="true")
     fill, border = theme.box
-    for i, (group, box) in enumerate(zip(picture.groups, placed.groups, strict=True)):
+    for i, (group, box) in enumerate(zip(picture.groups, layout.groups, strict=True)):
         if group.label:
             with graph.subgraph(name=f"cluster_{prefix}-g{i}") as cluster:
                 cluster.attr(
@@ -182,13 +182,13 @@ def _lay_out(graph: Digraph, picture: Picture, theme: Theme, prefix: str, tight:
                 for key in group.keys:
                     cluster.node(key)
     for i, flow in enumerate(in_time(picture.flows)):
-        _add_flow(graph, flow, placed, theme, f"{prefix}-f{i}")
-    passing = {card.key for card in picture.cards if card.kind == "numbers"}
+        _add_flow(graph, flow, layout, theme, f"{prefix}-f{i}")
+    numbers = {card.key for card in picture.cards if card.kind == "numbers"}
     for i, edge in enumerate(in_time(picture.edges)):
-        _add_straight(graph, edge, placed, theme, f"{prefix}-e{i}", passing)
+        _add_straight(graph, edge, layout, theme, f"{prefix}-e{i}", numbers)
 
 
-def _around(boxes: list[Box]) -> Box:
+def _surround(boxes: list[Box]) -> Box:
     left, right = boxes[0].x - boxes[0].width / 2, boxes[-1].x + boxes[-1].width / 2
     bottom = min(box.y - box.height / 2 for box in boxes)
     top = max(box.y + box.height / 2 for box in boxes)
@@ -200,14 +200,14 @@ def _corners(box: Box) -> str:
     return f"{x - w:.2f},{y - h:.2f},{x + w:.2f},{y + h:.2f}"
 
 
-def _ends(operand: str, result: str, placed: Placed) -> tuple[str, str]:
+def _ends(operand: str, result: str, layout: Placed) -> tuple[str, str]:
     """Return the ends of an arrow: right side to left side, unless it runs back or within a column."""
-    a, b = placed.cards[operand], placed.cards[result]
-    onward = a.x + a.width / 2 < b.x - b.width / 2
-    return (f"{operand}:e", f"{result}:w") if onward else (operand, result)
+    a, b = layout.cards[operand], layout.cards[result]
+    is_forward = a.x + a.width / 2 < b.x - b.width / 2
+    return (f"{operand}:e", f"{result}:w") if is_forward else (operand, result)
 
 
-def _add_flow(graph: Digraph, flow: Flow, placed: Placed, theme: Theme, key: str) -> None:
+def _add_flow(graph: Digraph, flow: Flow, layout: Placed, theme: Theme, key: str) -> None:
     """Add the arrow of a gradient, from the result back to the operand; else a slate arrow forward."""
     color, width = theme.forward, 0.8
     if flow.vanished:
@@ -216,40 +216,40 @@ def _add_flow(graph: Digraph, flow: Flow, placed: Placed, theme: Theme, key: str
         color = theme.flow[round(flow.strength * (len(theme.flow) - 1))]
         width = 0.8 + 3.2 * flow.strength**2
     graph.edge(
-        *_ends(flow.operand, flow.result, placed), id=key, color=color, penwidth=f"{width:.3g}",
+        *_ends(flow.operand, flow.result, layout), id=key, color=color, penwidth=f"{width:.3g}",
         style="dashed" if flow.vanished else "solid", dir="forward" if flow.strength is None else "back",
     )  # fmt: skip
 
 
-def _numbers(local: str, contribution: str | None, between: str, theme: Theme) -> str:
+def _numbers(local: str, contribution: str | None, separator: str, theme: Theme) -> str:
     label = lettering(local, theme.local, 10.5)
     if contribution is not None:
-        label += between + lettering(contribution, theme.gradient, 10.5)
+        label += separator + lettering(contribution, theme.gradient, 10.5)
     return label
 
 
 def _add_straight(
-    graph: Digraph, edge: Edge, placed: Placed, theme: Theme, key: str, passing: Collection[str]
+    graph: Digraph, edge: Edge, layout: Placed, theme: Theme, key: str, numbers: Collection[str]
 ) -> None:
     """Add one arrow with both numbers: two straight arrows would cover each other.
 
-    It points backward if there is a contribution. It has no head at a card in ``passing``, where it goes on.
+    It points backward if there is a contribution. It has no head at a card in ``numbers``, where it goes on.
     """
     backward = edge.contribution is not None
     end = edge.operand if backward else edge.result
     graph.edge(
-        *_ends(edge.operand, edge.result, placed), id=key, penwidth=f"{edge.width:g}",
+        *_ends(edge.operand, edge.result, layout), id=key, penwidth=f"{edge.width:g}",
         color=theme.backward if backward else theme.forward, style="dashed" if edge.vanished else "solid",
-        dir="none" if end in passing else "back" if backward else "forward",
+        dir="none" if end in numbers else "back" if backward else "forward",
     )  # fmt: skip
     if edge.local:  # a node, since its position can be set, unlike that of an edge label
-        a, b = placed.cards[edge.operand], placed.cards[edge.result]
+        a, b = layout.cards[edge.operand], layout.cards[edge.result]
         right, distance = a.x + a.width / 2, b.x - b.width / 2 - a.x - a.width / 2
-        along = min(COLUMN_GAP, distance) / 2  # before the next column, which the arrow may cross
-        x, y = right + along, a.y + (b.y - a.y) * along / distance
+        offset = min(COLUMN_GAP, distance) / 2  # before the next column, which the arrow may cross
+        x, y = right + offset, a.y + (b.y - a.y) * offset / distance
         cell = f"<TR><TD>{_numbers(edge.local, edge.contribution, '<BR/>', theme)}</TD></TR>"
         graph.node(
-            f"{key}-numbers", label=_boxed(cell), pos=f"{x:.2f},{y:.2f}", fixedsize="true",
+            f"{key}-numbers", label=_table(cell), pos=f"{x:.2f},{y:.2f}", fixedsize="true",
             width=".72", height=".36", style="filled", fillcolor=theme.box[0], color=theme.box[0],
         )  # fmt: skip
 
@@ -257,9 +257,9 @@ def _add_straight(
 def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     """HTML-like label of a card: a title, then data and grad."""
     if card.kind == "cut":
-        return _boxed(f'<TR><TD><FONT COLOR="{theme.muted}">{literal(card.name)}</FONT></TD></TR>')
+        return _table(f'<TR><TD><FONT COLOR="{theme.muted}">{literal(card.name)}</FONT></TD></TR>')
     if card.kind == "numbers":
-        return _boxed(f"<TR><TD>{_numbers(card.name, card.grad, ' ', theme)}</TD></TR>")
+        return _table(f"<TR><TD>{_numbers(card.name, card.grad, ' ', theme)}</TD></TR>")
     if card.kind == "constant":
         return f'<<FONT COLOR="{theme.data}">{literal(card.data)}</FONT>>'
     title = f'<FONT COLOR="{theme.ink}"><B>{literal(card.name)}</B></FONT>'
@@ -271,7 +271,7 @@ def _label(card: Card, theme: Theme, tight: bool, room: str) -> str:
     rows = f'<TR><TD COLSPAN="2">{title}</TD></TR>{_row("data", card.data, theme.data, theme)}'
     if card.grad is not None:
         rows += _row("grad", card.grad, theme.gradient, theme, bold=True, room=room)
-    return _boxed(rows)
+    return _table(rows)
 
 
 def _summary(card: Summary, title: str, theme: Theme) -> str:
@@ -281,12 +281,12 @@ def _summary(card: Summary, title: str, theme: Theme) -> str:
     rows = f'<TR><TD COLSPAN="2">{title}{f" {more}" if card.expression else ""}</TD></TR>'
     cells = f'<TD ALIGN="LEFT" WIDTH="40">{small} COLOR="{theme.data}">{literal(card.data)}</FONT></TD>'
     if card.grad is not None:
-        shown = f"<B>{literal(card.grad)}</B>"
-        cells += f'<TD ALIGN="RIGHT" WIDTH="40">{small} COLOR="{theme.gradient}">{shown}</FONT></TD>'
-    return _boxed(f"{rows}<TR>{cells}</TR>" if card.data else rows)
+        gradient = f"<B>{literal(card.grad)}</B>"
+        cells += f'<TD ALIGN="RIGHT" WIDTH="40">{small} COLOR="{theme.gradient}">{gradient}</FONT></TD>'
+    return _table(f"{rows}<TR>{cells}</TR>" if card.data else rows)
 
 
-def _boxed(rows: str) -> str:
+def _table(rows: str) -> str:
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>>'
 
 
@@ -402,9 +402,9 @@ class Drawing:
     def svg(self) -> str:
         """SVG element of the picture."""
         with self._limit.running():
-            return self._finished(render(self.graph.source, "svg", self._limit).decode())
+            return self._finish_svg(render(self.graph.source, "svg", self._limit).decode())
 
-    def _finished(self, text: str) -> str:
+    def _finish_svg(self, text: str) -> str:
         """Add titles and an alternative text to the SVG of the layout program, and align its numbers."""
         text = text[text.index("<svg") :]
         names = {card.key: card.name or card.data for card in self._picture.cards}
@@ -430,10 +430,10 @@ class Drawing:
             return self.svg
         width, height = float(size[1]) * SMALLEST, float(size[2]) * SMALLEST
         if width <= PAGE:
-            fitted = f'max-width:{size[1]}pt;height:auto" width="100%"'
+            style = f'max-width:{size[1]}pt;height:auto" width="100%"'
         else:
-            fitted = f'max-width:none;height:auto" width="{width:.0f}pt" height="{height:.0f}pt"'
-        return self.svg[: size.start()] + fitted + self.svg[size.end() :]
+            style = f'max-width:none;height:auto" width="{width:.0f}pt" height="{height:.0f}pt"'
+        return self.svg[: size.start()] + style + self.svg[size.end() :]
 
     @cached_property
     def png(self) -> bytes:
@@ -444,15 +444,15 @@ class Drawing:
         if self.size[0] <= ROW:
             return self.png_in_one_row
         with self._limit.running():
-            graph, caption = self._apart()
+            graph, caption = self._split_caption()
             svg = render(graph.source, "svg", self._limit).decode()
         width, _ = _size_of(svg)
         if width <= ROW:  # only the caption is wider
             return self.png_in_one_row
-        below = None if caption is None else self._rendered(caption)
-        return in_rows(self._rendered(graph), taken_by(svg), ROW / width, below, self._theme.muted)
+        below = None if caption is None else self._render(caption)
+        return in_rows(self._render(graph), taken_by(svg), ROW / width, below, self._theme.muted)
 
-    def _apart(self) -> tuple[Digraph, Digraph | None]:
+    def _split_caption(self) -> tuple[Digraph, Digraph | None]:
         """Return the graph without its caption, and the caption as a graph of its own."""
         note = self._picture.note
         graph = digraph(self._picture._replace(note=""), self._theme, self.prefix, self._staging)
@@ -461,13 +461,13 @@ class Drawing:
     @cached_property
     def png_in_one_row(self) -> bytes:
         """The same PNG file without rows, for a page that scrolls."""
-        return self._rendered(self.graph)
+        return self._render(self.graph)
 
     @property
     def _scale(self) -> float:
         return min(2.0, math.sqrt(PNG_PIXELS / math.prod(self.size)))
 
-    def _rendered(self, graph: Any) -> bytes:
+    def _render(self, graph: Any) -> bytes:
         with self._limit.running():
             return render(graph.source, "png", self._limit, dots=96.0 * self._scale)
 

@@ -12,14 +12,14 @@ def text_of(picture: Picture, paint: Paint = lambda column, text: text) -> str:
     """Return a table with a line for each Value, operands first; ``·`` means not computed."""
     label_of = picture.label_of()
 
-    def how(card: Card) -> str:
+    def expression(card: Card) -> str:
         label = label_of.get(card.key, "")
         if isinstance(card, Summary):
             return ", ".join(part for part in (label, card.expression) if part)
         return f"{card.expression}  in {label}" if label and picture.frames else card.expression
 
     rows = [
-        [card.name, how(card), card.data, card.grad or ""]
+        [card.name, expression(card), card.data, card.grad or ""]
         for card in picture.cards
         if card.kind not in ("constant", "numbers") and (card.kind != "cut" or card.expression)
     ]

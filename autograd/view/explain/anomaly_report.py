@@ -32,9 +32,9 @@ OPERATIONS, OPERANDS, STEPS = 12, 8, 12
 def report_result(node: Value) -> str:
     """Return the message for a result of the forward pass."""
     numbers = operation_formula(node, lambda x: quantity(data_of(x)))
-    lines = [f"{text(numbers)} = {format_number(node.data)}, in the forward pass", *_where(node, "computed")]
+    lines = [f"{text(numbers)} = {format_number(node.data)}, in the forward pass", *_locate(node, "computed")]
     names = names_of(node)
-    lines += ["the expression:", *_indented(_expression(node, names))]
+    lines += ["the expression:", *_indent(_expression(node, names))]
     for operand in dict.fromkeys(node.operands):
         if isinstance(operand, Value) and not math.isfinite(operand.data):
             origin = "it is a leaf" if operand.is_leaf else "it was computed outside detect_anomaly()"
@@ -45,7 +45,7 @@ def report_result(node: Value) -> str:
 def _expression(node: Value, names: Names) -> str:
     """Return the expression in symbols, in numbers, and computed except for the last operation."""
     nested = Nested(topological_order(node), names, OPERATIONS)
-    if nested.cut or nested.named:
+    if nested.cut or nested.intermediates:
         return "\n".join([repr(formula(node, limit=OPERATIONS)), *_operands(node, names)])
     last = operation_formula(node, lambda x: quantity(data_of(x)), ELEMENTS)
     sides = [nested.in_symbols(node), nested.in_numbers(node), last, quantity(node.data)]
@@ -64,7 +64,7 @@ def report_contribution(root: Value, node: Value, position: int, gradients: Mapp
     step = Step(0, node, operand, position, upstream, local, product, product, False, names)
     lines = [
         f"{step}, in the backward pass",
-        *_where(node, f"{names[node]} was computed"),
+        *_locate(node, f"{names[node]} was computed"),
         "the operation:",
         f"  {ForwardStep(0, node, names)}",
         *_path(root, node, names, gradients),
@@ -75,38 +75,38 @@ def report_contribution(root: Value, node: Value, position: int, gradients: Mapp
 def report_sum(root: Value, value: Value, gradients: Mapping[Value, float]) -> str:
     """Return the message for a gradient that is not finite although its contributions are."""
     names = names_of(root)
-    found = gradients[value]
+    gradient = gradients[value]
     parts = [g * local for node, g in gradients.items() for operand, local in edges(node) if operand is value]
-    wrong = f"∂{names.root}/∂{names[value]} is {format_gradient(found)}, in the backward pass"
+    wrong = f"∂{names.root}/∂{names[value]} is {format_gradient(gradient)}, in the backward pass"
     if value is root:
-        why = "it is the seed gradient: check the argument of backward()"
+        reason = "it is the seed gradient: check the argument of backward()"
     elif value.is_leaf and math.isfinite(contribution := sum(parts)):
         amount = format_gradient(contribution)
-        why = f"this pass added {amount} to the gradient of an earlier one: call zero_grad() first"
+        reason = f"this pass added {amount} to the gradient of an earlier one: call zero_grad() first"
     else:
-        why = f"its {len(parts)} contributions are finite, but their sum is not"
-    lines = [f"{wrong}: {why}"]
+        reason = f"its {len(parts)} contributions are finite, but their sum is not"
+    lines = [f"{wrong}: {reason}"]
     if not value.is_leaf:
-        lines += _where(value, f"{names[value]} was computed")
+        lines += _locate(value, f"{names[value]} was computed")
     return "\n".join([*lines, *_path(root, value, names, gradients)])
 
 
-def _where(value: Value, event: str) -> list[str]:
-    if (found := source_line(value)) is None:
+def _locate(value: Value, event: str) -> list[str]:
+    if (location := source_line(value)) is None:
         return [f"{event} outside detect_anomaly(): enter it before the forward pass to get the line"]
-    file, line, source = found
+    file, line, source = location
     return [f"{event} here:", f"  {file}, line {line}", *(f"    {row}" for row in source)]
 
 
 def _operands(node: Value, names: Names) -> list[str]:
     """Return the data of the operands; if there are many, of those not finite and the largest."""
     operands = [x for x in dict.fromkeys(node.operands) if isinstance(x, Value)]
-    shown = operands
+    selection = operands
     if len(operands) > OPERANDS:
         largest = sorted(operands, key=lambda x: (math.isfinite(x.data), -abs(x.data)))[:OPERANDS]
-        shown = [x for x in operands if x in set(largest)]
-    data = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in shown)
-    rest = f" (the {OPERANDS} largest of {len(operands)})" if len(shown) < len(operands) else ""
+        selection = [x for x in operands if x in set(largest)]
+    data = ", ".join(f"{names[x]} = {format_number(x.data)}" for x in selection)
+    rest = f" (the {OPERANDS} largest of {len(operands)})" if len(selection) < len(operands) else ""
     return [f"  with {data}{rest}"] if data else []
 
 
@@ -115,22 +115,22 @@ def _path(root: Value, value: Value, names: Names, gradients: Mapping[Value, flo
     path = _shortest_path(root, value)
     rows: list[list[str]] = []
     for node in path:
-        found = source_line(node)
+        location = source_line(node)
         g = gradients.get(node)
         rows.append([
             names[node],
             operation(node, names),
             format_number(node.data),
             "" if g is None else format_gradient(g),
-            "" if found is None else f"line {found[1]}",
+            "" if location is None else f"line {location[1]}",
         ])  # fmt: skip
-    left_out = len(rows) - STEPS
-    if left_out > 1:
+    rest = len(rows) - STEPS
+    if rest > 1:
         half = STEPS // 2
-        rows[half:-half] = [["…", f"({left_out} more)", "", "", ""]]
+        rows[half:-half] = [["…", f"({rest} more)", "", "", ""]]
     header = ("", "how", "data", f"∂{names.root}/∂…", "")
     table = text_table(header, rows, right=(2, 3))
-    return [f"the path from {names.root}:", *_indented(table)]
+    return [f"the path from {names.root}:", *_indent(table)]
 
 
 def _shortest_path(root: Value, value: Value) -> list[Value]:
@@ -148,5 +148,5 @@ def _shortest_path(root: Value, value: Value) -> list[Value]:
     return path[::-1]
 
 
-def _indented(lines: str) -> list[str]:
+def _indent(lines: str) -> list[str]:
     return [f"  {line}".rstrip() for line in lines.split("\n")]

@@ -68,35 +68,35 @@ class Explanation(Derivation):
 
     def __init__(self, root: Value, wrt: Value, most: int = SHOWN) -> None:
         order = topological_order(root)
-        found = Paths(root, wrt, order)
-        if not found.exists:
+        paths = Paths(root, wrt, order)
+        if not paths.exists:
             raise ValueError(
                 f"explain() expected a root that was computed from wrt, got root = {short(root)} and "
                 f"wrt = {short(wrt)}. Pass the very Value that was used."
             )
         self.root, self.wrt = root, wrt
         self.names = Names(order)
-        self.count = found.count
-        edges = [*found.largest(most)]
+        self.count = paths.count
+        edges = [*paths.largest(most)]
         self.paths = [_path(root, path) for path in edges]
         self.gradient = all_gradients(root).get(wrt, 0.0)  # a dead relu passes no gradient on
-        self.share = 1.0 if len(edges) == self.count else _share(found.whole, edges)
+        self.share = 1.0 if len(edges) == self.count else _share(paths.whole, edges)
         super().__init__([*self._definitions(order), *self._derivation()])
 
     def _definitions(self, order: list[Value]) -> list[Line]:
         """Define the root and the intermediate results that occur in the chains."""
         on_paths = {node: None for path in self.paths for node in _ends(path.nodes[1:-1])}
         whole = Nested(order, self.names)
-        nested = Nested(order, self.names, apart=[*on_paths][:DEFINED])
-        defined = nested.named if len(nested.named) <= DEFINED else [*on_paths][:DEFINED]
+        nested = Nested(order, self.names, definitions=[*on_paths][:DEFINED])
+        nodes = nested.intermediates if len(nested.intermediates) <= DEFINED else [*on_paths][:DEFINED]
         lines = [Line(whole.equation())]
-        for node in nested.named:
-            if node in defined:
+        for node in nested.intermediates:
+            if node in nodes:
                 numbers = nested.in_numbers(node)
                 middle = [nested.in_symbols(node), *([] if numbers is None else [numbers])]
                 steps = _chain(Name(self.names[node]), *middle, quantity(node.data, "data"))
                 lines.append(Line(steps, indent=True))
-        if whole.cut or len(defined) < len(nested.named) or len(on_paths) > DEFINED:
+        if whole.cut or len(nodes) < len(nested.intermediates) or len(on_paths) > DEFINED:
             lines.append(Line("(some intermediate results are not defined here; formula(…) shows them)"))
         if warning := stale(order, self.names):
             lines.append(Line(f"({warning})"))
@@ -110,7 +110,7 @@ class Explanation(Derivation):
             return [Line(equals(gradient, result))]
         if self.count == 1:
             return [Line(_chain(gradient, *self._sides(self.paths[0]))), *self._reasons()]
-        count = _counted(self.count)
+        count = _format_count(self.count)
         if len(self.paths) == self.count:
             head = f"{count} paths lead from {top} to {bottom}; their products add up to the gradient:"
         else:
@@ -137,21 +137,23 @@ class Explanation(Derivation):
 
     def _sides(self, path: Path) -> list[Formula]:
         """Return the sides of a path's equation: derivatives, rules in symbols, in numbers, the product."""
-        shown = _ends(range(len(path.locals)))
-        partials = [Partial(self.names[path.nodes[i]], self.names[path.nodes[i + 1]], "local") for i in shown]
-        cut = len(shown) < len(path.locals)
+        places = _ends(range(len(path.locals)))
+        partials = [
+            Partial(self.names[path.nodes[i]], self.names[path.nodes[i + 1]], "local") for i in places
+        ]
+        cut = len(places) < len(path.locals)
         if path.product == 0.0 and math.isnan(math.prod(path.locals)):  # ∞·0, but no gradient flows
             return [_product(partials, cut), quantity(path.product, "gradient")]
-        rules = [local_derivative(path.nodes[i], path.positions[i], self.names) for i in shown]
+        rules = [local_derivative(path.nodes[i], path.positions[i], self.names) for i in places]
         sides: list[Sequence[Formula]] = [
             partials,
             [local.in_symbols() for local in rules],
             [local.in_numbers() for local in rules],
         ]
         if not all(map(_is_plain, sides[-1])):
-            sides.append([quantity(path.locals[i], "local") for i in shown])
-        written = [_product(factors, cut) for factors in sides]
-        return [*written, quantity(path.product, "gradient")]
+            sides.append([quantity(path.locals[i], "local") for i in places])
+        products = [_product(factors, cut) for factors in sides]
+        return [*products, quantity(path.product, "gradient")]
 
     def _reasons(self) -> list[Line]:
         """Return the conditions of the rules that select a branch: ``∂h/∂z = 1, since z > 0``."""
@@ -159,7 +161,7 @@ class Explanation(Derivation):
         for path in self.paths:
             for i in _ends(range(len(path.locals))):
                 local = local_derivative(path.nodes[i], path.positions[i], self.names)
-                if conditions := local.since():
+                if conditions := local.condition_formulas():
                     reason = self._reason(path.nodes[i], path.nodes[i + 1], local, conditions)
                     lines.setdefault(text(reason), Line(reason, indent=True))
         return [*lines.values()]
@@ -194,11 +196,11 @@ def _is_plain(factor: Formula) -> bool:
 
 def _chain(*sides: Formula) -> Formula:
     """Return ``a = b = c`` without sides whose text repeats the side before."""
-    kept = [side for i, side in enumerate(sides) if i == 0 or text(side) != text(sides[i - 1])]
-    return equals(*kept)
+    terms = [side for i, side in enumerate(sides) if i == 0 or text(side) != text(sides[i - 1])]
+    return equals(*terms)
 
 
-def _counted(count: int) -> str:
+def _format_count(count: int) -> str:
     """Format the number of paths; if it has too many digits, as a power of ten."""
     digits = math.floor(math.log10(count))
     return f"{count:,}" if digits < DIGITS else f"about {10 ** (math.log10(count) - digits):.2f}e{digits:,}"
@@ -219,13 +221,13 @@ def _path(root: Value, edges: Sequence[Edge]) -> Path:
 
 
 def _share(whole: Size, paths: Sequence[Sequence[Edge]]) -> float:
-    carried = Size(ZERO)
+    total = Size(ZERO)
     for path in paths:
         size = ONE
         for edge in path:
             size = times(size, edge.size)
-        carried = plus(carried, size)
-    return ratio(carried, whole)
+        total = plus(total, size)
+    return ratio(total, whole)
 
 
 def explain(root: Value, wrt: Value, *, paths: int = SHOWN) -> Explanation:

@@ -19,7 +19,7 @@ from ..notation.names import (
     digits_needed,
     operation_formula,
     quantity,
-    rounded,
+    round_number,
 )
 from ..notation.syntax import Formula, Name, equals
 from ..picture.breadth_first import by_distance
@@ -36,25 +36,25 @@ ELEMENTS = 8
 class Nested:
     """Graph as nested expressions, in which some operations have a name and their own line.
 
-    These are operations whose result is used more than once, those in ``apart``, and those that would
+    These are operations whose result is used more than once, those in ``definitions``, and those that would
     be nested too deep.
     """
 
     def __init__(
-        self, order: Sequence[Value], names: Names, limit: int = LIMIT, apart: Collection[Value] = ()
+        self, order: Sequence[Value], names: Names, limit: int = LIMIT, definitions: Collection[Value] = ()
     ) -> None:
         root = order[-1]
         self.root, self.names = root, names
         uses = Counter(x for node in order for x in node.operands if isinstance(x, Value))
         self.operations = sum(not node.is_leaf for node in order)
-        computed = ((node, depth) for node, depth in by_distance(root) if not node.is_leaf)
+        non_leaves = ((node, depth) for node, depth in by_distance(root) if not node.is_leaf)
         #: The first operations by their distance from the root, with that distance.
-        self.shown = dict(islice(computed, limit))
-        named = {node for node, depth in self.shown.items() if uses[node] > 1 or depth % DEEPEST == 0}
-        named |= {*apart}
+        self.depths = dict(islice(non_leaves, limit))
+        own_lines = {node for node, depth in self.depths.items() if uses[node] > 1 or depth % DEEPEST == 0}
+        own_lines |= {*definitions}
         #: The operations with their own line, except the root: operands before results.
-        self.named = [node for node in order if node in named and node is not root]
-        self._apart = named
+        self.intermediates = [node for node in order if node in own_lines and node is not root]
+        self._own_lines = own_lines
 
     def formula(self, value: Value, leaf: Callable[[Value], Formula], digits: int = 4) -> Formula:
         """Return the expression of a non-leaf Value; ``leaf`` writes leaves and named operations."""
@@ -64,7 +64,7 @@ class Nested:
     def _part(self, leaf: Callable[[Value], Formula], digits: int, operand: Value | float) -> Formula:
         if not isinstance(operand, Value):
             return constant(operand, digits)
-        if operand.is_leaf or operand in self._apart or operand not in self.shown:
+        if operand.is_leaf or operand in self._own_lines or operand not in self.depths:
             return leaf(operand)
         return self.formula(operand, leaf, digits)
 
@@ -80,15 +80,15 @@ class Nested:
             if not operands:
                 return None
             numbers |= operands
-            within += [x for x in operands if not (x.is_leaf or x in self._apart or x not in self.shown)]
+            within += [x for x in operands if not (x.is_leaf or x in self._own_lines or x not in self.depths)]
 
-        def recomputed(digits: int) -> float:
-            found = {x: rounded(data, digits) for x, data in numbers.items()}
+        def recompute(digits: int) -> float:
+            results = {x: round_number(data, digits) for x, data in numbers.items()}
             for node in reversed(within):
-                found[node] = computed_on(node, found, digits)
-            return found[value]
+                results[node] = computed_on(node, results, digits)
+            return results[value]
 
-        digits = digits_needed(value.data, recomputed)
+        digits = digits_needed(value.data, recompute)
         return self.formula(value, lambda x: quantity(numbers[x], "data", digits), digits)
 
     def equation(self) -> Formula:
@@ -101,10 +101,10 @@ class Nested:
     @property
     def cut(self) -> str:
         """Note on the operations that are not written out; empty if there are none."""
-        shown = len(self.shown)
-        if shown == self.operations:
+        count = len(self.depths)
+        if count == self.operations:
             return ""
-        return f"of {self.operations:,} operations the {shown:,} nearest {self.names.root} are written out"
+        return f"of {self.operations:,} operations the {count:,} nearest {self.names.root} are written out"
 
 
 def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
@@ -141,7 +141,7 @@ def formula(root: Value, *, limit: int = LIMIT) -> Derivation:
     order = topological_order(root)
     nested = Nested(order, Names(order), most)
     lines = [Line(nested.equation())]
-    for node in reversed(nested.named):
+    for node in reversed(nested.intermediates):
         definition = equals(Name(nested.names[node]), nested.in_symbols(node))
         lines.append(Line(definition, mark="where" if len(lines) == 1 else "and", indent=True))
     if nested.cut:

@@ -124,11 +124,11 @@ def _best_of(chain: _Chain | None, size: Size, at: Value, rests: Mapping[int, _R
     return _Set(best, chain, size, at, kind)
 
 
-def _smallness(found: _Set) -> tuple[float, ...]:
-    return tuple(-x for x in found.best)
+def _smallness(path_set: _Set) -> tuple[float, ...]:
+    return tuple(-x for x in path_set.best)
 
 
-def _unrolled(chain: _Chain | None) -> list[Edge]:
+def _unroll(chain: _Chain | None) -> list[Edge]:
     edges: list[Edge] = []
     while chain is not None:
         edges.append(chain.edge)
@@ -174,13 +174,13 @@ class Paths:
         """Sum of the sizes of all products."""
         return self._accumulate(ONE, lambda size, edge: times(size, edge.size), plus)
 
-    def _accumulate(self, one: T, along: Callable[[T, Edge], T], add: Callable[[T, T], T]) -> T:
+    def _accumulate(self, one: T, transform: Callable[[T, Edge], T], add: Callable[[T, T], T]) -> T:
         """Start with ``one`` at the root, transform it along every edge, and add where paths meet."""
         totals: dict[Value, T] = {self.root: one}
         for node in self.downward:
-            here = totals.pop(node)  # a count can have thousands of digits: free it early
+            total = totals.pop(node)  # a count can have thousands of digits: free it early
             for edge in self.edges[node]:
-                part = along(here, edge)
+                part = transform(total, edge)
                 totals[edge.operand] = add(totals[edge.operand], part) if edge.operand in totals else part
         return totals[self.wrt]
 
@@ -199,25 +199,25 @@ class Paths:
                 for edge in self.edges[at]:
                     if edge is not rest.edge:
                         longer = times(size, edge.size)
-                        found = _best_of(_Chain(edge, chain), longer, edge.operand, rests[edge.operand])
-                        if len(sets) < left or (sets and found.best > sets[-1].best):
-                            insort(sets, found, key=_smallness)
+                        path_set = _best_of(_Chain(edge, chain), longer, edge.operand, rests[edge.operand])
+                        if len(sets) < left or (sets and path_set.best > sets[-1].best):
+                            insort(sets, path_set, key=_smallness)
                             del sets[left:]
                 chain, size = _Chain(rest.edge, chain), times(size, rest.edge.size)
                 at, kind = rest.edge.operand, rest.kind
-            yield _unrolled(chain)
+            yield _unroll(chain)
 
     def _rests(self) -> dict[Value, dict[int, _Rest]]:
         """Return the best rest of each kind for each Value: the best one depends on the edges above."""
         rests: dict[Value, dict[int, _Rest]] = {self.wrt: {FINITE: _Rest(ONE, None, FINITE)}}
         for node in reversed(self.downward):
-            here: dict[int, _Rest] = {}
+            by_kind: dict[int, _Rest] = {}
             for edge in self.edges[node]:
                 for kind, rest in rests[edge.operand].items():
                     size = times(edge.size, rest.size)
-                    if size.kind not in here or size > here[size.kind].size:
-                        here[size.kind] = _Rest(size, edge, kind)
-            rests[node] = here
+                    if size.kind not in by_kind or size > by_kind[size.kind].size:
+                        by_kind[size.kind] = _Rest(size, edge, kind)
+            rests[node] = by_kind
         return rests
 
 

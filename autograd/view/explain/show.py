@@ -94,9 +94,9 @@ def show(
     """
     check_root("show", root)
     remedy = "Pass None for the width of the terminal."
-    given = check_int("show", "width", width, remedy, least=NARROWEST, optional=True)
+    fixed_width = check_int("show", "width", width, remedy, least=NARROWEST, optional=True)
     most = check_int("show", "limit", limit, "Pass None to print every line.", optional=True)
-    columns = max(terminal_width(), NARROWEST) if given is None else given
+    columns = max(terminal_width(), NARROWEST) if fixed_width is None else fixed_width
     if file is not None and not hasattr(file, "write"):
         raise TypeError(
             f"show() expected an open file for file, got {type_and_value(file)}. "
@@ -110,7 +110,7 @@ def tree_text(root: Value, width: int, limit: int | None, colors: Colors) -> str
     """Return the text that :func:`show` prints."""
     order = topological_order(root)
     names, gradients = Names(order), last_pass(root)
-    lines = [*_lines(root, names, gradients, _operands_shown(root, limit), deepest=width // 9)]
+    lines = [*_lines(root, names, gradients, _count_operands(root, limit), deepest=width // 9)]
     notes = reservations(order, names, gradients)
     if any(not line.name for line in lines):  # a line that counts operands left out
         notes.insert(0, f"the {limit} lines nearest {names.root}, of {len(order):,} Values: "
@@ -129,9 +129,9 @@ def tree_text(root: Value, width: int, limit: int | None, colors: Colors) -> str
 # Lines --------------------------------------------------------------------------------------------
 
 
-def _operands_shown(root: Value, limit: int | None) -> dict[Value, int]:
+def _count_operands(root: Value, limit: int | None) -> dict[Value, int]:
     """Count the operands that each Value shows, if ``limit`` lines nearest the root are shown."""
-    shown = {root: 0}
+    counts = {root: 0}
     lines = 1
     queue = deque([root])
     while queue:
@@ -139,13 +139,13 @@ def _operands_shown(root: Value, limit: int | None) -> dict[Value, int]:
         for operand in node.operands:
             if isinstance(operand, Value):
                 if lines == limit:
-                    return shown
+                    return counts
                 lines += 1
-                shown[node] += 1
-                if operand not in shown:
-                    shown[operand] = 0
+                counts[node] += 1
+                if operand not in counts:
+                    counts[operand] = 0
                     queue.append(operand)
-    return shown
+    return counts
 
 
 class _Pending(NamedTuple):
@@ -159,7 +159,7 @@ class _Pending(NamedTuple):
 
 
 def _lines(
-    root: Value, names: Names, gradients: Gradients, shown: dict[Value, int], deepest: int
+    root: Value, names: Names, gradients: Gradients, counts: dict[Value, int], deepest: int
 ) -> Iterator[Line]:
     """Yield the lines from top to bottom; subtrees below ``deepest`` follow as trees of their own."""
     marks: dict[Value, str] = {}
@@ -169,39 +169,39 @@ def _lines(
         marks.pop(top, None)
         stack = [_Pending(top, "", "", 0, "")]
         while stack:
-            node, rails, below, depth, local = here = stack.pop()
+            node, rails, below, depth, local = entry = stack.pop()
             if not isinstance(node, Value):
                 operands = "operand" if node == 1 else "operands"
                 yield Line(rails, below, "", f"… {node:,} more {operands}", ("", "", ""))
                 continue
-            if node not in marks and depth == deepest and shown[node]:
+            if node not in marks and depth == deepest and counts[node]:
                 marks[node] = BELOW
                 trees.append(node)
             elif node not in marks:
                 marks[node] = ABOVE
-                yield _full_line(node, here, names, gradients)
-                stack += reversed(_operands(here, node, shown[node]))
+                yield _full_line(node, entry, names, gradients)
+                stack += reversed(_operands(entry, node, counts[node]))
                 continue
             yield Line(rails, below, names[node], f"  {marks[node]}", ("", "", local))
 
 
-def _full_line(node: Value, here: _Pending, names: Names, gradients: Gradients) -> Line:
-    how = operation(node, names)
-    under = here.below + ("  " if node.is_leaf else "│ ")
-    numbers = format_number(node.data), format_gradient(gradients.of(node)), here.local
-    return Line(here.rails, under, names[node], how and f" = {how}", numbers)
+def _full_line(node: Value, entry: _Pending, names: Names, gradients: Gradients) -> Line:
+    expression = operation(node, names)
+    prefix = entry.below + ("  " if node.is_leaf else "│ ")
+    numbers = format_number(node.data), format_gradient(gradients.of(node)), entry.local
+    return Line(entry.rails, prefix, names[node], expression and f" = {expression}", numbers)
 
 
-def _operands(here: _Pending, node: Value, count: int) -> list[_Pending]:
+def _operands(entry: _Pending, node: Value, count: int) -> list[_Pending]:
     """Return the operands that a Value shows, and the number of those left out."""
     pairs = zip(node.operands, factors(node))
     edges = [(x, format_factor(local)) for x, local in pairs if isinstance(x, Value)]
-    hidden = len(edges) - count
-    items: list[tuple[Value | int, str]] = [*edges[:count], *([(hidden, "")] if hidden else [])]
+    rest = len(edges) - count
+    items: list[tuple[Value | int, str]] = [*edges[:count], *([(rest, "")] if rest else [])]
     result: list[_Pending] = []
     for i, (item, local) in enumerate(items, start=1):
         rail, below = ("└─ ", "   ") if i == len(items) else ("├─ ", "│  ")
-        result.append(_Pending(item, here.below + rail, here.below + below, here.depth + 1, local))
+        result.append(_Pending(item, entry.below + rail, entry.below + below, entry.depth + 1, local))
     return result
 
 
@@ -223,10 +223,10 @@ def _with_columns(lines: list[Line], room: int, widths: list[int], colors: Color
     titles = [_title(line, room, colors) for line in lines]
     tree = max(width for _, width in titles)
     yield GAP.join([" " * tree, *(pad(name, width, right=True) for name, width in zip(HEADER, widths))])
-    for line, (title, taken) in zip(lines, titles):
+    for line, (title, title_width) in zip(lines, titles):
         cells = [pad(cell, width, right=True) for cell, width in zip(line.numbers, widths)]
-        painted = map(colors.paint, cells, (DATA, GRADIENT, LOCAL))
-        yield GAP.join([title + " " * (tree - taken), *painted]).rstrip()
+        columns = map(colors.paint, cells, (DATA, GRADIENT, LOCAL))
+        yield GAP.join([title + " " * (tree - title_width), *columns]).rstrip()
 
 
 def _with_numbers_below(lines: list[Line], width: int, colors: Colors) -> Iterator[str]:
@@ -234,15 +234,15 @@ def _with_numbers_below(lines: list[Line], width: int, colors: Colors) -> Iterat
     for line in lines:
         data, grad, local = line.numbers
         fields = [(f"data {data}", DATA), (f"grad {grad}", GRADIENT)] if data else []
-        text, used = _title(line, width, colors)
+        text, position = _title(line, width, colors)
         full = bool(data)
         for field, code in [*fields, (local, LOCAL)] if local else fields:
-            if full or used + len(GAP) + display_width(field) > width:
+            if full or position + len(GAP) + display_width(field) > width:
                 yield text
-                text, used, full = colors.paint(line.under, FAINT), display_width(line.under), False
+                text, position, full = colors.paint(line.under, FAINT), display_width(line.under), False
             else:
                 text += GAP
-                used += len(GAP)
+                position += len(GAP)
             text += colors.paint(field, code)
-            used += display_width(field)
+            position += display_width(field)
         yield text

@@ -53,7 +53,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     >>> network_or_graph(Value(2.0) * 3.0).note
     ''
     """
-    modules, parts = _listed(expand)
+    modules, parts = _list_modules(expand)
     order = topological_order(root)
     pictures = GraphPicture(order)
     for part in parts:
@@ -84,7 +84,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     return whole or pictures.nearest(limit)
 
 
-def _listed(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
+def _list_modules(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
     """Return the modules and the scopes to open; None if ``expand`` is left out."""
     if expand is None:
         return None, []
@@ -110,9 +110,9 @@ def _listed(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
 
 def _chain(owner: Owner | None) -> Iterable[Owner]:
     """Yield a module and the modules that contain it."""
-    seen: set[int] = set()
-    while owner is not None and id(owner) not in seen:
-        seen.add(id(owner))
+    visited: set[int] = set()
+    while owner is not None and id(owner) not in visited:
+        visited.add(id(owner))
         yield owner
         owner = getattr(owner, "owner", None)
 
@@ -121,8 +121,8 @@ def _data_and_grad(values: Sequence[Value | float], gradients: Gradients) -> tup
     """Format data and gradient of a Value; of several, the mean of data and of |gradient|."""
     data = [data_of(x) for x in values]
     grads = [gradients.of(x) for x in values if isinstance(x, Value)]
-    computed = [g for g in grads if g is not None]
-    sizes = computed if len(values) == 1 else [abs(g) for g in computed]
+    numbers = [g for g in grads if g is not None]
+    sizes = numbers if len(values) == 1 else [abs(g) for g in numbers]
     mean = sum(data) / len(data)
     if sizes:
         return format_number(mean), format_gradient(sum(sizes) / len(sizes))
@@ -142,7 +142,7 @@ class _AssignedNames(Names):
     def __init__(self, order: Sequence[Value]) -> None:
         self._names: dict[Value, str] = {}
         self._labels = {clean(value.label) for value in in_time(order) if value.label}
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
         self.root = ""
 
     def assign(self, values: Iterable[Value], name: str) -> None:
@@ -150,11 +150,11 @@ class _AssignedNames(Names):
 
     def unique(self, label: str, name: str, layer: set[str] | None = None) -> str:
         """Return the label, or else the name, with ``′`` if it is taken in the network or in the layer."""
-        taken = self._taken if layer is None else layer
+        names = self._used_names if layer is None else layer
         unique = label or name
-        while unique in self._taken or unique in taken or (not label and unique in self._labels):
+        while unique in self._used_names or unique in names or (not label and unique in self._labels):
             unique += "′"
-        taken.add(unique)
+        names.add(unique)
         return unique
 
     def of(self, operand: Value | float) -> str:
@@ -182,20 +182,20 @@ class Sketch:
         self.names = _AssignedNames(order)
         self.display: dict[str, str] = {}  # from the key of a card to that of the card displayed for it
         self._root_name = ""
-        self.requested = self._neurons_in(expand)
-        self.opened = self._within(self.requested, limit)
+        self.candidates = self._neurons_in(expand)
+        self.open_neurons = self._choose_open(self.candidates, limit)
 
     def picture(self) -> Picture:
         network = self.network
         most = self._column_length()
         self._add_inputs(most)
-        shown = self._layers_shown()
+        indices = self._visible_layers()
         for i, layer in enumerate(network.layers):
-            if i in shown:
+            if i in indices:
                 self._add_between(i)
                 self._add_layer(i, layer, most)
             else:
-                self._hide_layer(i, layer, len(network.layers) - len(shown))
+                self._hide_layer(i, layer, len(network.layers) - len(indices))
         self._add_between(len(network.layers))
         if network.after:
             self._add_root()
@@ -204,7 +204,7 @@ class Sketch:
     # Selection ------------------------------------------------------------------------------------
 
     def _neurons_in(self, expand: list[Owner]) -> list[GraphNeuron]:
-        found: dict[str, GraphNeuron] = {}
+        neurons: dict[str, GraphNeuron] = {}
         for module in expand:
             inside = [
                 neuron
@@ -218,21 +218,21 @@ class Sketch:
                     f"draw() expected a module of the graph for expand, got {short(module)}. Pass one of "
                     f"{', '.join(layers)}{', …' if len(self.network.layers) > 8 else ''}."
                 )
-            found.update((neuron.key, neuron) for neuron in inside)
-        return list(found.values())
+            neurons.update((neuron.key, neuron) for neuron in inside)
+        return list(neurons.values())
 
     @staticmethod
-    def _within(neurons: list[GraphNeuron], limit: int | None) -> set[str]:
+    def _choose_open(neurons: list[GraphNeuron], limit: int | None) -> set[str]:
         """Return the neurons to open: as many as the limit permits, and at least one."""
-        opened: set[str] = set()
+        open_neurons: set[str] = set()
         room = math.inf if limit is None else limit
         for neuron in neurons:
             instance = neuron.instances[0]
             room -= len({x for node in instance.nodes for x in (node, *node.operands)})
-            if room < 0 and opened:
+            if room < 0 and open_neurons:
                 break
-            opened.add(neuron.key)
-        return opened
+            open_neurons.add(neuron.key)
+        return open_neurons
 
     def _column_length(self) -> int:
         widths = [len(self.network.inputs), *(len(layer.neurons) for layer in self.network.layers)]
@@ -241,43 +241,46 @@ class Sketch:
                 return most
         return COLUMN[-1]
 
-    def _layers_shown(self) -> set[int]:
+    def _visible_layers(self) -> set[int]:
         count = len(self.network.layers)
         if count <= LAYERS:
             return {*range(count)}
-        opened = {i for i, layer in enumerate(self.network.layers) if self._is_open(layer)}
-        return {*range(LAYERS // 2), *range(count - LAYERS // 2, count), *opened}
+        open_layers = {i for i, layer in enumerate(self.network.layers) if self._is_open(layer)}
+        return {*range(LAYERS // 2), *range(count - LAYERS // 2, count), *open_layers}
 
     def _is_open(self, layer: GraphLayer) -> bool:
-        return any(neuron.key in self.opened for neuron in layer.neurons)
+        return any(neuron.key in self.open_neurons for neuron in layer.neurons)
 
     # Cards ----------------------------------------------------------------------------------------
 
     def _add_inputs(self, most: int) -> None:
         inputs = self.network.inputs
-        shown = self._shortened([*inputs], most, "inputs")
+        keys = self._shorten([*inputs], most, "inputs")
         column: list[str] = []
         for i, (key, values) in enumerate(inputs.items(), start=1):
-            if key in shown:
+            if key in keys:
                 name = self.names.unique(common_label(values), f"x{subscript(i)}")
                 self._summarize(key, "leaf", name, "", values)
                 self.names.assign((x for x in values if isinstance(x, Value)), name)
             elif self.display[key] not in column:
-                self._add_cut(self.display[key], f"… {len(inputs) - len(shown)} more")
+                self._add_cut(self.display[key], f"… {len(inputs) - len(keys)} more")
             if self.display[key] not in column:
                 column.append(self.display[key])
         if column:
             self.groups.append(CardGroup("inputs", [[[key]] for key in column]))
 
-    def _shortened(self, keys: list[str], most: int, name: str) -> set[str]:
+    def _shorten(self, keys: list[str], most: int, name: str) -> set[str]:
         """Return the keys to show, the first ones and the last; assign the card displayed for the others."""
-        shown = {*keys} if len(keys) <= most else {*keys[: most - 2], keys[-1], *(self.opened & {*keys})}
-        self.display.update((key, key if key in shown else f"more-{name}") for key in keys)
-        return shown
+        selection = {*keys}
+        if len(keys) > most:
+            selection = {*keys[: most - 2], keys[-1], *(self.open_neurons & selection)}
+        self.display.update((key, key if key in selection else f"more-{name}") for key in keys)
+        return selection
 
     def _summarize(self, key: str, kind: str, name: str, more: str, values: Sequence[Value | float]) -> None:
-        shown = values[:1] if self.opened else values  # an opened neuron has the numbers of one sample
-        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(shown, self.network.gradients)))
+        # An opened neuron has the numbers of one sample.
+        samples = values[:1] if self.open_neurons else values
+        self.cards.append(Summary(key, kind, name, more, *_data_and_grad(samples, self.network.gradients)))
         self.display[key] = key
 
     def _add_cut(self, key: str, name: str) -> None:
@@ -285,33 +288,33 @@ class Sketch:
 
     def _add_layer(self, index: int, layer: GraphLayer, most: int) -> None:
         blocks: list[list[list[str]]] = []
-        taken: set[str] = set()  # the names of this layer
-        shown = self._shortened([neuron.key for neuron in layer.neurons], most, f"layer{index}")
+        names: set[str] = set()  # the names of this layer
+        keys = self._shorten([neuron.key for neuron in layer.neurons], most, f"layer{index}")
         cut = f"more-layer{index}"
         for neuron in layer.neurons:
-            if neuron.key in self.opened:
-                blocks.append(self._open(index, neuron, taken))
-            elif neuron.key in shown:
-                self._add_neuron(neuron, taken)
+            if neuron.key in self.open_neurons:
+                blocks.append(self._open(index, neuron, names))
+            elif neuron.key in keys:
+                self._add_neuron(neuron, names)
                 blocks.append([[neuron.key]])
             elif [[cut]] not in blocks:
-                self._add_cut(cut, f"… {len(layer.neurons) - len(shown)} more")
+                self._add_cut(cut, f"… {len(layer.neurons) - len(keys)} more")
                 blocks.append([[cut]])
         self.groups.append(CardGroup(layer.label, blocks))
 
     def _kind(self, values: Sequence[Value]) -> str:
         return "output" if self.network.root in values else "operation"
 
-    def _add_neuron(self, neuron: GraphNeuron, taken: set[str]) -> None:
+    def _add_neuron(self, neuron: GraphNeuron, names: set[str]) -> None:
         outputs = [instance.output for instance in neuron.instances]
-        self._summarize(neuron.key, self._kind(outputs), self._name_neuron(neuron, taken), "", outputs)
+        self._summarize(neuron.key, self._kind(outputs), self._name_neuron(neuron, names), "", outputs)
 
-    def _name_neuron(self, neuron: GraphNeuron, taken: set[str]) -> str:
+    def _name_neuron(self, neuron: GraphNeuron, names: set[str]) -> str:
         """Assign the full name of a neuron to its outputs; return its name within the layer."""
         outputs = [instance.output for instance in neuron.instances]
         full = self.names.unique(common_label(outputs), neuron.full_name)
         self.names.assign(outputs, full)
-        return full if neuron.name == neuron.full_name else self.names.unique("", neuron.name, taken)
+        return full if neuron.name == neuron.full_name else self.names.unique("", neuron.name, names)
 
     def _add_between(self, index: int) -> None:
         if nodes := self.network.between.get(index):
@@ -335,15 +338,15 @@ class Sketch:
 
     # An opened neuron: ordinary cards, at its first sample -------------------------------------------
 
-    def _open(self, index: int, neuron: GraphNeuron, taken: set[str]) -> list[list[str]]:
+    def _open(self, index: int, neuron: GraphNeuron, names: set[str]) -> list[list[str]]:
         """Add the cards of a neuron; return its columns: its operands, then its operations in order."""
         instance = neuron.instances[0]
         keys = {node: f"{neuron.key}-{i}" for i, node in enumerate(instance.nodes)}
-        name = self._name_neuron(neuron, taken)
-        self._name_parts(neuron, taken)
+        name = self._name_neuron(neuron, names)
+        self._name_parts(neuron, names)
         entries = {(entry.node, entry.at): entry for entry in instance.inputs}
         columns: list[list[str]] = [[]]
-        through: set[str] = set()
+        input_keys: set[str] = set()
         depths: dict[Value, int] = {}
         for node in instance.nodes:
             locals_of, contributions = factors(node), self.network.gradients.contributions(node)
@@ -358,7 +361,7 @@ class Sketch:
                 if source is not None:
                     self._pass_through(self.display.get(source, source), edge)
                     columns[0].append(key)
-                    through.add(key)
+                    input_keys.add(key)
                     continue
                 if not isinstance(x, Value):
                     if is_exponent(node, x):
@@ -379,8 +382,8 @@ class Sketch:
             columns[depths[node]].append(keys[node])
         self.display[neuron.key] = keys[instance.output]
         if len(columns[1]) == 1:  # each input next to its weight
-            inputs = [key for key in columns[0] if key in through]
-            weights = [key for key in columns[0] if key not in through]
+            inputs = [key for key in columns[0] if key in input_keys]
+            weights = [key for key in columns[0] if key not in input_keys]
             pairs = [key for pair in zip(weights, inputs) for key in pair]
             columns[0] = pairs + weights[len(inputs) :] + inputs[len(weights) :]
         return columns
@@ -395,14 +398,14 @@ class Sketch:
         data, grad = _data_and_grad([value], self.network.gradients)
         self.cards.append(Card(key, kind, name, operation(value, self.names), data, grad))
 
-    def _name_parts(self, neuron: GraphNeuron, taken: set[str]) -> None:
+    def _name_parts(self, neuron: GraphNeuron, names: set[str]) -> None:
         """Name parameters and operations as in the picture of the whole graph, within the layer."""
         own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
         for value in (*own, *neuron.instances[0].nodes[:-1]):
             if value in self._names_in_graph:
                 name = self._names_in_graph[value]
                 if not value.label:  # the box says the layer: w₂₁, not w₂₁⁽³⁾
-                    name = self.names.unique("", name.partition("⁽")[0], taken)
+                    name = self.names.unique("", name.partition("⁽")[0], names)
                 self.names.assign([value], name)
 
     # Arrows and texts -----------------------------------------------------------------------------
@@ -410,8 +413,8 @@ class Sketch:
     def _flows(self) -> list[Flow]:
         cut = {card.key for card in self.cards if card.kind == "cut"}
         sizes: dict[tuple[str, str], float | None] = {}
-        for (source, target), size in self.network.flows(first=bool(self.opened)).items():
-            if target not in self.opened:
+        for (source, target), size in self.network.flows(first=bool(self.open_neurons)).items():
+            if target not in self.open_neurons:
                 ends = self.display.get(source, source), self.display.get(target, target)
                 if not cut & {*ends}:
                     sizes[ends] = size
@@ -425,12 +428,12 @@ class Sketch:
         network = self.network
         lines = [f"{network.size:,} Values, one card per neuron"]
         if self._is_partial():
-            lines[0] += f"; expand opens {len(self.opened)} of its {len(self.requested)} neurons"
+            lines[0] += f"; expand opens {len(self.open_neurons)} of its {len(self.candidates)} neurons"
         if network.samples > 1:
             first, many = ("sample", "samples")
             if network.recurrent:
                 first, many = ("step of the first sample", "samples and steps")
-            if self.opened:
+            if self.open_neurons:
                 whole = f"{self._root_name} and the gradients" if network.after else "the gradients"
                 lines.append(
                     f"the numbers are those of the first {first}; {whole} of weights and biases "
@@ -444,7 +447,7 @@ class Sketch:
         return "\n".join([*lines, f"{more}, draw(…, limit=None) draws every Value"])
 
     def _is_partial(self) -> bool:
-        return len(self.opened) < len(self.requested)
+        return len(self.open_neurons) < len(self.candidates)
 
 
 def _strength(size: float | None, largest: float) -> float | None:

@@ -48,8 +48,8 @@ def depths_of(order: Sequence[Value], instances: Sequence[Instance]) -> dict[Val
     depths: dict[Value, int] = {}
     for node in in_time(order):
         if node.primitive is not None:
-            behind = max((depths.get(x, 0) for x in node.operands if isinstance(x, Value)), default=0)
-            depths[node] = behind + (node in outputs)
+            depth = max((depths.get(x, 0) for x in node.operands if isinstance(x, Value)), default=0)
+            depths[node] = depth + (node in outputs)
     return depths
 
 
@@ -57,13 +57,13 @@ def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Gra
     by_owner: dict[int, list[Instance]] = {}
     for instance in instances:
         by_owner.setdefault(id(instance.owner), []).append(instance)
-    found: dict[tuple[int, int], list[list[Instance]]] = {}
+    groups: dict[tuple[int, int], list[list[Instance]]] = {}
     for of_one in by_owner.values():
         layer = layer_of(of_one[0].owner)
-        found.setdefault((depths[of_one[0].output], id(layer)), []).append(of_one)
-    ordered = sorted(found.items(), key=lambda item: item[0][0])
-    last = len(ordered) - 1
-    ids = [key[1] for key, _ in ordered]
+        groups.setdefault((depths[of_one[0].output], id(layer)), []).append(of_one)
+    entries = sorted(groups.items(), key=lambda item: item[0][0])
+    last = len(entries) - 1
+    ids = [key[1] for key, _ in entries]
     return [
         _layer(
             i,
@@ -71,7 +71,7 @@ def _layers(instances: Sequence[Instance], depths: dict[Value, int]) -> list[Gra
             neurons,
             is_only=ids.count(key[1]) == 1,
         )
-        for i, (key, neurons) in enumerate(ordered)
+        for i, (key, neurons) in enumerate(entries)
     ]
 
 
@@ -182,8 +182,8 @@ class Network:
             if node in self.place:
                 sources[node] = layers[self.place[node]]
             elif node.primitive is not None:
-                behind = [sources[x] for x in node.operands if isinstance(x, Value) and x in sources]
-                sources[node] = frozenset().union(*behind)
+                source_sets = [sources[x] for x in node.operands if isinstance(x, Value) and x in sources]
+                sources[node] = frozenset().union(*source_sets)
         return sources
 
     def _find_fed_back(self) -> set[tuple[int, int]]:
@@ -203,18 +203,18 @@ class Network:
 
     def _find_inputs(self) -> dict[tuple[int, int], str]:
         """Return the key of the card for each position of a layer with inputs; equal inputs share a card."""
-        seen: dict[tuple[int, int], tuple[str, list[Value | float]]] = {}
+        inputs: dict[tuple[int, int], tuple[str, list[Value | float]]] = {}
         for i, layer in enumerate(self.layers):
             for neuron in layer.neurons:
                 for instance in in_time(neuron.instances):
                     for entry in instance.inputs:
                         if not self._is_computed(entry.operand) and not self._starts_a_state(i, entry):
-                            first, values = seen.setdefault((i, entry.position), (neuron.key, []))
+                            first, values = inputs.setdefault((i, entry.position), (neuron.key, []))
                             if first == neuron.key:
                                 values.append(entry.operand)
         slots: dict[tuple[int, int], str] = {}
         keys: dict[tuple[object, ...], str] = {}
-        for (layer_index, position), (_, values) in sorted(seen.items(), key=lambda item: item[0]):
+        for (layer_index, position), (_, values) in sorted(inputs.items(), key=lambda item: item[0]):
             constant = any(not isinstance(x, Value) for x in values)
             # Equal numbers at different positions are not the same input.
             same = (position if constant else None, *values)
@@ -236,13 +236,13 @@ class Network:
     def _place_between(self, node: Value, layer: int) -> None:
         """Assign operations after a single neuron to its card, and those after several to ``between``."""
         trail: list[Value] = []
-        behind = [node]
-        while len(behind) == 1 and behind[0] not in self.place:
-            trail.append(behind[0])
-            values = [x for x in behind[0].operands if isinstance(x, Value)]
-            behind = values if len({*values}) == 1 else []
-        if behind:
-            self.place.update(dict.fromkeys(trail, self.place[behind[0]]))
+        operands = [node]
+        while len(operands) == 1 and operands[0] not in self.place:
+            trail.append(operands[0])
+            values = [x for x in operands[0].operands if isinstance(x, Value)]
+            operands = values if len({*values}) == 1 else []
+        if operands:
+            self.place.update(dict.fromkeys(trail, self.place[operands[0]]))
             return
         at = max(layer, 1 + max(self._sources[node]))  # after a layer that reads its own output
         stack = [node]
@@ -303,22 +303,22 @@ class Network:
 
     def _first_sample(self) -> set[Value]:
         """Return the Values of the first sample, except those of its parameters and of the root's card."""
-        found = {x for values in self.inputs.values() for x in values[:1] if isinstance(x, Value)}
+        nodes = {x for values in self.inputs.values() for x in values[:1] if isinstance(x, Value)}
         in_neurons: set[Value] = set()
         for instance in in_time(self.instances):
             in_neurons.update(instance.nodes)
         for layer in self.layers:
             for neuron in layer.neurons:
-                found.update(neuron.instances[0].nodes)
-        between = {f"b{i}" for i in self.between}
+                nodes.update(neuron.instances[0].nodes)
+        keys = {f"b{i}" for i in self.between}
 
         def continues(node: Value) -> bool:
             key = self.place.get(node)
-            operands = [x for x in node.operands if isinstance(x, Value) and x in found]
-            return any(key in between or (key is not None and key == self.place.get(x)) for x in operands)
+            operands = [x for x in node.operands if isinstance(x, Value) and x in nodes]
+            return any(key in keys or (key is not None and key == self.place.get(x)) for x in operands)
 
         # Operations after one neuron, such as the mask of dropout, are on the card of that neuron.
         for node in in_time(self._order):
             if node not in in_neurons and continues(node):
-                found.add(node)
-        return found
+                nodes.add(node)
+        return nodes

@@ -53,16 +53,16 @@ class Instance(NamedTuple):
 
 
 class _Part:
-    """Values of one neuron and the parameters they use; ``into`` is the part that it was joined with."""
+    """Values of one neuron and the parameters they use; ``target`` is the part that it was joined with."""
 
-    __slots__ = ("activated", "complete", "into", "nodes", "owner", "used")
+    __slots__ = ("complete", "has_activation", "nodes", "owner", "parameters", "target")
 
-    def __init__(self, owner: Owner, used: set[Value]) -> None:
+    def __init__(self, owner: Owner, parameters: set[Value]) -> None:
         self.owner = owner
-        self.used = used
+        self.parameters = parameters
         self.nodes: list[Value] = []
-        self.complete = self.activated = False
-        self.into: _Part | None = None
+        self.complete = self.has_activation = False
+        self.target: _Part | None = None
 
 
 def owner_of(x: Value | float) -> Owner | None:
@@ -114,8 +114,8 @@ class _Search:
 
     def _part(self, node: Value | float) -> _Part | None:
         part = self._parts.get(node) if isinstance(node, Value) else None
-        while part is not None and part.into is not None:
-            part = part.into
+        while part is not None and part.target is not None:
+            part = part.target
         return part
 
     def _own_of(self, owner: Owner) -> dict[Value, int]:
@@ -128,31 +128,32 @@ class _Search:
 
     def _visit(self, node: Value) -> None:
         operands = node.operands
-        owner = next((found for x in operands if (found := owner_of(x)) is not None), None)
+        owner = next((candidate for x in operands if (candidate := owner_of(x)) is not None), None)
         if owner is None:
             self._continue(node, operands)
             return
         direct = [x for x in operands if isinstance(x, Value) and owner_of(x) is owner]
-        used = {*direct}
-        if len(used) < len(direct):
+        weights = {*direct}
+        if len(weights) < len(direct):
             return  # p·p
         of_owner = {part: None for x in operands if (part := self._part(x)) and part.owner is owner}
         parts = [part for part in of_owner if not part.complete]
-        self._join(node, owner, parts if _disjoint([used, *(p.used for p in parts)]) else [], used)
+        is_joint = _disjoint([weights, *(part.parameters for part in parts)])
+        self._join(node, owner, parts if is_joint else [], weights)
 
     def _continue(self, node: Value, operands: tuple[Value | float, ...]) -> None:
         """Add a node without parameters to the neuron of its operands, if there is only one."""
-        computed = [x for x in operands if isinstance(x, Value) and x.primitive is not None]
-        parts = [*dict.fromkeys(self._part(x) for x in computed)]
+        non_leaves = [x for x in operands if isinstance(x, Value) and x.primitive is not None]
+        parts = [*dict.fromkeys(self._part(x) for x in non_leaves)]
         first = parts[0] if parts else None
         if first is None:
             return
-        growing = [p for p in parts if p is not None and not p.complete and p.owner is first.owner]
-        if len(growing) == len(parts):
-            if _disjoint([p.used for p in growing]):
-                self._join(node, first.owner, growing, set())
+        candidates = [p for p in parts if p is not None and not p.complete and p.owner is first.owner]
+        if len(candidates) == len(parts):
+            if _disjoint([p.parameters for p in candidates]):
+                self._join(node, first.owner, candidates, set())
         elif parts == [first] and self._activates(node, operands, first):
-            first.activated = True
+            first.has_activation = True
             self._join(node, first.owner, [first], set())
 
     def _activates(self, node: Value, operands: tuple[Value | float, ...], part: _Part) -> bool:
@@ -161,21 +162,21 @@ class _Search:
         return (
             op is not None
             and op.name == activation != ""
-            and not part.activated
+            and not part.has_activation
             and operands[0] is part.nodes[-1]
         )
 
-    def _join(self, node: Value, owner: Owner, parts: list[_Part], used: set[Value]) -> None:
-        joined = max(parts, key=lambda part: len(part.nodes), default=None) or _Part(owner, set())
+    def _join(self, node: Value, owner: Owner, parts: list[_Part], parameters: set[Value]) -> None:
+        target = max(parts, key=lambda part: len(part.nodes), default=None) or _Part(owner, set())
         for part in parts:
-            if part is not joined:
-                part.into = joined
-                joined.used |= part.used
-                joined.nodes += part.nodes
-        joined.used |= used
-        joined.nodes.append(node)
-        joined.complete = len(joined.used) == len(self._own_of(owner))
-        self._parts[node] = joined
+            if part is not target:
+                part.target = target
+                target.parameters |= part.parameters
+                target.nodes += part.nodes
+        target.parameters |= parameters
+        target.nodes.append(node)
+        target.complete = len(target.parameters) == len(self._own_of(owner))
+        self._parts[node] = target
 
     def _inputs(self, part: _Part, nodes: list[Value]) -> Iterator[Input]:
         own = self._own_of(part.owner)

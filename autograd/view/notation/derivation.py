@@ -86,11 +86,11 @@ def style(scope: str) -> str:
     """
     rules: list[str] = []
     for role in ("data", "gradient", "local"):
-        where = f"{scope} .{CLASSES[role]}"
+        selector = f"{scope} .{CLASSES[role]}"
         light, dark = getattr(LIGHT, role), getattr(DARK, role)
-        rules.append(f"{where}{{color:{light};color:light-dark({light},{dark})}}")
-        rules.append(f'[data-jp-theme-light="true"] {where},.vscode-light {where}{{color:{light}}}')
-        rules.append(f'[data-jp-theme-light="false"] {where},.vscode-dark {where}{{color:{dark}}}')
+        rules.append(f"{selector}{{color:{light};color:light-dark({light},{dark})}}")
+        rules.append(f'[data-jp-theme-light="true"] {selector},.vscode-light {selector}{{color:{light}}}')
+        rules.append(f'[data-jp-theme-light="false"] {selector},.vscode-dark {selector}{{color:{dark}}}')
     return (
         f"{scope}{{overflow-x:auto}}{scope} p{{margin:.45em 0;display:flex;gap:.8em;align-items:center}}"
         f"{scope} .gg-in{{margin-left:1.5em}}{scope} mtd{{text-align:left;padding:.25em .15em}}"

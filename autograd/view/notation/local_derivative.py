@@ -11,7 +11,7 @@ from ...nodes import local_derivatives, regroup
 from ...primitives import ADD, DIV, POW, PRIMITIVES, SUB, Primitive
 from ...symbols import Operand, Symbol, Symbols, is_group
 from ...value import Value
-from .names import Names, constant, digits_needed, quantity, rounded
+from .names import Names, constant, digits_needed, quantity, round_number
 from .simplify import Condition, Numbers, Simplifier, evaluate_symbols, has_group, is_op, same
 from .syntax import RELATION, Formula, Fraction, FunctionCall, Infix, Minus, Name, Row, Words, product
 from .template import op_formula
@@ -38,27 +38,27 @@ class Local(NamedTuple):
     @property
     def is_current(self) -> bool:
         """True if the formula evaluates to the stored number, so that no Value was overwritten."""
-        found = float(evaluate_symbols(self.expression, self.numbers))
-        return math.isclose(found, self.value, rel_tol=1e-9) or (math.isnan(found) and math.isnan(self.value))
+        value = float(evaluate_symbols(self.expression, self.numbers))
+        return math.isclose(value, self.value, rel_tol=1e-9) or (math.isnan(value) and math.isnan(self.value))
 
     def in_symbols(self) -> Formula:
-        return self._number() if self.expression is None else written(self.expression, Name)
+        return self._number() if self.expression is None else to_formula(self.expression, Name)
 
     def in_numbers(self) -> Formula:
         """Return the formula with its numbers, or the stored number if a Value was overwritten."""
         if self.expression is None or not self.is_current:
             return self._number()
         digits = digits_needed(self.value, self._evaluate)
-        return written(self.expression, lambda name: quantity(self.numbers[name], "data", digits), digits)
+        return to_formula(self.expression, lambda name: quantity(self.numbers[name], "data", digits), digits)
 
     def _number(self) -> Formula:
         return quantity(self.value, "local")
 
     def _evaluate(self, digits: int) -> float:
-        numbers = {name: rounded(x, digits) for name, x in self.numbers.items()}
+        numbers = {name: round_number(x, digits) for name, x in self.numbers.items()}
         return float(evaluate_symbols(self.expression, numbers))
 
-    def since(self) -> list[Formula]:
+    def condition_formulas(self) -> list[Formula]:
         """Return the conditions as formulas; conditions on the same two sides are merged: ``a > b``."""
         facts: list[tuple[Operand, Operand, str]] = []
         for condition in self.conditions:
@@ -67,10 +67,10 @@ class Local(NamedTuple):
             if not condition.holds:
                 possible = "".join(c for c in "<=>" if c not in possible)
             if not isinstance(a, Symbol):
-                a, b, possible = b, a, _mirrored(possible)
+                a, b, possible = b, a, _mirror(possible)
             for i, (x, y, before) in enumerate(facts):
                 if same(x, b) and same(y, a):
-                    a, b, possible = b, a, _mirrored(possible)
+                    a, b, possible = b, a, _mirror(possible)
                 if same(x, a) and same(y, b):
                     facts[i] = (a, b, "".join(c for c in before if c in possible))
                     break
@@ -81,11 +81,11 @@ class Local(NamedTuple):
     def _fact(self, a: Operand, b: Operand, possible: str) -> Formula:
         for side in (a, b):
             if math.isnan(evaluate_symbols(side, self.numbers)):
-                return Row((written(side, Name), Words(" is nan")))
-        return Infix((written(a, Name), written(b, Name)), (_SIGNS[possible],), RELATION)
+                return Row((to_formula(side, Name), Words(" is nan")))
+        return Infix((to_formula(a, Name), to_formula(b, Name)), (_SIGNS[possible],), RELATION)
 
 
-def _mirrored(possible: str) -> str:
+def _mirror(possible: str) -> str:
     """Return the possible relations of b and a, given those of a and b."""
     return "".join(sorted(possible.translate(str.maketrans("<>", "><"))))
 
@@ -108,8 +108,8 @@ def local_derivative(node: Value, position: int, names: Names) -> Local:
     op = node.primitive
     if op is None:
         raise ValueError(f"local_derivative() expected a non-leaf Value, got the leaf {node!r}.")
-    stored = local_derivatives(node)[position]
-    value = 0.0 if stored is None else stored
+    derivative = local_derivatives(node)[position]
+    value = 0.0 if derivative is None else derivative
     numbers = {names[node]: node.data}
     numbers |= {names[x]: x.data for x in node.operands if isinstance(x, Value)}
     rule = _rule(op, node, position, names)
@@ -134,17 +134,17 @@ def _rule(op: Primitive, node: Value, position: int, names: Names) -> Operand:
     raise IndexError(position)
 
 
-def written(expression: Operand, name: Callable[[str], Formula], digits: int = 4) -> Formula:
+def to_formula(expression: Operand, name: Callable[[str], Formula], digits: int = 4) -> Formula:
     """Convert an expression to a formula; ``name`` converts its names."""
     if not isinstance(expression, Symbol):
         return constant(float(expression), digits)
     if not expression.args:
         return name(expression.op)
     if expression.op == "*":
-        return product([written(factor, name, digits) for factor in _factors(expression)])
+        return product([to_formula(factor, name, digits) for factor in _factors(expression)])
     if expression.op == "neg":
         return _minus(expression.args[0], name, digits)
-    args = [written(arg, name, digits) for arg in expression.args]
+    args = [to_formula(arg, name, digits) for arg in expression.args]
     if expression.op in _COMPARISONS:
         return Infix((args[0], args[1]), (_COMPARISONS[expression.op],), RELATION)
     op = _ARITHMETIC.get(expression.op) or PRIMITIVES.get(expression.op)
@@ -155,12 +155,14 @@ def _minus(expression: Operand, name: Callable[[str], Formula], digits: int) -> 
     """Write the sign before the first factor: −a / b instead of the equal −(a / b)."""
     if is_op(expression, "/"):
         top, bottom = expression.args
-        return Fraction(_minus(top, name, digits), written(bottom, name, digits))
+        return Fraction(_minus(top, name, digits), to_formula(bottom, name, digits))
     if is_op(expression, "*"):
         first, *others = _factors(expression)
-        return product([_minus(first, name, digits), *(written(factor, name, digits) for factor in others)])
+        return product(
+            [_minus(first, name, digits), *(to_formula(factor, name, digits) for factor in others)]
+        )
     if isinstance(expression, Symbol):
-        return Minus(written(expression, name, digits))
+        return Minus(to_formula(expression, name, digits))
     return constant(-expression, digits)
 
 

@@ -89,7 +89,7 @@ def format_constant(x: float, digits: int = 4) -> str:
 def _constant_digits(x: float, digits: int) -> int:
     if x.is_integer() or abs(x) >= 1e3:
         return digits
-    return next((n for n in range(digits, 13) if not rounded(x, n).is_integer()), digits)
+    return next((n for n in range(digits, 13) if not round_number(x, n).is_integer()), digits)
 
 
 def format_pair(a: float, b: float) -> tuple[str, str]:
@@ -99,20 +99,20 @@ def format_pair(a: float, b: float) -> tuple[str, str]:
     (('2', '2.5'), ('1', '1.0000000000000002'), ('0.3333', '0.3333'))
     """
     for digits in range(4, 17):
-        shown = format_number(a, digits), format_number(b, digits)
-        if shown[0] != shown[1] or a == b:
-            return shown
+        texts = format_number(a, digits), format_number(b, digits)
+        if texts[0] != texts[1] or a == b:
+            return texts
     return format_number(a, 17), format_number(b, 17)
 
 
-def rounded(x: float, digits: int = 4) -> float:
+def round_number(x: float, digits: int = 4) -> float:
     """Return the number that :func:`format_number` shows."""
     return float(format_number(x, digits).replace("−", "-"))
 
 
-def rounded_constant(x: float, digits: int = 4) -> float:
+def round_constant(x: float, digits: int = 4) -> float:
     """Return the number that :func:`format_constant` shows."""
-    return rounded(x, _constant_digits(x, digits))
+    return round_number(x, _constant_digits(x, digits))
 
 
 def quantity(x: float, role: str = "", digits: int = 4) -> Number:
@@ -122,7 +122,7 @@ def quantity(x: float, role: str = "", digits: int = 4) -> Number:
     """
     if role in ("gradient", "local"):
         x += 0.0
-    return Number(format_number(x, digits), role, rounded=rounded(x, digits) != x)
+    return Number(format_number(x, digits), role, rounded=round_number(x, digits) != x)
 
 
 def digits_needed(result: float, compute: Callable[[int], float]) -> int:
@@ -131,19 +131,19 @@ def digits_needed(result: float, compute: Callable[[int], float]) -> int:
     ``compute`` recomputes the result from numbers with so many digits: with four, ``1 − tanh(8.8)²`` would
     be shown as ``1 − 1² = 9e−8``.
 
-    >>> digits_needed(1e-6, lambda digits: rounded(1.000001, digits) - 1.0)
+    >>> digits_needed(1e-6, lambda digits: round_number(1.000001, digits) - 1.0)
     7
     """
     for digits in range(4, 17):
-        found = compute(digits)
-        if math.isclose(found, result, rel_tol=0.02) or (math.isnan(found) and math.isnan(result)):
+        value = compute(digits)
+        if math.isclose(value, result, rel_tol=0.02) or (math.isnan(value) and math.isnan(result)):
             return digits
     return 17
 
 
 def constant(x: float, digits: int = 4) -> Number:
     """Return a constant of a formula, as :func:`format_constant` writes it."""
-    return Number(format_constant(float(x), digits), rounded=rounded_constant(float(x), digits) != x)
+    return Number(format_constant(float(x), digits), rounded=round_constant(float(x), digits) != x)
 
 
 def factor(x: float) -> str:
@@ -162,13 +162,11 @@ def clean(label: str) -> str:
     >>> clean("two" + chr(10) + "lines"), clean("red" + chr(27) + "[31m")
     ('two lines', 'red␛[31m')
     """
-    shown = replace_controls(" ".join(label[: 4 * LABEL_LENGTH].split()))
-    shown = " ".join("".join(filter(str.isprintable, shown)).split())  # remove characters without a width
+    text = replace_controls(" ".join(label[: 4 * LABEL_LENGTH].split()))
+    text = " ".join("".join(filter(str.isprintable, text)).split())  # remove characters without a width
     if not label.strip():
         return ""
-    return (
-        shown if len(shown) <= LABEL_LENGTH and len(label) <= 4 * LABEL_LENGTH else shown[:LABEL_LENGTH] + "…"
-    )
+    return text if len(text) <= LABEL_LENGTH and len(label) <= 4 * LABEL_LENGTH else text[:LABEL_LENGTH] + "…"
 
 
 def skeleton(name: str) -> str:
@@ -210,12 +208,12 @@ class Names:
         self._names: dict[Value, str] = {}
         self._next: dict[str, int] = {}
         labels = {value: label for value in in_time(order) if (label := clean(value.label))}
-        self._taken = {skeleton(label) for label in {*labels.values()}}
-        self._stems = {label.rstrip(string.digits) for label in self._taken}
-        repeated: set[str] = set()
+        self._skeletons = {skeleton(label) for label in {*labels.values()}}
+        self._stems = {label.rstrip(string.digits) for label in self._skeletons}
+        visited: set[str] = set()
         for value, label in in_time(labels.items()):
-            self._names[value] = self._numbered(label) if label in repeated else label
-            repeated.add(label)
+            self._names[value] = self._number_label(label) if label in visited else label
+            visited.add(label)
         if order[-1] not in self._names:
             self._names[order[-1]] = self._stem("root")
         #: The name of the root.
@@ -226,11 +224,11 @@ class Names:
         """Name the Values without a label, except the root."""
         roles = {value: role for value, role in roles_of(order).items() if value not in self._names}
         stems = {role: self._stem(role) for role in STEMS if role != "root"}
-        used: set[str] = set()
+        others: set[str] = set()
         for value, role in in_time(roles.items()):
             if role.place is not None:
                 self._names[value] = stems[role.kind] + role.place
-                used.add(self._names[value])
+                others.add(self._names[value])
         single = [role.place for role in roles.values() if role.kind == "bias"] == [None]
         numbers = {kind: count(1) for kind in stems}
         for value in in_time(order):
@@ -240,7 +238,7 @@ class Names:
             stem = stems[kind]
             names = (stem + subscript(n) for n in numbers[kind])
             is_only_bias = single and kind == "bias"
-            self._names[value] = stem if is_only_bias else next(name for name in names if name not in used)
+            self._names[value] = stem if is_only_bias else next(name for name in names if name not in others)
 
     def _stem(self, role: str) -> str:
         """Return the first stem for a role that no label has."""
@@ -248,14 +246,14 @@ class Names:
         repeats = (first * n for n in count(2))
         return next(stem for stem in chain(STEMS[role], repeats) if stem not in self._stems)
 
-    def _numbered(self, label: str) -> str:
+    def _number_label(self, label: str) -> str:
         """Return a repeated label with the next number that does not make it similar to another name."""
         stem = f"({label})" if Name(label).binds < SIGN else label
         while True:
             self._next[label] = self._next.get(label, 1) + 1
             name = stem + subscript(self._next[label])
-            if (similar := skeleton(name)) not in self._taken:
-                self._taken.add(similar)
+            if (similar := skeleton(name)) not in self._skeletons:
+                self._skeletons.add(similar)
                 return name
 
     def __getitem__(self, value: Value) -> str:
@@ -311,10 +309,10 @@ def operation(value: Value, names: Names) -> str:
     >>> [operation(v, names) for v in topological_order(square)]
     ['', '', 'w·x', 'v₁²']
     """
-    return "" if value.is_leaf else text(operation_formula(value, partial(named, names)))
+    return "" if value.is_leaf else text(operation_formula(value, partial(operand_formula, names)))
 
 
-def named(names: Names, operand: Value | float) -> Formula:
+def operand_formula(names: Names, operand: Value | float) -> Formula:
     """Return the name of an operand, or the number of a constant, as a formula."""
     return Name(names.of(operand)) if isinstance(operand, Value) else constant(operand)
 
@@ -333,14 +331,14 @@ def computed_on(value: Value, numbers: Mapping[Value, float], digits: int | None
     operands = [numbers[x] if isinstance(x, Value) else x for x in value.operands]
     if digits is not None:
         pairs = zip(value.operands, operands)
-        operands = [x if isinstance(y, Value) else rounded_constant(x, digits) for y, x in pairs]
+        operands = [x if isinstance(y, Value) else round_constant(x, digits) for y, x in pairs]
     return recompute(value, operands)
 
 
 def operation_formula(
-    value: Value, written: Callable[[Value | float], Formula], elements: int = ELEMENTS
+    value: Value, convert: Callable[[Value | float], Formula], elements: int = ELEMENTS
 ) -> Formula:
-    """Return the operation of a non-leaf Value as a formula; ``written`` converts each operand.
+    """Return the operation of a non-leaf Value as a formula; ``convert`` converts each operand.
 
     Of groups with more than ``elements`` elements, the first and the last are written out, unless a single
     one would be left out. Constants equal to their default are left out.
@@ -349,16 +347,18 @@ def operation_formula(
     if op is None:
         raise ValueError(f"operation_formula() expected a non-leaf Value, got the leaf {value!r}.")
     if not op.is_many:
-        return op_formula(op, [written(operand) for operand in value.operands])
+        return op_formula(op, [convert(operand) for operand in value.operands])
     columns = dict(zip(op.operands, regroup(value, value.operands)))
     width = max([len(column) for column in columns.values() if is_group(column)], default=0)
     cut = width > elements + 1
-    shown = [*range(elements - 1), width - 1] if cut else [*range(width)]
+    indices = [*range(elements - 1), width - 1] if cut else [*range(width)]
     defaults = zip(reversed(op.operands), reversed(op.defaults))
-    hidden = {name for name, default in defaults if type(columns[name]) is float and columns[name] == default}
+    default_names = {
+        name for name, default in defaults if type(columns[name]) is float and columns[name] == default
+    }
     groups: dict[str, Formula | list[Formula]] = {
-        name.rstrip("*"): [written(column[i]) for i in shown] if is_group(column) else written(column)
+        name.rstrip("*"): [convert(column[i]) for i in indices] if is_group(column) else convert(column)
         for name, column in columns.items()
-        if name not in hidden
+        if name not in default_names
     }
     return many_formula(op, groups, cut=cut)

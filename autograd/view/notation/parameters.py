@@ -125,9 +125,9 @@ class _Indices:
             first = subscript(number) if number else ""
             last = superscript(layers[id(layer)]) if len(layers) > 1 else ""
             weights, biases = own[key]
-            for group, alone in ((weights, False), (biases, len(biases) == 1)):
+            for group, is_single in ((weights, False), (biases, len(biases) == 1)):
                 for i, p in enumerate(group, start=1):
-                    self.indices[p] = first + ("" if alone else comma + subscript(i)) + last
+                    self.indices[p] = first + ("" if is_single else comma + subscript(i)) + last
 
     def _unit(self, owner: Any) -> _Unit:
         """Return the place of a module: units of one kind that a module owns are the neurons of a layer."""

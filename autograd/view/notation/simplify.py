@@ -42,8 +42,8 @@ def evaluate_symbols(expression: Operand, numbers: Numbers) -> Any:
     >>> evaluate_symbols(1.0 / Symbol("x"), {"x": 0.0})
     inf
     """
-    found = _evaluate(expression, numbers)
-    return float(found) if isinstance(found, IeeeFloat) else found
+    result = _evaluate(expression, numbers)
+    return float(result) if isinstance(result, IeeeFloat) else result
 
 
 def _evaluate(expression: Operand, numbers: Numbers) -> Any:
@@ -123,30 +123,28 @@ class Simplifier:
             return 1.0
         return Symbol(expression.op, tuple(args))
 
-    def choose(self, where: Symbol, conditions: list[Condition]) -> Operand:
+    def choose(self, symbol: Symbol, conditions: list[Condition]) -> Operand:
         """Return the branch selected at the current numbers, with its condition.
 
         The condition is omitted if the other branch gives the same number: some rules have a second
         branch only for its accuracy. Then the branch with fewer assumptions, or the simpler one, is used.
         """
         nested: list[Condition] = []
-        condition = self.simplify(where.args[0], nested)
+        condition = self.simplify(symbol.args[0], nested)
         selector = Condition(condition, bool(evaluate_symbols(condition, self.numbers)))
-        branches = where.args[1:] if selector.holds else where.args[:0:-1]
-        selected = self._form(branches[0], selector)
+        branches = symbol.args[1:] if selector.holds else symbol.args[:0:-1]
+        choice = self._form(branches[0], selector)
         if not _has_name(condition):
-            conditions += selected[1]
-            return selected[0]
+            conditions += choice[1]
+            return choice[0]
         self.is_general = False
         other = self._form(branches[1], selector)
-        if isinstance(selected[0], Symbol) == isinstance(other[0], Symbol) and self.agree(
-            selected[0], other[0]
-        ):
-            selected = min(selected, other, key=lambda form: (len(form[1]), _size(form[0])))
+        if isinstance(choice[0], Symbol) == isinstance(other[0], Symbol) and self.agree(choice[0], other[0]):
+            choice = min(choice, other, key=lambda form: (len(form[1]), _size(form[0])))
         else:
             conditions += [*nested, selector]
-        conditions += selected[1]
-        return selected[0]
+        conditions += choice[1]
+        return choice[0]
 
     def _form(self, branch: Operand, selector: Condition) -> tuple[Operand, list[Condition]]:
         """Simplify a branch; return it with its assumptions, except the condition that selects it."""

@@ -27,9 +27,9 @@ _COMMA = re.compile(r"(?<=[₀₁₂₃₄₅₆₇₈₉]),(?=[₀₁₂₃₄�
 
 def _outside_brackets(text: str) -> str:
     """Return the part of a label outside brackets, without commas between indices."""
-    text, found = _COMMA.sub("", text), 1
-    while found:
-        text, found = _BRACKETED.subn("", text)
+    text, count = _COMMA.sub("", text), 1
+    while count:
+        text, count = _BRACKETED.subn("", text)
     return text
 
 
@@ -83,7 +83,7 @@ class Name(Formula):
         return any(c in _outside_brackets(self.text) for c in "/÷∕%")
 
     def write(self, pen: Pen) -> str:
-        return pen.colored(pen.name(self.text), self.role)
+        return pen.color(pen.name(self.text), self.role)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Number(Formula):
         return SIGN if self.signed or "e" in self.text else ATOM
 
     def write(self, pen: Pen) -> str:
-        return pen.colored(pen.number(self.text), self.role)
+        return pen.color(pen.number(self.text), self.role)
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,12 @@ class Infix(Formula):
     def write(self, pen: Pen) -> str:
         pieces: list[str] = []
         factor = self.binds == PRODUCT
-        unordered = self.wide or self.binds == RELATION
+        is_associative = self.wide or self.binds == RELATION
         for i, part in enumerate(self.parts):
             if i:
                 operator = self.operators[i - 1]
                 pieces.append(pen.operator(operator, self.wide or operator != "·"))
-            level = self.binds if i == 0 or unordered else self.binds + 1
+            level = self.binds if i == 0 or is_associative else self.binds + 1
             sign = self.binds == RELATION or (i == 0 and not self.wide)
             pieces.append(pen.within(part, level, sign, factor))
         return pen.row(pieces)
@@ -196,7 +196,7 @@ class Partial(Formula):
     role: str = ""
 
     def write(self, pen: Pen) -> str:
-        return pen.colored(
+        return pen.color(
             pen.partial(pen.within(Name(self.top), SIGN), pen.within(Name(self.bottom), SIGN)), self.role
         )
 
@@ -209,8 +209,8 @@ class Grad(Formula):
     role: str = "gradient"
 
     def write(self, pen: Pen) -> str:
-        apart = any(c.isspace() or c == "^" for c in _outside_brackets(self.of))
-        return pen.colored(pen.grad(pen.within(Name(self.of), ATOM if apart else SIGN)), self.role)
+        needs_brackets = any(c.isspace() or c == "^" for c in _outside_brackets(self.of))
+        return pen.color(pen.grad(pen.within(Name(self.of), ATOM if needs_brackets else SIGN)), self.role)
 
 
 @dataclass(frozen=True)
@@ -269,12 +269,12 @@ class FunctionCall(Formula):
     operands: tuple[Formula, ...]
 
     def write(self, pen: Pen) -> str:
-        listed: list[str] = []
+        pieces: list[str] = []
         for operand in self.operands:
-            listed += [pen.operator(",", wide=True)] * bool(listed) + [
+            pieces += [pen.operator(",", wide=True)] * bool(pieces) + [
                 pen.within(operand, RELATION, sign=True)
             ]
-        return pen.row([pen.function(self.function), pen.fenced("(", pen.row(listed), ")")])
+        return pen.row([pen.function(self.function), pen.fenced("(", pen.row(pieces), ")")])
 
 
 def product(factors: Sequence[Formula], wide: bool = False) -> Formula:
@@ -313,13 +313,13 @@ class Pen:
 
         ``sign`` permits a sign in front; a ``factor`` that is a quotient gets brackets.
         """
-        written = part.write(self)
+        content = part.write(self)
         if self.stacks and isinstance(part, Fraction) and level <= SIGN:
-            return written
-        return self.fenced("(", written, ")") if loose(part, level, sign, factor) else written
+            return content
+        return self.fenced("(", content, ")") if loose(part, level, sign, factor) else content
 
-    def colored(self, written: str, role: str) -> str:
-        return written
+    def color(self, content: str, role: str) -> str:
+        return content
 
     def name(self, text: str) -> str:
         return text

@@ -149,25 +149,25 @@ def many_formula(op: Primitive, groups: Mapping[str, Formula | list[Formula]], c
     for operand in op.operands:
         if not operand.endswith("*") and operand not in groups:
             template = re.sub(rf"( \+ |, )\{{{operand}\}}", "", template)
-    grouped = "|".join(operand[:-1] for operand in op.operands if operand.endswith("*"))
-    return _parse(op, _expanded(template, grouped, width, cut), places)
+    group_names = "|".join(operand[:-1] for operand in op.operands if operand.endswith("*"))
+    return _parse(op, _expand(template, group_names, width, cut), places)
 
 
-def _expanded(template: str, grouped: str, width: int, cut: bool) -> str:
+def _expand(template: str, group_names: str, width: int, cut: bool) -> str:
     """Expand a template: repeat the part before each ellipsis for each element of the groups.
 
-    ``grouped`` is a pattern for the names of the groups.
+    ``group_names`` is a pattern for the names of the groups.
     """
     end = 0
-    while found := _SEPARATOR.search(template, end):
-        separator, start = found[1], _start_of_part(template, found.start())
-        part = template[start : found.start()]
-        parts = [re.sub(rf"\{{({grouped})\}}", rf"{{\1_{i}}}", part) for i in range(width)]
+    while match := _SEPARATOR.search(template, end):
+        separator, start = match[1], _start_of_part(template, match.start())
+        part = template[start : match.start()]
+        parts = [re.sub(rf"\{{({group_names})\}}", rf"{{\1_{i}}}", part) for i in range(width)]
         if cut:
             parts.insert(width - 1, "…")
-        expanded = separator.join(parts) or ("" if "," in separator else "0")
-        template = template[:start] + expanded + template[found.end() :]
-        end = start + len(expanded)
+        replacement = separator.join(parts) or ("" if "," in separator else "0")
+        template = template[:start] + replacement + template[match.end() :]
+        end = start + len(replacement)
     return template
 
 

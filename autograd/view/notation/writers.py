@@ -34,9 +34,9 @@ def _split_indices(name: str) -> tuple[str, str, str]:
     >>> _split_indices("w₁₂⁽³⁾"), _split_indices("loss")
     (('w', '12', '(3)'), ('loss', '', ''))
     """
-    found = _INDICES.fullmatch(name)
-    stem, index, raised = found.groups("") if found else (name, "", "")
-    return stem, index.translate(_DIGITS), raised.translate(_DIGITS)
+    match = _INDICES.fullmatch(name)
+    stem, index, superscript = match.groups("") if match else (name, "", "")
+    return stem, index.translate(_DIGITS), superscript.translate(_DIGITS)
 
 
 class LatexPen(Pen):
@@ -45,10 +45,10 @@ class LatexPen(Pen):
     stacks = True
 
     def name(self, text: str) -> str:
-        stem, index, raised = _split_indices(text)
-        escaped = "".join(_LATEX.get(c, c) for c in stem)
-        shown = escaped if len(stem) == 1 and stem.isalpha() else rf"\mathrm{{{escaped}}}"
-        return shown + (f"_{{{index}}}" if index else "") + (f"^{{{raised}}}" if raised else "")
+        stem, index, superscript = _split_indices(text)
+        latex_stem = "".join(_LATEX.get(c, c) for c in stem)
+        base = latex_stem if len(stem) == 1 and stem.isalpha() else rf"\mathrm{{{latex_stem}}}"
+        return base + (f"_{{{index}}}" if index else "") + (f"^{{{superscript}}}" if superscript else "")
 
     def number(self, text: str) -> str:
         sign, digits = ("-", text[1:]) if text.startswith("−") else ("", text)
@@ -102,23 +102,23 @@ class MathmlPen(Pen):
 
     def within(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
         if isinstance(part, Fraction) and level <= SIGN:
-            return self.enclosed(part, level, sign, factor)
+            return self.enclose(part, level, sign, factor)
         return super().within(part, level, sign, factor)
 
-    def enclosed(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
+    def enclose(self, part: Formula, level: int, sign: bool = False, factor: bool = False) -> str:
         """Write a part that the layout encloses, with hidden brackets for text without layout."""
-        written = part.write(self)
+        content = part.write(self)
         if loose(part, level, sign, factor):
-            return self.row([self.silent("("), written, self.silent(")")])
-        return written
+            return self.row([self.silent("("), content, self.silent(")")])
+        return content
 
-    def colored(self, written: str, role: str) -> str:
-        return f'<mrow class="{CLASSES[role]}">{written}</mrow>' if role else written
+    def color(self, content: str, role: str) -> str:
+        return f'<mrow class="{CLASSES[role]}">{content}</mrow>' if role else content
 
     def name(self, text: str) -> str:
-        stem, index, raised = _split_indices(text)
-        parts = [f"<mi>{escape(stem)}</mi>", *(f"<mn>{part}</mn>" for part in (index, raised) if part)]
-        kind = ("msub" if index else "") if not raised else "msubsup" if index else "msup"
+        stem, index, superscript = _split_indices(text)
+        parts = [f"<mi>{escape(stem)}</mi>", *(f"<mn>{part}</mn>" for part in (index, superscript) if part)]
+        kind = ("msub" if index else "") if not superscript else "msubsup" if index else "msup"
         return f"<{kind}>{''.join(parts)}</{kind}>" if kind else parts[0]
 
     def number(self, text: str) -> str:
@@ -154,25 +154,25 @@ class MathmlPen(Pen):
         return f'<mrow><mo form="prefix">{left}</mo>{inside}<mo form="postfix">{right}</mo></mrow>'
 
     def fraction(self, top: Formula, bottom: Formula) -> str:
-        above = self.enclosed(top, PRODUCT, sign=True, factor=True)
-        return self.over(self.row([above]), self.row([self.silent(" / "), self.enclosed(bottom, SIGN)]))
+        above = self.enclose(top, PRODUCT, sign=True, factor=True)
+        return self.over(self.row([above]), self.row([self.silent(" / "), self.enclose(bottom, SIGN)]))
 
     def over(self, top: str, bottom: str) -> str:
         return f"<mfrac>{top}{bottom}</mfrac>"
 
     def partial(self, top: str, bottom: str) -> str:
-        rounded = '<mo lspace="0" rspace="0">∂</mo>'
-        return self.over(self.row([rounded, top]), self.row([self.silent("/"), rounded, bottom]))
+        symbol = '<mo lspace="0" rspace="0">∂</mo>'
+        return self.over(self.row([symbol, top]), self.row([self.silent("/"), symbol, bottom]))
 
     def grad(self, name: str) -> str:
         return self.row([name, "<mtext>.grad</mtext>"])
 
     def power(self, base: str, exponent: Formula) -> str:
-        raised = self.enclosed(exponent, exponent_level(exponent))
-        return f"<msup>{base}{self.row([self.silent('^'), raised])}</msup>"
+        superscript = self.enclose(exponent, exponent_level(exponent))
+        return f"<msup>{base}{self.row([self.silent('^'), superscript])}</msup>"
 
     def root(self, x: Formula) -> str:
-        return f"<msqrt>{self.silent('√')}{self.enclosed(x, SIGN)}</msqrt>"
+        return f"<msqrt>{self.silent('√')}{self.enclose(x, SIGN)}</msqrt>"
 
 
 _TEXT, _TEX, _ML = Pen(), LatexPen(), MathmlPen()

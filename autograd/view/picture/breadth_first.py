@@ -18,12 +18,12 @@ def by_distance(root: Value) -> Iterator[tuple[Value, int]]:
     The traversal is lazy, so that the first few Values of a large graph are cheap.
     """
     yield root, 0
-    found = {root}
+    visited = {root}
     queue = deque([(root, 0)])
     while queue:
         node, distance = queue.popleft()
         for operand in node.operands:
-            if isinstance(operand, Value) and operand not in found:
-                found.add(operand)
+            if isinstance(operand, Value) and operand not in visited:
+                visited.add(operand)
                 queue.append((operand, distance + 1))
                 yield operand, distance + 1

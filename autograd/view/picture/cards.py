@@ -165,15 +165,15 @@ def picture_nearest(
 def picture_from(
     order: list[Value],
     names: Names,
-    shown: set[Value],
+    selection: set[Value],
     gradients: Gradients,
     notes: Sequence[str] = (),
 ) -> Picture:
-    """Return the picture of the Values of ``order`` that are in ``shown``, with the gradients of a pass.
+    """Return the picture of the Values of ``order`` that are in ``selection``, with the gradients of a pass.
 
     The arrows into a Value are in the order of its operands.
     """
-    return _picture(order, names, shown, gradients, [*notes, *reservations(order, names, gradients)])
+    return _picture(order, names, selection, gradients, [*notes, *reservations(order, names, gradients)])
 
 
 def picture_with_folds(
@@ -185,38 +185,38 @@ def picture_with_folds(
     titles: Mapping[scope, str],
 ) -> Picture:
     """Return the picture of a whole graph, with one card for each fold, and the titles of scopes."""
-    hidden = {x for fold in folds for x in fold.nodes}
+    fold_nodes = {x for fold in folds for x in fold.nodes}
     users: dict[Value, set[Value]] = {}
     for value in in_time(order):
         for x in value.operands:
             if isinstance(x, Value) and x.is_leaf:
                 users.setdefault(x, set()).add(value)
-    hidden |= {x for x, of in users.items() if of <= hidden and x is not order[-1]}
-    return _picture(order, names, {*order} - hidden, gradients, notes, folds, titles)
+    fold_nodes |= {x for x, of in users.items() if of <= fold_nodes and x is not order[-1]}
+    return _picture(order, names, {*order} - fold_nodes, gradients, notes, folds, titles)
 
 
 def _picture(
     order: list[Value],
     names: Names,
-    shown: set[Value],
+    selection: set[Value],
     gradients: Gradients,
     notes: Sequence[str],
     folds: Sequence[Fold] = (),
     titles: Mapping[scope, str] = MappingProxyType({}),
 ) -> Picture:
     keys, constants = keys_of(order), _Constants(order)
-    folded = {x: f"f{i}" for i, fold in enumerate(folds) for x in fold.nodes}
+    fold_keys = {x: f"f{i}" for i, fold in enumerate(folds) for x in fold.nodes}
     by_last = {fold.nodes[-1]: fold for fold in folds}
     cards: list[Card] = []
     edges: list[Edge] = []
     for value in in_time(order):
-        if value in shown:
+        if value in selection:
             cards.append(_card(value, keys[value], order[-1], names, gradients))
-            _add_operands(value, keys, constants, shown, folded, gradients, cards, edges)
+            _add_operands(value, keys, constants, selection, fold_keys, gradients, cards, edges)
         elif value in by_last:
             fold = by_last[value]
-            cards.append(_fold_card(fold, folded[value], order[-1], titles, gradients))
-            edges += _edges_into(fold, folded[value], keys, shown, folded, gradients)
+            cards.append(_fold_card(fold, fold_keys[value], order[-1], titles, gradients))
+            edges += _edges_into(fold, fold_keys[value], keys, selection, fold_keys, gradients)
     notes = [*notes]
     if len(edges) > LABELED:
         edges = [edge._replace(local="", contribution=edge.contribution and "") for edge in edges]
@@ -240,8 +240,8 @@ def _edges_into(
     fold: Fold,
     key: str,
     keys: dict[Value, str],
-    shown: set[Value],
-    folded: dict[Value, str],
+    selection: set[Value],
+    fold_keys: dict[Value, str],
     gradients: Gradients,
 ) -> list[Edge]:
     """Return one edge, without numbers, from each card that the Values of a fold use."""
@@ -251,7 +251,7 @@ def _edges_into(
         for i, x in enumerate(node.operands):
             if not isinstance(x, Value):
                 continue
-            source = keys[x] if x in shown else folded.get(x, key)
+            source = keys[x] if x in selection else fold_keys.get(x, key)
             if source != key:
                 size = flows.get(source)
                 flows[source] = size if contributions is None else (size or 0.0) + abs(contributions[i])
@@ -278,38 +278,38 @@ def reservations(order: list[Value], names: Names, gradients: Gradients) -> list
     """Return notes on inconsistent numbers: overwritten data, gradients of other passes."""
     if warning := stale(order, names):
         return [warning]
-    received: dict[Value, list[float]] = {}
+    by_operand: dict[Value, list[float]] = {}
     for value in in_time(order):
         if (contributions := gradients.contributions(value)) is not None:
             for operand, part in zip(value.operands, contributions, strict=True):
                 if isinstance(operand, Value):
-                    received.setdefault(operand, []).append(part)
+                    by_operand.setdefault(operand, []).append(part)
     for value in in_time(order):
-        grad, parts = gradients.of(value), received.get(value, [])
+        grad, parts = gradients.of(value), by_operand.get(value, [])
         total = sum(parts)
         if parts and grad is not None and abs(grad - total) > 1e-9 * sum(map(abs, parts)):
-            why = (
+            cause = (
                 "an earlier backward() added the rest (no zero_grad() in between)"
                 if value.is_leaf
                 else "it is from a backward() call on another result"
             )
-            stored, sum_of_parts = format_gradient(grad), format_gradient(total)
-            return [f"the gradient of {names[value]} is {stored}, its arrows add up to {sum_of_parts}: {why}"]
+            text, sum_of_parts = format_gradient(grad), format_gradient(total)
+            return [f"the gradient of {names[value]} is {text}, its arrows add up to {sum_of_parts}: {cause}"]
     return []
 
 
 def stale(order: list[Value], names: Names) -> str:
     """Return a note if a Value was overwritten after the forward pass, else an empty string."""
-    off = overwritten(order)
-    if off is None:
+    value = find_overwritten(order)
+    if value is None:
         return ""
     return (
-        f"an operand below {names[off]} was overwritten after the forward pass: results and local "
+        f"an operand below {names[value]} was overwritten after the forward pass: results and local "
         "derivatives are those of the old data; run the forward pass again for new ones"
     )
 
 
-def overwritten(order: Sequence[Value]) -> Value | None:
+def find_overwritten(order: Sequence[Value]) -> Value | None:
     """Return the first non-leaf Value whose data does not follow from its operands' current data."""
     for value in in_time(order):
         if not is_unchanged(value):
@@ -350,25 +350,25 @@ def _add_operands(
     value: Value,
     keys: dict[Value, str],
     constant_cards: _Constants,
-    shown: set[Value],
-    folded: dict[Value, str],
+    selection: set[Value],
+    fold_keys: dict[Value, str],
     gradients: Gradients,
     cards: list[Card],
     edges: list[Edge],
 ) -> None:
     key, locals_of, contributions = keys[value], factors(value), gradients.contributions(value)
-    hidden = 0
-    merged: dict[str, list[int]] = {}  # by the card of a fold, the positions of operands in it
+    cut_count = 0
+    by_fold: dict[str, list[int]] = {}  # by the card of a fold, the positions of operands in it
     constants = visible_constants(value)
     if len(constants) > CONSTANTS:
-        hidden, constants = len(constants), []
+        cut_count, constants = len(constants), []
     for i, operand in enumerate(in_time(value.operands)):
         if isinstance(operand, Value):
-            if operand not in shown:
-                if operand in folded:
-                    merged.setdefault(folded[operand], []).append(i)
+            if operand not in selection:
+                if operand in fold_keys:
+                    by_fold.setdefault(fold_keys[operand], []).append(i)
                 else:
-                    hidden += 1
+                    cut_count += 1
                 continue
             edges.append(
                 edge_of(keys[operand], key, locals_of[i], None if contributions is None else contributions[i])
@@ -378,17 +378,17 @@ def _add_operands(
             if constant == f"{key}c{i}":
                 cards.append(constant_card(constant, operand))
             edges.append(Edge(constant, key, "", None, 0.8, False))
-    for fold, positions in merged.items():
+    for fold, positions in by_fold.items():
         total = None if contributions is None else sum(abs(contributions[i]) for i in positions)
         if len(positions) > 1:
             edges.append(_bare_edge(fold, key, total))
             continue
         (i,) = positions
         edges.append(edge_of(fold, key, locals_of[i], None if contributions is None else contributions[i]))
-    if hidden:
+    if cut_count:
         cut = cut_key(key)
-        noun = "operand" if hidden == 1 else "operands"
-        cards.append(Card(cut, "cut", f"… {hidden} more {noun}", "", "", None))
+        noun = "operand" if cut_count == 1 else "operands"
+        cards.append(Card(cut, "cut", f"… {cut_count} more {noun}", "", "", None))
         edges.append(Edge(cut, key, "", None, 0.8, False))
 
 
@@ -431,7 +431,7 @@ def describe(picture: Picture) -> str:
         formula = f" = {card.expression}" if card.expression else ""
         frame = f", in {label_of[card.key]}" if card.key in label_of and picture.frames else ""
         parts.append(f"{card.name}{formula} = {card.data}{grad}{frame}")
-    shown = picture.note.replace("\n", "; ")
-    note = f" Shown: {shown}." if shown else ""
+    remarks = picture.note.replace("\n", "; ")
+    note = f" Shown: {remarks}." if remarks else ""
     head = "Network, inputs first" if picture.groups else "Computation graph, operands before results"
     return f"{head}: {'; '.join(parts)}.{note}"

@@ -45,12 +45,14 @@ class _Part:
         self.operands: list[_Part] = []
 
 
-def find_folds(order: Sequence[Value], opened: Collection[scope] = (), by_scope: bool = True) -> list[Fold]:
+def find_folds(
+    order: Sequence[Value], open_scopes: Collection[scope] = (), by_scope: bool = True
+) -> list[Fold]:
     """Return what to fold in a graph, given in topological order.
 
     Args:
         order: All Values, operands before results.
-        opened: The scopes that stay open; those inside them are folded.
+        open_scopes: The scopes that stay open; those inside them are folded.
         by_scope: Fold the other scopes. Otherwise, only repeated structure is folded.
 
     >>> from autograd import Value, sin, topological_order
@@ -64,7 +66,7 @@ def find_folds(order: Sequence[Value], opened: Collection[scope] = (), by_scope:
         return []
     parts = _Parts(order)
     if by_scope:
-        parts.fold_scopes(opened)
+        parts.fold_scopes(open_scopes)
     parts.fold_operands()
     parts.fold_links()
     return [part.fold for part in parts.order if part.fold is not None]
@@ -93,25 +95,25 @@ class _Parts:
 
     def _join(self, members: list[list[_Part]], folds: list[Fold], heads: Sequence[object]) -> None:
         """Replace each list of parts by one part."""
-        into: dict[_Part, _Part] = {}
+        targets: dict[_Part, _Part] = {}
         for parts, fold, head in zip(members, folds, heads, strict=True):
-            joined = _Part(fold.nodes, head, fold)
-            into.update(dict.fromkeys(parts, joined))
-            joined.operands = [
-                x for part in parts for x in part.operands if x not in into or into[x] is not joined
+            target = _Part(fold.nodes, head, fold)
+            targets.update(dict.fromkeys(parts, target))
+            target.operands = [
+                x for part in parts for x in part.operands if x not in targets or targets[x] is not target
             ]
-        for part in {*self.order, *into.values()}:
-            part.operands = [into.get(x, x) for x in part.operands if into.get(x, x) is not part]
-        self.root = into.get(self.root, self.root)
+        for part in {*self.order, *targets.values()}:
+            part.operands = [targets.get(x, x) for x in part.operands if targets.get(x, x) is not part]
+        self.root = targets.get(self.root, self.root)
         self._sort()
 
     # Scopes ---------------------------------------------------------------------------------------
 
-    def fold_scopes(self, opened: Collection[scope]) -> None:
+    def fold_scopes(self, open_scopes: Collection[scope]) -> None:
         """Join the Values of each outermost scope that is not opened."""
         members: dict[scope, list[_Part]] = {}
         for part in self.order:
-            inside = next((s for s in scopes_of(part.nodes[-1]) if s not in opened), None)
+            inside = next((s for s in scopes_of(part.nodes[-1]) if s not in open_scopes), None)
             if inside is not None:
                 members.setdefault(inside, []).append(part)
         folds = [Fold(s.name, [part.nodes[0] for part in parts], s) for s, parts in members.items()]
@@ -124,26 +126,26 @@ class _Parts:
         """Join what only the operands in the middle of a run of equal ones lead to."""
         shapes = self._shapes()
         runs: list[list[_Part]] = []
-        seen, stack = {self.root}, [self.root]
+        visited, stack = {self.root}, [self.root]
         while stack:
             part = stack.pop()
-            ahead = {*part.operands}
+            frontier = {*part.operands}
             for run in _equal_operands(part, shapes):
                 runs.append(run[1:-1])
-                ahead -= {*run[1:-1]} - {run[0], run[-1]}
-            stack += ahead - seen
-            seen |= ahead
+                frontier -= {*run[1:-1]} - {run[0], run[-1]}
+            stack += frontier - visited
+            visited |= frontier
         for run in runs:
-            if len({*run} - seen) < FEWEST - 2:  # the others are used elsewhere too
-                seen |= {*_behind(run, seen)}
+            if len({*run} - visited) < FEWEST - 2:  # the others are used elsewhere too
+                visited |= {*_find_ancestors(run, visited)}
         members: list[list[_Part]] = []
         folds: list[Fold] = []
         for run in runs:
-            count = len({*run} - seen)
-            if own := _behind(run, seen):
-                seen |= {*own}
+            count = len({*run} - visited)
+            if own := _find_ancestors(run, visited):
+                visited |= {*own}
                 members.append(own)
-                folds.append(_folded(f"… × {count}", own))
+                folds.append(_fold(f"… × {count}", own))
         self._join(members, folds, [("operands", len(own)) for own in members])
 
     def _shapes(self) -> dict[_Part, int]:
@@ -159,17 +161,17 @@ class _Parts:
 
     def fold_links(self) -> None:
         """Join the links in the middle of each chain, such as time steps."""
-        computed = [part for part in self.order if part.operands]
-        place = {part: i for i, part in enumerate(computed)}
-        crossings = self._crossings(computed, place)
+        parts = [part for part in self.order if part.operands]
+        place = {part: i for i, part in enumerate(parts)}
+        crossings = self._crossings(parts, place)
         members: list[list[_Part]] = []
         folds: list[Fold] = []
-        for first, length, total in _repeats(self._places(computed, place)):
-            start, count = _middle(computed, crossings, first, length, total)
+        for first, length, total in _repeats(self._places(parts, place)):
+            start, count = _middle(parts, crossings, first, length, total)
             if count >= FEWEST - 2:
-                own = computed[start : start + length * count]
+                own = parts[start : start + length * count]
                 members.append(own)
-                folds.append(_folded(f"… × {count}", own))
+                folds.append(_fold(f"… × {count}", own))
         self._join(members, folds, [("links",) for _ in members])
 
     def _users(self) -> dict[_Part, list[_Part]]:
@@ -179,7 +181,7 @@ class _Parts:
                 users.setdefault(x, []).append(part)
         return users
 
-    def _places(self, computed: list[_Part], place: dict[_Part, int]) -> list[int]:
+    def _places(self, parts: list[_Part], place: dict[_Part, int]) -> list[int]:
         """Return a number for each computed part, equal where the same operation reads equal places.
 
         A place is the distance to an operand. Operands that many parts read, such as a weight, are the same
@@ -189,7 +191,7 @@ class _Parts:
         first = {x: min(place[part] for part in of) for x, of in users.items()}
         numbers: dict[object, int] = {}
         shapes: list[int] = []
-        for i, part in enumerate(in_time(computed)):
+        for i, part in enumerate(in_time(parts)):
             operands: list[object] = [part.head]
             for x in part.operands:
                 if x in place and len(users[x]) < FEWEST:
@@ -201,9 +203,9 @@ class _Parts:
             shapes.append(numbers.setdefault(tuple(operands), len(numbers)))
         return shapes
 
-    def _crossings(self, computed: list[_Part], place: dict[_Part, int]) -> list[int]:
+    def _crossings(self, parts: list[_Part], place: dict[_Part, int]) -> list[int]:
         """Return for each position how many earlier parts are used from there on; few parts read them."""
-        changes = [0] * (len(computed) + 1)
+        changes = [0] * (len(parts) + 1)
         for x, of in self._users().items():
             if x in place and len(of) < FEWEST:
                 changes[place[x] + 1] += 1
@@ -218,9 +220,9 @@ def _operands_first(root: _Part, operands_of: Callable[[_Part], Iterable[_Part]]
     stack = [root]
     while stack:
         part = stack[-1]
-        ahead = [] if part in order or part in path else operands_of(part)
+        operands = [] if part in order or part in path else operands_of(part)
         path.add(part)
-        new = [x for x in ahead if x not in order and x not in path]
+        new = [x for x in operands if x not in order and x not in path]
         if new:
             stack += new[::-1]
         else:
@@ -228,16 +230,16 @@ def _operands_first(root: _Part, operands_of: Callable[[_Part], Iterable[_Part]]
     return list(order)
 
 
-def _behind(parts: Sequence[_Part], known: set[_Part]) -> list[_Part]:
+def _find_ancestors(parts: Sequence[_Part], visited: set[_Part]) -> list[_Part]:
     """Return what the parts lead to, and themselves, except what is known and what that leads to."""
-    behind: dict[_Part, None] = {}
+    ancestors: dict[_Part, None] = {}
     stack = [*parts]
     while stack:
         part = stack.pop()
-        if part not in known and part not in behind:
-            behind[part] = None
+        if part not in visited and part not in ancestors:
+            ancestors[part] = None
             stack += part.operands
-    return [*behind]
+    return [*ancestors]
 
 
 def _head(value: Value) -> object:
@@ -270,7 +272,7 @@ def _operations(parts: list[_Part]) -> list[str]:
     return sorted(str(part.head[0] if isinstance(part.head, tuple) else part.head) for part in parts)
 
 
-def _folded(title: str, parts: list[_Part]) -> Fold:
+def _fold(title: str, parts: list[_Part]) -> Fold:
     return Fold(title, [node for part in parts for node in part.nodes], None)
 
 
@@ -280,8 +282,8 @@ def _equal_operands(part: _Part, shapes: dict[_Part, int]) -> Iterator[list[_Par
         return
     rest = iter(part.operands)
     node = part.nodes[0]
-    owned = [next(rest) if isinstance(x, Value) else None for x in node.operands]
-    for group in regroup(node, owned):
+    values = [next(rest) if isinstance(x, Value) else None for x in node.operands]
+    for group in regroup(node, values):
         if isinstance(group, list):
             for shape, run in groupby(group, lambda x: None if x is None else shapes[x]):
                 equal = [x for x in run if x is not None]

@@ -24,8 +24,8 @@ class Gradients(NamedTuple):
         gradient = self.of(node)
         if gradient is None:
             return None
-        reached = self.reaches(node)
-        return [gradient * d if reached and d is not None else 0.0 for d in local_derivatives(node)]
+        is_reached = self.reaches(node)
+        return [gradient * d if is_reached and d is not None else 0.0 for d in local_derivatives(node)]
 
 
 def last_pass(root: Value) -> Gradients:

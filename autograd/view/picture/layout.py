@@ -86,8 +86,8 @@ def place_cards(picture: Picture) -> Placed:
             left += min(max(tallest * SLANT, NARROW), WIDE)
         box = Box(left + width / 2, 0.0, width, height)
         _fill(group, box, widths, heights, sizes, cards)
-        extra = LABEL if group.label else 0.0
-        groups.append(Box(box.x, extra / 2, width, height + extra))
+        room = LABEL if group.label else 0.0
+        groups.append(Box(box.x, room / 2, width, height + room))
         left += width
     return Placed(cards, groups)
 

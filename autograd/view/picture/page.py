@@ -62,16 +62,16 @@ def is_clearer(folded: Picture, whole: Picture | None) -> bool:
 def _size(picture: Picture) -> tuple[float, float]:
     """Estimate the width and the height of a picture without groups, in points."""
     columns: dict[str, int] = {}
-    inward: dict[str, list[str]] = {}
-    outward: dict[str, list[str]] = {}
+    operands: dict[str, list[str]] = {}
+    results: dict[str, list[str]] = {}
     for edge in picture.edges:
-        inward.setdefault(edge.result, []).append(edge.operand)
-        outward.setdefault(edge.operand, []).append(edge.result)
+        operands.setdefault(edge.result, []).append(edge.operand)
+        results.setdefault(edge.operand, []).append(edge.result)
     for card in picture.cards:
-        columns[card.key] = 1 + max((columns.get(key, -1) for key in inward.get(card.key, ())), default=-1)
+        columns[card.key] = 1 + max((columns.get(key, -1) for key in operands.get(card.key, ())), default=-1)
     for card in reversed(picture.cards):  # an operand stands next to its first user
-        users = [columns[key] for key in outward.get(card.key, ()) if key in columns]
-        if users and card.key not in inward:
+        users = [columns[key] for key in results.get(card.key, ()) if key in columns]
+        if users and card.key not in operands:
             columns[card.key] = min(users) - 1
     numbers = max((text_width(e.local, 10.5) for e in picture.edges), default=0.0)
     widths: dict[int, float] = {}
@@ -104,8 +104,8 @@ class GraphPicture:
 
         ``opened`` parts, and those around them, are not folded.
         """
-        around = {s for path in self._paths for i, s in enumerate(path) if {*path[i:]} & {*opened}}
-        folds = find_folds(self.order, around)
+        scopes = {s for path in self._paths for i, s in enumerate(path) if {*path[i:]} & {*opened}}
+        folds = find_folds(self.order, scopes)
         return self._picture(folds) if folds else None
 
     def nearest(self, limit: int) -> Picture:
@@ -150,10 +150,10 @@ def _titles(scopes: Sequence[scope]) -> dict[scope, str]:
 
 
 def _note(size: int, folds: Sequence[Fold]) -> str:
-    how = ["equal parts are folded (… × n)"] if any(fold.scope is None for fold in folds) else []
+    phrases = ["equal parts are folded (… × n)"] if any(fold.scope is None for fold in folds) else []
     if any(fold.scope is not None for fold in folds):
-        how.append("each named part is one card, draw(…, expand=part) opens it")
-    return f"{size:,} Values; {'; '.join(how)}; draw(…, limit=None) draws every Value"
+        phrases.append("each named part is one card, draw(…, expand=part) opens it")
+    return f"{size:,} Values; {'; '.join(phrases)}; draw(…, limit=None) draws every Value"
 
 
 def _common(paths: Sequence[tuple[scope, ...]]) -> tuple[scope, ...]:

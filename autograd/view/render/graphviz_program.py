@@ -20,8 +20,8 @@ _REMEDY = (
 
 def layout_program() -> str | None:
     """Return the path of the layout program, or None if there is none."""
-    if found := shutil.which("dot"):
-        return found
+    if program := shutil.which("dot"):
+        return program
     # The wheel installs its program next to python, in a folder that PATH may lack.
     name = "graphviz-pure.exe" if sys.platform == "win32" else "graphviz-pure"
     script = Path(sysconfig.get_path("scripts"), name)
@@ -44,7 +44,7 @@ def render(source: str, form: str, limit: TimeLimit | None = None, dots: float =
         raise RenderError(f"No program to lay out the graph was found. {_REMEDY}")
     flags = [f"-Gdpi={dots:.4g}"] if form == "png" else []
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, f"-T{form}", *flags], input=source.encode(), capture_output=True, timeout=limit.left
         )
     except subprocess.TimeoutExpired:
@@ -52,11 +52,11 @@ def render(source: str, form: str, limit: TimeLimit | None = None, dots: float =
     except OSError as error:
         raise RenderError(f"{replace_controls(program)} could not be run ({error}). {_REMEDY}") from error
     # Warnings are ignored, since graphviz warns about the width of letters like ∂.
-    if done.returncode != 0 or not done.stdout:
-        output = done.stderr.decode(errors="replace").strip()[-500:]
+    if process.returncode != 0 or not process.stdout:
+        output = process.stderr.decode(errors="replace").strip()[-500:]
         output = replace_controls(output, keep="\n") or "no error output"
-        raise RenderError(f"{replace_controls(program)} failed with exit code {done.returncode}: {output}")
-    return done.stdout
+        raise RenderError(f"{replace_controls(program)} failed with exit code {process.returncode}: {output}")
+    return process.stdout
 
 
 def compact(png: bytes, exact: bool = False) -> bytes:

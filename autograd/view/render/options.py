@@ -14,24 +14,24 @@ def check_root(function: str, root: object) -> None:
     check_value(function, "root", root, "Pass the root of a graph, such as the loss.")
 
 
-def check_value(function: str, name: str, given: object, remedy: str) -> None:
+def check_value(function: str, name: str, value: object, remedy: str) -> None:
     """Raise TypeError unless an argument is a Value."""
-    if not isinstance(given, Value):
-        raise TypeError(f"{function}() expected a Value for {name}, got {type_and_value(given)}. {remedy}")
+    if not isinstance(value, Value):
+        raise TypeError(f"{function}() expected a Value for {name}, got {type_and_value(value)}. {remedy}")
 
 
-def check_seconds(function: str, name: str, given: object, remedy: str, *, zero: bool = False) -> float:
+def check_seconds(function: str, name: str, value: object, remedy: str, *, zero: bool = False) -> float:
     """Return a finite number of seconds above 0, or 0 if ``zero``; raise an error for anything else.
 
     >>> check_seconds("draw", "timeout", float("nan"), "Use 60.0, for example.")
     Traceback (most recent call last):
     ValueError: draw() expected a number of seconds above 0 for timeout, got float nan. Use 60.0, for example.
     """
-    bound = "of 0 or more" if zero else "above 0"
-    expected = f"{function}() expected a number of seconds {bound} for {name}"
-    message = f"{expected}, got {type_and_value(given)}. {remedy}"
-    if isinstance(given, bool) or not isinstance(given, Real):
+    limit = "of 0 or more" if zero else "above 0"
+    expected = f"{function}() expected a number of seconds {limit} for {name}"
+    message = f"{expected}, got {type_and_value(value)}. {remedy}"
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(message)
-    if not (0.0 <= float(given) < math.inf and (zero or given)):
+    if not (0.0 <= float(value) < math.inf and (zero or value)):
         raise ValueError(message)
-    return float(given)
+    return float(value)

@@ -20,13 +20,13 @@ _LETTER = 6.5
 
 
 def in_rows(
-    png: bytes, taken: Sequence[tuple[float, float]], most: float, caption: bytes | None, color: str
+    png: bytes, blocks: Sequence[tuple[float, float]], most: float, caption: bytes | None, color: str
 ) -> bytes:
     """Cut a PNG into rows, one below the other, and add the caption below all.
 
     Args:
         png: The file.
-        taken: What is not cut, as pairs of left and right, in parts of the width.
+        blocks: What is not cut, as pairs of left and right, in parts of the width.
         most: The largest width of a row, as a part of the width.
         caption: Another PNG file, or None.
         color: The color of the dashes on both sides of a cut.
@@ -45,7 +45,7 @@ def in_rows(
     paper = image.getpixel((0, 0))
     margin = round(_GAP * scale)
     sheets: list[Image.Image] = []
-    cuts = [round(x * image.width) for x in find_cuts(taken, most)]
+    cuts = [round(x * image.width) for x in find_cuts(blocks, most)]
     for left, right in pairwise(cuts):
         row = image.crop((left, 0, right, image.height))
         box = ImageChops.difference(row, Image.new("RGB", row.size, paper)).getbbox()
@@ -67,12 +67,12 @@ def in_rows(
     for row in sheets:
         page.paste(row, ((page.width - row.width) // 2 if row is below else 0, y))
         y += row.height + margin
-    done = io.BytesIO()
-    page.save(done, "PNG", dpi=dots)
-    return done.getvalue()
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG", dpi=dots)
+    return buffer.getvalue()
 
 
-def find_cuts(taken: Sequence[tuple[float, float]], most: float) -> list[float]:
+def find_cuts(blocks: Sequence[tuple[float, float]], most: float) -> list[float]:
     """Return where to cut, from 0 to 1, into about equal rows of at most ``most``, and through nothing taken.
 
     >>> find_cuts([(0.25, 0.5), (0.625, 0.75)], most=0.75)
@@ -81,18 +81,18 @@ def find_cuts(taken: Sequence[tuple[float, float]], most: float) -> list[float]:
     rows = math.ceil(1.0 / (_FULL * most))
     cuts = [0.0]
     for left in range(rows - 1, 0, -1):
-        even = cuts[-1] + (1.0 - cuts[-1]) / (left + 1)
+        target = cuts[-1] + (1.0 - cuts[-1]) / (left + 1)
         first, last = max(cuts[-1], 1.0 - left * most), min(cuts[-1] + most, 1.0)
-        free = [(a + b) / 2 for a, b in _gaps(taken) if first < (a + b) / 2 < last]
-        cuts.append(min(free, key=lambda x: abs(x - even), default=even))
+        free = [(a + b) / 2 for a, b in _gaps(blocks) if first < (a + b) / 2 < last]
+        cuts.append(min(free, key=lambda x: abs(x - target), default=target))
     return [*cuts, 1.0]
 
 
-def _gaps(taken: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _gaps(blocks: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return what is left between overlapping intervals."""
     gaps: list[tuple[float, float]] = []
     end = 0.0
-    for left, right in sorted(taken):
+    for left, right in sorted(blocks):
         if left > end:
             gaps.append((end, left))
         end = max(end, right)

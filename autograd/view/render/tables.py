@@ -96,14 +96,14 @@ def text_table(
 
     def part(columns: Sequence[int]) -> str:
         def line(cells: Sequence[str], color: Paint) -> str:
-            padded = (
+            fields = (
                 color(
                     i,
                     cells[i] if i == columns[-1] and i not in right else pad(cells[i], widths[i], i in right),
                 )
                 for i in columns
             )
-            return GAP.join(padded).rstrip()
+            return GAP.join(fields).rstrip()
 
         rule = GAP.join("─" * widths[i] for i in columns)
         return "\n".join([line(header, plain), rule, *(line(row, paint) for row in rows)])
@@ -120,13 +120,13 @@ def _parts(widths: Sequence[int], width: int | None, keep: int) -> Iterator[list
     """Yield the columns of each part: as many as fit, and at least one besides those kept."""
     first = [*range(keep)]
     first_width = sum(widths[i] + len(GAP) for i in first)
-    part, used = [*first], first_width
+    part, part_width = [*first], first_width
     for i in range(keep, len(widths)):
-        if width is not None and len(part) > keep and used + widths[i] > width:
+        if width is not None and len(part) > keep and part_width + widths[i] > width:
             yield part
-            part, used = [*first], first_width
+            part, part_width = [*first], first_width
         part.append(i)
-        used += widths[i] + len(GAP)
+        part_width += widths[i] + len(GAP)
     yield part
 
 
@@ -138,14 +138,14 @@ def html_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     right: Collection[int] = (),
-    marked: Collection[tuple[int, int]] = (),
+    bold: Collection[tuple[int, int]] = (),
 ) -> str:
-    """Format a table as HTML; every cell is escaped, and ``marked`` cells (row, column) are bold."""
+    """Format a table as HTML; every cell is escaped, and ``bold`` cells (row, column) stand out."""
 
     def cells(tag: str, row: Sequence[str], at: int) -> str:
         return "".join(
             f'<{tag} style="text-align:{"right" if i in right else "left"}'
-            f'{f";{MARKED}" if (at, i) in marked else ""}">{escape(cell)}</{tag}>'
+            f'{f";{MARKED}" if (at, i) in bold else ""}">{escape(cell)}</{tag}>'
             for i, cell in enumerate(row)
         )
 

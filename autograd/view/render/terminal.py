@@ -22,10 +22,10 @@ class Colors:
     """
 
     def __init__(self, on: bool) -> None:
-        self.on = on
+        self.is_enabled = on
 
     def paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self.is_enabled and text else text
 
     def title(self, text: str) -> str:
         return self.paint(text, BOLD)

@@ -136,13 +136,13 @@ def shades(theme: Theme) -> list[tuple[int, ...]]:
     Of nearly equal colors only one is included, since Pillow could choose the wrong one.
     """
     paper, *others = (tuple(bytes.fromhex(color[1:])) for color in _colors(theme).values())
-    found = [paper]
+    colors = [paper]
     for share in (1.0, 0.75, 0.5, 0.25, int(FAINT, 16) / 255):
         for color in others:
             mixed = tuple(round(share * a + (1 - share) * b) for a, b in zip(color, paper))
-            if all(max(abs(a - b) for a, b in zip(mixed, other)) >= 10 for other in found):
-                found.append(mixed)
-    return found
+            if all(max(abs(a - b) for a, b in zip(mixed, other)) >= 10 for other in colors):
+                colors.append(mixed)
+    return colors
 
 
 #: Placeholder colors, each for a CSS variable, so that a drawing follows the light or dark setting.

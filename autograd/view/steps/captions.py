@@ -33,13 +33,13 @@ def _backward(step: Step, formula: str) -> list[str]:
     if step.node is None:
         return ["Backward starts at ", operand, ". The seed is its derivative with respect to itself: 1."]
     node = names[step.node]
-    why = f": the gradient of {node} times the local derivative."
+    reason = f": the gradient of {node} times the local derivative."
     if step.contribution == 0.0:
         dead = "the local derivative is 0" if step.local == 0.0 else f"the gradient of {node} is 0"
-        why = f", but nothing flows: {dead}."
+        reason = f", but nothing flows: {dead}."
     elif step.again:
-        why = ". It has a gradient already: where gradients meet, they add up."
-    return ["", operand, " receives from ", f"{node} = {formula}", why]
+        reason = ". It has a gradient already: where gradients meet, they add up."
+    return ["", operand, " receives from ", f"{node} = {formula}", reason]
 
 
 def _forward(step: ForwardStep) -> list[str]:

@@ -53,32 +53,32 @@ def gif(steps: StepTable[Step | ForwardStep], theme: str = "light") -> bytes:
     palette = Image.new("P", (1, 1))
     palette.putpalette([channel for shade in shades(colors) for channel in shade])
 
-    def rendered(source: str, dots: float = DOTS) -> Image.Image:
+    def render_image(source: str, dots: float = DOTS) -> Image.Image:
         return Image.open(io.BytesIO(render(source, "png", dots=dots))).convert("RGB")
 
     def line(text: str) -> Image.Image:
         """Render a line of text, cropped to its letters: graphviz measures letters like ∂ too wide."""
-        image = rendered(_line(text, colors))
-        inked = ImageChops.difference(image, Image.new("RGB", image.size, colors.paper)).getbbox()
-        left, _, right, _ = inked or (0, 0, image.width, 0)
+        image = render_image(_line(text, colors))
+        box = ImageChops.difference(image, Image.new("RGB", image.size, colors.paper)).getbbox()
+        left, _, right, _ = box or (0, 0, image.width, 0)
         return image.crop((left, 0, right, image.height))
 
     def caption(step: Step | ForwardStep, sentence: list[str]) -> Image.Image:
         texts = ["".join(sentence), str(step), *filter(None, [scene.picture.note])]
-        return _stacked([line(text) for text in texts], colors.paper)
+        return _stack([line(text) for text in texts], colors.paper)
 
     def frame(step: Step | ForwardStep, below: Image.Image) -> Image.Image:
         """Render a frame in the common palette, so that unchanged areas are not written again."""
-        picture = rendered(_frame(scene, step, colors, places), dots)
-        whole = _stacked([picture, below], colors.paper, size)
+        picture = render_image(_frame(scene, step, colors, places), dots)
+        whole = _stack([picture, below], colors.paper, size)
         return whole.quantize(palette=palette, dither=Image.Dither.NONE)
 
     with ThreadPoolExecutor() as pool:  # the layout programs take most of the time
         captions = list(pool.map(caption, steps, narrate(steps)))
         places = _places(scene, colors)
-        first = rendered(_frame(scene, steps[0], colors, places))
+        first = render_image(_frame(scene, steps[0], colors, places))
         dots = DOTS * min(1.0, math.sqrt(PIXELS / (first.width * first.height)))
-        first = rendered(_frame(scene, steps[0], colors, places), dots)
+        first = render_image(_frame(scene, steps[0], colors, places), dots)
         size = (
             max(image.width for image in [first, *captions]) + 2 * MARGIN,
             first.height + max(image.height for image in captions) + MARGIN,
@@ -92,7 +92,7 @@ def gif(steps: StepTable[Step | ForwardStep], theme: str = "light") -> bytes:
     return file.getvalue()
 
 
-def _stacked(images: list[Image.Image], paper: str, size: tuple[int, int] | None = None) -> Image.Image:
+def _stack(images: list[Image.Image], paper: str, size: tuple[int, int] | None = None) -> Image.Image:
     """Stack images vertically, centered."""
     from PIL import Image
 
@@ -112,12 +112,12 @@ def _places(scene: Scene, theme: Theme) -> dict[str, dict[str, str]]:
     """
     staging = STILL._replace(room=scene.room)
     source = digraph(scene.picture._replace(note=""), theme, _PREFIX, staging).source
-    laid = json.loads(render(source, "json0"))
-    places = {"": {"layout": "nop2", "bb": laid["bb"]}}
-    for item in [*laid.get("objects", ()), *laid.get("edges", ())]:
-        given = {key: item[key] for key in ("pos", "width", "height", "lp") if key in item}
-        fixed = {"fixedsize": "true"} if "width" in item else {}
-        places[item["id"].removeprefix(f"{_PREFIX}-")] = {**given, **fixed}
+    layout = json.loads(render(source, "json0"))
+    places = {"": {"layout": "nop2", "bb": layout["bb"]}}
+    for item in [*layout.get("objects", ()), *layout.get("edges", ())]:
+        geometry = {key: item[key] for key in ("pos", "width", "height", "lp") if key in item}
+        flags = {"fixedsize": "true"} if "width" in item else {}
+        places[item["id"].removeprefix(f"{_PREFIX}-")] = {**geometry, **flags}
     return places
 
 
@@ -134,10 +134,10 @@ def _frame(
     if focus.operand:
         marks[focus.operand] |= {"color": theme.muted, "penwidth": "3", "style": "rounded,filled,dashed"}
     if focus.node:
-        computed = isinstance(step, ForwardStep)
-        marks[focus.node] |= {"color": theme.data if computed else theme.backward, "penwidth": "3"}
+        is_forward = isinstance(step, ForwardStep)
+        marks[focus.node] |= {"color": theme.data if is_forward else theme.backward, "penwidth": "3"}
     picture = scene.picture._replace(cards=cards, note="")
-    faint = {key for key, since in scene.appears.items() if since > at}
+    faint = {key for key, number in scene.appears.items() if number > at}
     graph = digraph(picture, theme, _PREFIX, Staging(scene.room, faint, marks))
     graph.attr(**marks[""])
     return graph.source

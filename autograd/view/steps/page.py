@@ -44,7 +44,7 @@ def widget(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
     determiner = "All" if len(steps) == len(steps.whole) else "These"
     summary = f"{determiner} {len(steps):,} steps" if len(steps) > 1 else "The step"
     table = html_table(steps.header, steps.rows(), right=(0, 4))
-    equations, tags = _tagged([step.mathml for step in steps])
+    equations, tags = _replace_tags([step.mathml for step in steps])
     data = {
         "css": f":host{{{css_variables()}}}{read_source('steps/stepper.css')}",
         "title": title,
@@ -82,18 +82,18 @@ def page(steps: StepTable[Step | ForwardStep], left_out: str = "") -> str:
 
 def _draw(scene: Scene) -> _Pictures:
     at_end = Drawing(scene.picture, LIGHT, TimeLimit(TIMEOUT, FEWER))
-    stepped = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
+    drawing = Drawing(scene.picture, VARIABLES, TimeLimit(TIMEOUT, FEWER), Staging(room=scene.room))
     try:
-        svg = lean_svg(with_variables(stepped.svg))
+        svg = lean_svg(with_variables(drawing.svg))
         # The fast method: a page takes a fifth of a second.
         png = base64.b64encode(compact(at_end.png_in_one_row)).decode()
     except (RenderError, ImportError) as error:
-        return _Pictures("", stepped.prefix, "", f"without a picture: {error}")
+        return _Pictures("", drawing.prefix, "", f"without a picture: {error}")
     width, height = map(round, at_end.size)
-    return _Pictures(svg, stepped.prefix, still_picture(png, at_end.alt, width, height), scene.picture.note)
+    return _Pictures(svg, drawing.prefix, still_picture(png, at_end.alt, width, height), scene.picture.note)
 
 
-def _tagged(equations: list[str]) -> tuple[list[str], list[str]]:
+def _replace_tags(equations: list[str]) -> tuple[list[str], list[str]]:
     """Replace each tag by a letter of Unicode's private area, which takes a third of the length.
 
     Names contain no such letters, since labels lose their unprintable characters.

@@ -16,10 +16,10 @@ from ..notation.names import (
     constant,
     digits_needed,
     format_gradient,
-    named,
+    operand_formula,
     operation_formula,
     quantity,
-    rounded,
+    round_number,
 )
 from ..notation.syntax import (
     PRODUCT,
@@ -90,7 +90,7 @@ class ForwardStep(NamedTuple):
     @property
     def formula(self) -> Formula:
         """Equation ``p = w·x = 2 · 5 = 10``."""
-        return _computed(self)
+        return _computation(self)
 
     @property
     def mathml(self) -> str:
@@ -110,28 +110,28 @@ class ForwardStep(NamedTuple):
 
 def _update(step: Step) -> Formula:
     names, total = step.names, quantity(step.gradient, "gradient")
-    received = Grad(names[step.operand])
+    gradient = Grad(names[step.operand])
     if step.node is None:
-        return equals(received, total)
+        return equals(gradient, total)
     local = Partial(names[step.node], names[step.operand], "local")
     sides = [product([Grad(names[step.node]), local], wide=True)]
     if step.upstream * step.local == step.contribution or math.isnan(step.contribution):  # not ∞·0 = 0
         sides.append(product([quantity(step.upstream, "gradient"), quantity(step.local, "local")], wide=True))
     sides.append(quantity(step.contribution + 0.0, "gradient"))  # 0 for −0, since gradients start at 0
-    update = Infix((received, *sides), ("+=", *["="] * (len(sides) - 1)), RELATION)
+    update = Infix((gradient, *sides), ("+=", *["="] * (len(sides) - 1)), RELATION)
     return Row((update, Words(", total "), total)) if step.again else update
 
 
-def _computed(step: ForwardStep) -> Formula:
+def _computation(step: ForwardStep) -> Formula:
     node, names = step.node, step.names
-    symbols = operation_formula(node, partial(named, names))
+    symbols = operation_formula(node, partial(operand_formula, names))
     result, operands = computed_from(node)
     numbers = []
     if operands:
         digits = digits_needed(
-            result, lambda n: computed_on(node, {x: rounded(data, n) for x, data in operands.items()}, n)
+            result, lambda n: computed_on(node, {x: round_number(data, n) for x, data in operands.items()}, n)
         )
-        numbers = [_spaced(operation_formula(node, partial(_in_digits, operands, digits)))]
+        numbers = [_space_products(operation_formula(node, partial(_in_digits, operands, digits)))]
     return equals(Name(names[node]), symbols, *numbers, quantity(result, "data"))
 
 
@@ -141,9 +141,9 @@ def _in_digits(numbers: Mapping[Value, float], digits: int, operand: Value | flo
     return constant(operand, digits)
 
 
-def _spaced(formula: Formula) -> Formula:
+def _space_products(formula: Formula) -> Formula:
     """Write products as ``2 · 5``, since ``2·5`` looks like a decimal number."""
     if not isinstance(formula, Infix):
         return formula
-    parts = tuple(map(_spaced, formula.parts))
+    parts = tuple(map(_space_products, formula.parts))
     return replace(formula, parts=parts, wide=formula.binds == PRODUCT)

@@ -95,8 +95,8 @@ def steps(root: Value, *, forward: bool = False) -> Steps[Step] | Steps[Step | F
     names = Names(order)
     if not forward:
         return Steps(root, _backward(root, names, 0))
-    computed = [value for value in order if not value.is_leaf]
-    operations = [ForwardStep(i, value, names) for i, value in enumerate(computed)]
+    non_leaves = [value for value in order if not value.is_leaf]
+    operations = [ForwardStep(i, value, names) for i, value in enumerate(non_leaves)]
     whole: list[Step | ForwardStep] = [*operations, *_backward(root, names, len(operations))]
     return Steps(root, whole)
 
@@ -105,12 +105,12 @@ def _backward(root: Value, names: Names, start: int) -> list[Step]:
     result = [Step(start, None, root, 0, 1.0, 1.0, 1.0, 1.0, False, names)]
     totals: dict[Value, float] = {}
     for node, position, operand, upstream, local, contribution in contributions(root):
-        again = operand in totals
+        has_gradient = operand in totals
         totals[operand] = totals.get(operand, 0.0) + contribution
         result.append(
             Step(
                 start + len(result), node, operand, position, upstream, local,
-                contribution, totals[operand], again, names,
+                contribution, totals[operand], has_gradient, names,
             )
         )  # fmt: skip
     return result

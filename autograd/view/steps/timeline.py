@@ -53,7 +53,7 @@ class Scene(NamedTuple):
 
     def gradient(self, key: str, at: int) -> str:
         """Return the text of a card's gradient after the step with that number."""
-        texts = [text for since, text in self.gradients.get(key, ()) if since <= at]
+        texts = [text for number, text in self.gradients.get(key, ()) if number <= at]
         return texts[-1] if texts else UNKNOWN
 
 
@@ -61,15 +61,15 @@ def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     """Return the scene of some steps, with the Values they reach if the graph is larger than ``limit``."""
     order = topological_order(steps.root)
     keys = keys_of(order)
-    shown = _reached(steps, order, limit)
+    selection = _select_values(steps, order, limit)
     names = steps.whole[0].names
     notes: list[str] = []
-    if len(shown) < len(order):
+    if len(selection) < len(order):
         notes.append(
-            f"the picture has the {len(shown):,} of {len(order):,} Values that these steps reach first; "
+            f"the picture has the {len(selection):,} of {len(order):,} Values that these steps reach first; "
             "a slice of the steps shows its own part"
         )
-    picture = picture_from(order, names, set(shown), _gradients_of(steps.whole), notes)
+    picture = picture_from(order, names, set(selection), _gradients_of(steps.whole), notes)
     arrows = _arrows_between(picture)
     visible = {card.key for card in picture.cards}
     gradients: dict[str, list[tuple[int, str]]] = {
@@ -78,8 +78,8 @@ def scene_of(steps: StepTable[Step | ForwardStep], limit: int = LIMIT) -> Scene:
     appears: dict[str, int] = {}
     focus: dict[int, Focus] = {}
 
-    def card(value: Value, otherwise: str = "") -> str:
-        return keys[value] if value in shown else otherwise if otherwise in visible else ""
+    def card(value: Value, default: str = "") -> str:
+        return keys[value] if value in selection else default if default in visible else ""
 
     for step in steps.whole:
         if isinstance(step, ForwardStep):
@@ -144,18 +144,18 @@ def _gradients_of(whole: Iterable[Step | ForwardStep]) -> Gradients:
     return Gradients(of, visited.__contains__)
 
 
-def _reached(steps: Iterable[Step | ForwardStep], order: list[Value], limit: int) -> set[Value]:
+def _select_values(steps: Iterable[Step | ForwardStep], order: list[Value], limit: int) -> set[Value]:
     if len(order) <= limit and _arrows(order) <= ARROWS:
         return set(order)
-    found: dict[Value, None] = {}
+    values: dict[Value, None] = {}
     for value in _values_of(steps):
-        if value not in found and len(found) == limit:
+        if value not in values and len(values) == limit:
             break
-        found[value] = None
-    reached = list(found) or order[-1:]
-    while len(reached) > 1 and _arrows(reached) > ARROWS:
-        del reached[3 * len(reached) // 4 :]
-    return set(reached)
+        values[value] = None
+    selection = list(values) or order[-1:]
+    while len(selection) > 1 and _arrows(selection) > ARROWS:
+        del selection[3 * len(selection) // 4 :]
+    return set(selection)
 
 
 def _values_of(steps: Iterable[Step | ForwardStep]) -> Iterator[Value]:
@@ -171,9 +171,9 @@ def _values_of(steps: Iterable[Step | ForwardStep]) -> Iterator[Value]:
 
 def _arrows(values: list[Value]) -> int:
     """Count the arrows between these Values, and from constants to them."""
-    drawn = set(values)
+    members = set(values)
     return sum(
-        sum(isinstance(x, Value) and x in drawn for x in value.operands)
+        sum(isinstance(x, Value) and x in members for x in value.operands)
         + min(len(visible_constants(value)), CONSTANTS)
         for value in values
     )

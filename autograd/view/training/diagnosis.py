@@ -91,20 +91,20 @@ def findings_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Finding
     """Return the findings about these layers, the worst first."""
     measure = Measure(layers)
     titles = dict(zip((layer.name for layer in layers), titles_of(layers)))
-    found = [*_not_numbers(layers, measure, titles)]
+    findings = [*_not_numbers(layers, measure, titles)]
     if measure.reference is not None:
-        found += _sizes(layers, measure, measure.reference, limits, titles)
-    return [*found, *_units(layers, limits, titles)]
+        findings += _sizes(layers, measure, measure.reference, limits, titles)
+    return [*findings, *_units(layers, limits, titles)]
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+def _list_names(names: Sequence[str]) -> str:
+    listing = ", ".join(names[:NAMED])
+    return listing if len(names) <= NAMED else f"{listing} and {len(names) - NAMED} more"
 
 
 def _gradients_of(names: Sequence[str], titles: Mapping[str, str], verb: str) -> str:
     """Return a subject and its verb, such as "the gradients of w1, w2 vanish"."""
-    subject = _listed([titles[name] for name in names])
+    subject = _list_names([titles[name] for name in names])
     if len(names) > 1:
         return f"the gradients of {subject} {verb}"
     return f"the gradient of {subject} {verb}{'es' if verb.endswith('sh') else 's'}"
@@ -118,13 +118,13 @@ def _not_numbers(
         yield Finding("not computed", unknown, "no gradient is computed yet: call loss.backward() first")
         return
     if unknown:
-        where = _listed([titles[name] for name in unknown])
-        text = f"no backward pass has reached {where}: does the loss use it?"
+        place = _list_names([titles[name] for name in unknown])
+        text = f"no backward pass has reached {place}: does the loss use it?"
         yield Finding("not computed", unknown, text)
     infinite = tuple(layer.name for layer in layers if _overflows(layer))
     if infinite:
-        where = _listed([titles[name] for name in infinite])
-        text = f"a gradient in {where} is inf or nan: a step along it would ruin the parameters"
+        place = _list_names([titles[name] for name in infinite])
+        text = f"a gradient in {place} is inf or nan: a step along it would ruin the parameters"
         yield Finding("not finite", infinite, text)
     elif measure.reference is None:
         names = tuple(layer.name for layer in layers)
@@ -148,17 +148,19 @@ def _sizes(
     ratios = [(r, layer.name) for i, layer in enumerate(layers) if (r := measure.ratio(i)) is not None]
     base = titles[layers[reference].name], format_number(measure.sizes[reference] or 0.0)
 
-    def compared(kind: str, verb: str, found: list[tuple[float, str]], worst: float, limit: str) -> Finding:
-        names = tuple(name for _, name in found)
-        at = next(name for ratio, name in found if ratio == worst)
-        which = "it" if len(names) == 1 else f"that of {titles[at]}"
-        times = f"{which} is {format_number(worst)} times the gradient of {base[0]} ({base[1]})"
+    def compare_sizes(
+        kind: str, verb: str, entries: list[tuple[float, str]], worst: float, limit: str
+    ) -> Finding:
+        names = tuple(name for _, name in entries)
+        at = next(name for ratio, name in entries if ratio == worst)
+        subject = "it" if len(names) == 1 else f"that of {titles[at]}"
+        times = f"{subject} is {format_number(worst)} times the gradient of {base[0]} ({base[1]})"
         return Finding(kind, names, f"{_gradients_of(names, titles, verb)}: {times}, {limit}")
 
     largest = [pair for pair in ratios if pair[0] > limits.exploding]
     if largest:
         limit = f"above the limit of {format_number(limits.exploding)}"
-        yield compared("exploding", "explode", largest, max(largest)[0], limit)
+        yield compare_sizes("exploding", "explode", largest, max(largest)[0], limit)
     large = tuple(
         layer.name
         for layer in layers
@@ -172,29 +174,29 @@ def _sizes(
     smallest = [pair for pair in ratios if 0.0 < pair[0] < limits.vanishing]
     if smallest:
         limit = f"below the limit of {format_number(limits.vanishing)}"
-        yield compared("vanishing", "vanish", smallest, min(smallest)[0], limit)
+        yield compare_sizes("vanishing", "vanish", smallest, min(smallest)[0], limit)
     zero = tuple(name for ratio, name in ratios if ratio == 0.0)
     if zero:
         doubt = "" if measure.of_activations else "; does the loss use it?"
-        where = _listed([titles[name] for name in zero])
-        yield Finding("zero", zero, f"every gradient in {where} is exactly 0{doubt}")
+        place = _list_names([titles[name] for name in zero])
+        yield Finding("zero", zero, f"every gradient in {place} is exactly 0{doubt}")
 
 
 def _units(layers: Sequence[LayerFlow], limits: Thresholds, titles: Mapping[str, str]) -> Iterator[Finding]:
     for layer in layers:
-        on = "the only sample" if layer.samples == 1 else f"every one of {layer.samples:,} samples"
+        samples = "the only sample" if layer.samples == 1 else f"every one of {layer.samples:,} samples"
         for kind, units in (("dead", layer.dead), ("saturated", layer.saturated)):
             if not units:
                 continue
             if not layer.units:
-                why = "every gradient is exactly 0 (for details: gradient_flow(model, loss))"
+                reason = "every gradient is exactly 0 (for details: gradient_flow(model, loss))"
             else:
-                bound = "0" if kind == "dead" else f"below {format_number(limits.saturated)}"
-                why = f"the local derivative of {layer.function} is {bound} on {on}"
-            yield Finding(kind, units, f"{_units_named(layer, units, titles)} {kind}: {why}")
+                limit = "0" if kind == "dead" else f"below {format_number(limits.saturated)}"
+                reason = f"the local derivative of {layer.function} is {limit} on {samples}"
+            yield Finding(kind, units, f"{_name_units(layer, units, titles)} {kind}: {reason}")
 
 
-def _units_named(layer: LayerFlow, units: tuple[str, ...], titles: Mapping[str, str]) -> str:
+def _name_units(layer: LayerFlow, units: tuple[str, ...], titles: Mapping[str, str]) -> str:
     title = titles[layer.name]
     if layer.units == 1:
         return f"the only unit of {title} is"
@@ -202,6 +204,6 @@ def _units_named(layer: LayerFlow, units: tuple[str, ...], titles: Mapping[str, 
     places = [re.fullmatch(r"neurons\.(\d+)", name) for name in names]
     numbers = [str(int(place[1]) + 1) for place in places if place]
     if len(numbers) == len(names):
-        names = [f"unit{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"]
+        names = [f"unit{'s' if len(numbers) > 1 else ''} {_list_names(numbers)}"]
     of = f" of {layer.units} units" if layer.units else " unit" if len(units) == 1 else " units"
-    return f"{len(units)}{of} in {title} ({_listed(names)}) {'is' if len(units) == 1 else 'are'}"
+    return f"{len(units)}{of} in {title} ({_list_names(names)}) {'is' if len(units) == 1 else 'are'}"

@@ -74,7 +74,7 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
     for i, (layer, size) in enumerate(zip(layers, sizes, strict=True)):
         ratio = measure.ratio(i)
         following = sizes[i + 1] if i + 1 < len(sizes) else None
-        compared = measure.of_activations and size is not None and following
+        is_compared = measure.of_activations and size is not None and following
         tile = Tile(
             key=f"l{i}",
             name=titles[i] if len(titles[i]) <= LABEL_LENGTH else f"…{titles[i][1 - LABEL_LENGTH :]}",
@@ -85,15 +85,15 @@ def tiles_of(layers: Sequence[LayerFlow], limits: Thresholds) -> list[Tile]:
             activation="" if layer.units is None else format_gradient(layer.activation),
             remark=_remark(layer),
             ratio=f"×{format_number(size / following)}"
-            if compared and size is not None and following
+            if is_compared and size is not None and following
             else "",
             arrow="" if size is None else "dashed" if size == 0.0 else "solid",
         )
         tiles.append(tile)
     if len(tiles) <= SHOWN:
         return tiles
-    hidden = tiles[-SHOWN // 2 - 1]
-    cut = Tile("cut", f"… {len(tiles) - SHOWN} more", "", "", None, False, "", "", "", hidden.arrow)
+    cut_tile = tiles[-SHOWN // 2 - 1]
+    cut = Tile("cut", f"… {len(tiles) - SHOWN} more", "", "", None, False, "", "", "", cut_tile.arrow)
     before = tiles[SHOWN // 2 - 1]._replace(ratio="")
     return [*tiles[: SHOWN // 2 - 1], before, cut, *tiles[-SHOWN // 2 :]]
 
@@ -134,15 +134,15 @@ class GradientFlow(Drawing):
         self._finish(graph, box, self._caption(box.width))
         return graph
 
-    def _apart(self) -> tuple[Digraph, Digraph | None]:
+    def _split_caption(self) -> tuple[Digraph, Digraph | None]:
         graph, below = new_graph(self._theme, self.prefix), new_graph(self._theme, self.prefix)
         self._finish(graph, self._draw_above(graph, self._draw_chain(graph)), "")
         below.attr(label=f"<{self._caption(WIDEST)}>", labeljust="l")
         return graph, below
 
-    def _draw_above(self, graph: Digraph, around: Box) -> Box:
+    def _draw_above(self, graph: Digraph, box: Box) -> Box:
         """Draw above the chain, in a subclass; return the box around everything."""
-        return around
+        return box
 
     def _caption(self, width: float) -> str:
         """Return the findings and the legend, in lines of that width, as a label."""
@@ -157,10 +157,10 @@ class GradientFlow(Drawing):
             for line in textwrap.wrap(text, letters)
         )
 
-    def _finish(self, graph: Digraph, around: Box, caption: str) -> None:
+    def _finish(self, graph: Digraph, box: Box, caption: str) -> None:
         """Write the caption below, and set the bounding box."""
-        left, right = around.x - around.width / 2, around.x + around.width / 2
-        bottom, top = around.y - around.height / 2, around.y + around.height / 2
+        left, right = box.x - box.width / 2, box.x + box.width / 2
+        bottom, top = box.y - box.height / 2, box.y + box.height / 2
         graph.attr(
             layout="nop", splines="line", outputorder="edgesfirst", labelloc="b", labeljust="l",
             label=f"<{caption}>" if caption else "", bb=f"{left:.2f},{bottom:.2f},{right:.2f},{top:.2f}",
@@ -195,9 +195,9 @@ class GradientFlow(Drawing):
     def _draw_tile(self, graph: Digraph, tile: Tile, left: float) -> float:
         """Draw a card whose left side is at ``left``; return its width."""
         theme = self._theme
-        under = text_width(f"{tile.function} {tile.activation}", 11.0)
+        label_width = text_width(f"{tile.function} {tile.activation}", 11.0)
         inner = max(text_width(tile.name, 12.5), text_width(tile.gradient, 12.0), 50.0) + 20.0
-        width = max(inner, under, text_width(tile.remark, 10.5))
+        width = max(inner, label_width, text_width(tile.remark, 10.5))
         x = left + width / 2
         fill, border = theme.box
         if tile.strength is not None:
@@ -222,11 +222,11 @@ class GradientFlow(Drawing):
             )  # fmt: skip
         return width
 
-    def _join(self, graph: Digraph, tile: Tile, to: str, start: float) -> None:
+    def _join(self, graph: Digraph, tile: Tile, target: str, start: float) -> None:
         """Draw the arrow between a tile and the next one: backward if a gradient flows to the tile."""
         theme = self._theme
         graph.edge(
-            f"{tile.key}:e", f"{to}:w", color=theme.backward if tile.arrow else theme.forward,
+            f"{tile.key}:e", f"{target}:w", color=theme.backward if tile.arrow else theme.forward,
             id=f"{self.prefix}-{tile.key}-on", style=tile.arrow or "solid",
             dir="back" if tile.arrow else "forward",
         )  # fmt: skip
@@ -265,8 +265,8 @@ class GradientFlow(Drawing):
             parts.append(f"{tile.name}: {', '.join(x for x in facts if x)}".removesuffix(": "))
         if self._loss is not None:
             parts.append(f"{self._loss.name} = {self._loss.data}")
-        found = "".join(f" {finding}." for finding in self.findings)
-        return f"Gradient flow by layer, inputs first: {'; '.join(parts)}.{found} In {self._legend()}."
+        findings = "".join(f" {finding}." for finding in self.findings)
+        return f"Gradient flow by layer, inputs first: {'; '.join(parts)}.{findings} In {self._legend()}."
 
     @property
     def table(self) -> Table:
@@ -284,12 +284,12 @@ class GradientFlow(Drawing):
             row = [title, layer.function, f"{layer.parameters:,}"]
             row += [format_number(layer.parameter), format_gradient(layer.parameter_gradient)]
             if has_activations and layer.units is not None:
-                closed = f"{layer.closed or 0.0:.0%}"
+                share = f"{layer.closed or 0.0:.0%}"
                 row[2:2] = [
                     f"{layer.units:,}",
                     format_gradient(layer.activation),
                     format_gradient(layer.activation_gradient),
-                    closed,
+                    share,
                 ]
             elif has_activations:
                 row[2:2] = [""] * 4
@@ -363,7 +363,7 @@ def gradient_flow(
     networks"; Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
     networks".
     """
-    named = named_parameters_of(model, "gradient_flow")
+    pairs = named_parameters_of(model, "gradient_flow")
     if loss is not None:
         check_value("gradient_flow", "loss", loss, "Pass the result of the loss function, or leave it out.")
     limits = Thresholds(vanishing, exploding, saturated)
@@ -371,6 +371,6 @@ def gradient_flow(
     remedy = "Allow more time (timeout=…), or leave out the loss: gradient_flow(model)."
     time = TimeLimit(timeout, remedy, "gradient_flow")
     with time.running():
-        grads = gradients_of([p for _, p in named], loss)
+        grads = gradients_of([p for _, p in pairs], loss)
         layers = read_layers(model, loss, grads, saturated, "gradient_flow")
         return GradientFlow(layers, limits, loss_card(loss), theme_named(theme, "gradient_flow"), time)

@@ -65,13 +65,13 @@ def titles_of(layers: Sequence[LayerFlow]) -> list[str]:
     numbers: dict[str, int] = {}
     titles: list[str] = []
     for layer in layers:
-        listed = _LISTED_LAYER.fullmatch(layer.name)
-        if with_units and not listed and layer.units is None:  # parameters that are in no layer
+        match = _LISTED_LAYER.fullmatch(layer.name)
+        if with_units and not match and layer.units is None:  # parameters that are in no layer
             titles.append(layer.name)
             continue
         number = numbers.setdefault(layer.name.partition(" #")[0], len(numbers) + 1)
-        part = f"{listed[1]} · " if listed and listed[1] else ""
-        titles.append(f"{part}layer {number}{listed[2] or ''}" if listed else layer.name)
+        part = f"{match[1]} · " if match and match[1] else ""
+        titles.append(f"{part}layer {number}{match[2] or ''}" if match else layer.name)
     return titles
 
 
@@ -105,10 +105,10 @@ def read_layers(
     loss, the layers follow from modules and names: see :class:`_ByName`. An activation is closed if its
     local derivative is below ``closed``.
     """
-    named = _named_parameters(model)
+    pairs = _named_parameters(model)
     if loss is None:
-        return [_from_parameters(group, grads) for group in _ByName(model, named).groups()]
-    return _Graph(model, named, loss, grads, closed, function).rows()
+        return [_from_parameters(group, grads) for group in _ByName(model, pairs).groups()]
+    return _Graph(model, pairs, loss, grads, closed, function).rows()
 
 
 def named_parameters_of(model: Model, function: str) -> list[tuple[str, Value]]:
@@ -118,13 +118,13 @@ def named_parameters_of(model: Model, function: str) -> list[tuple[str, Value]]:
             f"{function}() expected a model with named_parameters(), got {type_and_value(model)}. "
             "Pass an nn.Module, such as nn.MLP."
         )
-    named = _named_parameters(model)
-    if not named:
+    pairs = _named_parameters(model)
+    if not pairs:
         raise ValueError(
             f"{function}() expected a model with parameters, got {type_and_value(model)}. "
             "Assign Parameters to its attributes."
         )
-    return named
+    return pairs
 
 
 def _named_parameters(model: Model) -> list[tuple[str, Value]]:
@@ -168,24 +168,24 @@ class _ByName:
     grouped by their attribute.
     """
 
-    def __init__(self, model: Model, named: list[tuple[str, Value]]) -> None:
+    def __init__(self, model: Model, pairs: list[tuple[str, Value]]) -> None:
         self.top: object = model
-        self.named = named
+        self.pairs = pairs
         self.names: dict[int, str] = {}  # of each owner, by its id
-        for name, parameter in named:
+        for name, parameter in pairs:
             owner = owner_of(parameter)
             if owner is not None:
                 self.names.setdefault(id(owner), _parent(name))
 
-    def groups(self, covered: Iterable[int] = ()) -> list[_Group]:
-        """Return the groups by their first parameter, without owners whose id is in ``covered``."""
-        excluded = {*covered}
+    def groups(self, owner_ids: Iterable[int] = ()) -> list[_Group]:
+        """Return the groups by their first parameter, without owners whose id is in ``owner_ids``."""
+        ids = {*owner_ids}
         groups: dict[object, _Group] = {}
-        for name, parameter in self.named:
+        for name, parameter in self.pairs:
             owner = owner_of(parameter)
-            if id(owner) not in excluded:
-                key, shown = self._place(name, owner)
-                group = groups.setdefault(key, _Group(shown, [], []))
+            if id(owner) not in ids:
+                key, title = self._place(name, owner)
+                group = groups.setdefault(key, _Group(title, [], []))
                 group.parameters.append((name, parameter))
                 if owner is not None and all(owner is not x for x in group.owners):
                     group.owners.append(owner)
@@ -200,7 +200,7 @@ class _ByName:
         """Return the id and the name of the layer of a neuron."""
         name = self.names.get(id(owner), "")
         if owner is self.top:
-            attributes = {_stem(own) for own, parameter in self.named if owner_of(parameter) is owner}
+            attributes = {_stem(own) for own, parameter in self.pairs if owner_of(parameter) is owner}
             return id(owner), attributes.pop() if len(attributes) == 1 else type_name(owner)
         parent = layer_of(owner)
         if parent is owner or parent is self.top or _stem(name) == name:
@@ -254,17 +254,17 @@ class _Graph:
     def __init__(
         self,
         model: Model,
-        named: list[tuple[str, Value]],
+        pairs: list[tuple[str, Value]],
         loss: Value,
         grads: Mapping[Value, float | None],
         closed: float,
         function: str,
     ) -> None:
-        self.by_name = _ByName(model, named)
+        self.by_name = _ByName(model, pairs)
         self.grads = grads
         self.limit = closed
         self.gradients = last_pass(loss)
-        self.first = {parameter: i for i, (_, parameter) in enumerate(named)}
+        self.first = {parameter: i for i, (_, parameter) in enumerate(pairs)}
         order = topological_order(loss)
         if self.first.keys().isdisjoint(order):
             raise ValueError(
@@ -283,13 +283,13 @@ class _Graph:
         self.after = self._activations_after(order, instances)
 
     def _layers(self, instances: Sequence[Instance], depths: Mapping[Value, int]) -> list[list[_Unit]]:
-        found: dict[tuple[int, int], dict[int, _Unit]] = {}
+        groups: dict[tuple[int, int], dict[int, _Unit]] = {}
         for instance in instances:
             depth, owner = depths[instance.output], instance.owner
-            units = found.setdefault((depth, id(layer_of(owner))), {})
+            units = groups.setdefault((depth, id(layer_of(owner))), {})
             units.setdefault(id(owner), _Unit(owner, [])).instances.append(instance)
-        layers = [sorted(units.values(), key=self._start) for units in found.values()]
-        by_depth = sorted(zip(found, layers), key=lambda item: (item[0][0], self._start(item[1][0])))
+        layers = [sorted(units.values(), key=self._start) for units in groups.values()]
+        by_depth = sorted(zip(groups, layers), key=lambda item: (item[0][0], self._start(item[1][0])))
         return [layer for _, layer in by_depth]
 
     def _own(self, unit: _Unit) -> list[Value]:
@@ -312,16 +312,16 @@ class _Graph:
 
     def rows(self) -> list[LayerFlow]:
         """Return the layers, each after the preceding parameters that are in no neuron."""
-        covered = {id(unit.owner) for layer in self.layers for unit in layer}
-        others = self.by_name.groups(covered)
+        owner_ids = {id(unit.owner) for layer in self.layers for unit in layer}
+        others = self.by_name.groups(owner_ids)
         names = [self._name(layer) for layer in self.layers]
         rows: list[LayerFlow] = []
         for i, layer in enumerate(self.layers):
             start = self._start(layer[0])
             while others and self.first[others[0].parameters[0][1]] < start:
                 rows.append(_from_parameters(others.pop(0), self.grads))
-            again = f" #{names[:i].count(names[i]) + 1}" if names.count(names[i]) > 1 else ""
-            rows.append(self._row(names[i] + again, layer))
+            suffix = f" #{names[:i].count(names[i]) + 1}" if names.count(names[i]) > 1 else ""
+            rows.append(self._row(names[i] + suffix, layer))
         return rows + [_from_parameters(group, self.grads) for group in others]
 
     def _name(self, layer: Sequence[_Unit]) -> str:
@@ -336,28 +336,28 @@ class _Graph:
         gradients: list[float] = []
         functions: set[str] = set()
         dead: list[str] = []
-        saturated: list[str] = []
-        closed = 0
+        saturated_units: list[str] = []
+        count = 0
         for unit in layer:
             outputs = [self.after.get(x.output, x.output) for x in in_time(unit.instances)]
             activations += [x.data for x in outputs]
             gradients += [g for x in outputs if (g := self.gradients.of(x)) is not None]
-            found = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}
-            functions |= found
-            if found == {"linear"}:
+            names = {x.primitive.name for x in outputs if x.primitive and _is_activation(x)} or {"linear"}
+            functions |= names
+            if names == {"linear"}:
                 continue
             derivatives = [abs(factors(x)[0]) for x in outputs]
-            closed += sum(derivative < self.limit for derivative in derivatives)
-            named = self.by_name.names.get(id(unit.owner)) or name
+            count += sum(derivative < self.limit for derivative in derivatives)
+            title = self.by_name.names.get(id(unit.owner)) or name
             if not any(derivatives):
-                dead.append(named)
+                dead.append(title)
             elif all(derivative < self.limit for derivative in derivatives):
-                saturated.append(named)
+                saturated_units.append(title)
         return LayerFlow(
             name, functions.pop() if len(functions) == 1 else "mixed", len(layer),
             max(len(unit.instances) for unit in layer), len(parameters),
             rms([p.data for p in parameters]) or 0.0, rms(_gradients(parameters, self.grads)),
-            rms(activations), rms(gradients), closed / len(activations), tuple(dead), tuple(saturated),
+            rms(activations), rms(gradients), count / len(activations), tuple(dead), tuple(saturated_units),
         )  # fmt: skip
 
 

@@ -87,19 +87,19 @@ class Progress(GradientFlow):
         step: int,
         limits: Thresholds,
         losses: list[float],
-        ended: str,
+        remark: str,
         theme: Theme,
     ) -> None:
         self.losses = losses
         self._points = curve_of(losses, POINTS)
-        self._title = f"step {len(losses):,}{ended and f', {ended}'}"
+        self._title = f"step {len(losses):,}{remark and f', {remark}'}"
         if step < len(losses):
             self._title += f" (layers: step {step:,})"
         super().__init__(layers, limits, None, theme, found=_about_loss(losses))
 
-    def _draw_above(self, graph: Digraph, around: Box) -> Box:
+    def _draw_above(self, graph: Digraph, box: Box) -> Box:
         theme = self._theme
-        width, bottom = max(around.width, CURVE_WIDTH), around.y + around.height / 2 + CURVE_GAP
+        width, bottom = max(box.width, CURVE_WIDTH), box.y + box.height / 2 + CURVE_GAP
         low = min((point.loss for point in self._points), default=0.0)
         high = max((point.loss for point in self._points), default=0.0)
         top = bottom + CURVE_HEIGHT
@@ -131,7 +131,7 @@ class Progress(GradientFlow):
         title += lettering(format_number(self.losses[-1]), theme.data, 12.0, bold=True)
         title += lettering(f"  {self._title}", theme.muted, 11.0)
         _write(graph, "title", width / 2, top + 18.0, width, title)
-        floor = around.y - around.height / 2
+        floor = box.y - box.height / 2
         return Box((width + 64.0) / 2, (top + 30.0 + floor) / 2, width + 64.0, top + 30.0 - floor)
 
     @property
@@ -289,7 +289,7 @@ class Live:
             self._refresh(ended, final=True)
             self._latest = None
 
-    def _refresh(self, ended: str, final: bool) -> None:
+    def _refresh(self, remark: str, final: bool) -> None:
         moment = self._latest
         if moment is None:  # interrupted during the first step
             return
@@ -297,10 +297,10 @@ class Live:
         if final or start >= self._read_due:  # reading a graph takes as long as some steps of training
             layers = read_layers(self._model, moment.loss, moment.grads, self._limits.saturated, "watch")
             self._read = layers, moment.step
-            start, took = time.perf_counter(), time.perf_counter() - start
-            self._read_due = start + took / READING
+            start, duration = time.perf_counter(), time.perf_counter() - start
+            self._read_due = start + duration / READING
         losses = self.losses[: moment.step]
-        self.picture = picture = Progress(*self._read, self._limits, losses, ended, self._theme)
+        self.picture = picture = Progress(*self._read, self._limits, losses, remark, self._theme)
         if self._screen is not None:
             self._screen.show(picture, final)
         end = time.perf_counter()

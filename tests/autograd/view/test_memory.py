@@ -34,10 +34,10 @@ def test_view_keeps_no_value_alive(view: str) -> None:
     if view == "draw":
         pytest.importorskip("graphviz")
     leaf = Leaf(2.0, label="w")
-    seen = weakref.ref(leaf)
+    reference = weakref.ref(leaf)
     h = leaf * 5.0 - 12.0
     root = logsumexp([h**2, h.tanh(), abs(h)]) / leaf
     VIEWS[view](root, leaf)
-    assert seen() is leaf
+    assert reference() is leaf
     del leaf, h, root
-    assert seen() is None
+    assert reference() is None

@@ -42,7 +42,7 @@ def network() -> tuple[MLP, Value]:
     return model, loss
 
 
-def compiled() -> object:
+def compile_step() -> object:
     step = compile(lambda x: dot([x] * 50, [x * 2.0] * 50).tanh())
     step(Value(0.5))
     return step
@@ -72,11 +72,11 @@ class Clock:
     """Moves by ``step`` whenever it is read, and when a test moves it."""
 
     def __init__(self) -> None:
-        self.now, self.step = 0.0, 0.0
+        self.seconds, self.step = 0.0, 0.0
 
     def __call__(self) -> float:
-        self.now += self.step
-        return self.now
+        self.seconds += self.step
+        return self.seconds
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ CALLS: dict[str, tuple[Callable[[float], object], str]] = {
     "draw, cut down": (lambda t: draw(LONG, timeout=t), "limit=…"),
     "draw, of all": (lambda t: draw(LONG, limit=None, timeout=t), "limit=…"),
     "draw, a network": (lambda t: draw(LOSS, timeout=t), "limit=…"),
-    "draw, compiled": (lambda t: draw(compiled(), limit=None, timeout=t), "limit=…"),
+    "draw, compiled": (lambda t: draw(compile_step(), limit=None, timeout=t), "limit=…"),
     "Snapshot.draw": (lambda t: snapshot(LONG, limit=None).draw(timeout=t).graph, "limit=…"),
     "Comparison.draw": (lambda t: compare(LONG, LONG).draw(timeout=t).graph, "limit=…"),
     "gradient_flow": (lambda t: gradient_flow(MODEL, LOSS, timeout=t), "leave out the loss"),
@@ -102,13 +102,13 @@ CALLS: dict[str, tuple[Callable[[float], object], str]] = {
 
 def test_every_call_with_a_timeout_is_listed() -> None:
     public = [getattr(autograd, name) for name in autograd.__all__]
-    found = {
+    names = {
         function.__qualname__
-        for each in (*public, Snapshot, Comparison, Drawing)
-        for function in (vars(each).values() if isinstance(each, type) else [each])
+        for owner in (*public, Snapshot, Comparison, Drawing)
+        for function in (vars(owner).values() if isinstance(owner, type) else [owner])
         if inspect.isfunction(function) and "timeout" in inspect.signature(function).parameters
     }
-    assert found == {name.partition(",")[0] for name in CALLS}
+    assert names == {name.partition(",")[0] for name in CALLS}
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -116,9 +116,9 @@ def test_the_error_of_every_call_names_the_remedy(call: str, clock: Clock) -> No
     draw_within, remedy = CALLS[call]
     draw_within(1.0)  # the clock stands
     clock.step = 0.1
-    with pytest.raises(RenderError, match=r"^The picture took more than 1 seconds .*timeout=…") as caught:
+    with pytest.raises(RenderError, match=r"^The picture took more than 1 seconds .*timeout=…") as error:
         draw_within(1.0)
-    assert remedy in str(caught.value)
+    assert remedy in str(error.value)
 
 
 def test_the_dot_source_is_made_within_the_time(clock: Clock) -> None:
@@ -130,7 +130,7 @@ def test_the_dot_source_is_made_within_the_time(clock: Clock) -> None:
 
 def test_time_between_the_call_and_its_picture_does_not_count(clock: Clock, tmp_path: Path) -> None:
     drawing = draw(chain(5), timeout=1)
-    clock.now += 100.0
+    clock.seconds += 100.0
     assert drawing.save(tmp_path / "g.dot").exists()
 
 
@@ -138,19 +138,19 @@ def test_time_spent_on_one_part_is_subtracted_from_the_next(clock: Clock) -> Non
     limit = TimeLimit(10.0)
     for spent in (4.0, 5.0):
         with limit.running():
-            clock.now += spent
+            clock.seconds += spent
     assert limit.left == 1.0
     with pytest.raises(RenderError, match="took more than 10 seconds"), limit.running():
-        clock.now += 2.0
+        clock.seconds += 2.0
     assert limit.left == 0.0
 
 
 def test_nested_running_blocks_are_counted_once(clock: Clock) -> None:
     limit = TimeLimit(10.0)
     with limit.running():
-        clock.now += 1.0
+        clock.seconds += 1.0
         with limit.running():
-            clock.now += 2.0
+            clock.seconds += 2.0
         assert limit.left == 7.0
     assert limit.left == 7.0
 
@@ -191,7 +191,7 @@ def test_both_layouts_share_the_time(slow_layout: float) -> None:
 def test_no_layout_is_begun_when_no_time_is_left(slow_layout: float, clock: Clock) -> None:
     drawing = draw(chain(5), timeout=1)
     with drawing._limit.running():
-        clock.now += 0.999
+        clock.seconds += 0.999
     start = time.perf_counter()
     with pytest.raises(RenderError, match="took more than 1 seconds"):
         _ = drawing.svg

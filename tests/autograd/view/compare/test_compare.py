@@ -32,7 +32,7 @@ def loss_of(w: Value, x: Value, y: Value) -> Value:
     return loss
 
 
-def trained() -> Comparison:
+def train() -> Comparison:
     """A gradient step on w, and the loss computed again."""
     w, x, y = leaf("w", 2.0), leaf("x", 5.0), leaf("y", 12.0)
     loss = loss_of(w, x, y)
@@ -54,7 +54,7 @@ def marks(comparison: Comparison) -> dict[str, str]:
 
 
 def test_a_step_of_training() -> None:
-    assert repr(trained()).split("\n") == [
+    assert repr(train()).split("\n") == [
         "   name  how    data  → data  Δ data  grad  → grad  Δ grad",
         "─  ────  ─────  ────  ──────  ──────  ────  ──────  ──────",
         "≠  w               2     2.2    +0.2   −20     −10     +10",
@@ -96,12 +96,12 @@ def test_the_one_value_that_was_changed_is_the_one_that_differs(root: Value, dat
     before = snapshot(root)
     order = topological_order(root)
     at = data.draw(st.integers(0, len(order) - 1))
-    which = data.draw(st.sampled_from(["data", "grad"]))
-    setattr(order[at], which, 0.123456789)
+    attribute = data.draw(st.sampled_from(["data", "grad"]))
+    setattr(order[at], attribute, 0.123456789)
     comparison = compare(before, root)
     (changed,) = comparison.changed
     assert changed is comparison.rows[at]
-    assert (changed.data_differs, changed.grad_differs) == (which == "data", which == "grad")
+    assert (changed.data_differs, changed.grad_differs) == (attribute == "data", attribute == "grad")
 
 
 def test_later_label_is_shown_without_a_difference() -> None:
@@ -156,8 +156,8 @@ def test_inconsistent_numbers_are_noted() -> None:
 
 def test_the_same_code_run_twice_is_matched_node_by_node() -> None:
     def build(w: float) -> Value:
-        hidden = [dot([Value(w), Value(2.0)], [1.0, 3.0], Value(0.1)).tanh() for _ in range(3)]
-        return total_of(hidden)
+        units = [dot([Value(w), Value(2.0)], [1.0, 3.0], Value(0.1)).tanh() for _ in range(3)]
+        return total_of(units)
 
     comparison = compare(build(1.0), build(1.5))
     assert comparison.summary.startswith("10 of 16 Values differ: 10 in data")
@@ -201,8 +201,8 @@ def test_graphs_of_different_shape(
     before: Callable[[], Value], after: Callable[[], Value], expected: dict[str, str]
 ) -> None:
     comparison = compare(before(), after())
-    found = sorted((row.name, row.mark) for row in comparison.rows)
-    assert found == sorted((name.strip(), mark) for name, mark in expected.items())
+    marks = sorted((row.name, row.mark) for row in comparison.rows)
+    assert marks == sorted((name.strip(), mark) for name, mark in expected.items())
 
 
 def test_removed_node_is_listed_once_in_any_order() -> None:
@@ -228,10 +228,10 @@ def test_leaves_matched_by_position_are_noted() -> None:
 def test_the_same_operation_twice_is_not_mixed_up() -> None:
     """Two products of the same leaves can only be distinguished by their uses."""
 
-    def build(swapped: bool) -> Value:
+    def build(is_swapped: bool) -> Value:
         a, b = leaf("a", 2.0), leaf("b", 3.0)
         first, second = a * b, a * b
-        return (second.exp() - first.tanh() if swapped else first.exp() - second.tanh()) + leaf("c")
+        return (second.exp() - first.tanh() if is_swapped else first.exp() - second.tanh()) + leaf("c")
 
     before, after = build(False), build(True) * 2.0
     before.backward()
@@ -273,7 +273,7 @@ def test_matched_nodes_are_compatible_and_matched_once(one: Value, other: Value)
 
 
 def test_the_picture_marks_the_cards_that_differ() -> None:
-    comparison = trained()
+    comparison = train()
     drawing = comparison.draw()
     assert "w = 2 → 2.2, gradient −20 → −10; x = 5, gradient −8 → −4.4" in drawing.alt
     thick = re.compile(r"penwidth=3\b(?!\.)")
@@ -309,7 +309,7 @@ def test_html_marks_differences_and_escapes_labels() -> None:
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    table = repr(trained()).split("\n")
+    table = repr(train()).split("\n")
     assert max(map(display_width, table)) <= columns
     assert sum(line.startswith("≠  w ") for line in table) == (2 if columns == 40 else 1)
 

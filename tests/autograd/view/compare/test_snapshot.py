@@ -50,15 +50,15 @@ def test_snapshot_does_not_follow_later_changes() -> None:
 def test_it_records_every_value_in_order(root: Value) -> None:
     order = topological_order(root)
     names = Names(order)
-    taken = snapshot(root)
-    assert len(taken) == len(order)
-    for node, (name, same), value in zip(taken.nodes, taken.items(), order, strict=True):
+    record = snapshot(root)
+    assert len(record) == len(order)
+    for node, (name, same), value in zip(record.nodes, record.items(), order, strict=True):
         assert node is same
         assert node.name == name == names[value]
         assert node.expression == operation(value, names)
         assert bits(node.data) == bits(value.data)
-        ours, theirs = (x if x is None else bits(x) for x in (node.grad, shown_gradient(value, root)))
-        assert ours == theirs
+        actual, expected = (x if x is None else bits(x) for x in (node.grad, shown_gradient(value, root)))
+        assert actual == expected
         assert [order[x] if isinstance(x, int) else repr(x) for x in node.operands] == [
             x if isinstance(x, Value) else repr(x) for x in value.operands
         ]
@@ -83,50 +83,50 @@ class _Watched(Value):
 def test_it_keeps_no_value_alive() -> None:
     leaf = _Watched(3.0, label="a")
     alive = weakref.ref(leaf)
-    taken = snapshot(dot([leaf, 2.0], [leaf, leaf], 1.0).tanh())
+    record = snapshot(dot([leaf, 2.0], [leaf, leaf], 1.0).tanh())
     gc.disable()
     try:
         del leaf
         assert alive() is None
     finally:
         gc.enable()
-    assert taken["a"].data == 3.0
+    assert record["a"].data == 3.0
 
 
 def test_it_cannot_be_changed() -> None:
-    taken = snapshot(example()[1])
+    record = snapshot(example()[1])
     with pytest.raises(AttributeError):
-        taken["w"].data = 3.0  # type: ignore[misc]
+        record["w"].data = 3.0  # type: ignore[misc]
     with pytest.raises(AttributeError):
-        taken.nodes = ()  # type: ignore[misc]
+        record.nodes = ()  # type: ignore[misc]
     with pytest.raises(TypeError):
-        taken["w"] = taken["loss"]  # type: ignore[index]
+        record["w"] = record["loss"]  # type: ignore[index]
     with pytest.raises(KeyError, match="v"):
-        taken["v"]
+        record["v"]
 
 
 def test_it_can_be_pickled() -> None:
-    taken = snapshot(example()[1])
-    copy = pickle.loads(pickle.dumps(taken))
+    record = snapshot(example()[1])
+    copy = pickle.loads(pickle.dumps(record))
     assert isinstance(copy, Snapshot)
-    assert copy == taken
-    assert repr(copy) == repr(taken)
-    assert copy.picture == taken.picture
+    assert copy == record
+    assert repr(copy) == repr(record)
+    assert copy.picture == record.picture
 
 
 def test_large_snapshot_shows_its_end() -> None:
     y = Value(1.0)
     for _ in range(20_000):
         y = y + 1.0
-    taken = snapshot(y)
-    assert len(taken) == 20_001
-    assert repr(taken).endswith("\nthe last 120 of 20,001; .nodes has them all")
-    assert len(repr(taken).split("\n")) == 2 + 120 + 1
+    record = snapshot(y)
+    assert len(record) == 20_001
+    assert repr(record).endswith("\nthe last 120 of 20,001; .nodes has them all")
+    assert len(repr(record).split("\n")) == 2 + 120 + 1
 
 
-@pytest.mark.parametrize("what", [3.0, None, [Value(1.0)]])
-def test_root_that_is_not_a_value_raises_type_error(what: Any) -> None:
+@pytest.mark.parametrize("root", [3.0, None, [Value(1.0)]])
+def test_root_that_is_not_a_value_raises_type_error(root: Any) -> None:
     with pytest.raises(
-        TypeError, match=rf"snapshot\(\) expected a Value for root, got {type(what).__name__}"
+        TypeError, match=rf"snapshot\(\) expected a Value for root, got {type(root).__name__}"
     ):
-        snapshot(what)
+        snapshot(root)

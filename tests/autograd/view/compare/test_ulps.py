@@ -16,11 +16,11 @@ floats = st.floats(allow_nan=False)
 @given(floats, st.integers(0, 50))
 def test_steps_to_the_next_float_are_counted_in_ulps(x: float, steps: int) -> None:
     y = x
-    taken = 0
-    while taken < steps and y < math.inf:
+    count = 0
+    while count < steps and y < math.inf:
         y = math.nextafter(y, math.inf)
-        taken += 1
-    assert ulps_between(x, y) == ulps_between(y, x) == taken
+        count += 1
+    assert ulps_between(x, y) == ulps_between(y, x) == count
     assert isinstance(ulps_between(x, y), int)
 
 

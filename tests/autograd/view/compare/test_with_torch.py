@@ -89,10 +89,10 @@ def test_every_primitive_with_constants_and_with_one_operand_shared(entry: Primi
     numbers = shaped(entry, lambda: rng.uniform(0.1, 1.5), 3)
     a = Value(0.7, label="a")
     index = [numbers.pop()] if "index" in entry.operands else []
-    shared = [[a] * 3 if isinstance(x, list) else a for x in numbers]
+    same = [[a] * 3 if isinstance(x, list) else a for x in numbers]
     mixed = [[a, *x[1:]] if isinstance(x, list) else x for x in numbers[:-1]]
     mixed.append([a, 0.3, a] if isinstance(numbers[-1], list) else a)
-    for operands in (shared, mixed):
+    for operands in (same, mixed):
         root = call(entry, [*operands, *index]) * a
         row = next(row for row in compare_with_torch(root).rows if row.name == "a")
         assert math.isclose(row.grad, row.torch_grad, rel_tol=1e-11)
@@ -260,11 +260,11 @@ def test_large_comparison_shows_the_largest_differences() -> None:
     root = total_of([leaf.tanh() for leaf in leaves])
     comparison = compare_with_torch(root)
     assert len(comparison.rows) == 301
-    shown = repr(comparison)
-    assert shown.endswith("shown: 120 of 301 rows, the largest differences first; .rows has all")
-    assert len(shown.split("\n")) == 2 + 120 + 2
+    table = repr(comparison)
+    assert table.endswith("shown: 120 of 301 rows, the largest differences first; .rows has all")
+    assert len(table.split("\n")) == 2 + 120 + 2
     worst = max(comparison.rows, key=lambda row: row.ulps)
-    assert shown.split("\n")[2].split()[0] == worst.name
+    assert table.split("\n")[2].split()[0] == worst.name
 
 
 def test_a_deep_graph_is_compared() -> None:

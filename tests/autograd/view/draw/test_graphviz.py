@@ -48,7 +48,7 @@ def parse(svg: str) -> ElementTree.Element:
     return ElementTree.fromstring(svg)
 
 
-def written(svg: str) -> str:
+def text_of_svg(svg: str) -> str:
     return "\n".join("".join(text.itertext()) for text in parse(svg).iter(f"{SVG}text")).replace(
         "\u00a0", " "
     )
@@ -67,7 +67,7 @@ def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
     root = example(backward)
     drawing = draw(root, theme=theme)
     assert parse(drawing.svg).tag == f"{SVG}svg"
-    text = written(drawing.svg).split("\n")
+    text = text_of_svg(drawing.svg).split("\n")
     assert {"w", "x", "y", "p", "loss", "data", "grad"} <= set(text)
     for value in topological_order(root):
         assert format_number(value.data) in text
@@ -78,10 +78,10 @@ def test_the_svg_shows_every_card_and_arrow(theme: str, backward: bool) -> None:
 
 
 def test_gradient_before_backward_is_shown_as_not_computed() -> None:
-    text = written(draw(example(backward=False)).svg).split("\n")
+    text = text_of_svg(draw(example(backward=False)).svg).split("\n")
     assert text.count("·") == 7
     assert "0" not in text
-    assert "·" not in written(draw(example()).svg).split("\n")
+    assert "·" not in text_of_svg(draw(example()).svg).split("\n")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -106,8 +106,8 @@ def test_arrows_backward_have_their_width_and_are_dashed_where_nothing_flows() -
     root = a.relu() * b
     root.backward()
     edges = {e.get("id", "").split("-", 3)[-1]: e.find(f"{SVG}path") for e in groups(draw(root).svg, "edge")}
-    dashed = {key for key, path in edges.items() if path is not None and path.get("stroke-dasharray")}
-    assert dashed == {"e0-backward", "e2-backward"}
+    keys = {key for key, path in edges.items() if path is not None and path.get("stroke-dasharray")}
+    assert keys == {"e0-backward", "e2-backward"}
     widest = edges["e1-backward"]
     assert widest is not None
     assert float(widest.get("stroke-width", "1")) == 4.0
@@ -151,9 +151,9 @@ def test_a_hostile_label_is_shown_as_text(label: str) -> None:
     assert not {name for name in attributes if name.startswith("on") or "href" in name}
     assert len(groups(svg, "node")) == 3
     assert len(groups(svg, "edge")) == 3
-    shown = written(svg).split("\n")
-    assert clean(label) in shown
-    assert {f"{clean(label)}₂", f"({clean(label)})₂"} & {*shown}
+    lines = text_of_svg(svg).split("\n")
+    assert clean(label) in lines
+    assert {f"{clean(label)}₂", f"({clean(label)})₂"} & {*lines}
     assert clean(label) in [title.text for title in parse(svg).iter(f"{SVG}title")]
     assert clean(label) in drawing.alt
     assert clean(label) in str(drawing)
@@ -163,20 +163,20 @@ def test_a_hostile_label_is_shown_as_text(label: str) -> None:
 def test_a_hostile_label_in_the_note_is_shown_as_text(label: str) -> None:
     root = Value(2.0) * 3.0 * 4.0
     root.label = label
-    assert f"nearest {label}, of 3" in written(draw(root, limit=2).svg)
+    assert f"nearest {label}, of 3" in text_of_svg(draw(root, limit=2).svg)
 
 
 @pytest.mark.parametrize("label", ["&lt;b&gt;", "\\G", "C:\\new"])
 def test_an_escape_in_the_note_is_shown_as_text(label: str) -> None:
     root = Value(2.0) * 3.0 * 4.0
     root.label = label
-    assert f"nearest {label}, of 3" in written(draw(root, limit=2).svg)
+    assert f"nearest {label}, of 3" in text_of_svg(draw(root, limit=2).svg)
 
 
 def test_special_numbers_are_drawn() -> None:
     root = Value(math.inf, label="a") * Value(math.nan, label="b") + -0.0
     root.backward()
-    assert {"inf", "nan", "−0", "×nan", "×inf"} <= set(written(draw(root).svg).split("\n"))
+    assert {"inf", "nan", "−0", "×nan", "×inf"} <= set(text_of_svg(draw(root).svg).split("\n"))
 
 
 def test_drawing_does_not_follow_later_changes() -> None:
@@ -185,8 +185,8 @@ def test_drawing_does_not_follow_later_changes() -> None:
     root.backward()
     root.label = "changed"
     root.operands[0].data = 99.0  # type: ignore[union-attr]
-    assert "−20" not in str(drawing) + drawing.alt + written(drawing.svg)
-    assert "changed" not in str(drawing) + drawing.alt + written(drawing.svg)
+    assert "−20" not in str(drawing) + drawing.alt + text_of_svg(drawing.svg)
+    assert "changed" not in str(drawing) + drawing.alt + text_of_svg(drawing.svg)
     assert "99" not in str(drawing) + drawing.alt
 
 
@@ -226,11 +226,11 @@ def test_large_png_is_compressed_and_keeps_the_colors_of_areas() -> None:
     png = base64.b64decode(data["image/png"])
     assert len(drawing.png) > HEAVY
     assert len(png) < len(drawing.png) / 2
-    whole, shown = (image.open(io.BytesIO(each)).convert("RGB") for each in (drawing.png, png))
-    assert shown.size == whole.size
+    whole, small = (image.open(io.BytesIO(item)).convert("RGB") for item in (drawing.png, png))
+    assert small.size == whole.size
     # Two pixels of the PNG are one CSS pixel, to which the width is rounded; graphviz rounds up.
-    assert abs(metadata["image/png"]["width"] * 2 - shown.width) <= 2
-    before, after = ({color: n for n, color in each.getcolors(2**24)} for each in (whole, shown))
+    assert abs(metadata["image/png"]["width"] * 2 - small.width) <= 2
+    before, after = ({color: n for n, color in item.getcolors(2**24)} for item in (whole, small))
     for area in (LIGHT.paper, LIGHT.box[0], LIGHT.cards["leaf"][0], LIGHT.cards["output"][0]):
         color = tuple(bytes.fromhex(area[1:]))
         assert before[color] > 10_000
@@ -248,13 +248,13 @@ def test_large_png_without_pillow_is_unchanged(monkeypatch: pytest.MonkeyPatch) 
 def test_the_png_is_shown_at_the_size_of_the_svg() -> None:
     drawing = draw(example())
     _, metadata = drawing._repr_mimebundle_()
-    shown = metadata["image/png"]
+    size = metadata["image/png"]
     width, height = struct.unpack(">II", drawing.png[16:24])
-    assert abs(shown["width"] * 2 - width) <= 1
-    assert abs(shown["height"] * 2 - height) <= 1
+    assert abs(size["width"] * 2 - width) <= 1
+    assert abs(size["height"] * 2 - height) <= 1
     svg = parse(drawing.svg)
     points = [float(svg.get(side, "").removesuffix("pt")) for side in ("width", "height")]
-    for at_96_dpi, pt in zip((shown["width"], shown["height"]), points, strict=True):
+    for at_96_dpi, pt in zip((size["width"], size["height"]), points, strict=True):
         assert abs(at_96_dpi - pt * 96 / 72) <= 3
 
 
@@ -270,20 +270,20 @@ def test_a_picture_wider_than_a_page_is_scaled_down_to_it() -> None:
     drawing = row_of(4)
     width = str(parse(drawing.svg).get("width"))
     assert PAGE < float(width.removesuffix("pt")) < PAGE / SMALLEST
-    shown = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
-    assert shown.get("width") == "100%"
-    assert shown.get("height") is None
-    assert shown.get("viewBox") == parse(drawing.svg).get("viewBox")
-    assert f"max-width:{width};" in str(shown.get("style"))
+    page_svg = parse(drawing._repr_mimebundle_()[0]["image/svg+xml"])
+    assert page_svg.get("width") == "100%"
+    assert page_svg.get("height") is None
+    assert page_svg.get("viewBox") == parse(drawing.svg).get("viewBox")
+    assert f"max-width:{width};" in str(page_svg.get("style"))
 
 
 def test_a_very_wide_picture_keeps_letters_of_11_pixels_and_scrolls() -> None:
     drawing = row_of(12)
-    whole, shown = (parse(svg) for svg in (drawing.svg, drawing._repr_mimebundle_()[0]["image/svg+xml"]))
-    widths = [float(str(svg.get("width")).removesuffix("pt")) for svg in (whole, shown)]
+    whole, page_svg = (parse(svg) for svg in (drawing.svg, drawing._repr_mimebundle_()[0]["image/svg+xml"]))
+    widths = [float(str(svg.get("width")).removesuffix("pt")) for svg in (whole, page_svg)]
     assert widths[1] > PAGE
-    assert "max-width:none" in str(shown.get("style"))
-    letters = [float(text.get("font-size", "0")) for text in shown.iter() if text.tag.endswith("text")]
+    assert "max-width:none" in str(page_svg.get("style"))
+    letters = [float(text.get("font-size", "0")) for text in page_svg.iter() if text.tag.endswith("text")]
     smallest = min(size for size in letters if size > 1.0) * 96 / 72 * widths[1] / widths[0]
     assert smallest >= 10.99
 
@@ -295,8 +295,8 @@ def test_a_very_wide_png_is_cut_into_rows() -> None:
         scale = row.width / width
         assert rows.width <= ROW * scale + 1 < row.width
         assert rows.height > 2 * 0.6 * height * scale
-    shown = drawing._repr_mimebundle_()[1]["image/png"]
-    assert shown["width"] <= ROW + 1 < width
+    size = drawing._repr_mimebundle_()[1]["image/png"]
+    assert size["width"] <= ROW + 1 < width
 
 
 def test_the_text_is_the_table() -> None:
@@ -330,7 +330,7 @@ def test_save_png(tmp_path: Path) -> None:
 def test_save_dot_that_can_be_laid_out(tmp_path: Path, ending: str) -> None:
     source = draw(example()).save(tmp_path / f"g{ending}").read_text(encoding="utf-8")
     assert source.startswith("digraph")
-    assert "−20" in written(render(source, "svg").decode())
+    assert "−20" in text_of_svg(render(source, "svg").decode())
 
 
 @pytest.mark.parametrize("name", ["g.pdf", "g", ".svg", "svg", "g.svg.gz"])
@@ -361,7 +361,7 @@ def test_the_graph_is_a_digraph_to_edit_and_render() -> None:
     assert drawing.graph is drawing.graph
     drawing.graph.attr(label="a title of my own")
     drawing.graph.node("mine", label="a card of my own")
-    assert {"a title of my own", "a card of my own"} <= set(written(drawing.svg).split("\n"))
+    assert {"a title of my own", "a card of my own"} <= set(text_of_svg(drawing.svg).split("\n"))
 
 
 # Size ---------------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ def test_huge_graph_is_reduced_and_drawn() -> None:
     for _ in range(100_000):
         y = y * 1.00001
     drawing = draw(y)
-    assert "of 100,001" in written(drawing.svg)
+    assert "of 100,001" in text_of_svg(drawing.svg)
     assert "of 100,001" in str(drawing)
 
 
@@ -396,8 +396,8 @@ def script(folder: Path, name: str, body: str) -> Path:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, program: Path | None) -> None:
-    found = None if program is None else str(program)
-    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: found)
+    path = None if program is None else str(program)
+    monkeypatch.setattr("autograd.view.render.graphviz_program.layout_program", lambda: path)
 
 
 @posix
@@ -434,9 +434,9 @@ def test_a_program_that_fails_is_reported(
 ) -> None:
     program = script(tmp_path, "dot", body)
     use(monkeypatch, program)
-    with pytest.raises(RenderError, match=re.escape(f"{program} failed with {message}")) as caught:
+    with pytest.raises(RenderError, match=re.escape(f"{program} failed with {message}")) as error:
         draw(example()).save(tmp_path / "g.svg")
-    assert len(str(caught.value)) < 1000
+    assert len(str(error.value)) < 1000
 
 
 @posix
@@ -513,7 +513,7 @@ def test_wheel_next_to_python_is_found_without_dot_on_the_path(
     program = layout_program()
     assert program is not None
     assert Path(program).stem == "graphviz-pure"
-    assert "loss" in written(draw(example()).svg)
+    assert "loss" in text_of_svg(draw(example()).svg)
 
 
 @posix
@@ -547,5 +547,5 @@ def test_operands_are_placed_in_the_order_in_which_they_were_written(
     }
     names = names_of(root)
     for node in topological_order(root):
-        written = [names.of(operand) for operand in node.operands]
-        assert sorted(written, key=tops.__getitem__) == written
+        operand_names = [names.of(operand) for operand in node.operands]
+        assert sorted(operand_names, key=tops.__getitem__) == operand_names

@@ -300,16 +300,16 @@ def test_explain_of_unrelated_value_raises() -> None:
         explain(w, loss)
 
 
-@pytest.mark.parametrize("what", [3.0, None, "loss"])
-def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+@pytest.mark.parametrize("argument", [3.0, None, "loss"])
+def test_root_that_is_not_a_value_raises_type_error(argument: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__}.*Pass"
+        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(argument).__name__}.*Pass"
     ):
-        explain(Value(1.0), what)  # type: ignore[arg-type]
+        explain(Value(1.0), argument)  # type: ignore[arg-type]
     with pytest.raises(
-        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(what).__name__}.*Pass"
+        TypeError, match=rf"explain\(\) expected a Value for .*, got {type(argument).__name__}.*Pass"
     ):
-        explain(what, Value(1.0))  # type: ignore[arg-type]
+        explain(argument, Value(1.0))  # type: ignore[arg-type]
 
 
 def test_explain_with_zero_paths_raises() -> None:
@@ -370,14 +370,14 @@ def _walks(root: Value, wrt: Value) -> list[list[Edge]]:
     """Every path, by walking all of them."""
     edges = Paths(root, wrt).edges
     walks: list[list[Edge]] = []
-    unfinished: list[list[Edge]] = [[]]
-    while unfinished:
-        walk = unfinished.pop()
+    stack: list[list[Edge]] = [[]]
+    while stack:
+        walk = stack.pop()
         at = walk[-1].operand if walk else root
         if at is wrt:
             walks.append(walk)
         else:
-            unfinished += [[*walk, edge] for edge in edges.get(at, [])]
+            stack += [[*walk, edge] for edge in edges.get(at, [])]
     return walks
 
 
@@ -399,19 +399,19 @@ def _about(size: Size) -> tuple[float, ...]:
 
 @settings(max_examples=300, deadline=None)
 @given(random_graphs(8), st.integers(0, 100), st.integers(1, 20))
-def test_the_paths_are_those_of_a_walk_and_the_largest_come_first(root: Value, which: int, most: int) -> None:
+def test_the_paths_are_those_of_a_walk_and_the_largest_come_first(root: Value, index: int, most: int) -> None:
     order = topological_order(root)
-    wrt = order[which % len(order)]
+    wrt = order[index % len(order)]
     paths = Paths(root, wrt)
     if paths.count > 2000:
         return
     walks = _walks(root, wrt)
     assert paths.count == len(walks)
-    everything = [*paths.largest(len(walks) + 1)]
-    assert sorted(map(_places, everything)) == sorted(map(_places, walks))
+    all_paths = [*paths.largest(len(walks) + 1)]
+    assert sorted(map(_places, all_paths)) == sorted(map(_places, walks))
     expected = sorted(map(_size, walks), reverse=True)
-    assert [_about(_size(walk)) for walk in everything] == [_about(size) for size in expected]
-    assert [*map(_size, paths.largest(most))] == [_size(walk) for walk in everything[:most]]
+    assert [_about(_size(walk)) for walk in all_paths] == [_about(size) for size in expected]
+    assert [*map(_size, paths.largest(most))] == [_size(walk) for walk in all_paths[:most]]
     whole = Size(ZERO)
     for size in expected:
         whole = plus(whole, size)
@@ -423,9 +423,9 @@ def test_the_paths_are_those_of_a_walk_and_the_largest_come_first(root: Value, w
 
 @settings(max_examples=300, deadline=None)
 @given(random_graphs(8), st.integers(0, 100))
-def test_the_gradient_is_that_of_backward_and_the_products_add_up_to_it(root: Value, which: int) -> None:
+def test_the_gradient_is_that_of_backward_and_the_products_add_up_to_it(root: Value, index: int) -> None:
     order = topological_order(root)
-    wrt = order[which % len(order)]
+    wrt = order[index % len(order)]
     if Paths(root, wrt).count > 200:
         return
     explanation = explain(root, wrt, paths=200)
@@ -442,8 +442,8 @@ def test_the_gradient_is_that_of_backward_and_the_products_add_up_to_it(root: Va
         assert path.nodes[-1] is wrt
         for i, local in enumerate(path.locals):
             assert path.nodes[i].operands[path.positions[i]] is path.nodes[i + 1]
-            stored = local_derivatives(path.nodes[i])[path.positions[i]]
-            assert bits(local) == bits(0.0 if stored is None else stored)
+            derivative = local_derivatives(path.nodes[i])[path.positions[i]]
+            assert bits(local) == bits(0.0 if derivative is None else derivative)
 
 
 plain = st.integers(-3000, 3000).map(lambda n: n / 1000)  # a tiny factor would depend on the order of factors
@@ -456,10 +456,10 @@ plain = st.integers(-3000, 3000).map(lambda n: n / 1000)  # a tiny factor would 
     st.lists(st.tuples(places, plain), max_size=3),
 )
 def test_equations_hold_after_any_overwrite(
-    root: Value, which: int, changes: list[tuple[int, float]]
+    root: Value, index: int, changes: list[tuple[int, float]]
 ) -> None:
     order = topological_order(root)
-    wrt = order[which % len(order)]
+    wrt = order[index % len(order)]
     if Paths(root, wrt).count > 50:
         return
     before = explain(root, wrt, paths=50)
@@ -472,9 +472,9 @@ def test_equations_hold_after_any_overwrite(
         if not isinstance(line.content, str) and (
             line.indent or explanation.count == 1
         ):  # the last line is a sum of rounded numbers
-            written = text(line.content)
-            first, *others = sides(written) or [0.0]
-            assert all(_alike(first, x) for x in others), written
+            equation = text(line.content)
+            first, *others = sides(equation) or [0.0]
+            assert all(_alike(first, x) for x in others), equation
 
 
 def _alike(x: float, y: float) -> bool:
@@ -549,12 +549,12 @@ def test_a_large_graph_is_explained_in_linear_work() -> None:
         for _ in range(size):
             y = y + y * 0.5
 
-        def explained() -> None:
+        def explain_long_chain() -> None:
             explanation = explain(y, a)
             repr(explanation)
             assert explanation.count == 2**size
 
-        return explained
+        return explain_long_chain
 
     assert is_linear(work, 250)
 

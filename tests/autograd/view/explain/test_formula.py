@@ -39,8 +39,8 @@ def compute(tree: Tree, leaves: dict[str, Value] = LEAVES, rounded: bool = True)
     result: Value = FUNCTIONS[name](inputs) if name in ("sum", "logsumexp") else FUNCTIONS[name](*inputs)
     if not result.is_leaf or not rounded:
         return result.data if result.is_leaf else result
-    folded = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
-    return float(format_number(folded).replace("−", "-"))  # what is written is written to four digits
+    constant = result.data if math.isfinite(result.data) else 2.0  # constants among themselves
+    return float(format_number(constant).replace("−", "-"))  # what is written is written to four digits
 
 
 def as_value(tree: Tree) -> Value:
@@ -69,7 +69,7 @@ constants = st.sampled_from([0.0, 1.0, 2.0, 3.0, -1.0, -2.0, 0.5, -0.25, 12.0, 2
 names = st.sampled_from("abcd")
 
 
-def _deeper(trees: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+def _deepen(trees: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     return (
         st.tuples(st.sampled_from(UNARY), trees)
         | st.tuples(st.sampled_from(["neg", "abs", "sqrt"]), trees)
@@ -79,8 +79,8 @@ def _deeper(trees: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     )
 
 
-expressions = st.recursive(names, _deeper, max_leaves=14)
-with_constants = st.recursive(names | constants, _deeper, max_leaves=14)
+expressions = st.recursive(names, _deepen, max_leaves=14)
+with_constants = st.recursive(names | constants, _deepen, max_leaves=14)
 
 
 def _math(value: Value) -> str:
@@ -88,7 +88,7 @@ def _math(value: Value) -> str:
     return html[html.index("<math") : html.index("</math>") + len("</math>")]
 
 
-def shown(value: Value) -> str:
+def formula_text(value: Value) -> str:
     first, *more = repr(formula(value)).splitlines()
     assert not more
     name, _, expression = first.partition(" = ")
@@ -112,21 +112,21 @@ def test_written_formula_parses_back_and_every_bracket_is_needed(tree: Tree) -> 
     value = as_value(tree)
     if value.is_leaf:
         return
-    written = shown(value)
-    meant = as_read(value)
-    assert read(written) == meant, written
-    again = compute(meant, rounded=False)
-    assert isinstance(again, Value)
-    assert bits(again.data) == bits(value.data) or value.data == again.data  # 0.0 + −0.0 in a sum
+    notation = formula_text(value)
+    expected = as_read(value)
+    assert read(notation) == expected, notation
+    result = compute(expected, rounded=False)
+    assert isinstance(result, Value)
+    assert bits(result.data) == bits(value.data) or value.data == result.data  # 0.0 + −0.0 in a sum
     letters = "".join(ElementTree.fromstring(_math(value)).itertext())
     if "×10" not in letters:  # where the tags are taken away
-        assert read(letters.partition(" = ")[2]) == meant, letters
-    for shorter in without_a_pair(written):
+        assert read(letters.partition(" = ")[2]) == expected, letters
+    for shorter in without_a_pair(notation):
         try:
-            read_again = read(shorter)
+            other_tree = read(shorter)
         except Misread:
             continue
-        assert read_again != meant, f"{written} could be written {shorter}"
+        assert other_tree != expected, f"{notation} could be written {shorter}"
 
 
 def test_redundant_bracket_is_detected() -> None:
@@ -134,7 +134,7 @@ def test_redundant_bracket_is_detected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tree", "written"),
+    ("tree", "expected"),
     [
         (("pow", ("sub", ("mul", "a", "b"), "c"), 2.0), "(a·b − c)²"),
         (("add", "a", ("add", "b", "c")), "a + (b + c)"),
@@ -152,12 +152,12 @@ def test_redundant_bracket_is_detected() -> None:
         (("sqrt", ("add", "a", "b")), "√(a + b)"),
     ],
 )
-def test_formula_uses_usual_notation(tree: Tree, written: str) -> None:
-    assert shown(as_value(tree)) == written
+def test_formula_uses_usual_notation(tree: Tree, expected: str) -> None:
+    assert formula_text(as_value(tree)) == expected
 
 
 @pytest.mark.parametrize(
-    ("tree", "written"),
+    ("tree", "expected"),
     [
         (("div", ("add", "a", "b"), "c"), r"\frac{a + b}{c}"),
         (("mul", ("div", "a", "b"), "c"), r"\frac{a}{b} \cdot c"),
@@ -168,9 +168,9 @@ def test_formula_uses_usual_notation(tree: Tree, written: str) -> None:
         (("mul", "a", 2.5e-7), r"a \cdot 2.5 \times 10^{-7}"),
     ],
 )
-def test_latex_fraction_has_no_brackets(tree: Tree, written: str) -> None:
+def test_latex_fraction_has_no_brackets(tree: Tree, expected: str) -> None:
     assert formula(as_value(tree))._repr_latex_() == (
-        rf"$\displaystyle \begin{{aligned}} & \mathrm{{out}} = {written} \end{{aligned}}$"
+        rf"$\displaystyle \begin{{aligned}} & \mathrm{{out}} = {expected} \end{{aligned}}$"
     )
 
 
@@ -191,35 +191,35 @@ def test_every_template_is_read_and_binds_as_it_should(entry) -> None:
     if not entry.is_many:
         places = {operand: Name(next(letters)) for operand in entry.operands}
     if entry.is_many:
-        written = many_formula(entry, places)
+        result = many_formula(entry, places)
     else:
-        written = op_formula(entry, [*places.values()])
-    assert written.binds == BINDS.get(entry.name, ATOM)
-    called = entry.name == text(written).partition("(")[0]
-    assert called == (entry.name + "(" in entry.template)
+        result = op_formula(entry, [*places.values()])
+    assert result.binds == BINDS.get(entry.name, ATOM)
+    is_call = entry.name == text(result).partition("(")[0]
+    assert is_call == (entry.name + "(" in entry.template)
 
 
 @pytest.mark.parametrize("template", ["⌊{x}⌋", "{x}!", "{x}·", "", "({x}", "{x} {x}", "f({x}", "{y}"])
 def test_template_that_is_not_arithmetic_is_written_as_a_call(template: str) -> None:
     rules = [lambda m, x: x, lambda m, out, x: 1.0]
     with temporary_primitive("floor", *rules, doc="…", template=template or " ") as entry:
-        assert shown(call(entry, [LEAVES["a"]])) == "floor(a)"
+        assert formula_text(call(entry, [LEAVES["a"]])) == "floor(a)"
 
 
 def test_a_template_may_use_brackets_and_numbers() -> None:
     rules = [lambda m, x: x, lambda m, out, x: 1.0]
     with temporary_primitive("odd", *rules, doc="…", template="2·({x} + 1)^{x}") as entry:
-        assert shown(call(entry, [LEAVES["a"]])) == "2·(a + 1)^a"
+        assert formula_text(call(entry, [LEAVES["a"]])) == "2·(a + 1)^a"
 
 
 def test_groups_are_written_out_up_to_a_length() -> None:
     values = [Value(1.0, label=f"v{i}") for i in range(20)]
-    assert shown(dot(values[:2], values[2:4], values[4])) == "v0·v2 + v1·v3 + v4"
-    assert shown(dot(values[:2], values[2:4])) == "v0·v2 + v1·v3"
-    assert shown(total_of(values[:8])) == " + ".join(f"v{i}" for i in range(8))
-    assert shown(total_of(values)) == " + ".join(f"v{i}" for i in range(7)) + " + … + v19"
-    assert shown(total_of([values[0]]) * 2.0) == "v0·2"
-    assert shown(total_of([values[0] - 1.0, values[1] - 1.0])) == "v0 − 1 + (v1 − 1)"
+    assert formula_text(dot(values[:2], values[2:4], values[4])) == "v0·v2 + v1·v3 + v4"
+    assert formula_text(dot(values[:2], values[2:4])) == "v0·v2 + v1·v3"
+    assert formula_text(total_of(values[:8])) == " + ".join(f"v{i}" for i in range(8))
+    assert formula_text(total_of(values)) == " + ".join(f"v{i}" for i in range(7)) + " + … + v19"
+    assert formula_text(total_of([values[0]]) * 2.0) == "v0·2"
+    assert formula_text(total_of([values[0] - 1.0, values[1] - 1.0])) == "v0 − 1 + (v1 − 1)"
 
 
 def test_labeled_intermediate_values_are_written_out() -> None:
@@ -281,12 +281,12 @@ def test_a_deep_or_wide_graph_is_written_in_linear_work(graph: Callable[[int], V
     assert is_linear(work, 2_000)
 
 
-@pytest.mark.parametrize("what", [3.0, None, "loss"])
-def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
+@pytest.mark.parametrize("root", [3.0, None, "loss"])
+def test_root_that_is_not_a_value_raises_type_error(root: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"formula\(\) expected a Value for root, got {type(what).__name__}.*Pass"
+        TypeError, match=rf"formula\(\) expected a Value for root, got {type(root).__name__}.*Pass"
     ):
-        formula(what)  # type: ignore[arg-type]
+        formula(root)  # type: ignore[arg-type]
 
 
 def test_formula_limit_of_zero_raises() -> None:
@@ -305,10 +305,10 @@ def test_a_hostile_label_is_text_in_every_notation(label: str) -> None:
     allowed = {"div", "p", "math", "mrow", "mi", "mo", "mn", "mfrac", "msup", "msub", "mtext", "span"}
     assert {element.tag for element in tree.iter()} <= allowed
     assert clean(label) in bundle["text/plain"]
-    assert _balanced(bundle["text/latex"])
+    assert _is_balanced(bundle["text/latex"])
 
 
-def _balanced(source: str) -> bool:
+def _is_balanced(source: str) -> bool:
     """Return True if every brace in the LaTeX is closed and every special character escaped."""
     depth = 0
     letters = iter(source)
@@ -337,7 +337,7 @@ def test_a_sign_never_follows_an_operator() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "written"),
+    ("make", "expected"),
     [
         (lambda x: x**1.99999, "x^1.99999"),
         (lambda x: x**2.00000001, "x^2.00000001"),
@@ -349,13 +349,13 @@ def test_a_sign_never_follows_an_operator() -> None:
     ],
 )
 def test_constant_has_four_digits_or_as_many_as_it_needs(
-    make: Callable[[Value], Value], written: str
+    make: Callable[[Value], Value], expected: str
 ) -> None:
     out = make(Value(3.0, label="x"))
-    assert repr(formula(out)) == f"out = {written}"
-    assert snapshot(out)["out"].expression == written
-    numbers = written.replace("x", "3").replace("·", " · ")
-    assert str(steps(out, forward=True)[0]).startswith(f"out = {written} = {numbers}")
+    assert repr(formula(out)) == f"out = {expected}"
+    assert snapshot(out)["out"].expression == expected
+    numbers = expected.replace("x", "3").replace("·", " · ")
+    assert str(steps(out, forward=True)[0]).startswith(f"out = {expected} = {numbers}")
 
 
 def test_the_derivative_of_a_power_keeps_the_digits_of_its_exponent() -> None:
@@ -370,7 +370,7 @@ def test_only_an_integer_exponent_is_a_superscript() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "times", "minus", "over", "squared"),
+    ("label", "times", "minus", "over", "square"),
     [
         ("a + b", "(a + b)·c", "c − (a + b)", "c / (a + b)", "(a + b)²"),
         ("x - y", "(x - y)·c", "c − (x - y)", "c / (x - y)", "(x - y)²"),
@@ -385,18 +385,18 @@ def test_only_an_integer_exponent_is_a_superscript() -> None:
     ],
 )
 def test_a_label_that_reads_as_a_formula_gets_brackets(
-    label: str, times: str, minus: str, over: str, squared: str
+    label: str, times: str, minus: str, over: str, square: str
 ) -> None:
     x, c = Value(2.0, label=label), Value(3.0, label="c")
-    for out, wanted in [(x * c, times), (c - x, minus), (c / x, over), (x**2, squared)]:
-        assert repr(formula(out)) == f"out = {wanted}"
+    for out, expected in [(x * c, times), (c - x, minus), (c / x, over), (x**2, square)]:
+        assert repr(formula(out)) == f"out = {expected}"
 
 
 def test_a_label_with_an_operator_gets_brackets_in_every_notation() -> None:
     x, c = Value(2.0, label="a + b"), Value(3.0, label="c")
     assert r"\left( \mathrm{a\ +\ b} \right) \cdot c" in formula(x * c)._repr_latex_()
-    shown = '<mrow><mo form="prefix">(</mo><mi>a + b</mi><mo form="postfix">)</mo></mrow>'
-    assert shown in formula(x * c)._repr_html_()
+    brackets = '<mrow><mo form="prefix">(</mo><mi>a + b</mi><mo form="postfix">)</mo></mrow>'
+    assert brackets in formula(x * c)._repr_html_()
     assert repr(explain(x * c, x)).endswith("∂out/∂(a + b) = c = 3")
     assert r"{\partial \left( \mathrm{a\ +\ b} \right)}" in explain(x * c, x)._repr_latex_()
     assert repr(formula(x * Value(1.0, label="a + b"))) == "out = (a + b)·(a + b)₂"

@@ -21,7 +21,7 @@ from ...._support.graphs import first_example, labeled_graphs
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def shown(root: Value, **options: Any) -> str:
+def show_text(root: Value, **options: Any) -> str:
     stream = io.StringIO()
     show(root, file=stream, **options)
     return stream.getvalue().removesuffix("\n")
@@ -29,7 +29,7 @@ def shown(root: Value, **options: Any) -> str:
 
 def test_the_example_before_and_after_backward() -> None:
     loss = first_example()[-1]
-    assert shown(loss, width=80).split("\n") == [
+    assert show_text(loss, width=80).split("\n") == [
         "               data  grad  local",
         "loss = v₁²        4     ·",
         "└─ v₁ = p − y    −2     ·    ×−4",
@@ -39,7 +39,7 @@ def test_the_example_before_and_after_backward() -> None:
         "   └─ y          12     ·    ×−1",
     ]
     loss.backward()
-    assert [line.split()[-2] for line in shown(loss, width=80).split("\n")[2:]] == [
+    assert [line.split()[-2] for line in show_text(loss, width=80).split("\n")[2:]] == [
         "−4",
         "−4",
         "−20",
@@ -54,9 +54,9 @@ def test_behind_a_dead_relu_gradients_are_zero() -> None:
     h.backward()  # which leaves a gradient of 1 in h
     a.zero_grad()
     out = h.relu()
-    assert [line.split()[-2] for line in shown(out, width=80).split("\n")[2:]] == ["·", "·"]
+    assert [line.split()[-2] for line in show_text(out, width=80).split("\n")[2:]] == ["·", "·"]
     out.backward()
-    assert shown(out, width=80).split("\n") == [
+    assert show_text(out, width=80).split("\n") == [
         "                data  grad  local",
         "out = relu(v₁)     0     1",
         "└─ v₁ = a·(−3)    −6     0     ×0",
@@ -67,7 +67,7 @@ def test_behind_a_dead_relu_gradients_are_zero() -> None:
 def test_in_a_narrow_terminal_the_numbers_stand_below_the_names() -> None:
     loss = first_example()[-1]
     loss.backward()
-    assert shown(loss, width=24).split("\n") == [
+    assert show_text(loss, width=24).split("\n") == [
         "loss = v₁²",
         "│ data 4  grad 1",
         "└─ v₁ = p − y",
@@ -89,7 +89,7 @@ def test_in_a_narrow_terminal_the_numbers_stand_below_the_names() -> None:
 
 def test_operand_used_twice_is_shown_once_with_two_edges() -> None:
     a = Value(3.0, label="a")
-    assert shown(a + a, width=60).split("\n") == [
+    assert show_text(a + a, width=60).split("\n") == [
         "               data  grad  local",
         "out = a + a       6     ·",
         "├─ a              3     ·     ×1",
@@ -98,40 +98,40 @@ def test_operand_used_twice_is_shown_once_with_two_edges() -> None:
 
 
 def test_a_leaf_is_a_tree_of_one_line() -> None:
-    assert shown(Value(3.0, label="w"), width=60).split("\n") == [
+    assert show_text(Value(3.0, label="w"), width=60).split("\n") == [
         "   data  grad  local",
         "w     3     ·",
     ]
 
 
 def test_constant_appears_in_the_expression() -> None:
-    assert "out = x₁·3" in shown(Value(2.0) * 3.0)
-    assert len(shown(Value(2.0) * 3.0).split("\n")) == 3
+    assert "out = x₁·3" in show_text(Value(2.0) * 3.0)
+    assert len(show_text(Value(2.0) * 3.0).split("\n")) == 3
 
 
 @settings(deadline=None)
 @given(labeled_graphs(), st.integers(24, 120))
 def test_every_value_is_shown_once_and_every_edge_has_a_line(root: Value, width: int) -> None:
-    text = shown(root, width=width, limit=None)
+    text = show_text(root, width=width, limit=None)
     order = topological_order(root)
     edges = sum(isinstance(x, Value) for node in order for x in node.operands)
     below = text.count("↓ below")
     trees = re.findall(r"^[├└│ ]*[├└]─ ", text, re.MULTILINE)
     assert len(trees) == edges
-    again = text.count("↑ above") + below
+    references = text.count("↑ above") + below
     remarks = reservations(order, Names(order), last_pass(root))
     notes = [part for note in remarks for part in wrap(f"({note})", width)]
     page = text.split("\n")[: -len(notes) or None]
     # Each edge leads to a Value or to a mark; a Value marked ↓ is the root of another tree.
     heads = [line for line in page if not line.startswith(("├", "└", "│", " "))]
-    assert len(heads) - 1 <= below <= again
-    assert edges - again + len(heads) == len(order)
+    assert len(heads) - 1 <= below <= references
+    assert edges - references + len(heads) == len(order)
 
 
 @settings(deadline=None)
 @given(labeled_graphs(), st.integers(24, 120), st.integers(1, 8))
 def test_no_line_is_wider_than_asked_for(root: Value, width: int, limit: int) -> None:
-    for text in (shown(root, width=width), shown(root, width=width, limit=limit)):
+    for text in (show_text(root, width=width), show_text(root, width=width, limit=limit)):
         assert max(map(display_width, text.split("\n"))) <= width
         assert all(c.isprintable() for line in text.split("\n") for c in line)
 
@@ -146,7 +146,7 @@ def test_each_edge_shows_its_local_derivative() -> None:
         for x, local in zip(node.operands, factors(node), strict=True)
         if isinstance(x, Value)
     )
-    lines = re.findall(r"─ (\S+).*(×\S+)$", shown(root, width=80), re.MULTILINE)
+    lines = re.findall(r"─ (\S+).*(×\S+)$", show_text(root, width=80), re.MULTILINE)
     assert sorted(lines) == expected
 
 
@@ -155,22 +155,22 @@ def test_deep_subtree_follows_as_its_own_tree() -> None:
     y = x
     for _ in range(30):
         y = y.sin()
-    lines = shown(y, width=60).split("\n")
+    lines = show_text(y, width=60).split("\n")
     assert [line for line in lines if "↓ below" in line]
     starts = [line.split()[0] for line in lines[1:] if line[0] not in "└├│ "]
-    marked = [line.split("─ ")[1].split()[0] for line in lines if "↓ below" in line]
-    assert starts == ["out", *marked]
+    names = [line.split("─ ")[1].split()[0] for line in lines if "↓ below" in line]
+    assert starts == ["out", *names]
     assert lines[-1].split()[-4:-2] == ["x", "1"]
 
 
 def test_show_beyond_the_limit_has_a_note() -> None:
     root = total_of([Value(float(i)) for i in range(500)])
-    lines = shown(root, width=80).split("\n")
+    lines = show_text(root, width=80).split("\n")
     assert lines[-2] == "└─ … 381 more operands"
     assert lines[-1] == "(the 120 lines nearest out, of 501 Values: show(…, limit=None) shows them all)"
     assert len(lines) == 1 + 120 + 2
-    assert len(shown(root, limit=None).split("\n")) == 502
-    assert "1 more operand\n" in shown(Value(2.0) * Value(3.0), limit=2)
+    assert len(show_text(root, limit=None).split("\n")) == 502
+    assert "1 more operand\n" in show_text(Value(2.0) * Value(3.0), limit=2)
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -178,15 +178,15 @@ def test_a_deep_graph_is_shown_without_recursion(width: int) -> None:
     x = y = Value(1.0)
     for _ in range(20_000):
         y = y * x
-    assert "of 20,001 Values" in " ".join(shown(y, width=width).split())
-    assert len(shown(y, width=width, limit=None).split("\n")) > 40_000
+    assert "of 20,001 Values" in " ".join(show_text(y, width=width).split())
+    assert len(show_text(y, width=width, limit=None).split("\n")) > 40_000
 
 
 def test_inconsistent_numbers_are_noted() -> None:
     w = Value(2.0, label="w")
     out = w * 3.0
     w.data = 5.0
-    assert "overwritten after the forward pass" in " ".join(shown(out).split())
+    assert "overwritten after the forward pass" in " ".join(show_text(out).split())
 
 
 # Where it is printed ------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ class _Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("environment", "color", "painted"),
+    ("environment", "color", "is_painted"),
     [
         ({}, None, True),
         ({"NO_COLOR": "1"}, None, False),
@@ -208,7 +208,7 @@ class _Terminal(io.StringIO):
     ],
 )
 def test_colors_in_a_terminal(
-    environment: dict[str, str], color: bool | None, painted: bool, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], color: bool | None, is_painted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -216,16 +216,16 @@ def test_colors_in_a_terminal(
         monkeypatch.setenv(name, value)
     stream = _Terminal()
     show(first_example()[-1], file=stream, color=color)
-    assert ("\x1b[" in stream.getvalue()) is painted
+    assert ("\x1b[" in stream.getvalue()) is is_painted
 
 
 @pytest.mark.parametrize("width", [80, 30])
 def test_colors_change_nothing_else(width: int) -> None:
     root = first_example()[-1]
-    painted = shown(root, width=width, color=True)
-    assert "\x1b[38;5;33m" in painted
-    plain = [line.rstrip() for line in ESCAPE.sub("", painted).split("\n")]
-    assert plain == shown(root, width=width, color=False).split("\n")
+    output = show_text(root, width=width, color=True)
+    assert "\x1b[38;5;33m" in output
+    plain = [line.rstrip() for line in ESCAPE.sub("", output).split("\n")]
+    assert plain == show_text(root, width=width, color=False).split("\n")
 
 
 def test_show_accepts_any_text_stream() -> None:
@@ -236,22 +236,22 @@ def test_show_accepts_any_text_stream() -> None:
             self.text += text
 
     show(first_example()[-1], file=(writer := Writer()))  # type: ignore[arg-type]
-    assert writer.text == shown(first_example()[-1]) + "\n"
+    assert writer.text == show_text(first_example()[-1]) + "\n"
 
 
 def test_it_prints_plainly_and_returns_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert show(first_example()[-1]) is None  # type: ignore[func-returns-value]
-    printed = capsys.readouterr().out
-    assert printed == shown(first_example()[-1]) + "\n"
-    assert "\x1b" not in printed
+    output = capsys.readouterr().out
+    assert output == show_text(first_example()[-1]) + "\n"
+    assert "\x1b" not in output
 
 
 def test_the_width_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     for columns in (30, 100):
         monkeypatch.setenv("COLUMNS", str(columns))
-        assert shown(first_example()[-1]) == shown(first_example()[-1], width=columns)
+        assert show_text(first_example()[-1]) == show_text(first_example()[-1], width=columns)
     monkeypatch.setenv("COLUMNS", "7")
-    assert shown(first_example()[-1]) == shown(first_example()[-1], width=24)
+    assert show_text(first_example()[-1]) == show_text(first_example()[-1], width=24)
 
 
 def test_a_stream_without_box_drawing_gets_question_marks() -> None:

@@ -27,7 +27,7 @@ def single(output: Value | list[Value]) -> Value:
     return output
 
 
-def trained(
+def train(
     fused: bool, samples: int = 1, nin: int = 3, widths: tuple[int, ...] = (4, 4, 1), activation: str = "tanh"
 ) -> tuple[MLP, Value, list[list[Value]]]:
     model = MLP(nin, widths, activation, fused=fused, seed=0)
@@ -38,7 +38,7 @@ def trained(
     return model, loss, xs
 
 
-def collapsed(root: Value, **more: object) -> Picture:
+def collapse(root: Value, **more: object) -> Picture:
     return network_or_graph(root, 1, **more)  # type: ignore[arg-type]
 
 
@@ -47,7 +47,7 @@ def neurons_of(picture: Picture) -> list[Card]:
     return [c for c in picture.cards if label_of.get(c.key, "").startswith("layer")]
 
 
-def named(picture: Picture, name: str, layer: str = "") -> Card:
+def find_card(picture: Picture, name: str, layer: str = "") -> Card:
     """Return the card of that name; of several, the one in the layer."""
     label_of = picture.label_of()
     (card,) = [
@@ -63,7 +63,7 @@ def named(picture: Picture, name: str, layer: str = "") -> Card:
 @sampling
 @pytest.mark.parametrize("activation", ["relu", "tanh", "linear", "gelu"])
 def test_every_sample_of_every_neuron_is_found(fused: bool, samples: int, activation: str) -> None:
-    model, loss, _xs = trained(fused, samples, activation=activation)
+    model, loss, _xs = train(fused, samples, activation=activation)
     instances = find_instances(topological_order(loss))
     neurons = [neuron for layer in model.layers for neuron in layer.neurons]
     assert sorted(id(i.owner) for i in instances) == sorted(id(n) for n in neurons for _ in range(samples))
@@ -115,7 +115,7 @@ def test_a_recurrent_use_is_an_instance_of_its_own(fused: bool) -> None:
     h.backward()
     instances = find_instances(topological_order(h))
     assert [i.inputs[0].operand for i in instances] == [0.5, instances[0].output, instances[1].output]
-    assert [(flow.operand, flow.result) for flow in collapsed(h).flows if flow.operand == flow.result]
+    assert [(flow.operand, flow.result) for flow in collapse(h).flows if flow.operand == flow.result]
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_module_with_explicit_arithmetic_is_a_neuron() -> None:
     out = line(x)
     (instance,) = find_instances(topological_order(out))
     assert (instance.output, [e.operand for e in instance.inputs]) == (out, [x])
-    assert named(collapsed(out), "age").data == "3"
+    assert find_card(collapse(out), "age").data == "3"
 
 
 def test_parameters_without_a_module_are_not_a_neuron() -> None:
     w = Parameter(2.0)
     out = w * 3.0 + w
     assert find_instances(topological_order(out)) == []
-    assert collapsed(out) == picture_of(out, 1)
+    assert collapse(out) == picture_of(out, 1)
 
 
 # The picture --------------------------------------------------------------------------------------
@@ -165,8 +165,8 @@ def test_parameters_without_a_module_are_not_a_neuron() -> None:
 @fusing
 @sampling
 def test_cards_are_in_order_in_their_boxes(fused: bool, samples: int) -> None:
-    _model, loss, _xs = trained(fused, samples)
-    picture = collapsed(loss)
+    _model, loss, _xs = train(fused, samples)
+    picture = collapse(loss)
     names = {card.key: card.name for card in picture.cards}
     assert [(group.label, [names[key] for key in group.keys]) for group in picture.groups] == [
         ("inputs", ["x₁", "x₂", "x₃"]),
@@ -175,9 +175,9 @@ def test_cards_are_in_order_in_their_boxes(fused: bool, samples: int) -> None:
         ("layer 3 · linear", ["ŷ"]),
         ("", ["loss"]),
     ]
-    assert named(picture, "loss").kind == "output"
+    assert find_card(picture, "loss").kind == "output"
     assert {card.expression for card in neurons_of(picture)} == {""}
-    assert re.fullmatch(r"\d+ operations", named(picture, "loss").expression)
+    assert re.fullmatch(r"\d+ operations", find_card(picture, "loss").expression)
 
 
 @fusing
@@ -185,32 +185,32 @@ def test_neurons_are_in_order_however_the_graph_reaches_them(fused: bool) -> Non
     layer = Layer(2, 5, fused=fused, seed=0)
     outputs = layer([1.0, 2.0])
     assert isinstance(outputs, list)
-    picture = collapsed(total_of(outputs[::-1]))
+    picture = collapse(total_of(outputs[::-1]))
     assert [card.name for card in neurons_of(picture)][:5] == ["ŷ₁", "ŷ₂", "ŷ₃", "ŷ₄", "ŷ₅"]
-    some = collapsed(outputs[3] + outputs[1])
-    assert [card.name for card in neurons_of(some)] == ["ŷ₂", "ŷ₄"]
+    other = collapse(outputs[3] + outputs[1])
+    assert [card.name for card in neurons_of(other)] == ["ŷ₂", "ŷ₄"]
 
 
 @fusing
 def test_one_sample_shows_its_numbers(fused: bool) -> None:
-    model, loss, xs = trained(fused)
-    picture = collapsed(loss)
+    model, loss, xs = train(fused)
+    picture = collapse(loss)
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[0].neurons[0])
     assert first.output.grad is not None
     assert xs[0][0].grad is not None
     numbers = format_number(first.output.data), format_number(first.output.grad)
-    assert named(picture, "h₁", "layer 1")[4:] == numbers
-    assert named(picture, "x₁")[4:] == (format_number(xs[0][0].data), format_number(xs[0][0].grad))
+    assert find_card(picture, "h₁", "layer 1")[4:] == numbers
+    assert find_card(picture, "x₁")[4:] == (format_number(xs[0][0].data), format_number(xs[0][0].grad))
     assert "samples" not in picture.note
 
 
 @fusing
 def test_several_samples_show_means_with_a_note(fused: bool) -> None:
-    model, loss, _xs = trained(fused, 7)
-    picture = collapsed(loss)
+    model, loss, _xs = train(fused, 7)
+    picture = collapse(loss)
     neuron = model.layers[0].neurons[1]
     outputs = [i.output for i in find_instances(topological_order(loss)) if i.owner is neuron]
-    card = named(picture, "h₂", "layer 1")
+    card = find_card(picture, "h₂", "layer 1")
     assert card.data == format_number(sum(v.data for v in outputs) / 7)
     assert card.grad == format_number(sum(abs(v.grad or 0.0) for v in outputs) / 7)
     assert "the means of data and |grad| over 7 samples" in picture.note
@@ -218,10 +218,10 @@ def test_several_samples_show_means_with_a_note(fused: bool) -> None:
 
 @fusing
 def test_fused_and_explicit_show_the_same_network(fused: bool) -> None:
-    held = [trained(f, 3) for f in (True, fused)]
-    pictures = [collapsed(loss) for _, loss, _ in held]
-    seen = [{(c.name, c.data, c.grad) for c in p.cards} for p in pictures]
-    assert seen[0] == seen[1]
+    models = [train(f, 3) for f in (True, fused)]
+    pictures = [collapse(loss) for _, loss, _ in models]
+    cards = [{(c.name, c.data, c.grad) for c in p.cards} for p in pictures]
+    assert cards[0] == cards[1]
     ends = [{(f.operand, f.result) for f in p.flows} for p in pictures]
     assert ends[0] == ends[1]
     assert len(ends[0]) == 3 * 4 + 4 * 4 + 4 + 1
@@ -230,7 +230,7 @@ def test_fused_and_explicit_show_the_same_network(fused: bool) -> None:
 def test_flows_before_backward_are_unknown() -> None:
     model = MLP(2, [3, 1], seed=0)
     out = single(model([1.0, 2.0]))
-    picture = collapsed(out)
+    picture = collapse(out)
     assert {flow.strength for flow in picture.flows} == {None}
     assert {card.grad for card in neurons_of(picture)} == {"·"}
 
@@ -245,9 +245,9 @@ def test_neurons_behind_a_dead_relu_have_gradients_of_zero(fused: bool) -> None:
     for x in topological_order(out):
         x.zero_grad() if x.is_leaf else None
     loss = (-(out * out)).relu()
-    assert {card.grad for card in neurons_of(collapsed(loss))} == {"·"}
+    assert {card.grad for card in neurons_of(collapse(loss))} == {"·"}
     loss.backward()
-    picture = collapsed(loss)
+    picture = collapse(loss)
     assert {card.grad for card in picture.cards} == {"0", "1"}
     assert {flow.strength for flow in picture.flows} == {0.0}
 
@@ -263,8 +263,8 @@ def test_arrows_point_as_gradients_flow(opened: bool) -> None:
         source = draw(out, limit=1, expand=expand).graph.source
         arrows = [line for line in source.splitlines() if " -> " in line]
         assert arrows
-        found = [(re.search(r"color=\"(#\w+)\"", line), re.search(r"dir=(\w+)", line)) for line in arrows]
-        return {(color[1], way[1]) for color, way in found if color and way and way[1] != "none"}
+        matches = [(re.search(r"color=\"(#\w+)\"", line), re.search(r"dir=(\w+)", line)) for line in arrows]
+        return {(color[1], way[1]) for color, way in matches if color and way and way[1] != "none"}
 
     slate = THEMES["light"].forward
     assert directions() == {(slate, "forward")}
@@ -281,7 +281,7 @@ def test_arrows_by_the_gradient_that_flows_back(fused: bool) -> None:
         p.data = x
     out = neuron([Value(1.0), Value(1.0), Value(1.0)])
     out.backward()
-    flows = {flow.operand: flow for flow in collapsed(out).flows}
+    flows = {flow.operand: flow for flow in collapse(out).flows}
     assert [flows[f"x{i}"].strength for i in range(3)] == [1.0, 0.0, 0.0]
     assert [flows[f"x{i}"].vanished for i in range(3)] == [False, True, False]
 
@@ -290,9 +290,9 @@ def test_no_gradient_flows_to_a_constant() -> None:
     neuron = Neuron(2, seed=0)
     out = neuron([1.0, 2.0])
     out.backward()
-    picture = collapsed(out)
+    picture = collapse(out)
     assert [flow.strength for flow in picture.flows] == [None, None]
-    assert [named(picture, f"x{i}").grad for i in "₁₂"] == [None, None]
+    assert [find_card(picture, f"x{i}").grad for i in "₁₂"] == [None, None]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -300,7 +300,7 @@ def test_nonfinite_gradients_are_reported(bad: float) -> None:
     model = MLP(2, [2, 1], "tanh", seed=0)
     out = single(model([Value(1.0), Value(2.0)]))
     out.backward(bad)
-    strengths = [flow.strength for flow in collapsed(out).flows]
+    strengths = [flow.strength for flow in collapse(out).flows]
     assert all(s is not None and 0.0 <= s <= 1.0 for s in strengths)
     assert "<svg" in draw(out, limit=1).svg
 
@@ -312,12 +312,12 @@ def test_operations_between_neurons() -> None:
     first, second = Layer(2, 2, seed=0), Layer(2, 1, "linear", seed=1)
     h = first([1.0, 2.0])
     assert isinstance(h, list)
-    alone = single(second([h[0] * 2.0, h[1]]))  # a mask, as of dropout: taken in by the neuron it follows
+    output = single(second([h[0] * 2.0, h[1]]))  # a mask, as of dropout: taken in by the neuron it follows
     mixed = single(second([h[0] * h[1], h[1]]))
-    alone.backward()
+    output.backward()
     mixed.backward()
-    assert [c.name for c in collapsed(alone).cards] == ["x₁", "x₂", "h₁", "h₂", "ŷ"]
-    picture = collapsed(mixed)
+    assert [c.name for c in collapse(output).cards] == ["x₁", "x₂", "h₁", "h₂", "ŷ"]
+    picture = collapse(mixed)
     assert [c.name for c in picture.cards] == ["x₁", "x₂", "h₁", "h₂", "other steps", "ŷ"]
     assert {("n0-1", "b1"), ("n0-2", "b1"), ("b1", "n1-1")} <= {(f.operand, f.result) for f in picture.flows}
     assert "<svg" in draw(mixed, limit=1).svg
@@ -328,13 +328,13 @@ def test_an_input_that_the_loss_uses_too() -> None:
     neuron = Neuron(1, seed=0)
     loss = (neuron([x]) - x) ** 2
     loss.backward()
-    assert ("x0", "root") in {(flow.operand, flow.result) for flow in collapsed(loss).flows}
+    assert ("x0", "root") in {(flow.operand, flow.result) for flow in collapse(loss).flows}
 
 
 def test_layers_with_the_same_inputs_share_their_cards() -> None:
     xs = [Value(1.0), Value(2.0)]
     a, b = Layer(2, 1, seed=0), Layer(2, 1, seed=1)
-    picture = collapsed(single(a(xs)) + single(b(xs)))
+    picture = collapse(single(a(xs)) + single(b(xs)))
     assert [card.name for card in picture.cards if card.kind == "leaf"] == ["x₁", "x₂"]
 
 
@@ -342,14 +342,14 @@ def test_layers_with_the_same_inputs_share_their_cards() -> None:
 def test_wide_layers_show_the_first_cards_and_the_last(fused: bool) -> None:
     model = MLP(300, [40, 1], fused=fused, seed=0)
     out = single(model([1.0] * 300))
-    picture = collapsed(out)
+    picture = collapse(out)
     boxes = {group.label: group.keys for group in picture.groups}
     names = {card.key: card.name for card in picture.cards}
     inputs = [names[key] for key in boxes["inputs"]]
-    hidden = [names[key] for key in boxes["layer 1 · relu"]]
+    unit_names = [names[key] for key in boxes["layer 1 · relu"]]
     assert len(inputs) <= 16
-    assert len(hidden) <= 16
-    assert (inputs[0], inputs[-1], hidden[-1]) == ("x₁", "x₃₀₀", "h₄₀")
+    assert len(unit_names) <= 16
+    assert (inputs[0], inputs[-1], unit_names[-1]) == ("x₁", "x₃₀₀", "h₄₀")
     assert inputs[-2] == f"… {300 - len(inputs) + 1} more"
     assert "<svg" in draw(out).svg
 
@@ -357,7 +357,7 @@ def test_wide_layers_show_the_first_cards_and_the_last(fused: bool) -> None:
 def test_deep_network_hides_its_middle_layers() -> None:
     model = MLP(1, [2] * 99 + [1], "tanh", seed=0)
     out = single(model([1.0]))
-    picture = collapsed(out)
+    picture = collapse(out)
     assert f"… {100 - LAYERS} more layers" in [card.name for card in picture.cards]
     assert len(picture.groups) == LAYERS + 2
     label_of = picture.label_of()
@@ -371,37 +371,37 @@ def test_deep_network_hides_its_middle_layers() -> None:
 @fusing
 @sampling
 def test_an_opened_layer_shows_its_first_sample(fused: bool, samples: int) -> None:
-    model, loss, _xs = trained(fused, samples)
-    picture = collapsed(loss, expand=model.layers[1].neurons[2])
-    opened = [c for c in neurons_of(picture) if not isinstance(c, Summary) and c.kind != "numbers"]
+    model, loss, _xs = train(fused, samples)
+    picture = collapse(loss, expand=model.layers[1].neurons[2])
+    cards = [c for c in neurons_of(picture) if not isinstance(c, Summary) and c.kind != "numbers"]
     first = next(i for i in find_instances(topological_order(loss)) if i.owner is model.layers[1].neurons[2])
-    assert len(opened) == len(first.nodes) + 5
-    assert named(picture, "h₃", "layer 2").data == format_number(first.output.data)
-    assert named(picture, "w₃₁").data == format_number(model.layers[1].neurons[2].w[0].data)
-    assert named(picture, "b₃").data == "0"
+    assert len(cards) == len(first.nodes) + 5
+    assert find_card(picture, "h₃", "layer 2").data == format_number(first.output.data)
+    assert find_card(picture, "w₃₁").data == format_number(model.layers[1].neurons[2].w[0].data)
+    assert find_card(picture, "b₃").data == "0"
     assert ("those of the first sample" in picture.note) == (samples > 1)
 
 
 @fusing
 def test_an_opened_neuron_shows_every_number_of_the_first_sample(fused: bool) -> None:
     model = MLP(2, [3, 3, 1], "tanh", fused=fused, seed=0)
-    shown = []
+    pictures = []
     for count in (1, 3):
         model.zero_grad()
         samples = [(1.0, -2.0), (0.5, 3.0), (7.0, 0.1)][:count]
         outputs = [single(model([*map(Value, x)])) for x in samples]
         loss = total_of([output * output for output in outputs])
         loss.backward()
-        shown.append(collapsed(loss, expand=model.layers[1].neurons[0]))
-    one, several = shown
-    others = [[card for card in picture.cards if card.name[0] not in "wbo"] for picture in shown]
+        pictures.append(collapse(loss, expand=model.layers[1].neurons[0]))
+    one, many = pictures
+    others = [[card for card in picture.cards if card.name[0] not in "wbo"] for picture in pictures]
     assert others[0] == others[1]
-    assert (one.edges, one.flows) == (several.edges, several.flows)
-    weight = named(several, "w₁₁")
+    assert (one.edges, one.flows) == (many.edges, many.flows)
+    weight = find_card(many, "w₁₁")
     assert weight.grad == format_number(model.layers[1].neurons[0].w[0].grad or 0.0)
-    assert weight != named(one, "w₁₁")
-    assert "the numbers are those of the first sample; out and the gradients of weights" in several.note
-    assert "include all 3 samples" in several.note
+    assert weight != find_card(one, "w₁₁")
+    assert "the numbers are those of the first sample; out and the gradients of weights" in many.note
+    assert "include all 3 samples" in many.note
     assert "sample" not in one.note
 
 
@@ -411,36 +411,36 @@ def test_an_opened_step_of_a_recurrent_neuron_shows_the_first_step() -> None:
     for x in (1.0, 2.0):
         h = neuron([x, h])
     h.backward()
-    picture = collapsed(h, expand=neuron)
+    picture = collapse(h, expand=neuron)
     assert "the first step of the first sample" in picture.note
     first = find_instances(topological_order(h))[0]
-    assert named(picture, "ŷ").data == format_number(first.output.data)
+    assert find_card(picture, "ŷ").data == format_number(first.output.data)
 
 
 @fusing
 def test_formula_of_an_opened_neuron_names_units_of_the_layer_before(fused: bool) -> None:
-    model, loss, _xs = trained(fused)
+    model, loss, _xs = train(fused)
     picture = network_or_graph(loss, None, model)
     formulas = [card.expression for card in neurons_of(picture)]
     assert any("h⁽¹⁾₁" in formula for formula in formulas)
     assert any("h⁽²⁾₄" in formula for formula in formulas)
     assert any("x₁" in formula for formula in formulas)
-    assert named(picture, "h₂", "layer 1").expression.startswith("tanh(v")
-    assert named(picture, "w₁₁", "layer 2").data == format_number(model.layers[1].neurons[0].w[0].data)
+    assert find_card(picture, "h₂", "layer 1").expression.startswith("tanh(v")
+    assert find_card(picture, "w₁₁", "layer 2").data == format_number(model.layers[1].neurons[0].w[0].data)
     assert "′" not in "".join(card.name for card in picture.cards)
 
 
 @pytest.mark.parametrize("label", ["h₁", "h⁽¹⁾₁", "ŷ", "w₁₁", "x₂"])
 def test_automatic_name_never_repeats_a_label(label: str) -> None:
-    model, loss, xs = trained(True)
+    model, loss, xs = train(True)
     xs[0][0].label = label
     picture = network_or_graph(loss, None, model)
-    assert named(picture, label).data == format_number(xs[0][0].data)
+    assert find_card(picture, label).data == format_number(xs[0][0].data)
 
 
 @fusing
 def test_what_can_be_opened(fused: bool) -> None:
-    model, loss, _xs = trained(fused)
+    model, loss, _xs = train(fused)
 
     def summaries(expand: object) -> list[str]:
         picture = network_or_graph(loss, None, expand)  # type: ignore[arg-type]
@@ -455,14 +455,14 @@ def test_what_can_be_opened(fused: bool) -> None:
 
 
 def test_expand_respects_the_limit_with_a_note() -> None:
-    model, loss, _xs = trained(True, widths=(16, 1))
+    model, loss, _xs = train(True, widths=(16, 1))
     picture = network_or_graph(loss, 20, model.layers[0])
     assert "expand opens 2 of its 16 neurons" in picture.note
     assert "limit=None" in picture.note
 
 
 def test_expand_outside_the_graph_raises() -> None:
-    model, loss, _xs = trained(True)
+    model, loss, _xs = train(True)
     other = Layer(9, 2, seed=0)
     with pytest.raises(
         ValueError, match=r"for expand, got Layer\(9, 2, 'relu'\). Pass one of Layer\(3, 4, 'tanh'\)"
@@ -479,7 +479,7 @@ def test_expand_outside_the_graph_raises() -> None:
 
 @fusing
 def test_collapsed_unless_it_fits_on_a_page(fused: bool) -> None:
-    _model, loss, _xs = trained(fused)
+    _model, loss, _xs = train(fused)
     size = len(topological_order(loss))
     assert network_or_graph(loss, None) == picture_of(loss, None)
     small = Layer(1, 1, seed=0)([2.0])
@@ -493,8 +493,8 @@ def test_collapsed_unless_it_fits_on_a_page(fused: bool) -> None:
 
 @fusing
 def test_the_picture_in_words_and_in_the_terminal(fused: bool) -> None:
-    _model, loss, _xs = trained(fused, 2)
-    picture = collapsed(loss)
+    _model, loss, _xs = train(fused, 2)
+    picture = collapse(loss)
     words, text = describe(picture), text_of(picture)
     for card in picture.cards:
         assert card.name in words
@@ -508,7 +508,7 @@ def test_the_picture_in_words_and_in_the_terminal(fused: bool) -> None:
 @pytest.mark.parametrize("opened", [False, True])
 @fusing
 def test_it_can_be_rendered(theme: str, opened: bool, fused: bool) -> None:
-    model, loss, _xs = trained(fused, 2)
+    model, loss, _xs = train(fused, 2)
     drawing = draw(loss, theme=theme, limit=5, expand=model.layers[0] if opened else None)
     svg = ElementTree.fromstring(drawing.svg)
     ids = [e.get("id") for e in svg.iter() if e.get("id")]
@@ -528,7 +528,7 @@ def test_it_can_be_rendered(theme: str, opened: bool, fused: bool) -> None:
     "label", ["<b>&\"'", "a\\nb\\", "x" * 500, "名前" * 30, "\u202eevil\x00", "h₁", "ŷ]{"]
 )
 def test_hostile_labels(label: str) -> None:
-    model, loss, xs = trained(True)
+    model, loss, xs = train(True)
     loss.label = xs[0][1].label = label
     for instance in find_instances(topological_order(loss)):
         instance.output.label = label
@@ -536,7 +536,7 @@ def test_hostile_labels(label: str) -> None:
         p.label = label
     drawing = draw(loss, limit=5, expand=model.layers[0].neurons[0])
     ElementTree.fromstring(drawing.svg)
-    assert "\n" not in text_of(collapsed(loss)).split("\n(")[0].splitlines()[2]
+    assert "\n" not in text_of(collapse(loss)).split("\n(")[0].splitlines()[2]
     assert not re.search(r"[\x00\u202e]", drawing.alt)
 
 
@@ -549,18 +549,18 @@ def corners(box: Box) -> tuple[float, float, float, float]:
 @pytest.mark.parametrize("opened", [False, True])
 @fusing
 def test_nothing_overlaps_and_all_is_in_its_box(opened: bool, fused: bool) -> None:
-    model, loss, xs = trained(fused, 2)
+    model, loss, xs = train(fused, 2)
     xs[0][0].label = xs[1][0].label = "a rather long label, 名前"
-    picture = collapsed(loss, expand=model.layers[:2] if opened else [])
-    placed = place_cards(picture)
-    assert placed.cards.keys() == {card.key for card in picture.cards}
-    for boxes in (list(placed.cards.values()), placed.groups):
+    picture = collapse(loss, expand=model.layers[:2] if opened else [])
+    layout = place_cards(picture)
+    assert layout.cards.keys() == {card.key for card in picture.cards}
+    for boxes in (list(layout.cards.values()), layout.groups):
         for a, b in itertools.combinations(map(corners, boxes), 2):
             assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-    for group, box in zip(picture.groups, placed.groups, strict=True):
+    for group, box in zip(picture.groups, layout.groups, strict=True):
         left, bottom, right, top = corners(box)
         for key in group.keys:
-            a = corners(placed.cards[key])
+            a = corners(layout.cards[key])
             assert left < a[0]
             assert a[2] < right
             assert bottom < a[1]
@@ -569,7 +569,7 @@ def test_nothing_overlaps_and_all_is_in_its_box(opened: bool, fused: bool) -> No
 
 @fusing
 def test_drawing_changes_nothing(fused: bool) -> None:
-    model, loss, _xs = trained(fused, 3)
+    model, loss, _xs = train(fused, 3)
     before = [(v.data, v.grad, v.label) for v in topological_order(loss)]
     drawing = draw(loss, limit=1, expand=model)
     assert isinstance(drawing, Drawing)

@@ -46,17 +46,17 @@ def check_every_rule_explains_itself(entry: Primitive) -> None:
     for numbers in _operands(entry):
         node = _result(entry, numbers)
         names = names_of(node)
-        for position, stored in enumerate(local_derivatives(node)):
-            said = local_derivative(node, position, names)
-            written = text(said.in_symbols())
-            local = 0.0 if stored is None else stored
-            worth = evaluate_symbols(said.expression, said.numbers)
-            assert _alike(worth, local), f"{written} at {numbers} is {worth}, not {local}"
-            assert _alike(said.value, local)
-            assert read(written) is not None
+        for position, number in enumerate(local_derivatives(node)):
+            rule = local_derivative(node, position, names)
+            symbols = text(rule.in_symbols())
+            local = 0.0 if number is None else number
+            worth = evaluate_symbols(rule.expression, rule.numbers)
+            assert _alike(worth, local), f"{symbols} at {numbers} is {worth}, not {local}"
+            assert _alike(rule.value, local)
+            assert read(symbols) is not None
             for pen in (text, latex, mathml):
-                assert pen(said.in_symbols())
-                assert pen(said.in_numbers())
+                assert pen(rule.in_symbols())
+                assert pen(rule.in_numbers())
 
 
 @each_entry
@@ -73,7 +73,7 @@ def test_a_new_entry_explains_itself() -> None:
     with temporary_primitive("gated", *rules, doc="a·tanh(b) where a < b, else a") as entry:
         check_every_rule_explains_itself(entry)
         node = call(entry, [Value(1.0, label="a"), Value(2.0, label="b")])
-        assert _written(node, 1) == ("a·(1 − tanh(b)²)", "1·(1 − tanh(2)²)", ["a < b"])
+        assert _formulas(node, 1) == ("a·(1 − tanh(b)²)", "1·(1 − tanh(2)²)", ["a < b"])
 
 
 def test_rule_with_a_group_is_written_as_its_number() -> None:
@@ -85,13 +85,17 @@ def test_rule_with_a_group_is_written_as_its_number() -> None:
     more = {"operands": "values* scale", "template": "{scale}·({values} + …)"}
     with temporary_primitive("scaled", *rules, doc="scale · Σ values", **more) as entry:
         node = call(entry, [[Value(2.0, label="a"), Value(3.0, label="b")], Value(5.0, label="c")])
-        assert _written(node, 0) == ("c", "5", [])
-        assert _written(node, 2) == ("5", "5", [])
+        assert _formulas(node, 0) == ("c", "5", [])
+        assert _formulas(node, 2) == ("5", "5", [])
 
 
-def _written(node: Value, position: int = 0) -> tuple[str, str, list[str]]:
-    said = local_derivative(node, position, names_of(node))
-    return text(said.in_symbols()), text(said.in_numbers()), [text(fact) for fact in said.since()]
+def _formulas(node: Value, position: int = 0) -> tuple[str, str, list[str]]:
+    rule = local_derivative(node, position, names_of(node))
+    return (
+        text(rule.in_symbols()),
+        text(rule.in_numbers()),
+        [text(fact) for fact in rule.condition_formulas()],
+    )
 
 
 a, b, n = Value(2.0, label="a"), Value(-3.0, label="b"), Value(math.nan, label="n")
@@ -99,7 +103,7 @@ zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
 
 
 @pytest.mark.parametrize(
-    ("node", "position", "symbols", "numbers", "since"),
+    ("node", "position", "symbols", "numbers", "conditions"),
     [
         (a + b, 0, "1", "1", []),
         (a - b, 1, "−1", "−1", []),
@@ -142,18 +146,18 @@ zero, x = Value(0.0, label="zero"), Value(20.0, label="x")
     ],
 )
 def test_rules_are_written_in_usual_notation(
-    node: Value, position: int, symbols: str, numbers: str, since: list[str]
+    node: Value, position: int, symbols: str, numbers: str, conditions: list[str]
 ) -> None:
     if position == 0 and not isinstance(node.operands[0], Value):
         position = 1
-    assert _written(node, position) == (symbols, numbers, since)
+    assert _formulas(node, position) == (symbols, numbers, conditions)
 
 
 @pytest.mark.parametrize("label", ["each", "where", "neg", "+", "*", "index", "out", "exp", "0"])
 def test_a_label_is_a_name_whatever_it_says(label: str) -> None:
-    named = Value(2.0, label=label)
-    assert _written(named * a, 1) == (label, "2", [])
-    assert _written(named**3, 0) == (
+    leaf = Value(2.0, label=label)
+    assert _formulas(leaf * a, 1) == (label, "2", [])
+    assert _formulas(leaf**3, 0) == (
         f"3·{label}²" if label.isidentifier() or label == "0" else f"3·({label})²",
         "3·2²",
         [],
@@ -164,13 +168,13 @@ def test_a_number_that_was_overwritten_is_not_substituted() -> None:
     w = Value(2.0, label="w")
     node = w**2
     w.data = 100.0
-    assert _written(node) == ("2·w", "4", [])
+    assert _formulas(node) == ("2·w", "4", [])
     w.data = 2.0
-    assert _written(node) == ("2·w", "2·2", [])
+    assert _formulas(node) == ("2·w", "2·2", [])
 
 
 @pytest.mark.parametrize(
-    ("make", "before", "after", "shown"),
+    ("make", "before", "after", "expected"),
     [
         (lambda v: v.relu(), -1.0, 5.0, ("0", "0", [])),
         (lambda v: v.relu(), 5.0, -1.0, ("1", "1", [])),
@@ -182,12 +186,12 @@ def test_a_number_that_was_overwritten_is_not_substituted() -> None:
     ],
 )
 def test_a_form_that_an_overwritten_number_would_select_is_not_shown(
-    make, before: float, after: float, shown: tuple[str, str, list[str]]
+    make, before: float, after: float, expected: tuple[str, str, list[str]]
 ) -> None:
     v = Value(before, label="v")
     node = make(v)
     v.data = after
-    assert _written(node) == shown
+    assert _formulas(node) == expected
 
 
 @each_entry
@@ -199,13 +203,13 @@ def test_overwritten_data_gives_no_false_formula(entry: Primitive) -> None:
             if isinstance(leaf, Value):
                 leaf.data = rng.choice(PLAIN)
         names = names_of(node)
-        for position, stored in enumerate(local_derivatives(node)):
-            said = local_derivative(node, position, names)
-            assert _alike(said.value, 0.0 if stored is None else stored)
-            if said.expression is None or not said.is_current:
-                assert text(said.in_numbers()) == format_gradient(said.value)
-                assert said.conditions == ()
-            assert all(evaluate_symbols(c.comparison, said.numbers) == c.holds for c in said.conditions)
+        for position, number in enumerate(local_derivatives(node)):
+            rule = local_derivative(node, position, names)
+            assert _alike(rule.value, 0.0 if number is None else number)
+            if rule.expression is None or not rule.is_current:
+                assert text(rule.in_numbers()) == format_gradient(rule.value)
+                assert rule.conditions == ()
+            assert all(evaluate_symbols(c.comparison, rule.numbers) == c.holds for c in rule.conditions)
 
 
 def test_a_leaf_has_no_local_derivative() -> None:

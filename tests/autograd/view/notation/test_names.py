@@ -73,8 +73,8 @@ def test_number(x: float, text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_written_number_reads_back_to_four_digits(x: float) -> None:
     text = format_number(x)
-    read = Decimal(text.replace("−", "-"))  # 1.798e308 is beyond the floats
-    assert abs(read - Decimal(x)) <= Decimal("5e-4") * abs(Decimal(x))
+    number = Decimal(text.replace("−", "-"))  # 1.798e308 is beyond the floats
+    assert abs(number - Decimal(x)) <= Decimal("5e-4") * abs(Decimal(x))
     assert text.startswith("−") == (math.copysign(1.0, x) < 0)
 
 
@@ -126,19 +126,19 @@ def test_a_negative_factor_is_bracketed() -> None:
 
 @each_hostile
 def test_a_hostile_label_is_cleaned_to_one_short_printable_line(label: str) -> None:
-    shown = clean(label)
-    assert shown
-    assert shown.isprintable()
-    assert shown == shown.strip()
-    assert len(shown) <= LABEL_LENGTH + 1
+    text = clean(label)
+    assert text
+    assert text.isprintable()
+    assert text == text.strip()
+    assert len(text) <= LABEL_LENGTH + 1
 
 
 @given(st.text())
 def test_any_label_is_cleaned_to_one_short_printable_line(label: str) -> None:
-    shown = clean(label)
-    assert shown.isprintable()
-    assert len(shown) <= LABEL_LENGTH + 1
-    assert clean(shown) in (shown, shown.removesuffix("…")[:LABEL_LENGTH] + "…")
+    text = clean(label)
+    assert text.isprintable()
+    assert len(text) <= LABEL_LENGTH + 1
+    assert clean(text) in (text, text.removesuffix("…")[:LABEL_LENGTH] + "…")
 
 
 @pytest.mark.parametrize("label", ["w", "loss 2", "θ₁", "<b>", "a & b", "{a}", "x" * LABEL_LENGTH])
@@ -248,16 +248,16 @@ labels = st.sampled_from(
 
 
 @given(st.lists(labels, min_size=1, max_size=12))
-def test_names_are_unique_whatever_the_labels(given: list[str]) -> None:
-    leaves = [Value(1.0, label=label) for label in given]
+def test_names_are_unique_whatever_the_labels(texts: list[str]) -> None:
+    leaves = [Value(1.0, label=label) for label in texts]
     root = leaves[0]
     for leaf in leaves[1:]:
         root = root * leaf
     order = topological_order(root)
     names = Names(order)
-    shown = [names[v] for v in order]
-    assert len(set(shown)) == len(shown)
-    assert all(shown)
+    result = [names[v] for v in order]
+    assert len(set(result)) == len(result)
+    assert all(result)
     own = {stem(names[v]) for v in order if v.label.strip()}
     assert not own & {stem(names[v]) for v in order if not v.label.strip()}
 
@@ -279,7 +279,7 @@ def test_equal_labels_are_named_in_linear_work() -> None:
 each_entry = pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
 
 
-def _labeled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
+def _label_operands(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]]:
     letters = iter(string.ascii_lowercase)
     rest = iter(numbers)
     operands = shaped(entry, lambda: Value(next(rest), label=next(letters)), 3)
@@ -287,11 +287,11 @@ def _labeled(entry: Primitive, numbers: list[float]) -> tuple[Value, list[Value]
 
 
 def check_operation_names_each_operand_once(entry: Primitive) -> None:
-    result, leaves = _labeled(entry, [0.5] * 9)
+    result, leaves = _label_operands(entry, [0.5] * 9)
     text = operation(result, names_of(result))
-    called = text.replace(entry.name, "").replace("max(", "(").replace("min(", "(")
+    body = text.replace(entry.name, "").replace("max(", "(").replace("min(", "(")
     for leaf in leaves:
-        assert called.count(leaf.label) == 1, text
+        assert body.count(leaf.label) == 1, text
     assert not set("{}") & set(text)
     assert "-" not in text
     assert text.isprintable()
@@ -306,7 +306,7 @@ def test_operation_of_a_new_entry() -> None:
     rules = [lambda m, a, b: a * b * b, lambda m, out, a, b: b * b, lambda m, out, a, b: 2.0 * a * b]
     with temporary_primitive("zigzag", *rules, doc="a·b²") as entry:
         check_operation_names_each_operand_once(entry)
-        result, _ = _labeled(entry, [1.0, 2.0])
+        result, _ = _label_operands(entry, [1.0, 2.0])
         assert operation(result, names_of(result)) == "zigzag(a, b)"
 
 
@@ -329,13 +329,13 @@ def check_operation_computes_to_the_value(result: Value) -> None:
     assert entry is not None
     text = operation(result, names_of(result))
     leaves = {v.label: v for v in result.operands if isinstance(v, Value)}
-    again = compute(_python(text, entry), leaves)
-    assert math.isclose(again.data, result.data, rel_tol=1e-12), text
+    other = compute(_python(text, entry), leaves)
+    assert math.isclose(other.data, result.data, rel_tol=1e-12), text
 
 
 @each_entry
 def test_written_operation_evaluates_to_the_data(entry: Primitive) -> None:
-    result, _ = _labeled(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
+    result, _ = _label_operands(entry, [0.5, 0.25, 0.75, -0.5, 0.125, 2.0, -1.5])
     check_operation_computes_to_the_value(result)
 
 
@@ -418,16 +418,16 @@ def test_a_long_row_is_shortened_and_a_default_left_out() -> None:
     assert operation(total, names_of(total)) == "a + b + … + h"
     neuron = call(PRIMITIVES["dot"], [values[:5], values[3:]])
     assert operation(neuron, names_of(neuron)) == "a·d + b·e + … + e·h"
-    biased = call(PRIMITIVES["dot"], [values[:1], values[1:2], values[2]])
-    assert operation(biased, names_of(biased)) == "a·b + c"
+    node = call(PRIMITIVES["dot"], [values[:1], values[1:2], values[2]])
+    assert operation(node, names_of(node)) == "a·b + c"
     empty = call(PRIMITIVES["dot"], [[], [], values[0]])
     assert operation(empty, names_of(empty)) == "0 + a"
 
 
 def test_a_single_term_is_never_left_out() -> None:
     values = [Value(1.0, label=c) for c in "abcde"]
-    written = [call(PRIMITIVES["sum"], [values[:n]]) for n in (3, 4, 5)]
-    assert [operation(v, names_of(v)) for v in written] == ["a + b + c", "a + b + c + d", "a + b + … + e"]
+    sums = [call(PRIMITIVES["sum"], [values[:n]]) for n in (3, 4, 5)]
+    assert [operation(v, names_of(v)) for v in sums] == ["a + b + c", "a + b + c + d", "a + b + … + e"]
 
 
 @pytest.mark.parametrize(
@@ -450,8 +450,8 @@ def test_the_part_before_an_ellipsis_is_written_for_each_element(
     rules = [lambda m, *operands: 0.0, *[lambda m, out, *operands: None] * len(operands.split())]
     with temporary_primitive("own", *rules, operands=operands, template=template) as entry:
         x, y, p, q = (Value(1.0, label=label) for label in "xypq")
-        given = {"a* b": [[x, y], p], "a* b*": [[x, y], [p, q]], "a b c": [x, y, p]}[operands]
-        result = call(entry, given)
+        arguments = {"a* b": [[x, y], p], "a* b*": [[x, y], [p, q]], "a b c": [x, y, p]}[operands]
+        result = call(entry, arguments)
         assert operation(result, names_of(result)) == text
 
 

@@ -53,8 +53,8 @@ def test_every_view_has_the_same_names(fused: bool) -> None:
     out: Any = model([1.0, 2.0])
     own = names_in(model, out)
     assert {card.name for card in picture_of(out, None).cards if card.kind == "leaf"} == {*own}
-    opened = {card.name for card in network_or_graph(out, None, model).cards if card.kind == "leaf"}
-    assert opened == {*(name.partition("⁽")[0] for name in own), "x₁", "x₂"}  # within the box of their layer
+    names = {card.name for card in network_or_graph(out, None, model).cards if card.kind == "leaf"}
+    assert names == {*(name.partition("⁽")[0] for name in own), "x₁", "x₂"}  # within the box of their layer
     assert all(name in repr(formula(out)) for name in own)
     assert {step.names[step.operand] for step in steps(out) if step.operand.is_leaf} == {*own}
     assert all(f"∂out/∂{name}" in repr(explain(out, p)) for name, p in zip(own, model.parameters()))

@@ -85,11 +85,11 @@ def _letters(markup: str) -> str:
 
 
 def test_mathml_of_the_example() -> None:
-    rounded = '<mo lspace="0" rspace="0">∂</mo>'
+    symbol = '<mo lspace="0" rspace="0">∂</mo>'
     over = '<mtext style="display:none">/</mtext>'
     assert mathml(Partial("p", "w")) == (
-        f'<math display="block" displaystyle="true"><mfrac><mrow>{rounded}<mi>p</mi></mrow>'
-        f"<mrow>{over}{rounded}<mi>w</mi></mrow></mfrac></math>"
+        f'<math display="block" displaystyle="true"><mfrac><mrow>{symbol}<mi>p</mi></mrow>'
+        f"<mrow>{over}{symbol}<mi>w</mi></mrow></mfrac></math>"
     )
     assert _letters(mathml(Fraction(total([A, B]), TWO))) == "(a + b) / 2"
     assert _letters(mathml(Power(total([A, B]), TWO))) == "(a + b)^2"
@@ -144,17 +144,17 @@ def test_the_equation_of_a_step_in_three_notations() -> None:
     a = Value(3.0, label="a")
     p = a * a
     p.label = "p"
-    seed, first, again = steps(p)
+    seed, first, second = steps(p)
     update = (
         r"a.\mathrm{grad} \mathrel{+}= p.\mathrm{grad} \cdot \frac{\partial p}{\partial a} = 1 \cdot 3 = 3"
     )
     assert str(seed) == "p.grad = 1"
     assert str(first) == "a.grad += p.grad · ∂p/∂a = 1 · 3 = 3"
-    assert str(again) == f"{first}, total 6"
+    assert str(second) == f"{first}, total 6"
     assert latex(first.formula) == update
-    assert latex(again.formula) == update + r"\mathrm{,\ total\ }6"
+    assert latex(second.formula) == update + r"\mathrm{,\ total\ }6"
     assert _letters(mathml(first.formula)) == str(first)
-    assert _letters(mathml(again.formula)) == f"{first},\xa0total\xa06"
+    assert _letters(mathml(second.formula)) == f"{first},\xa0total\xa06"
     assert latex(seed.formula) == r"p.\mathrm{grad} = 1"
     assert _letters(mathml(seed.formula, block=False)) == "p.grad = 1"
     assert 'display="block"' not in mathml(seed.formula, block=False)
@@ -163,8 +163,8 @@ def test_the_equation_of_a_step_in_three_notations() -> None:
 def test_gradient_and_local_derivative_have_different_colors() -> None:
     step = steps(Value(3.0, label="a") * 2.0)[1]
     tree = ElementTree.fromstring(mathml(step.formula))
-    colored = [("".join(e.itertext()), e.get("class")) for e in tree.iter() if e.get("class")]
-    assert colored == [
+    roles = [("".join(e.itertext()), e.get("class")) for e in tree.iter() if e.get("class")]
+    assert roles == [
         ("a.grad", "gg-grad"), ("out.grad", "gg-grad"), ("∂out/∂a", "gg-local"),
         ("1", "gg-grad"), ("2", "gg-local"), ("2", "gg-grad"),
     ]  # fmt: skip

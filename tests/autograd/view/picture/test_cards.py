@@ -110,7 +110,7 @@ def test_operation_without_constants_has_no_constant_card(root: Value) -> None:
 
 
 @pytest.mark.parametrize(
-    ("root", "shown"),
+    ("root", "expected"),
     [
         (leaf(1.0) - 1.0, ["1"]),
         (1.0 - leaf(1.0), ["1"]),
@@ -127,8 +127,10 @@ def test_operation_without_constants_has_no_constant_card(root: Value) -> None:
         (leaf(2.0) ** math.nan, ["nan"]),
     ],
 )
-def test_a_constant_has_a_card_unless_it_is_written_as_a_superscript(root: Value, shown: list[str]) -> None:
-    assert constants_of(root) == shown
+def test_a_constant_has_a_card_unless_it_is_written_as_a_superscript(
+    root: Value, expected: list[str]
+) -> None:
+    assert constants_of(root) == expected
 
 
 def test_a_constant_has_no_gradient_and_nothing_flows_to_it() -> None:
@@ -151,8 +153,8 @@ def test_constant_is_as_short_as_data_with_all_digits_in_its_name() -> None:
 def test_shared_constant_has_one_card() -> None:
     logits = [leaf(x) for x in (1.0, 2.0, 0.5, -1.0)]
     shift = max(x.data for x in logits)
-    shifted = [(x - shift).exp() for x in logits]
-    picture = picture_of(shifted[0] / total_of(shifted))
+    exponentials = [(x - shift).exp() for x in logits]
+    picture = picture_of(exponentials[0] / total_of(exponentials))
     (constant,) = cards_of(picture, "constant")
     assert len({edge.result for edge in picture.edges if edge.operand == constant.key}) == 4
     assert constants_of(softmax(logits)[0]) == ["2"]
@@ -200,13 +202,13 @@ def test_the_width_of_an_arrow_at_the_ends(x: float, width: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "vanished"), [(-1.0, True), (0.0, True), (1.0, False), (1e-300, False), (math.nan, False)]
+    ("at", "is_dashed"), [(-1.0, True), (0.0, True), (1.0, False), (1e-300, False), (math.nan, False)]
 )
-def test_an_arrow_is_dashed_when_nothing_flows(at: float, vanished: bool) -> None:
+def test_an_arrow_is_dashed_when_nothing_flows(at: float, is_dashed: bool) -> None:
     out = leaf(at).relu()
     assert picture_of(out).edges[0].vanished is False  # not computed
     out.backward()
-    assert picture_of(out).edges[0].vanished is vanished
+    assert picture_of(out).edges[0].vanished is is_dashed
 
 
 def test_contributions_add_up_to_the_gradient() -> None:
@@ -260,8 +262,8 @@ def test_graph_beyond_the_limit_is_reduced_with_a_note() -> None:
 def test_the_default_limit() -> None:
     assert len(picture_of(chain(LIMIT)).cards) == LIMIT
     assert picture_of(chain(LIMIT + 1)).note != ""
-    every = str(draw(chain(LIMIT + 1), limit=None))
-    assert every.count("tanh(") == LIMIT
+    text = str(draw(chain(LIMIT + 1), limit=None))
+    assert text.count("tanh(") == LIMIT
 
 
 def test_too_many_arrows_have_no_numbers_and_a_note() -> None:
@@ -275,10 +277,10 @@ def test_too_many_arrows_have_no_numbers_and_a_note() -> None:
 
 
 def test_nearest_values_are_kept() -> None:
-    near, far = leaf(1.0, "near"), leaf(2.0, "far")
+    near, distant = leaf(1.0, "near"), leaf(2.0, "far")
     for _ in range(10):
-        far = far + 1.0
-    picture = picture_of(far * near, 4)
+        distant = distant + 1.0
+    picture = picture_of(distant * near, 4)
     assert [card.name for card in picture.cards if card.kind not in ("constant", "cut")][-2:] == [
         "near",
         "out",
@@ -299,12 +301,12 @@ def test_every_edge_is_drawn_or_counted(limit: int) -> None:
     root = (p + a) * (p - b) + p * p
     whole = picture_of(root, None)
     picture = picture_of(root, limit)
-    hidden = sum(int(card.name.split()[1]) for card in cards_of(picture, "cut"))
-    shown = [edge for edge in picture.edges if not edge.operand.endswith("cut")]
+    cut_count = sum(int(card.name.split()[1]) for card in cards_of(picture, "cut"))
+    edges = [edge for edge in picture.edges if not edge.operand.endswith("cut")]
     values = [card.key for card in picture.cards if card.kind != "cut"]
     assert len(values) == min(limit, len(whole.cards))
-    assert set(shown) <= set(whole.edges)
-    assert len(shown) + hidden == sum(edge.result in values for edge in whole.edges)
+    assert set(edges) <= set(whole.edges)
+    assert len(edges) + cut_count == sum(edge.result in values for edge in whole.edges)
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -315,10 +317,10 @@ def test_draw_limit_below_one_raises(limit: int) -> None:
         draw(leaf(1.0), limit=limit)
 
 
-@pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
-def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"draw\(\) expected a Value for root, got {type(what).__name__}"):
-        draw(what)  # type: ignore[arg-type]
+@pytest.mark.parametrize("root", [3.0, None, "loss", [Value(1.0)]])
+def test_root_that_is_not_a_value_raises_type_error(root: object) -> None:
+    with pytest.raises(TypeError, match=rf"draw\(\) expected a Value for root, got {type(root).__name__}"):
+        draw(root)  # type: ignore[arg-type]
 
 
 # Words --------------------------------------------------------------------------------------------
@@ -379,12 +381,12 @@ def _pairs(theme: Theme) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "on", "text"),
-    [(name, on, text) for name, theme in THEMES.items() for on, text in _pairs(theme)],
+    ("name", "kind", "text"),
+    [(name, kind, text) for name, theme in THEMES.items() for kind, text in _pairs(theme)],
 )
-def test_text_is_legible(name: str, on: str, text: str) -> None:
+def test_text_is_legible(name: str, kind: str, text: str) -> None:
     theme = theme_named(name)
-    background = theme.paper if on == "paper" else theme.cards[on][0]
+    background = theme.paper if kind == "paper" else theme.cards[kind][0]
     assert contrast(getattr(theme, text), background) >= 4.5
 
 
@@ -422,7 +424,7 @@ def grads_of(picture: Picture) -> dict[str, str | None]:
     return {card.name: card.grad for card in picture.cards if card.kind != "constant"}
 
 
-def flowing(picture: Picture) -> list[str | None]:
+def contributions_of(picture: Picture) -> list[str | None]:
     return [edge.contribution for edge in picture.edges if edge.local]
 
 
@@ -437,7 +439,7 @@ def dead_relu() -> tuple[Value, Value, Value]:
 def test_before_backward_a_graph_with_a_dead_relu_has_no_gradients() -> None:
     _, _, out = dead_relu()
     assert set(grads_of(picture_of(out)).values()) == {"·"}
-    assert set(flowing(picture_of(out))) == {None}
+    assert set(contributions_of(picture_of(out))) == {None}
 
 
 def test_behind_a_dead_relu_gradients_are_zero_and_not_those_of_an_earlier_pass() -> None:
@@ -448,7 +450,7 @@ def test_behind_a_dead_relu_gradients_are_zero_and_not_those_of_an_earlier_pass(
     assert h.grad == 1e3  # no pass from out has reached it
     picture = picture_of(out)
     assert grads_of(picture) == {"a": "0", "h": "0", "v₁": "0", "out": "1"}
-    assert flowing(picture) == ["0", "0", "0"]
+    assert contributions_of(picture) == ["0", "0", "0"]
     assert all(edge.vanished for edge in picture.edges if edge.local)
     assert picture.note == ""
 
@@ -458,7 +460,7 @@ def test_behind_a_dead_relu_zero_times_infinity_is_zero() -> None:
     out = (-(1.0 / a)).relu()  # ∂(1/a)/∂a is −∞
     out.backward()
     assert grads_of(picture_of(out)) == {"a": "0", "v₁": "0", "v₂": "0", "out": "1"}
-    assert flowing(picture_of(out)) == ["0", "0", "0"]
+    assert contributions_of(picture_of(out)) == ["0", "0", "0"]
 
 
 def test_leaf_behind_a_dead_relu_shows_its_gradient_with_a_note() -> None:
@@ -496,5 +498,5 @@ def test_rounding_is_not_noted_as_an_earlier_gradient() -> None:
 
 def test_a_bias_left_out_is_not_drawn() -> None:
     w = leaf(2.0, "w")
-    shown = [card.data for card in picture_of(dot([w], [3.0])).cards if card.kind == "constant"]
-    assert shown == ["3"]
+    data = [card.data for card in picture_of(dot([w], [3.0])).cards if card.kind == "constant"]
+    assert data == ["3"]

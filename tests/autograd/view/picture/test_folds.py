@@ -64,9 +64,9 @@ def test_equal_parts_are_folded(make: Callable[[], Value], title: str) -> None:
 
 
 def test_steps_that_share_an_input_that_is_computed_are_folded() -> None:
-    x = shared = tanh(w * 3.0)
+    x = factor = tanh(w * 3.0)
     for _ in range(12):
-        x = sin(x) * shared
+        x = sin(x) * factor
     assert titles(x * 2.0) == ["… × 10"]
 
 
@@ -110,8 +110,8 @@ def test_picture_of_a_long_chain() -> None:
     picture = drawing._picture
     assert [card.name for card in picture.cards] == ["x", "v₁", "… × 2998", "out"]
     assert [(e.operand, e.result) for e in picture.edges] == [("v0", "v1"), ("v1", "f0"), ("f0", "v3000")]
-    first, into, last = picture.edges
-    assert (first.local, into.local, into.contribution) == ("×0.8776", "", "")
+    first, middle, last = picture.edges
+    assert (first.local, middle.local, middle.contribution) == ("×0.8776", "", "")
     assert last.contribution
     assert (
         picture.note == "3,001 Values; equal parts are folded (… × n); draw(…, limit=None) draws every Value"
@@ -123,8 +123,8 @@ def test_gradient_of_several_folded_operands_is_one_arrow_without_a_number() -> 
     root = autograd.sum(samples(100))
     root.backward()
     picture = draw(root)._picture
-    (into,) = (edge for edge in picture.edges if edge.operand == "f0")
-    assert (into.local, into.contribution) == ("", "")
+    (arrow,) = (edge for edge in picture.edges if edge.operand == "f0")
+    assert (arrow.local, arrow.contribution) == ("", "")
     sources = {edge.operand for edge in picture.edges if edge.result == "f0"}
     names = {card.key: card.name for card in picture.cards}
     assert {names[key] for key in sources} == {"w", "b"}

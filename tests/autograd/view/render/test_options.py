@@ -54,34 +54,34 @@ SIZES: dict[str, Callable[..., object]] = {
 
 
 @pytest.mark.parametrize("option", COUNTS)
-@pytest.mark.parametrize("given", [None, "3", True, 2.0, math.nan, -1, 0])
-def test_count_option_expects_an_int(option: str, given: object) -> None:
+@pytest.mark.parametrize("argument", [None, "3", True, 2.0, math.nan, -1, 0])
+def test_count_option_expects_an_int(option: str, argument: object) -> None:
     view, is_optional = COUNTS[option]
-    if given is None and is_optional:
-        view(given)
+    if argument is None and is_optional:
+        view(argument)
         return
     function, name = option.split()
     error, remedy = (
-        ValueError if type(given) is int else TypeError,
+        ValueError if type(argument) is int else TypeError,
         "Pass None" if is_optional else "The default",
     )
-    value = re.escape(type_and_value(given))
+    value = re.escape(type_and_value(argument))
     with pytest.raises(
         error, match=rf"^{function}\(\) expected an int .* for {name}, got {value}\. {remedy}"
     ):
-        view(given)
+        view(argument)
 
 
 @pytest.mark.parametrize("option", SIZES)
-@pytest.mark.parametrize("given", [None, "3", True, math.nan, math.inf, -1])
-def test_size_option_expects_a_number(option: str, given: object) -> None:
+@pytest.mark.parametrize("argument", [None, "3", True, math.nan, math.inf, -1])
+def test_size_option_expects_a_number(option: str, argument: object) -> None:
     function, name = option.split()[:2]
-    error = ValueError if type(given) in (int, float) else TypeError
-    value = re.escape(type_and_value(given))
+    error = ValueError if type(argument) in (int, float) else TypeError
+    value = re.escape(type_and_value(argument))
     with pytest.raises(
         error, match=rf"^{function}\(\) expected a number .* for {name}, got {value}\. .*default"
     ):
-        SIZES[option](given)
+        SIZES[option](argument)
 
 
 def test_formula_and_explain_limits_are_keyword_only() -> None:
@@ -91,12 +91,12 @@ def test_formula_and_explain_limits_are_keyword_only() -> None:
         explain(OUT, W, 3)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("given", [3, None, "w"])
-def test_topological_order_of_no_value_raises_type_error(given: object) -> None:
+@pytest.mark.parametrize("argument", [3, None, "w"])
+def test_topological_order_of_no_value_raises_type_error(argument: object) -> None:
     with pytest.raises(
-        TypeError, match=rf"topological_order\(\) expected a Value, got {type(given).__name__}"
+        TypeError, match=rf"topological_order\(\) expected a Value, got {type(argument).__name__}"
     ):
-        topological_order(given)  # type: ignore[arg-type]
+        topological_order(argument)  # type: ignore[arg-type]
 
 
 def test_snapshot_limit_sets_the_size_of_its_picture() -> None:

@@ -41,11 +41,11 @@ def test_every_cell_stands_in_its_column(rows: list[tuple[str, str, str]], right
 
 def test_paint_colors_cells_and_leaves_the_header_and_the_alignment() -> None:
     plain = text_table(["a", "b"], [["x", "1"], ["yy", "22"]], right=[1])
-    painted = text_table(
+    table = text_table(
         ["a", "b"], [["x", "1"], ["yy", "22"]], right=[1], paint=lambda i, text: f"<{i}>{text}</{i}>"
     )
-    assert painted.split("\n")[2:] == ["<0>x </0>  <1> 1</1>", "<0>yy</0>  <1>22</1>"]
-    assert painted.split("\n")[:2] == plain.split("\n")[:2]
+    assert table.split("\n")[2:] == ["<0>x </0>  <1> 1</1>", "<0>yy</0>  <1>22</1>"]
+    assert table.split("\n")[:2] == plain.split("\n")[:2]
 
 
 def test_a_row_of_the_wrong_length_is_an_error() -> None:
@@ -63,7 +63,7 @@ def test_html_is_escaped_and_aligned() -> None:
 
 
 def test_a_marked_cell_stands_out_and_no_other() -> None:
-    html = html_table(["a", "b"], [["1", "2"], ["3", "4"]], marked={(1, 0)})
+    html = html_table(["a", "b"], [["1", "2"], ["3", "4"]], bold={(1, 0)})
     assert [cell.split(">")[1] for cell in html.split("<td")[1:] if "font-weight:bold" in cell] == ["3</td"]
 
 
@@ -97,22 +97,22 @@ texts = st.text(st.sampled_from("ab·失한é\u0301🙂 "), max_size=12)
 
 @given(texts, st.integers(0, 14))
 def test_fit_returns_the_longest_text_that_fits(text: str, width: int) -> None:
-    fitted = fit(text, width)
-    assert display_width(fitted) <= width
-    if fitted == text:
+    result = fit(text, width)
+    assert display_width(result) <= width
+    if result == text:
         return
     assert display_width(text) > width
     if width:
-        kept = fitted.removesuffix("…")
-        assert text.startswith(kept)
-        assert display_width(text[: len(kept) + 1]) > width - 1
+        prefix = result.removesuffix("…")
+        assert text.startswith(prefix)
+        assert display_width(text[: len(prefix) + 1]) > width - 1
 
 
 @given(texts, st.integers(0, 20), st.booleans())
 def test_pad_returns_the_width(text: str, width: int, right: bool) -> None:
-    padded = pad(text, width, right)
-    assert display_width(padded) == max(width, display_width(text))
-    assert padded.endswith(text) if right else padded.startswith(text)
+    result = pad(text, width, right)
+    assert display_width(result) == max(width, display_width(text))
+    assert result.endswith(text) if right else result.startswith(text)
 
 
 @given(st.lists(texts.map(str.split).map("".join).filter(bool)), st.integers(1, 20))

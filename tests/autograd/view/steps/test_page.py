@@ -57,11 +57,11 @@ class Parsed(HTMLParser):
     @property
     def data(self) -> dict[str, Any]:
         """Return the argument of the script, which is JSON except for its escapes of / and <!."""
-        found: dict[str, Any] = json.loads(self.script[self.script.rindex(")({") + 2 : -1])
-        return found
+        data: dict[str, Any] = json.loads(self.script[self.script.rindex(")({") + 2 : -1])
+        return data
 
 
-def shown(root: Value, forward: bool = False) -> Parsed:
+def parse_page(root: Value, forward: bool = False) -> Parsed:
     return Parsed(steps(root, forward=forward)._repr_mimebundle_()["text/html"])
 
 
@@ -85,10 +85,10 @@ def test_no_gradient_is_read_or_written() -> None:
     loss.backward()
     before = [value.grad for value in topological_order(loss)]
     loss.backward()  # the leaves accumulate, the steps are of one pass all the same
-    page = shown(loss)
+    page = parse_page(loss)
     assert "w = 2, gradient −20" in (page.only("img")["alt"] or "")
     loss_fresh = first_example()[-1]
-    assert "w = 2, gradient −20" in (shown(loss_fresh).only("img")["alt"] or "")
+    assert "w = 2, gradient −20" in (parse_page(loss_fresh).only("img")["alt"] or "")
     assert all(value.grad == 0.0 for value in topological_order(loss_fresh))
     assert [value.grad for value in topological_order(loss)] != before
 
@@ -97,7 +97,7 @@ def test_page_without_layout_program_has_the_reason_and_the_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rendering, "layout_program", lambda: None)
-    page = shown(first_example()[-1])
+    page = parse_page(first_example()[-1])
     assert "Without a picture: No program to lay out the graph was found" in page.text
     assert len(page.data["steps"]) == 6
     assert "img" not in dict(page.tags)
@@ -110,16 +110,16 @@ def test_page_without_layout_program_has_the_reason_and_the_steps(
 @pytest.mark.parametrize("forward", [False, True])
 def test_every_step_has_its_sentence_equation_and_place(forward: bool) -> None:
     whole = steps(first_example()[-1], forward=forward)
-    data = shown(whole.root, forward).data
+    data = parse_page(whole.root, forward).data
     svg = ElementTree.fromstring(data["svg"])
     ids = {element.get("id", "").removeprefix(data["prefix"] + "-") for element in svg.iter()}
     assert data["last"] == len(whole) - 1
     assert [step[0] for step in data["steps"]] == [step.number for step in whole]
-    for given, step in zip(data["steps"], whole, strict=True):
-        _, sentence, equation, node, operand, arrow, _ = given
+    for row, step in zip(data["steps"], whole, strict=True):
+        _, sentence, equation, node, operand, arrow, _ = row
         assert sentence[1]
-        restored = re.sub("[\ue000-\uf8ff]", lambda c: data["tags"][ord(c[0]) - 0xE000], equation)
-        assert restored == step.mathml
+        mathml = re.sub("[\ue000-\uf8ff]", lambda c: data["tags"][ord(c[0]) - 0xE000], equation)
+        assert mathml == step.mathml
         assert node in ids
         assert {operand, arrow} <= ids | {""}
     assert set(data["appears"]) <= ids
@@ -128,16 +128,21 @@ def test_every_step_has_its_sentence_equation_and_place(forward: bool) -> None:
 
 def test_gradients_and_arrows_appear_with_their_steps() -> None:
     a = Value(3.0, label="a")
-    data = shown(a * a + a).data
+    data = parse_page(a * a + a).data
     keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     assert data["gradients"][keys["a"]] == [[2, "1"], [3, "4"], [4, "7"]]
     assert data["gradients"][keys["out"]] == [[0, "1"]]
-    assert sorted(since for key, since in data["appears"].items() if key.endswith("backward")) == [1, 2, 3, 4]
+    assert sorted(number for key, number in data["appears"].items() if key.endswith("backward")) == [
+        1,
+        2,
+        3,
+        4,
+    ]
     assert data["steps"][4][1][-1].endswith("where gradients meet, they add up.")
 
 
 def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
-    data = shown(first_example()[-1] + 0.5, forward=True).data
+    data = parse_page(first_example()[-1] + 0.5, forward=True).data
     keys = {label.split(" ")[0]: key for key, label in data["cards"]}
     appears = data["appears"]
     assert [appears[keys[name]] for name in ("p", "v₁", "loss", "out")] == [0, 1, 2, 3]
@@ -147,7 +152,7 @@ def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "ending"),
     [
         (lambda a: a.relu(), "but nothing flows: the local derivative is 0."),
         (lambda a: (a * 2.0).relu(), "but nothing flows: the local derivative is 0."),
@@ -155,23 +160,23 @@ def test_cards_and_their_arrows_appear_in_the_forward_pass() -> None:
         (lambda a: a * 2.0, ": the gradient of out times the local derivative."),
     ],
 )
-def test_sentence_gives_the_reason(make: Any, said: str) -> None:
-    sentence = shown(make(Value(-1.0, label="a"))).data["steps"][-1][1]
-    assert "".join(sentence).endswith(said)
+def test_sentence_gives_the_reason(make: Any, ending: str) -> None:
+    sentence = parse_page(make(Value(-1.0, label="a"))).data["steps"][-1][1]
+    assert "".join(sentence).endswith(ending)
 
 
 def test_all_that_is_drawn_takes_its_colors_from_the_page() -> None:
-    data = shown(first_example()[-1] + 0.5).data
+    data = parse_page(first_example()[-1] + 0.5).data
     colors = set(re.findall('(?:fill|stroke)="([^"]*)"', data["svg"])) - {"none"}
     assert colors
-    declared = set(re.findall("(--[a-z-]+):light-dark", data["css"]))
-    assert {color.removeprefix("var(").removesuffix(")") for color in colors} <= declared
-    used = set(re.findall(r"var\((--[a-z-]+)", data["css"]))
-    assert {name for name in used if not name.startswith(("--jp-", "--vscode-", "--page"))} <= declared
+    variables = set(re.findall("(--[a-z-]+):light-dark", data["css"]))
+    assert {color.removeprefix("var(").removesuffix(")") for color in colors} <= variables
+    names = set(re.findall(r"var\((--[a-z-]+)", data["css"]))
+    assert {name for name in names if not name.startswith(("--jp-", "--vscode-", "--page"))} <= variables
 
 
 def test_numbers_of_a_card_are_in_line_with_their_column_and_row() -> None:
-    svg = ElementTree.fromstring(shown(first_example()[-1]).data["svg"])
+    svg = ElementTree.fromstring(parse_page(first_example()[-1]).data["svg"])
     for group in svg.iter("g"):
         if group.get("class") == "node":
             numbers = {text.get("class"): text for text in group.iter("text") if text.get("class")}
@@ -189,7 +194,7 @@ def test_numbers_of_a_card_are_in_line_with_their_column_and_row() -> None:
 
 def test_ids_are_unique_on_a_page_of_several() -> None:
     *_, loss = first_example()
-    pages = [shown(loss), shown(loss), shown(loss, forward=True)]
+    pages = [parse_page(loss), parse_page(loss), parse_page(loss, forward=True)]
     ids = [attributes["id"] for page in pages for _, attributes in page.tags if "id" in attributes]
     for page in pages:
         svg = ElementTree.fromstring(page.data["svg"])
@@ -227,7 +232,7 @@ def test_a_hostile_label_is_shown_as_text_and_ends_nothing(label: str, tmp_path:
 
 
 def test_long_pass_is_reduced_to_the_reached_values_with_a_note() -> None:
-    page = shown(chain(3000))
+    page = parse_page(chain(3000))
     assert len(page.data["steps"]) == SHOWN
     assert page.data["last"] == 3000
     assert len(page.data["cards"]) == LIMIT
@@ -252,7 +257,7 @@ def test_a_slice_shows_the_part_that_its_own_steps_reach() -> None:
 
 
 def test_the_steps_of_a_network_are_shown_in_part() -> None:
-    page = shown(network())
+    page = parse_page(network())
     assert len(page.data["cards"]) <= LIMIT
     assert page.data["svg"].count('class="edge"') <= 2 * (ARROWS + LIMIT)
     assert len(page.data["steps"]) == SHOWN
@@ -268,7 +273,7 @@ def test_the_steps_of_a_network_are_shown_in_part() -> None:
     ids=["of many", "of one many times", "of constants"],
 )
 def test_an_operation_of_many_operands_is_cut(root: Value) -> None:
-    page = shown(root)
+    page = parse_page(root)
     assert len(page.data["cards"]) <= LIMIT
     assert page.data["svg"].count('class="edge"') <= 2 * ARROWS + CONSTANTS
     assert "more operands" in page.data["svg"]

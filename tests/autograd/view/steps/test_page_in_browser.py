@@ -43,12 +43,12 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
     """A function that opens steps, or a page's HTML, and fails the test if a script did."""
     contexts, wrong = [], []
 
-    def show(what: Steps[Any] | str, **settings: Any) -> Any:
+    def show(content: Steps[Any] | str, **settings: Any) -> Any:
         path = tmp_path / f"{len(contexts)}.html"
-        if isinstance(what, str):
-            path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{what}', encoding="utf-8")
+        if isinstance(content, str):
+            path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{content}', encoding="utf-8")
         else:
-            what.save(path)
+            content.save(path)
         context = browser.new_context(**settings)
         contexts.append(context)
         page = context.new_page()
@@ -71,7 +71,7 @@ def widget(root: Value) -> str:
 
 def state(page: Any, at: int = 0) -> dict[str, Any]:
     """Content of one stepper of a page."""
-    found: dict[str, Any] = page.evaluate(
+    result: dict[str, Any] = page.evaluate(
         """at => {
           const page = document.querySelectorAll(".glassgrad-stepper")[at].shadowRoot;
           const key = (element) => element.id.split("-").slice(3).join("-");
@@ -90,7 +90,7 @@ def state(page: Any, at: int = 0) -> dict[str, Any]:
         }""",
         at,
     )
-    return found
+    return result
 
 
 @pytest.mark.parametrize("forward", [False, True])
@@ -100,16 +100,16 @@ def test_the_right_arrow_steps_through_the_pass(show: Open, forward: bool) -> No
     page = show(whole)
     page.get_by_role("slider").focus()
     for step in whole:
-        seen = state(page)
+        current = state(page)
         focus = scene.focus[step.number]
-        assert seen["count"] == f"{step.number} / {len(whole) - 1}"
-        assert seen["grads"] == {key: scene.gradient(key, step.number) for key in scene.gradients}
-        assert seen["node"] == [focus.node]
-        assert seen["operand"] == ([focus.operand] if focus.operand else [])
-        assert seen["arrow"] == ([focus.arrow] if focus.arrow else [])
-        assert set(seen["faint"]) == {key for key, since in scene.appears.items() if since > step.number}
+        assert current["count"] == f"{step.number} / {len(whole) - 1}"
+        assert current["grads"] == {key: scene.gradient(key, step.number) for key in scene.gradients}
+        assert current["node"] == [focus.node]
+        assert current["operand"] == ([focus.operand] if focus.operand else [])
+        assert current["arrow"] == ([focus.arrow] if focus.arrow else [])
+        assert set(current["faint"]) == {key for key, number in scene.appears.items() if number > step.number}
         last = step.node.data if isinstance(step, ForwardStep) else step.gradient
-        assert seen["equation"].endswith(f"= {format_number(last)}")
+        assert current["equation"].endswith(f"= {format_number(last)}")
         page.keyboard.press("ArrowRight")
     assert state(page)["count"] == f"{len(whole) - 1} / {len(whole) - 1}"  # and no further
     assert not state(page)["faint"]
@@ -127,21 +127,21 @@ def test_where_gradients_meet_the_sum_so_far_is_shown(show: Open) -> None:
     page = show(steps(a * a + a))
     slider = page.get_by_role("slider")
     (key,) = [key for key, grad in state(page)["grads"].items() if key == "v0"]
-    seen = []
+    texts = []
     for _ in range(4):
         slider.press("ArrowRight")
-        seen.append((state(page)["grads"][key], state(page)["equation"]))
-    assert [grad for grad, _ in seen] == ["·", "1", "4", "7"]
-    assert [equation.count("total") for _, equation in seen] == [0, 0, 1, 1]
-    assert seen[3][1].endswith("total\xa07")
+        texts.append((state(page)["grads"][key], state(page)["equation"]))
+    assert [grad for grad, _ in texts] == ["·", "1", "4", "7"]
+    assert [equation.count("total") for _, equation in texts] == [0, 0, 1, 1]
+    assert texts[3][1].endswith("total\xa07")
 
 
 def test_keys_buttons_and_slider_agree(show: Open) -> None:
     page = show(steps(first_example()[-1]))
     slider = page.get_by_role("slider", name="Step")
-    back, onward = (page.get_by_role("button", name=f"{which} step") for which in ("Previous", "Next"))
-    onward.click()
-    onward.press("ArrowRight")
+    back, forward = (page.get_by_role("button", name=f"{name} step") for name in ("Previous", "Next"))
+    forward.click()
+    forward.press("ArrowRight")
     assert state(page)["count"] == "2 / 5"
     assert slider.input_value() == "2"
     slider.fill("4")
@@ -155,23 +155,23 @@ def test_keys_buttons_and_slider_agree(show: Open) -> None:
     back.click(force=True)  # which playwright takes for disabled
     assert state(page)["count"] == "0 / 5"
     assert back.get_attribute("aria-disabled") == "true"
-    assert onward.get_attribute("aria-disabled") == "false"
+    assert forward.get_attribute("aria-disabled") == "false"
     page.keyboard.press("Control+ArrowRight")  # the browser's
     assert state(page)["count"] == "0 / 5"
 
 
 def test_the_keyboard_alone_reaches_everything(show: Open) -> None:
     page = show(steps(first_example()[-1]))
-    reached = []
+    tags = []
     for _ in range(5):
         page.keyboard.press("Tab")
-        reached.append(
+        tags.append(
             page.evaluate(
                 """() => { const inside = document.activeElement.shadowRoot?.activeElement;
                 return (inside ?? document.activeElement).tagName }"""
             )
         )
-    assert reached == ["BUTTON", "INPUT", "BUTTON", "DIV", "SUMMARY"]
+    assert tags == ["BUTTON", "INPUT", "BUTTON", "DIV", "SUMMARY"]
     page.keyboard.press("Enter")
     assert page.locator("table").is_visible()
 
@@ -218,9 +218,9 @@ def test_a_hostile_label_is_shown_and_never_executed(show: Open, label: str) -> 
     whole = steps(root, forward=True)
     page = show(whole)
     page.get_by_role("slider").press("End")
-    shown = whole[-1].names[a].replace("\xad", "")
-    assert state(page)["sentence"].startswith(shown)
-    assert shown in page.locator(".picture").text_content().replace("\xa0", " ")
+    name = whole[-1].names[a].replace("\xad", "")
+    assert state(page)["sentence"].startswith(name)
+    assert name in page.locator(".picture").text_content().replace("\xa0", " ")
     assert page.locator("script").count() == 1
 
 
@@ -233,11 +233,11 @@ def test_an_image_that_fails_runs_nothing(show: Open) -> None:
 
 
 def _colors(page: Any) -> tuple[str, str]:
-    found = page.evaluate(
+    colors = page.evaluate(
         """() => { const page = document.querySelector(".glassgrad-stepper").shadowRoot;
         return [".grad", ".page"].map((part) => getComputedStyle(page.querySelector(part)).fill) }"""
     )
-    gradient, paper = found
+    gradient, paper = colors
     return gradient, paper
 
 
@@ -315,9 +315,9 @@ def test_text_of_a_wide_picture_is_at_least_11_pixels_high(show: Open, width: in
     page = show(steps(chain(40)), viewport={"width": width, "height": 800}, java_script_enabled=scripts)
     picture = page.get_by_role("img")
     natural = Drawing(scene_of(steps(chain(40))).picture, LIGHT).size[0]
-    shown = (picture.bounding_box() or {})["width"]
-    assert shown < natural
-    assert shown / natural * 10.5 * 96 / 72 >= 11.0  # the smallest text has 10.5 points
+    page_width = (picture.bounding_box() or {})["width"]
+    assert page_width < natural
+    assert page_width / natural * 10.5 * 96 / 72 >= 11.0  # the smallest text has 10.5 points
 
 
 @pytest.mark.parametrize(("scheme", "theme"), [("light", LIGHT), ("dark", DARK)])

@@ -129,17 +129,17 @@ def test_each_contribution_follows_from_the_rule(root: Value) -> None:
 @settings(max_examples=200, deadline=None)
 @given(random_graphs(20))
 def test_gradient_so_far_is_the_sum_of_contributions(root: Value) -> None:
-    so_far: dict[Value, float] = {}
-    passed_on: set[Value] = set()
+    sums: dict[Value, float] = {}
+    sources: set[Value] = set()
     for step in steps(root):
-        assert step.again == (step.operand in so_far)
-        expected = so_far.get(step.operand, 0.0) + step.contribution
+        assert step.again == (step.operand in sums)
+        expected = sums.get(step.operand, 0.0) + step.contribution
         assert bits(step.gradient) == bits(expected)
-        assert step.operand not in passed_on, "it received after it had passed its gradient on"
-        so_far[step.operand] = step.gradient
+        assert step.operand not in sources, "it received after it had passed its gradient on"
+        sums[step.operand] = step.gradient
         if step.node is not None:
-            assert bits(step.upstream) == bits(so_far[step.node])
-            passed_on.add(step.node)
+            assert bits(step.upstream) == bits(sums[step.node])
+            sources.add(step.node)
 
 
 @settings(deadline=None)
@@ -259,8 +259,8 @@ def test_the_table_of_both_passes() -> None:
 @given(random_graphs(20), st.lists(st.tuples(places, numbers), max_size=4))
 def test_equations_hold_after_any_overwrite(root: Value, changes: list[tuple[int, float]]) -> None:
     order = topological_order(root)
-    for which, x in changes:
-        order[which % len(order)].data = x
+    for index, x in changes:
+        order[index % len(order)].data = x
     for step in steps(root, forward=True):
         first, *others = sides(str(step))
         assert all(_alike(first, x) for x in others), str(step)
@@ -293,10 +293,10 @@ def test_long_table_is_cut_with_a_note() -> None:
     assert whole[:SHOWN].left_out == ""
 
 
-@pytest.mark.parametrize("what", [3.0, None, "loss", [Value(1.0)]])
-def test_root_that_is_not_a_value_raises_type_error(what: object) -> None:
-    with pytest.raises(TypeError, match=rf"steps\(\) expected a Value for root, got {type(what).__name__}"):
-        steps(what)  # type: ignore[arg-type]
+@pytest.mark.parametrize("root", [3.0, None, "loss", [Value(1.0)]])
+def test_root_that_is_not_a_value_raises_type_error(root: object) -> None:
+    with pytest.raises(TypeError, match=rf"steps\(\) expected a Value for root, got {type(root).__name__}"):
+        steps(root)  # type: ignore[arg-type]
 
 
 def test_a_deep_graph_has_steps() -> None:

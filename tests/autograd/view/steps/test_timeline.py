@@ -32,8 +32,8 @@ def test_every_arrow_back_appears_with_a_step() -> None:
     arrows = {f"e{i}-backward": edge for i, edge in enumerate(scene.picture.edges) if edge.local}
     assert arrows.keys() <= scene.appears.keys()
     assert {scene.appears[arrow] for arrow in arrows} <= {step.number for step in whole}
-    behind = next(edge for edge in arrows.values() if edge.local == "×−3")
-    assert (behind.contribution, behind.vanished) == ("0", True)
+    zero_arrow = next(edge for edge in arrows.values() if edge.local == "×−3")
+    assert (zero_arrow.contribution, zero_arrow.vanished) == ("0", True)
 
 
 def test_zero_times_infinity_is_zero_behind_a_dead_relu() -> None:

@@ -19,7 +19,7 @@ from nn import MLP, Layer, Module, Neuron, Parameter, mse_loss
 fusing = pytest.mark.parametrize("fused", [True, False], ids=["fused", "explicit"])
 
 
-def trained(
+def train(
     fused: bool = True, samples: int = 5, widths: tuple[int, ...] = (4, 4, 1), activation: str = "tanh"
 ) -> tuple[MLP, Value]:
     model = MLP(3, widths, activation, fused=fused, seed=0)
@@ -77,7 +77,7 @@ def test_root_mean_square() -> None:
 
 @fusing
 def test_layers_of_a_network_with_its_loss(fused: bool) -> None:
-    model, loss = trained(fused)
+    model, loss = train(fused)
     flow = gradient_flow(model, loss)
     assert [layer.name for layer in flow.layers] == ["layers.0", "layers.1", "layers.2"]
     assert [layer.function for layer in flow.layers] == ["tanh", "tanh", "linear"]
@@ -109,24 +109,24 @@ def test_activations_and_their_gradients_by_hand() -> None:
 
 @pytest.mark.parametrize("with_loss", [True, False])
 def test_fused_and_explicit_models_have_equal_flows(with_loss: bool) -> None:
-    shown = []
+    flows = []
     for fused in (True, False):
-        model, loss = trained(fused)
-        shown.append(str(gradient_flow(model, loss if with_loss else None)))
-    assert shown[0] == shown[1]
+        model, loss = train(fused)
+        flows.append(str(gradient_flow(model, loss if with_loss else None)))
+    assert flows[0] == flows[1]
 
 
 def test_the_model_alone_has_the_gradients_of_its_parameters() -> None:
-    model, loss = trained()
-    alone, closer = gradient_flow(model), gradient_flow(model, loss)
-    for a, b in zip(alone.layers, closer.layers, strict=True):
+    model, loss = train()
+    parameters_only, closer = gradient_flow(model), gradient_flow(model, loss)
+    for a, b in zip(parameters_only.layers, closer.layers, strict=True):
         assert (a.name, a.parameters, a.parameter) == (b.name, b.parameters, b.parameter)
         assert a.parameter_gradient == pytest.approx(b.parameter_gradient)
         assert a.units is a.activation is a.activation_gradient is a.closed is None
 
 
 def test_gradient_flow_changes_no_gradient() -> None:
-    model, loss = trained()
+    model, loss = train()
     before = [(p.data, p.grad) for p in model.parameters()]
     flow = gradient_flow(model, loss)
     assert flow.svg
@@ -134,7 +134,7 @@ def test_gradient_flow_changes_no_gradient() -> None:
 
 
 def test_gradient_flow_does_not_follow_later_changes() -> None:
-    model, loss = trained()
+    model, loss = train()
     flow = gradient_flow(model, loss)
     before = str(flow)
     model.zero_grad()
@@ -192,7 +192,7 @@ def test_a_model_that_is_one_layer_or_one_neuron() -> None:
 
 
 def test_a_part_of_a_model() -> None:
-    model, loss = trained()
+    model, loss = train()
     (row,) = gradient_flow(model.layers[1], loss).layers
     assert row._replace(name="") == gradient_flow(model, loss).layers[1]._replace(name="", dead=row.dead)
 
@@ -301,10 +301,10 @@ def test_scaled_loss_has_the_same_findings() -> None:
 
 def test_exploding() -> None:
     model, loss = chain(8, 6.0, "linear")
-    found = gradient_flow(model, loss).findings
-    assert found[0].kind == "exploding"
-    assert "layers.0" in found[0].where
-    assert "layers.7" not in found[0].where
+    findings = gradient_flow(model, loss).findings
+    assert findings[0].kind == "exploding"
+    assert "layers.0" in findings[0].where
+    assert "layers.7" not in findings[0].where
     (steep,) = gradient_flow(model).findings  # against the parameters themselves: the ratio is 1
     assert steep.kind == "exploding"
     assert "times the size of the parameters" in str(steep)
@@ -314,8 +314,8 @@ def test_thresholds_are_arguments() -> None:
     model, loss = chain(11, 0.35)
     assert kinds(gradient_flow(model, loss, vanishing=1e-6)) == []
     assert len(gradient_flow(model, loss, vanishing=0.1).findings[0].where) == 8
-    grown, big = chain(8, 6.0, "linear")
-    assert "exploding" not in kinds(gradient_flow(grown, big, exploding=1e12))
+    network, big = chain(8, 6.0, "linear")
+    assert "exploding" not in kinds(gradient_flow(network, big, exploding=1e12))
     neuron = Neuron(1, "tanh", seed=0)
     neuron.w[0].data = 1.0
     out = neuron([1.0])
@@ -351,12 +351,12 @@ def test_alive_on_one_sample_is_not_dead() -> None:
 
 @pytest.mark.parametrize(("activation", "edge"), [("tanh", 2.18), ("sigmoid", 2.89)])
 def test_saturated_beyond_a_local_derivative_of_one_in_twenty(activation: str, edge: float) -> None:
-    for x, wanted in ((edge - 0.05, []), (edge + 0.05, ["saturated"])):
+    for x, expected in ((edge - 0.05, []), (edge + 0.05, ["saturated"])):
         neuron = Neuron(1, activation, seed=0)
         neuron.w[0].data = 1.0
         loss = neuron([x]) + neuron([-x])
         loss.backward()
-        assert kinds(gradient_flow(neuron, loss)) == wanted
+        assert kinds(gradient_flow(neuron, loss)) == expected
 
 
 def test_gradient_flow_before_backward_reports_not_computed() -> None:
@@ -397,13 +397,13 @@ def test_units_behind_a_dead_relu_have_gradients_of_zero() -> None:
     model = MLP(1, [1, 1], "relu", seed=0)
     for name, parameter in model.named_parameters():
         parameter.data = 1.0 if name.startswith("layers.0") else -1.0
-    hidden = model.layers[0]([1.0])
-    assert isinstance(hidden, Value)
-    hidden.backward()
+    unit = model.layers[0]([1.0])
+    assert isinstance(unit, Value)
+    unit.backward()
     model.zero_grad()
-    loss = (model.layers[1]([hidden]) - 1.0).relu()
+    loss = (model.layers[1]([unit]) - 1.0).relu()
     loss.backward()
-    assert hidden.grad == 1.0
+    assert unit.grad == 1.0
     assert [layer.activation_gradient for layer in gradient_flow(model, loss).layers] == [0.0, 0.0]
 
 
@@ -421,7 +421,7 @@ def test_a_layer_the_loss_does_not_use() -> None:
 
 
 def test_zero_gradients() -> None:
-    model, _loss = trained()
+    model, _loss = train()
     model.zero_grad()
     (finding,) = gradient_flow(model).findings
     assert finding.kind == "zero"
@@ -448,7 +448,7 @@ def test_layer_with_zero_gradient_is_reported() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e308])
 def test_nonfinite_gradients_are_reported(bad: float) -> None:
-    model, _ = trained()
+    model, _ = train()
     model.zero_grad()
     loss = model([1.0, 2.0, 3.0])
     loss.backward(bad)
@@ -462,7 +462,7 @@ def test_nonfinite_gradients_are_reported(bad: float) -> None:
 
 
 def test_invalid_model_or_loss_raises() -> None:
-    model, loss = trained()
+    model, loss = train()
     with pytest.raises(
         TypeError,
         match=r"^gradient_flow\(\) expected .*named_parameters\(\), got list \[\]. Pass an nn.Module",
@@ -492,7 +492,7 @@ def test_invalid_model_or_loss_raises() -> None:
     ("name", "value"), [("vanishing", 1.0), ("vanishing", 0.0), ("exploding", 0.5), ("saturated", -1.0)]
 )
 def test_threshold_out_of_range_raises(name: str, value: float) -> None:
-    model, loss = trained()
+    model, loss = train()
     with pytest.raises(
         ValueError, match=rf"expected a number between .* for {name}, got float {value}\. Leave it out"
     ):
@@ -514,7 +514,7 @@ def test_drawn_text_contrasts_with_its_fill(theme: str) -> None:
     """In the SVG: each text in a card against the fill of the card, any other one against the paper."""
     model, loss = chain(11, 0.35)
     svg = ElementTree.fromstring(gradient_flow(model, loss, theme=theme).svg)
-    seen = 0
+    count = 0
     for group in svg.iter("{http://www.w3.org/2000/svg}g"):
         if group.get("class") != "node":
             continue
@@ -523,8 +523,8 @@ def test_drawn_text_contrasts_with_its_fill(theme: str) -> None:
         for text in group.iter("{http://www.w3.org/2000/svg}text"):
             if (text.text or "").strip():
                 assert contrast(text.get("fill") or "#000000", fill or "") >= 4.5, (text.text, fill)
-                seen += 1
-    assert seen > 40
+                count += 1
+    assert count > 40
 
 
 def test_the_larger_the_gradient_the_stronger_the_fill() -> None:
@@ -562,7 +562,7 @@ def test_arrows_point_backward_once_gradients_are_computed() -> None:
 
 
 def test_layers_are_numbered_from_1_as_in_the_picture_of_the_network() -> None:
-    model, loss = trained()
+    model, loss = train()
     flow, network = gradient_flow(model, loss), draw(loss, limit=1)
     for i in (1, 2, 3):
         assert f"layer {i}" in flow.svg
@@ -590,7 +590,7 @@ def test_layers_in_a_part_of_the_model_keep_the_name_of_the_part() -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_it_can_be_rendered_and_saved(theme: str, tmp_path: object) -> None:
-    model, loss = trained()
+    model, loss = train()
     loss.label = "cost"
     flow = gradient_flow(model, loss, theme=theme)
     svg = ElementTree.fromstring(flow.svg)
@@ -634,7 +634,7 @@ def test_many_findings_are_counted() -> None:
 
 
 def test_the_table_as_text_and_html() -> None:
-    model, loss = trained()
+    model, loss = train()
     table = gradient_flow(model, loss).table
     header, _rule, *rows = repr(table).splitlines()
     columns = "layer function units activation ∂activation closed parameters size ∂parameter finding"

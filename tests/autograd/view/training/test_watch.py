@@ -28,10 +28,10 @@ class Recorder:
     """Notes what would be shown."""
 
     def __init__(self) -> None:
-        self.shown: list[tuple[Progress, bool]] = []
+        self.calls: list[tuple[Progress, bool]] = []
 
     def show(self, picture: Progress, final: bool) -> None:
-        self.shown.append((picture, final))
+        self.calls.append((picture, final))
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time in seconds, in a list of one, which stands still unless it is written."""
-    now = [100.0]
-    monkeypatch.setattr(live_module, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
-    return now
+    seconds = [100.0]
+    monkeypatch.setattr(live_module, "time", types.SimpleNamespace(perf_counter=lambda: seconds[0]))
+    return seconds
 
 
 class Loop:
@@ -98,8 +98,8 @@ def test_the_first_step_and_the_last_are_shown(screen: Recorder, clock: list[flo
     with watch(loop.model) as live:
         losses = [loop.step(live) for _ in range(10)]
     assert live.losses == losses
-    assert [(len(p.losses), final) for p, final in screen.shown] == [(1, False), (10, True)]
-    assert live.picture is screen.shown[-1][0]
+    assert [(len(p.losses), final) for p, final in screen.calls] == [(1, False), (10, True)]
+    assert live.picture is screen.calls[-1][0]
 
 
 def test_watch_updates_at_most_once_per_interval(screen: Recorder, clock: list[float]) -> None:
@@ -108,7 +108,7 @@ def test_watch_updates_at_most_once_per_interval(screen: Recorder, clock: list[f
         for _ in range(100):
             loop.step(live)
             clock[0] += 0.125
-    steps = [len(picture.losses) for picture, _ in screen.shown]
+    steps = [len(picture.losses) for picture, _ in screen.calls]
     assert steps[:4] == [1, 5, 9, 13]
     assert len(steps) == 26
 
@@ -134,11 +134,11 @@ def test_drawing_time_is_limited_to_its_share(clock: list[float], monkeypatch: p
 def test_reading_time_is_limited_and_the_title_names_the_step_read(
     screen: Recorder, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = live_module.read_layers
+    read_layers = live_module.read_layers
 
     def slow(*arguments: Any) -> Any:
         clock[0] += 1.0
-        return read(*arguments)
+        return read_layers(*arguments)
 
     monkeypatch.setattr(live_module, "read_layers", slow)
     loop = Loop()
@@ -146,7 +146,7 @@ def test_reading_time_is_limited_and_the_title_names_the_step_read(
         for _ in range(100):
             loop.step(live)
             clock[0] += 0.125
-    pictures = [str(picture) for picture, _ in screen.shown]
+    pictures = [str(picture) for picture, _ in screen.calls]
     assert pictures[0].startswith("step 1,")
     assert pictures[1].startswith("step 5 (layers: step 1), loss")
     assert pictures[-1].startswith("step 100, loss")
@@ -173,15 +173,15 @@ def _outputs(loss: Value) -> list[Value]:
     """The two predictions of Loop: mean of (p − t)²."""
     total = loss.operands[0]
     assert isinstance(total, Value)
-    found = []
+    predictions = []
     for square in total.operands:
         assert isinstance(square, Value)
         difference = square.operands[0]
         assert isinstance(difference, Value)
         prediction = difference.operands[0]
         assert isinstance(prediction, Value)
-        found.append(prediction)
-    return found
+        predictions.append(prediction)
+    return predictions
 
 
 def test_a_loss_without_backward_has_no_gradients(screen: Recorder, clock: list[float]) -> None:
@@ -208,10 +208,10 @@ def test_as_a_callback_without_with(screen: Recorder, clock: list[float]) -> Non
         loop.step(live)
     live.close()
     live.close()
-    assert [(len(p.losses), final) for p, final in screen.shown] == [(1, False), (3, True)]
+    assert [(len(p.losses), final) for p, final in screen.calls] == [(1, False), (3, True)]
     loop.step(live)  # goes on, in a display of its own
     live.close()
-    assert [(len(p.losses), final) for p, final in screen.shown[2:]] == [(4, False), (4, True)]
+    assert [(len(p.losses), final) for p, final in screen.calls[2:]] == [(4, False), (4, True)]
 
 
 def test_losses_that_are_numbers(screen: Recorder, clock: list[float]) -> None:
@@ -242,7 +242,7 @@ def test_a_loss_that_is_nan_is_named(screen: Recorder, clock: list[float]) -> No
 def test_watch_without_steps_shows_nothing(screen: Recorder) -> None:
     with watch(Loop().model) as live:
         pass
-    assert screen.shown == []
+    assert screen.calls == []
     assert live.picture is None
     assert "no step yet" in repr(live)
     assert set(live._repr_mimebundle_()[0]) == {"text/plain"}
@@ -287,7 +287,7 @@ def test_error_in_the_loop_propagates_after_the_last_step_is_shown(
     with pytest.raises(error):
         train()
     assert len(live.losses) == 4
-    picture, final = screen.shown[-1]
+    picture, final = screen.calls[-1]
     assert final
     assert str(picture).startswith(
         "step 4, interrupted" if error is KeyboardInterrupt else "step 4, ended by ZeroDivisionError"
@@ -295,28 +295,28 @@ def test_error_in_the_loop_propagates_after_the_last_step_is_shown(
     assert all(layer.parameter_gradient for layer in picture.layers)
 
 
-@pytest.mark.parametrize("where", ["read_layers", "Progress"])
+@pytest.mark.parametrize("name", ["read_layers", "Progress"])
 def test_an_interrupt_within_the_picture(
-    where: str, screen: Recorder, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    name: str, screen: Recorder, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the picture was doing: the model, the losses and the loop are as they were."""
     loop = Loop()
     with watch(loop.model, interval=0.0) as live:
         loop.step(live)
         clock[0] += 1.0
-        whole = getattr(live_module, where)
+        whole = getattr(live_module, name)
 
-        def interrupted(*arguments: object) -> None:
-            monkeypatch.setattr(live_module, where, whole)
+        def interrupt(*arguments: object) -> None:
+            monkeypatch.setattr(live_module, name, whole)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(live_module, where, interrupted)
+        monkeypatch.setattr(live_module, name, interrupt)
         with pytest.raises(KeyboardInterrupt):
             loop.step(live)
         assert len(live.losses) == 2
-        assert len(screen.shown) == 1
+        assert len(screen.calls) == 1
         loop.step(live)
-        assert len(screen.shown[-1][0].losses) == 3
+        assert len(screen.calls[-1][0].losses) == 3
     reference = Loop()
     for i in range(3):
         loss = reference.backward(reference.forward())
@@ -333,14 +333,14 @@ def test_a_notebook_gets_one_output_and_updates_to_it(
 ) -> None:
     ipython = pytest.importorskip("IPython")
     display = pytest.importorskip("IPython.display")
-    sent: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+    messages: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
     class Handle:
         def update(self, data: dict[str, str], **options: Any) -> None:
-            sent.append(("update", data, options))
+            messages.append(("update", data, options))
 
     def show(data: dict[str, str], **options: Any) -> Handle:
-        sent.append(("display", data, options))
+        messages.append(("display", data, options))
         return Handle()
 
     monkeypatch.setattr(ipython, "get_ipython", lambda: types.SimpleNamespace(kernel=object()))
@@ -350,12 +350,12 @@ def test_a_notebook_gets_one_output_and_updates_to_it(
         for _ in range(3):
             loop.step(live)
             clock[0] += 1.0
-    assert [what for what, _, _ in sent] == ["display", "update", "update", "update"]
-    assert sent[0][2]["display_id"] is True
-    assert all(options["raw"] for _, _, options in sent)
-    assert [set(data) for _, data, _ in sent[:3]] == [{"image/svg+xml", "text/plain"}] * 3
-    assert set(sent[-1][1]) == {"image/svg+xml", "image/png", "text/plain"}
-    assert "alt" in sent[-1][2]["metadata"]["image/png"]
+    assert [kind for kind, _, _ in messages] == ["display", "update", "update", "update"]
+    assert messages[0][2]["display_id"] is True
+    assert all(options["raw"] for _, _, options in messages)
+    assert [set(data) for _, data, _ in messages[:3]] == [{"image/svg+xml", "text/plain"}] * 3
+    assert set(messages[-1][1]) == {"image/svg+xml", "image/png", "text/plain"}
+    assert "alt" in messages[-1][2]["metadata"]["image/png"]
 
 
 def test_without_graphviz_it_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,10 +387,10 @@ def test_a_terminal_gets_one_line_in_place(monkeypatch: pytest.MonkeyPatch, cloc
         for _ in range(3):
             loop.step(live)
             clock[0] += 1.0
-    written = stream.getvalue()
-    assert written.endswith("\n")
-    assert written.count("\n") == 1
-    lines = written.rstrip("\n").split("\r\x1b[K")
+    output = stream.getvalue()
+    assert output.endswith("\n")
+    assert output.count("\n") == 1
+    lines = output.rstrip("\n").split("\r\x1b[K")
     assert [line[:6] for line in lines] == ["", "step 1", "step 2", "step 3", "step 3"]
     assert all(len(line) <= 59 for line in lines)
 
@@ -447,8 +447,8 @@ def test_the_picture_has_the_curve_and_the_layers(theme: str, screen: Recorder, 
     ids = [e.get("id") for e in svg.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
     text = " ".join(t.text or "" for t in svg.iter("{http://www.w3.org/2000/svg}text"))
-    for shown in ("loss", "step 150", "layer 1", "layer 2", "tanh"):
-        assert shown in text
+    for name in ("loss", "step 150", "layer 1", "layer 2", "tanh"):
+        assert name in text
     lines = [e for e in svg.iter("{http://www.w3.org/2000/svg}path") if e.get("stroke") == THEMES[theme].data]
     assert len(lines) >= 74  # from each of its 75 points to the next
     assert picture.png.startswith(b"\x89PNG")
@@ -522,13 +522,13 @@ def test_in_a_notebook_one_output_is_updated(run: Callable[..., tuple[Any, list[
 
 def test_interrupting_the_cell_leaves_everything_usable(run: Callable[..., tuple[Any, list[str]]]) -> None:
     notebook, _ = run(SETUP, "train(1000, stop=20)", "print(len(live.losses))", "train(5)", "live")
-    _, interrupted, after, again, shown = (cell.outputs for cell in notebook.cells)
-    picture, error = interrupted
+    _, interrupt, after, second, last = (cell.outputs for cell in notebook.cells)
+    picture, error = interrupt
     assert picture.output_type == "display_data"
     assert picture.data["text/plain"].startswith("step 21, interrupted, loss")
     assert "image/png" in picture.data
     assert (error.output_type, error.ename) == ("error", "KeyboardInterrupt")
     assert after[0].text == "21\n"
-    (output,) = again
+    (output,) = second
     assert output.data["text/plain"].startswith("step 5, loss")
-    assert shown[0].data["text/plain"] == output.data["text/plain"]
+    assert last[0].data["text/plain"] == output.data["text/plain"]

@@ -460,7 +460,7 @@ class Reach:
             path = path[:LONGEST_PATH] + "…"
         if is_array(x):
             self._packages.add("numpy")
-            self.computed.append(Computed(lambda: content_of(x), path, x))
+            self.computed.append(Computed(partial(content_of, x), path, x))
             if x.dtype.hasobject:
                 self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
             if not is_closed_class(kind_of(x)):

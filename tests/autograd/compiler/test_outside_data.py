@@ -14,6 +14,7 @@ import os
 import threading
 import types
 import weakref
+from collections.abc import Callable
 from decimal import Context, Decimal, getcontext
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import Value
+from autograd import Value, compile
 
 from ..._support.outside import (
     RATES,
@@ -816,6 +817,92 @@ def name_of_a_class() -> Case:
         lambda v: v * len(Local.__name__),
         lambda i: setattr(Local, "__name__", ("A", "Longer")[i]),
     )
+
+
+def unread(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace(beta=0.5, last=None)
+    return lambda v: v * config.beta, lambda i: setattr(config, "last", array(i))
+
+
+def equal(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace(mask=array(2))
+    return lambda v: v * float(config.mask[0]), lambda i: setattr(config, "mask", array(2))
+
+
+def equal_in_a_dict(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    masks = collections.defaultdict(list, {"a": array(2)})
+    return lambda v: v * float(masks["a"][0]), lambda i: masks.update(a=array(2))
+
+
+def equal_in_a_list(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    masks = [array(2), Value(1.0)]
+    return lambda v: v * float(masks[0][0]), lambda i: masks.__setitem__(0, array(2))
+
+
+@pytest.mark.parametrize("make", [unread, equal, equal_in_a_dict, equal_in_a_list])
+def test_array_that_is_replaced_at_each_call_needs_one_trace(make: Callable[..., Any]) -> None:
+    numpy = pytest.importorskip("numpy")
+    read, replace = make(lambda n: numpy.ones(n % 5 + 2))
+    w = Value(2.0)
+    step = compile(lambda x: read(w * x), backend="python")
+    for i in range(100):
+        replace(i)
+        assert step(float(i)) == read(Value(2.0 * i)).data
+    assert len(step._step.causes) == 1, step._step.causes
+
+
+def test_tensor_that_is_replaced_and_not_read() -> None:
+    torch = pytest.importorskip("torch")
+    read, replace = unread(torch.ones)
+    w = Value(2.0)
+    step = compile(lambda x: read(w * x), backend="python")
+    for i in range(100):
+        replace(i)
+        assert step(float(i)) == 1.0 * i
+    assert len(step._step.causes) == 1, step._step.causes
+
+
+@case
+def array_that_changes_after_an_equal_one_took_its_place() -> Case:
+    numpy = pytest.importorskip("numpy")
+    config = types.SimpleNamespace(mask=numpy.ones(1))
+
+    def change(i: int) -> None:
+        if i == 0:
+            config.mask = numpy.ones(1)
+        else:
+            config.mask[0] = 5.0
+
+    return on(Value(2.0), lambda v: v * float(config.mask[0]), change)
+
+
+@case
+def list_of_which_another_name_gets_a_copy() -> Case:
+    first = types.SimpleNamespace(rates=[0.5], last=0)
+    second = types.SimpleNamespace(rates=first.rates)
+
+    def change(i: int) -> None:
+        if i == 0:
+            first.rates = [0.5]
+            first.last = 1
+        else:
+            second.rates[0] = 5.0
+
+    return on(Value(2.0), lambda v: v * first.rates[0] * second.rates[0], change)
+
+
+@case
+def empty_list_that_is_replaced_and_filled_later() -> Case:
+    config = types.SimpleNamespace(extra=[], last=0)
+
+    def change(i: int) -> None:
+        if i == 0:
+            config.extra = []
+            config.last = 1
+        else:
+            config.extra.append(5.0)
+
+    return on(Value(2.0), lambda v: v * (1.0 + len(config.extra)), change)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -179,7 +179,10 @@ def names_in(code: CodeType) -> Names:
         elif operation == "BINARY_OP" and instruction.argrepr.startswith("["):
             attributes.add("__class_getitem__")
         elif operation == "MATCH_CLASS":
-            attributes.add("__match_args__")
+            keywords: object = before[-1]  # of C(kind="a"): ("kind",)
+            assert isinstance(keywords, tuple)
+            attributes |= {"__match_args__", *keywords}
+            pairs |= {("", keyword) for keyword in keywords}
         elif operation == "COMPARE_OP" and str(name).rstrip(")").endswith(("==", "!=")):
             attributes |= {"__eq__"} if is_constant[-1] else {"__eq__", EQUAL}
         elif operation == "CONTAINS_OP":

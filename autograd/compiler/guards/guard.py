@@ -13,7 +13,7 @@ from typing import Any
 
 from ...system.messages import class_name, short, type_and_value, type_name
 from ..record.arguments import kind_of
-from .content import content_of, is_array, is_distinct, is_plain
+from .content import content_of, is_distinct, is_plain
 from .reach import Computed, Reach
 from .restore import content_at, refill, with_content
 
@@ -113,16 +113,16 @@ class Guard:
                     return self._differs(_difference(self.slots[i].path, before, after))
                 if not self._takes_in_place_of(before, after, now):
                     return self._differs(f"{self.slots[i].path} is another {type_name(after)}")
-        self._then = now
+                self._then[i] = after
         return True
 
     def _takes_in_place_of(self, before: Any, after: Any, now: list[Any]) -> bool:
-        """Compare ``after`` from now on; return False if ``before`` is still read elsewhere."""
+        """Compare the content of ``after`` from now on; return False if ``before`` has other places."""
         contents, sources = self._contents, self._sources
         is_compared = any(x is before for x in contents) or any(x.array is before for x in sources)
-        if not is_compared or before is None:
+        if before is None or not is_compared:
             return True
-        if any(x is before for x in now):
+        if any(y is not after for x, y in zip(self._then, now) if x is before):
             return False
         self._contents = [after if content is before else content for content in contents]
         self._sources = [

@@ -10,6 +10,7 @@ from abc import ABCMeta
 from array import array
 from collections import ChainMap, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Set
+from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal
 from functools import cache, partial
@@ -27,7 +28,7 @@ from types import (
     UnionType,
 )
 from typing import Any, NamedTuple
-from weakref import ReferenceType, WeakKeyDictionary
+from weakref import ProxyTypes, ReferenceType, WeakKeyDictionary
 
 from ...primitives import Primitive
 from ...user_primitives import added
@@ -37,6 +38,7 @@ from .content import (
     CONTAINERS,
     cached_by,
     content_of,
+    has_part,
     is_a,
     is_array,
     is_closed_class,
@@ -45,6 +47,8 @@ from .content import (
     may_hold_parameters,
     names_in_library,
     package_of,
+    part_of,
+    part_of_class,
 )
 from .draws import Generator, generator_of
 from .library import is_loaded, reads_outside, settings_of, starts_threads, state_of
@@ -233,7 +237,7 @@ class Reach:
     def _visit_value(self, x: Any, path: str, how: str) -> None:
         if "label" in self.attributes:
             self._compare(x, "label", False, f"{path}.label")
-        if hasattr(x, "__dict__"):
+        if part_of(x, "__dict__") is not None:
             self._seen[id(x)] = x
             self._visit_object(x, path, how)
 
@@ -259,6 +263,9 @@ class Reach:
             self.attributes.update(*[name.split(".") for name in x.__reduce__()[1] if isinstance(name, str)])
         elif is_a(x, ReferenceType):
             self._pending.append((x(), path, how))
+        elif is_a(x, *ProxyTypes):
+            with suppress(ReferenceError):  # its object may be gone
+                self._pending.append((x.__init__.__self__, path, how))
         elif type(x).__module__ in ("types", "typing") and is_a(getattr(x, "__origin__", None), type):
             self._pending.append((x.__origin__, path, how))
         elif is_a(x, classmethod):  # it may call the class
@@ -472,7 +479,9 @@ class Reach:
                 return
         if not is_a(x, tuple, frozenset):
             self.containers.append((x, path))
-        if is_a(x, dict, set, frozenset) and any(is_a(kind_of(key).__eq__, FunctionType) for key in x):
+        if is_a(x, dict, set, frozenset) and any(
+            is_a(part_of_class(type(key), "__eq__"), FunctionType) for key in x
+        ):
             self.computed.append(Computed(lambda: [*map(id, x)], path))
         if is_a(x, defaultdict):
             self._read(x, "default_factory", False, f"{path}.default_factory", how)
@@ -511,16 +520,16 @@ class Reach:
         if (state := state_of(x)) is not None:
             self.computed.append(Computed(state, path))
         for part in _PARTS:
-            if closed and (inner := getattr(x, part, None)) is not None and not isinstance(inner, ModuleType):
+            if closed and (inner := part_of(x, part)) is not None and not is_a(inner, ModuleType):
                 self._pending.append((inner, path, how))
-        if isinstance(getattr(x, "__dict__", None), dict):
+        if is_a(part_of(x, "__dict__"), dict):
             names: frozenset[str] | None = self._names_for(kind)
             is_compared = not self.attributes.isdisjoint((EQUAL, "__repr__")) and _is_namespace(kind)
             if how == FULL or self._reads_all_of(kind) or is_compared:
                 names = None
             elif closed:
-                flags = {name for name in names_in_library(kind) if is_a(x.__dict__.get(name), *_ATOMS)}
-                names = frozenset(flags | {n for n in self.attributes if not n.startswith("_")})
+                public = {name for name in self.attributes if not name.startswith("_")}
+                names = frozenset(public | _read_by_library(x, kind))
             instance = Instance(x, names, path, self._is_searched(kind))
             self.instances.append(instance)
             for name, item in x.__dict__.items():
@@ -539,8 +548,8 @@ class Reach:
             if not is_closed_class(base):
                 for name, descriptor in vars(base).items():
                     if isinstance(descriptor, MemberDescriptorType):
-                        if not hasattr(x, name):
-                            self.computed.append(Computed(partial(hasattr, x, name), f"{path}.{name}"))
+                        if not has_part(x, name):
+                            self.computed.append(Computed(partial(has_part, x, name), f"{path}.{name}"))
                         elif how == FULL or name in self.attributes:
                             self._read(x, name, False, f"{path}.{name}", how)
 
@@ -571,9 +580,8 @@ class Reach:
                 self.opaque.append((x, path))
         elif (
             is_a(x, ContextVar)
-            or any(hasattr(kind, name) for name in _DATA)
-            or (callable(x) and getattr(x, "__dict__", None) and package_of(kind) != "numpy")
-            or "(vectorized)" in getattr(x, "__name__", "")  # NumPy's frompyfunc of a function
+            or any(part_of_class(kind, name) is not None for name in _DATA)
+            or "(vectorized)" in str(part_of(x, "__name__"))  # NumPy's frompyfunc of a function
         ):
             self.opaque.append((x, path))
 
@@ -611,6 +619,17 @@ def last_name(path: str) -> str:
 def _is_namespace(kind: type) -> bool:
     """Return True for classes of the library whose ``==`` and ``repr()`` read all attributes."""
     return any(base.__name__ in ("SimpleNamespace", "Namespace") for base in kind.__mro__)
+
+
+def _read_by_library(x: Any, kind: type) -> set[str]:
+    """Return the attributes that the methods of a closed class may read: functions even by other code."""
+    loaded = names_in_library(kind)
+    known = _ATOMS if package_of(kind) == "numpy" else (*_ATOMS, *CONTAINERS)  # in NumPy they are caches
+    return {
+        name
+        for name, part in x.__dict__.items()
+        if is_a(part, FunctionType, Value) or (name in loaded and is_a(part, *known))
+    }
 
 
 def _is_generated(method: Any) -> bool:

@@ -2,10 +2,13 @@
 
 import abc
 import builtins
+import contextlib
 import copy
 import dataclasses
 import functools
+import graphlib
 import itertools
+import json
 import math
 import sys
 import types
@@ -565,6 +568,59 @@ def state_of_a_copy() -> Case:
     original = Local()
     return on(
         Value(2.0), lambda v: v * copy.copy(original).beta, lambda i: setattr(Settings, "beta", RATES[i])
+    )
+
+
+def scaled_number(x: Any) -> float:
+    return float(x) * RATE
+
+
+def set_scale(i: int) -> None:
+    global RATE
+    RATE = RATES[i]
+
+
+@case
+def function_in_a_decoder() -> Case:
+    decoder = json.JSONDecoder(parse_float=scaled_number)
+    set_scale(0)
+    return on(Value(2.0), lambda v: v * decoder.decode("1.0"), lambda i: set_scale(1 - i))
+
+
+@case
+def function_in_an_encoder() -> Case:
+    encoder = json.JSONEncoder(default=lambda x: 0.5 * scaled_number(1.0))
+    set_scale(0)
+    return on(Value(2.0), lambda v: v * float(encoder.encode({1}.__iter__)), lambda i: set_scale(1 - i))
+
+
+@case
+def function_that_numpy_vectorizes() -> Case:
+    numpy = pytest.importorskip("numpy")
+    function = numpy.vectorize(scaled_number, otypes=[float])
+    set_scale(0)
+    return on(Value(2.0), lambda v: v * float(function(numpy.ones(1))[0]), lambda i: set_scale(1 - i))
+
+
+@case
+def value_in_a_context_of_the_library() -> Case:
+    ws = [Value(2.0), Value(3.0)]
+    context = contextlib.nullcontext(ws[0])
+
+    def loss(x: Any) -> Value:
+        with context as w:
+            return w * x
+
+    return Case(loss, lambda: ws, lambda i: setattr(context, "enter_result", ws[1 - i]))
+
+
+@case
+def nodes_of_a_graph() -> Case:
+    sorter = graphlib.TopologicalSorter({1: [2]})
+    return on(
+        Value(2.0),
+        lambda v: v * len([*copy.deepcopy(sorter).static_order()]),
+        lambda i: sorter.add(3 + i),
     )
 
 

@@ -7,6 +7,7 @@ import collections.abc
 import dataclasses
 import enum
 import functools
+import itertools
 import logging
 import math
 import operator
@@ -17,6 +18,7 @@ import weakref
 from collections.abc import Callable
 from decimal import Context, Decimal, getcontext
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 
@@ -903,6 +905,123 @@ def empty_list_that_is_replaced_and_filled_later() -> Case:
             config.extra.append(5.0)
 
     return on(Value(2.0), lambda v: v * (1.0 + len(config.extra)), change)
+
+
+class Mode(nn.Module):
+    def __init__(self) -> None:
+        self.w, self.beta = nn.Parameter(2.0), 0.5
+
+    def __call__(self, x: Any) -> Any:
+        match self:
+            case Mode(beta=0.5):
+                return self.w * x
+        return self.w * x * 2.0
+
+
+@case
+def attribute_that_a_pattern_of_a_method_names() -> Case:
+    model = Mode()
+    return Case(model, lambda: [model.w], lambda i: setattr(model, "beta", RATES[i]))
+
+
+def matched(config: Any) -> float:
+    match config:
+        case Config(beta=0.5) | Slots(beta=0.5) | argparse.Namespace(beta=0.5):
+            return 2.0
+        case types.SimpleNamespace(inner=types.SimpleNamespace(beta=0.5)):
+            return 3.0
+        case Derived(beta=0.5):
+            return 4.0
+    return 1.0
+
+
+@case
+def attributes_that_a_pattern_names() -> Case:
+    configs = [Config(), Slots(), argparse.Namespace(beta=0.5), inner := types.SimpleNamespace(beta=0.5)]
+    configs[3] = types.SimpleNamespace(inner=inner)
+    return on(
+        Value(2.0),
+        lambda v: v * matched(configs[0]) * matched(configs[1]) * matched(configs[2]) * matched(configs[3]),
+        lambda i: [setattr(x, "beta", RATES[i]) for x in ((configs[0], inner), configs[1:3])[i]],
+    )
+
+
+@case
+def property_that_a_pattern_names() -> Case:
+    config = Derived()
+    return on(Value(2.0), lambda v: v * matched(config), lambda i: setattr(config, "_half", (1.0, 0.25)[i]))
+
+
+@case
+def attribute_of_a_mock() -> Case:
+    config = mock.Mock()
+    config.beta = 0.5
+    return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def attribute_of_a_mock_that_imitates_a_dict() -> Case:
+    config = mock.Mock(spec=dict)
+    config.beta = 0.5
+    return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def mock_in_a_branch_that_is_not_taken() -> Case:
+    config = types.SimpleNamespace(beta=0.5, log=mock.Mock())
+
+    def by(v: Any) -> Any:
+        if config.beta > 100.0:
+            config.log(v)
+        return v * config.beta
+
+    return on(Value(2.0), by, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def object_behind_a_weak_proxy() -> Case:
+    config = Config()
+    proxy = weakref.proxy(config)
+    return on(Value(2.0), lambda v: v * proxy.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def number_in_a_graph_of_dicts() -> Case:
+    layers: list[Any] = [[{"rate": 0.5, "in": []} for _ in range(4)] for _ in range(12)]
+    for before, layer in itertools.pairwise(layers):
+        for node in layer:
+            node["in"] = [*before]  # 4¹¹ paths lead to the first layer
+    return on(
+        Value(2.0),
+        lambda v: v * layers[-1][0]["in"][1]["rate"],
+        lambda i: layers[-2][1].update(rate=RATES[i]),
+    )
+
+
+@case
+def number_in_lists_that_are_shared() -> Case:
+    first = [0.5]
+    shared: Any = first
+    for _ in range(30):
+        shared = [shared, shared]
+    return on(
+        Value(2.0), lambda v: v * (first[0] if shared[0] else 1.0), lambda i: first.__setitem__(0, RATES[i])
+    )
+
+
+class Uncalled:
+    """Its ``__getattr__`` must not be called for what only the guard looks for."""
+
+    __slots__ = ("beta", "rate")
+
+    def __getattr__(self, name: str) -> Any:
+        return 0.5 if name == "rate" else Uncalled()
+
+
+@case
+def slot_that_is_filled_later() -> Case:
+    config = Uncalled()
+    return on(Value(2.0), lambda v: v * config.rate, lambda i: setattr(config, "rate", RATES[i]))
 
 
 @pytest.mark.parametrize("name", CASES)

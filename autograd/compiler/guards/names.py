@@ -30,10 +30,17 @@ _COMPARING = frozenset({"count", "eq", "index", "ne", "remove"})
 
 #: Stands for a comparison with something else than a constant.
 EQUAL = "=="
+#: Functions that read the clock if they are called with no more than so many arguments.
+CLOCKS = {"asctime": 0, "ctime": 0, "gmtime": 0, "localtime": 0, "strftime": 1}
+#: Stands for a call of one of them that reads the clock, or that may.
+UNTIMED = "()"
 #: Instructions between those that load and call.
 _NO_EFFECT = ("CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN", "PRECALL", "PUSH_NULL", "RESUME")
 #: Instructions that load something with a name that is known elsewhere too: not a local variable.
 _NAMED = ("LOAD_ATTR", "LOAD_CLASSDEREF", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_METHOD", "LOAD_NAME")
+
+#: Instructions that load an argument of a call.
+_LOADING = ("LOAD_", "KW_NAMES", "PUSH_NULL")
 
 #: Functions that store or delete an attribute.
 _STORING = frozenset({"delattr", "setattr"})
@@ -128,6 +135,25 @@ class _Access:
         self._function = self._name = ""
 
 
+class _Clocks:
+    """Follows calls of functions in CLOCKS, and finds those that pass no time, or may pass none."""
+
+    def __init__(self) -> None:
+        self.untimed: set[str] = set()
+        self._function = ""
+
+    def follow(self, instruction: dis.Instruction) -> None:
+        """Take the next instruction that has an effect."""
+        name, operation = instruction.argval, instruction.opname
+        is_loaded = isinstance(name, str) and name in CLOCKS and operation.startswith(_NAMED)
+        if self._function and (is_loaded or not operation.startswith(_LOADING)):
+            has_time = operation == "CALL" and instruction.arg != CLOCKS[self._function]
+            self.untimed |= set() if has_time else {self._function}
+            self._function = ""
+        if is_loaded:
+            self._function = name
+
+
 @cache
 def names_in(code: CodeType) -> Names:
     """Return the names that code loads; a string may be the name of an attribute.
@@ -149,6 +175,7 @@ def names_in(code: CodeType) -> Names:
     before: list[object] = [0, 0]
     is_constant = [False, False]
     called = ""
+    clocks = _Clocks()
     for instruction in dis.get_instructions(code):
         name, operation = instruction.argval, instruction.opname
         access.follow(instruction)
@@ -193,6 +220,7 @@ def names_in(code: CodeType) -> Names:
         if operation == "CALL" and called and name == 0:
             fresh.add(called)
         called = name if isinstance(name, str) and name in _UNSEEDED else ""
+        clocks.follow(instruction)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             inner = names_in(constant)
@@ -214,7 +242,7 @@ def names_in(code: CodeType) -> Names:
     if not _STORING.isdisjoint(loaded):
         attributes |= {"__setattr__", "__delattr__"}
     dynamic |= access.dynamic | ((DYNAMIC - _ACCESS) & (loaded | attributes)) | (_ACCESS & attributes)
-    pairs |= {("", name) for name in access.constants}
+    pairs |= {("", name) for name in access.constants} | {(UNTIMED, name) for name in clocks.untimed}
     return Names(
         frozenset(loaded), frozenset(attributes), frozenset(imports), frozenset(fresh), frozenset(dynamic),
         frozenset(pairs),

@@ -89,7 +89,9 @@ _PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywor
 _Cached: Any = type(cache(len))
 _BUILTINS = vars(builtins)
 #: A closed class that has one of these holds data.
-_DATA = ("__float__", "__array__", "__getitem__", "__iter__", "__next__")
+_DATA = (
+    "__float__", "__array__", "__getitem__", "__iter__", "__next__", "compress", "decompress", "digest",
+)  # fmt: skip
 #: What holds functions, whose parts are looked into.
 _WRAPPERS: Any = (
     MethodType, partial, property, staticmethod, classmethod, type(len), type(str.upper),
@@ -450,6 +452,8 @@ class Reach:
             if closed and callable(entry):
                 if is_loaded({name}, last_name(path), self.pairs):
                     self._note_library(entry, f"{path}.{name}", how)
+                    if is_a(entry, MethodType):  # of an object that has a state, such as calendar.month
+                        self._pending.append((entry, f"{path}.{name}", how))
                 continue
             if closed and isinstance(entry, ModuleType):
                 self._pending.append((entry, f"{path}.{name}", how))

@@ -2,6 +2,7 @@
 
 import argparse
 import array
+import calendar
 import collections
 import collections.abc
 import dataclasses
@@ -1022,6 +1023,16 @@ class Uncalled:
 def slot_that_is_filled_later() -> Case:
     config = Uncalled()
     return on(Value(2.0), lambda v: v * config.rate, lambda i: setattr(config, "rate", RATES[i]))
+
+
+@case
+def first_day_of_the_week() -> Case:
+    calendar.setfirstweekday(0)
+    return on(
+        Value(2.0),
+        lambda v: v * calendar.monthcalendar(2000, 1)[1][0],
+        lambda i: calendar.setfirstweekday((6, 0)[i]),
+    )
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal
 from functools import cache, partial
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from numbers import Number
 from operator import attrgetter, methodcaller
 from types import (
@@ -339,6 +339,8 @@ class Reach:
                 name = resolve_name("." * level + name, function.__globals__.get("__package__") or "")
             if name in sys.modules:
                 self._read(sys.modules, name, True, name, how)
+            elif not installed and not _can_import(name):
+                self._add_absent(sys.modules, sys.modules, [name])
 
     def _note(self, names: Set[str], how: str) -> None:
         """Note what functions of the library read, from their names."""
@@ -618,6 +620,17 @@ def last_name(path: str) -> str:
     ('path', '')
     """
     return "" if path.endswith("]") else path.rpartition(".")[2]
+
+
+def _can_import(name: str) -> bool:
+    """Return True if a module is found, or may be after another one is imported."""
+    above = name.rpartition(".")[0]
+    if above and above not in sys.modules:
+        return _can_import(above)
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _is_namespace(kind: type) -> bool:

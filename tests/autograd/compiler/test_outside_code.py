@@ -624,6 +624,26 @@ def nodes_of_a_graph() -> Case:
     )
 
 
+@case
+def module_that_appears() -> Case:
+    sys.modules.pop("glassgrad_test_later", None)
+
+    def rate() -> float:
+        try:
+            import glassgrad_test_later  # type: ignore[import-not-found]
+        except ImportError:
+            return 0.5
+        found: float = glassgrad_test_later.rate
+        return found
+
+    def change(i: int) -> None:
+        module = types.ModuleType("glassgrad_test_later")
+        module.rate = RATES[i]  # type: ignore[attr-defined]
+        sys.modules["glassgrad_test_later"] = module
+
+    return on(Value(2.0), lambda v: v * rate(), change)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_change_is_seen_at_the_next_call(name: str) -> None:
     check_every_call(CASES[name]())

@@ -23,10 +23,12 @@ ANY_VARIABLE = frozenset({"eval", "exec", "globals"})
 _BY_TEXT = frozenset({"eval", "exec", "globals", "locals", "vars"})
 
 #: Functions that call an object's ``__repr__``, ``__str__`` or ``__format__``.
-SHOWING = frozenset({"ascii", "format", "print", "repr", "str"})
+SHOWING = frozenset({
+    "ascii", "format", "pformat", "pp", "pprint", "print", "repr", "safe_substitute", "str", "substitute",
+})  # fmt: skip
 
 #: Functions that compare objects by their ``__eq__``.
-_COMPARING = frozenset({"count", "eq", "index", "ne", "remove"})
+COMPARING = frozenset({"count", "countOf", "eq", "groupby", "index", "indexOf", "ne", "remove"})
 
 #: Stands for a comparison with something else than a constant.
 EQUAL = "=="
@@ -237,7 +239,7 @@ def names_in(code: CodeType) -> Names:
     if not _BY_TEXT.isdisjoint(loaded):
         loaded |= words
     fresh |= _ENTROPY & (loaded | attributes)
-    if not _COMPARING.isdisjoint(loaded | attributes):
+    if not COMPARING.isdisjoint(loaded | attributes):
         attributes |= {"__eq__", EQUAL}
     if not _STORING.isdisjoint(loaded):
         attributes |= {"__setattr__", "__delattr__"}

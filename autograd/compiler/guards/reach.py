@@ -52,7 +52,7 @@ from .content import (
 )
 from .draws import Generator, generator_of
 from .library import is_loaded, reads_outside, settings_of, starts_threads, state_of
-from .names import ANY_VARIABLE, DYNAMIC, EQUAL, SHOWING, is_closed, is_installed, names_in
+from .names import ANY_VARIABLE, COMPARING, DYNAMIC, EQUAL, SHOWING, is_closed, is_installed, names_in
 
 #: More than so many objects are not looked at, and more that installed packages use.
 MOST_OBJECTS, MOST_QUIET = 1_000_000, 200
@@ -81,10 +81,20 @@ _WHEN_COPIED = frozenset({
     "__copy__", "__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__",
 })  # fmt: skip
 _WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
+#: Functions that read annotations.
+_READING_HINTS = frozenset({"get_annotations", "get_type_hints", "signature"})
+#: What a class may get later, and what then is called without its name in the code, such as by ``if x:``.
+_SPECIAL = frozenset(
+    {"__call__", "__enter__", "__exit__", "__getattr__", "__getattribute__", "__missing__"}
+).union(
+    *[{name for name in vars(kind) if name.startswith("__")} - _NOT_USED for kind in (float, int, list, dict)]
+)
 #: What makes an object of a class that the code does not name.
 _CONSTRUCTING = frozenset({"__class__", "replace", "type"})
 #: The parts that wrappers of functions hold.
 _PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords", "dispatcher")
+#: The parts of a function that describe it.
+_DESCRIBING = frozenset({"__annotations__", "__doc__", "__module__", "__name__", "__qualname__"})
 #: A function with a cache, as :func:`functools.lru_cache` makes it.
 _Cached: Any = type(cache(len))
 _BUILTINS = vars(builtins)
@@ -322,8 +332,8 @@ class Reach:
             self.pairs |= names.pairs
             self._note((names.globals | names.attributes) - DYNAMIC, how)
         self._compare(function, "__code__", False, path)
-        if "__name__" in self.attributes:
-            self._compare(function, "__name__", False, f"{path}.__name__")
+        for part in sorted(_DESCRIBING & self.attributes):
+            self._read(function, part, False, f"{path}.{part}", how)
         for part in ("__defaults__", "__kwdefaults__"):
             if getattr(function, part):
                 self._read(function, part, False, f"{path}.{part}", how)
@@ -350,6 +360,10 @@ class Reach:
             self.dynamic.add("")
         if not SHOWING.isdisjoint(names):
             self.attributes |= {"__format__", "__repr__", "__str__"}
+        if not COMPARING.isdisjoint(names):
+            self.attributes |= {"__eq__", EQUAL}
+        if not _READING_HINTS.isdisjoint(names):
+            self.attributes.add("__annotations__")
         if not _CONSTRUCTING.isdisjoint(names):
             self.attributes |= _WHEN_CONSTRUCTED
         if not _COPYING.isdisjoint(names):
@@ -370,7 +384,10 @@ class Reach:
             closed = is_a(x, BuiltinFunctionType) or is_closed_class(kind)
         self._note_threads(x, how)
         if closed:
-            self._packages.add(package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind))
+            package = package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind)
+            self._packages.add(package)
+            if package in ("_pickle", "pickle") and how in _WARNED:  # it may write all attributes
+                self.dynamic.add("")
             if how in _WARNED and (what := reads_outside(x, last_name(path), self.pairs)):
                 self._cannot_compare(x, what)
 
@@ -413,6 +430,8 @@ class Reach:
             self._compare(kind, "__mro__", False, f"{path}.__mro__")
         if not is_closed_class(type(kind)):
             self._visit_class(type(kind), f"type({path})", False, how)
+        if "isinstance" in self.attributes and vars(kind).get("_is_runtime_protocol"):
+            self.attributes |= _members_of_protocol(kind)
         for base in kind.__mro__:
             if is_closed_class(base):
                 continue
@@ -420,7 +439,7 @@ class Reach:
             self.owners[id(table)] = table, base
             loaded = self._names_for(kind)
             if not fixed:
-                self._add_absent(base, table, loaded)
+                self._add_absent(base, table, loaded | _SPECIAL)
             if "__match_args__" in loaded:
                 self.attributes.update(table.get("__match_args__", ()))
             if EQUAL not in loaded and _is_generated(
@@ -620,6 +639,14 @@ def last_name(path: str) -> str:
     ('path', '')
     """
     return "" if path.endswith("]") else path.rpartition(".")[2]
+
+
+def _members_of_protocol(kind: type) -> set[str]:
+    """Return the names of the attributes for which ``isinstance()`` looks."""
+    bases = [
+        base for base in kind.__mro__ if getattr(base, "_is_protocol", False) and not is_closed_class(base)
+    ]
+    return {name for base in bases for name in {*vars(base), *vars(base).get("__annotations__", ())}}
 
 
 def _can_import(name: str) -> bool:

@@ -10,10 +10,14 @@ import graphlib
 import itertools
 import json
 import math
+import operator
+import pickle
+import pprint
+import string
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints, runtime_checkable
 
 import pytest
 
@@ -642,6 +646,110 @@ def module_that_appears() -> Case:
         sys.modules["glassgrad_test_later"] = module
 
     return on(Value(2.0), lambda v: v * rate(), change)
+
+
+@runtime_checkable
+class Quantized(Protocol):
+    quantized: bool
+
+
+@case
+def attribute_of_which_a_protocol_asks() -> Case:
+    config = types.SimpleNamespace()
+    return on(
+        Value(2.0),
+        lambda v: v if isinstance(config, Quantized) else v * 2.0,
+        lambda i: delattr(config, "quantized") if i else setattr(config, "quantized", True),
+    )
+
+
+@case
+def annotations_of_a_class() -> Case:
+    class Local:
+        a: int
+
+    return on(
+        Value(2.0),
+        lambda v: v * len(get_type_hints(Local)),
+        lambda i: Local.__annotations__.update({f"b{i}": int}),
+    )
+
+
+@case
+def documentation_of_a_function() -> Case:
+    def function() -> None:
+        """Text."""
+
+    return on(
+        Value(2.0),
+        lambda v: v * len(function.__doc__ or ""),
+        lambda i: setattr(function, "__doc__", "text" * (i + 2)),
+    )
+
+
+def special(name: str, method: Callable[..., Any], by: Callable[[Any], bool]) -> Case:
+    kind = type("Local", (), {"__module__": __name__})
+    x = kind()
+    return on(
+        Value(2.0),
+        lambda v: v if by(x) else v * 2.0,
+        lambda i: delattr(kind, name) if i else setattr(kind, name, method),
+    )
+
+
+@case
+def call_that_a_class_gets() -> Case:
+    return special("__call__", lambda self: 1.0, callable)
+
+
+@case
+def truth_that_a_class_gets() -> Case:
+    return special("__bool__", lambda self: False, lambda x: bool(x))
+
+
+@case
+def length_that_a_class_gets() -> Case:
+    return special("__len__", lambda self: 0, lambda x: not x)
+
+
+@dataclasses.dataclass
+class Known:
+    beta: float = 0.5
+
+
+SAME = operator.eq
+
+
+def read_by_the_library(read: Callable[[Any], Any]) -> Case:
+    x, y = Known(), Known()
+    return on(Value(2.0), lambda v: v * (1.0 + read([x, y])), lambda i: setattr(x, "beta", RATES[i]))
+
+
+@case
+def comparison_by_another_name() -> Case:
+    return read_by_the_library(lambda xs: SAME(*xs))
+
+
+@case
+def groups_of_equal_objects() -> Case:
+    return read_by_the_library(lambda xs: len([*itertools.groupby(xs)]))
+
+
+@case
+def pickle_of_an_object() -> Case:
+    return read_by_the_library(lambda xs: sum(pickle.dumps(xs[0])))
+
+
+@case
+def text_by_pprint() -> Case:
+    return read_by_the_library(
+        lambda xs: len(pprint.pformat(xs[0])) + (pprint.pformat(xs[0]) > "Known(beta=1")
+    )
+
+
+@case
+def text_in_a_template() -> Case:
+    return read_by_the_library(lambda xs: string.Template("$x").substitute(x=xs[0]) > "Known(beta=1")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,7 +6,11 @@ import gc
 import marshal
 import sys
 from collections import deque
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
+from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from types import FunctionType
 from typing import Any
 
@@ -15,6 +19,10 @@ from ..record.arguments import kind_of
 from .names import is_closed, names_in
 
 CONTAINERS: Any = (list, tuple, dict, set, frozenset, deque)
+_IMMUTABLE = frozenset({
+    Decimal, Fraction, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath,
+    date, datetime, time, timedelta,
+})  # fmt: skip
 #: How deep lists and dicts are compared as a whole; deeper ones are compared one by one.
 MOST_NESTED = 50
 #: So many elements of lists and dicts that are met once more are compared as part of a whole.
@@ -83,6 +91,11 @@ def is_plain(x: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_immutable(x: Any) -> bool:
+    """Return True for an object of the library that never changes, and of which ``repr()`` says all."""
+    return type(x) in _IMMUTABLE
 
 
 def _has_more(x: Any) -> bool:

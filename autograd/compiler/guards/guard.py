@@ -13,7 +13,7 @@ from typing import Any
 
 from ...system.messages import class_name, short, type_and_value, type_name
 from ..record.arguments import kind_of
-from .content import content_of, is_distinct, is_plain
+from .content import content_of, is_distinct, is_immutable, is_plain
 from .reach import Computed, Reach
 from .restore import content_at, refill, with_content
 
@@ -88,7 +88,7 @@ class Guard:
                 and (self._holds_in_dicts() or self._holds_in_instances())
                 and ([*map(list, self._ordered)] == self._orders or self._holds_in_orders())
                 and (not self._computed or self._holds_in_computed())
-                and all(variables.keys().isdisjoint(names) for variables, names in self._absent)
+                and self._holds_in_absent()
             )
         except (LookupError, AttributeError, ValueError, TypeError, RecursionError) as error:
             return self._differs(f"what it reads has changed ({type_name(error)}: {error})")
@@ -185,6 +185,12 @@ class Guard:
         for computed, before in zip(self._sources, self._computed):
             if _bytes_of(computed) != before:
                 return self._differs(f"the content of {computed.path} has changed")
+        return True
+
+    def _holds_in_absent(self) -> bool:
+        for variables, names in self._absent:
+            if not variables.keys().isdisjoint(names):
+                return self._differs(f"{min(variables.keys() & names)} was absent")
         return True
 
     def restore(self) -> bool:
@@ -294,8 +300,12 @@ def _to_compare(before: Any, after: Any) -> Any:
 
 
 def _same(x: Any, y: Any) -> bool:
-    """Return True if two objects are plain and bit-identical."""
-    if type(x) is not type(y) or not is_plain(x):
+    """Return True if two objects are plain or immutable, and bit-identical."""
+    if type(x) is not type(y):
+        return False
+    if is_immutable(x):
+        return repr(x) == repr(y) and getattr(x, "tzinfo", None) is getattr(y, "tzinfo", None)
+    if not is_plain(x):
         return False
     if getattr(x, "dtype", None) != getattr(y, "dtype", None) or getattr(x, "shape", 0) != getattr(
         y, "shape", 0

@@ -6,6 +6,7 @@ import calendar
 import collections
 import collections.abc
 import dataclasses
+import datetime
 import enum
 import functools
 import itertools
@@ -18,6 +19,8 @@ import types
 import weakref
 from collections.abc import Callable
 from decimal import Context, Decimal, getcontext
+from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -842,8 +845,22 @@ def equal_in_a_list(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], o
     return lambda v: v * float(masks[0][0]), lambda i: masks.__setitem__(0, array(2))
 
 
-@pytest.mark.parametrize("make", [unread, equal, equal_in_a_dict, equal_in_a_list])
-def test_array_that_is_replaced_at_each_call_needs_one_trace(make: Callable[..., Any]) -> None:
+def equal_and_immutable(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace()
+
+    def replace(i: int) -> None:
+        config.day, config.rate = datetime.date(2000, 1, 2), Fraction(1, 2)
+        config.step, config.folder = Decimal("0.10"), Path("a/b")
+
+    def read(v: Any) -> Any:
+        return v * config.day.day * float(config.rate) * float(config.step) * len(config.folder.parts)
+
+    replace(0)
+    return read, replace
+
+
+@pytest.mark.parametrize("make", [equal_and_immutable, unread, equal, equal_in_a_dict, equal_in_a_list])
+def test_what_is_replaced_at_each_call_needs_one_trace(make: Callable[..., Any]) -> None:
     numpy = pytest.importorskip("numpy")
     read, replace = make(lambda n: numpy.ones(n % 5 + 2))
     w = Value(2.0)

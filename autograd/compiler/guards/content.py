@@ -131,7 +131,7 @@ def is_distinct(x: Any) -> bool:
                 pending += y
                 if len(visited) > MOST_LISTS:
                     return False
-        elif not (part_of_class(kind, "__eq__") is object.__eq__ or is_a(y, Value) or y is None):
+        elif not (is_a(y, Value) or y is None or part_of_class(kind, "__eq__") is object.__eq__):
             return False
     return True
 

@@ -142,18 +142,22 @@ class _Clocks:
 
     def __init__(self) -> None:
         self.untimed: set[str] = set()
-        self._function = ""
+        #: Those that are loaded and not yet called.
+        self._functions: list[str] = []
 
     def follow(self, instruction: dis.Instruction) -> None:
         """Take the next instruction that has an effect."""
         name, operation = instruction.argval, instruction.opname
         is_loaded = isinstance(name, str) and name in CLOCKS and operation.startswith(_NAMED)
-        if self._function and (is_loaded or not operation.startswith(_LOADING)):
-            has_time = operation == "CALL" and instruction.arg != CLOCKS[self._function]
-            self.untimed |= set() if has_time else {self._function}
-            self._function = ""
+        if self._functions and operation == "CALL":
+            function = self._functions.pop()
+            if instruction.arg == CLOCKS[function]:
+                self.untimed.add(function)
+        elif not operation.startswith(_LOADING):  # it may not be a call
+            self.untimed.update(self._functions)
+            self._functions.clear()
         if is_loaded:
-            self._function = name
+            self._functions.append(name)
 
 
 @cache

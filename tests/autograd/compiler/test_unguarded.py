@@ -239,7 +239,12 @@ def with_other_modules(x: Value) -> Value:
     match = re.match("(a)", "a")
     assert match is not None
     moment = time.gmtime(0)
-    text = time.strftime("%Y", moment) + time.asctime(moment) + time.ctime(0.0)
+    text = (
+        time.strftime("%Y", moment)
+        + time.strftime("%Y", time.gmtime(0))
+        + time.asctime(moment)
+        + time.ctime(0.0)
+    )
     return x * len(shlex.split(match.group(1))) * fnmatch.fnmatch("a", "a") * moment.tm_mon * len(text)
 
 

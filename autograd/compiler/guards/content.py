@@ -35,7 +35,7 @@ def may_hold_parameters(x: Any) -> bool:
     """Return True for a Value, a module, and a container that is not made of numbers and strings."""
     if is_a(x, *CONTAINERS):
         return not is_plain(x)
-    return is_a(x, Value) or part_of_class(type(x), "named_parameters") is not None
+    return is_a(x, Value) or part_of_class(kind_of(x), "named_parameters") is not None
 
 
 def is_a(x: Any, *kinds: Any) -> bool:
@@ -46,9 +46,15 @@ def is_a(x: Any, *kinds: Any) -> bool:
 def part_of(x: Any, name: str) -> Any:
     """Return an attribute, or None; do not call ``__getattr__``, which may make a new object each time."""
     try:
-        return object.__getattribute__(x, name)
+        return _plain_access(x)(x, name)
     except AttributeError:
         return None
+
+
+def _plain_access(x: Any) -> Any:
+    """Return the ``__getattribute__`` of C code: that of a threading.local finds its ``__dict__``."""
+    access = part_of_class(kind_of(x), "__getattribute__")
+    return object.__getattribute__ if is_a(access, FunctionType) else access
 
 
 def part_of_class(kind: type, name: str) -> Any:
@@ -59,7 +65,7 @@ def part_of_class(kind: type, name: str) -> Any:
 def has_part(x: Any, name: str) -> bool:
     """Return True if there is an attribute that ``__getattr__`` does not make."""
     try:
-        object.__getattribute__(x, name)
+        _plain_access(x)(x, name)
     except AttributeError:
         return False
     return True

@@ -8,7 +8,7 @@ import re
 import sysconfig
 from functools import cache
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: Code that loads one of these may read any attribute, by a name that its bytecode does not show.
 DYNAMIC = frozenset({
@@ -212,8 +212,7 @@ def names_in(code: CodeType) -> Names:
         elif operation == "BINARY_OP" and instruction.argrepr.startswith("["):
             attributes.add("__class_getitem__")
         elif operation == "MATCH_CLASS":
-            keywords: object = before[-1]  # of C(kind="a"): ("kind",)
-            assert isinstance(keywords, tuple)
+            keywords: Any = before[-1]  # of C(kind="a"): ("kind",)
             attributes |= {"__match_args__", *keywords}
             pairs |= {("", keyword) for keyword in keywords}
         elif operation == "COMPARE_OP" and str(name).rstrip(")").endswith(("==", "!=")):

@@ -554,7 +554,8 @@ class Reach:
                 names = None
             elif closed:
                 public = {name for name in self.attributes if not name.startswith("_")}
-                names = frozenset(public | _read_by_library(x, kind))
+                inside = set[str]() if state or _is_namespace(kind) else _read_by_library(x, kind)
+                names = frozenset(public | inside)
             instance = Instance(x, names, path, self._is_searched(kind))
             self.instances.append(instance)
             for name, item in x.__dict__.items():

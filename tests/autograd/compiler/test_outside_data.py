@@ -830,6 +830,11 @@ def unread(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
     return lambda v: v * config.beta, lambda i: setattr(config, "last", array(i))
 
 
+def unread_value(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace(beta=0.5, last=None)
+    return lambda v: v * config.beta, lambda i: setattr(config, "last", Value(float(i)))
+
+
 def equal(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
     config = types.SimpleNamespace(mask=array(2))
     return lambda v: v * float(config.mask[0]), lambda i: setattr(config, "mask", array(2))
@@ -859,7 +864,9 @@ def equal_and_immutable(array: Callable[[int], Any]) -> tuple[Any, Callable[[int
     return read, replace
 
 
-@pytest.mark.parametrize("make", [equal_and_immutable, unread, equal, equal_in_a_dict, equal_in_a_list])
+@pytest.mark.parametrize(
+    "make", [equal_and_immutable, unread_value, unread, equal, equal_in_a_dict, equal_in_a_list]
+)
 def test_what_is_replaced_at_each_call_needs_one_trace(make: Callable[..., Any]) -> None:
     numpy = pytest.importorskip("numpy")
     read, replace = make(lambda n: numpy.ones(n % 5 + 2))
@@ -1040,6 +1047,13 @@ class Uncalled:
 def slot_that_is_filled_later() -> Case:
     config = Uncalled()
     return on(Value(2.0), lambda v: v * config.rate, lambda i: setattr(config, "rate", RATES[i]))
+
+
+@case
+def attribute_of_this_thread() -> Case:
+    local = threading.local()
+    local.beta = 0.5
+    return on(Value(2.0), lambda v: v * local.beta, lambda i: setattr(local, "beta", RATES[i]))
 
 
 @case

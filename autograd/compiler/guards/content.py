@@ -26,7 +26,7 @@ _IMMUTABLE = frozenset({
 #: How deep lists and dicts are compared as a whole; deeper ones are compared one by one.
 MOST_NESTED = 50
 #: So many elements of lists and dicts that are met once more are compared as part of a whole.
-MOST_REPEATED = 10_000
+MOST_REPEATED = 1000
 #: So many lists in a list are searched for numbers of another kind.
 MOST_LISTS = 1000
 

@@ -505,7 +505,7 @@ class Reach:
         if not is_a(x, tuple, frozenset):
             self.containers.append((x, path))
         if is_a(x, dict, set, frozenset) and any(
-            is_a(part_of_class(type(key), "__eq__"), FunctionType) for key in x
+            is_a(part_of_class(kind_of(key), "__eq__"), FunctionType) for key in x
         ):
             self.computed.append(Computed(lambda: [*map(id, x)], path))
         if is_a(x, defaultdict):

@@ -6,13 +6,14 @@ import marshal
 import pickle
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from operator import is_
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from ...system.messages import class_name, short, type_and_value, type_name
 from ..record.arguments import kind_of
-from .content import is_plain
+from .content import content_of, is_distinct, is_immutable, is_plain
 from .reach import Computed, Reach
 from .restore import content_at, refill, with_content
 
@@ -66,7 +67,8 @@ class Guard:
         self._orders: list[list[Any]] = [*map(list, self._ordered)]
         self._contents = [content for content, _ in reach.contents]
         self._bytes = marshal.dumps(self._contents, 2)
-        self._computed = [*map(_bytes_of, reach.computed)]
+        self._sources = [*reach.computed]
+        self._computed = [*map(_bytes_of, self._sources)]
         self._absent: list[Any] = [*reach.absent.values()]
 
     def _now(self) -> list[Any]:
@@ -80,13 +82,13 @@ class Guard:
             now = self._now()
             return (
                 (all(map(is_, now, self._then)) or self._holds_in_slots(now))
-                and (self._containers == self._copies or self._holds_in_containers())
+                and (_are_equal(self._containers, self._copies) or self._holds_in_containers())
                 and (marshal.dumps(self._contents, 2) == self._bytes or self._holds_in_contents())
                 and ([*map(type, self._objects)] == self._kinds or self._holds_in_kinds())
                 and (self._holds_in_dicts() or self._holds_in_instances())
                 and ([*map(list, self._ordered)] == self._orders or self._holds_in_orders())
                 and (not self._computed or self._holds_in_computed())
-                and all(variables.keys().isdisjoint(names) for variables, names in self._absent)
+                and self._holds_in_absent()
             )
         except (LookupError, AttributeError, ValueError, TypeError, RecursionError) as error:
             return self._differs(f"what it reads has changed ({type_name(error)}: {error})")
@@ -109,14 +111,34 @@ class Guard:
             if before is not after:
                 if not _same(before, after):
                     return self._differs(_difference(self.slots[i].path, before, after))
-                self._contents = [after if content is before else content for content in self._contents]
-        self._then = now
+                if not self._takes_in_place_of(before, after, now):
+                    return self._differs(f"{self.slots[i].path} is another {type_name(after)}")
+                self._then[i] = after
+        return True
+
+    def _takes_in_place_of(self, before: Any, after: Any, now: list[Any]) -> bool:
+        """Compare the content of ``after`` from now on; return False if ``before`` has other places."""
+        contents, sources = self._contents, self._sources
+        is_compared = any(x is before for x in contents) or any(x.array is before for x in sources)
+        if before is None or not is_compared:
+            return True
+        if any(y is not after for x, y in zip(self._then, now) if x is before):
+            return False
+        self._contents = [after if content is before else content for content in contents]
+        self._sources = [
+            Computed(partial(content_of, after), source.path, after) if source.array is before else source
+            for source in sources
+        ]
         return True
 
     def _holds_in_containers(self) -> bool:
         for (container, path), copy in zip(self.reach.containers, self._copies):
-            if container != copy:
+            if not _has_same_places(container, copy):
                 return self._differs(f"{path} has other elements")
+            for key in _places(copy):
+                if not _is_unchanged(copy[key], container[key]):
+                    return self._differs(f"{path} has other elements")
+                copy[key] = _to_compare(copy[key], container[key])
         return True
 
     def _holds_in_contents(self) -> bool:
@@ -134,7 +156,7 @@ class Guard:
 
     def _holds_in_dicts(self) -> bool:
         now = [x.__dict__ for x in self._instances]
-        return now == self._dicts and all(map(is_, now, self._live))
+        return _are_equal(now, self._dicts) and all(map(is_, now, self._live))
 
     def _holds_in_orders(self) -> bool:
         for i, now in enumerate(self._ordered):
@@ -149,17 +171,26 @@ class Guard:
             before, now = self._dicts[i], instance.holder.__dict__
             if now is not self._live[i]:
                 return self._differs(f"{instance.path} has another __dict__")
+            found = {**now}
             for name in before.keys() | now.keys():
                 old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
-                if old is not new and instance.reads(name, old, new) and not _same(old, new):
-                    return self._differs(_difference(f"{instance.path}.{name}", old, new))
-            self._dicts[i] = {**now}
+                if old is not new and instance.reads(name, old, new):
+                    if not _is_unchanged(old, new):
+                        return self._differs(_difference(f"{instance.path}.{name}", old, new))
+                    found[name] = _to_compare(old, new)
+            self._dicts[i] = found
         return True
 
     def _holds_in_computed(self) -> bool:
-        for computed, before in zip(self.reach.computed, self._computed):
+        for computed, before in zip(self._sources, self._computed):
             if _bytes_of(computed) != before:
                 return self._differs(f"the content of {computed.path} has changed")
+        return True
+
+    def _holds_in_absent(self) -> bool:
+        for variables, names in self._absent:
+            if not variables.keys().isdisjoint(names):
+                return self._differs(f"{min(variables.keys() & names)} was absent")
         return True
 
     def restore(self) -> bool:
@@ -188,7 +219,7 @@ class Guard:
             refill(live, attributes)
         for content, before in zip(self._contents, marshal.loads(self._bytes)):
             with_content(content, before)
-        for computed, found in zip(self.reach.computed, self._computed):
+        for computed, found in zip(self._sources, self._computed):
             if computed.array is not None and _bytes_of(computed) != found:
                 with_content(computed.array, marshal.loads(found)[-1])
         for variables, names in self._absent:
@@ -234,9 +265,47 @@ def _bytes_of(computed: Computed) -> bytes:
         ) from error
 
 
+def _are_equal(x: Any, y: Any) -> bool:
+    """Return True if ``==`` finds no difference; False if it raises, as that of an array in a list does."""
+    try:
+        return bool(x == y)
+    except Exception:  # an object of the user's own may raise anything
+        return False
+
+
+def _places(container: Any) -> Iterable[Any]:
+    """Return the keys or the indices of a container's elements; nothing for a set."""
+    if isinstance(container, dict):
+        return [*container]
+    return () if isinstance(container, (set, frozenset)) else range(len(container))
+
+
+def _has_same_places(now: Any, before: Any) -> bool:
+    if isinstance(before, dict):
+        return bool(now.keys() == before.keys())
+    return bool(now == before) if isinstance(before, (set, frozenset)) else len(now) == len(before)
+
+
+def _is_unchanged(before: Any, after: Any) -> bool:
+    """Return True for the same object, a plain one with the same bits, and a list of the same objects."""
+    return before is after or _same(before, after) or (is_distinct(before) and _are_equal(before, after))
+
+
+def _to_compare(before: Any, after: Any) -> Any:
+    """Return which of two unchanged objects to compare with: that of which the elements are known.
+
+    What ``is_distinct`` has no slot, which would take the other one into account when it is changed.
+    """
+    return before if is_distinct(before) else after
+
+
 def _same(x: Any, y: Any) -> bool:
-    """Return True if two objects are plain and bit-identical."""
-    if type(x) is not type(y) or not is_plain(x):
+    """Return True if two objects are plain or immutable, and bit-identical."""
+    if type(x) is not type(y):
+        return False
+    if is_immutable(x):
+        return repr(x) == repr(y) and getattr(x, "tzinfo", None) is getattr(y, "tzinfo", None)
+    if not is_plain(x):
         return False
     if getattr(x, "dtype", None) != getattr(y, "dtype", None) or getattr(x, "shape", 0) != getattr(
         y, "shape", 0

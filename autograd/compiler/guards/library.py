@@ -12,6 +12,7 @@ from typing import Any
 from ...system.messages import class_name
 from ..record.arguments import kind_of
 from .content import package_of
+from .names import CLOCKS, UNTIMED
 
 #: Modules of the standard library that read nothing but their arguments, or what a guard compares. Functions
 #: and objects of all other modules cannot be compared.
@@ -30,38 +31,67 @@ _PURE = frozenset({
 })  # fmt: skip
 #: Names that read from outside, in modules of which most do not. Methods count where their class is in use.
 _READERS = {
-    "argparse": {"parse_args", "parse_known_args"},
-    "builtins": {"__import__", "input"},
+    "argparse": {"parse_args", "parse_intermixed_args", "parse_known_args"},
+    "builtins": {"__import__", "breakpoint", "input"},
+    "bz2": {"BZ2File", "open"},
     "codecs": {"open"},
+    "configparser": {"read"},
+    "csv": {"field_size_limit", "get_dialect", "list_dialects"},
     "datetime": {"now", "today", "utcnow"},
+    "gzip": {"GzipFile", "open"},
+    "http": {"HTTPConnection", "HTTPSConnection"},
+    "inspect": {"currentframe", "stack"},
     "io": {"FileIO", "open", "open_code"},
+    "lzma": {"LZMAFile", "open"},
     "numpy": {"fromfile", "genfromtxt", "get_state", "load", "loadtxt", "memmap"},
+    "optparse": {"parse_args"},
     "os": {
-        "abspath", "cpu_count", "exists", "expanduser", "expandvars", "get_terminal_size", "getatime",
-        "getctime", "getcwd", "getcwdb", "getloadavg", "getlogin", "getmtime", "getpid", "getppid", "getsize",
-        "isdir", "isfile", "islink", "ismount", "listdir", "lstat", "popen", "readlink", "realpath",
-        "samefile", "scandir", "stat", "statvfs", "system", "uname", "walk",
+        "abspath", "access", "confstr", "cpu_count", "device_encoding", "eventfd_read", "exists",
+        "expanduser", "expandvars", "fork", "fpathconf", "fstat", "fstatvfs", "fwalk", "get_blocking",
+        "get_inheritable", "get_terminal_size", "getatime", "getctime", "getcwd", "getcwdb", "getegid",
+        "geteuid", "getgid", "getgrouplist", "getgroups", "getloadavg", "getlogin", "getmtime", "getpgid",
+        "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getsid", "getsize",
+        "getuid", "getxattr", "isatty", "isdir", "isfile", "isjunction", "islink", "ismount", "lexists",
+        "listdir", "listxattr", "lseek", "lstat", "open", "pathconf", "popen", "pread", "preadv",
+        "process_cpu_count", "read", "readlink", "readv", "realpath", "relpath", "samefile", "sameopenfile",
+        "scandir", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "stat", "statvfs",
+        "sysconf", "system", "tcgetpgrp", "times", "ttyname", "uname", "wait", "wait3", "wait4", "waitid",
+        "waitpid", "walk",
     },
     "pandas": {"read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_sql"},
     "pathlib": {
-        "cwd", "exists", "expanduser", "glob", "home", "is_dir", "is_file", "is_symlink", "iterdir", "lstat",
-        "open", "read_bytes", "read_text", "readlink", "rglob", "samefile", "stat", "walk",
+        "absolute", "cwd", "exists", "expanduser", "glob", "group", "home", "is_block_device",
+        "is_char_device", "is_dir", "is_fifo", "is_file", "is_junction", "is_mount", "is_socket",
+        "is_symlink", "iterdir", "lstat", "open", "owner", "read_bytes", "read_text", "readlink", "resolve",
+        "rglob", "samefile", "stat", "walk",
     },
     "random": {"getstate"},
     "thread": {"locked"},
-    "threading": {"active_count", "current_thread", "enumerate", "get_ident"},
+    "threading": {"active_count", "current_thread", "enumerate", "get_ident", "get_native_id"},
+    "tokenize": {"open"},
     "torch": {"get_num_threads", "load"},
-    "urllib": {"urlopen", "urlretrieve"},
+    "urllib": {"getproxies", "urlopen", "urlretrieve"},
+    "uuid": {"getnode"},
+    "xml": {"iterparse", "parse"},
+    "zoneinfo": {"available_timezones"},
+}  # fmt: skip
+#: What is read of the objects that a function finds in a registry.
+_READ_OF_RESULT = {
+    "getLogger": {
+        "disabled", "filters", "getChildren", "getEffectiveLevel", "handlers", "hasHandlers", "isEnabledFor",
+        "level", "parent", "propagate",
+    },
 }  # fmt: skip
 #: Functions of the module _thread that start a thread.
 _STARTERS = frozenset({"start_joinable_thread", "start_new", "start_new_thread"})
 #: Names that read nothing, in modules of which most do.
 _PURE_NAMES = frozenset({
-    "asctime", "collect", "exc_info", "exit", "getsizeof", "gmtime", "intern", "localtime", "mktime", "sleep",
-    "strftime", "strptime",
+    "collect", "exc_info", "exit", "getsizeof", "intern", "mktime", "sleep", "strptime",
 })  # fmt: skip
 #: The packages of which methods read from outside, not only functions.
-_WITH_METHODS = frozenset({"argparse", "datetime", "pathlib", "random", "thread"})
+_WITH_METHODS = frozenset(
+    {"argparse", "configparser", "datetime", "optparse", "pathlib", "random", "thread", "xml"}
+)
 #: The names by which a platform calls what users call otherwise.
 _KNOWN_AS = {
     "_io": "io", "genericpath": "os.path", "nt": "os", "ntpath": "os.path", "pathlib._local": "pathlib",
@@ -108,6 +138,10 @@ def reads_outside(x: Any, owner: str = "", pairs: Set[tuple[str, str]] = frozens
         return f"{known}.{name}()"
     if isinstance(kind, type) and package in _WITH_METHODS and (found := is_loaded(readers, owner, pairs)):
         return f"{known}.{class_name(kind)}.{min(found)}()"
+    if name in _READ_OF_RESULT and (found := is_loaded(_READ_OF_RESULT[name], owner, pairs)):
+        return f"{known}.{name}().{min(found)}"
+    if package == "time" and name in CLOCKS and name == owner and (UNTIMED, name) not in pairs:
+        return ""  # each call passes a time
     if not _is_impure(known) or name in _PURE_NAMES:
         return ""
     return f"{known}.{name}()" if name else f"an object of {known}.{class_name(kind)}"

@@ -8,7 +8,7 @@ import re
 import sysconfig
 from functools import cache
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: Code that loads one of these may read any attribute, by a name that its bytecode does not show.
 DYNAMIC = frozenset({
@@ -23,17 +23,26 @@ ANY_VARIABLE = frozenset({"eval", "exec", "globals"})
 _BY_TEXT = frozenset({"eval", "exec", "globals", "locals", "vars"})
 
 #: Functions that call an object's ``__repr__``, ``__str__`` or ``__format__``.
-SHOWING = frozenset({"ascii", "format", "print", "repr", "str"})
+SHOWING = frozenset({
+    "ascii", "format", "pformat", "pp", "pprint", "print", "repr", "safe_substitute", "str", "substitute",
+})  # fmt: skip
 
 #: Functions that compare objects by their ``__eq__``.
-_COMPARING = frozenset({"count", "eq", "index", "ne", "remove"})
+COMPARING = frozenset({"count", "countOf", "eq", "groupby", "index", "indexOf", "ne", "remove"})
 
 #: Stands for a comparison with something else than a constant.
 EQUAL = "=="
+#: Functions that read the clock if they are called with no more than so many arguments.
+CLOCKS = {"asctime": 0, "ctime": 0, "gmtime": 0, "localtime": 0, "strftime": 1}
+#: Stands for a call of one of them that reads the clock, or that may.
+UNTIMED = "()"
 #: Instructions between those that load and call.
 _NO_EFFECT = ("CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN", "PRECALL", "PUSH_NULL", "RESUME")
 #: Instructions that load something with a name that is known elsewhere too: not a local variable.
 _NAMED = ("LOAD_ATTR", "LOAD_CLASSDEREF", "LOAD_DEREF", "LOAD_GLOBAL", "LOAD_METHOD", "LOAD_NAME")
+
+#: Instructions that load an argument of a call.
+_LOADING = ("LOAD_", "KW_NAMES", "PUSH_NULL")
 
 #: Functions that store or delete an attribute.
 _STORING = frozenset({"delattr", "setattr"})
@@ -128,6 +137,29 @@ class _Access:
         self._function = self._name = ""
 
 
+class _Clocks:
+    """Follows calls of functions in CLOCKS, and finds those that pass no time, or may pass none."""
+
+    def __init__(self) -> None:
+        self.untimed: set[str] = set()
+        #: Those that are loaded and not yet called.
+        self._functions: list[str] = []
+
+    def follow(self, instruction: dis.Instruction) -> None:
+        """Take the next instruction that has an effect."""
+        name, operation = instruction.argval, instruction.opname
+        is_loaded = isinstance(name, str) and name in CLOCKS and operation.startswith(_NAMED)
+        if self._functions and operation == "CALL":
+            function = self._functions.pop()
+            if instruction.arg == CLOCKS[function]:
+                self.untimed.add(function)
+        elif not operation.startswith(_LOADING):  # it may not be a call
+            self.untimed.update(self._functions)
+            self._functions.clear()
+        if is_loaded:
+            self._functions.append(name)
+
+
 @cache
 def names_in(code: CodeType) -> Names:
     """Return the names that code loads; a string may be the name of an attribute.
@@ -149,6 +181,7 @@ def names_in(code: CodeType) -> Names:
     before: list[object] = [0, 0]
     is_constant = [False, False]
     called = ""
+    clocks = _Clocks()
     for instruction in dis.get_instructions(code):
         name, operation = instruction.argval, instruction.opname
         access.follow(instruction)
@@ -179,7 +212,9 @@ def names_in(code: CodeType) -> Names:
         elif operation == "BINARY_OP" and instruction.argrepr.startswith("["):
             attributes.add("__class_getitem__")
         elif operation == "MATCH_CLASS":
-            attributes.add("__match_args__")
+            keywords: Any = before[-1]  # of C(kind="a"): ("kind",)
+            attributes |= {"__match_args__", *keywords}
+            pairs |= {("", keyword) for keyword in keywords}
         elif operation == "COMPARE_OP" and str(name).rstrip(")").endswith(("==", "!=")):
             attributes |= {"__eq__"} if is_constant[-1] else {"__eq__", EQUAL}
         elif operation == "CONTAINS_OP":
@@ -190,6 +225,7 @@ def names_in(code: CodeType) -> Names:
         if operation == "CALL" and called and name == 0:
             fresh.add(called)
         called = name if isinstance(name, str) and name in _UNSEEDED else ""
+        clocks.follow(instruction)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             inner = names_in(constant)
@@ -206,12 +242,12 @@ def names_in(code: CodeType) -> Names:
     if not _BY_TEXT.isdisjoint(loaded):
         loaded |= words
     fresh |= _ENTROPY & (loaded | attributes)
-    if not _COMPARING.isdisjoint(loaded | attributes):
+    if not COMPARING.isdisjoint(loaded | attributes):
         attributes |= {"__eq__", EQUAL}
     if not _STORING.isdisjoint(loaded):
         attributes |= {"__setattr__", "__delattr__"}
     dynamic |= access.dynamic | ((DYNAMIC - _ACCESS) & (loaded | attributes)) | (_ACCESS & attributes)
-    pairs |= {("", name) for name in access.constants}
+    pairs |= {("", name) for name in access.constants} | {(UNTIMED, name) for name in clocks.untimed}
     return Names(
         frozenset(loaded), frozenset(attributes), frozenset(imports), frozenset(fresh), frozenset(dynamic),
         frozenset(pairs),

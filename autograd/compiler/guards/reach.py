@@ -10,10 +10,11 @@ from abc import ABCMeta
 from array import array
 from collections import ChainMap, UserDict, UserList, UserString, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Set
+from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal
 from functools import cache, partial
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from numbers import Number
 from operator import attrgetter, methodcaller
 from types import (
@@ -27,7 +28,7 @@ from types import (
     UnionType,
 )
 from typing import Any, NamedTuple
-from weakref import ReferenceType, WeakKeyDictionary
+from weakref import ProxyTypes, ReferenceType, WeakKeyDictionary
 
 from ...primitives import Primitive
 from ...user_primitives import added
@@ -37,6 +38,7 @@ from .content import (
     CONTAINERS,
     cached_by,
     content_of,
+    has_part,
     is_a,
     is_array,
     is_closed_class,
@@ -45,10 +47,12 @@ from .content import (
     may_hold_parameters,
     names_in_library,
     package_of,
+    part_of,
+    part_of_class,
 )
 from .draws import Generator, generator_of
 from .library import is_loaded, reads_outside, settings_of, starts_threads, state_of
-from .names import ANY_VARIABLE, DYNAMIC, EQUAL, SHOWING, is_closed, is_installed, names_in
+from .names import ANY_VARIABLE, COMPARING, DYNAMIC, EQUAL, SHOWING, is_closed, is_installed, names_in
 
 #: More than so many objects are not looked at, and more that installed packages use.
 MOST_OBJECTS, MOST_QUIET = 1_000_000, 200
@@ -77,15 +81,27 @@ _WHEN_COPIED = frozenset({
     "__copy__", "__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__",
 })  # fmt: skip
 _WHEN_CONSTRUCTED = frozenset({"__init__", "__new__", "__post_init__"})
+#: Functions that read annotations.
+_READING_HINTS = frozenset({"get_annotations", "get_type_hints", "signature"})
+#: What a class may get later, and what then is called without its name in the code, such as by ``if x:``.
+_SPECIAL = frozenset(
+    {"__call__", "__enter__", "__exit__", "__getattr__", "__getattribute__", "__missing__"}
+).union(
+    *[{name for name in vars(kind) if name.startswith("__")} - _NOT_USED for kind in (float, int, list, dict)]
+)
 #: What makes an object of a class that the code does not name.
 _CONSTRUCTING = frozenset({"__class__", "replace", "type"})
 #: The parts that wrappers of functions hold.
 _PARTS = ("__wrapped__", "__func__", "__self__", "fget", "func", "args", "keywords", "dispatcher")
+#: The parts of a function that describe it.
+_DESCRIBING = frozenset({"__annotations__", "__doc__", "__module__", "__name__", "__qualname__"})
 #: A function with a cache, as :func:`functools.lru_cache` makes it.
 _Cached: Any = type(cache(len))
 _BUILTINS = vars(builtins)
 #: A closed class that has one of these holds data.
-_DATA = ("__float__", "__array__", "__getitem__", "__iter__", "__next__")
+_DATA = (
+    "__float__", "__array__", "__getitem__", "__iter__", "__next__", "compress", "decompress", "digest",
+)  # fmt: skip
 #: What holds functions, whose parts are looked into.
 _WRAPPERS: Any = (
     MethodType, partial, property, staticmethod, classmethod, type(len), type(str.upper),
@@ -233,7 +249,7 @@ class Reach:
     def _visit_value(self, x: Any, path: str, how: str) -> None:
         if "label" in self.attributes:
             self._compare(x, "label", False, f"{path}.label")
-        if hasattr(x, "__dict__"):
+        if part_of(x, "__dict__") is not None:
             self._seen[id(x)] = x
             self._visit_object(x, path, how)
 
@@ -259,6 +275,9 @@ class Reach:
             self.attributes.update(*[name.split(".") for name in x.__reduce__()[1] if isinstance(name, str)])
         elif is_a(x, ReferenceType):
             self._pending.append((x(), path, how))
+        elif is_a(x, *ProxyTypes):
+            with suppress(ReferenceError):  # its object may be gone
+                self._pending.append((x.__init__.__self__, path, how))
         elif type(x).__module__ in ("types", "typing") and is_a(getattr(x, "__origin__", None), type):
             self._pending.append((x.__origin__, path, how))
         elif is_a(x, classmethod):  # it may call the class
@@ -313,8 +332,8 @@ class Reach:
             self.pairs |= names.pairs
             self._note((names.globals | names.attributes) - DYNAMIC, how)
         self._compare(function, "__code__", False, path)
-        if "__name__" in self.attributes:
-            self._compare(function, "__name__", False, f"{path}.__name__")
+        for part in sorted(_DESCRIBING & self.attributes):
+            self._read(function, part, False, f"{path}.{part}", how)
         for part in ("__defaults__", "__kwdefaults__"):
             if getattr(function, part):
                 self._read(function, part, False, f"{path}.{part}", how)
@@ -330,6 +349,8 @@ class Reach:
                 name = resolve_name("." * level + name, function.__globals__.get("__package__") or "")
             if name in sys.modules:
                 self._read(sys.modules, name, True, name, how)
+            elif not installed and not _can_import(name):
+                self._add_absent(sys.modules, sys.modules, [name])
 
     def _note(self, names: Set[str], how: str) -> None:
         """Note what functions of the library read, from their names."""
@@ -339,6 +360,10 @@ class Reach:
             self.dynamic.add("")
         if not SHOWING.isdisjoint(names):
             self.attributes |= {"__format__", "__repr__", "__str__"}
+        if not COMPARING.isdisjoint(names):
+            self.attributes |= {"__eq__", EQUAL}
+        if not _READING_HINTS.isdisjoint(names):
+            self.attributes.add("__annotations__")
         if not _CONSTRUCTING.isdisjoint(names):
             self.attributes |= _WHEN_CONSTRUCTED
         if not _COPYING.isdisjoint(names):
@@ -359,7 +384,10 @@ class Reach:
             closed = is_a(x, BuiltinFunctionType) or is_closed_class(kind)
         self._note_threads(x, how)
         if closed:
-            self._packages.add(package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind))
+            package = package_of(x if is_a(x, FunctionType, BuiltinFunctionType) else kind)
+            self._packages.add(package)
+            if package in ("_pickle", "pickle") and how in _WARNED:  # it may write all attributes
+                self.dynamic.add("")
             if how in _WARNED and (what := reads_outside(x, last_name(path), self.pairs)):
                 self._cannot_compare(x, what)
 
@@ -402,6 +430,8 @@ class Reach:
             self._compare(kind, "__mro__", False, f"{path}.__mro__")
         if not is_closed_class(type(kind)):
             self._visit_class(type(kind), f"type({path})", False, how)
+        if "isinstance" in self.attributes and vars(kind).get("_is_runtime_protocol"):
+            self.attributes |= _members_of_protocol(kind)
         for base in kind.__mro__:
             if is_closed_class(base):
                 continue
@@ -409,7 +439,7 @@ class Reach:
             self.owners[id(table)] = table, base
             loaded = self._names_for(kind)
             if not fixed:
-                self._add_absent(base, table, loaded)
+                self._add_absent(base, table, loaded | _SPECIAL)
             if "__match_args__" in loaded:
                 self.attributes.update(table.get("__match_args__", ()))
             if EQUAL not in loaded and _is_generated(
@@ -443,6 +473,8 @@ class Reach:
             if closed and callable(entry):
                 if is_loaded({name}, last_name(path), self.pairs):
                     self._note_library(entry, f"{path}.{name}", how)
+                    if is_a(entry, MethodType):  # of an object that has a state, such as calendar.month
+                        self._pending.append((entry, f"{path}.{name}", how))
                 continue
             if closed and isinstance(entry, ModuleType):
                 self._pending.append((entry, f"{path}.{name}", how))
@@ -460,7 +492,7 @@ class Reach:
             path = path[:LONGEST_PATH] + "…"
         if is_array(x):
             self._packages.add("numpy")
-            self.computed.append(Computed(lambda: content_of(x), path, x))
+            self.computed.append(Computed(partial(content_of, x), path, x))
             if x.dtype.hasobject:
                 self._pending += [(item, f"{path}[…]", how) for item in x.ravel().tolist()]
             if not is_closed_class(kind_of(x)):
@@ -472,7 +504,9 @@ class Reach:
                 return
         if not is_a(x, tuple, frozenset):
             self.containers.append((x, path))
-        if is_a(x, dict, set, frozenset) and any(is_a(kind_of(key).__eq__, FunctionType) for key in x):
+        if is_a(x, dict, set, frozenset) and any(
+            is_a(part_of_class(kind_of(key), "__eq__"), FunctionType) for key in x
+        ):
             self.computed.append(Computed(lambda: [*map(id, x)], path))
         if is_a(x, defaultdict):
             self._read(x, "default_factory", False, f"{path}.default_factory", how)
@@ -511,16 +545,17 @@ class Reach:
         if (state := state_of(x)) is not None:
             self.computed.append(Computed(state, path))
         for part in _PARTS:
-            if closed and (inner := getattr(x, part, None)) is not None and not isinstance(inner, ModuleType):
+            if closed and (inner := part_of(x, part)) is not None and not is_a(inner, ModuleType):
                 self._pending.append((inner, path, how))
-        if isinstance(getattr(x, "__dict__", None), dict):
+        if is_a(part_of(x, "__dict__"), dict):
             names: frozenset[str] | None = self._names_for(kind)
             is_compared = not self.attributes.isdisjoint((EQUAL, "__repr__")) and _is_namespace(kind)
             if how == FULL or self._reads_all_of(kind) or is_compared:
                 names = None
             elif closed:
-                flags = {name for name in names_in_library(kind) if is_a(x.__dict__.get(name), *_ATOMS)}
-                names = frozenset(flags | {n for n in self.attributes if not n.startswith("_")})
+                public = {name for name in self.attributes if not name.startswith("_")}
+                inside = set[str]() if state or _is_namespace(kind) else _read_by_library(x, kind)
+                names = frozenset(public | inside)
             instance = Instance(x, names, path, self._is_searched(kind))
             self.instances.append(instance)
             for name, item in x.__dict__.items():
@@ -539,8 +574,8 @@ class Reach:
             if not is_closed_class(base):
                 for name, descriptor in vars(base).items():
                     if isinstance(descriptor, MemberDescriptorType):
-                        if not hasattr(x, name):
-                            self.computed.append(Computed(partial(hasattr, x, name), f"{path}.{name}"))
+                        if not has_part(x, name):
+                            self.computed.append(Computed(partial(has_part, x, name), f"{path}.{name}"))
                         elif how == FULL or name in self.attributes:
                             self._read(x, name, False, f"{path}.{name}", how)
 
@@ -571,9 +606,8 @@ class Reach:
                 self.opaque.append((x, path))
         elif (
             is_a(x, ContextVar)
-            or any(hasattr(kind, name) for name in _DATA)
-            or (callable(x) and getattr(x, "__dict__", None) and package_of(kind) != "numpy")
-            or "(vectorized)" in getattr(x, "__name__", "")  # NumPy's frompyfunc of a function
+            or any(part_of_class(kind, name) is not None for name in _DATA)
+            or "(vectorized)" in str(part_of(x, "__name__"))  # NumPy's frompyfunc of a function
         ):
             self.opaque.append((x, path))
 
@@ -608,9 +642,39 @@ def last_name(path: str) -> str:
     return "" if path.endswith("]") else path.rpartition(".")[2]
 
 
+def _members_of_protocol(kind: type) -> set[str]:
+    """Return the names of the attributes for which ``isinstance()`` looks."""
+    bases = [
+        base for base in kind.__mro__ if getattr(base, "_is_protocol", False) and not is_closed_class(base)
+    ]
+    return {name for base in bases for name in {*vars(base), *vars(base).get("__annotations__", ())}}
+
+
+def _can_import(name: str) -> bool:
+    """Return True if a module is found, or may be after another one is imported."""
+    above = name.rpartition(".")[0]
+    if above and above not in sys.modules:
+        return _can_import(above)
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
 def _is_namespace(kind: type) -> bool:
     """Return True for classes of the library whose ``==`` and ``repr()`` read all attributes."""
     return any(base.__name__ in ("SimpleNamespace", "Namespace") for base in kind.__mro__)
+
+
+def _read_by_library(x: Any, kind: type) -> set[str]:
+    """Return the attributes that the methods of a closed class may read: functions even by other code."""
+    loaded = names_in_library(kind)
+    known = _ATOMS if package_of(kind) == "numpy" else (*_ATOMS, *CONTAINERS)  # in NumPy they are caches
+    return {
+        name
+        for name, part in x.__dict__.items()
+        if is_a(part, FunctionType, Value) or (name in loaded and is_a(part, *known))
+    }
 
 
 def _is_generated(method: Any) -> bool:

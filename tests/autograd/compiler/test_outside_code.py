@@ -2,15 +2,22 @@
 
 import abc
 import builtins
+import contextlib
 import copy
 import dataclasses
 import functools
+import graphlib
 import itertools
+import json
 import math
+import operator
+import pickle
+import pprint
+import string
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints, runtime_checkable
 
 import pytest
 
@@ -566,6 +573,183 @@ def state_of_a_copy() -> Case:
     return on(
         Value(2.0), lambda v: v * copy.copy(original).beta, lambda i: setattr(Settings, "beta", RATES[i])
     )
+
+
+def scaled_number(x: Any) -> float:
+    return float(x) * RATE
+
+
+def set_scale(i: int) -> None:
+    global RATE
+    RATE = RATES[i]
+
+
+@case
+def function_in_a_decoder() -> Case:
+    decoder = json.JSONDecoder(parse_float=scaled_number)
+    set_scale(0)
+    return on(Value(2.0), lambda v: v * decoder.decode("1.0"), lambda i: set_scale(1 - i))
+
+
+@case
+def function_in_an_encoder() -> Case:
+    encoder = json.JSONEncoder(default=lambda x: 0.5 * scaled_number(1.0))
+    set_scale(0)
+    return on(Value(2.0), lambda v: v * float(encoder.encode({1}.__iter__)), lambda i: set_scale(1 - i))
+
+
+@case
+def function_that_numpy_vectorizes() -> Case:
+    numpy = pytest.importorskip("numpy")
+    function = numpy.vectorize(scaled_number, otypes=[float])
+    set_scale(0)
+    return on(Value(2.0), lambda v: v * float(function(numpy.ones(1))[0]), lambda i: set_scale(1 - i))
+
+
+@case
+def value_in_a_context_of_the_library() -> Case:
+    ws = [Value(2.0), Value(3.0)]
+    context = contextlib.nullcontext(ws[0])
+
+    def loss(x: Any) -> Value:
+        with context as w:
+            return w * x
+
+    return Case(loss, lambda: ws, lambda i: setattr(context, "enter_result", ws[1 - i]))
+
+
+@case
+def nodes_of_a_graph() -> Case:
+    sorter = graphlib.TopologicalSorter({1: [2]})
+    return on(
+        Value(2.0),
+        lambda v: v * len([*copy.deepcopy(sorter).static_order()]),
+        lambda i: sorter.add(3 + i),
+    )
+
+
+@case
+def module_that_appears() -> Case:
+    sys.modules.pop("glassgrad_test_later", None)
+
+    def rate() -> float:
+        try:
+            import glassgrad_test_later  # type: ignore[import-not-found]
+        except ImportError:
+            return 0.5
+        found: float = glassgrad_test_later.rate
+        return found
+
+    def change(i: int) -> None:
+        module = types.ModuleType("glassgrad_test_later")
+        module.rate = RATES[i]  # type: ignore[attr-defined]
+        sys.modules["glassgrad_test_later"] = module
+
+    return on(Value(2.0), lambda v: v * rate(), change)
+
+
+@runtime_checkable
+class Quantized(Protocol):
+    quantized: bool
+
+
+@case
+def attribute_of_which_a_protocol_asks() -> Case:
+    config = types.SimpleNamespace()
+    return on(
+        Value(2.0),
+        lambda v: v if isinstance(config, Quantized) else v * 2.0,
+        lambda i: delattr(config, "quantized") if i else setattr(config, "quantized", True),
+    )
+
+
+@case
+def annotations_of_a_class() -> Case:
+    class Local:
+        a: int
+
+    return on(
+        Value(2.0),
+        lambda v: v * len(get_type_hints(Local)),
+        lambda i: Local.__annotations__.update({f"b{i}": int}),
+    )
+
+
+@case
+def documentation_of_a_function() -> Case:
+    def function() -> None:
+        """Text."""
+
+    return on(
+        Value(2.0),
+        lambda v: v * len(function.__doc__ or ""),
+        lambda i: setattr(function, "__doc__", "text" * (i + 2)),
+    )
+
+
+def special(name: str, method: Callable[..., Any], by: Callable[[Any], bool]) -> Case:
+    kind = type("Local", (), {"__module__": __name__})
+    x = kind()
+    return on(
+        Value(2.0),
+        lambda v: v if by(x) else v * 2.0,
+        lambda i: delattr(kind, name) if i else setattr(kind, name, method),
+    )
+
+
+@case
+def call_that_a_class_gets() -> Case:
+    return special("__call__", lambda self: 1.0, callable)
+
+
+@case
+def truth_that_a_class_gets() -> Case:
+    return special("__bool__", lambda self: False, lambda x: bool(x))
+
+
+@case
+def length_that_a_class_gets() -> Case:
+    return special("__len__", lambda self: 0, lambda x: not x)
+
+
+@dataclasses.dataclass
+class Known:
+    beta: float = 0.5
+
+
+SAME = operator.eq
+
+
+def read_by_the_library(read: Callable[[Any], Any]) -> Case:
+    x, y = Known(), Known()
+    return on(Value(2.0), lambda v: v * (1.0 + read([x, y])), lambda i: setattr(x, "beta", RATES[i]))
+
+
+@case
+def comparison_by_another_name() -> Case:
+    return read_by_the_library(lambda xs: SAME(*xs))
+
+
+@case
+def groups_of_equal_objects() -> Case:
+    return read_by_the_library(lambda xs: len([*itertools.groupby(xs)]))
+
+
+@case
+def pickle_of_an_object() -> Case:
+    return read_by_the_library(lambda xs: sum(pickle.dumps(xs[0])))
+
+
+@case
+def text_by_pprint() -> Case:
+    return read_by_the_library(
+        lambda xs: len(pprint.pformat(xs[0])) + (pprint.pformat(xs[0]) > "Known(beta=1")
+    )
+
+
+@case
+def text_in_a_template() -> Case:
+    return read_by_the_library(lambda xs: string.Template("$x").substitute(x=xs[0]) > "Known(beta=1")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,11 +2,14 @@
 
 import argparse
 import array
+import calendar
 import collections
 import collections.abc
 import dataclasses
+import datetime
 import enum
 import functools
+import itertools
 import logging
 import math
 import operator
@@ -14,14 +17,18 @@ import os
 import threading
 import types
 import weakref
+from collections.abc import Callable
 from decimal import Context, Decimal, getcontext
+from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 
 import autograd
 import nn
-from autograd import Value
+from autograd import Value, compile
 
 from ..._support.outside import (
     RATES,
@@ -815,6 +822,247 @@ def name_of_a_class() -> Case:
         Value(2.0),
         lambda v: v * len(Local.__name__),
         lambda i: setattr(Local, "__name__", ("A", "Longer")[i]),
+    )
+
+
+def unread(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace(beta=0.5, last=None)
+    return lambda v: v * config.beta, lambda i: setattr(config, "last", array(i))
+
+
+def unread_value(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace(beta=0.5, last=None)
+    return lambda v: v * config.beta, lambda i: setattr(config, "last", Value(float(i)))
+
+
+def equal(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace(mask=array(2))
+    return lambda v: v * float(config.mask[0]), lambda i: setattr(config, "mask", array(2))
+
+
+def equal_in_a_dict(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    masks = collections.defaultdict(list, {"a": array(2)})
+    return lambda v: v * float(masks["a"][0]), lambda i: masks.update(a=array(2))
+
+
+def equal_in_a_list(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    masks = [array(2), Value(1.0)]
+    return lambda v: v * float(masks[0][0]), lambda i: masks.__setitem__(0, array(2))
+
+
+def equal_and_immutable(array: Callable[[int], Any]) -> tuple[Any, Callable[[int], object]]:
+    config = types.SimpleNamespace()
+
+    def replace(i: int) -> None:
+        config.day, config.rate = datetime.date(2000, 1, 2), Fraction(1, 2)
+        config.step, config.folder = Decimal("0.10"), Path("a/b")
+
+    def read(v: Any) -> Any:
+        return v * config.day.day * float(config.rate) * float(config.step) * len(config.folder.parts)
+
+    replace(0)
+    return read, replace
+
+
+@pytest.mark.parametrize(
+    "make", [equal_and_immutable, unread_value, unread, equal, equal_in_a_dict, equal_in_a_list]
+)
+def test_what_is_replaced_at_each_call_needs_one_trace(make: Callable[..., Any]) -> None:
+    numpy = pytest.importorskip("numpy")
+    read, replace = make(lambda n: numpy.ones(n % 5 + 2))
+    w = Value(2.0)
+    step = compile(lambda x: read(w * x), backend="python")
+    for i in range(100):
+        replace(i)
+        assert step(float(i)) == read(Value(2.0 * i)).data
+    assert len(step._step.causes) == 1, step._step.causes
+
+
+def test_tensor_that_is_replaced_and_not_read() -> None:
+    torch = pytest.importorskip("torch")
+    read, replace = unread(torch.ones)
+    w = Value(2.0)
+    step = compile(lambda x: read(w * x), backend="python")
+    for i in range(100):
+        replace(i)
+        assert step(float(i)) == 1.0 * i
+    assert len(step._step.causes) == 1, step._step.causes
+
+
+@case
+def array_that_changes_after_an_equal_one_took_its_place() -> Case:
+    numpy = pytest.importorskip("numpy")
+    config = types.SimpleNamespace(mask=numpy.ones(1))
+
+    def change(i: int) -> None:
+        if i == 0:
+            config.mask = numpy.ones(1)
+        else:
+            config.mask[0] = 5.0
+
+    return on(Value(2.0), lambda v: v * float(config.mask[0]), change)
+
+
+@case
+def list_of_which_another_name_gets_a_copy() -> Case:
+    first = types.SimpleNamespace(rates=[0.5], last=0)
+    second = types.SimpleNamespace(rates=first.rates)
+
+    def change(i: int) -> None:
+        if i == 0:
+            first.rates = [0.5]
+            first.last = 1
+        else:
+            second.rates[0] = 5.0
+
+    return on(Value(2.0), lambda v: v * first.rates[0] * second.rates[0], change)
+
+
+@case
+def empty_list_that_is_replaced_and_filled_later() -> Case:
+    config = types.SimpleNamespace(extra=[], last=0)
+
+    def change(i: int) -> None:
+        if i == 0:
+            config.extra = []
+            config.last = 1
+        else:
+            config.extra.append(5.0)
+
+    return on(Value(2.0), lambda v: v * (1.0 + len(config.extra)), change)
+
+
+class Mode(nn.Module):
+    def __init__(self) -> None:
+        self.w, self.beta = nn.Parameter(2.0), 0.5
+
+    def __call__(self, x: Any) -> Any:
+        match self:
+            case Mode(beta=0.5):
+                return self.w * x
+        return self.w * x * 2.0
+
+
+@case
+def attribute_that_a_pattern_of_a_method_names() -> Case:
+    model = Mode()
+    return Case(model, lambda: [model.w], lambda i: setattr(model, "beta", RATES[i]))
+
+
+def matched(config: Any) -> float:
+    match config:
+        case Config(beta=0.5) | Slots(beta=0.5) | argparse.Namespace(beta=0.5):
+            return 2.0
+        case types.SimpleNamespace(inner=types.SimpleNamespace(beta=0.5)):
+            return 3.0
+        case Derived(beta=0.5):
+            return 4.0
+    return 1.0
+
+
+@case
+def attributes_that_a_pattern_names() -> Case:
+    configs = [Config(), Slots(), argparse.Namespace(beta=0.5), inner := types.SimpleNamespace(beta=0.5)]
+    configs[3] = types.SimpleNamespace(inner=inner)
+    return on(
+        Value(2.0),
+        lambda v: v * matched(configs[0]) * matched(configs[1]) * matched(configs[2]) * matched(configs[3]),
+        lambda i: [setattr(x, "beta", RATES[i]) for x in ((configs[0], inner), configs[1:3])[i]],
+    )
+
+
+@case
+def property_that_a_pattern_names() -> Case:
+    config = Derived()
+    return on(Value(2.0), lambda v: v * matched(config), lambda i: setattr(config, "_half", (1.0, 0.25)[i]))
+
+
+@case
+def attribute_of_a_mock() -> Case:
+    config = mock.Mock()
+    config.beta = 0.5
+    return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def attribute_of_a_mock_that_imitates_a_dict() -> Case:
+    config = mock.Mock(spec=dict)
+    config.beta = 0.5
+    return on(Value(2.0), lambda v: v * config.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def mock_in_a_branch_that_is_not_taken() -> Case:
+    config = types.SimpleNamespace(beta=0.5, log=mock.Mock())
+
+    def by(v: Any) -> Any:
+        if config.beta > 100.0:
+            config.log(v)
+        return v * config.beta
+
+    return on(Value(2.0), by, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def object_behind_a_weak_proxy() -> Case:
+    config = Config()
+    proxy = weakref.proxy(config)
+    return on(Value(2.0), lambda v: v * proxy.beta, lambda i: setattr(config, "beta", RATES[i]))
+
+
+@case
+def number_in_a_graph_of_dicts() -> Case:
+    layers: list[Any] = [[{"rate": 0.5, "in": []} for _ in range(4)] for _ in range(12)]
+    for before, layer in itertools.pairwise(layers):
+        for node in layer:
+            node["in"] = [*before]  # 4¹¹ paths lead to the first layer
+    return on(
+        Value(2.0),
+        lambda v: v * layers[-1][0]["in"][1]["rate"],
+        lambda i: layers[-2][1].update(rate=RATES[i]),
+    )
+
+
+@case
+def number_in_lists_that_are_shared() -> Case:
+    first = [0.5]
+    shared: Any = first
+    for _ in range(30):
+        shared = [shared, shared]
+    return on(
+        Value(2.0), lambda v: v * (first[0] if shared[0] else 1.0), lambda i: first.__setitem__(0, RATES[i])
+    )
+
+
+class Uncalled:
+    """Its ``__getattr__`` must not be called for what only the guard looks for."""
+
+    __slots__ = ("beta", "rate")
+
+    def __getattr__(self, name: str) -> Any:
+        return 0.5 if name == "rate" else Uncalled()
+
+
+@case
+def slot_that_is_filled_later() -> Case:
+    config = Uncalled()
+    return on(Value(2.0), lambda v: v * config.rate, lambda i: setattr(config, "rate", RATES[i]))
+
+
+@case
+def attribute_of_this_thread() -> Case:
+    local = threading.local()
+    local.beta = 0.5
+    return on(Value(2.0), lambda v: v * local.beta, lambda i: setattr(local, "beta", RATES[i]))
+
+
+@case
+def first_day_of_the_week() -> Case:
+    calendar.setfirstweekday(0)
+    return on(
+        Value(2.0),
+        lambda v: v * calendar.monthcalendar(2000, 1)[1][0],
+        lambda i: calendar.setfirstweekday((6, 0)[i]),
     )
 
 

@@ -1,7 +1,9 @@
 """A warning names what no guard can compare, when the function is traced."""
 
 import argparse
+import bz2
 import collections
+import configparser
 import contextlib
 import contextvars
 import copy
@@ -11,10 +13,13 @@ import fnmatch
 import functools
 import gc
 import glob
+import gzip
+import hashlib
 import importlib
 import io
 import json
 import logging
+import lzma
 import math
 import multiprocessing
 import operator
@@ -28,10 +33,12 @@ import sys
 import threading
 import time
 import types
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy
 import pytest
@@ -126,6 +133,14 @@ def reads(tmp_path: Path) -> dict[str, Callable[[], object]]:
     own = sqlite3.connect(":memory:", factory=Database)
     exists, directory, read, now = os.path.exists, tmp_path, io.open, datetime.datetime.now
     parser, lock, vectorized = argparse.ArgumentParser(), threading.Lock(), numpy.frompyfunc(float, 1, 1)
+    clock, raw, digest, packer = (
+        time.gmtime,
+        configparser.RawConfigParser(),
+        hashlib.sha256(),
+        zlib.compressobj(),
+    )
+    document = tmp_path / "document.xml"
+    document.write_text("<a/>")
     return {
         "os.path.exists()": lambda: exists(path),
         "os.listdir()": lambda: os.listdir(),
@@ -145,6 +160,26 @@ def reads(tmp_path: Path) -> dict[str, Callable[[], object]]:
         "_thread.lock.locked()": lambda: lock.locked(),
         "numpy.random.get_state()": lambda: numpy.random.get_state(),
         "vectorized, a ufunc": lambda: vectorized(1.0),
+        "time.localtime()": lambda: time.localtime(),
+        "time.gmtime()": lambda: clock(),
+        "time.strftime()": lambda: time.strftime("%Y"),
+        "time.asctime()": lambda: time.asctime(),
+        "time.ctime()": lambda: time.ctime(),
+        "configparser.ConfigParser.read()": lambda: configparser.ConfigParser().read(path),
+        "configparser.RawConfigParser.read()": lambda: raw.read(path),
+        "logging.getLogger().isEnabledFor": lambda: logging.getLogger("t").isEnabledFor(10),
+        "logging.getLogger().level": lambda: logging.getLogger("t").level,
+        "gzip.open()": lambda: gzip.open(os.devnull).close(),
+        "bz2.open()": lambda: bz2.open(os.devnull).close(),
+        "lzma.open()": lambda: lzma.open(os.devnull).close(),
+        "xml.etree.ElementTree.parse()": lambda: ElementTree.parse(document),
+        "os.access()": lambda: os.access(path, os.R_OK),
+        "os.path.lexists()": lambda: os.path.lexists(path),
+        "os.open()": lambda: os.close(os.open(os.devnull, os.O_RDONLY)),
+        "os.getuid()": lambda: os.getuid(),
+        f"pathlib.{type(path).__name__}.resolve()": lambda: directory.resolve(),
+        "digest, a HASH": lambda: digest.digest(),
+        "packer, a Compress": lambda: packer.copy().flush(),
         "gc.isenabled()": lambda: gc.isenabled(),
         "sys.getrecursionlimit()": lambda: sys.getrecursionlimit(),
         "threading.active_count()": lambda: threading.active_count(),
@@ -174,7 +209,7 @@ def test_read_that_no_guard_compares_is_named(tmp_path: Path) -> None:
 
         step = compile(loss, backend="python")
         with pytest.warns(CompileWarning, match=f"it reads {re.escape(what)}"):
-            assert step(1.0) == 4.0
+            assert step(1.0) == 4.0, what
         assert step(2.0) == 8.0  # without another warning
         with pytest.raises(TraceError, match=f"it reads {re.escape(what)}"):
             compile(loss, strict=True)(1.0)
@@ -203,7 +238,14 @@ def with_the_library(x: Value) -> Value:
 def with_other_modules(x: Value) -> Value:
     match = re.match("(a)", "a")
     assert match is not None
-    return x * len(shlex.split(match.group(1))) * fnmatch.fnmatch("a", "a") * time.gmtime(0).tm_mon
+    moment = time.gmtime(0)
+    text = (
+        time.strftime("%Y", moment)
+        + time.strftime("%Y", time.gmtime(0))
+        + time.asctime(moment)
+        + time.ctime(0.0)
+    )
+    return x * len(shlex.split(match.group(1))) * fnmatch.fnmatch("a", "a") * moment.tm_mon * len(text)
 
 
 def with_numpy(x: Value) -> Value:

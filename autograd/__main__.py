@@ -22,6 +22,7 @@ from .system.messages import replace_controls
 from .system.shell import FAILED, USAGE, Parser, run, write_any_letter
 from .value import Value
 from .view.draw.graphviz import draw
+from .view.explore.explore import explore
 from .view.notation.names import Names, format_gradient, format_number, operation
 from .view.render.tables import text_table
 from .view.render.terminal import DATA, GRADIENT, Colors, has_colors
@@ -56,7 +57,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "inputs", nargs="*", metavar="name=number", help="the inputs of the expression: 2, 1/3, pi or sqrt(2)"
     )
-    parser.add_argument("--out", default="loss.svg", metavar="FILE", help=".svg, .png or .dot (loss.svg)")
+    parser.add_argument(
+        "--out", default="loss.svg", metavar="FILE", help=".svg, .png, .dot or .html (loss.svg)"
+    )
     parser.add_argument("--theme", choices=["light", "dark"], default="light", help="of the picture")
     parser.add_argument(
         "--color", choices=["auto", "always", "never"], default="auto", help="in the terminal"
@@ -252,8 +255,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     source, pairs = (options.expression, options.inputs) if options.expression is not None else EXAMPLE
     write_any_letter()
-    if Path(options.out).suffix.lower() not in (".svg", ".png", ".dot", ".gv"):
-        parser.error(f"--out expected a name that ends in .svg, .png or .dot, got {options.out}")
+    suffix = Path(options.out).suffix.lower()
+    if suffix not in (".svg", ".png", ".dot", ".gv", ".html"):
+        parser.error(f"--out expected a name that ends in .svg, .png, .dot or .html, got {options.out}")
     colors = Colors(options.color == "always" or (options.color == "auto" and has_colors(sys.stdout)))
     try:
         inputs = _inputs(pairs)
@@ -264,11 +268,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     try:
-        path = draw(root, theme=options.theme).save(options.out)
+        if suffix == ".html":
+            path = explore(root).save(options.out)
+        else:
+            path = draw(root, theme=options.theme).save(options.out)
     except (RenderError, ImportError, OSError) as error:
         print(f"\n{COMMAND}: the picture could not be made: {replace_controls(str(error))}", file=sys.stderr)
         return FAILED
-    print(f"\nThe graph is drawn in {replace_controls(str(path))}")
+    how = "can be explored" if suffix == ".html" else "is drawn"
+    print(f"\nThe graph {how} in {replace_controls(str(path))}")
     return 0
 
 

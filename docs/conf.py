@@ -62,6 +62,16 @@ def _copy_pages() -> None:
         shutil.copy2(original, copy)
 
 
+def _write_page() -> None:
+    """Write the page to drag numbers in, which the first page of the documentation embeds."""
+    from autograd import Value, explore
+
+    w, x, y = (Value(number, label=name) for number, name in ((2.0, "w"), (5.0, "x"), (12.0, "y")))
+    loss = (w * x - y) ** 2
+    loss.label = "loss"
+    explore(loss, train=w).save(DOCS / "_static" / "explore.html")
+
+
 def _adapt_markdown(_app: Sphinx, name: str, content: list[str]) -> None:
     """Adapt the links and pictures of a page, which are written for the repository, to the site."""
     page = DOCS / f"{name}.md"
@@ -136,3 +146,4 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
     app.connect("source-read", _adapt_markdown)
     _copy_pages()
+    _write_page()

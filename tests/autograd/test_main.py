@@ -312,6 +312,13 @@ def test_out(run, name: str) -> None:
     assert [path.name for path in Path().iterdir()] == [name]
 
 
+def test_out_can_be_a_page_to_explore(run) -> None:
+    result = run("x**2", "x=3", "--out", "g.html")
+    assert result.code == 0
+    assert result.out.endswith("The graph can be explored in g.html\n")
+    assert Path("g.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
 def test_theme(run) -> None:
     run("x**2", "x=3", "--theme", "dark")
     assert "#111827" in Path("loss.svg").read_text(encoding="utf-8")
@@ -445,7 +452,10 @@ def test_colours_in_a_terminal(
         (["x", "=2"], "expected an input as name=number, such as w=2, got '=2'"),
         (["x", "1x=2"], "expected an input as name=number, such as w=2, got '1x=2'"),
         (["x", "x=1", "x=2"], "the input x is set twice. Remove one of them"),
-        (["x", "x=1", "--out", "g.pdf"], "--out expected a name that ends in .svg, .png or .dot, got g.pdf"),
+        (
+            ["x", "x=1", "--out", "g.pdf"],
+            "--out expected a name that ends in .svg, .png, .dot or .html, got g.pdf",
+        ),
         (["x", "x=1", "--out"], "expected one argument"),
         (["x", "x=1", "--theme", "blue"], "invalid choice: 'blue'"),
         (["x", "x=1", "--color", "maybe"], "invalid choice: 'maybe'"),

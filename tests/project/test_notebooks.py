@@ -45,7 +45,7 @@ SMALLER: dict[str, str] = {"12": "seeds = 0, 1\nupdates = 60", "14": "STEPS, HEL
 
 #: The functions in the README's "Inspecting a graph"; the lessons show each where it answers a question.
 VIEWS = (
-    "draw", "steps", "explain", "formula", "show", "compare_with_torch", "snapshot", "compare",
+    "draw", "steps", "explore", "explain", "formula", "show", "compare_with_torch", "snapshot", "compare",
     "gradient_flow", "watch",
 )  # fmt: skip
 

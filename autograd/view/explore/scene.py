@@ -63,7 +63,11 @@ def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
 
     A gradient of 0 is shown where none arrives, because moving a leaf may let one through.
     """
-    shown = Gradients(lambda value: gradients.get(value, 0.0), lambda value: value in gradients)
+
+    def gradient_of(value: Value) -> float:
+        return gradients.get(value, 0.0)
+
+    shown = Gradients(gradient_of, gradients.__contains__)
     places: Places = {value: i for i, value in enumerate(order)}
     pictures = GraphPicture(order, shown)
     whole = pictures.whole() if len(order) <= LIMIT else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any, cast
 
 from ...backward import topological_order
 from ...operations import data_of
@@ -90,7 +91,9 @@ def _list_modules(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:
         return None, []
     modules: list[Owner] = []
     parts: list[scope] = []
-    for part in expand if isinstance(expand, Iterable) and not isinstance(expand, str) else [expand]:
+    is_listed = isinstance(expand, Iterable) and not isinstance(expand, str)
+    listed: Iterable[Any] = cast("Any", expand) if is_listed else [expand]
+    for part in listed:
         if isinstance(part, scope):
             parts.append(part)
         elif hasattr(part, "parameters"):

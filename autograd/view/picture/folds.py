@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...nodes import regroup
 from ...scopes import scope, scopes_of
+from ...symbols import is_group
 from ...value import Value
 from ..notation.names import is_exponent
 from ..render.time_limit import in_time
@@ -24,6 +25,10 @@ FEWEST = 4
 CANDIDATES = 8
 #: Larger graphs are not searched, which would take seconds.
 LARGEST = 30_000
+
+
+#: What equal parts have in common: a name, and details.
+Head = tuple[str, object]
 
 
 class Fold(NamedTuple):
@@ -40,20 +45,17 @@ class _Part:
 
     __slots__ = ("fold", "head", "nodes", "operands")
 
-    def __init__(self, nodes: list[Value], head: object, fold: Fold | None = None) -> None:
+    def __init__(self, nodes: list[Value], head: Head, fold: Fold | None = None) -> None:
         self.nodes, self.head, self.fold = nodes, head, fold
         self.operands: list[_Part] = []
 
 
-def find_folds(
-    order: Sequence[Value], open_scopes: Collection[scope] = (), by_scope: bool = True
-) -> list[Fold]:
+def find_folds(order: Sequence[Value], open_scopes: Collection[scope] = ()) -> list[Fold]:
     """Return what to fold in a graph, given in topological order.
 
     Args:
         order: All Values, operands before results.
         open_scopes: The scopes that stay open; those inside them are folded.
-        by_scope: Fold the other scopes. Otherwise, only repeated structure is folded.
 
     >>> from autograd import Value, sin, topological_order
     >>> x = Value(0.5)
@@ -65,8 +67,7 @@ def find_folds(
     if len(order) > LARGEST:
         return []
     parts = _Parts(order)
-    if by_scope:
-        parts.fold_scopes(open_scopes)
+    parts.fold_scopes(open_scopes)
     parts.fold_operands()
     parts.fold_links()
     return [part.fold for part in parts.order if part.fold is not None]
@@ -93,7 +94,7 @@ class _Parts:
             self.root, lambda part: sorted(part.operands, key=lambda x: depths.get(x, 0), reverse=True)
         )
 
-    def _join(self, members: list[list[_Part]], folds: list[Fold], heads: Sequence[object]) -> None:
+    def _join(self, members: list[list[_Part]], folds: list[Fold], heads: Sequence[Head]) -> None:
         """Replace each list of parts by one part."""
         targets: dict[_Part, _Part] = {}
         for parts, fold, head in zip(members, folds, heads, strict=True):
@@ -117,7 +118,7 @@ class _Parts:
             if inside is not None:
                 members.setdefault(inside, []).append(part)
         folds = [Fold(s.name, [part.nodes[0] for part in parts], s) for s, parts in members.items()]
-        heads = [(s.name, *(part.head for part in parts)) for s, parts in members.items()]
+        heads = [(s.name, tuple(part.head for part in parts)) for s, parts in members.items()]
         self._join([*members.values()], folds, heads)
 
     # Equal operands of one operation --------------------------------------------------------------
@@ -172,7 +173,7 @@ class _Parts:
                 own = parts[start : start + length * count]
                 members.append(own)
                 folds.append(_fold(f"… × {count}", own))
-        self._join(members, folds, [("links",) for _ in members])
+        self._join(members, folds, [("links", ()) for _ in members])
 
     def _users(self) -> dict[_Part, list[_Part]]:
         users: dict[_Part, list[_Part]] = {}
@@ -220,7 +221,7 @@ def _operands_first(root: _Part, operands_of: Callable[[_Part], Iterable[_Part]]
     stack = [root]
     while stack:
         part = stack[-1]
-        operands = [] if part in order or part in path else operands_of(part)
+        operands: Iterable[_Part] = () if part in order or part in path else operands_of(part)
         path.add(part)
         new = [x for x in operands if x not in order and x not in path]
         if new:
@@ -242,12 +243,12 @@ def _find_ancestors(parts: Sequence[_Part], visited: set[_Part]) -> list[_Part]:
     return [*ancestors]
 
 
-def _head(value: Value) -> object:
+def _head(value: Value) -> Head:
     """Return what equal operations have in common, without the numbers of constants."""
     if value.primitive is None:
-        return "leaf"
+        return "leaf", ()
     exponents = [x for x in value.operands if not isinstance(x, Value) and is_exponent(value, x)]
-    return (value.primitive.name, *(isinstance(x, Value) for x in value.operands), *exponents)
+    return value.primitive.name, (*(isinstance(x, Value) for x in value.operands), *exponents)
 
 
 def _middle(parts: list[_Part], crossings: list[int], first: int, length: int, total: int) -> tuple[int, int]:
@@ -269,7 +270,7 @@ def _middle(parts: list[_Part], crossings: list[int], first: int, length: int, t
 
 def _operations(parts: list[_Part]) -> list[str]:
     """Return the names of the operations, in alphabetical order."""
-    return sorted(str(part.head[0] if isinstance(part.head, tuple) else part.head) for part in parts)
+    return sorted(part.head[0] for part in parts)
 
 
 def _fold(title: str, parts: list[_Part]) -> Fold:
@@ -283,8 +284,9 @@ def _equal_operands(part: _Part, shapes: dict[_Part, int]) -> Iterator[list[_Par
     rest = iter(part.operands)
     node = part.nodes[0]
     values = [next(rest) if isinstance(x, Value) else None for x in node.operands]
-    for group in regroup(node, values):
-        if isinstance(group, list):
+    groups: list[Any] = regroup(node, values)
+    for group in groups:
+        if is_group(group):
             for shape, run in groupby(group, lambda x: None if x is None else shapes[x]):
                 equal = [x for x in run if x is not None]
                 if shape is not None and len({*equal}) >= FEWEST:

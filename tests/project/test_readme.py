@@ -101,7 +101,7 @@ def test_code_block_is_a_cell_or_its_output(page: Path) -> None:
     cells = CELL.findall(text)
     assert kinds.pop("python", 0) == len(cells)
     assert kinds.pop("text", 0) == sum(output != "" for _, output in cells)
-    assert {*kinds} == {"README": {"sh"}, "index": {"image", "toctree"}}.get(page.stem, set())
+    assert {*kinds} == {"README": {"sh"}, "index": {"image", "raw", "toctree"}}.get(page.stem, set())
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -1,4 +1,4 @@
-"""What the page of explore() shows and computes: the graph as data, and the parts of its picture."""
+"""The graph as data for the page of explore(), and what the parts of its picture show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..picture.last_pass import Gradients
 from ..picture.page import GraphPicture, fits_page
 from ..render.time_limit import in_time
 
-#: Where a Value is in the topological order.
+#: The position of each Value in the topological order.
 Places = dict[Value, int]
 
 

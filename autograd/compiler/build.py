@@ -178,7 +178,7 @@ class Builder(ABC):
         progress.at("tracing")
         with enable_grad():
             recording = record(self.function, args, kwargs)
-        if (generator := draws.found()) is not None:
+        if (generator := draws.find_source()) is not None:
             raise Untraceable(
                 f"it draws random numbers from {generator}, which a program would repeat "
                 "at every call: pass them as an argument"

@@ -105,7 +105,7 @@ class Rule:
         try:
             pattern = rule_of(update)
             agrees = all(_agrees(pattern, update, Random(i)) for i in range(_TRIALS))
-            source = draws.found()
+            source = draws.find_source()
         finally:
             draws.undo()
         if source is not None:

@@ -94,18 +94,18 @@ def registry() -> tuple[dict[str, Callable[[], Case]], Callable[[Callable[[], Ca
     return cases, case
 
 
-def check_every_call(made: Case) -> None:
+def check_every_call(case: Case) -> None:
     """Compare each call with eager execution; no change may need a warning, a fallback or more than a trace.
 
     A program with nothing to hide never warns: pytest turns warnings into errors.
     """
-    step = compile(made.function, backend="python")
+    step = compile(case.function, backend="python")
     for call in range(1, CALLS + 1):
         if call in CHANGES:
-            made.change(CHANGES.index(call))
+            case.change(CHANGES.index(call))
         x = 1.0 + call % 5
-        expected = eager(made.function, made.leaves(), x)
-        found = [step(x), *[leaf.grad for leaf in made.leaves()]]
-        assert all(map(agrees, found, expected)), (call, found, expected)
+        expected = eager(case.function, case.leaves(), x)
+        actual = [step(x), *[leaf.grad for leaf in case.leaves()]]
+        assert all(map(agrees, actual, expected)), (call, actual, expected)
     assert not step.fallbacks
     assert len(step._step.causes) <= 3, step._step.causes

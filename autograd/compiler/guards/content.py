@@ -150,23 +150,23 @@ def package_of(x: Any) -> str:
 
 def cached_by(function: Any) -> list[Any]:
     """Return the function and the results in the cache of a function that has one."""
-    found: list[Any] = []
+    parts: list[Any] = []
     for part in gc.get_referents(function):
-        found += part.values() if is_a(part, dict) else [part]
-    return found
+        parts += part.values() if is_a(part, dict) else [part]
+    return parts
 
 
 @cache
 def names_in_library(kind: type) -> frozenset[str]:
     """Return the names of attributes that the methods load which a class inherits from libraries."""
-    found: set[str] = set()
+    names: set[str] = set()
     for base in kind.__mro__:
         if is_closed_class(base) and package_of(base) not in ("autograd", "nn"):
             for entry in vars(base).values():
                 function = getattr(entry, "fget", entry)
                 if is_a(function, FunctionType):
-                    found |= names_in(function.__code__).attributes
-    return frozenset(found)
+                    names |= names_in(function.__code__).attributes
+    return frozenset(names)
 
 
 def is_closed_class(kind: type) -> bool:

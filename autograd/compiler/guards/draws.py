@@ -50,13 +50,13 @@ def _nothing(state: object) -> None:
 
 def global_generators() -> list[Generator]:
     """Return the generators of the random, NumPy and PyTorch modules, as far as they are imported."""
-    found = [Generator("random", random.getstate, random.setstate)]
+    generators = [Generator("random", random.getstate, random.setstate)]
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if (legacy := getattr(numpy, "random", None)) is not None:
-        found.append(Generator("numpy.random", legacy.get_state, legacy.set_state))
+        generators.append(Generator("numpy.random", legacy.get_state, legacy.set_state))
     if torch is not None:
-        found.append(Generator("torch", torch.get_rng_state, torch.set_rng_state))
-    return found
+        generators.append(Generator("torch", torch.get_rng_state, torch.set_rng_state))
+    return generators
 
 
 class Draws:
@@ -64,10 +64,10 @@ class Draws:
 
     >>> draws = Draws([])
     >>> _ = random.random()
-    >>> draws.found()
+    >>> draws.find_source()
     'random'
     >>> draws.undo()
-    >>> draws.found()
+    >>> draws.find_source()
     """
 
     def __init__(self, generators: Iterable[Generator]) -> None:
@@ -75,7 +75,7 @@ class Draws:
         self.states = [generator.read() for generator in self.generators]
         self._before = [*map(_comparable, self.states)]
 
-    def found(self) -> str | None:
+    def find_source(self) -> str | None:
         """Return the name of a generator whose state has changed; None if there is none."""
         for generator, before in zip(self.generators, self._before):
             if _comparable(generator.read()) != before:

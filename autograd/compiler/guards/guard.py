@@ -48,7 +48,7 @@ class Guard:
         self.slots = sorted(reach.slots, key=lambda slot: not slot.is_item)
         self._items = [(slot.holder, slot.key) for slot in self.slots if slot.is_item]
         self._attributes = [(slot.holder, slot.key) for slot in self.slots if not slot.is_item]
-        self._then = self._now()
+        self._before = self._read_slots()
         self._containers = [container for container, _ in reach.containers]
         self._copies = [container.copy() for container in self._containers]
         self._objects = [holder for holder, _ in reach.objects]
@@ -71,7 +71,7 @@ class Guard:
         self._computed = [*map(_bytes_of, self._sources)]
         self._absent: list[Any] = [*reach.absent.values()]
 
-    def _now(self) -> list[Any]:
+    def _read_slots(self) -> list[Any]:
         return [holder[key] for holder, key in self._items] + [
             getattr(x, name) for x, name in self._attributes
         ]
@@ -79,9 +79,9 @@ class Guard:
     def holds(self) -> bool:
         """Return True if all is as it was; otherwise ``difference`` says what is not."""
         try:
-            now = self._now()
+            after = self._read_slots()
             return (
-                (all(map(is_, now, self._then)) or self._holds_in_slots(now))
+                (all(map(is_, after, self._before)) or self._holds_in_slots(after))
                 and (_are_equal(self._containers, self._copies) or self._holds_in_containers())
                 and (marshal.dumps(self._contents, 2) == self._bytes or self._holds_in_contents())
                 and ([*map(type, self._objects)] == self._kinds or self._holds_in_kinds())
@@ -106,23 +106,23 @@ class Guard:
         self.difference = how
         return False
 
-    def _holds_in_slots(self, now: list[Any]) -> bool:
-        for i, (before, after) in enumerate(zip(self._then, now)):
+    def _holds_in_slots(self, values: list[Any]) -> bool:
+        for i, (before, after) in enumerate(zip(self._before, values)):
             if before is not after:
                 if not _same(before, after):
                     return self._differs(_difference(self.slots[i].path, before, after))
-                if not self._takes_in_place_of(before, after, now):
+                if not self._takes_in_place_of(before, after, values):
                     return self._differs(f"{self.slots[i].path} is another {type_name(after)}")
-                self._then[i] = after
+                self._before[i] = after
         return True
 
-    def _takes_in_place_of(self, before: Any, after: Any, now: list[Any]) -> bool:
+    def _takes_in_place_of(self, before: Any, after: Any, values: list[Any]) -> bool:
         """Compare the content of ``after`` from now on; return False if ``before`` has other places."""
         contents, sources = self._contents, self._sources
         is_compared = any(x is before for x in contents) or any(x.array is before for x in sources)
         if before is None or not is_compared:
             return True
-        if any(y is not after for x, y in zip(self._then, now) if x is before):
+        if any(y is not after for x, y in zip(self._before, values) if x is before):
             return False
         self._contents = [after if content is before else content for content in contents]
         self._sources = [
@@ -155,30 +155,30 @@ class Guard:
         return True
 
     def _holds_in_dicts(self) -> bool:
-        now = [x.__dict__ for x in self._instances]
-        return _are_equal(now, self._dicts) and all(map(is_, now, self._live))
+        after = [x.__dict__ for x in self._instances]
+        return _are_equal(after, self._dicts) and all(map(is_, after, self._live))
 
     def _holds_in_orders(self) -> bool:
-        for i, now in enumerate(self._ordered):
+        for i, after in enumerate(self._ordered):
             before = self._orders[i]
-            if [key for key in now if key in before] != [key for key in before if key in now]:
+            if [key for key in after if key in before] != [key for key in before if key in after]:
                 return self._differs(f"the order of {short(before)} has changed")
-            self._orders[i] = [*now]
+            self._orders[i] = [*after]
         return True
 
     def _holds_in_instances(self) -> bool:
         for i, instance in enumerate(self.reach.instances):
-            before, now = self._dicts[i], instance.holder.__dict__
-            if now is not self._live[i]:
+            before, after = self._dicts[i], instance.holder.__dict__
+            if after is not self._live[i]:
                 return self._differs(f"{instance.path} has another __dict__")
-            found = {**now}
-            for name in before.keys() | now.keys():
-                old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
+            attributes = {**after}
+            for name in before.keys() | after.keys():
+                old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
                 if old is not new and instance.reads(name, old, new):
                     if not _is_unchanged(old, new):
                         return self._differs(_difference(f"{instance.path}.{name}", old, new))
-                    found[name] = _to_compare(old, new)
-            self._dicts[i] = found
+                    attributes[name] = _to_compare(old, new)
+            self._dicts[i] = attributes
         return True
 
     def _holds_in_computed(self) -> bool:
@@ -203,7 +203,7 @@ class Guard:
 
     def _restore(self) -> None:
         owners = self.reach.owners
-        for slot, before in zip(self.slots, self._then):
+        for slot, before in zip(self.slots, self._before):
             if content_at(slot.holder, slot.key, slot.is_item) is not before:
                 if id(slot.holder) in owners:
                     setattr(owners[id(slot.holder)][1], slot.key, before)
@@ -219,9 +219,9 @@ class Guard:
             refill(live, attributes)
         for content, before in zip(self._contents, marshal.loads(self._bytes)):
             with_content(content, before)
-        for computed, found in zip(self._sources, self._computed):
-            if computed.array is not None and _bytes_of(computed) != found:
-                with_content(computed.array, marshal.loads(found)[-1])
+        for computed, content in zip(self._sources, self._computed):
+            if computed.array is not None and _bytes_of(computed) != content:
+                with_content(computed.array, marshal.loads(content)[-1])
         for variables, names in self._absent:
             for name in variables.keys() & names:
                 if id(variables) in owners:
@@ -231,21 +231,21 @@ class Guard:
 
     def described(self) -> list[str]:
         """Return the names of what is compared, with the number of entries below each."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         functions = 0
-        for slot, x in zip(self.slots, self._then):
+        for slot, x in zip(self.slots, self._before):
             if isinstance(x, (CodeType, FunctionType, ModuleType, type, property, staticmethod, classmethod)):
                 functions += isinstance(x, CodeType)
             elif not slot.path.endswith(("__defaults__", "__kwdefaults__", "__mro__")):
-                found[_root(slot.path)] += 1
+                counts[_root(slot.path)] += 1
         for _, path in (*self.reach.containers, *self.reach.contents):
-            found[_root(path)] += 1
+            counts[_root(path)] += 1
         for instance, attributes in zip(self.reach.instances, self._dicts):
-            found[_root(instance.path)] += sum(instance.reads(name, x) for name, x in attributes.items())
+            counts[_root(instance.path)] += sum(instance.reads(name, x) for name, x in attributes.items())
         for computed in self.reach.computed:
-            found[_root(computed.path)] += 1
+            counts[_root(computed.path)] += 1
         lines = [
-            f"{name} ({count:,} entries)" if count > 1 else name for name, count in sorted(found.items())
+            f"{name} ({count:,} entries)" if count > 1 else name for name, count in sorted(counts.items())
         ]
         return [*lines, f"the code of {functions} function{'s' * (functions != 1)}"]
 
@@ -280,10 +280,10 @@ def _places(container: Any) -> Iterable[Any]:
     return () if isinstance(container, (set, frozenset)) else range(len(container))
 
 
-def _has_same_places(now: Any, before: Any) -> bool:
+def _has_same_places(after: Any, before: Any) -> bool:
     if isinstance(before, dict):
-        return bool(now.keys() == before.keys())
-    return bool(now == before) if isinstance(before, (set, frozenset)) else len(now) == len(before)
+        return bool(after.keys() == before.keys())
+    return bool(after == before) if isinstance(before, (set, frozenset)) else len(after) == len(before)
 
 
 def _is_unchanged(before: Any, after: Any) -> bool:

@@ -136,10 +136,10 @@ def reads_outside(x: Any, owner: str = "", pairs: Set[tuple[str, str]] = frozens
     readers = _READERS.get(package, set[str]())
     if name in readers:
         return f"{known}.{name}()"
-    if isinstance(kind, type) and package in _WITH_METHODS and (found := is_loaded(readers, owner, pairs)):
-        return f"{known}.{class_name(kind)}.{min(found)}()"
-    if name in _READ_OF_RESULT and (found := is_loaded(_READ_OF_RESULT[name], owner, pairs)):
-        return f"{known}.{name}().{min(found)}"
+    if isinstance(kind, type) and package in _WITH_METHODS and (names := is_loaded(readers, owner, pairs)):
+        return f"{known}.{class_name(kind)}.{min(names)}()"
+    if name in _READ_OF_RESULT and (names := is_loaded(_READ_OF_RESULT[name], owner, pairs)):
+        return f"{known}.{name}().{min(names)}"
     if package == "time" and name in CLOCKS and name == owner and (UNTIMED, name) not in pairs:
         return ""  # each call passes a time
     if not _is_impure(known) or name in _PURE_NAMES:

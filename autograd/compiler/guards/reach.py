@@ -182,7 +182,7 @@ class Reach:
         #: What holds data that cannot be compared.
         self.opaque: list[tuple[Any, str]] = []
         #: What is compared by its address, and must not be freed.
-        self.kept: list[Any] = []
+        self.references: list[Any] = []
         #: The top-level packages of what was found.
         self._packages: set[str] = set()
         self._seen: dict[int, Any] = {}
@@ -201,11 +201,11 @@ class Reach:
         roots, watch = [*roots], [*watch]
         while True:
             known = len(attributes) + len(own) + len(pairs) + len(dynamic)
-            found = cls(attributes, own, pairs, dynamic)
-            found._pending = [(x, path, NAMED) for path, x in roots] + [(x, path, FULL) for path, x in watch]
-            found._look()
+            reach = cls(attributes, own, pairs, dynamic)
+            reach._pending = [(x, path, NAMED) for path, x in roots] + [(x, path, FULL) for path, x in watch]
+            reach._look()
             if known == len(attributes) + len(own) + len(pairs) + len(dynamic):
-                return found
+                return reach
 
     def _look(self) -> None:
         """Visit what is pending, and in the end the primitives that are called by one of the names."""
@@ -589,7 +589,7 @@ class Reach:
             self._read(x, "maps" if is_a(x, ChainMap) else "data", False, path, how)
         elif is_a(x, _Cached):
             results = cached_by(x)
-            self.kept.append(results)
+            self.references.append(results)
             known = {*map(id, results)}  # more results may be added
             self.computed.append(Computed(lambda: sorted(known.intersection(map(id, cached_by(x)))), path))
             self._pending += [(result, path, how) for result in results]

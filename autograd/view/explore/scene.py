@@ -67,13 +67,13 @@ def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
     def gradient_of(value: Value) -> float:
         return gradients.get(value, 0.0)
 
-    shown = Gradients(gradient_of, gradients.__contains__)
+    full = Gradients(gradient_of, gradients.__contains__)
     places: Places = {value: i for i, value in enumerate(order)}
-    pictures = GraphPicture(order, shown)
+    pictures = GraphPicture(order, full)
     whole = pictures.whole() if len(order) <= LIMIT else None
     if whole is None or not fits_page(whole):
         if not pictures.scopes and (instances := find_instances(order)):
-            return _network(order, instances, shown, places)
+            return _network(order, instances, full, places)
         folded = pictures.folded()
         if folded is not None and len(folded.cards) <= LIMIT:
             return _graph(folded, order, places)
@@ -100,7 +100,7 @@ def _network(order: list[Value], instances: list[Instance], gradients: Gradients
     network = Network(order, instances, gradients)
     sketch = Sketch(order, network, Names(order), [], LIMIT)
     picture = sketch.picture()
-    shown = {card.key for card in picture.cards}
+    keys = {card.key for card in picture.cards}
     values: dict[str, list[Value]] = {
         key: [x for x in inputs if isinstance(x, Value)] for key, inputs in network.inputs.items()
     }
@@ -111,7 +111,7 @@ def _network(order: list[Value], instances: list[Instance], gradients: Gradients
             own = [p for p in neuron.owner.parameters() if owner_of(p) is neuron.owner]
             owners.update(dict.fromkeys(own, neuron.key))
     values["root"] = [network.root]
-    cards = [(key, [places[x] for x in of]) for key, of in values.items() if of and key in shown]
+    cards = [(key, [places[x] for x in of]) for key, of in values.items() if of and key in keys]
     terms: dict[tuple[str, str], list[tuple[int, int]]] = {}
     display: Callable[[str], str] = lambda key: sketch.display.get(key, key)  # noqa: E731
     for (source, target), _, node, position in network.terms():

@@ -124,8 +124,8 @@ def global_tuple() -> Case:
 @case
 def helper_that_is_redefined() -> Case:
     box = {"helper": lambda v: v * 0.5}
-    made = [lambda v: v * 2.0, lambda v: v * -3.0]
-    return on(Value(2.0), lambda v: box["helper"](v), lambda i: box.update(helper=made[i]))
+    helpers = [lambda v: v * 2.0, lambda v: v * -3.0]
+    return on(Value(2.0), lambda v: box["helper"](v), lambda i: box.update(helper=helpers[i]))
 
 
 @case
@@ -147,8 +147,8 @@ def method_that_is_replaced() -> Case:
             return v * 0.5
 
     local = Local()
-    made = [lambda self, v: v * 2.0, lambda self, v: v * v]
-    return on(Value(2.0), lambda v: local.scale(v), lambda i: setattr(Local, "scale", made[i]))
+    methods = [lambda self, v: v * 2.0, lambda self, v: v * v]
+    return on(Value(2.0), lambda v: local.scale(v), lambda i: setattr(Local, "scale", methods[i]))
 
 
 @case
@@ -402,8 +402,8 @@ def fields_that_a_pattern_reads() -> Case:
 
     def scale(v: Value) -> Value:
         match config:
-            case Config(found):
-                return v * found
+            case Config(beta):
+                return v * beta
 
     return on(Value(2.0), scale, lambda i: setattr(config, "beta", RATES[i]))
 
@@ -433,9 +433,9 @@ def assignment_to_an_attribute() -> Case:
             object.__setattr__(self, name, x * Settings.beta)
 
     def scaled_by(v: Value) -> Value:
-        made = Scaling()
-        made.scale = 2.0
-        return v * made.scale
+        scaling = Scaling()
+        scaling.scale = 2.0
+        return v * scaling.scale
 
     Settings.beta = 0.5
     return on(Value(2.0), scaled_by, lambda i: setattr(Settings, "beta", RATES[i]))
@@ -450,9 +450,9 @@ def assignment_by_setattr() -> Case:
             object.__setattr__(self, name, x * Settings.beta)
 
     def scaled_by(v: Value) -> Value:
-        made = Scaling()
-        setattr(made, "scale", 2.0)  # noqa: B010
-        return v * made.scale
+        scaling = Scaling()
+        setattr(scaling, "scale", 2.0)  # noqa: B010
+        return v * scaling.scale
 
     Settings.beta = 0.5
     return on(Value(2.0), scaled_by, lambda i: setattr(Settings, "beta", RATES[i]))
@@ -637,8 +637,8 @@ def module_that_appears() -> Case:
             import glassgrad_test_later  # type: ignore[import-not-found]
         except ImportError:
             return 0.5
-        found: float = glassgrad_test_later.rate
-        return found
+        rate: float = glassgrad_test_later.rate
+        return rate
 
     def change(i: int) -> None:
         module = types.ModuleType("glassgrad_test_later")

@@ -373,9 +373,9 @@ def assignment_to_an_item() -> Case:
             super().__setitem__(key, v * config.beta)
 
     def scale(v: Value) -> Value:
-        found = Local()
-        found["v"] = v
-        return found["v"]
+        table = Local()
+        table["v"] = v
+        return table["v"]
 
     return on(Value(2.0), scale, lambda i: setattr(config, "beta", RATES[i]))
 
@@ -485,9 +485,9 @@ def weakly_referenced() -> Case:
     reference = weakref.ref(config)
 
     def scale(v: Value) -> Value:
-        found = reference()
-        assert found is not None
-        return v * found.beta
+        config = reference()
+        assert config is not None
+        return v * config.beta
 
     return on(Value(2.0), scale, lambda i: setattr(config, "beta", RATES[i]))
 

@@ -94,23 +94,23 @@ def leaves_of(root: Value) -> list[Value]:
 
 def check(page: Any, root: Value, which: int = 0) -> dict[str, Any]:
     """Compare every leaf with a graph that Python computed from the same numbers."""
-    found = state(page, which)
+    page_state = state(page, which)
     gradients = all_gradients(root)
     for leaf in leaves_of(root):
-        row = found["leaves"][leaf.label]
+        row = page_state["leaves"][leaf.label]
         expected = gradients.get(leaf, 0.0)
         assert row["data"] == leaf.data
         assert math.isclose(row["grad"], expected, rel_tol=1e-12), (leaf, row, expected)
         assert row["shown"] == format_gradient(row["grad"])
-    assert f"{root.label} = " in found["label"]
-    assert f"= {format_number(root.data)}, gradient 1" in found["label"]
-    return found
+    assert f"{root.label} = " in page_state["label"]
+    assert f"= {format_number(root.data)}, gradient 1" in page_state["label"]
+    return page_state
 
 
 def test_page_shows_the_recorded_graph(open_page: Callable[..., Any]) -> None:
-    found = check(open_page(line()), line())
-    assert found["cards"]["w"][-3:] == ["2", "grad", "−20"]
-    assert "∂loss/∂w = −20: raise w by 0.02, and loss falls by about 0.4." in found["slope"]
+    page_state = check(open_page(line()), line())
+    assert page_state["cards"]["w"][-3:] == ["2", "grad", "−20"]
+    assert "∂loss/∂w = −20: raise w by 0.02, and loss falls by about 0.4." in page_state["slope"]
 
 
 def test_keys_and_number_box_move_a_leaf(open_page: Callable[..., Any]) -> None:
@@ -123,8 +123,8 @@ def test_keys_and_number_box_move_a_leaf(open_page: Callable[..., Any]) -> None:
         check(page, line(w))
     box = page.get_by_label("data of x")
     box.fill("-1.5")
-    found = check(page, line(4.0, -1.5))
-    assert found["leaves"]["x"]["box"] == "-1.5"
+    page_state = check(page, line(4.0, -1.5))
+    assert page_state["leaves"]["x"]["box"] == "-1.5"
     box.fill("123456")  # the range grows
     check(page, line(4.0, 123456.0))
 
@@ -150,11 +150,11 @@ def test_twenty_steps_and_reset(open_page: Callable[..., Any]) -> None:
         page.locator(".step").click()
         root = line(w)
         w -= 0.01 * all_gradients(root)[leaves_of(root)[0]]
-        found = check(page, line(w))
-        assert found["message"].startswith(f"step {number}: w ← ")
+        page_state = check(page, line(w))
+        assert page_state["message"].startswith(f"step {number}: w ← ")
     page.locator(".reset").click()
-    found = check(page, line())
-    assert (found["message"], found["leaves"]["w"]["trained"]) == ("", False)
+    page_state = check(page, line())
+    assert (page_state["message"], page_state["leaves"]["w"]["trained"]) == ("", False)
 
 
 def test_step_without_a_leaf_to_train_says_so(open_page: Callable[..., Any]) -> None:
@@ -204,13 +204,13 @@ def test_network_is_its_neurons_and_a_click_lists_parameters(open_page: Callable
             p.data -= 0.1 * gradients[p]
     loss = loss_of()
     gradients = all_gradients(loss)
-    found = state(page)
-    assert len(found["leaves"]) == len(model.parameters())
-    rows = [*found["leaves"].values()]
+    page_state = state(page)
+    assert len(page_state["leaves"]) == len(model.parameters())
+    rows = [*page_state["leaves"].values()]
     for row, p in zip(rows, model.parameters(), strict=True):
         assert math.isclose(row["data"], p.data, rel_tol=1e-9)
         assert math.isclose(row["grad"], gradients[p], rel_tol=1e-9)
-    assert f"loss = {format_number(loss.data)}" in found["label"]
+    assert f"loss = {format_number(loss.data)}" in page_state["label"]
     neuron = page.locator(".picture g.node[id$=n0-2]")  # h₂
     neuron.click()
     hidden = [row["isHidden"] for row in state(page)["leaves"].values()]

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from ...nodes import regroup
 from ...value import Value
-from ..network.collapsed import Sketch
+from ..network.collapsed import Sketch, network_of
 from ..network.layers import Network
-from ..network.neurons import Instance, find_instances, owner_of
+from ..network.neurons import owner_of
 from ..notation.names import Names
 from ..picture.cards import LIMIT, Picture, keys_of
 from ..picture.last_pass import Gradients
@@ -72,8 +72,8 @@ def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
     pictures = GraphPicture(order, full)
     whole = pictures.whole() if len(order) <= LIMIT else None
     if whole is None or not fits_page(whole):
-        if not pictures.scopes and (instances := find_instances(order)):
-            return _network(order, instances, full, places)
+        if not pictures.scopes and (network := network_of(order, full)) is not None:
+            return _network(order, network, places)
         folded = pictures.folded()
         if folded is not None and len(folded.cards) <= LIMIT:
             return _graph(folded, order, places)
@@ -96,8 +96,7 @@ def _graph(picture: Picture, order: Sequence[Value], places: Places) -> Scene:
     return Scene(picture, cards, edges, [], {})
 
 
-def _network(order: list[Value], instances: list[Instance], gradients: Gradients, places: Places) -> Scene:
-    network = Network(order, instances, gradients)
+def _network(order: list[Value], network: Network, places: Places) -> Scene:
     sketch = Sketch(order, network, Names(order), [], LIMIT)
     picture = sketch.picture()
     keys = {card.key for card in picture.cards}

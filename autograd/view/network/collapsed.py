@@ -77,12 +77,19 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     whole = pictures.whole() if len(order) <= limit else None
     if whole is not None and fits_page(whole):
         return whole
-    if not pictures.scopes and (instances := find_instances(order)):
-        return Sketch(order, Network(order, instances), Names(order), [], limit).picture()
+    if (network := network_of(order)) is not None and not pictures.scopes:
+        return Sketch(order, network, Names(order), [], limit).picture()
     folded = pictures.folded(parts)
     if folded is not None and len(folded.cards) <= limit and is_clearer(folded, whole):
         return folded
     return whole or pictures.nearest(limit)
+
+
+def network_of(order: list[Value], gradients: Gradients | None = None) -> Network | None:
+    """Return the network that most of a graph is, or None."""
+    instances = find_instances(order)
+    network = Network(order, instances, gradients) if instances else None
+    return network if network is not None and network.is_most_of_the_graph else None
 
 
 def _list_modules(expand: Expand) -> tuple[list[Owner] | None, list[scope]]:

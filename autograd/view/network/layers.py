@@ -156,6 +156,12 @@ class Network:
         self._find_between()
         self.after = self._find_after()
 
+    @property
+    def is_most_of_the_graph(self) -> bool:
+        """True if most operations have a card; others compute what the network takes for inputs."""
+        computed = [x for x in in_time(self._order) if x.primitive is not None]
+        return 2 * sum(x in self.place for x in computed) >= len(computed)
+
     def source(self, layer: int, entry: Input) -> str | None:
         """Return the key of the card of a neuron's input; None for the number that a state starts with."""
         x = entry.operand

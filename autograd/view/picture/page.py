@@ -109,10 +109,13 @@ class GraphPicture:
         return self._picture(folds) if folds else None
 
     def nearest(self, limit: int) -> Picture:
-        """Return the picture of the Values nearest the root."""
-        return picture_nearest(
-            self.order, self._names, self._gradients, limit, "draw(…, limit=None) draws", self._notes
-        )
+        """Return the picture of the Values nearest the root: fewer than ``limit`` if these do not fit."""
+        how = "draw(…, limit=None) draws"
+        while True:
+            picture = picture_nearest(self.order, self._names, self._gradients, limit, how, self._notes)
+            if limit <= FEW or fits_page(picture):
+                return picture
+            limit //= 2
 
     def _picture(self, folds: list[Fold]) -> Picture:
         notes = [_note(len(self.order), folds), *self._notes] if folds else self._notes

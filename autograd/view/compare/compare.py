@@ -66,6 +66,14 @@ class Comparison:
         return tuple(row for row in self.rows if row.mark)
 
     @property
+    def first(self) -> Difference | None:
+        """First row, in the order of the forward pass, with another operation or other data, or None.
+
+        Two runs of the same calculation part there.
+        """
+        return next((row for row in self.rows if row.how_differs or row.data_differs), None)
+
+    @property
     def summary(self) -> str:
         """Number of differences, in words."""
         counts = {
@@ -127,7 +135,8 @@ class Comparison:
 
     def _visible_rows(self) -> tuple[list[Difference], list[str]]:
         """Return the displayed rows and the notes below them."""
-        notes = [self.summary, *self.notes]
+        first = [] if self.first is None else [f"the forward pass differs from {self.first.name} on"]
+        notes = [self.summary, *first, *self.notes]
         if len(self.rows) <= LIMIT:
             return [*self.rows], notes
         rest = f"the first {LIMIT} that differ" if len(self.changed) > LIMIT else "those that differ"

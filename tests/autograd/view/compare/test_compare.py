@@ -64,7 +64,22 @@ def test_a_step_of_training() -> None:
         "≠  v₁    p − y    −2      −1      +1    −4      −2      +2",
         "≠  loss  v₁²       4       1      −3     1",
         "6 of 6 Values differ: 4 in data, 5 in grad",
+        "the forward pass differs from w on",
     ]
+
+
+def test_first_difference_is_where_two_runs_part() -> None:
+    def run(factor: float) -> Value:
+        w, x = leaf("w"), leaf("x")
+        p = w * x
+        p.label = "p"
+        return (p * factor).tanh() + p
+
+    before = run(1.0)
+    first = compare(before, run(0.5)).first
+    assert first is not None
+    assert (first.name, first.how_differs) == ("v₁", True)
+    assert compare(before, run(1.0)).first is None
 
 
 def test_before_and_after_backward() -> None:

@@ -34,7 +34,7 @@ import threading
 import time
 import types
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -125,12 +125,21 @@ def test_what_cannot_be_watched() -> None:
         compile(lambda x: x * 2.0, watch=[(i for i in range(3))])
 
 
-def reads(tmp_path: Path) -> dict[str, Callable[[], object]]:
+@pytest.fixture
+def databases() -> Iterator[list[sqlite3.Connection]]:
+    """A connection, and one of a class of the user's own; Python 3.13 warns if they are not closed."""
+    with (
+        contextlib.closing(sqlite3.connect(":memory:")) as database,
+        contextlib.closing(sqlite3.connect(":memory:", factory=Database)) as own,
+    ):
+        yield [database, own]
+
+
+def reads(tmp_path: Path, databases: list[sqlite3.Connection]) -> dict[str, Callable[[], object]]:
     """Calls that read what no guard can compare, by the name that the warning gives."""
     path = tmp_path / "rate"
-    database = sqlite3.connect(":memory:")
+    database, own = databases
     number, shared = ctypes.c_double(0.5), multiprocessing.Value("d", 0.5)
-    own = sqlite3.connect(":memory:", factory=Database)
     exists, directory, read, now = os.path.exists, tmp_path, io.open, datetime.datetime.now
     parser, lock, vectorized = argparse.ArgumentParser(), threading.Lock(), numpy.frompyfunc(float, 1, 1)
     clock, raw, digest, packer = (
@@ -199,9 +208,9 @@ class Database(sqlite3.Connection):
     pass
 
 
-def test_read_that_no_guard_compares_is_named(tmp_path: Path) -> None:
+def test_read_that_no_guard_compares_is_named(tmp_path: Path, databases: list[sqlite3.Connection]) -> None:
     w = Value(2.0)
-    for what, read in reads(tmp_path).items():
+    for what, read in reads(tmp_path, databases).items():
 
         def loss(x: Value, read: Callable[[], object] = read) -> Value:
             read()

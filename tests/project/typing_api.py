@@ -93,7 +93,6 @@ def functions() -> None:
     autograd.not_compiled("it draws random numbers")
     with autograd.scope("product") as part:
         autograd.draw(x * y, expand=[part])
-    assert_type(autograd.explore(x * y, train=[x], lr=0.1).save("page.html"), Path)
     try:
         with autograd.detect_anomaly(check_nan=True):
             autograd.log(element - 1.0)
@@ -166,6 +165,7 @@ def views(folder: Path) -> None:
     assert_type(backward, Steps[Step])
     assert_type(autograd.steps(loss, forward=True), Steps[Step | ForwardStep])
     assert_type(backward.save(folder / "steps.html"), Path)
+    assert_type(autograd.explore(loss, train=[w], lr=0.1).save(folder / "page.html"), Path)
     before = autograd.snapshot(loss)
     assert_type(before, Snapshot)
     assert_type(autograd.compare(before, loss), Comparison)

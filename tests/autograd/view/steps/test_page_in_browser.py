@@ -3,7 +3,6 @@
 CI has Chromium; elsewhere these tests run where playwright and a Chromium are installed.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,18 @@ from autograd.view.steps.step import ForwardStep
 from autograd.view.steps.steps import Steps
 from autograd.view.steps.timeline import scene_of
 
+from ...._support.browser import chromium, needs_chromium
 from ...._support.graphs import chain, first_example, network
 from ...._support.hostile import HOSTILE
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to drive")
+pytestmark = needs_chromium
 
 Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
+    yield from chromium()
 
 
 @pytest.fixture

@@ -5,10 +5,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from autograd import user_primitives
 
 from ._support.table import forget
+
+# No example has a time limit: CI machines are shared.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class OwnPrimitives:

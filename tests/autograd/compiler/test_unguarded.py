@@ -167,7 +167,9 @@ def reads(tmp_path: Path, databases: list[sqlite3.Connection]) -> dict[str, Call
         "datetime.now()": lambda: now(),
         "argparse.ArgumentParser.parse_args()": lambda: parser.parse_args([]),
         "_thread.lock.locked()": lambda: lock.locked(),
-        "numpy.random.get_state()": lambda: numpy.random.get_state(),
+        f"{numpy.random.get_state.__module__ or 'numpy.random.mtrand'}.get_state()": lambda: (
+            numpy.random.get_state()
+        ),
         "vectorized, a ufunc": lambda: vectorized(1.0),
         "time.localtime()": lambda: time.localtime(),
         "time.gmtime()": lambda: clock(),

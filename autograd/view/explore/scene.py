@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 from ...nodes import regroup
 from ...value import Value
-from ..network.collapsed import Sketch, network_of
-from ..network.layers import Network
+from ..network.collapsed import Sketch, select_picture
 from ..network.neurons import owner_of
-from ..notation.names import Names
 from ..picture.cards import LIMIT, Picture, keys_of
 from ..picture.last_pass import Gradients
-from ..picture.page import GraphPicture, fits_page
+from ..picture.page import GraphPicture
 from ..render.time_limit import in_time
 
 #: The position of each Value in the topological order.
@@ -69,15 +67,10 @@ def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
 
     full = Gradients(gradient_of, gradients.__contains__)
     places: Places = {value: i for i, value in enumerate(order)}
-    pictures = GraphPicture(order, full)
-    whole = pictures.whole() if len(order) <= LIMIT else None
-    if whole is None or not fits_page(whole):
-        if not pictures.scopes and (network := network_of(order, full)) is not None:
-            return _network(order, network, places)
-        folded = pictures.folded()
-        if folded is not None and len(folded.cards) <= LIMIT:
-            return _graph(folded, order, places)
-    return _graph(whole or pictures.nearest(LIMIT), order, places)
+    selected = select_picture(GraphPicture(order, full), LIMIT)
+    if isinstance(selected, Sketch):
+        return _network(selected, places)
+    return _graph(selected, order, places)
 
 
 def _graph(picture: Picture, order: Sequence[Value], places: Places) -> Scene:
@@ -96,8 +89,8 @@ def _graph(picture: Picture, order: Sequence[Value], places: Places) -> Scene:
     return Scene(picture, cards, edges, [], {})
 
 
-def _network(order: list[Value], network: Network, places: Places) -> Scene:
-    sketch = Sketch(order, network, Names(order), [], LIMIT)
+def _network(sketch: Sketch, places: Places) -> Scene:
+    network = sketch.network
     picture = sketch.picture()
     keys = {card.key for card in picture.cards}
     values: dict[str, list[Value]] = {

@@ -66,7 +66,7 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
     if modules is not None and not parts:
         instances = find_instances(order)
         if instances:
-            return Sketch(order, Network(order, instances), Names(order), modules, limit).picture()
+            return Sketch(order, Network(order, instances), pictures.names, modules, limit).picture()
         if modules:
             raise ValueError(
                 f"draw() expected a module of the graph for expand, got {short(modules[0])}, but no module "
@@ -74,18 +74,25 @@ def network_or_graph(root: Value, limit: int | None = LIMIT, expand: Expand = No
             )
     if limit is None:
         return pictures.whole()
+    selected = select_picture(pictures, limit, parts)
+    return selected.picture() if isinstance(selected, Sketch) else selected
+
+
+def select_picture(pictures: GraphPicture, limit: int, parts: Sequence[scope] = ()) -> Picture | Sketch:
+    """Return the picture of a whole graph if it fits, else its network, folded or nearest part."""
+    order = pictures.order
     whole = pictures.whole() if len(order) <= limit else None
     if whole is not None and fits_page(whole):
         return whole
-    if (network := network_of(order)) is not None and not pictures.scopes:
-        return Sketch(order, network, Names(order), [], limit).picture()
+    if not pictures.scopes and (network := _network_of(order, pictures.gradients)) is not None:
+        return Sketch(order, network, pictures.names, [], limit)
     folded = pictures.folded(parts)
     if folded is not None and len(folded.cards) <= limit and is_clearer(folded, whole):
         return folded
     return whole or pictures.nearest(limit)
 
 
-def network_of(order: list[Value], gradients: Gradients | None = None) -> Network | None:
+def _network_of(order: list[Value], gradients: Gradients) -> Network | None:
     """Return the network that most of a graph is, or None."""
     instances = find_instances(order)
     network = Network(order, instances, gradients) if instances else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from itertools import chain
 
 from ...scopes import scope, scopes_of
@@ -89,11 +90,14 @@ class GraphPicture:
 
     def __init__(self, order: list[Value], gradients: Gradients | None = None) -> None:
         self.order = order
-        self._names, self._gradients = Names(order), gradients or last_pass(order[-1])
-        self._notes = reservations(order, self._names, self._gradients)
+        self.names, self.gradients = Names(order), gradients or last_pass(order[-1])
         self._paths = [*dict.fromkeys(map(scopes_of, in_time(order)))]
         self.scopes = sorted({*chain.from_iterable(self._paths)}, key=lambda s: s.serial)
         self.titles = _titles(self.scopes)
+
+    @cached_property
+    def _notes(self) -> list[str]:
+        return reservations(self.order, self.names, self.gradients)
 
     def whole(self) -> Picture:
         """Return the picture of every Value."""
@@ -112,14 +116,14 @@ class GraphPicture:
         """Return the picture of the Values nearest the root: fewer than ``limit`` if these do not fit."""
         how = "draw(…, limit=None) draws"
         while True:
-            picture = picture_nearest(self.order, self._names, self._gradients, limit, how, self._notes)
+            picture = picture_nearest(self.order, self.names, self.gradients, limit, how, self._notes)
             if limit <= FEW or fits_page(picture):
                 return picture
             limit //= 2
 
     def _picture(self, folds: list[Fold]) -> Picture:
         notes = [_note(len(self.order), folds), *self._notes] if folds else self._notes
-        picture = picture_with_folds(self.order, self._names, self._gradients, notes, folds, self.titles)
+        picture = picture_with_folds(self.order, self.names, self.gradients, notes, folds, self.titles)
         return picture._replace(frames=self._frames(picture, folds)) if self.scopes else picture
 
     def _frames(self, picture: Picture, folds: Sequence[Fold]) -> list[Frame]:

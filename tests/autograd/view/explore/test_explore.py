@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, explore, sin, tanh, topological_order
+from autograd import Value, draw, explore, sin, tanh, topological_order
 from autograd.view.explore.explore import MOST
 from autograd.view.explore.scene import program_of
 from nn import MLP
@@ -44,6 +44,16 @@ def test_program_shares_constants_and_keeps_their_signs() -> None:
     program = program_of(topological_order(y))
     assert program["constants"] == [3.0, -0.0]
     assert program["nodes"] == [0, ["mul", [0, 4]], ["add", [1, 4]], ["mul", [2, 5]]]
+
+
+@pytest.mark.parametrize("count", [3, 8, 30, 300])
+def test_picture_is_that_of_draw(count: int) -> None:
+    """Whole, whole although it is wide, and folded."""
+    x = Value(0.5)
+    for _ in range(count):
+        x = sin(x)
+    x.backward()
+    assert explore(x)._scene.picture == draw(x)._picture
 
 
 def test_text_is_the_table_of_the_picture() -> None:

@@ -55,7 +55,7 @@ ORDER = {
         ["passes"],
         ["backends"],
         ["pickling", "audit"],
-        ["calls", "update"],
+        ["calls", "update", "residence"],
         ["build"],
         ["replay"],
         ["explain", "derivatives"],

@@ -318,9 +318,9 @@ class CompiledStep:
     def each(self, batches: Iterable[Sequence[Any]]) -> list[float]:
         """Take one step on each batch.
 
-        If ``batches`` is a list or tuple, the optimizer's state stays in the programs between the steps. If it
-        is anything else, such as a generator, the state is written back after each step, because its code may
-        read and write parameters, hyperparameters and state, or call the step.
+        If ``batches`` is a list or tuple, the optimizer's state stays in the programs between the steps. If
+        it is anything else, such as a generator, the state is written back after each step, because its code
+        may read and write parameters, hyperparameters and state, or call the step.
 
         >>> from nn import SGD
         >>> w = Value(1.0)

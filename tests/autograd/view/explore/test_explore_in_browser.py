@@ -10,6 +10,7 @@ import pytest
 from autograd import Value, explore, gelu, relu, replaced, tanh, topological_order
 from autograd.nodes import all_gradients
 from autograd.view.notation.names import format_gradient, format_number
+from autograd.view.render.theme import DARK, LIGHT, Theme
 from nn import MLP, mse_loss
 
 from ...._support.browser import chromium, needs_chromium
@@ -177,6 +178,16 @@ def test_diverging_run_pauses(open_page: Callable[..., Any]) -> None:
     assert "more than 1e6 times its first value: the steps are too long." in message
 
 
+def test_run_that_ends_in_nan_pauses(open_page: Callable[..., Any]) -> None:
+    w = Value(1e-3, label="w")
+    root = w.log() * w
+    root.label = "loss"
+    page = open_page(root, train=w, lr=1e3, fragment="#leaf0=1")
+    page.locator(".play").click()
+    page.get_by_role("button", name="Play").wait_for()
+    assert "loss nan is not a number: the steps are too long." in state(page)["message"]
+
+
 def test_dead_relu_lives_again(open_page: Callable[..., Any]) -> None:
     def build(w: float) -> Value:
         leaf = Value(w, label="w")
@@ -245,8 +256,92 @@ def test_follows_the_theme_and_announces_the_change(open_page: Callable[..., Any
     )
 
 
+def widget(root: Value) -> str:
+    html: str = explore(root)._repr_mimebundle_()["text/html"]
+    return html
+
+
+@pytest.mark.parametrize(
+    ("script", "theme"),
+    [
+        ("document.body.dataset.jpThemeLight = 'false'", DARK),
+        ("document.body.dataset.jpThemeLight = 'true'", LIGHT),
+        ("document.body.className = 'vscode-dark'", DARK),
+        ("document.body.className = 'vscode-high-contrast'", DARK),
+        ("document.body.className = 'vscode-light'", LIGHT),
+        ("document.body.className = 'vscode-high-contrast vscode-high-contrast-light'", LIGHT),
+        ("document.documentElement.setAttribute('theme', 'dark')", DARK),
+    ],
+)
+def test_theme_of_a_notebook_comes_before_that_of_the_reader(
+    browser: Any, tmp_path: Path, script: str, theme: Theme
+) -> None:
+    """As in VS Code: the output is in a container, and the background is that of the editor."""
+    style = "body { --vscode-editor-background: rgb(1, 2, 3) }"
+    path = tmp_path / "notebook.html"
+    body = f'<style>{style}</style><div class="output_container"><div>{widget(line())}</div></div>'
+    path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{body}', encoding="utf-8")
+    page = browser.new_page(color_scheme="light" if theme is DARK else "dark")
+    page.goto(path.as_uri())
+    page.evaluate(script)
+    color = page.locator(".picture text.data").first.evaluate("(text) => getComputedStyle(text).fill")
+    assert color == f"rgb({', '.join(map(str, bytes.fromhex(theme.data[1:])))})"
+    assert state(page)["background"] == "rgb(1, 2, 3)"
+    page.close()
+
+
+def test_nothing_moves_by_itself(open_page: Callable[..., Any]) -> None:
+    """Readers who prefer reduced motion need no setting: no style has a transition or an animation."""
+    page = open_page(line())
+    moving = page.evaluate(
+        """() => [...document.querySelector(".glassgrad-explorer").shadowRoot.querySelectorAll("*")]
+        .filter((e) => getComputedStyle(e).transitionDuration !== "0s" || e.getAnimations().length).length"""
+    )
+    assert moving == 0
+
+
+def test_one_announcement_after_the_last_change(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    page.wait_for_timeout(500)
+    page.evaluate(
+        """() => { window.announced = [];
+        const status = document.querySelector(".glassgrad-explorer").shadowRoot.querySelector(".status");
+        new MutationObserver(() => window.announced.push(status.textContent))
+          .observe(status, { childList: true, characterData: true, subtree: true }) }"""
+    )
+    page.get_by_label("w", exact=True).focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+        settle(page)
+    page.wait_for_function("() => window.announced.length")
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => window.announced") == [f"loss = 1; w = 2.6, gradient {format_number(10.0)}. "]
+
+
+def test_range_grows_when_it_is_left(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    slider = page.get_by_label("w", exact=True)
+    assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("0", "4")
+    slider.press("End")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    assert state(page)["leaves"]["w"]["data"] == 4.3
+    assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("0", "5.14")
+
+
+def test_contribution_of_zero_is_dashed(open_page: Callable[..., Any]) -> None:
+    page = open_page(line(w=2.4))
+    dashes = page.locator(".picture g[id$=backward] path")
+    arrows = dashes.evaluate_all("(paths) => paths.map((path) => path.style.strokeDasharray)")
+    assert {*arrows} == {"5, 2"}
+    page.get_by_label("data of w").fill("2")
+    settle(page)
+    arrows = dashes.evaluate_all("(paths) => paths.map((path) => path.style.strokeDasharray)")
+    assert {*arrows} == {"none"}
+
+
 def test_two_pages_in_one_document(browser: Any, tmp_path: Path) -> None:
-    widgets = [explore(root)._repr_mimebundle_()["text/html"] for root in (line(), line(3.0))]
+    widgets = [*map(widget, (line(), line(3.0)))]
     path = tmp_path / "two.html"
     path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{"".join(widgets)}', encoding="utf-8")
     page = browser.new_page()

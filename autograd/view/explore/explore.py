@@ -28,7 +28,7 @@ from ..render.web import SHRINK, html_file, lean_svg, read_source, script_litera
 from .javascript import rules
 from .scene import Scene, program_of, scene_of
 
-#: A larger graph has a still page: a move would take longer than 50 ms.
+#: A larger graph has a still page. At this size a move takes 10 to 20 ms in Chromium, before it is painted.
 MOST = 2000
 #: The time limit of the picture, in seconds.
 TIMEOUT = 10.0
@@ -204,7 +204,8 @@ def explore(root: Value, train: Value | Iterable[Value] | None = None, lr: float
     v₂    v₁ − 12    −2    −4
     out   v₂²         4     1
 
-    No ``.grad`` is read or written. A graph of more than 2,000 Values has a still page, which says so.
+    No ``.grad`` is read or written. The page of a graph of more than 2,000 Values is the picture and the
+    table, without sliders, and says so.
 
     Args:
         root: The Value at the end of the graph.

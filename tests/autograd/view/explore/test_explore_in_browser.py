@@ -276,7 +276,7 @@ def widget(root: Value) -> str:
 def test_theme_of_a_notebook_comes_before_that_of_the_reader(
     browser: Any, tmp_path: Path, script: str, theme: Theme
 ) -> None:
-    """As in VS Code: the output is in a container, and the background is that of the editor."""
+    """The output is in a container, and its background is that of the editor, as in VS Code."""
     style = "body { --vscode-editor-background: rgb(1, 2, 3) }"
     path = tmp_path / "notebook.html"
     body = f'<style>{style}</style><div class="output_container"><div>{widget(line())}</div></div>'

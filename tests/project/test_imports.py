@@ -33,7 +33,7 @@ ORDER = {
         ["backward"],
         ["nodes"],
         ["gradients"],
-        ["user_primitives", "functional", "composed", "scopes", "source_lines"],
+        ["user_primitives", "functional", "composed", "replacement", "scopes", "source_lines"],
         ["checking", "expression", "view"],
         ["anomaly", "compiler"],
         ["__init__"],

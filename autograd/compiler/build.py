@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..modes import enable_grad
 from ..system.messages import replace_controls, type_name
 from ..value import Value
-from .audit import Disagreement, Reference
+from .audit import close
 from .backends.choose import make_runner
 from .backends.python import Numbers, Row
 from .calls import Call, Program
@@ -25,7 +24,15 @@ from .ir.patterns import value_of
 from .passes.batch_size import SMALL, Batch, General, general, key_of
 from .passes.plan import Plan, Transcript, complete
 from .progress import Progress
-from .record.trace import Recording, TraceError, Untraceable, live_leaves, record
+from .record.digest import DigestTracer
+from .record.trace import (
+    FunctionTracer,
+    Recording,
+    TraceError,
+    Untraceable,
+    live_leaves,
+    run_traced,
+)
 from .residence import numbers_of
 
 #: After so many traces a warning reports that the arguments keep changing shape.
@@ -176,15 +183,25 @@ class Builder(ABC):
     def _record(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
     ) -> Recording:
+        tracer = FunctionTracer()
+        return Recording(self._trace(tracer, args, kwargs, draws, progress), tracer)
+
+    def _trace(
+        self,
+        tracer: FunctionTracer,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        draws: Draws,
+        progress: Progress,
+    ) -> Value:
         progress.at("tracing")
-        with enable_grad():
-            recording = record(self.function, args, kwargs)
+        output = run_traced(self.function, args, kwargs, tracer)
         if (generator := draws.find_source()) is not None:
             raise Untraceable(
                 f"it draws random numbers from {generator}, which a program would repeat "
                 "at every call: pass them as an argument"
             )
-        return recording
+        return output
 
     # Programs -------------------------------------------------------------------------------------
 
@@ -248,34 +265,37 @@ class Builder(ABC):
         guard, tape = self._general[key]
         if tape is None:
             return None
+        small = SMALL[-1]
+        tracer = DigestTracer(
+            tape.structures,
+            batch.size,
+            lambda position: batch.locate(position, batch.size),
+            tape.sized_constants(batch.size),
+            tape.sized_constants(small) if batch.size != small else (),
+        )
         draws = Draws(guard.reach.generators)
         try:
-            recording = self._record(call.args, call.kwargs, draws, progress)
+            output = self._trace(tracer, call.args, call.kwargs, draws, progress)
+            loss = output._data if tracer.digest(output) == tape.digest else None
         except Exception:  # traced twice it is raised again, and reported
-            _restore(guard)
-            return None
+            loss = None
         finally:
             draws.undo()
-        progress.at(f"{len(recording.nodes):,} Values traced, the samples are compared")
-        transcript = self.make_transcript(recording, tape.transcript.order)
         if not guard.holds():
             _restore(guard)
             return None
-        if transcript is None or not tape.matches(transcript, batch):
+        if loss is None:
             return None
         indices = tape.indices_for(batch)
-        program = self._ready(self.complete(transcript), call, tape.read, indices, guard, progress, key)
-        return program if self._gives(program, call, recording.output) else None
+        plan = self.complete(tape.transcript_for(batch))
+        program = self._ready(plan, call, tape.read, indices, guard, progress, key)
+        return program if self._gives(program, call, loss) else None
 
-    def _gives(self, program: Program, call: Call, output: Value) -> bool:
+    def _gives(self, program: Program, call: Call, loss: float) -> bool:
         """Return True if the loss of a program is that of the trace."""
         numbers = self.numbers(program.plan, call, numbers_of(program.plan.leaves))
-        outcome = program.runner.run(1, numbers)
-        try:
-            Reference(output, (), (), ()).check_loss(outcome, self.options.dtype)
-        except (Disagreement, IndexError):  # or a guard on a comparison failed
-            return False
-        return True
+        losses = program.runner.run(1, numbers).losses
+        return bool(losses) and close(losses[0], loss, self.options.dtype)
 
     def _generalized(
         self, batch: Batch, call: Call, progress: Progress
@@ -296,7 +316,28 @@ class Builder(ABC):
             recordings.append(recording)
             transcripts.append(transcript)
             guards.append(guard)
-        return guards[-1], general(batch, recordings, transcripts)
+        tape = general(batch, recordings, transcripts)
+        if tape is not None:
+            self._describe(tape, batch, call, progress)
+        return guards[-1], tape if tape is not None and tape.digest else None
+
+    def _describe(self, tape: General, batch: Batch, call: Call, progress: Progress) -> None:
+        """Store the structure of a few samples, unless it cannot be described."""
+        size = SMALL[-1]
+        tracer = DigestTracer(
+            tape.structures, size, lambda position: batch.locate(position, size), tape.sized_constants(size)
+        )
+        few = batch.first(size)
+        kwargs = dict(zip(call.kwargs, few[len(call.args) :]))
+        draws = Draws(())
+        try:
+            output = self._trace(tracer, few[: len(call.args)], kwargs, draws, progress)
+            tape.digest = tracer.digest(output)
+        except Exception:
+            return
+        finally:
+            draws.undo()
+        tape.structures.is_closed = True
 
     # Warnings -------------------------------------------------------------------------------------
 

@@ -38,6 +38,9 @@ MOST_CHANGES = MANY_RECORDINGS
 #: So many programs were dropped for disagreeing with eager, and no more are made.
 MOST_DROPPED = 3
 
+#: A smaller batch is audited as a whole, which takes less time than a program for the samples.
+FEWEST_TO_SAMPLE = 100
+
 #: Reports at level INFO that a function is retraced, and why.
 LOG = logging.getLogger("autograd.compiler")
 
@@ -369,6 +372,8 @@ class Replay(Builder):
             return False
         arguments = [*call.args, *call.kwargs.values()]
         size = max(len(a) for a, many in zip(arguments, tape.batched) if many)
+        if size < FEWEST_TO_SAMPLE:
+            return False
         chosen = sorted(self._rng.sample(range(size), SMALL[0]))
         few = select_samples(arguments, tape.batched, chosen)
         args, kwargs = few[: len(call.args)], dict(zip(call.kwargs, few[len(call.args) :]))

@@ -215,6 +215,8 @@ class Reach:
                 self._pending, later = later, []
                 self._is_late = True
             x, path, how = self._pending.pop()
+            if is_a(x, Value) and kind_of(x).__dictoffset__ == 0 and "label" not in self.attributes:
+                continue  # most of what there is: parameters, which are compared by identity
             if how == MAYBE and not self._is_late:
                 later.append((x, path, how))
                 continue

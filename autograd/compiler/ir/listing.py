@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ...system.messages import replace_controls
 from ...value import Value
@@ -26,6 +27,9 @@ _INFIX = {
 }
 _LETTERS = {"input": "x", "state": "s", "row": "r"}
 _SOURCE = {"leaf": "leaf", "input": "argument", "state": "state", "row": "row", "setting": "setting"}
+
+_Part = TypeVar("_Part")
+_Gap = TypeVar("_Gap")
 
 #: The number of instructions of a pass that are stored as text.
 KEPT = 200
@@ -84,7 +88,10 @@ class Listing:
         self.leaves = leaves
         self.results = results
         self.fused = fused
-        self._labels = Counter(leaf.label for leaf in leaves)
+
+    @cached_property
+    def _labels(self) -> Counter[str]:
+        return Counter(leaf.label for leaf in self.leaves)
 
     def name(self, i: int) -> str:
         """Return the name of an instruction, or the number of a constant."""
@@ -98,7 +105,8 @@ class Listing:
             return "lr"
         if operation == "leaf":
             index: int = operands[0]
-            return name_of(self.leaves[index], index, self._labels)
+            leaf = self.leaves[index]
+            return name_of(leaf, index, self._labels if leaf.label else {})
         if operation in SOURCES:
             return _LETTERS[operation] + subscript(operands[0] + 1) + mark
         return "v" + subscript(i) + mark
@@ -112,7 +120,14 @@ class Listing:
             return f"{_SOURCE[operation]} {operands[0] + 1}" if operation != "setting" else "learning rate"
         if self.fused is not None and (total := self.fused.sums.get(i)) is not None:
             return self._sum_of_products(total.bias, total.terms, total.reduces)
-        names = [self.name(o) for o in operands]
+        if operation == "sum":
+            return " + ".join(self._names(operands)) or "0.0"
+        if operation == "dot":
+            half = len(operands) // 2
+            pairs = _cut([*zip(operands[:half], operands[half:])], None)
+            products = ["…" if pair is None else "·".join(map(self.name, pair)) for pair in pairs]
+            return " + ".join([*products, self.name(operands[-1])])
+        names = self._names(operands)
         if operation in _INFIX:
             return _INFIX[operation].join(names)
         if operation == "neg":
@@ -121,24 +136,25 @@ class Listing:
             return f"{names[1]} if {names[0]} else {names[2]}"
         if operation == "batch_sum":
             return f"Σ {names[0]}"
-        if operation == "sum":
-            return " + ".join(_cut(names)) or "0.0"
-        if operation == "dot":
-            half = len(names) // 2
-            pairs = [f"{a}·{b}" for a, b in zip(names[:half], names[half:])]
-            return " + ".join([*_cut(pairs), names[-1]])
-        return f"{operation}({', '.join(_cut(names))})"
+        return f"{operation}({', '.join(names)})"
+
+    def _names(self, operands: Sequence[int]) -> list[str]:
+        return ["…" if o is None else self.name(o) for o in _cut(operands, None)]
 
     def _sum_of_products(self, bias: float, terms: Sequence[tuple[bool, int, int]], reduces: bool) -> str:
-        parts = [
-            (negative, self.name(a) + (f"·{self.name(b)}" if b >= 0 else "")) for negative, a, b in terms
-        ]
-        if bias != 0.0:
-            parts.append((bias < 0.0, repr(abs(bias))))
-        signed = [("− " if negative else "+ ") + part for negative, part in parts]
-        if not signed:
+        if not terms and bias == 0.0:
             return repr(bias)
-        text = " ".join(_cut(signed))
+        signed: list[str] = []
+        for i in _cut(range(len(terms) + (bias != 0.0)), None):  # the bias comes last
+            if i is None:
+                signed.append("…")
+            elif i == len(terms):
+                signed.append(f"{'−' if bias < 0.0 else '+'} {abs(bias)!r}")
+            else:
+                negative, a, b = terms[i]
+                product = self.name(a) + (f"·{self.name(b)}" if b >= 0 else "")
+                signed.append(f"{'−' if negative else '+'} {product}")
+        text = " ".join(signed)
         text = text[2:] if text.startswith("+ ") else f"−{text[2:]}"
         return f"Σ ({text})" if reduces else text
 
@@ -161,5 +177,6 @@ def subscript(number: int) -> str:
     return str(number).translate(_LOWERED)
 
 
-def _cut(parts: list[str]) -> list[str]:
-    return parts if len(parts) <= MOST else [*parts[: MOST - 2], "…", parts[-1]]
+def _cut(parts: Sequence[_Part], gap: _Gap) -> Sequence[_Part | _Gap]:
+    """Return the first parts, a gap and the last part, if there are more than ``MOST``."""
+    return parts if len(parts) <= MOST else [*parts[: MOST - 2], gap, parts[-1]]

@@ -1,8 +1,8 @@
 """Programs for batches of any size, from the traces of two small batches.
 
 The function is traced on the first 5 samples and on the first 7. If the two tapes, with a batch axis, differ
-only in numbers that follow from the size, the tape for any size is known. The trace of a whole batch is
-compared with it, and the audit of a batch needs a few samples only.
+only in numbers that follow from the size, the tape for any size is known. The structure of a trace of the
+whole batch is compared with that of 7 samples (digest.py), and an audit needs a few samples only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from ...value import Value
 from ..ir.tape import SOURCES, Tape
 from ..record.arguments import Flat, flatten
+from ..record.digest import Structures
 from ..record.trace import Recording
 from .plan import Transcript
 from .vectorize import BatchInputs
@@ -127,33 +128,13 @@ class General:
     indices: set[tuple[int, int, int]]
     read: set[Value]
     batched: Sequence[bool]
+    #: The structure of a few samples, with which that of all is compared.
+    structures: Structures
+    digest: tuple[Any, ...] = ()
 
-    def matches(self, transcript: Transcript, batch: Batch) -> bool:
-        """Return True if ``transcript``, the tape of a whole batch, is the tape expected for its size.
-
-        A constant that depends on the size, such as 1 / size, may differ by rounding.
-        """
-        expected = self.transcript_for(batch)
-        return (
-            transcript.batch_inputs is not None
-            and expected.batch_inputs is not None
-            and (
-                transcript.output,
-                transcript.guards,
-                transcript.order,
-                transcript.tape.is_batched,
-                transcript.batch_inputs.rows,
-            )
-            == (
-                expected.output,
-                expected.guards,
-                expected.order,
-                expected.tape.is_batched,
-                expected.batch_inputs.rows,
-            )
-            and all(map(_same_instruction, transcript.tape.code, expected.tape.code))
-            and len(transcript.tape.code) == len(expected.tape.code)
-        )
+    def sized_constants(self, size: int) -> list[float]:
+        """Return the constants that depend on the size, for one size."""
+        return [constant(size) for constant in self.constants.values()]
 
     def transcript_for(self, batch: Batch) -> Transcript:
         """Return the tape for such a batch."""
@@ -235,14 +216,8 @@ def general(
     indices = {batch.locate(p, SMALL[0]) for p in recordings[0].indices}
     live = {*first.order}
     read = {x for x in recordings[0].dependencies if x in live}
-    return General(first, constants, inputs, rows, indices, read, batch.batched)
-
-
-def _same_instruction(a: tuple[str, Any], b: tuple[str, Any]) -> bool:
-    if a[0] != "const" or b[0] != "const":
-        return a == b
-    (x,), (y,) = a[1], b[1]
-    return repr(x) == repr(y) or (x != 0.0 and math.isclose(x, y, rel_tol=1e-12))
+    structures = Structures(first.order)
+    return General(first, constants, inputs, rows, indices, read, batch.batched, structures)
 
 
 def _sized_constant(x: float, y: float) -> SizedConstant | None:

@@ -122,8 +122,12 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
         if node in recording.gradients:
             places[node] = gradient_of(*recording.gradients[node])
         elif op is not None:
-            operands = tuple([place_of(x) for x in node.operands])
-            places[node] = append(_operation(op), operands)
+            operands = node.operands
+            try:
+                found = tuple([places[x] for x in operands])  # type: ignore[index]
+            except KeyError:  # a constant is among them
+                found = tuple([place_of(x) for x in operands])
+            places[node] = append(_operation(op), found)
         elif node in leaves:
             places[node] = tape.source("leaf", leaves[node])
         elif isinstance(node, Constant):

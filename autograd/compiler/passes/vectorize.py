@@ -157,7 +157,10 @@ def _isomorphic(
 
 
 def _match(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[int, int] | None:
-    """Map the instructions under the first of each pair to those under the second; None if they differ."""
+    """Map the instructions under the first of each pair to those under the second; None if they differ.
+
+    Leaves are the same in both, and are left out.
+    """
     mapping: dict[int, int] = {}
     for a, b in pairs:
         if mapping.setdefault(a, b) != b:
@@ -169,13 +172,15 @@ def _match(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[in
         other, others = code[b]
         if operation != other:
             return None
+        if operation == "leaf" and a != b:
+            return None
         if operation in SOURCES:
-            if operation == "leaf" and a != b:
-                return None
             continue
         if len(operands) != len(others):
             return None
         for o, p in zip(operands, others):
+            if o == p and code[o][0] == "leaf":
+                continue
             if (image := mapping.get(o)) is None:
                 mapping[o] = p
                 stack.append((o, p))  # even if o is p: another path may map an instruction below it elsewhere

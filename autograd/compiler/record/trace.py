@@ -58,7 +58,7 @@ class Untraceable(Exception):
 
 
 class Input(Value):
-    """A number among the arguments while the function is traced."""
+    """A number among the arguments."""
 
     __slots__ = ("is_int", "kind", "position")
 
@@ -70,6 +70,15 @@ class Input(Value):
         self.position = position
         self.kind = type(data)
         self.is_int = hasattr(data, "__index__")
+
+
+class TracedInput(Input):
+    """An Input while the function runs: it behaves as its number, and reports what cannot be traced.
+
+    Afterwards it is a plain Input, because a ``__hash__`` in Python takes a third of the time of a trace.
+    """
+
+    __slots__ = ()
 
     if not TYPE_CHECKING:
 
@@ -113,6 +122,10 @@ class Input(Value):
                 "and would not be found. Use take(values, index)."
             )
         return object.__hash__(self)
+
+
+#: The attribute itself, which TracedInput hides behind a property.
+_CLASS: Any = vars(object)["__class__"]
 
 
 class Constant(Value):
@@ -192,6 +205,8 @@ def observes(mode: Mode) -> bool:
 
 class FunctionTracer(Tracer):
     """Records the comparisons, constants and gradients of one run; raises TraceError if a number escapes."""
+
+    records = True
 
     def __init__(self) -> None:
         self.guards: list[Guard] = []
@@ -314,7 +329,15 @@ class Recording:
 
 
 def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
-    """Run the function with Inputs in place of the numbers among its arguments.
+    """Run the function with Inputs in place of the numbers among its arguments, and return the trace."""
+    tracer = FunctionTracer()
+    return Recording(run_traced(function, args, kwargs, tracer), tracer)
+
+
+def run_traced(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], tracer: FunctionTracer
+) -> Value:
+    """Run the function with Inputs in place of the numbers among its arguments, and return its result.
 
     Raises:
         Untraceable: If it changes an argument in place.
@@ -322,13 +345,13 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     numbers: list[Input] = []  # keeps them, so that no id is used twice
 
     def make(x: SupportsFloat) -> Input:
-        numbers.append(Input(x, len(numbers)))
+        numbers.append(TracedInput(x, len(numbers)))
         return numbers[-1]
 
     inputs = [rebuild(a, make) for a in args]
     keywords = {name: rebuild(a, make) for name, a in kwargs.items()}
     before = identities([*inputs, *keywords.values()])
-    with FunctionTracer() as tracer:
+    with tracer:
         output = function(*inputs, **keywords)
     if tracer.has_missed():
         raise Untraceable(
@@ -339,7 +362,9 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
         raise Untraceable(
             "it changes an argument in place, which a program would not: change a copy", is_final=True
         )
-    return Recording(as_value(output), tracer)
+    for x in numbers:
+        _CLASS.__set__(x, Input)
+    return as_value(output)
 
 
 def as_value(output: Any) -> Value:

@@ -4,7 +4,7 @@
 above it in this list; the files of ``compiler`` itself come after them all:
 
 - ``record``: ``arguments``, the numbers of a call, and its shape, which selects the programs; ``trace`` runs
-  the function once on Values and records the graph and the comparisons
+  the function once on Values and records the graph and the comparisons; ``aux``, its second result
 - ``ir``: ``tape``, instructions without repetitions, with constants folded; ``patterns``, the instructions of
   a rule; ``fused``, sums of products; ``listing``, the instructions as text
 - ``passes``: ``vectorize``, isomorphic terms of a sum become one term with a batch axis; ``differentiate``,

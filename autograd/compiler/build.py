@@ -50,6 +50,8 @@ class Options:
     #: The static arguments by their position; of keyword-only ones it is negative.
     static: Mapping[int, str] = field(default_factory=dict[int, str])
     strict: bool = False
+    has_aux: bool = False
+    clip_grad_norm: float | None = None
 
     def is_audited(self, call: int) -> bool:
         """Return True if the call of this number, from 1, is compared with eager execution."""
@@ -177,7 +179,7 @@ class Builder(ABC):
     ) -> Recording:
         progress.at("tracing")
         with enable_grad():
-            recording = record(self.function, args, kwargs)
+            recording = record(self.function, args, kwargs, self.options.has_aux)
         if (generator := draws.find_source()) is not None:
             raise Untraceable(
                 f"it draws random numbers from {generator}, which a program would repeat "

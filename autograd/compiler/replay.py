@@ -307,18 +307,18 @@ class Replay(Builder):
         program.last_leaves = None  # until what it moves is written
         if program.calls:
             start = perf_counter()
-            outcome = program.runner.run(steps, numbers)
+            outcome = _with_aux(program.runner.run(steps, numbers), program.plan)
             count = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
             program.seconds = (perf_counter() - start) / count or program.seconds
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.options.backend} compiles")
-            return program.runner.run(steps, numbers)
+            return _with_aux(program.runner.run(steps, numbers), program.plan)
 
     def _run_eager(self, call: Call) -> Outcome:
         reference = self.eager(call, ())
         self.finish()
-        return Outcome([reference.output._data], [*reference.gradients])
+        return reference.outcome()
 
     # Audits ---------------------------------------------------------------------------------------
 
@@ -344,7 +344,7 @@ class Replay(Builder):
             return outcome
         self._drop_programs(difference, program, call)
         self.finish()
-        return Outcome([reference.output._data], [*reference.gradients])
+        return reference.outcome()
 
     def _agrees_on_samples(self, program: Program, call: Call) -> bool:
         """Compare a few samples, taken at random; return False if the program is not made for any number.
@@ -366,7 +366,7 @@ class Replay(Builder):
             numbers = self.numbers(plan, small, numbers_of(plan.leaves))
             program.sample = plan, make_runner(plan, self.options.backend, numbers, self.options.dtype)
         plan, runner = program.sample
-        outcome = runner.run(1, self.numbers(plan, small, numbers_of(plan.leaves)))
+        outcome = _with_aux(runner.run(1, self.numbers(plan, small, numbers_of(plan.leaves))), plan)
         if not outcome.losses:
             return False
         self.eager(small, plan.leaves).check(outcome, program.read, self.options.dtype)
@@ -415,3 +415,11 @@ class Replay(Builder):
             if shape != former_shape and i < len(call.args):
                 return f"for argument {i + 1} is {described(shape)}, not {described(former_shape)}"
         return "for other arguments"
+
+
+def _with_aux(outcome: Outcome, plan: Plan) -> Outcome:
+    """Store the numbers of the second result of the function, which follow the gradients."""
+    if plan.aux is not None and outcome.losses:
+        numbers = outcome.gradients
+        outcome.numbers_of_aux = plan.aux, numbers[len(numbers) - len(plan.aux.values) :]
+    return outcome

@@ -24,7 +24,7 @@ from .._support.table import OPERATORS
 ORDER = {
     "autograd": [
         ["system"],
-        ["primitives", "ieee", "mode_decorators"],
+        ["primitives", "ieee", "mode_decorators", "structures"],
         ["interop"],
         ["floats", "modes", "symbols"],
         ["tracing"],

@@ -14,6 +14,7 @@ from ...floats import FLOATS
 from ...ieee import RAISED
 from ..ir.tape import SIMPLE, SOURCES, run_instruction
 from ..passes.plan import Plan
+from ..record.aux import Aux
 
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
 _PLACES = {"leaf": "leaves", "state": "state", "setting": "settings", "input": "inputs"}
@@ -45,6 +46,12 @@ class Outcome:
 
     losses: list[float]
     raw_gradients: list[float] | memoryview[float]  # owned by this Outcome
+    numbers_of_aux: tuple[Aux, Sequence[float]] | None = None  # if the function has one
+
+    @property
+    def aux(self) -> Any:
+        """The second result of a function with ``has_aux``."""
+        return None if self.numbers_of_aux is None else self.numbers_of_aux[0].build(self.numbers_of_aux[1])
 
     @property
     def gradients(self) -> list[float]:

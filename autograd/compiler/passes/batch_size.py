@@ -133,6 +133,7 @@ class General:
                 transcript.output,
                 transcript.guards,
                 transcript.order,
+                transcript.aux_places,
                 transcript.tape.is_batched,
                 transcript.batch_inputs.rows,
             )
@@ -140,6 +141,7 @@ class General:
                 expected.output,
                 expected.guards,
                 expected.order,
+                expected.aux_places,
                 expected.tape.is_batched,
                 expected.batch_inputs.rows,
             )
@@ -168,7 +170,17 @@ class General:
             f"generalized from batches of {' and '.join(map(str, SMALL))} to a batch axis of {batch.size}"
         ]
         inputs = BatchInputs(batch.size, rows)
-        return Transcript(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
+        return Transcript(
+            tape,
+            small.output,
+            small.guards,
+            inputs,
+            small.order,
+            [*small.stages],
+            notes,
+            small.aux,
+            small.aux_places,
+        )
 
     def indices_for(self, batch: Batch) -> set[int]:
         """Return the positions of the numbers that select something, in such a batch."""
@@ -186,8 +198,8 @@ def general(
     first, second = transcripts
     a, b = first.tape, second.tape
     same = (
-        (first.output, first.guards, first.order, a.is_batched)
-        == (second.output, second.guards, second.order, b.is_batched)
+        (first.output, first.guards, first.order, first.aux_places, a.is_batched)
+        == (second.output, second.guards, second.order, second.aux_places, b.is_batched)
     ) and len(a.code) == len(b.code)
     if not same or first.batch_inputs is None or second.batch_inputs is None:
         return None

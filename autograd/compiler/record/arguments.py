@@ -12,6 +12,7 @@ from struct import error, pack
 from typing import Any, TypeGuard
 
 from ...interop.reals import real_to_float
+from ...structures import leaves_of, map_leaves, structure_of
 from ...system.messages import class_name, short, type_and_value
 from ...value import Value
 from .bits import bits_of
@@ -45,6 +46,14 @@ class Static:
     def __init__(self, value: Any, name: str) -> None:
         self.value = value
         self.key = bits_of(value)
+
+
+class Structured:
+    """An argument of a derivative in nested containers: every leaf of them is a number."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.key = structure_of(value)
 
 
 def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
@@ -97,6 +106,9 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     if kind is Static:
         numbers.objects.append(argument.value)
         return Static, argument.key
+    if kind is Structured:
+        numbers.extend(leaves_of(argument.value))
+        return Structured, argument.key
     if is_tuple(argument) and hasattr(argument, "_fields"):
         numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
@@ -215,6 +227,8 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return argument
     if kind is Static:
         return argument.value
+    if kind is Structured:
+        return map_leaves(argument.value, make)
     if isinstance(argument, Enum):
         return argument
     if is_tuple(argument) and hasattr(argument, "_fields"):

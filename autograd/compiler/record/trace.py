@@ -23,6 +23,7 @@ from ...system.messages import replace_controls, short, type_and_value, type_nam
 from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
 from .arguments import identities, rebuild
+from .aux import Aux, split
 
 #: Files whose lines are not the user's: this package, and library modules that may call it.
 _NOT_THE_USERS = (
@@ -285,14 +286,16 @@ class FunctionTracer(Tracer):
 class Recording:
     """Trace of one run of the function: its result, its comparisons, and its nodes in topological order."""
 
-    def __init__(self, output: Value, tracer: FunctionTracer) -> None:
+    def __init__(self, output: Value, tracer: FunctionTracer, aux: Aux | None = None) -> None:
         self.output = output
+        self.aux = aux
         self.guards = tracer.guards
         #: The positions of arguments that are indices, which must be ints.
         self.indices = tracer.indices
         self.gradients = tracer.gradients
         compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
-        self.nodes = operands_first([*tracer.constants, output, *compared], self._sources)
+        roots = [*tracer.constants, output, *compared, *(aux.values if aux else ())]
+        self.nodes = operands_first(roots, self._sources)
 
     def _sources(self, node: Value) -> Sequence[Value]:
         """Return the Values from which a program computes a node."""
@@ -313,7 +316,9 @@ class Recording:
         return operands_first([self.output], lambda x: () if x in self.gradients else operand_values(x))
 
 
-def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
+def record(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], has_aux: bool = False
+) -> Recording:
     """Run the function with Inputs in place of the numbers among its arguments.
 
     Raises:
@@ -329,7 +334,7 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     keywords = {name: rebuild(a, make) for name, a in kwargs.items()}
     before = identities([*inputs, *keywords.values()])
     with FunctionTracer() as tracer:
-        output = function(*inputs, **keywords)
+        output, aux = split(function(*inputs, **keywords), has_aux)
     if tracer.has_missed():
         raise Untraceable(
             "it uses Values in another thread or context, which cannot be traced: call it outside",
@@ -339,7 +344,7 @@ def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
         raise Untraceable(
             "it changes an argument in place, which a program would not: change a copy", is_final=True
         )
-    return Recording(as_value(output), tracer)
+    return Recording(as_value(output), tracer, aux)
 
 
 def as_value(output: Any) -> Value:
@@ -379,6 +384,13 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
         same = (g.operation, g.answer) == (h.operation, h.answer)
         if not (same and _same_operands((g.a, g.b), (h.a, h.b), pairs)):
             raise Untraceable("two runs with the same arguments had different comparisons")
+    aux, other = first.aux, second.aux
+    if (
+        aux is not None
+        and other is not None
+        and not (aux.is_like(other) and _same_operands(aux.values, other.values, pairs))
+    ):
+        raise Untraceable(f"two runs with the same arguments returned another aux: {_HIDDEN_STATE}")
     return leaves
 
 

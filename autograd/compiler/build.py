@@ -134,9 +134,9 @@ class Builder(ABC):
         draws = Draws(before.reach.generators)
         try:
             self._check_reach(before.reach, call)
-            first = self._record(args, kwargs, draws, progress)
+            first = self._record(args, kwargs, call, draws, progress)
             guard = self.guard(call.objects)
-            second = self._record(args, kwargs, draws, progress)
+            second = self._record(args, kwargs, call, draws, progress)
             for attribute in guard.set_attributes():
                 self.warn_or_raise(
                     f"it sets {attribute}, which only eager execution does at each call: call the function "
@@ -175,11 +175,12 @@ class Builder(ABC):
             )
 
     def _record(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call, draws: Draws, progress: Progress
     ) -> Recording:
         progress.at("tracing")
         with enable_grad():
-            recording = record(self.function, args, kwargs, self.options.has_aux)
+            stand_ins = {id(x): stand_in for x, stand_in in zip(call.values, call.stand_ins)}
+            recording = record(self.function, args, kwargs, self.options.has_aux, stand_ins)
         if (generator := draws.find_source()) is not None:
             raise Untraceable(
                 f"it draws random numbers from {generator}, which a program would repeat "
@@ -198,6 +199,8 @@ class Builder(ABC):
         """
         if call.reason:
             raise Untraceable(call.reason, is_final=True)
+        for value, stand_in in zip(call.values, call.stand_ins):
+            stand_in.data, stand_in.label = value._data, value.label
         value_of.cache_clear()  # a rule of the user's own may read what has changed
         if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
             return program
@@ -251,7 +254,7 @@ class Builder(ABC):
             return None
         draws = Draws(guard.reach.generators)
         try:
-            recording = self._record(call.args, call.kwargs, draws, progress)
+            recording = self._record(call.args, call.kwargs, call, draws, progress)
         except Exception:  # traced twice it is raised again, and reported
             _restore(guard)
             return None

@@ -49,6 +49,8 @@ class Program:
         self.last_leaves: tuple[Row, object] | None = None
         #: The seconds that a step took the last time.
         self.seconds = STRETCH
+        #: The leaves of the last call: with its arguments in place of their stand-ins.
+        self.current: Sequence[Value] = plan.leaves
         #: The same for a few samples, by which it is audited, if there is one.
         self.sample: tuple[Plan, Runner] | None = None
 
@@ -60,11 +62,13 @@ class Program:
         """Return True if every number that selects an element is an int."""
         return not self.indices or all(type(numbers[i]) is int for i in self.indices)
 
-    def leaves(self) -> Row:
+    def leaves(self, call: Call) -> Row:
         """Return their numbers, which are read again if one may have been written since the last step."""
-        if self.last_leaves is not None and self.last_leaves[1] in resident:
+        if call.stand_ins:
+            self.current = call.bind(self.plan.leaves)
+        elif self.last_leaves is not None and self.last_leaves[1] in resident:
             return self.last_leaves[0]
-        return numbers_of(self.plan.leaves)
+        return numbers_of(self.current)
 
 
 def numbers_of(leaves: Iterable[Value]) -> array[float]:
@@ -80,13 +84,20 @@ def with_grad() -> AbstractContextManager[Any]:
 class Arguments:
     """The arguments of a call as numbers, and their shape; stored for the calls that have the same."""
 
-    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], fingerprint: bytes | None) -> None:
-        flat = Flat()
+    def __init__(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        fingerprint: bytes | None,
+        fixed: Sequence[Value] = (),
+    ) -> None:
+        flat = Flat(fixed)
         shape = [flatten(a, flat) for a in args]
         keywords = [(name, flatten(a, flat)) for name, a in kwargs.items()]
         self.shape: tuple[Any, ...] = (*shape, None, *keywords)
         self.flat: list[float] = flat
         self.objects = flat.objects
+        self.values = flat.values
         self.has_arrays, self.reason = flat.has_arrays, flat.reason
         self.numbers = as_floats(flat)
         self.fingerprint = fingerprint if flat.plain else None
@@ -103,6 +114,17 @@ class Call:
         self.objects = read.objects
         self.has_arrays, self.reason = read.has_arrays, read.reason
         self.key: Any = read.shape
+        #: The leaf Values among the arguments.
+        self.values = read.values
+        #: For each of them the leaf that stands for it in a program.
+        self.stand_ins: list[Value] = []
+
+    def bind(self, leaves: Sequence[Value]) -> Sequence[Value]:
+        """Return leaves of a program, with the arguments of this call in place of their stand-ins."""
+        if not self.stand_ins:
+            return leaves
+        arguments = dict(zip(self.stand_ins, self.values))
+        return [arguments.get(leaf, leaf) for leaf in leaves]
 
     def run(self, function: Callable[..., Any]) -> Any:
         """Call a function with the arguments."""

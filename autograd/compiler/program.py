@@ -72,6 +72,10 @@ class StepReplay(Replay):
         if self._update is not None:
             call.key = (*call.key, self._update.key, self._update.shared)
 
+    def fixed_values(self) -> Sequence[Value]:
+        """Return the parameters of the optimizer, which its rule updates."""
+        return () if self.optimizer is None else self.optimizer.parameters
+
     def _current_rule(self, optimizer: Optimizer) -> Rule:
         """Return the rule of the optimizer; drop all programs if it has changed."""
         if self._rule is None:
@@ -153,7 +157,7 @@ class StepReplay(Replay):
             optimizer.step()
 
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
-        leaves, gradients = program.plan.leaves, outcome.raw_gradients
+        leaves, gradients = program.current, outcome.raw_gradients
         optimizer: Any = self.optimizer
         count = len(program.plan.leaf_updates)  # the parameters are the first leaves
         for leaf, g in zip(leaves[count:], gradients[count:]):
@@ -589,12 +593,13 @@ def compile(
     >>> step(5.0, 12.0), w.grad
     (4.0, -20.0)
 
-    The numbers among the arguments may change from call to call, and so may the data of leaf Values. During
-    tracing each number among the arguments is replaced by a Value, and arithmetic on it follows the rules of
-    Values: ``1 / x`` is inf at 0. **Everything else that the function reads is guarded**: variables,
-    attributes, items, defaults, the mode and the parameters of modules, as far as the names in its code lead
-    to them. If one of them has changed at a call, or a comparison of Values has another answer, the function
-    is retraced. If the function reads an object that cannot be compared, a :class:`CompileWarning` names it.
+    The numbers and leaf Values among the arguments may change from call to call, and so may the data of all
+    leaves. A Value among the arguments receives its gradient, as in eager mode. During tracing each number
+    among the arguments is replaced by a Value, and arithmetic on it follows the rules of Values: ``1 / x`` is
+    inf at 0. **Everything else that the function reads is guarded**: variables, attributes, items, defaults,
+    the mode and the parameters of modules, as far as the names in its code lead to them. If one of them has
+    changed at a call, or a comparison of Values has another answer, the function is retraced. If the function
+    reads an object that cannot be compared, a :class:`CompileWarning` names it.
 
     Code that cannot be traced, such as random draws or code that changes what it reads, falls back to eager
     execution; a :class:`CompileWarning` gives the reason.

@@ -46,8 +46,9 @@ class Batch:
         if size < SMALLEST:
             return None
         batched = [n == size for n in lengths]
+        numbers = Flat()  # of all samples, so that samples with Values differ
         for argument, many in zip(arguments, batched):
-            if many and len({repr(flatten(sample, Flat())) for sample in argument}) > 1:
+            if many and len({repr(flatten(sample, numbers)) for sample in argument}) > 1:
                 return None
         return cls(arguments, size, batched)
 

@@ -317,16 +317,29 @@ class Recording:
 
 
 def record(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], has_aux: bool = False
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    has_aux: bool = False,
+    stand_ins: Mapping[int, Value] | None = None,
 ) -> Recording:
     """Run the function with Inputs in place of the numbers among its arguments.
+
+    Args:
+        function: The function.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        has_aux: If it is set, the function returns a pair.
+        stand_ins: By the ids of Values among the arguments, the leaves in their place.
 
     Raises:
         Untraceable: If it changes an argument in place.
     """
     numbers: list[Input] = []  # keeps them, so that no id is used twice
 
-    def make(x: SupportsFloat) -> Input:
+    def make(x: Value | SupportsFloat) -> Value:
+        if isinstance(x, Value):
+            return stand_ins.get(id(x), x) if stand_ins else x
         numbers.append(Input(x, len(numbers)))
         return numbers[-1]
 

@@ -30,6 +30,9 @@ from .record.trace import Recording, TraceError, Untraceable, live_leaves, recor
 #: After so many traces a warning reports that the arguments keep changing shape.
 MANY_RECORDINGS = 32
 
+#: A program of more instructions falls back. It would take about 1 kB of memory for each.
+MOST_INSTRUCTIONS = 5_000_000
+
 NONE = array("d")
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -227,6 +230,12 @@ class Builder(ABC):
         general: Any = None,
     ) -> Program:
         progress.at(f"{plan.passes[-1][1]:,} instructions are made ready for {self.options.backend}")
+        if (size := len(plan.tape.code)) > MOST_INSTRUCTIONS:
+            raise Untraceable(
+                f"its program has {size:,} instructions, and the limit is {MOST_INSTRUCTIONS:,}: compile a "
+                "part of it, such as one link of a chain",
+                is_final=True,
+            )
         numbers = self.numbers(plan, call, numbers_of(plan.leaves))
         runner = make_runner(plan, self.options.backend, numbers, self.options.dtype)
         return Program(plan, runner, read, indices, call, guard, general)

@@ -257,6 +257,7 @@ def simplify(result: Plan) -> Plan:
     result.leaf_updates = [(k, places[i]) for k, i in result.leaf_updates]
     result.state_updates = [(k, places[i]) for k, i in result.state_updates]
     result.keep("expand")
+    tape.known.clear()  # it is complete, and the table takes as much memory as the instructions
     return result
 
 

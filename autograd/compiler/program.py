@@ -20,7 +20,8 @@ from .audit import Reference, ancestors
 from .backends.choose import choose_backend
 from .backends.python import Numbers, Outcome, Row
 from .build import CompileWarning, Options, watched
-from .calls import Call, Program, with_grad
+from .c_source import c_source
+from .calls import Call, Program, numbers_of, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
 from .passes.plan import Clip, Optimizer, Plan, Transcript, Update, complete, make_transcript, plan
@@ -29,6 +30,7 @@ from .record.arguments import as_floats, kind_of
 from .record.aux import split
 from .record.trace import Recording, as_value
 from .replay import MOST_CHANGES, Replay
+from .structure import structure
 from .update import Rule
 
 if TYPE_CHECKING:
@@ -459,6 +461,45 @@ class CompiledStep:
                 paragraphs.append(f"{replay.what} was traced {times}: {replace_controls(causes)}")
         return "\n".join(paragraphs + self.fallbacks) or "no program yet: the first call traces the function"
 
+    def source(self, language: str = "c") -> str:
+        """Return a program of one step in C, with the current parameters and the last arguments as data.
+
+        It consists of the instructions of the last program: forward, backward and update. Batched
+        instructions are inside a loop over the samples; the python backend has none. The ``main`` of the
+        program takes steps and prints their losses.
+
+        >>> w = Value(2.0, label="w")
+        >>> step = compile(lambda x: w * x, backend="python")
+        >>> step(5.0)
+        10.0
+        >>> print(*step.source().splitlines()[-13:-7], sep="\\n")
+        static double step(void) {
+            const double loss = p_w * x[0];
+            const double result = loss;
+            gradient[0] = x[0];
+            return result;
+        }
+
+        Args:
+            language: "c", the only one.
+
+        Returns:
+            The text of a file that ``cc -O2 step.c -o step -lm`` compiles. ``./step 20`` takes 20 steps.
+
+        Raises:
+            ValueError: If there is no program yet, or no such language.
+        """
+        if language != "c":
+            raise ValueError(f"source() expected a language, got {type_and_value(language)}. Use 'c'.")
+        if self._step.latest is None:
+            raise ValueError(
+                f"source() expected a compiled step with a program, got {self!r}. Call the step first: "
+                "its first call traces the function."
+            )
+        program, call = self._step.latest
+        leaves = numbers_of(call.bind(program.plan.leaves))
+        return c_source(program.plan, self._step.numbers(program.plan, call, leaves), self._name)
+
     def picture(self, limit: int | None) -> Picture:
         """Return the last program, for :func:`draw`."""
         programs = [program for replay in self._replays() for program, _ in replay.program_causes]
@@ -467,6 +508,11 @@ class CompiledStep:
                 f"draw() expected a compiled step with a program, got {self!r}. Call the step first: "
                 "its first call traces the function."
             )
+        plan = programs[-1].plan
+        if limit is not None and len(plan.tape.code) > limit:
+            layers = structure(plan, self.optimizer)
+            if layers is not None and len(layers.cards) <= limit:
+                return layers
         return picture(programs[-1], limit)
 
 

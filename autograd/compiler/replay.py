@@ -73,6 +73,8 @@ class Replay(Builder):
         #: The primitives that users have added, by their functions.
         self._known_primitives = {**added}
         self._stand_ins: list[Value] = []
+        #: The program of the last call that had one, and that call.
+        self.latest: tuple[Program, Call] | None = None
         #: Chooses the samples of an audit.
         self._rng = Random(0)
 
@@ -222,6 +224,7 @@ class Replay(Builder):
         if not outcome.losses:
             return None
         program.calls = calls
+        self.latest = program, call
         return outcome
 
     def _advance(self, steps: int, call: Call, current: Program | None = None) -> Outcome:
@@ -244,6 +247,7 @@ class Replay(Builder):
             outcome = self._run(most, program, numbers)
             if not outcome.losses:
                 continue
+            self.latest = program, call
             if call.values:
                 _add_up(outcome, program.current)
             program.calls = calls

@@ -58,7 +58,7 @@ ORDER = {
         ["calls", "update"],
         ["build"],
         ["replay"],
-        ["explain", "derivatives"],
+        ["explain", "derivatives", "c_source", "structure"],
         ["program"],
     ],
     "nn": [

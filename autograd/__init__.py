@@ -50,6 +50,7 @@ from .operations import (
     sum,
     tanh,
 )
+from .replacement import replaced
 from .scopes import scope
 from .tracing import not_compiled
 from .user_primitives import added, primitive, reserved
@@ -148,6 +149,7 @@ __all__ = [
     "not_compiled",
     "primitive",
     "relu",
+    "replaced",
     "scope",
     "sech",
     "show",

@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from .value import Value
 
 
-#: Tokens of compiled steps that hold a copy of the data of their leaves. Writing the data of any Value
-#: empties it, and the steps then read their leaves again.
-resident: set[object] = set()
-
-
 class Tracer(Mode):
     """Base class of the mode that traces a function to compile it, and receives events from the engine."""
 

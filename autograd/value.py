@@ -18,7 +18,7 @@ from .modes import active, is_grad_enabled, open_modes
 from .primitives import ADD, MUL, Primitive
 from .system.docstrings import docstring
 from .system.messages import short, type_and_value, type_name
-from .tracing import current_tracer, not_compiled, report_escape, resident
+from .tracing import current_tracer, not_compiled, report_escape
 
 #: What + and the functions accept: a Value, or any real number.
 Operand: TypeAlias = "Value | SupportsFloat"
@@ -160,8 +160,6 @@ class Value:
         self._grad = 0.0
         self._primitive = self.a = self.b = self.da = self.db = self.many = None
         self.mark = 0
-        if resident:  # __init__ may be called again, on a leaf of a compiled step
-            resident.clear()
         if label != "" or others:
             if others or isinstance(label, (tuple, set)):
                 raise TypeError("Value() expected data and a label, got operands. Write an operation: a + b.")
@@ -298,7 +296,6 @@ class Value:
         if active:
             report_escape(self, "writing .data")
         self._data = data if type(data) is float else require_float(data, "Value.data")
-        resident.clear()
 
     @property
     def grad(self) -> float:

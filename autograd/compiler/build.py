@@ -17,7 +17,7 @@ from ..value import Value
 from .audit import Disagreement, Reference
 from .backends.choose import make_runner
 from .backends.python import Numbers, Row
-from .calls import Call, Program, numbers_of
+from .calls import Call, Program
 from .guards.draws import Draws
 from .guards.guard import Guard
 from .guards.reach import Reach
@@ -26,6 +26,7 @@ from .passes.batch_size import SMALL, Batch, General, general, key_of
 from .passes.plan import Plan, Transcript, complete
 from .progress import Progress
 from .record.trace import Recording, TraceError, Untraceable, live_leaves, record
+from .residence import numbers_of
 
 #: After so many traces a warning reports that the arguments keep changing shape.
 MANY_RECORDINGS = 32

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..modes import enable_grad, is_grad_enabled
-from ..tracing import resident
 from ..value import Value
-from .backends.python import Row, Runner
+from .backends.python import Runner
 from .guards.guard import Guard
 from .passes.plan import Plan
-from .record.arguments import Flat, Static, as_floats, flatten
+from .record.arguments import Flat, Static, flatten, is_array
 
 #: A program runs for about so many seconds at a time. Ctrl-C takes effect between two stretches, and the
 #: steps of those before are kept.
@@ -45,8 +43,6 @@ class Program:
         self.key = call.key
         # The shape identifies some objects by their address, so they must not be freed.
         self.references: Any = [call.args, call.kwargs]
-        #: The numbers of the leaves after the last step, and a token that is in ``resident`` while they hold.
-        self.last_leaves: tuple[Row, object] | None = None
         #: The seconds that a step took the last time.
         self.seconds = STRETCH
         #: The leaves of the last call: with its arguments in place of their stand-ins.
@@ -58,22 +54,9 @@ class Program:
         """Return how many of the steps to take before Ctrl-C is looked for."""
         return max(1, min(steps, int(STRETCH / self.seconds)))
 
-    def takes(self, numbers: Sequence[float]) -> bool:
+    def takes(self, numbers: Flat) -> bool:
         """Return True if every number that selects an element is an int."""
-        return not self.indices or all(type(numbers[i]) is int for i in self.indices)
-
-    def leaves(self, call: Call) -> Row:
-        """Return their numbers, which are read again if one may have been written since the last step."""
-        if call.stand_ins:
-            self.current = call.bind(self.plan.leaves)
-        elif self.last_leaves is not None and self.last_leaves[1] in resident:
-            return self.last_leaves[0]
-        return numbers_of(self.current)
-
-
-def numbers_of(leaves: Iterable[Value]) -> array[float]:
-    """Return the current numbers of leaves."""
-    return as_floats([leaf._data for leaf in leaves])
+        return not self.indices or numbers.are_ints(self.indices)
 
 
 def with_grad() -> AbstractContextManager[Any]:
@@ -91,15 +74,20 @@ class Arguments:
         fingerprint: bytes | None,
         fixed: Sequence[Value] = (),
     ) -> None:
-        flat = Flat(fixed)
-        shape = [flatten(a, flat) for a in args]
-        keywords = [(name, flatten(a, flat)) for name, a in kwargs.items()]
-        self.shape: tuple[Any, ...] = (*shape, None, *keywords)
-        self.flat: list[float] = flat
+        self.flat = flat = Flat(fixed)
+
+        def shape_of(argument: Any) -> Any:
+            plain = flat.plain
+            shape = flatten(argument, flat)
+            flat.plain = flat.plain or (plain and is_array(argument))
+            return shape
+
+        shapes = [*map(shape_of, args)]
+        self.shape: tuple[Any, ...] = (*shapes, None, *[(name, shape_of(a)) for name, a in kwargs.items()])
         self.objects = flat.objects
         self.values = flat.values
         self.has_arrays, self.reason = flat.has_arrays, flat.reason
-        self.numbers = as_floats(flat)
+        self.numbers = flat.as_floats()
         self.fingerprint = fingerprint if flat.plain else None
 
 

@@ -14,14 +14,13 @@ from ..floats import FLOATS
 from ..interop.reals import real_to_float
 from ..system.checks import check_int
 from ..system.messages import replace_controls, short, type_and_value
-from ..tracing import resident
 from ..value import Value
 from .audit import Reference, ancestors
 from .backends.choose import choose_backend
 from .backends.python import Numbers, Outcome, Row
 from .build import CompileWarning, Options, watched
 from .c_source import c_source
-from .calls import Call, Program, numbers_of, with_grad
+from .calls import Call, Program, with_grad
 from .derivatives import Derivative
 from .explain import describe, picture
 from .passes.plan import Clip, Optimizer, Plan, Transcript, Update, complete, make_transcript, plan
@@ -30,6 +29,7 @@ from .record.arguments import as_floats, kind_of
 from .record.aux import split
 from .record.trace import Recording, as_value
 from .replay import MOST_CHANGES, Replay
+from .residence import Residence, numbers_of
 from .structure import structure
 from .update import Rule
 
@@ -55,6 +55,10 @@ class StepReplay(Replay):
         super().__init__(function, name, options, messages)
         self.optimizer = optimizer
         self._parameters: list[Value] = []
+        self._residence = Residence([])
+        #: During ``each`` the optimizer's state, and the indices of numbers that all parameters share.
+        self._state: tuple[Row, tuple[int, ...]] | None = None
+        self._keeps_state = False
         self._update: Update | None = None
         self._rule: Rule | None = None
         self._rule_changes = 0
@@ -67,6 +71,8 @@ class StepReplay(Replay):
         if optimizer.parameters != self._parameters:
             self.drop_programs()
             self._parameters = [*optimizer.parameters]
+            self._residence.release_all()
+            self._residence = Residence(self._parameters)
         rule = self._current_rule(optimizer)
         self._update = rule.update(self._parameters)
         if rule.reason:
@@ -126,15 +132,43 @@ class StepReplay(Replay):
         optimizer: Any = self.optimizer
         result = super().numbers(plan, call, leaves)
         result.settings = self.numbers_of_settings(plan)
-        if plan.state_updates:
+        if plan.state_updates and self._state is not None:
+            result.state = self._state[0]
+        elif plan.state_updates:
             rows = [*chain.from_iterable(optimizer.state)]
             width = len(optimizer.state[0])
             result.state = as_floats([*chain.from_iterable(rows[j::width] for j in range(width))])
         return result
 
+    def keep_state(self) -> None:
+        """Keep the optimizer's state in the programs of the next calls."""
+        self._keeps_state = True
+
+    def write_state(self) -> None:
+        """Write the state that was kept to the optimizer."""
+        state, self._state, self._keeps_state = self._state, None, False
+        if state is not None:
+            self._write_state(*state)
+
+    def _write_state(self, state: Row, shared: tuple[int, ...]) -> None:
+        optimizer: Any = self.optimizer
+        numbers, height = state.tolist(), len(optimizer.state)
+        columns = [numbers[k : k + height] for k in range(0, len(numbers), height)]
+        for j in shared:
+            columns[j] = columns[j][:1] * height
+        for row, new in zip(optimizer.state, zip(*columns)):
+            row[:] = new
+
     def resides(self, plan: Plan) -> bool:
         """Return True if the program updates the parameters."""
         return bool(plan.leaf_updates)
+
+    def leaves(self, program: Program) -> Row:
+        """Return the current numbers of the leaves: first the parameters that the program updates."""
+        if not program.plan.leaf_updates:
+            return super().leaves(program)
+        data, others = self._residence.read(), program.current[len(program.plan.leaf_updates) :]
+        return data + numbers_of(others) if others else data
 
     def numbers_of_settings(self, plan: Plan) -> array[float]:
         """Return the learning rate, if the optimizer has one."""
@@ -160,26 +194,18 @@ class StepReplay(Replay):
 
     def _write(self, outcome: Outcome, numbers: Numbers, program: Program) -> None:
         leaves, gradients = program.current, outcome.raw_gradients
-        optimizer: Any = self.optimizer
         count = len(program.plan.leaf_updates)  # the parameters are the first leaves
         for leaf, g in zip(leaves[count:], gradients[count:]):
             leaf._grad = g
         if not count:
             return
-        # The token comes first: another thread that writes a leaf meanwhile removes it.
-        resident.add(token := object())
-        for leaf, x, g in zip(leaves, numbers.leaves[:count], gradients):
-            leaf._data = x
-            leaf._grad = g
-        resident.intersection_update((token,))  # drop tokens of other steps with these leaves
-        program.last_leaves = numbers.leaves, token
-        if program.plan.state_updates:
-            state, height = numbers.state.tolist(), len(optimizer.state)
-            columns = [state[k : k + height] for k in range(0, len(state), height)]
-            for j in program.plan.shared:
-                columns[j] = columns[j][:1] * height
-            for row, new in zip(optimizer.state, zip(*columns)):
-                row[:] = new
+        self._residence.store(numbers.leaves[:count], gradients)
+        if program.plan.state_updates and self._keeps_state:
+            kept = array("d")
+            kept.frombytes(memoryview(numbers.state).cast("B"))
+            self._state = kept, program.plan.shared
+        elif program.plan.state_updates:
+            self._write_state(numbers.state, program.plan.shared)
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """Run the function and backward(); the gradients stay on the leaves."""
@@ -203,6 +229,7 @@ class StepReplay(Replay):
 
     def finish(self) -> None:
         """Call the step() of the optimizer."""
+        self.write_state()
         if self.optimizer is not None:
             self.optimizer.step()
 
@@ -288,8 +315,7 @@ class CompiledStep:
     def run(self, steps: int, /, *args: Any, **kwargs: Any) -> list[float]:
         """Take ``steps`` steps on the same arguments.
 
-        Parameters stay in the program between steps; data and gradients are written back at the end. Ctrl-C
-        takes effect within about 50 ms, or after the current step, and keeps the steps before it.
+        Ctrl-C takes effect within about 50 ms, or after the current step, and keeps the steps before it.
 
         >>> from nn import SGD
         >>> w = Value(1.0)
@@ -321,10 +347,9 @@ class CompiledStep:
     def each(self, batches: Iterable[Sequence[Any]]) -> list[float]:
         """Take one step on each batch.
 
-        If ``batches`` is a list or tuple, parameters stay in the program between steps, as in :meth:`run`:
-        data, gradients and the optimizer's state are written back at the end, and before a batch of another
-        shape. If it is anything else, such as a generator, they are written back after each step, because its
-        code may read and write parameters and hyperparameters, or call the step.
+        If ``batches`` is a list or tuple, the optimizer's state stays in the programs between the steps. If
+        it is anything else, such as a generator, the state is written back after each step, because its code
+        may read and write parameters, hyperparameters and state, or call the step.
 
         >>> from nn import SGD
         >>> w = Value(1.0)

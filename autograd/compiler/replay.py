@@ -17,9 +17,9 @@ from ..user_primitives import added
 from ..value import Value
 from .audit import Disagreement, Reference
 from .backends.choose import make_runner
-from .backends.python import Numbers, Outcome
+from .backends.python import Numbers, Outcome, Row
 from .build import MANY_RECORDINGS, NONE, Builder, Options
-from .calls import Arguments, Call, Program, numbers_of
+from .calls import Arguments, Call, Program
 from .collector import gc_paused
 from .guards.guard import Guard
 from .passes.batch_size import SMALL, Batch, select_samples
@@ -27,6 +27,7 @@ from .passes.plan import Plan
 from .progress import Progress
 from .record.arguments import Static, described, fingerprint
 from .record.trace import TraceError, Untraceable, observes
+from .residence import numbers_of
 
 #: Programs of one shape of arguments, for the several ways its comparisons may go.
 MOST_VARIANTS = 4
@@ -91,6 +92,10 @@ class Replay(Builder):
         """Return True if the numbers may stay in the program from one call to the next."""
         return False
 
+    def leaves(self, program: Program) -> Row:
+        """Return the current numbers of the leaves."""
+        return numbers_of(program.current)
+
     def numbers_of_settings(self, plan: Plan) -> array[float]:
         """Return the current settings that the plan reads."""
         return NONE
@@ -104,6 +109,12 @@ class Replay(Builder):
 
     def finish(self) -> None:
         """Store the result of eager execution."""
+
+    def keep_state(self) -> None:
+        """Keep the optimizer's state in the programs of the next calls."""
+
+    def write_state(self) -> None:
+        """Write the state that was kept to the optimizer."""
 
     # One call -------------------------------------------------------------------------------------
 
@@ -177,6 +188,7 @@ class Replay(Builder):
         current: tuple[Program, Any, Outcome, Numbers] | None = None
         with self._lock:
             try:
+                self.keep_state()
                 for call in calls:
                     shape, outcome = call.key, None
                     if current is not None:
@@ -201,6 +213,7 @@ class Replay(Builder):
             finally:
                 if current is not None:
                     self.commit(current[2], current[3], current[0])
+                self.write_state()
         return outcomes
 
     def _is_eager(self, call: Call) -> bool:
@@ -242,7 +255,8 @@ class Replay(Builder):
                 continue
             calls = program.calls + (program is not current)
             audited = program is not current and self.options.is_audited(calls)
-            numbers = self.numbers(program.plan, call, program.leaves(call))
+            program.current = call.bind(program.plan.leaves)
+            numbers = self.numbers(program.plan, call, self.leaves(program))
             most = 1 if audited else program.in_a_stretch(self.at_once(steps, program.plan))
             outcome = self._run(most, program, numbers)
             if not outcome.losses:
@@ -323,7 +337,6 @@ class Replay(Builder):
         self.warn_or_raise(f"falls back to eager: {reason}")
 
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
-        program.last_leaves = None  # until what it moves is written
         if program.calls:
             start = perf_counter()
             outcome = _with_aux(program.runner.run(steps, numbers), program.plan)

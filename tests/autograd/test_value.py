@@ -18,7 +18,6 @@ import autograd
 from autograd import Value, topological_order
 from autograd.nodes import shown_gradient
 from autograd.operations import FUNCTIONS
-from autograd.tracing import resident
 
 from .._support.table import bits
 
@@ -249,23 +248,6 @@ def test_format_with_a_specification_formats_the_number() -> None:
     value = Value(2.0)
     value.grad = 1.0
     assert (f"{value:.3f}", f"{value:>6}", f"{value}") == ("2.000", "   2.0", "Value(2.0, grad=1.0)")
-
-
-@pytest.mark.parametrize(
-    "write", [lambda x: setattr(x, "data", 1.0), lambda x: setattr(x, "data", 2), lambda x: x.__init__(3.0)]
-)
-def test_writing_data_invalidates_the_copies_of_compiled_steps(write: Callable[[Value], None]) -> None:
-    leaf, other = Value(2.0), Value(3.0)
-    resident.add(token := object())
-    try:
-        (leaf * other).backward()
-        leaf.grad = 1.0
-        leaf.label = "leaf"
-        assert resident == {token}
-        write(leaf)
-        assert not resident
-    finally:
-        resident.discard(token)
 
 
 # Gradients in a picture ---------------------------------------------------------------------------

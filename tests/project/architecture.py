@@ -29,6 +29,7 @@ PURPOSES = {
     "gradients": "grad()",
     "user_primitives": "primitive()",
     "functional": "jacobian,\nhessian, hvp",
+    "replacement": "replaced()",
     "scopes": "scope(): parts\nof a graph",
     "source_lines": "source lines\nof the user",
     "anomaly": "find the first\nnan or inf",

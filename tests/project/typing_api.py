@@ -142,6 +142,7 @@ def derivatives() -> None:
 
     assert_type(autograd.hessian(f, [1.0, 2.0]), list[list[float]])
     assert_type(autograd.hvp(f, [1.0, 2.0], [1.0, 0.0]), list[float])
+    assert_type(autograd.replaced(x * 2.0, x, 1), Value)
     slopes: list[float] = autograd.jacobian(f, [1.0, Value(2.0)])
     assert len(slopes) == 2
     try:

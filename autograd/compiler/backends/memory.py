@@ -46,9 +46,7 @@ class Outside:
         sizes = layout.leaves, layout.state, layout.settings, layout.inputs
         parts = np.split(memory[: layout.outside], np.cumsum(sizes[:-1]))
         self.inputs = parts[3]
-        #: A memoryview, so that its elements are Python floats.
-        self.leaves: Any = memoryview(parts[0])
-        self.state: Any = memoryview(parts[1])
+        self._leaves, self._state = parts[:2]
         self._converts = layout.dtype != "float64"
         # Numbers of the same type are copied without NumPy, which is faster.
         self._parts: list[Any] = parts if self._converts else [memoryview(part) for part in parts]
@@ -69,8 +67,11 @@ class Outside:
                 part[:] = kind
 
     def attach(self, numbers: Numbers) -> None:
-        """Let ``numbers`` refer to the updated leaves and state in this memory."""
-        numbers.leaves, numbers.state = self.leaves, self.state
+        """Let ``numbers`` refer to the updated leaves and state: in this memory, or copies in float64."""
+        double = self._np.float64
+        # A memoryview, so that its elements are Python floats.
+        numbers.leaves = memoryview(self._leaves.astype(double, copy=False))
+        numbers.state = memoryview(self._state.astype(double, copy=False))
 
 
 class InputRows:

@@ -153,6 +153,7 @@ class PythonRunner:
         third = second + len(plan.leaf_updates)
         losses: list[float] = []
         gradients: list[float] = []
+        numbers.leaves, numbers.state = numbers.leaves[:], numbers.state[:]  # an interrupted run changes none
         for _ in range(steps):
             read = numbers.leaves, numbers.state, numbers.settings, numbers.inputs
             try:

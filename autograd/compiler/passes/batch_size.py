@@ -46,9 +46,8 @@ class Batch:
         if size < SMALLEST:
             return None
         batched = [n == size for n in lengths]
-        numbers = Flat()  # of all samples, so that samples with Values differ
         for argument, many in zip(arguments, batched):
-            if many and len({repr(flatten(sample, numbers)) for sample in argument}) > 1:
+            if many and not _has_equal_samples(argument):
                 return None
         return cls(arguments, size, batched)
 
@@ -86,6 +85,15 @@ def _length(argument: Any) -> int:
     if type(argument) in (list, tuple):
         return len(argument)
     return int(argument.shape[0]) if getattr(argument, "shape", ()) else 0
+
+
+def _has_equal_samples(argument: Any) -> bool:
+    """Return True if all samples have one shape."""
+    kind, count, *types = flatten(argument, Flat())
+    if kind == "array" or (isinstance(count, int) and not (len(types) == 1 and isinstance(types[0], tuple))):
+        return True  # an array, a list of floats or of ints, or rows with equal types
+    numbers = Flat()  # of all samples, so that samples with Values differ
+    return len({repr(flatten(sample, numbers)) for sample in argument}) == 1
 
 
 def key_of(shapes: Sequence[Any], batch: Batch) -> tuple[Any, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from itertools import chain
+from itertools import accumulate, chain
 from operator import index
 from struct import error, pack
 from typing import Any, TypeGuard
@@ -26,13 +27,17 @@ _KINDS = {*_PLAIN}
 _EXACT = {"f8", "i8"}
 
 
-class Flat(list[float]):
-    """The numbers of the arguments; ``plain`` if all are Python numbers in Python containers."""
+class Flat:
+    """The numbers of the arguments, in order. Those of a NumPy array stay an array.
+
+    ``plain`` is set if all are Python numbers in Python containers, or in arrays that are arguments.
+    """
 
     plain = True
 
     def __init__(self, fixed: Sequence[Value] = ()) -> None:
-        super().__init__()
+        #: Lists of numbers, and arrays.
+        self._parts: list[Any] = []
         #: The leaf Values among the arguments, each once: a program takes any Values in their place.
         self.values: list[Value] = []
         self._places: dict[int, int] = {}
@@ -58,12 +63,55 @@ class Flat(list[float]):
             return Value, "non-leaf", 0
         if self._fixed_ids is None:
             self._fixed_ids = {*map(id, self._fixed)}
-        if type(value) is not Value or id(value) in self._fixed_ids:
+        kind = kind_of(value)
+        if hasattr(kind, "_residence"):  # the class of a parameter of another step
+            kind = kind.__mro__[1]
+        if kind is not Value or id(value) in self._fixed_ids:
             return Value, id(value)
         if id(value) not in self._places:
             self._places[id(value)] = len(self.values)
             self.values.append(value)
         return Value, "leaf", self._places[id(value)], value.label
+
+    def append(self, x: Any) -> None:
+        """Add a number."""
+        self.extend([x])
+
+    def extend(self, numbers: Iterable[Any]) -> None:
+        """Add numbers."""
+        if self._parts and kind_of(self._parts[-1]) is list:
+            self._parts[-1].extend(numbers)
+        else:
+            self._parts.append([*numbers])
+
+    def add_array(self, x: Any) -> None:
+        """Add the numbers of an array, in C order."""
+        self._parts.append(x)
+
+    def __len__(self) -> int:
+        return sum(map(_count, self._parts))
+
+    def are_ints(self, positions: Iterable[int]) -> bool:
+        """Return True if the numbers at these positions are ints."""
+        ends = [*accumulate(map(_count, self._parts))]
+        for position in positions:
+            i = bisect_right(ends, position)
+            part = self._parts[i]
+            if kind_of(part) is not list:
+                if part.dtype.kind != "i":
+                    return False
+            elif type(part[position - ends[i]]) is not int:  # counted from the end
+                return False
+        return True
+
+    def as_floats(self) -> array[float]:
+        """Return the numbers as an array of float64."""
+        result = array("d")
+        for part in self._parts:
+            result.frombytes(
+                bytes(as_floats(part)) if kind_of(part) is list else part.astype(float).tobytes()
+            )
+        return result
 
 
 class Static:
@@ -89,7 +137,8 @@ def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
     of the time of :func:`flatten`. If ``marshal`` raises an error, the result is None.
     """
     try:
-        pair: Any = args, kwargs
+        arrays = [(i, a.dtype.str, a.shape) for i, a in enumerate((*args, *kwargs.values())) if is_array(a)]
+        pair: Any = args, kwargs, arrays  # of an array it writes the bytes alone
         return marshal.dumps(pair, 2)  # from version 3 on, the bytes depend on shared references
     except ValueError:
         return None
@@ -111,8 +160,8 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     >>> numbers = Flat()
     >>> flatten([[1.0, 2.0], [3.0, 4.0]], numbers) == flatten([[5.0, 6.0], [7.0, 8.0]], Flat())
     True
-    >>> numbers
-    [1.0, 2.0, 3.0, 4.0]
+    >>> numbers.as_floats()
+    array('d', [1.0, 2.0, 3.0, 4.0])
 
     Only numbers and leaf Values may change from call to call. Everything else is part of the shape: the types
     of the numbers, strings, bools and None by their value, enum members and objects such as models by their
@@ -143,8 +192,8 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     if isinstance(argument, Enum):
         numbers.objects.append(argument)
         return object, id(argument)
-    if _is_array(argument):
-        numbers.extend(argument.ravel().tolist())
+    if is_array(argument):
+        numbers.add_array(argument)
         numbers.has_arrays = True
         if not _is_exact(argument):
             numbers.reason = _differs_from_float64(f"an array of {argument.dtype}", ".astype(float)")
@@ -248,7 +297,12 @@ def _int_or(other: Any, argument: Any) -> Any:
     return index(argument) if hasattr(argument, "__index__") else other
 
 
-def _is_array(argument: Any) -> TypeGuard[Any]:
+def _count(part: Any) -> int:
+    return len(part) if kind_of(part) is list else part.size
+
+
+def is_array(argument: Any) -> TypeGuard[Any]:
+    """Return True for an array of NumPy that contains numbers."""
     return (
         type(argument).__module__ == "numpy"
         and type(argument).__name__ == "ndarray"
@@ -278,7 +332,7 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return argument
     if is_tuple(argument) and hasattr(argument, "_fields"):
         return kind(*[rebuild(item, make) for item in argument])
-    if _is_array(argument):
+    if is_array(argument):
         array = argument.astype(object)
         array.flat[:] = [make(x) for x in argument.flat]
         return array

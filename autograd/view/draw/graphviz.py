@@ -411,7 +411,7 @@ class Drawing:
 
         def title(match: re.Match[str]) -> str:  # the tooltip of a card
             self._limit.check()
-            return f"<title>{escape(names.get(match[1], ''))}</title>"
+            return f"<title>{escape(names.get(unescape(match[1]), ''))}</title>"
 
         text = re.sub(r"<title>(.*?)</title>", title, text).replace("<title></title>\n", "")
         text = _flush_right(text, self._picture, self.prefix)

@@ -28,18 +28,21 @@ from ..render.web import SHRINK, html_file, lean_svg, read_source, script_litera
 from .javascript import rules
 from .scene import Scene, program_of, scene_of
 
-#: A larger graph has a still page: a move would take longer than 50 ms.
+#: A larger graph has a still page. At this size a move takes 10 to 20 ms in Chromium, before it is painted.
 MOST = 2000
 #: The time limit of the picture, in seconds.
 TIMEOUT = 10.0
 #: A card keeps room for the widest number.
 _ROOM = "−1.234e−5"
+#: The parts of the script, in their order.
+_PARTS = ("passes", "leaves", "picture", "plots", "explore")
 
 
 class Exploration:
     """Page that computes a graph in the reader's browser: an output of a notebook, or a file.
 
-    The graph is the one that was recorded: a Python ``if`` or the mask of a dropout stays as it was.
+    The graph is the one that was recorded: a Python ``if`` or the mask of a dropout stays as it was. A Value
+    that is fixed on the page has the effect of :func:`autograd.replaced`.
     """
 
     def __init__(self, root: Value, trained: set[Value], lr: float) -> None:
@@ -47,13 +50,13 @@ class Exploration:
         self._names = Names(self._order)
         self._gradients = all_gradients(root)
         self._trained, self._lr = trained, lr
-        self._scene = scene_of(self._order, self._gradients)
+        self._scene = scene_of(self._order, self._gradients, self._names)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a self-contained page; an existing file is replaced atomically.
 
         Its address contains the state, so that a link leads to a moment: the leaves that were moved, the
-        learning rate and the number of steps.
+        Values that are fixed, the learning rate and the number of steps.
 
         Args:
             path: A path that ends in ``.html``.
@@ -99,7 +102,7 @@ class Exploration:
             else:
                 data = script_literal(self._data(svg, live.prefix, is_file))
                 names = {value.primitive.name for value in self._order if value.primitive is not None}
-                script = f"<script>({read_source('explore/explore.js')})({data},{rules(names)})</script>"
+                script = f"<script>({_function()})({data},{rules(names)})</script>"
         remark = note and f"<p>{escape(note)}.</p>"
         return (
             f'<div class="glassgrad-explore" id="{live.prefix}-explore">{image}{remark}'
@@ -127,11 +130,11 @@ class Exploration:
             card.key: f"{card.name} = {card.expression}" if card.expression and not scene.flows else card.name
             for card in picture.cards
         }
-        places = {value: i for i, value in enumerate(self._order) if value.is_leaf}
+        places = {value: i for i, value in enumerate(self._order)}
         leaves = [
             [places[value], self._names[value], value in self._trained, scene.owners.get(value, "")]
             for value in dict.fromkeys((*scene.owners, *places))
-            if value in places
+            if value in places and value.is_leaf
         ]
         return {
             "css": f":host{{{css_variables()}}}{read_source('explore/explore.css')}",
@@ -143,13 +146,20 @@ class Exploration:
             **_as_json(program_of(self._order)),
             "start": [_number(value.data) if value.is_leaf else 0 for value in self._order],
             "leaves": leaves,
-            "cards": [[key, places, labels[key]] for key, places in scene.cards],
+            "others": [[places[value], name] for value, name in scene.others.items()],
+            "cards": [[key, shown, labels[key]] for key, shown in scene.cards],
             "edges": scene.edges if len(picture.edges) <= LABELED else [],
             "flows": scene.flows,
             "lr": self._lr,
             "speed": 60 if scene.flows else 10,
             "isFile": is_file,
         }
+
+
+def _function() -> str:
+    """Return the function of the page in JavaScript."""
+    parts = "\n".join(read_source(f"explore/{part}.js") for part in _PARTS)
+    return f"(data, rules) => {{\n{parts}\n}}"
 
 
 def _with_room(scene: Scene) -> Picture:
@@ -177,9 +187,10 @@ def _as_json(program: dict[str, Any]) -> dict[str, Any]:
 def explore(root: Value, train: Value | Iterable[Value] | None = None, lr: float = 0.01) -> Exploration:
     """Return a page in which the leaves of a graph can be dragged; data and gradients follow at once.
 
-    Name it in a notebook to see it; ``.save("page.html")`` writes a file. A button takes a step of gradient
-    descent. The page computes in the reader's browser, with the rules of the table, and needs neither a
-    kernel nor a network. Where scripts do not run, it is a picture and a table.
+    Name it in a notebook to see it; ``.save("page.html")`` writes a file. A click on any other Value fixes it
+    at a number, and a button takes a step of gradient descent. The page computes in the reader's browser,
+    with the rules of the table, and needs neither a kernel nor a network. Where scripts do not run, it is a
+    picture and a table.
 
     >>> w, x = Value(2.0, label="w"), Value(5.0, label="x")
     >>> loss = (w * x - 12.0) ** 2
@@ -193,7 +204,8 @@ def explore(root: Value, train: Value | Iterable[Value] | None = None, lr: float
     v₂    v₁ − 12    −2    −4
     out   v₂²         4     1
 
-    No ``.grad`` is read or written. A graph of more than 2,000 Values has a still page, which says so.
+    No ``.grad`` is read or written. The page of a graph of more than 2,000 Values is the picture and the
+    table, without sliders, and says so.
 
     Args:
         root: The Value at the end of the graph.

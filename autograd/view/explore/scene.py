@@ -9,6 +9,7 @@ from ...nodes import regroup
 from ...value import Value
 from ..network.collapsed import Sketch, select_picture
 from ..network.neurons import owner_of
+from ..notation.names import Names
 from ..picture.cards import LIMIT, Picture, keys_of
 from ..picture.last_pass import Gradients
 from ..picture.page import GraphPicture
@@ -30,6 +31,8 @@ class Scene(NamedTuple):
     flows: list[tuple[int, list[tuple[int, int]]]]
     #: The card that each parameter belongs to, in a network.
     owners: dict[Value, str]
+    #: The Values between the leaves and the root that the page can fix, with their names.
+    others: dict[Value, str]
 
 
 def program_of(order: Sequence[Value]) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def program_of(order: Sequence[Value]) -> dict[str, Any]:
     return {"nodes": nodes, "constants": [x for _, x in constants.values()]}
 
 
-def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
+def scene_of(order: list[Value], gradients: dict[Value, float], names: Names) -> Scene:
     """Return the picture that ``draw`` would show, with these gradients.
 
     A gradient of 0 is shown where none arrives, because moving a leaf may let one through.
@@ -69,11 +72,11 @@ def scene_of(order: list[Value], gradients: dict[Value, float]) -> Scene:
     places: Places = {value: i for i, value in enumerate(order)}
     selected = select_picture(GraphPicture(order, full), LIMIT)
     if isinstance(selected, Sketch):
-        return _network(selected, places)
-    return _graph(selected, order, places)
+        return _network(selected, places, names)
+    return _graph(selected, order, places, names)
 
 
-def _graph(picture: Picture, order: Sequence[Value], places: Places) -> Scene:
+def _graph(picture: Picture, order: Sequence[Value], places: Places, names: Names) -> Scene:
     by_key = {key: value for value, key in keys_of(order).items()}
     cards = [(card.key, [places[by_key[card.key]]]) for card in picture.cards if card.key in by_key]
     edges: list[tuple[int, int, int]] = []
@@ -86,10 +89,11 @@ def _graph(picture: Picture, order: Sequence[Value], places: Places) -> Scene:
         position = next(j for j in range(start, len(result.operands)) if result.operands[j] is operand)
         positions[edge.result] = position + 1
         edges.append((i, places[result], position))
-    return Scene(picture, cards, edges, [], {})
+    others = {value: names[value] for value in order[:-1] if not value.is_leaf}
+    return Scene(picture, cards, edges, [], {}, others)
 
 
-def _network(sketch: Sketch, places: Places) -> Scene:
+def _network(sketch: Sketch, places: Places, names: Names) -> Scene:
     network = sketch.network
     picture = sketch.picture()
     keys = {card.key for card in picture.cards}
@@ -114,4 +118,19 @@ def _network(sketch: Sketch, places: Places) -> Scene:
         if flow.strength is not None
     ]
     note = picture.note.partition("\n")[0]
-    return Scene(picture._replace(note=note), cards, [], flows, owners)
+    others = _computed_once(sketch, places, names)
+    return Scene(picture._replace(note=note), cards, [], flows, owners, others)
+
+
+def _computed_once(sketch: Sketch, places: Places, names: Names) -> dict[Value, str]:
+    """Return the Values with a label, and the outputs of the neurons that have one output."""
+    others = {value: names[value] for value in places if value.label}
+    for layer in sketch.network.layers:
+        for neuron in layer.neurons:
+            if len(neuron.instances) == 1:
+                others[neuron.instances[0].output] = sketch.names.of(neuron.instances[0].output)
+    return {
+        value: name
+        for value, name in others.items()
+        if not value.is_leaf and value is not sketch.network.root
+    }

@@ -127,6 +127,13 @@ def test_card_tooltip_is_its_name() -> None:
     assert sorted(title or "" for title in titles) == sorted(["w", "x", "y", "p", "v₁", "v₂", "0.5", "loss"])
 
 
+def test_card_of_a_neuron_has_a_tooltip() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    svg = draw(hinge_loss([model([1.0, 2.0]), model([2.0, 1.0])], [1.0, -1.0])).svg
+    titles = [group.findtext(f"{SVG}title") or "" for group in groups(svg, "node")]
+    assert sorted(titles) == sorted(["x₁", "x₂", "h₁", "h₂", "h₃", "ŷ", "out"])
+
+
 def test_the_alternative_text_states_every_value_and_gradient() -> None:
     root = example()
     drawing = draw(root)

@@ -76,6 +76,23 @@ def test_parameters_are_trained_by_default() -> None:
     assert explore(line())._trained == set()
 
 
+def test_values_between_leaves_and_root_can_be_fixed() -> None:
+    loss = line()
+    order = topological_order(loss)
+    between = [value for value in order[:-1] if not value.is_leaf]
+    assert [*explore(loss)._scene.others.items()] == [*zip(between, ["v₁", "v₂"])]
+    assert explore(Value(1.0) * 2.0)._scene.others == {}
+
+
+def test_neurons_of_several_samples_cannot_be_fixed_but_labeled_values_can() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    out = model([1.0, 2.0])
+    assert {*explore(out)._scene.others.values()} == {"h₁", "h₂", "h₃"}
+    total = out + model([2.0, 1.0])
+    total.label = "total"
+    assert {*explore(total * total)._scene.others} == {total}
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

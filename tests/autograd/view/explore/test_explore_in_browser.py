@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, explore, gelu, relu, tanh, topological_order
+from autograd import Value, explore, gelu, relu, replaced, tanh, topological_order
 from autograd.nodes import all_gradients
 from autograd.view.notation.names import format_gradient, format_number
+from autograd.view.render.theme import DARK, LIGHT, Theme
 from nn import MLP, mse_loss
 
 from ...._support.browser import chromium, needs_chromium
@@ -92,16 +93,21 @@ def leaves_of(root: Value) -> list[Value]:
     return [value for value in topological_order(root) if value.is_leaf]
 
 
-def check(page: Any, root: Value, which: int = 0) -> dict[str, Any]:
-    """Compare every leaf with a graph that Python computed from the same numbers."""
+def check(page: Any, root: Value, which: int = 0, fixed: str = "") -> dict[str, Any]:
+    """Compare every leaf with a graph that Python computed from the same numbers.
+
+    A Value that is fixed is a leaf of that graph. A leaf that is not in it gets no gradient.
+    """
     page_state = state(page, which)
     gradients = all_gradients(root)
     for leaf in leaves_of(root):
-        row = page_state["leaves"][leaf.label]
+        row = page_state["leaves"][leaf.label or fixed]
         expected = gradients.get(leaf, 0.0)
         assert row["data"] == leaf.data
         assert math.isclose(row["grad"], expected, rel_tol=1e-12), (leaf, row, expected)
         assert row["shown"] == format_gradient(row["grad"])
+    others = page_state["leaves"].keys() - {leaf.label or fixed for leaf in leaves_of(root)}
+    assert {page_state["leaves"][name]["grad"] for name in others} <= {0.0}
     assert f"{root.label} = " in page_state["label"]
     assert f"= {format_number(root.data)}, gradient 1" in page_state["label"]
     return page_state
@@ -172,6 +178,16 @@ def test_diverging_run_pauses(open_page: Callable[..., Any]) -> None:
     assert "more than 1e6 times its first value: the steps are too long." in message
 
 
+def test_run_that_ends_in_nan_pauses(open_page: Callable[..., Any]) -> None:
+    w = Value(1e-3, label="w")
+    root = w.log() * w
+    root.label = "loss"
+    page = open_page(root, train=w, lr=1e3, fragment="#leaf0=1")
+    page.locator(".play").click()
+    page.get_by_role("button", name="Play").wait_for()
+    assert "loss nan is not a number: the steps are too long." in state(page)["message"]
+
+
 def test_dead_relu_lives_again(open_page: Callable[..., Any]) -> None:
     def build(w: float) -> Value:
         leaf = Value(w, label="w")
@@ -240,8 +256,92 @@ def test_follows_the_theme_and_announces_the_change(open_page: Callable[..., Any
     )
 
 
+def widget(root: Value) -> str:
+    html: str = explore(root)._repr_mimebundle_()["text/html"]
+    return html
+
+
+@pytest.mark.parametrize(
+    ("script", "theme"),
+    [
+        ("document.body.dataset.jpThemeLight = 'false'", DARK),
+        ("document.body.dataset.jpThemeLight = 'true'", LIGHT),
+        ("document.body.className = 'vscode-dark'", DARK),
+        ("document.body.className = 'vscode-high-contrast'", DARK),
+        ("document.body.className = 'vscode-light'", LIGHT),
+        ("document.body.className = 'vscode-high-contrast vscode-high-contrast-light'", LIGHT),
+        ("document.documentElement.setAttribute('theme', 'dark')", DARK),
+    ],
+)
+def test_theme_of_a_notebook_comes_before_that_of_the_reader(
+    browser: Any, tmp_path: Path, script: str, theme: Theme
+) -> None:
+    """The output is in a container, and its background is that of the editor, as in VS Code."""
+    style = "body { --vscode-editor-background: rgb(1, 2, 3) }"
+    path = tmp_path / "notebook.html"
+    body = f'<style>{style}</style><div class="output_container"><div>{widget(line())}</div></div>'
+    path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{body}', encoding="utf-8")
+    page = browser.new_page(color_scheme="light" if theme is DARK else "dark")
+    page.goto(path.as_uri())
+    page.evaluate(script)
+    color = page.locator(".picture text.data").first.evaluate("(text) => getComputedStyle(text).fill")
+    assert color == f"rgb({', '.join(map(str, bytes.fromhex(theme.data[1:])))})"
+    assert state(page)["background"] == "rgb(1, 2, 3)"
+    page.close()
+
+
+def test_nothing_moves_by_itself(open_page: Callable[..., Any]) -> None:
+    """Readers who prefer reduced motion need no setting: no style has a transition or an animation."""
+    page = open_page(line())
+    moving = page.evaluate(
+        """() => [...document.querySelector(".glassgrad-explorer").shadowRoot.querySelectorAll("*")]
+        .filter((e) => getComputedStyle(e).transitionDuration !== "0s" || e.getAnimations().length).length"""
+    )
+    assert moving == 0
+
+
+def test_one_announcement_after_the_last_change(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    page.wait_for_timeout(500)
+    page.evaluate(
+        """() => { window.announced = [];
+        const status = document.querySelector(".glassgrad-explorer").shadowRoot.querySelector(".status");
+        new MutationObserver(() => window.announced.push(status.textContent))
+          .observe(status, { childList: true, characterData: true, subtree: true }) }"""
+    )
+    page.get_by_label("w", exact=True).focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+        settle(page)
+    page.wait_for_function("() => window.announced.length")
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => window.announced") == [f"loss = 1; w = 2.6, gradient {format_number(10.0)}. "]
+
+
+def test_range_grows_when_it_is_left(open_page: Callable[..., Any]) -> None:
+    page = open_page(line())
+    slider = page.get_by_label("w", exact=True)
+    assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("0", "4")
+    slider.press("End")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    assert state(page)["leaves"]["w"]["data"] == 4.3
+    assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("0", "5.14")
+
+
+def test_contribution_of_zero_is_dashed(open_page: Callable[..., Any]) -> None:
+    page = open_page(line(w=2.4))
+    dashes = page.locator(".picture g[id$=backward] path")
+    arrows = dashes.evaluate_all("(paths) => paths.map((path) => path.style.strokeDasharray)")
+    assert {*arrows} == {"5, 2"}
+    page.get_by_label("data of w").fill("2")
+    settle(page)
+    arrows = dashes.evaluate_all("(paths) => paths.map((path) => path.style.strokeDasharray)")
+    assert {*arrows} == {"none"}
+
+
 def test_two_pages_in_one_document(browser: Any, tmp_path: Path) -> None:
-    widgets = [explore(root)._repr_mimebundle_()["text/html"] for root in (line(), line(3.0))]
+    widgets = [*map(widget, (line(), line(3.0)))]
     path = tmp_path / "two.html"
     path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{"".join(widgets)}', encoding="utf-8")
     page = browser.new_page()
@@ -266,6 +366,148 @@ def test_special_numbers_agree(special: float, open_page: Callable[..., Any]) ->
     expected = next(g for v, g in gradient.items() if v.label == "w")
     assert row["data"] == leaf.data or math.isnan(leaf.data)
     assert row["shown"] == format_gradient(expected)
+
+
+# A Value that is fixed ----------------------------------------------------------------------------
+
+
+def example() -> tuple[Value, Value, Value]:
+    """Leaves w, x and y, p = w·x, h = tanh(p + y), and the root."""
+    w, x, y = (Value(v, label=name) for v, name in ((0.5, "w"), (-1.5, "x"), (0.25, "y")))
+    p = w * x
+    p.label = "p"
+    h = tanh(p + y)
+    h.label = "h"
+    loss = (h * w - y) ** 2
+    loss.label = "loss"
+    return loss, p, h
+
+
+def card(page: Any, name: str) -> Any:
+    titles = page.locator("title", has_text=name)
+    return page.locator(".picture g.node", has=titles).first
+
+
+def test_clicked_card_is_fixed_at_the_number_typed(open_page: Callable[..., Any]) -> None:
+    loss, p, h = example()
+    page = open_page(loss)
+    card(page, "p").click()
+    page_state = check(page, replaced(loss, p, p.data), fixed="p")
+    assert page_state["leaves"]["p"]["box"] == "-0.75"
+    assert page_state["message"].startswith("p is fixed: it is not computed")
+    page.keyboard.type("2")  # the number is selected
+    check(page, replaced(loss, p, 2.0))
+    assert page_state["cards"]["p"][-1] == "fixed"
+    assert "p fixed at 2, gradient" in state(page)["label"]
+    page.keyboard.press("ArrowUp")
+    check(page, replaced(loss, p, 2.05))
+    card(page, "h").click()  # its operand p gets no gradient
+    page.keyboard.type("-.5")
+    page_state = check(page, replaced(loss, h, -0.5))
+    assert page_state["leaves"]["p"] == {**page_state["leaves"]["p"], "data": 2.05, "grad": 0.0}
+    page.get_by_label("release h").click()
+    check(page, replaced(loss, p, 2.05))
+    page.get_by_label("data of w").fill("3")
+    new = replaced(loss, p, 2.05)
+    (w,) = [leaf for leaf in leaves_of(new) if leaf.label == "w"]
+    check(page, replaced(new, w, 3.0))
+    page.get_by_label("release p").click()
+    check(page, replaced(loss, w, 3.0))
+
+
+def test_fixed_value_can_be_dragged_and_is_not_trained(open_page: Callable[..., Any]) -> None:
+    loss, _, h = example()
+    (w, *_) = leaves_of(loss)
+    page = open_page(loss, train=w, lr=0.1)
+    card(page, "h").click()
+    page.keyboard.press("Tab")
+    box = card(page, "h").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 25.0, y, steps=4)
+    page.mouse.up()
+    number = state(page)["leaves"]["h"]["data"]
+    assert -0.4 < number <= 0.6
+    check(page, replaced(loss, h, number))
+    new = replaced(loss, h, number)
+    page.locator(".step").click()
+    check(page, replaced(new, w, 0.5 - 0.1 * all_gradients(new)[w]))
+
+
+def test_value_is_fixed_by_the_keyboard_alone(open_page: Callable[..., Any]) -> None:
+    loss, _, h = example()
+    page = open_page(loss)
+    menu = page.get_by_label("intermediate Value")
+    assert menu.locator("option").all_inner_texts()[:2] == ["p = w·x", "v₁ = p + y"]
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")  # h
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.type("0.125")
+    check(page, replaced(loss, h, 0.125))
+    assert menu.locator("option", has_text="h = tanh").is_disabled()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")  # the button that releases it
+    page.keyboard.press("Enter")
+    check(page, loss)
+    assert menu.evaluate("(menu) => menu.getRootNode().activeElement === menu && menu.value") == "5"
+
+
+def test_reset_releases_every_value(open_page: Callable[..., Any]) -> None:
+    loss, _, _ = example()
+    page = open_page(loss)
+    for name in ("p", "h"):
+        card(page, name).click()
+        page.keyboard.type("7")
+    page.locator(".reset").click()
+    page_state = check(page, loss)
+    assert page_state["leaves"].keys() == {"w", "x", "y"}
+    assert page.locator(".fixed, .mark").count() == 0
+
+
+def test_address_contains_fixed_values(open_page: Callable[..., Any]) -> None:
+    loss, _, h = example()
+    page = open_page(loss)
+    card(page, "h").click()
+    page.keyboard.type("0.75")
+    page.wait_for_function("() => location.hash.includes('=0.75')")
+    other = open_page(example()[0], fragment=page.evaluate("() => location.hash"))
+    check(other, replaced(loss, h, 0.75))
+    check(open_page(loss, fragment="#fixed4=x&fixed0=2&fixed99=1"), loss)
+
+
+def test_neuron_of_one_sample_is_fixed_from_the_menu(open_page: Callable[..., Any]) -> None:
+    model = MLP(2, [3, 2, 1], activation="tanh", seed=1)
+    out = (model([1.0, 2.0]) - 1.0) ** 2
+    page = open_page(out)
+    menu = page.get_by_label("intermediate Value")
+    names = ["h⁽¹⁾₁", "h⁽¹⁾₂", "h⁽¹⁾₃", "h⁽²⁾₁", "h⁽²⁾₂", "ŷ"]
+    assert menu.locator("option").all_inner_texts() == names
+    neuron = page.locator(".picture g.node[id$=n0-2]")
+    neuron.click()  # lists its parameters, and fixes nothing
+    assert page.locator("tbody tr:visible").count() == 3
+    assert page.locator(".fixed").count() == 0
+    neuron.click()
+    menu.select_option("h⁽¹⁾₂")
+    page.locator(".fix button").click()
+    page.keyboard.type("0.5")
+    scene = explore(out)._scene
+    (output,) = [value for value, name in scene.others.items() if name == "h⁽¹⁾₂"]
+    gradients = all_gradients(replaced(out, output, 0.5))
+    page_state = state(page)
+    rows = [*page_state["leaves"].values()]
+    for row, p in zip(rows, model.parameters(), strict=False):
+        assert math.isclose(row["grad"], gradients.get(p, 0.0), rel_tol=1e-12)
+    assert page_state["leaves"]["h⁽¹⁾₂"]["data"] == 0.5
+    assert page.locator(".picture g.fixed[id$=n0-2] circle").count() == 1
+
+
+def test_neuron_of_several_samples_cannot_be_fixed(open_page: Callable[..., Any]) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    page = open_page(mse_loss([model([0.0, 1.0]), model([1.0, 0.0])], [0.0, 1.0]))
+    assert not page.locator(".fix").is_visible()
 
 
 def numbers() -> Sequence[float]:

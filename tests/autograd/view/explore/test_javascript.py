@@ -10,7 +10,7 @@ import pytest
 from autograd.primitives import PRIMITIVES, Primitive
 from autograd.view.explore.javascript import rules
 
-from ...._support.browser import chromium, needs_chromium
+from ...._support.browser import chromium, firefox, needs_chromium, needs_firefox
 from ...._support.table import (
     Operands,
     ordinary_operands,
@@ -39,10 +39,17 @@ EVALUATE = """([source, name, points]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
-    for browser in chromium():
-        yield browser.new_page()
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("Chromium", marks=needs_chromium), pytest.param("Firefox", marks=needs_firefox)],
+)
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A page of each browser, because their exp and pow may differ in the last place."""
+    if request.param == "Chromium":
+        for browser in chromium():
+            yield browser.new_page()
+    else:
+        yield from firefox(tmp_path_factory.mktemp("profile"))
 
 
 def text_of(x: Any) -> Any:
@@ -65,7 +72,6 @@ def agrees(actual: float | None, expected: float | None, terms: float = 0.0) -> 
     return abs(actual - expected) <= 1e-12 * max(abs(expected), terms) + 5e-324
 
 
-@needs_chromium
 @pytest.mark.parametrize("entry", PRIMITIVES.values(), ids=lambda entry: entry.name)
 def test_rule_in_javascript_agrees_with_python(entry: Primitive, page: Any) -> None:
     points: list[Operands] = [*ordinary_operands(entry), *special_operands(entry)]
@@ -77,7 +83,6 @@ def test_rule_in_javascript_agrees_with_python(entry: Primitive, page: Any) -> N
             assert agrees(actual, derivative), (point, local, expected_local)
 
 
-@needs_chromium
 def test_primitive_of_the_users_own_in_javascript(page: Any) -> None:
     def value(m: Any, x: Any) -> Any:
         return x / (1.0 + m.abs(x))

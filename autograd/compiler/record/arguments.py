@@ -52,7 +52,7 @@ class Flat:
     def shape_of_value(self, value: Value) -> tuple[Any, ...]:
         """Add a Value among the arguments and return its shape.
 
-        The parameters of an optimizer are told apart by identity, and so are Values of a subclass.
+        The parameters of an optimizer, and Values of a subclass, are distinguished by identity.
         """
         self.plain = False
         if not value.is_leaf:

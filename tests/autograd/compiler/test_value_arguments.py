@@ -155,7 +155,7 @@ def test_run_and_each_read_the_values(backend: str) -> None:
 @each_backend
 @pytest.mark.parametrize("optimizer", [lambda p: SGD(p, lr=0.1), lambda p: Adam(p, lr=0.05)])
 def test_parameters_of_the_optimizer_may_be_arguments(optimizer: Any, backend: str) -> None:
-    """As in JAX, where the parameters are an argument of the loss."""
+    """The parameters are an argument of the loss, as in JAX."""
 
     def loss(params: Any, x: Any, y: Any) -> Any:
         return (params["w"] * x + params["b"] - y) ** 2
@@ -188,7 +188,7 @@ def test_samples_of_values_get_their_gradients(backend: str) -> None:
 
 
 @each_backend
-def test_a_parameter_is_told_apart_by_identity(backend: str) -> None:
+def test_a_parameter_is_distinguished_by_identity(backend: str) -> None:
     step = compile(lambda p: p * p if isinstance(p, Parameter) else p * 3.0, backend=backend)
     for p in [Parameter(2.0), Parameter(5.0)] * 2:
         assert step(p) == p.data**2

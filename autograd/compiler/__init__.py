@@ -4,7 +4,7 @@
 above it in this list; the files of ``compiler`` itself come after them all:
 
 - ``record``: ``arguments``, the numbers of a call, and its shape, which selects the programs; ``trace`` runs
-  the function once on Values and records the graph and the comparisons
+  the function once on Values and records the graph and the comparisons; ``aux``, its second result
 - ``ir``: ``tape``, instructions without repetitions, with constants folded; ``patterns``, the instructions of
   a rule; ``fused``, sums of products; ``listing``, the instructions as text
 - ``passes``: ``vectorize``, isomorphic terms of a sum become one term with a batch axis; ``differentiate``,
@@ -14,5 +14,6 @@ above it in this list; the files of ``compiler`` itself come after them all:
 - ``guards``: the state that a function reads, compared at each call
 - ``build``, ``calls``, ``replay``: trace, replay, audit, or fall back to eager execution
 - ``program``: ``compile()`` and its steps; ``derivatives``: values, gradients and Hessians
-- ``explain``: a program as text and as a picture; ``pickling``: checks of a step in a pickle; ``progress``
+- ``explain``: a program as text and as a picture; ``structure``: a large one as layers; ``c_source``: as C;
+  ``pickling``: checks of a step in a pickle; ``progress``
 """

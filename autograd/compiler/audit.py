@@ -7,12 +7,14 @@ from collections.abc import Sequence, Set
 
 from ..backward import topological_order
 from ..floats import compute
+from ..interop.reals import real_to_float
 from ..nodes import edges, regroup
 from ..operations import data_of
 from ..symbols import is_group
 from ..system.messages import short
 from ..value import Value, operand_values
 from .backends.python import Outcome
+from .record.aux import Aux
 
 #: Sums are added in another order than by eager: so far may a number be off, as a part of it, and so
 #: far one where terms cancel, as a part of the terms it is the sum of.
@@ -44,12 +46,19 @@ class Reference:
         inputs: Sequence[Value],
         gradients: Sequence[float],
         values: Set[Value] | None = None,
+        aux: Aux | None = None,
     ) -> None:
         self.output = output
         self.roots = roots
         self.inputs = inputs
+        self.aux = aux
+        self.numbers_of_aux = None if aux is None else (aux, aux.numbers)  # before an update
         self.gradients = gradients
         self.used = values
+
+    def outcome(self) -> Outcome:
+        """Return the result as that of a program."""
+        return Outcome([self.output._data], [*self.gradients], self.numbers_of_aux)
 
     def check_loss(self, outcome: Outcome, dtype: str) -> None:
         """Raise Disagreement unless the losses agree to rounding."""
@@ -61,7 +70,8 @@ class Reference:
     def check(self, outcome: Outcome, read: Set[Value], dtype: str) -> None:
         """Raise Disagreement unless losses and gradients agree to rounding, and depend on the same leaves."""
         self.check_loss(outcome, dtype)
-        pairs = [*zip(self.gradients, outcome.gradients, strict=True)]
+        self._check_aux(outcome, dtype)
+        pairs = [*zip(self.gradients, outcome.gradients)]
         width = len(self.inputs)
         for i, root in enumerate(self.roots):
             part = pairs[i * width : (i + 1) * width]
@@ -77,6 +87,23 @@ class Reference:
                     )
         if read and (unused := read - (self.used or ancestors(self.output))):
             raise Disagreement(f"the function no longer uses {short(next(iter(unused)))}")
+
+    def _check_aux(self, outcome: Outcome, dtype: str) -> None:
+        """Raise Disagreement unless the second result has the same containers and, to rounding, numbers."""
+        if self.numbers_of_aux is None or outcome.numbers_of_aux is None:
+            return
+        (expected, numbers), (aux, actual_numbers) = self.numbers_of_aux, outcome.numbers_of_aux
+        if expected.structure != aux.structure:
+            raise Disagreement("the function returned other containers as aux")
+        for x, actual in zip(expected.leaves(numbers), aux.leaves(actual_numbers), strict=True):
+            a, b = real_to_float(actual), real_to_float(x)
+            if a is None or b is None:
+                if repr(actual) != repr(x):
+                    raise Disagreement(f"the program returned {actual!r} in aux, eager {x!r}")
+            elif not close(a, b, dtype) and not any(
+                close(a, b, dtype, _largest_term(value)) for value in expected.values if value._data == b
+            ):
+                raise Disagreement(f"the program returned {a!r} in aux, eager {b!r}")
 
 
 def close(a: float, b: float, dtype: str, terms: float = 0.0) -> bool:

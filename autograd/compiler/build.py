@@ -24,6 +24,7 @@ from .ir.patterns import value_of
 from .passes.batch_size import SMALL, Batch, General, general, key_of
 from .passes.plan import Plan, Transcript, complete
 from .progress import Progress
+from .record.aux import Aux
 from .record.digest import DigestTracer
 from .record.trace import (
     FunctionTracer,
@@ -37,6 +38,9 @@ from .residence import numbers_of
 
 #: After so many traces a warning reports that the arguments keep changing shape.
 MANY_RECORDINGS = 32
+
+#: A program of more instructions falls back. It would take about 1 kB of memory for each.
+MOST_INSTRUCTIONS = 5_000_000
 
 NONE = array("d")
 
@@ -58,6 +62,8 @@ class Options:
     #: The static arguments by their position; of keyword-only ones it is negative.
     static: Mapping[int, str] = field(default_factory=dict[int, str])
     strict: bool = False
+    has_aux: bool = False
+    clip_grad_norm: float | None = None
 
     def is_audited(self, call: int) -> bool:
         """Return True if the call of this number, from 1, is compared with eager execution."""
@@ -140,9 +146,9 @@ class Builder(ABC):
         draws = Draws(before.reach.generators)
         try:
             self._check_reach(before.reach, call)
-            first = self._record(args, kwargs, draws, progress)
+            first = self._record(args, kwargs, call, draws, progress)
             guard = self.guard(call.objects)
-            second = self._record(args, kwargs, draws, progress)
+            second = self._record(args, kwargs, call, draws, progress)
             for attribute in guard.set_attributes():
                 self.warn_or_raise(
                     f"it sets {attribute}, which only eager execution does at each call: call the function "
@@ -181,27 +187,30 @@ class Builder(ABC):
             )
 
     def _record(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], draws: Draws, progress: Progress
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call, draws: Draws, progress: Progress
     ) -> Recording:
         tracer = FunctionTracer()
-        return Recording(self._trace(tracer, args, kwargs, draws, progress), tracer)
+        output, aux = self._trace(tracer, args, kwargs, call, draws, progress)
+        return Recording(output, tracer, aux)
 
     def _trace(
         self,
         tracer: FunctionTracer,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
+        call: Call,
         draws: Draws,
         progress: Progress,
-    ) -> Value:
+    ) -> tuple[Value, Aux | None]:
         progress.at("tracing")
-        output = run_traced(self.function, args, kwargs, tracer)
+        stand_ins = {id(x): stand_in for x, stand_in in zip(call.values, call.stand_ins)}
+        traced = run_traced(self.function, args, kwargs, tracer, self.options.has_aux, stand_ins)
         if (generator := draws.find_source()) is not None:
             raise Untraceable(
                 f"it draws random numbers from {generator}, which a program would repeat "
                 "at every call: pass them as an argument"
             )
-        return output
+        return traced
 
     # Programs -------------------------------------------------------------------------------------
 
@@ -214,6 +223,8 @@ class Builder(ABC):
         """
         if call.reason:
             raise Untraceable(call.reason, is_final=True)
+        for value, stand_in in zip(call.values, call.stand_ins):
+            stand_in.data, stand_in.label = value._data, value.label
         value_of.cache_clear()  # a rule of the user's own may read what has changed
         if self.options.backend != "python" and (program := self._for_a_batch(call, progress)) is not None:
             return program
@@ -240,6 +251,12 @@ class Builder(ABC):
         general: Any = None,
     ) -> Program:
         progress.at(f"{plan.passes[-1][1]:,} instructions are made ready for {self.options.backend}")
+        if (size := len(plan.tape.code)) > MOST_INSTRUCTIONS:
+            raise Untraceable(
+                f"its program has {size:,} instructions, and the limit is {MOST_INSTRUCTIONS:,}: compile a "
+                "part of it, such as one link of a chain",
+                is_final=True,
+            )
         numbers = self.numbers(plan, call, numbers_of(plan.leaves))
         runner = make_runner(plan, self.options.backend, numbers, self.options.dtype)
         return Program(plan, runner, read, indices, call, guard, general)
@@ -275,8 +292,9 @@ class Builder(ABC):
         )
         draws = Draws(guard.reach.generators)
         try:
-            output = self._trace(tracer, call.args, call.kwargs, draws, progress)
-            loss = output._data if tracer.digest(output) == tape.digest else None
+            output, aux = self._trace(tracer, call.args, call.kwargs, call, draws, progress)
+            is_like = aux is None or (tape.transcript.aux is not None and aux.is_like(tape.transcript.aux))
+            loss = output._data if is_like and tracer.digest(output, aux) == tape.digest else None
         except Exception:  # traced twice it is raised again, and reported
             loss = None
         finally:
@@ -331,8 +349,8 @@ class Builder(ABC):
         kwargs = dict(zip(call.kwargs, few[len(call.args) :]))
         draws = Draws(())
         try:
-            output = self._trace(tracer, few[: len(call.args)], kwargs, draws, progress)
-            tape.digest = tracer.digest(output)
+            output, aux = self._trace(tracer, few[: len(call.args)], kwargs, call, draws, progress)
+            tape.digest = tracer.digest(output, aux)
         except Exception:
             return
         finally:

@@ -45,6 +45,8 @@ class Program:
         self.references: Any = [call.args, call.kwargs]
         #: The seconds that a step took the last time.
         self.seconds = STRETCH
+        #: The leaves of the last call: with its arguments in place of their stand-ins.
+        self.current: Sequence[Value] = plan.leaves
         #: The same for a few samples, by which it is audited, if there is one.
         self.sample: tuple[Plan, Runner] | None = None
 
@@ -65,8 +67,14 @@ def with_grad() -> AbstractContextManager[Any]:
 class Arguments:
     """The arguments of a call as numbers, and their shape; stored for the calls that have the same."""
 
-    def __init__(self, args: Sequence[Any], kwargs: Mapping[str, Any], fingerprint: bytes | None) -> None:
-        self.flat = flat = Flat()
+    def __init__(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        fingerprint: bytes | None,
+        fixed: Sequence[Value] = (),
+    ) -> None:
+        self.flat = flat = Flat(fixed)
 
         def shape_of(argument: Any) -> Any:
             plain = flat.plain
@@ -77,6 +85,7 @@ class Arguments:
         shapes = [*map(shape_of, args)]
         self.shape: tuple[Any, ...] = (*shapes, None, *[(name, shape_of(a)) for name, a in kwargs.items()])
         self.objects = flat.objects
+        self.values = flat.values
         self.has_arrays, self.reason = flat.has_arrays, flat.reason
         self.numbers = flat.as_floats()
         self.fingerprint = fingerprint if flat.plain else None
@@ -93,6 +102,17 @@ class Call:
         self.objects = read.objects
         self.has_arrays, self.reason = read.has_arrays, read.reason
         self.key: Any = read.shape
+        #: The leaf Values among the arguments.
+        self.values = read.values
+        #: For each of them the leaf that stands for it in a program.
+        self.stand_ins: list[Value] = []
+
+    def bind(self, leaves: Sequence[Value]) -> Sequence[Value]:
+        """Return leaves of a program, with the arguments of this call in place of their stand-ins."""
+        if not self.stand_ins:
+            return leaves
+        arguments = dict(zip(self.stand_ins, self.values))
+        return [arguments.get(leaf, leaf) for leaf in leaves]
 
     def run(self, function: Callable[..., Any]) -> Any:
         """Call a function with the arguments."""

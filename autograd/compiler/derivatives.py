@@ -6,11 +6,12 @@ For the Hessian the backward pass is emitted twice: the emitted instructions are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsFloat
+from typing import Any
 
-from ..functional import direction_at, leaves_at, scalar_output
+from ..functional import arguments_at, direction_at, scalar_output
 from ..functional import gradient as gradient_of
-from ..operations import FUNCTIONS
+from ..operations import FUNCTIONS, data_of
+from ..structures import map_leaves, with_leaves
 from ..value import Value
 from .audit import Reference
 from .backends.python import Outcome
@@ -20,7 +21,8 @@ from .ir.listing import stage
 from .ir.tape import Meaning
 from .passes.differentiate import gradient
 from .passes.plan import Plan, plan, simplify, transcribe
-from .record.arguments import as_floats
+from .record.arguments import Structured, as_floats
+from .record.aux import split
 from .record.trace import Recording, as_value
 from .replay import Replay
 
@@ -41,25 +43,34 @@ class Derivative(Replay):
         self.what = f"the {kind}"
         self._width = 0
 
-    def at(self, point: Sequence[Value | SupportsFloat], v: Any = None) -> Outcome:
-        """Compute the derivatives at a point; for "hvp", the product with the vector ``v``."""
-        at = [x._data for x in leaves_at(point, self.kind)]
-        call = self.make_call(at, {})
+    def at(self, point: Sequence[Any], v: Any = None) -> tuple[Outcome, list[Any]]:
+        """Compute the derivatives at a point; for "hvp", the product with the vector ``v``.
+
+        Returns:
+            The outcome, and the derivatives in the containers of the point.
+        """
+        arguments, leaves = arguments_at(point, self.kind)
+        floats = [map_leaves(argument, data_of) for argument in arguments]
+        call = self.make_call([x if type(x) is float else Structured(x) for x in floats], {})
         if self.kind == "hvp":
-            direction = direction_at(v, len(at))
+            direction = direction_at(v, arguments, len(leaves))
             call.numbers = call.numbers + as_floats(direction)  # after the numbers of the arguments
         (outcome,) = self.take(1, call)
-        return outcome
+        width, gradients = len(leaves), outcome.gradients
+        if self.kind != "hessian":
+            return outcome, [*with_leaves(floats, gradients[:width])]
+        rows = [with_leaves(floats, gradients[i * width : (i + 1) * width]) for i in range(width)]
+        return outcome, [*with_leaves(floats, rows)]
 
     def settle(self, call: Call) -> None:
-        """Store the number of arguments, which is the number of derivatives."""
-        self._width = len(call.args)
+        """Store the count of numbers among the arguments, which is the number of derivatives."""
+        self._width = len(call.flat)
 
     def plan(self, recording: Recording, leaves: list[Value]) -> Plan:
         """Return the plan of the value and its derivatives, row by row."""
         if self.kind == "value":
             return plan(recording, leaves, None, batch=self.options.backend != "python", with_gradients=False)
-        tape, output, guards = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
+        tape, output, guards, aux = transcribe(recording, {leaf: i for i, leaf in enumerate(leaves)})
         stages = [stage("trace", tape, leaves, {output: "out"})]
         inputs = [tape.source("input", i) for i in range(self._width)]
         gradients = gradient(tape, output, inputs)
@@ -72,19 +83,23 @@ class Derivative(Replay):
             gradients = gradient(tape, along.place, inputs)
         if self.kind != "value_and_grad":
             stages.append(stage("again", tape, leaves, {output: "out"}, stages[-1].size))
-        return simplify(Plan(tape, leaves, output, gradients, guards, stages=stages))
+        gradients += aux
+        return simplify(Plan(tape, leaves, output, gradients, guards, stages=stages, aux=recording.aux))
 
     def eager(self, call: Call, leaves: Sequence[Value]) -> Reference:
         """Compute the same by grad() on the graph of the function."""
         with with_grad():
             if self.kind == "value":
-                return Reference(as_value(call.run(self.function)), (), (), ())
-            inputs = [Value(x) for x in call.args]
-            output = scalar_output(self.function, inputs, self.kind)
+                output, aux = split(call.run(self.function), self.options.has_aux)
+                return Reference(as_value(output), (), (), (), aux=aux)
+            point = [a.value if type(a) is Structured else a for a in call.args]
+            arguments, inputs = arguments_at(point, self.kind)
+            result, aux = split(self.function(*arguments), self.options.has_aux)
+            output = scalar_output(lambda: result, [], self.kind)
             roots = [output]
             if self.kind != "value_and_grad":
                 roots = gradient_of(output, inputs, create_graph=True)
             if self.kind == "hvp":
                 roots = [FUNCTIONS["dot"](roots, call.numbers[len(inputs) :])]
             gradients = [g._data for root in roots for g in gradient_of(root, inputs)]
-        return Reference(output, roots, inputs, gradients)
+        return Reference(output, roots, inputs, gradients, aux=aux)

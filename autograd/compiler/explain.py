@@ -22,6 +22,7 @@ PASSES = {
     "batch": "isomorphic terms merged into one with a batch axis, marked []",
     "backward": "adds the backward pass, emitted from the table of primitives",
     "again": "adds the backward pass of the backward pass",
+    "clip": "adds the rule that clips the gradients by their norm",
     "update": "adds the optimizer's rule for each parameter",
     "expand": "simple instructions without duplicates, constants folded, unused ones removed",
     "fuse": "each sum of products is one instruction",
@@ -33,7 +34,7 @@ def names_of_results(plan: Plan) -> dict[int, str]:
     labels = Counter(leaf.label for leaf in plan.leaves)
     leaves = [name_of(leaf, k, labels) for k, leaf in enumerate(plan.leaves)]
     names = {place: f"{leaves[k]}′" for k, place in plan.leaf_updates}
-    if len(plan.gradients) == len(leaves):
+    if len(plan.gradients) - (len(plan.aux.values) if plan.aux else 0) == len(leaves):
         names |= {place: f"∂{leaf}" for leaf, place in zip(leaves, plan.gradients)}
     names[plan.loss] = "out"
     return {i: name for i, name in names.items() if plan.tape.code[i][0] not in SOURCES}

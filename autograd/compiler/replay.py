@@ -76,6 +76,9 @@ class Replay(Builder):
         self._last_run: tuple[Program, Numbers] | None = None
         #: The primitives that users have added, by their functions.
         self._known_primitives = {**added}
+        self._stand_ins: list[Value] = []
+        #: The program of the last call that had one, and that call.
+        self.latest: tuple[Program, Call] | None = None
         #: Chooses the samples of an audit.
         self._rng = Random(0)
 
@@ -92,9 +95,9 @@ class Replay(Builder):
         """Return True if the numbers may stay in the program from one call to the next."""
         return False
 
-    def leaves(self, plan: Plan) -> Row:
+    def leaves(self, program: Program) -> Row:
         """Return the current numbers of the leaves."""
-        return numbers_of(plan.leaves)
+        return numbers_of(program.current)
 
     def numbers_of_settings(self, plan: Plan) -> array[float]:
         """Return the current settings that the plan reads."""
@@ -128,8 +131,20 @@ class Replay(Builder):
             kwargs = {name: Static(a, name) if name in names else a for name, a in kwargs.items()}
         arguments, mark = self._last, fingerprint(args, kwargs)
         if arguments is None or mark is None or mark != arguments.fingerprint:
-            self._last = arguments = Arguments(args, kwargs, mark)
-        return Call(args, kwargs, arguments)
+            self._last = arguments = Arguments(args, kwargs, mark, self.fixed_values())
+        return self._with_stand_ins(Call(args, kwargs, arguments))
+
+    def fixed_values(self) -> Sequence[Value]:
+        """Return the Values that are no inputs, even if they are among the arguments."""
+        return ()
+
+    def _with_stand_ins(self, call: Call) -> Call:
+        """Give the call a leaf for each of its Values: the same for the first, second, … of every call."""
+        if call.values:
+            while len(self._stand_ins) < len(call.values):
+                self._stand_ins.append(Value(0.0))
+            call.stand_ins = self._stand_ins[: len(call.values)]
+        return call
 
     def _is_replaced(self) -> bool:
         """Return True if ``primitive()`` has replaced one of the primitives there were before."""
@@ -215,7 +230,7 @@ class Replay(Builder):
         """A step from where the last one left the numbers; None where that is not enough."""
         program, shape, _, numbers = current
         calls = program.calls + 1
-        if call.key != shape or self.options.is_audited(calls) or not program.takes(call.flat):
+        if call.key != shape or self.options.is_audited(calls) or not program.takes(call.flat) or call.values:
             return None
         if added and self._is_replaced():
             return None
@@ -225,6 +240,7 @@ class Replay(Builder):
         if not outcome.losses:
             return None
         program.calls = calls
+        self.latest = program, call
         return outcome
 
     def _advance(self, steps: int, call: Call, current: Program | None = None) -> Outcome:
@@ -242,11 +258,15 @@ class Replay(Builder):
                 continue
             calls = program.calls + (program is not current)
             audited = program is not current and self.options.is_audited(calls)
-            numbers = self.numbers(program.plan, call, self.leaves(program.plan))
+            program.current = call.bind(program.plan.leaves)
+            numbers = self.numbers(program.plan, call, self.leaves(program))
             most = 1 if audited else program.in_a_stretch(self.at_once(steps, program.plan))
             outcome = self._run(most, program, numbers)
             if not outcome.losses:
                 continue
+            self.latest = program, call
+            if call.values:
+                _add_up(outcome, program.current)
             program.calls = calls
             if audited:
                 return self._audit(outcome, numbers, program, call)
@@ -322,18 +342,18 @@ class Replay(Builder):
     def _run(self, steps: int, program: Program, numbers: Numbers) -> Outcome:
         if program.calls:
             start = perf_counter()
-            outcome = program.runner.run(steps, numbers)
+            outcome = _with_aux(program.runner.run(steps, numbers), program.plan)
             count = max(1, len(outcome.losses))  # fewer than the steps where a guard failed
             program.seconds = (perf_counter() - start) / count or program.seconds
             return outcome
         with Progress(self.name) as progress:  # numba may have to compile its interpreter
             progress.at(f"{self.options.backend} compiles")
-            return program.runner.run(steps, numbers)
+            return _with_aux(program.runner.run(steps, numbers), program.plan)
 
     def _run_eager(self, call: Call) -> Outcome:
         reference = self.eager(call, ())
         self.finish()
-        return Outcome([reference.output._data], [*reference.gradients])
+        return reference.outcome()
 
     # Audits ---------------------------------------------------------------------------------------
 
@@ -347,10 +367,10 @@ class Replay(Builder):
                 return outcome
         except Disagreement as disagreement:
             difference = disagreement
-        reference = self.eager(call, program.plan.leaves)
+        reference = self.eager(call, program.current)
         if difference is None:
             try:
-                reference.check(outcome, program.read, self.options.dtype)
+                reference.check(outcome, {*call.bind([*program.read])}, self.options.dtype)
             except Disagreement as disagreement:
                 difference = disagreement
         if difference is None:
@@ -359,7 +379,7 @@ class Replay(Builder):
             return outcome
         self._drop_programs(difference, program, call)
         self.finish()
-        return Outcome([reference.output._data], [*reference.gradients])
+        return reference.outcome()
 
     def _agrees_on_samples(self, program: Program, call: Call) -> bool:
         """Compare a few samples, taken at random; return False if the program is not made for any number.
@@ -377,16 +397,19 @@ class Replay(Builder):
         chosen = sorted(self._rng.sample(range(size), SMALL[0]))
         few = select_samples(arguments, tape.batched, chosen)
         args, kwargs = few[: len(call.args)], dict(zip(call.kwargs, few[len(call.args) :]))
-        small = Call(args, kwargs, Arguments(args, kwargs, None))
+        small = self._with_stand_ins(Call(args, kwargs, Arguments(args, kwargs, None, self.fixed_values())))
         if program.sample is None:
             plan = self.complete(tape.transcript_for(Batch(few, len(chosen), tape.batched)))
             numbers = self.numbers(plan, small, numbers_of(plan.leaves))
             program.sample = plan, make_runner(plan, self.options.backend, numbers, self.options.dtype)
         plan, runner = program.sample
-        outcome = runner.run(1, self.numbers(plan, small, numbers_of(plan.leaves)))
+        leaves = small.bind(plan.leaves)
+        outcome = _with_aux(runner.run(1, self.numbers(plan, small, numbers_of(leaves))), plan)
         if not outcome.losses:
             return False
-        self.eager(small, plan.leaves).check(outcome, program.read, self.options.dtype)
+        if small.values:
+            _add_up(outcome, leaves)
+        self.eager(small, leaves).check(outcome, {*small.bind([*program.read])}, self.options.dtype)
         return True
 
     def _drop_programs(self, difference: Disagreement, program: Program, call: Call) -> None:
@@ -432,3 +455,22 @@ class Replay(Builder):
             if shape != former_shape and i < len(call.args):
                 return f"for argument {i + 1} is {described(shape)}, not {described(former_shape)}"
         return "for other arguments"
+
+
+def _with_aux(outcome: Outcome, plan: Plan) -> Outcome:
+    """Store the numbers of the second result of the function, which follow the gradients."""
+    if plan.aux is not None and outcome.losses:
+        numbers = outcome.gradients
+        outcome.numbers_of_aux = plan.aux, numbers[len(numbers) - len(plan.aux.values) :]
+    return outcome
+
+
+def _add_up(outcome: Outcome, leaves: Sequence[Value]) -> None:
+    """Add the gradients of a Value that is an argument and also read from outside."""
+    gradients = outcome.gradients
+    if not gradients or len({*leaves}) == len(leaves):
+        return
+    totals = dict.fromkeys(leaves, 0.0)
+    for leaf, gradient in zip(leaves, gradients):
+        totals[leaf] += gradient
+    outcome.raw_gradients = [totals[leaf] for leaf in leaves] + gradients[len(leaves) :]

@@ -39,7 +39,7 @@ class Rule:
         self.optimizer = optimizer
         self.rule = getattr(kind_of(optimizer), "rule", None)
         self.reason = _overridden(optimizer) if self.rule is not None else ""
-        self._names = (*_METHODS, *_READ, *getattr(optimizer, "hyperparameter_names", ()))
+        self._names = (*_METHODS, *_READ, "clip_rule", *getattr(optimizer, "hyperparameter_names", ()))
         self._parts = self._current_parts()
         self._guard: Guard | None = None
         if self.rule is not None and not self.reason:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import mul
 
 from autograd import Value
 
 from ..checks import check_number, check_unique, check_values, out_of_range
+from .updates import clip_to_norm, norm_of
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
@@ -84,18 +86,31 @@ def clip_grad_norm_(
             f"clip_grad_norm_() expected a finite norm of the gradients, got {norm}. Find the gradient "
             "that is not finite, or pass error_if_nonfinite=False to scale by this norm."
         )
-    factor = limit / (norm + 1e-6)
-    if not factor >= 1.0:  # also true for nan
-        for parameter, gradient in pairs:
-            parameter.grad = gradient * factor
+    clipped = clip_to_norm(_OnFloats, [gradient for _, gradient in pairs], norm, limit)
+    for (parameter, _), gradient in zip(pairs, clipped):
+        parameter.grad = gradient
     return norm
+
+
+class _OnFloats:
+    """The functions that the rules of updates.py use, on floats."""
+
+    sqrt = staticmethod(math.sqrt)
+
+    @staticmethod
+    def where(condition: bool, a: float, b: float) -> float:
+        return a if condition else b
+
+    @staticmethod
+    def dot(a: Sequence[float], b: Sequence[float], bias: float) -> float:
+        return sum(map(mul, a, b), bias)
 
 
 def _norm(numbers: list[float], order: float) -> float:
     if any(map(math.isnan, numbers)):
         return math.nan
     if order == 2.0:
-        return math.hypot(*numbers)
+        return float(norm_of(_OnFloats, numbers))
     largest = max(map(abs, numbers), default=0.0)
     if order == math.inf or largest in (0.0, math.inf):
         return largest

@@ -13,7 +13,7 @@ from ..checks import check_number, check_parameters, check_range, check_unique
 from ..inputs import is_listed
 from ..kinds import is_mapping
 from ..state import convert_number
-from .updates import adam_update, adamw_update, momentum_update, rmsprop_update, sgd_update
+from .updates import adam_update, adamw_update, clip_by_norm, momentum_update, rmsprop_update, sgd_update
 
 
 class _Setting:
@@ -69,6 +69,8 @@ class Optimizer:
     rule: ClassVar[Callable[..., tuple[Any, ...]]]
     state_names: ClassVar[tuple[str, ...]] = ()
     hyperparameter_names: ClassVar[tuple[str, ...]] = ("lr",)
+    #: ``(m, gradients, max_norm) -> gradients``, by which ``compile(…, clip_grad_norm=…)`` clips them.
+    clip_rule: ClassVar[Callable[..., list[Any]]] = staticmethod(clip_by_norm)
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
         function = type_name(self)

@@ -5,11 +5,14 @@ hyperparameters. It returns the new parameter and the new state. Rules use opera
 have no ``if`` except on hyperparameters. They therefore run on floats, on Values (so that a gradient flows
 through a step, as MAML requires) and on any object with the operators of a number. On floats a rule may
 raise only ZeroDivisionError or OverflowError, where IEEE 754 has inf or nan; :class:`nn.Optimizer` handles
-these.
+these. :func:`clip_by_norm` needs a condition and takes the functions of numbers as ``m``, as the rules of a
+primitive do.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 #: A number, or an object with its operators. Not a type variable: a step may turn a float into a Value.
@@ -184,3 +187,46 @@ def adamw_update(
     return adam_update(
         parameter, gradient, step, exp_avg, exp_avg_sq, lr=lr, betas=betas, eps=eps, weight_decay=0.0
     )
+
+
+def norm_of(m: Any, gradients: Sequence[Number]) -> Number:
+    """Return the Euclidean norm of the gradients, which neither overflows nor underflows on the way.
+
+    Args:
+        m: The functions ``dot``, ``sqrt`` and ``where`` on the numbers.
+        gradients: The gradients, as one vector.
+    """
+    squares = m.dot(gradients, gradients, 0.0)
+    # A power of 2 is exact. It keeps the squares of large gradients finite, and digits of tiny ones.
+    scale = m.where(squares < 1e-270, 2.0**600, m.where(squares < math.inf, 1.0, 2.0**-600))
+    scaled = [gradient * scale for gradient in gradients]
+    return m.sqrt(m.dot(scaled, scaled, 0.0)) / scale
+
+
+def clip_to_norm(m: Any, gradients: Sequence[Number], norm: Number, max_norm: float) -> list[Number]:
+    """Return the gradients times max_norm / (norm + 1e-6), but at most times 1, as in PyTorch.
+
+    Args:
+        m: The function ``where`` on the numbers.
+        gradients, norm: The gradients, and their norm of any order.
+        max_norm: The largest norm.
+    """
+    factor = max_norm / (norm + 1e-6)
+    factor = m.where(factor >= 1.0, 1.0, factor)  # nan stays nan
+    return [gradient * factor for gradient in gradients]
+
+
+def clip_by_norm(m: Any, gradients: Sequence[Number], max_norm: float) -> list[Number]:
+    """Clip the gradients by their Euclidean norm: the rule of :func:`nn.clip_grad_norm_`.
+
+    ``compile(…, clip_grad_norm=…)`` compiles it between the backward pass and the update.
+
+    Args:
+        m: The functions ``dot``, ``sqrt`` and ``where`` on the numbers.
+        gradients: The gradients, as one vector.
+        max_norm: The largest norm.
+
+    Returns:
+        The gradients after clipping.
+    """
+    return clip_to_norm(m, gradients, norm_of(m, gradients), max_norm)

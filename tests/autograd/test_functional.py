@@ -114,7 +114,7 @@ def test_point_may_be_of_values_and_any_numbers() -> None:
 @pytest.mark.parametrize("at", [2.0, Value(2.0), None])
 def test_point_that_is_not_a_sequence_raises_type_error(of: Callable[..., Any], at: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"^\w+\(\) expected a sequence of numbers for at, got .* Pass a list with one number"
+        TypeError, match=r"^\w+\(\) expected a sequence of numbers for at, got .* Pass a list with one item"
     ):
         of(lambda x: x, at)
 

@@ -34,6 +34,7 @@ PURPOSES = {
     "source_lines": "source lines\nof the user",
     "anomaly": "find the first\nnan or inf",
     "checking": "check_grads",
+    "structures": "nested\ncontainers",
     "composed": "softmax,\nlog_softmax",
     "expression": "an expression\nfrom its text",
     "view": "pictures, steps,\nexplanations",

@@ -24,7 +24,7 @@ from .._support.table import OPERATORS
 ORDER = {
     "autograd": [
         ["system"],
-        ["primitives", "ieee", "mode_decorators"],
+        ["primitives", "ieee", "mode_decorators", "structures"],
         ["interop"],
         ["floats", "modes", "symbols"],
         ["tracing"],
@@ -58,7 +58,7 @@ ORDER = {
         ["calls", "update", "residence"],
         ["build"],
         ["replay"],
-        ["explain", "derivatives"],
+        ["explain", "derivatives", "c_source", "structure"],
         ["program"],
     ],
     "nn": [

@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from ...system.messages import type_and_value
+from ..passes.fuse import fuse
 from ..passes.plan import Plan
+from ..passes.schedule import Schedule
 from .memory import Layout
 from .numba.runner import NumbaRunner
 from .numpy import NumpyRunner
@@ -19,6 +21,8 @@ BACKENDS = {"numba": "numba", "numpy": "numpy", "python": None}
 
 #: The number of Python instructions that take about as long as one NumPy call.
 CALL = 12
+#: For a program of more instructions the depth is computed before its calls are made.
+LARGE = 50_000
 
 
 def choose_backend(backend: str, dtype: str = "float64") -> str:
@@ -69,6 +73,15 @@ def make_runner(plan: Plan, backend: str, numbers: Numbers, dtype: str) -> Runne
     with np.errstate(over="ignore"):  # a constant beyond the range of float32 becomes an infinity
         if backend == "numba":
             return NumbaRunner(plan, Layout.of(plan, numbers, dtype))
+        may_be_deep = plan.batch_inputs is None and dtype == "float64"
+        if may_be_deep and len(plan.tape.code) > LARGE and _is_deep(plan):
+            return PythonRunner(plan)  # a chain has millions of calls, of 4 kB each
         runner = NumpyRunner(plan, Layout.of(plan, numbers, dtype))
-    deep = plan.batch_inputs is None and len(runner.calls) * CALL > len(runner.fused.order)
-    return PythonRunner(plan) if deep and dtype == "float64" else runner
+    deep = may_be_deep and len(runner.calls) * CALL > len(runner.fused.order)
+    return PythonRunner(plan) if deep else runner
+
+
+def _is_deep(plan: Plan) -> bool:
+    """Return True if NumPy would take longer than Python: each level is one call or more."""
+    fused = fuse(plan)
+    return max(Schedule(plan, fused).level) * CALL > len(fused.order)

@@ -5,6 +5,7 @@ It is the simplest way to run a tape, and the other backends are tested against 
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ...floats import FLOATS
 from ...ieee import RAISED
 from ..ir.tape import SIMPLE, SOURCES, run_instruction
 from ..passes.plan import Plan
+from ..record.aux import Aux
 
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
 _PLACES = {"leaf": "leaves", "state": "state", "setting": "settings", "input": "inputs"}
@@ -45,6 +47,12 @@ class Outcome:
 
     losses: list[float]
     raw_gradients: list[float] | memoryview[float]  # owned by this Outcome
+    numbers_of_aux: tuple[Aux, Sequence[float]] | None = None  # if the function has one
+
+    @property
+    def aux(self) -> Any:
+        """The second result of a function with ``has_aux``."""
+        return None if self.numbers_of_aux is None else self.numbers_of_aux[0].build(self.numbers_of_aux[1])
 
     @property
     def gradients(self) -> list[float]:
@@ -61,6 +69,10 @@ class Runner(Protocol):
     def run(self, steps: int, numbers: Numbers) -> Outcome: ...
 
 
+#: A program of more instructions becomes several functions.
+MOST_IN_A_FUNCTION = 5_000
+
+
 class PythonRunner:
     """Runs an unbatched plan as Python source; if Python raises, on the safe path, by single instructions."""
 
@@ -73,21 +85,53 @@ class PythonRunner:
         self.step = self._function()
 
     def _function(self) -> Any:
+        count = len(self.plan.tape.code)
+        if count > MOST_IN_A_FUNCTION:
+            return self._functions(count)
+        lines = [self._line(i, 0) for i in range(count)]
+        return _defined([*lines, f"return ({''.join(f'v{i}, ' for i in self.plan.results())})"])
+
+    def _functions(self, count: int) -> Any:
+        """Return a function that calls several: CPython needs 3 kB for each line while it compiles one.
+
+        A number that another function reads is stored in the list ``v``.
+        """
         code = self.plan.tape.code
-        lines: list[str] = []
+        shared = {*self.plan.results()}
         for i, (operation, operands) in enumerate(code):
-            if operation == "const":
-                lines.append(f"v{i} = float({str(operands[0])!r})" if operands[0] - operands[0] != 0.0
-                             else f"v{i} = {operands[0]!r}")  # fmt: skip
-            elif operation in _PLACES:
-                lines.append(f"v{i} = {_PLACES[operation]}[{operands[0]}]")
-            else:
-                lines.append(f"v{i} = {_expression(operation, [f'v{o}' for o in operands])}")
-        lines.append(f"return ({''.join(f'v{i}, ' for i in self.plan.results())})")
-        source = "def step(leaves, state, settings, inputs):\n " + "\n ".join(lines)
-        namespace: dict[str, Any] = {name: getattr(FLOATS, name) for name in SIMPLE if hasattr(FLOATS, name)}
-        exec(source, namespace)  # the source consists of instructions only, never of a user's text
-        return namespace["step"]
+            if operation not in SOURCES:
+                part = i // MOST_IN_A_FUNCTION
+                shared.update([o for o in operands if o // MOST_IN_A_FUNCTION != part])
+        parts: list[Any] = []
+        for first in range(0, count, MOST_IN_A_FUNCTION):
+            lines: list[str] = []
+            for i in range(first, min(first + MOST_IN_A_FUNCTION, count)):
+                lines.append(self._line(i, first))
+                if i in shared:
+                    lines.append(f"v[{i}] = v{i - first}")
+            parts.append(_defined(lines))
+        results = self.plan.results()
+
+        def step(*numbers: Any) -> tuple[float, ...]:
+            v = [0.0] * count
+            for part in parts:
+                part(*numbers, v)
+            return tuple([v[i] for i in results])
+
+        return step
+
+    def _line(self, i: int, first: int) -> str:
+        """Return an instruction of a function whose first one is ``first``; earlier ones are in the list."""
+        operation, operands = self.plan.tape.code[i]
+        name = f"v{i - first}"
+        if operation == "const":
+            x: float = operands[0]
+            return f"{name} = {x!r}" if math.isfinite(x) else f"{name} = float({str(x)!r})"
+        if operation in _PLACES:
+            return f"{name} = {_PLACES[operation]}[{operands[0]}]"
+        read: tuple[int, ...] = operands
+        names = [f"v{o - first}" if o >= first else f"v[{o}]" for o in read]
+        return f"{name} = {_expression(operation, names)}"
 
     def _run_safe_path(self, leaves: Any, state: Any, settings: Any, inputs: Any) -> tuple[float, ...]:
         places = {"leaf": leaves, "state": state, "setting": settings, "input": inputs}
@@ -125,6 +169,14 @@ class PythonRunner:
             for (k, _), x in zip(plan.state_updates, results[third:]):
                 numbers.state[k] = x
         return Outcome(losses, gradients)
+
+
+def _defined(lines: Sequence[str]) -> Any:
+    """Return the function with these lines, which are instructions, never a user's text."""
+    source = "def step(leaves, state, settings, inputs, v=()):\n " + "\n ".join(lines)
+    namespace: dict[str, Any] = {name: getattr(FLOATS, name) for name in SIMPLE if hasattr(FLOATS, name)}
+    exec(source, namespace)
+    return namespace["step"]
 
 
 def _expression(operation: str, names: Sequence[str]) -> str:

@@ -93,7 +93,8 @@ def _has_equal_samples(argument: Any) -> bool:
     kind, count, *types = flatten(argument, Flat())
     if kind == "array" or (isinstance(count, int) and not (len(types) == 1 and isinstance(types[0], tuple))):
         return True  # an array, a list of floats or of ints, or rows with equal types
-    return len({repr(flatten(sample, Flat())) for sample in argument}) == 1
+    numbers = Flat()  # of all samples, so that samples with Values differ
+    return len({repr(flatten(sample, numbers)) for sample in argument}) == 1
 
 
 def key_of(shapes: Sequence[Any], batch: Batch) -> tuple[Any, ...]:
@@ -157,7 +158,17 @@ class General:
             f"generalized from batches of {' and '.join(map(str, SMALL))} to a batch axis of {batch.size}"
         ]
         inputs = BatchInputs(batch.size, rows)
-        return Transcript(tape, small.output, small.guards, inputs, small.order, [*small.stages], notes)
+        return Transcript(
+            tape,
+            small.output,
+            small.guards,
+            inputs,
+            small.order,
+            [*small.stages],
+            notes,
+            small.aux,
+            small.aux_places,
+        )
 
     def indices_for(self, batch: Batch) -> set[int]:
         """Return the positions of the numbers that select something, in such a batch."""
@@ -175,8 +186,8 @@ def general(
     first, second = transcripts
     a, b = first.tape, second.tape
     same = (
-        (first.output, first.guards, first.order, a.is_batched)
-        == (second.output, second.guards, second.order, b.is_batched)
+        (first.output, first.guards, first.order, first.aux_places, a.is_batched)
+        == (second.output, second.guards, second.order, second.aux_places, b.is_batched)
     ) and len(a.code) == len(b.code)
     if not same or first.batch_inputs is None or second.batch_inputs is None:
         return None

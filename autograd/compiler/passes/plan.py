@@ -10,7 +10,8 @@ from ...primitives import PRIMITIVES, Primitive
 from ...value import Value
 from ..ir.listing import Stage, stage
 from ..ir.patterns import Pattern
-from ..ir.tape import RESERVED, Handle, Meaning, Tape
+from ..ir.tape import RESERVED, Handle, Meaning, Tape, place_of
+from ..record.aux import Aux
 from ..record.trace import Constant, Input, Recording, Untraceable
 from .differentiate import gradient
 from .expand import expand
@@ -52,12 +53,22 @@ class Update:
 
 
 @dataclass
+class Clip:
+    """The rule by which the optimizer's gradients are clipped: ``rule(m, gradients, max_norm)``."""
+
+    parameters: list[Value]
+    rule: Callable[..., Sequence[Any]]
+    max_norm: float
+
+
+@dataclass
 class Plan:
     """A step as instructions: the leaves that it reads, and the places of its results."""
 
     tape: Tape
     leaves: list[Value]
     loss: int
+    #: The gradients; after them the Values of ``aux``, if the function returns one.
     gradients: list[int]
     guards: list[tuple[int, bool]]
     #: For each updated parameter: its index among the leaves, and the place of its new value.
@@ -70,6 +81,8 @@ class Plan:
     #: The result of each pass, as text.
     stages: list[Stage] = field(default_factory=list[Stage])
     notes: list[str] = field(default_factory=list[str])
+    #: The second result of the function, with ``has_aux``.
+    aux: Aux | None = None
 
     @property
     def passes(self) -> list[tuple[str, int]]:
@@ -91,8 +104,14 @@ class Plan:
         ]
 
 
-def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, int, list[tuple[int, bool]]]:
-    """Return the graph as a tape: one instruction for each node and for each use of a constant."""
+def transcribe(
+    recording: Recording, leaves: dict[Value, int]
+) -> tuple[Tape, int, list[tuple[int, bool]], list[int]]:
+    """Return the graph as a tape: one instruction for each node and for each use of a constant.
+
+    Returns:
+        The tape, the places of the result, of the comparisons with their answers, and of the Values of aux.
+    """
     tape = Tape(merges=False)
     append = tape.append
     places: dict[Value, int] = {}
@@ -140,7 +159,8 @@ def transcribe(recording: Recording, leaves: dict[Value, int]) -> tuple[Tape, in
     for guard in recording.guards:
         place = append(guard.operation, (place_of(guard.a), place_of(guard.b)))
         guards.append((place, guard.answer))
-    return tape, places[recording.output], guards
+    aux = [places[x] for x in recording.aux.values] if recording.aux else []
+    return tape, places[recording.output], guards, aux
 
 
 def _operation(op: Primitive) -> str:
@@ -160,9 +180,11 @@ def plan(
     update: Update | None,
     batch: bool = True,
     with_gradients: bool = True,
+    clip: Clip | None = None,
 ) -> Plan:
     """Run all passes; the backward pass only if ``with_gradients``."""
-    return complete(make_transcript(recording, leaves, update, batch), update, with_gradients)
+    transcript = make_transcript(recording, leaves, update or clip, batch)
+    return complete(transcript, update, with_gradients, clip)
 
 
 @dataclass
@@ -176,28 +198,33 @@ class Transcript:
     order: list[Value]
     stages: list[Stage]
     notes: list[str]
+    aux: Aux | None = None
+    #: The places of the Values of ``aux``.
+    aux_places: Sequence[int] = ()
 
 
 def make_transcript(
-    recording: Recording, leaves: Sequence[Value], update: Update | None, batch: bool
+    recording: Recording, leaves: Sequence[Value], update: Update | Clip | None, batch: bool
 ) -> Transcript:
     """Transcribe a recording; merge isomorphic terms if ``batch``."""
     every = [*(update.parameters if update else ()), *leaves]
     order = [*dict.fromkeys(every)]  # parameters come in the optimizer's order, which is that of the layers
     place = {leaf: i for i, leaf in enumerate(order)}
-    tape, output, guards = transcribe(recording, place)
+    tape, output, guards, aux = transcribe(recording, place)
     stages = [stage("trace", tape, order, {output: "out"})]
     notes: list[str] = []
     batch_inputs = None
     if batch:
-        tape, output, guards, batch_inputs = batch_terms(tape, output, guards, notes)
+        tape, output, guards, batch_inputs, aux = batch_terms(tape, output, guards, notes, aux)
         if batch_inputs is not None:
             stages.append(stage("batch", tape, order, {output: "out"}))
-    return Transcript(tape, output, guards, batch_inputs, order, stages, notes)
+    return Transcript(tape, output, guards, batch_inputs, order, stages, notes, recording.aux, aux)
 
 
-def complete(transcript: Transcript, update: Update | None, with_gradients: bool = True) -> Plan:
-    """Add the backward pass if ``with_gradients``, and the update; simplify the tape."""
+def complete(
+    transcript: Transcript, update: Update | None, with_gradients: bool = True, clip: Clip | None = None
+) -> Plan:
+    """Add the backward pass if ``with_gradients``, clipping and the update; simplify the tape."""
     tape, order, output = transcript.tape, transcript.order, transcript.output
     stages = transcript.stages
     sources = [tape.source("leaf", i) for i in range(len(order))]
@@ -210,12 +237,17 @@ def complete(transcript: Transcript, update: Update | None, with_gradients: bool
         batch_inputs=transcript.batch_inputs,
         stages=stages,
         notes=transcript.notes,
+        aux=transcript.aux,
     )
     if with_gradients:
         result.keep("backward", since=stages[-1].size)
+    if clip is not None:
+        _emit_clipping(result, clip)
+        result.keep("clip", since=result.stages[-1].size)
     if update is not None:
         _emit_update(result, update)
         result.keep("update", since=result.stages[-1].size)
+    result.gradients += transcript.aux_places
     return simplify(result)
 
 
@@ -229,6 +261,7 @@ def simplify(result: Plan) -> Plan:
     result.leaf_updates = [(k, places[i]) for k, i in result.leaf_updates]
     result.state_updates = [(k, places[i]) for k, i in result.state_updates]
     result.keep("expand")
+    tape.known.clear()  # it is complete, and the table takes as much memory as the instructions
     return result
 
 
@@ -258,6 +291,19 @@ def shareable_state(rule: Pattern, update: Update) -> tuple[int, ...]:
     while dependent := {j for j in indices if not rule.reads(j - 1) <= {*indices, rate_index}}:
         indices -= dependent
     return tuple(sorted(j - 2 for j in indices))
+
+
+def _emit_clipping(result: Plan, clip: Clip) -> None:
+    """Emit the rule that clips the gradients of the parameters, which are the first leaves."""
+    tape, count = result.tape, len(clip.parameters)
+    handles = [tape.handle(place) for place in result.gradients[:count]]
+    try:
+        clipped = clip.rule(Meaning(tape, expand=False), handles, clip.max_norm)
+    except MemoryError:
+        raise
+    except Exception as error:  # a rule of the user's own may raise anything
+        raise Untraceable(f"the clip_rule of the optimizer cannot be compiled: {error}") from error
+    result.gradients[:count] = [place_of(tape, x) for x in clipped]
 
 
 def _emit_update(result: Plan, update: Update) -> None:

@@ -7,6 +7,7 @@ batch axis is unspecified, so brackets among the terms of such a sum are not kep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,12 @@ class _Isomorphism:
 
 
 def batch_terms(
-    tape: Tape, output: int, guards: Guards, notes: list[str]
-) -> tuple[Tape, int, Guards, BatchInputs | None]:
-    """Return the tape with its largest sum of isomorphic terms batched, if there is one."""
+    tape: Tape, output: int, guards: Guards, notes: list[str], results: Sequence[int] = ()
+) -> tuple[Tape, int, Guards, BatchInputs | None, list[int]]:
+    """Return the tape with its largest sum of isomorphic terms batched, if there is one.
+
+    The last item returned has the new places of ``results``, which stay unbatched.
+    """
     best: _Isomorphism | None = None
     most = 0
     signatures = _signatures(tape.code)
@@ -52,11 +56,11 @@ def batch_terms(
             best, most = isomorphism, work
     if best is None:
         notes.append("no long sum of isomorphic terms: the program is not batched")
-        return tape, output, guards, None
+        return tape, output, guards, None, [*results]
     kinds = f" of {len(best.templates)} kinds" if len(best.templates) > 1 else ""
     size = len(best.maps)
     notes.append(f"a sum of {size} isomorphic terms{kinds} becomes one term with a batch axis of {size}")
-    return _rebuild(tape, output, guards, best)
+    return _rebuild(tape, output, guards, best, results)
 
 
 def _signatures(code: list[tuple[str, Any]]) -> list[int]:
@@ -190,8 +194,8 @@ def _match(code: list[tuple[str, Any]], pairs: list[tuple[int, int]]) -> dict[in
 
 
 def _rebuild(
-    tape: Tape, output: int, guards: Guards, isomorphism: _Isomorphism
-) -> tuple[Tape, int, Guards, BatchInputs]:
+    tape: Tape, output: int, guards: Guards, isomorphism: _Isomorphism, results: Sequence[int]
+) -> tuple[Tape, int, Guards, BatchInputs, list[int]]:
     place, maps, others = isomorphism.place, isomorphism.maps, isomorphism.others
     code = tape.code
     new = Tape(len(maps), merges=False)
@@ -259,7 +263,7 @@ def _rebuild(
     result = move(output, False)
     new_guards = [(move(g, False), answer) for g, answer in guards if g not in isomorphism.guarded]
     new_guards += [(move(g, True), answer) for g, answer in isomorphism.guards.items()]
-    return new, result, new_guards, batch_inputs
+    return new, result, new_guards, batch_inputs, [move(i, False) for i in results]
 
 
 def _varying(code: list[tuple[str, Any]], maps: list[dict[int, int]]) -> set[int]:

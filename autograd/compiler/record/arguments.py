@@ -13,6 +13,7 @@ from struct import error, pack
 from typing import Any, TypeGuard
 
 from ...interop.reals import real_to_float
+from ...structures import leaves_of, map_leaves, structure_of
 from ...system.messages import class_name, short, type_and_value
 from ...value import Value
 from .bits import bits_of
@@ -34,14 +35,43 @@ class Flat:
 
     plain = True
 
-    def __init__(self) -> None:
+    def __init__(self, fixed: Sequence[Value] = ()) -> None:
         #: Lists of numbers, and arrays.
         self._parts: list[Any] = []
+        #: The leaf Values among the arguments, each once: a program takes any Values in their place.
+        self.values: list[Value] = []
+        self._places: dict[int, int] = {}
+        self._fixed = fixed
+        self._fixed_ids: set[int] | None = None
         #: The objects among the arguments, such as models.
         self.objects: list[Any] = []
         self.has_arrays = False
         #: Why the function cannot be traced with these arguments; "" if it can.
         self.reason = ""
+
+    def shape_of_value(self, value: Value) -> tuple[Any, ...]:
+        """Add a Value among the arguments and return its shape.
+
+        The parameters of an optimizer, and Values of a subclass, are distinguished by identity.
+        """
+        self.plain = False
+        if not value.is_leaf:
+            self.reason = (
+                f"its arguments have {short(value)}, a non-leaf Value, into whose graph a program passes no "
+                "gradient: compute it inside, or pass its .data"
+            )
+            return Value, "non-leaf", 0
+        if self._fixed_ids is None:
+            self._fixed_ids = {*map(id, self._fixed)}
+        kind = kind_of(value)
+        if hasattr(kind, "_residence"):  # the class of a parameter of another step
+            kind = kind.__mro__[1]
+        if kind is not Value or id(value) in self._fixed_ids:
+            return Value, id(value)
+        if id(value) not in self._places:
+            self._places[id(value)] = len(self.values)
+            self.values.append(value)
+        return Value, "leaf", self._places[id(value)], value.label
 
     def append(self, x: Any) -> None:
         """Add a number."""
@@ -92,6 +122,14 @@ class Static:
         self.key = bits_of(value)
 
 
+class Structured:
+    """An argument of a derivative in nested containers: every leaf of them is a number."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.key = structure_of(value)
+
+
 def fingerprint(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes | None:
     """Return bytes that two calls share only if their arguments have the same types and bits.
 
@@ -125,8 +163,9 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     >>> numbers.as_floats()
     array('d', [1.0, 2.0, 3.0, 4.0])
 
-    Only numbers may change from call to call. Everything else is part of the shape: the types of the numbers,
-    strings, bools and None by their value, Values, enum members and objects such as models by their identity.
+    Only numbers and leaf Values may change from call to call. Everything else is part of the shape: the types
+    of the numbers, strings, bools and None by their value, enum members and objects such as models by their
+    identity, and which of the Values are the same.
     """
     kind = kind_of(argument)
     if kind in _PLAIN:
@@ -137,12 +176,15 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     if kind is dict:
         return dict, tuple([(_exact(key, numbers), flatten(x, numbers)) for key, x in argument.items()])
     if isinstance(argument, Value):
-        return Value, id(argument)
+        return numbers.shape_of_value(argument)
     if argument is None or kind is str or kind is bool:
         return kind, argument
     if kind is Static:
         numbers.objects.append(argument.value)
         return Static, argument.key
+    if kind is Structured:
+        numbers.extend(leaves_of(argument.value))
+        return Structured, argument.key
     if is_tuple(argument) and hasattr(argument, "_fields"):
         numbers.plain = False
         return kind, tuple(flatten(item, numbers) for item in argument)
@@ -170,11 +212,27 @@ def flatten(argument: Any, numbers: Flat) -> Any:
     ):
         raise TypeError(
             "A compiled step expected numbers, lists, tuples, dicts or NumPy arrays of them, or objects "
-            f"without elements such as models, got {class_name(kind)} {short(argument)}. "
-            "Convert it to a list of numbers."
+            f"without elements such as models, got {class_name(kind)} {short(argument)}. {_remedy(argument)}"
         )
     numbers.objects.append(argument)
     return object, id(argument)
+
+
+def _remedy(argument: Any) -> str:
+    """Return how to convert an argument that has elements but cannot be flattened."""
+    kind = kind_of(argument)
+    if hasattr(argument, "to_numpy"):  # pandas and others
+        return "Convert it with .to_numpy(dtype=float)."
+    if kind.__module__ == "numpy" and hasattr(argument, "dtype"):
+        if argument.dtype.kind == "b":
+            return "Convert it with .astype(float)."
+        if argument.dtype.kind == "c":
+            return "Pass its .real and .imag."
+    elif isinstance(argument, complex):
+        return "Pass its .real and .imag."
+    if hasattr(argument, "tolist"):  # tensors of PyTorch, JAX and others, and arrays of objects
+        return "Convert it with .tolist()."
+    return "Convert it to a list of numbers."
 
 
 def _flatten_sequence(kind: type, items: Any, numbers: Flat) -> Any:
@@ -253,7 +311,7 @@ def is_array(argument: Any) -> TypeGuard[Any]:
 
 
 def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
-    """Return the argument with each number x replaced by ``make(x)``, in the order of :func:`flatten`."""
+    """Return the argument with ``make(x)`` for each number or Value x, in the order of :func:`flatten`."""
     kind = kind_of(argument)
     if kind in _PLAIN:
         return make(argument)
@@ -262,10 +320,14 @@ def rebuild(argument: Any, make: Callable[[Any], Any]) -> Any:
         return items if kind is list else tuple(items)
     if kind is dict:
         return {key: rebuild(item, make) for key, item in argument.items()}
-    if isinstance(argument, Value) or argument is None or kind is str or kind is bool:
+    if isinstance(argument, Value):
+        return make(argument)
+    if argument is None or kind is str or kind is bool:
         return argument
     if kind is Static:
         return argument.value
+    if kind is Structured:
+        return map_leaves(argument.value, make)
     if isinstance(argument, Enum):
         return argument
     if is_tuple(argument) and hasattr(argument, "_fields"):
@@ -314,5 +376,8 @@ def described(shape: Any) -> str:
         return repr(rest[0])
     if kind is Static:
         return f"another static {class_name(rest[0][0])}"
+    if kind is Value and rest[0] in ("leaf", "non-leaf"):
+        label = f" labeled {rest[2]!r}" if rest[2:] and rest[2] else ""
+        return f"a {rest[0]} Value{label}"
     names = {dict: "a dict", Value: "another Value", object: "another object"}
     return names.get(kind) or f"a {class_name(kind)}"

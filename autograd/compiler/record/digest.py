@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from ...primitives import PRIMITIVES
 from ...value import Value
 from .arguments import kind_of
+from .aux import Aux
 from .trace import Constant, FunctionTracer, TracedInput
 
 #: Additions over samples are described as one sum; their brackets and order are unspecified.
@@ -82,12 +83,12 @@ class DigestTracer(FunctionTracer):
         #: Set before Irregular is raised, which the function may catch.
         self.is_irregular = False
 
-    def digest(self, output: Value | float) -> tuple[Any, ...]:
-        """Return the structure of the result and of the comparisons."""
-        key, sample = self._settled(self._of(output))
-        if self.is_irregular or sample is not None:
+    def digest(self, output: Value, aux: Aux | None) -> tuple[Any, ...]:
+        """Return the structure of the results and of the comparisons."""
+        results = [self._settled(self._of(x)) for x in (output, *(aux.values if aux else ()))]
+        if self.is_irregular:
             raise self._irregular()
-        return key, *self._by_sample(self._comparisons)
+        return *results, *self._by_sample(self._comparisons)
 
     # Events ---------------------------------------------------------------------------------------
 

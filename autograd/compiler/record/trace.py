@@ -23,6 +23,7 @@ from ...system.messages import replace_controls, short, type_and_value, type_nam
 from ...tracing import Tracer, current_tracer, report_escape
 from ...value import Value, operand_values
 from .arguments import identities, rebuild
+from .aux import Aux, split
 
 #: Files whose lines are not the user's: this package, and library modules that may call it.
 _NOT_THE_USERS = (
@@ -300,14 +301,16 @@ class FunctionTracer(Tracer):
 class Recording:
     """Trace of one run of the function: its result, its comparisons, and its nodes in topological order."""
 
-    def __init__(self, output: Value, tracer: FunctionTracer) -> None:
+    def __init__(self, output: Value, tracer: FunctionTracer, aux: Aux | None = None) -> None:
         self.output = output
+        self.aux = aux
         self.guards = tracer.guards
         #: The positions of arguments that are indices, which must be ints.
         self.indices = tracer.indices
         self.gradients = tracer.gradients
         compared = [x for guard in self.guards for x in (guard.a, guard.b) if isinstance(x, Value)]
-        self.nodes = operands_first([*tracer.constants, output, *compared], self._sources)
+        roots = [*tracer.constants, output, *compared, *(aux.values if aux else ())]
+        self.nodes = operands_first(roots, self._sources)
 
     def _sources(self, node: Value) -> Sequence[Value]:
         """Return the Values from which a program computes a node."""
@@ -328,23 +331,45 @@ class Recording:
         return operands_first([self.output], lambda x: () if x in self.gradients else operand_values(x))
 
 
-def record(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recording:
+def record(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    has_aux: bool = False,
+    stand_ins: Mapping[int, Value] | None = None,
+) -> Recording:
     """Run the function with Inputs in place of the numbers among its arguments, and return the trace."""
     tracer = FunctionTracer()
-    return Recording(run_traced(function, args, kwargs, tracer), tracer)
+    output, aux = run_traced(function, args, kwargs, tracer, has_aux, stand_ins)
+    return Recording(output, tracer, aux)
 
 
 def run_traced(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], tracer: FunctionTracer
-) -> Value:
-    """Run the function with Inputs in place of the numbers among its arguments, and return its result.
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    tracer: FunctionTracer,
+    has_aux: bool = False,
+    stand_ins: Mapping[int, Value] | None = None,
+) -> tuple[Value, Aux | None]:
+    """Run the function with Inputs in place of the numbers among its arguments, and return its results.
+
+    Args:
+        function: The function.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        tracer: It receives what happens.
+        has_aux: If it is set, the function returns a pair.
+        stand_ins: By the ids of Values among the arguments, the leaves in their place.
 
     Raises:
         Untraceable: If it changes an argument in place.
     """
     numbers: list[Input] = []  # keeps them, so that no id is used twice
 
-    def make(x: SupportsFloat) -> Input:
+    def make(x: Value | SupportsFloat) -> Value:
+        if isinstance(x, Value):
+            return stand_ins.get(id(x), x) if stand_ins else x
         numbers.append(TracedInput(x, len(numbers)))
         return numbers[-1]
 
@@ -352,7 +377,7 @@ def run_traced(
     keywords = {name: rebuild(a, make) for name, a in kwargs.items()}
     before = identities([*inputs, *keywords.values()])
     with tracer:
-        output = function(*inputs, **keywords)
+        output, aux = split(function(*inputs, **keywords), has_aux)
     if tracer.has_missed():
         raise Untraceable(
             "it uses Values in another thread or context, which cannot be traced: call it outside",
@@ -364,7 +389,7 @@ def run_traced(
         )
     for x in numbers:
         _CLASS.__set__(x, Input)
-    return as_value(output)
+    return as_value(output), aux
 
 
 def as_value(output: Any) -> Value:
@@ -404,6 +429,13 @@ def live_leaves(first: Recording, second: Recording) -> list[Value]:
         same = (g.operation, g.answer) == (h.operation, h.answer)
         if not (same and _same_operands((g.a, g.b), (h.a, h.b), pairs)):
             raise Untraceable("two runs with the same arguments had different comparisons")
+    aux, other = first.aux, second.aux
+    if (
+        aux is not None
+        and other is not None
+        and not (aux.is_like(other) and _same_operands(aux.values, other.values, pairs))
+    ):
+        raise Untraceable(f"two runs with the same arguments returned another aux: {_HIDDEN_STATE}")
     return leaves
 
 

@@ -12,6 +12,7 @@ import pytest
 from autograd import CompileWarning, TraceError, Value, compile
 
 from ..._support.compiled import BACKENDS
+from ..._support.pytorch import needs_torch
 
 
 class Mode(enum.IntEnum):
@@ -258,3 +259,64 @@ def test_division_by_an_argument_of_zero_is_ieee() -> None:
     w = Value(2.0)
     step = compile(lambda x: w * (1.0 / x), backend="python", audit=0)
     assert [step(x) for x in (2.0, 0.0)] == [1.0, math.inf]  # eager raises ZeroDivisionError
+
+
+class Tensor:
+    """Stands for a tensor of a library that is not installed."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def tolist(self) -> list[float]:
+        return [1.0, 2.0]
+
+
+class Frame(Tensor):
+    """Stands for a table of pandas."""
+
+    def to_numpy(self, dtype: type) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (Tensor, "Convert it with .tolist()."),
+        (Frame, "Convert it with .to_numpy(dtype=float)."),
+        (lambda: {1.0, 2.0}, "Convert it to a list of numbers."),
+        (lambda: 1j, "Pass its .real and .imag."),
+    ],
+)
+def test_an_argument_that_is_not_made_of_numbers_names_the_conversion(make: Any, remedy: str) -> None:
+    for argument in (make(), [make()], {"x": make()}):
+        with pytest.raises(TypeError, match=re.escape(remedy)):
+            compile(lambda x: Value(1.0))(argument)
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (
+            lambda np: np.array([True, False]),
+            "got ndarray array([ True, False]). Convert it with .astype(float).",
+        ),
+        (lambda np: np.array([1j]), "Pass its .real and .imag."),
+        (lambda np: np.array([1.0, None]), "Convert it with .tolist()."),
+        (lambda np: np.array(["1"]), "Convert it with .tolist()."),
+    ],
+)
+def test_an_array_of_another_kind_names_the_conversion(make: Any, remedy: str) -> None:
+    np = pytest.importorskip("numpy")
+    with pytest.raises(TypeError, match=re.escape(remedy)):
+        compile(lambda x: Value(1.0))(make(np))
+
+
+@pytest.mark.torch
+@needs_torch
+def test_a_tensor_of_pytorch_names_the_conversion() -> None:
+    import torch
+
+    step = compile(lambda x: Value(2.0) * x[0])
+    for tensor in (torch.tensor([1.0, 2.0]), torch.tensor([True]), torch.tensor(1.0)):
+        with pytest.raises(TypeError, match=r"got Tensor tensor\(.*\. Convert it with \.tolist\(\)\."):
+            step(tensor)
+    assert step(torch.tensor([3.0, 2.0]).tolist()) == 6.0

@@ -71,7 +71,7 @@ PEERS = {
     "wide_batches": [(PYTORCH, "float32"), (JAX, "float32"), (RUN_ONE, "float64")],
     "wider": [(PYTORCH, "float32"), (JAX, "float32"), (RUN_ONE, "float64")],
     "moons_10k": [(PYTORCH, "float32"), (JAX, "float32"), (RUN, "float64")],
-    "moons_100k": [(PYTORCH, "float32"), (JAX, "float32"), (RUN, "float64")],
+    "moons_100k": [(PYTORCH, "float32"), (JAX, "float32")],
     "gpt_mixed": [(PYTORCH, "float32"), (JAX, "float32")],
     "gpt_batch": [(PYTORCH, "float32"), (JAX, "float32")],
     "lstm": [(PYTORCH, "float32"), (JAX, "float32")],

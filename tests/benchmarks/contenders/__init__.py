@@ -113,7 +113,6 @@ _MANY_MOONS = [
     _jax("mlp", "float32"),
     _jax("mlp", "float32", loop=True),
     _torch(PYTORCH, "documented"),
-    _compiled(RUN, "mlp", "numba", "run"),
     _compiled(STEP, "mlp", "numba", "step"),
 ]
 
@@ -183,7 +182,7 @@ CONTENDERS = {
         _jax("mlp", "float32"),
         _torch(PYTORCH, "documented"),
     ],
-    "moons_10k": [Contender(EAGER, "eager.mlp"), *_MANY_MOONS],
+    "moons_10k": [Contender(EAGER, "eager.mlp"), *_MANY_MOONS, _compiled(RUN, "mlp", "numba", "run")],
     "moons_100k": _MANY_MOONS,
     "gpt_mixed": [
         Contender(EAGER, "eager.gpt"),

@@ -25,7 +25,7 @@ from engines import ENGINES, PEERS
 from environment import CHECKOUT, HERE, Environment, clean_environ
 
 RESULTS = HERE / "RESULTS.md"
-COMPILED = {f"compiled-{workload}": workload for workload in compiled.TITLES}
+COMPILED = {f"compiled-{workload.replace('_', '-')}": workload for workload in compiled.TITLES}
 GROUPS = {"engines": [*eager.TABLES], "compiled": [*COMPILED, "growth"]}
 #: Seconds of a round for a contender of compiled mode; a longer step is timed once.
 SPELL = 0.05

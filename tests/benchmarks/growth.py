@@ -47,7 +47,7 @@ def by_functions() -> str:
     sizes = ((2, 16), (16, 16), (16, 1))
     weights = [[[Value(0.1 * (i + j)) for i in range(n + 1)] for j in range(m)] for n, m in sizes]
     model = MLP(2, [16, 16, 1])
-    gpt, letters = scalar_gpt(problems.gpt())
+    gpt, letters = scalar_gpt(problems.gpt().start)
     functions: dict[str, tuple[Any, list[Value], tuple[Any, ...]]] = {
         "moons, a node a product": (
             explicit(weights),

@@ -1,9 +1,11 @@
-"""One line about the machine of a measurement."""
+"""One line about the machine of a measurement, and the memory of a process."""
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+import sys
 from pathlib import Path
 
 
@@ -25,3 +27,13 @@ def processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def peak_bytes() -> float:
+    """Return the peak resident size of this process, nan on Windows."""
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -16,6 +16,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from engines import ENGINES
+from machine import peak_bytes
 from workloads import operations_alone, products, products_and_sums, timed
 
 STACK = 512 * 2**20
@@ -78,16 +79,13 @@ def bytes_a_node(engine: str, nodes: int = 20_000) -> dict[str, Any]:
 
 def million(engine: str, nodes: int = DEPTH) -> dict[str, Any]:
     """Measure the peak resident size of a process that runs a chain of 10**6 nodes, forward and backward."""
-    import resource
-
     adapter = ENGINES[engine].load()
     start = time.perf_counter()
     root = products_and_sums(adapter, nodes)
     root.backward()
     del root
     spent = time.perf_counter() - start
-    unit = 1 if sys.platform == "darwin" else 1024
-    return {"seconds": spent, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    return {"seconds": spent, "peak": peak_bytes()}
 
 
 def seconds_an_operation(engine: str, steps: int) -> dict[str, float]:

@@ -8,17 +8,18 @@ import subprocess
 import tempfile
 from array import array
 from collections.abc import Iterable
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from problems import RATE, Problem
+from problems import RATE, Perceptron
 
 from . import Program, UnavailableError
 
 SOURCE = Path(__file__).parent.parent / "moons.c"
 
 
-def in_c(problem: Problem) -> Program:
+def in_c(problem: Perceptron) -> Program:
     if shutil.which("cc") is None:
         raise UnavailableError("needs a C compiler: cc, of Debian's gcc")
     with tempfile.TemporaryDirectory() as folder:
@@ -29,7 +30,8 @@ def in_c(problem: Problem) -> Program:
     code.train.restype = ctypes.c_double
     start = [number for rows in problem.start for row in rows for number in row]
     parameters, gradients = _doubles(start), _doubles([0.0] * len(start))
-    code.prepare(_doubles(x for row in problem.inputs for x in row), _doubles(problem.targets))
+    ((inputs, labels),) = problem.batches
+    code.prepare(_doubles(x for row in inputs for x in row), _doubles(labels))
     rate = ctypes.c_double(RATE)
     return Program(lambda n: code.train(n, rate, parameters, gradients), lambda: list(parameters))
 
@@ -39,14 +41,14 @@ def _doubles(numbers: Iterable[Any]) -> Any:
     return (ctypes.c_double * len(buffer)).from_buffer(buffer)
 
 
-def in_numpy(problem: Problem) -> Program:
+def in_numpy(problem: Perceptron) -> Program:
     import numpy as np
 
-    x, targets = np.array(problem.inputs), np.array(problem.targets)
+    batches = cycle([(np.array(inputs), np.array(targets)) for inputs, targets in problem.batches])
     layers = [(rows[:, :-1].T.copy(), rows[:, -1].copy()) for rows in map(np.array, problem.start)]
     parameters = [p for layer in layers for p in layer]
 
-    def judged(scores: Any) -> tuple[float, Any]:
+    def judged(scores: Any, targets: Any) -> tuple[float, Any]:
         """Return the loss and its gradient with respect to the scores."""
         if problem.hinge:
             margins = 1.0 - targets * scores[:, 0]
@@ -57,12 +59,12 @@ def in_numpy(problem: Problem) -> Program:
         return np.vdot(errors, errors) / errors.size, errors * (2.0 / errors.size)
 
     def train(n: int) -> float:
-        for _ in range(n):
+        for x, targets in islice(batches, n):
             activations = [x]
             for w, b in layers[:-1]:
                 activations.append(np.maximum(activations[-1] @ w + b, 0.0))
             w, b = layers[-1]
-            loss, slopes = judged(activations[-1] @ w + b)
+            loss, slopes = judged(activations[-1] @ w + b, targets)
             for (w, b), below in zip(reversed(layers), reversed(activations)):
                 dw = below.T @ slopes + 2.0 * problem.decay * w
                 db = slopes.sum(0) + 2.0 * problem.decay * b

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import casadi
-from problems import RATE, Problem
+from problems import RATE, Perceptron
 
 from . import Program
 
 
-def mlp(problem: Problem) -> Program:
+def mlp(problem: Perceptron) -> Program:
+    ((samples, labels),) = problem.batches
     count = sum(len(rows) * len(rows[0]) for rows in problem.start)
     parameters = casadi.SX.sym("p", count)
-    inputs = casadi.SX.sym("x", len(problem.inputs[0]), len(problem.inputs))
-    labels = casadi.SX.sym("y", 1, len(problem.inputs))
+    inputs = casadi.SX.sym("x", problem.widths[0], len(samples))
+    targets = casadi.SX.sym("y", 1, len(samples))
     h, at = inputs, 0
     for rows in problem.start:
         if h is not inputs:
@@ -21,17 +22,17 @@ def mlp(problem: Problem) -> Program:
         matrix = casadi.reshape(parameters[at : at + size * width], width, size).T
         h = matrix[:, :-1] @ h + casadi.repmat(matrix[:, -1], 1, h.shape[1])
         at += size * width
-    loss = casadi.sum2(casadi.fmax(1 - labels * h, 0)) / h.shape[1]
+    loss = casadi.sum2(casadi.fmax(1 - targets * h, 0)) / h.shape[1]
     loss += problem.decay * casadi.sumsqr(parameters)
     result = parameters - RATE * casadi.gradient(loss, parameters)
-    step = casadi.Function("step", [parameters, inputs, labels], [result, loss])
+    step = casadi.Function("step", [parameters, inputs, targets], [result, loss])
     numbers = casadi.DM([number for rows in problem.start for row in rows for number in row])
-    samples, targets = casadi.DM(problem.inputs).T, casadi.DM(problem.targets).T
+    batch = casadi.DM(samples).T, casadi.DM(labels).T
 
     def train(n: int) -> float:
         nonlocal numbers
         for _ in range(n):
-            numbers, loss = step(numbers, samples, targets)
+            numbers, loss = step(numbers, *batch)
         return float(loss)
 
     return Program(train, lambda: [float(x) for x in numbers.nonzeros()])

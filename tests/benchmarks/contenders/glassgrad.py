@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from itertools import count, cycle, islice, pairwise
 from typing import Any
 
-from problems import ADAM_RATE, RATE, TOKENS, Matrix, Problem
+from problems import ADAM_RATE, RATE, Matrix, Perceptron, Problem
 from workloads import HEADS, WIDTH
 
 import autograd
 from autograd import Value, compile, dot, logsumexp, softmax, take
-from nn import MLP, SGD, Adam, hinge_loss
+from nn import MLP, SGD, Adam, LSTMCell, hinge_loss, unroll
 
 from . import Program
 
 
-def model_of(problem: Problem) -> MLP:
+def model_of(problem: Perceptron) -> MLP:
     model = MLP(problem.widths[0], problem.widths[1:])
     start = [number for rows in problem.start for row in rows for number in row]
     for p, number in zip(model.parameters(), start, strict=True):
@@ -24,7 +24,7 @@ def model_of(problem: Problem) -> MLP:
     return model
 
 
-def loss_of(problem: Problem, model: MLP) -> Callable[[Any, Any], Value]:
+def loss_of(problem: Perceptron, model: MLP) -> Callable[[Any, Any], Value]:
     parameters = model.parameters()
 
     def hinge(xs: Any, ys: Any) -> Value:
@@ -38,32 +38,48 @@ def loss_of(problem: Problem, model: MLP) -> Callable[[Any, Any], Value]:
     return hinge if problem.hinge else squares
 
 
-def mlp(problem: Problem, backend: str, how: str, dtype: str) -> Program:
+def mlp(problem: Perceptron, **settings: str) -> Program:
     model = model_of(problem)
-    xs, ys = problem.inputs, problem.targets
-    step = compile(loss_of(problem, model), SGD(model.parameters(), lr=RATE), backend=backend, dtype=dtype)
+    return _compiled(problem, loss_of(problem, model), SGD(model.parameters(), lr=RATE), **settings)
+
+
+def gpt(problem: Problem, **settings: str) -> Program:
+    loss, parameters = gpt_loss(problem)
+    return _compiled(problem, loss, Adam(parameters, lr=ADAM_RATE), **settings)
+
+
+def lstm(problem: Problem, **settings: str) -> Program:
+    loss, parameters = lstm_loss(problem)
+    return _compiled(problem, loss, Adam(parameters, lr=ADAM_RATE), **settings)
+
+
+def _compiled(problem: Problem, loss: Any, optimizer: Any, backend: str, how: str, dtype: str) -> Program:
+    """Train as ``how`` says: by ``step.run`` on the first batch, ``step.each`` or ``step()``."""
+    import numpy as np
+
+    step = compile(loss, optimizer, backend=backend, dtype=dtype)
+    arrays = [tuple(map(np.array, batch)) for batch in problem.batches]
+    batches = cycle(arrays)
 
     def one_by_one(n: int) -> float:
-        for _ in range(n):
-            loss = step(xs, ys)
-        return loss
+        for batch in islice(batches, n):
+            last = step(*batch)
+        return last
 
-    train = one_by_one if how == "step" else lambda n: step.run(n, xs, ys)[-1]
-    return Program(train, lambda: [p.data for p in model.parameters()])
+    train = {
+        "run": lambda n: step.run(n, *arrays[0])[-1],
+        "each": lambda n: step.each([*islice(batches, n)])[-1],
+        "step": one_by_one,
+    }[how]
+    return Program(train, lambda: [p.data for p in optimizer.parameters])
 
 
-def gpt(start: dict[str, Matrix], backend: str, how: str, dtype: str) -> Program:
-    loss, parameters = scalar_gpt(start)
-    step = compile(loss, Adam(parameters, lr=ADAM_RATE), backend=backend, dtype=dtype)
-    names = cycle(TOKENS)
-
-    def one_by_one(n: int) -> float:
-        for name in islice(names, n):
-            loss = step(name)
-        return loss
-
-    train = one_by_one if how == "step" else lambda n: step.each([(name,) for name in islice(names, n)])[-1]
-    return Program(train, lambda: [p.data for p in parameters])
+def gpt_loss(problem: Problem) -> tuple[Callable[[Any], Value], list[Value]]:
+    """The loss of a name or, if a batch has several, the mean of their losses; and the parameters."""
+    loss, parameters = scalar_gpt(problem.start)
+    if isinstance(problem.batches[0][0][0], int):
+        return loss, parameters
+    return lambda names: autograd.sum([loss(name) for name in names]) * (1.0 / len(names)), parameters
 
 
 def scalar_gpt(start: dict[str, Matrix]) -> tuple[Callable[[Sequence[int]], Value], list[Value]]:
@@ -104,3 +120,27 @@ def scalar_gpt(start: dict[str, Matrix]) -> tuple[Callable[[Sequence[int]], Valu
         return autograd.sum(losses) * (1.0 / len(losses))
 
     return loss, [p for rows in weights.values() for row in rows for p in row]
+
+
+def lstm_loss(problem: Problem) -> tuple[Callable[[Any, Any, Any], Value], list[Value]]:
+    """The mean squared error of an LSTM with a neuron on its state after the last input; its parameters."""
+    start = problem.start
+    units = len(start["weight_hh"][0])
+    cell, head = LSTMCell(len(start["weight_ih"][0]), units), MLP(units, [1])
+    gates = [*cell.input_gate, *cell.forget_gate, *cell.cell_gate, *cell.output_gate]
+    rows = zip(start["weight_ih"], start["weight_hh"], start["bias_ih"], start["bias_hh"], strict=True)
+    for neuron, (ih, hh, *biases) in zip(gates, rows, strict=True):
+        own = (*neuron.weights_ih, *neuron.weights_hh, neuron.bias_ih, neuron.bias_hh)
+        for p, number in zip(own, (*ih, *hh, *biases), strict=True):
+            p.data = number
+    for p, number in zip(head.parameters(), start["head"][0], strict=True):
+        p.data = number
+
+    def loss(inputs: Any, last: Any, targets: Any) -> Value:
+        errors = []
+        for x, t, target in zip(inputs, last, targets):
+            outputs, _ = unroll(cell, x)
+            errors.append(head([take(unit, t) for unit in zip(*outputs)]) - target)
+        return autograd.sum([e * e for e in errors]) * (1.0 / len(errors))
+
+    return loss, [*cell.parameters(), *head.parameters()]

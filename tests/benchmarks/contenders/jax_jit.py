@@ -13,16 +13,20 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
 import jax.numpy as jnp
-from problems import ADAM_RATE, RATE, TOKENS, Matrix, Problem
+from problems import ADAM_RATE, RATE, Perceptron, Problem
 from workloads import HEADS, WIDTH
 
 from . import Program
 
+#: The token after the end of a shorter name.
+PADDING = -1
 
-def mlp(problem: Problem, dtype: str, loop: bool) -> Program:
+
+def mlp(problem: Perceptron, dtype: str, loop: bool) -> Program:
     jax.config.update("jax_enable_x64", dtype == "float64")
     parameters = [(rows[:, :-1].T, rows[:, -1]) for rows in map(jnp.array, problem.start)]
-    inputs, targets = jnp.array(problem.inputs), jnp.array(problem.targets)
+    arrays = [tuple(map(jnp.array, batch)) for batch in problem.batches]
+    batches = cycle(arrays)
 
     def loss_function(parameters: Any, inputs: Any, targets: Any) -> Any:
         h = inputs
@@ -49,27 +53,40 @@ def mlp(problem: Problem, dtype: str, loop: bool) -> Program:
     def train(n: int) -> float:
         nonlocal parameters
         if loop:
-            parameters, loss = steps(n, parameters, inputs, targets)
+            parameters, loss = steps(n, parameters, *arrays[0])
         else:
-            for _ in range(n):
-                parameters, loss = step(parameters, inputs, targets)
+            for batch in islice(batches, n):
+                parameters, loss = step(parameters, *batch)
         jax.block_until_ready(parameters)
         return float(loss)
 
     return Program(train, lambda: numbers_of(parameters))
 
 
-def gpt(start: dict[str, Matrix], dtype: str, loop: bool) -> Program:
+def gpt(problem: Problem, dtype: str, loop: bool) -> Program:
+    """Names of several lengths are padded to the longest: jit compiles for each length."""
     jax.config.update("jax_enable_x64", dtype == "float64")
+    if isinstance(problem.batches[0][0][0], int):
+        longest = max(len(name) for (name,) in problem.batches)
+        names = [([*name, *[PADDING] * (longest - len(name))],) for (name,) in problem.batches]
+        return with_adam(gpt_loss, problem.start, names, loop)
+
+    def loss_function(weights: Any, names: Any) -> Any:
+        return jnp.mean(jax.vmap(gpt_loss, (None, 0))(weights, names))
+
+    return with_adam(loss_function, problem.start, problem.batches, loop)
+
+
+def with_adam(loss_function: Callable[..., Any], start: Any, batches: Any, loop: bool) -> Program:
     weights = {name: jnp.array(matrix) for name, matrix in start.items()}
     zeros = jax.tree.map(jnp.zeros_like, weights)
     state = weights, zeros, zeros, 0
     loss = jnp.zeros((), weights["head"].dtype)
-    names = cycle(map(jnp.array, TOKENS))
+    arrays = cycle([tuple(map(jnp.array, batch)) for batch in batches])
 
-    def update(state: Any, name: Any) -> Any:
+    def update(state: Any, batch: Any) -> Any:
         weights, first, second, k = state
-        loss, slopes = jax.value_and_grad(gpt_loss)(weights, name)
+        loss, slopes = jax.value_and_grad(loss_function)(weights, *batch)
         return adam(weights, slopes, first, second, k + 1), loss
 
     step = jax.jit(update)
@@ -78,11 +95,11 @@ def gpt(start: dict[str, Matrix], dtype: str, loop: bool) -> Program:
     def train(n: int) -> float:
         nonlocal state, loss
         if loop:
-            state, losses = scan(state, jnp.stack([*islice(names, n)]))
+            state, losses = scan(state, jax.tree.map(lambda *x: jnp.stack(x), *islice(arrays, n)))
             loss = losses[-1]
         else:
-            for name in islice(names, n):
-                state, loss = step(state, name)
+            for batch in islice(arrays, n):
+                state, loss = step(state, batch)
         jax.block_until_ready(state)
         return float(loss)
 
@@ -90,7 +107,10 @@ def gpt(start: dict[str, Matrix], dtype: str, loop: bool) -> Program:
 
 
 def gpt_loss(weights: Any, name: Any) -> Any:
-    """workloads.py's GPT in arrays. The letters of a name are data; another length is recompiled."""
+    """workloads.py's GPT in arrays. The letters of a name are data; another length is recompiled.
+
+    Padding comes last, so that the causal mask hides it from the letters; the loss leaves it out.
+    """
     tokens, targets = name[:-1], name[1:]
     length = len(tokens)
     linear: Callable[[str, Any], Any] = lambda part, x: x @ weights[part].T  # noqa: E731
@@ -105,7 +125,27 @@ def gpt_loss(weights: Any, name: Any) -> Any:
     x = x + linear("out", a.swapaxes(0, 1).reshape(length, WIDTH))
     x = x + linear("narrow", jax.nn.relu(linear("widen", normed(x))))
     logs = jax.nn.log_softmax(linear("head", x))
-    return -jnp.mean(logs[jnp.arange(length), targets])
+    return -jnp.mean(logs[jnp.arange(length), targets], where=targets != PADDING)
+
+
+def lstm(problem: Problem, dtype: str, loop: bool) -> Program:
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    return with_adam(lstm_loss, problem.start, problem.batches, loop)
+
+
+def lstm_loss(weights: Any, inputs: Any, last: Any, targets: Any) -> Any:
+    def cell(state: Any, x: Any) -> Any:
+        h, c = state
+        sums = x @ weights["weight_ih"].T + weights["bias_ih"] + h @ weights["weight_hh"].T
+        i, f, g, o = jnp.split(sums + weights["bias_hh"], 4, -1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    zeros = jnp.zeros((len(inputs), weights["weight_hh"].shape[1]), inputs.dtype)
+    _, outputs = jax.lax.scan(cell, (zeros, zeros), inputs.swapaxes(0, 1))
+    scores = outputs[last, jnp.arange(len(inputs))] @ weights["head"][0, :-1] + weights["head"][0, -1]
+    return jnp.mean((scores - targets) ** 2)
 
 
 def normed(x: Any) -> Any:

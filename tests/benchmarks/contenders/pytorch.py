@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from typing import Any
 
 import torch
-from problems import ADAM_RATE, RATE, TOKENS, Matrix, Problem
+from problems import ADAM_RATE, RATE, Matrix, Perceptron, Problem
 from torch import nn
 from torch.nn import functional
 from workloads import CONTEXT, HEADS, VOCABULARY, WIDTH
@@ -18,7 +18,7 @@ from . import Program, UnavailableError
 torch.set_num_threads(1)
 
 
-def network(problem: Problem) -> nn.Sequential:
+def network(problem: Perceptron) -> nn.Sequential:
     """The problem's network in PyTorch's default dtype, with its initial numbers."""
     layers: list[nn.Module] = []
     for rows in map(torch.tensor, problem.start):
@@ -28,7 +28,7 @@ def network(problem: Problem) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def loss_of(problem: Problem, net: nn.Module) -> Callable[[Any, Any], Any]:
+def loss_of(problem: Perceptron, net: nn.Module) -> Callable[[Any, Any], Any]:
     def hinge(inputs: Any, labels: Any) -> Any:
         decay = sum((p * p).sum() for p in net.parameters())
         return (1 - labels * net(inputs)[:, 0]).relu().mean() + problem.decay * decay
@@ -37,16 +37,21 @@ def loss_of(problem: Problem, net: nn.Module) -> Callable[[Any, Any], Any]:
     return hinge if problem.hinge else lambda inputs, targets: squares(net(inputs), targets)
 
 
-def documented(problem: Problem, dtype: str, wrapped: Callable[[Any], Any] = lambda loss: loss) -> Program:
+def documented(problem: Perceptron, dtype: str, wrapped: Callable[[Any], Any] = lambda loss: loss) -> Program:
     torch.set_default_dtype(getattr(torch, dtype))
     net = network(problem)
     loss_function = wrapped(loss_of(problem, net))
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
-    inputs, targets = torch.tensor(problem.inputs), torch.tensor(problem.targets)
+    return trained(problem, loss_function, torch.optim.SGD(net.parameters(), lr=RATE), net)
+
+
+def trained(
+    problem: Problem, loss_function: Callable[..., Any], optimizer: torch.optim.Optimizer, net: nn.Module
+) -> Program:
+    batches = cycle([tuple(map(torch.tensor, batch)) for batch in problem.batches])
 
     def train(n: int) -> float:
-        for _ in range(n):
-            loss = loss_function(inputs, targets)
+        for batch in islice(batches, n):
+            loss = loss_function(*batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -55,7 +60,7 @@ def documented(problem: Problem, dtype: str, wrapped: Callable[[Any], Any] = lam
     return Program(train, lambda: numbers_of(net.parameters()))
 
 
-def compiled(problem: Problem, dtype: str) -> Program:
+def compiled(problem: Perceptron, dtype: str) -> Program:
     _needs_compiler()
     return documented(problem, dtype, wrapped=torch.compile)
 
@@ -74,10 +79,10 @@ def lean_loss(tensors: Any, inputs: Any, labels: Any, decay: float) -> Any:
     return (1 - labels * functional.linear(h, w3, b3)[:, 0]).relu().mean() + decay * flat.dot(flat)
 
 
-def leanest(problem: Problem, dtype: str) -> Program:
+def leanest(problem: Perceptron, dtype: str) -> Program:
     torch.set_default_dtype(getattr(torch, dtype))
     tensors = [p.detach().clone().requires_grad_() for p in network(problem).parameters()]
-    inputs, labels = torch.tensor(problem.inputs), torch.tensor(problem.targets)
+    inputs, labels = map(torch.tensor, problem.batches[0])
 
     def train(n: int) -> float:
         for _ in range(n):
@@ -90,12 +95,12 @@ def leanest(problem: Problem, dtype: str) -> Program:
     return Program(train, lambda: numbers_of(tensors))
 
 
-def compiled_step(problem: Problem, dtype: str) -> Program:
+def compiled_step(problem: Perceptron, dtype: str) -> Program:
     """Loss, gradients and update as one function of tensors, compiled."""
     _needs_compiler()
     torch.set_default_dtype(getattr(torch, dtype))
     tensors = [p.detach() for p in network(problem).parameters()]
-    inputs, labels = torch.tensor(problem.inputs), torch.tensor(problem.targets)
+    inputs, labels = map(torch.tensor, problem.batches[0])
 
     @torch.compile
     def step(tensors: Any, inputs: Any, labels: Any) -> Any:
@@ -112,7 +117,7 @@ def compiled_step(problem: Problem, dtype: str) -> Program:
 
 
 class GPT(nn.Module):
-    """workloads.py's GPT in tensors."""
+    """workloads.py's GPT in tensors, for a name or a batch of names."""
 
     def __init__(self, start: dict[str, Matrix]) -> None:
         super().__init__()
@@ -124,14 +129,14 @@ class GPT(nn.Module):
         self.load_state_dict({f"{name}.weight": torch.tensor(matrix) for name, matrix in start.items()})
 
     def forward(self, name: torch.Tensor) -> torch.Tensor:
-        length = name.shape[0]
-        x = normed(self.tokens(name) + self.positions(torch.arange(length)))
+        x = normed(self.tokens(name) + self.positions(torch.arange(name.shape[-1])))
         h = normed(x)
         q, k, v = (
-            part(h).view(length, HEADS, -1).transpose(0, 1) for part in (self.query, self.key, self.content)
+            part(h).view(*name.shape, HEADS, -1).transpose(-3, -2)
+            for part in (self.query, self.key, self.content)
         )
         a = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(a.transpose(0, 1).reshape(length, WIDTH))
+        x = x + self.out(a.transpose(-3, -2).flatten(-2))
         logits: torch.Tensor = self.head(x + self.narrow(self.widen(normed(x)).relu()))
         return logits
 
@@ -140,21 +145,32 @@ def normed(x: torch.Tensor) -> torch.Tensor:
     return x * (x.square().mean(-1, keepdim=True) + 1e-5).rsqrt()
 
 
-def gpt(start: dict[str, Matrix], dtype: str) -> Program:
+def gpt(problem: Problem, dtype: str) -> Program:
     torch.set_default_dtype(getattr(torch, dtype))
-    net = GPT(start)
-    optimizer = torch.optim.Adam(net.parameters(), lr=ADAM_RATE)
-    names = cycle(map(torch.tensor, TOKENS))
+    net = GPT(problem.start)
 
-    def train(n: int) -> float:
-        for name in islice(names, n):
-            loss = functional.cross_entropy(net(name[:-1]), name[1:])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return loss.item()
+    def loss_function(names: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(net(names[..., :-1]).flatten(0, -2), names[..., 1:].flatten())
 
-    return Program(train, lambda: numbers_of(net.parameters()))
+    return trained(problem, loss_function, torch.optim.Adam(net.parameters(), lr=ADAM_RATE), net)
+
+
+def lstm(problem: Problem, dtype: str) -> Program:
+    """The batches packed, so that no padding is computed."""
+    torch.set_default_dtype(getattr(torch, dtype))
+    *own, last_row = (torch.tensor(numbers) for numbers in problem.start.values())
+    units, features = own[1].shape[1], own[0].shape[1]
+    recurrent, head = nn.LSTM(features, units, batch_first=True), nn.Linear(units, 1)
+    recurrent.load_state_dict({f"{name}_l0": tensor for name, tensor in zip(problem.start, own)})
+    head.load_state_dict({"weight": last_row[:, :-1], "bias": last_row[:, -1]})
+    net = nn.ModuleList([recurrent, head])
+
+    def loss_function(inputs: Any, last: Any, targets: Any) -> torch.Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(inputs, last + 1, batch_first=True, enforce_sorted=False)
+        _, (h, _) = recurrent(packed)
+        return functional.mse_loss(head(h[0])[:, 0], targets)
+
+    return trained(problem, loss_function, torch.optim.Adam(net.parameters(), lr=ADAM_RATE), net)
 
 
 def numbers_of(tensors: Any) -> list[float]:

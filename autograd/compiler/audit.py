@@ -12,7 +12,7 @@ from ..nodes import edges, regroup
 from ..operations import data_of
 from ..symbols import is_group
 from ..system.messages import short
-from ..value import Value, operand_values
+from ..value import Value
 from .backends.python import Outcome
 from .record.aux import Aux
 
@@ -119,7 +119,7 @@ def ancestors(output: Value) -> set[Value]:
     values = {output}
     stack = [output]
     while stack:
-        new = {*operand_values(stack.pop())} - values
+        new = {x for x in {*stack.pop().operands}.difference(values) if isinstance(x, Value)}
         values |= new
         stack += new
     return values

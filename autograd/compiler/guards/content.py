@@ -120,7 +120,7 @@ def _has_more(x: Any) -> bool:
             met.add(id(y))
             parts = y.values() if is_a(y, dict) else y
             pending += [(part, deeper - 1) for part in parts if type(part) not in (float, int, str)]
-        elif is_a(y, set, frozenset) or (is_array(y) and y.dtype.hasobject):
+        elif is_a(y, Value, set, frozenset) or (is_array(y) and y.dtype.hasobject):
             return True
     return False
 

@@ -59,7 +59,7 @@ const movable = (at, name, owner, isTrained) => {
   const digits = Math.min(100, Math.max(0, -Math.floor(Math.log10(fine) + 1e-9)));
   const snap = (v) => Number((Math.round(v / fine) * fine).toFixed(digits));
   const ends = { low: snap((x[at] || 0) - reach), high: snap((x[at] || 0) + reach) };
-  return { at, name, owner, isTrained, start: x[at], ends, ...ends, fine, coarse: reach / 20, snap };
+  return { at, name, owner, isTrained, start: x[at], ends, ...ends, fine, coarse: reach / 10, snap };
 };
 const leaves = data.leaves.map(([at, name, train, owner]) => movable(at, name, owner, train));
 let fixed = [];
@@ -86,7 +86,7 @@ const set = (leaf, v) => {
 const onKey = (leaf, isBox) => (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const v = x[leaf.at];
-  const by = event.shiftKey ? leaf.fine : leaf.coarse;
+  const by = event.shiftKey ? leaf.coarse / 5 : leaf.coarse;
   const moves = { ArrowUp: v + by, ArrowDown: v - by };
   if (!isBox) {
     Object.assign(moves, { ArrowRight: v + by, ArrowLeft: v - by, PageUp: v + 5 * by, PageDown: v - 5 * by });

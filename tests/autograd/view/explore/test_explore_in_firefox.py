@@ -61,7 +61,7 @@ def test_keys_and_number_box_move_a_leaf(open_page: Callable[..., Firefox]) -> N
     page = open_page(line())
     check(page, line())
     focus(page, "w")
-    moves = {"ArrowRight": 2.1, "Shift+ArrowLeft": 2.08, "PageUp": 2.58, "Home": 0.0, "End": 4.0}
+    moves = {"ArrowRight": 2.2, "Shift+ArrowLeft": 2.16, "PageUp": 3.16, "Home": 0.0, "End": 4.0}
     for key, w in moves.items():
         page.press(key)
         check(page, line(w))

@@ -61,8 +61,7 @@ class Residence:
     def store(self, data: Row, gradients: Sequence[float] | Row) -> None:
         """Store what a program returned. All parameters become resident, except those that cannot."""
         # A copy: an interrupted run leaves other numbers in the memory of its program.
-        self._numbers = array("d")
-        self._numbers.frombytes(memoryview(data).cast("B"))
+        memoryview(self._numbers)[:] = memoryview(data)
         self._gradients = gradients
         released = self._released
         self._released = []

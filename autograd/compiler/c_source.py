@@ -78,9 +78,10 @@ class _Program:
                 names.append(f"row{operands[0]}[i]")
             else:
                 names.append(f"{'c' if operation in CONDITIONS else 'v'}{i}")
-        for leaf, place in zip(self.leaves, self.plan.gradients):
+        for k, (leaf, place) in enumerate(zip(self.leaves, self.plan.gradients)):
             if self.code[place][0] not in SOURCES and names[place] == f"v{place}":
-                names[place] = f"d{leaf[2:-1]}" if leaf[1] == "[" else f"d{leaf[1:]}"
+                is_total = self.code[place][0] == "batch_sum"
+                names[place] = f"d{leaf[1:]}" if leaf[1] != "[" else f"d[{k}]" if is_total else f"d{k}"
         if self.code[self.plan.loss][0] not in SOURCES:
             names[self.plan.loss] = "loss"
         return names
@@ -228,6 +229,8 @@ class _Program:
         computed = [i for i in self.order if self.code[i][0] not in SOURCES and i not in self.inlined]
         sums = [i for i in computed if self.code[i][0] == "batch_sum"]
         indexed = {i: f"{self.names[i]}[i]" for i in arrays}
+        if any(_is_element(self.names[i]) for i in sums):
+            lines.append(f"    double d[{len(self.leaves)}] = {{0.0}};")
         for level in range(1 + max([self.level[i] for i in self.order], default=0)):
             for i in computed:
                 if self.level[i] == level and not self.is_batched[i] and self.code[i][0] != "batch_sum":
@@ -237,8 +240,8 @@ class _Program:
             totals = [i for i in sums if self.level[i] == level + 1]
             if not inside and not totals:
                 continue
-            if totals:
-                lines += _wrapped("double " + ", ".join(f"{self.names[i]} = 0.0" for i in totals) + ";", 4)
+            if scalars := [name for i in totals if not _is_element(name := self.names[i])]:
+                lines += _wrapped("double " + ", ".join(f"{name} = 0.0" for name in scalars) + ";", 4)
             lines.append("    for (int i = 0; i < SAMPLES; i++) {")
             for i in inside:
                 lines += _wrapped(self._statement(i, indexed), 8)
@@ -275,16 +278,19 @@ class _Program:
         names = [*self.names]
         for i in loop.first:
             names[i] = f"{'c' if self.code[i][0] in CONDITIONS else 'v'}{i}"
-        names[self.plan.gradients[0]] = "g[k]"
+        count = len(self.plan.leaf_updates)
+        gradients = [self.names[place] for place in self.plan.gradients[:count]]
+        are_stored = gradients == [f"d[{k}]" for k in range(count)]
+        names[self.plan.gradients[0]] = "d[k]" if are_stored else "g[k]"
         for i, (operation, operands) in enumerate(self.code):
             if operation == "leaf" and operands[0] == 0:
                 names[i] = "p[k]"
             elif operation == "state" and operands[0] in loop.states:
                 offset: int = operands[0]
                 names[i] = f"state[{offset} + k]" if offset else "state[k]"
-        count = len(self.plan.leaf_updates)
-        gradients = ", ".join(self.names[place] for place in self.plan.gradients[:count])
-        lines = [f"    const double g[{count}] = {{", *_wrapped(gradients, 8), "    };"]
+        lines: list[str] = []
+        if not are_stored:
+            lines += [f"    const double g[{count}] = {{", *_wrapped(", ".join(gradients), 8), "    };"]
         lines.append(f"    for (int k = 0; k < {count}; k++) {{")
         for i in loop.first:
             operation, operands = self.code[i]
@@ -317,6 +323,11 @@ class _Program:
         if i in indexed:
             return f"{indexed[i]} = {text};"
         return f"const {'int' if operation in CONDITIONS else 'double'} {self.names[i]} = {text};"
+
+
+def _is_element(name: str) -> bool:
+    """Return True for an element of the array of gradients, which are sums over the samples."""
+    return name.startswith("d[")
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import problems
 from problems import ONE_BATCH
 
-C, NUMPY = "C by hand", "NumPy by hand"
+C, EXPORTED, NUMPY = "C by hand", "glassgrad, exported as C", "NumPy by hand"
 PYTORCH, LEANEST, JAX = "PyTorch", "leanest PyTorch", "JAX jit"
 RUN, EACH, STEP = "glassgrad, step.run", "glassgrad, step.each", "glassgrad, step()"
 NUMPY_RUN, NUMPY_STEP = "glassgrad on NumPy, step.run", "glassgrad on NumPy, step()"
@@ -121,6 +121,7 @@ CONTENDERS = {
     "moons": [
         Contender(EAGER, "eager.mlp", note="nn.MLP, hinge_loss, SGD"),
         Contender(C, "by_hand.in_c", note="moons.c, -O3 -march=native"),
+        Contender(EXPORTED, "glassgrad.exported", note='step.source("c"), compiled by the same flags'),
         _compiled(RUN, "mlp", "numba", "run"),
         _compiled(RUN, "mlp", "numba", "run", "float32"),
         _compiled(STEP, "mlp", "numba", "step"),

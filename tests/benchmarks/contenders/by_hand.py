@@ -19,15 +19,21 @@ from . import Program, UnavailableError
 SOURCE = Path(__file__).parent.parent / "moons.c"
 
 
-def in_c(problem: Perceptron) -> Program:
+def library_of(source: Path) -> ctypes.CDLL:
+    """Compile a C file with a function ``train`` that returns a double."""
     if shutil.which("cc") is None:
         raise UnavailableError("needs a C compiler: cc, of Debian's gcc")
     with tempfile.TemporaryDirectory() as folder:
         library = f"{folder}/moons.so"
         flags = ["-O3", "-march=native", "-shared", "-fPIC"]
-        subprocess.run(["cc", *flags, "-o", library, str(SOURCE)], check=True)
+        subprocess.run(["cc", *flags, "-o", library, str(source)], check=True)
         code = ctypes.CDLL(library)
     code.train.restype = ctypes.c_double
+    return code
+
+
+def in_c(problem: Perceptron) -> Program:
+    code = library_of(SOURCE)
     start = [number for rows in problem.start for row in rows for number in row]
     parameters, gradients = _doubles(start), _doubles([0.0] * len(start))
     ((inputs, labels),) = problem.batches

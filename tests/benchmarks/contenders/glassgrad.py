@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import tempfile
 from collections.abc import Callable, Sequence
 from itertools import count, cycle, islice, pairwise
+from pathlib import Path
 from typing import Any
 
 from problems import ADAM_RATE, RATE, Matrix, Perceptron, Problem
@@ -14,6 +17,7 @@ from autograd import Value, compile, dot, logsumexp, softmax, take
 from nn import MLP, SGD, Adam, LSTMCell, hinge_loss, unroll
 
 from . import Program
+from .by_hand import library_of
 
 
 def model_of(problem: Perceptron) -> MLP:
@@ -41,6 +45,24 @@ def loss_of(problem: Perceptron, model: MLP) -> Callable[[Any, Any], Value]:
 def mlp(problem: Perceptron, **settings: str) -> Program:
     model = model_of(problem)
     return _compiled(problem, loss_of(problem, model), SGD(model.parameters(), lr=RATE), **settings)
+
+
+def exported(problem: Perceptron) -> Program:
+    """The program that ``step.source("c")`` exports, with a function in place of its loop of prints."""
+    model = model_of(problem)
+    step = compile(loss_of(problem, model), SGD(model.parameters(), lr=RATE))
+    start = [p.data for p in model.parameters()]
+    step(*problem.batches[0])
+    for p, number in zip(model.parameters(), start, strict=True):
+        p.data = number
+    source = step.source("c").replace("static double p[", "double p[")
+    train = "double train(int n) { double loss = 0.0; while (n-- > 0) loss = step(); return loss; }"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "step.c"
+        path.write_text(f"{source}\n{train}\n", encoding="utf-8")
+        code = library_of(path)
+    parameters = (ctypes.c_double * len(start)).in_dll(code, "p")
+    return Program(code.train, lambda: list(parameters))
 
 
 def gpt(problem: Problem, **settings: str) -> Program:

@@ -63,14 +63,15 @@ class Residence:
         # A copy: an interrupted run leaves other numbers in the memory of its program.
         memoryview(self._numbers)[:] = memoryview(data)
         self._gradients = gradients
-        released = self._released
-        self._released = []
+        # Other threads may append to the list. After an interrupt, the same numbers are stored again.
+        released = [*self._released]
         for i in released:
             parameter = self.parameters[i]
+            if _is_in(parameter, self):
+                continue
+            if _residence_of(type(parameter)) is not None:
+                parameter._grad = 0.0  # the other step releases it
             kind = type(parameter)
-            if _residence_of(kind) is not None:
-                parameter._grad = 0.0  # the other step, or this one, releases it
-                kind = type(parameter)
             if kind not in self._classes:
                 self._classes[kind] = _resident_class(kind, self)
             if (inside := self._classes[kind]) is None:
@@ -78,6 +79,7 @@ class Residence:
                 parameter._data, parameter._grad = self._numbers[i], gradients[i]
             else:
                 parameter.__class__ = inside
+        del self._released[: len(released)]
 
     def number(self, parameter: Value) -> float:
         """Return the data of a resident parameter, which stays resident."""

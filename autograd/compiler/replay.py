@@ -41,6 +41,10 @@ MOST_DROPPED = 3
 #: A smaller batch is audited as a whole, which takes less time than a program for the samples.
 FEWEST_TO_SAMPLE = 100
 
+#: The relative size of the last bit, and how often all leaves are changed by it to see what rounding does.
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
+NEARBY = 3
+
 #: Reports at level INFO that a function is retraced, and why.
 LOG = logging.getLogger("autograd.compiler")
 
@@ -370,7 +374,7 @@ class Replay(Builder):
         reference = self.eager(call, program.current)
         if difference is None:
             try:
-                reference.check(outcome, {*call.bind([*program.read])}, self.options.dtype)
+                self._check(reference, outcome, program, call, program.current)
             except Disagreement as disagreement:
                 difference = disagreement
         if difference is None:
@@ -409,8 +413,31 @@ class Replay(Builder):
             return False
         if small.values:
             _add_up(outcome, leaves)
-        self.eager(small, leaves).check(outcome, {*small.bind([*program.read])}, self.options.dtype)
+        self._check(self.eager(small, leaves), outcome, program, small, leaves)
         return True
+
+    def _check(
+        self, reference: Reference, outcome: Outcome, program: Program, call: Call, leaves: Sequence[Value]
+    ) -> None:
+        """Raise Disagreement unless a program agrees with eager."""
+        read = {*call.bind([*program.read])}
+        reference.check(outcome, read, self.options.dtype, lambda: self._nearby(call, leaves))
+
+    def _nearby(self, call: Call, leaves: Sequence[Value]) -> list[Reference]:
+        """Return eager results for leaves that differ in their last bits; in the end they are as before."""
+        bit = EPSILON[self.options.dtype]
+        before = [leaf._data for leaf in leaves]
+        results: list[Reference] = []
+        try:
+            for _ in range(NEARBY):
+                for leaf, x in zip(leaves, before):
+                    leaf.data = x * (1.0 + self._rng.choice((-bit, bit)))
+                results.append(self.eager(call, leaves))
+        finally:
+            for leaf, x in zip(leaves, before):
+                leaf.data = x
+        self.eager(call, leaves)  # for the gradients on the leaves
+        return results
 
     def _drop_programs(self, difference: Disagreement, program: Program, call: Call) -> None:
         """Drop what may be wrong, and warn; raise TraceError if strict."""

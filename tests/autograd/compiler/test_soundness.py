@@ -13,6 +13,7 @@ import pytest
 import autograd
 import nn
 from autograd import CompileWarning, Mode, TraceError, Value, compile, detect_anomaly, enable_grad, no_grad
+from autograd.compiler.audit import _are_as_near
 
 from ..._support.compiled import BACKENDS
 
@@ -478,3 +479,36 @@ def _nothing_is_left_behind() -> Iterator[None]:
         warnings.simplefilter("error")
         yield
     assert not active
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_model_that_has_learned_its_targets_does_not_fall_back(backend: str) -> None:
+    """Each error p − y is the rounding of p then, which depends on the order of additions."""
+    model = nn.MLP(30, [8, 1], seed=1)
+    rng = random.Random(2)
+    xs = [[rng.gauss(0.0, 1.0) for _ in range(30)] for _ in range(20)]
+    ys = [model(x).data for x in xs]
+    step = compile(
+        lambda xs, ys: autograd.sum([(model(x) - y) ** 2 for x, y in zip(xs, ys)]), backend=backend, audit=1
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for k in range(5):
+            for p in model.parameters()[:5]:
+                p.data *= 1.0 + k * 2.0**-50
+            step(xs, ys)
+    assert step.fallbacks == []
+
+
+def test_a_gradient_that_is_wrong_by_1e8_is_not_taken_for_rounding() -> None:
+    """Half of the gradients are rounding alone, the others are well conditioned."""
+
+    def gradients(bit: float) -> list[float]:
+        numbers = [(1.0 + 0.1 * k) * (1.0 + bit * (-1) ** k) for k in range(8)]
+        return [*[x - round(x, 1) for x in numbers[:4]], *numbers[4:]]
+
+    exact, nearby = gradients(0.0), [gradients(2.0**-52), gradients(-(2.0**-52))]
+    good = [g * (1.0 + 2.0**-52) + 1e-16 * (k < 4) for k, g in enumerate(exact)]
+    assert _are_as_near([*zip(exact, good)], nearby)
+    assert not _are_as_near([*zip(exact, [*good[:7], good[7] * (1.0 + 1e-8)])], nearby)
+    assert not _are_as_near([*zip(exact, [1e-12, *good[1:]])], nearby)

@@ -10,7 +10,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import Value, compile, dot, logsumexp, take
+from autograd import Value, compile, dot, logsumexp, primitive, take
 from autograd.compiler.replay import FEWEST_TO_SAMPLE
 
 from ...._support.compiled import BACKENDS
@@ -166,6 +166,33 @@ def _caught(compute: Callable[[], Value], otherwise: Value) -> Value:
         return compute()
     except Exception:
         return otherwise
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be compiled:RuntimeWarning")
+@pytest.mark.parametrize("backend", FAST)
+def test_primitives_may_have_the_names_of_what_is_described(backend: str) -> None:
+    tripled = primitive("leaf", lambda m, x: 3.0 * x, lambda m, out, x: 3.0)
+    product = primitive("input", lambda m, a, b: a * b, lambda m, out, a, b: b, lambda m, out, a, b: a)
+    w = Value(1.5)
+    for late in (lambda x: tripled(w) * x, lambda x: product(w, w) * w):
+
+        def loss(xs: Any, late: Callable[[Value], Value] = late) -> Value:
+            return autograd.sum([late(x) if i == 9 else w * x for i, x in enumerate(xs)])
+
+        step = compile(loss, backend=backend, audit=0)
+        for xs in ([0.0] * 20, [0.5] * 20):
+            assert step(xs) == pytest.approx(loss(xs).data, rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("shape", [(28, 28), "round"])
+def test_model_with_a_shape_is_no_batch(shape: Any, backend: str) -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.w, self.shape = Value(2.0), shape
+
+    step = compile(lambda model, xs: autograd.sum([model.w * x for x in xs]), backend=backend)
+    assert step(Model(), [1.0] * 20) == 40.0
 
 
 @pytest.mark.parametrize("backend", FAST)

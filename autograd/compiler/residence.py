@@ -20,6 +20,8 @@ from .record.arguments import as_floats
 
 #: The slots themselves, which a resident class hides behind properties.
 _DATA, _GRAD = vars(Value)["_data"], vars(Value)["_grad"]
+#: The class of an object, which is set without a ``__setattr__`` that a subclass may define.
+_CLASS: Any = vars(object)["__class__"]
 
 
 def numbers_of(leaves: Iterable[Value]) -> array[float]:
@@ -63,23 +65,25 @@ class Residence:
         # A copy: an interrupted run leaves other numbers in the memory of its program.
         memoryview(self._numbers)[:] = memoryview(data)
         self._gradients = gradients
-        # Other threads may append to the list. After an interrupt, the same numbers are stored again.
-        released = [*self._released]
-        for i in released:
+        # Ctrl-C may interrupt the loop, and a thread may release parameters meanwhile: the list stays as it
+        # is until all are resident, and then keeps what was added.
+        released, count, others = self._released, len(self._released), list[int]()
+        for i in released[:count]:
             parameter = self.parameters[i]
-            if _is_in(parameter, self):
-                continue
-            if _residence_of(type(parameter)) is not None:
-                parameter._grad = 0.0  # the other step releases it
             kind = type(parameter)
+            if (home := _residence_of(kind)) is self:
+                continue  # before Ctrl-C interrupted it
+            if home is not None:
+                parameter._grad = 0.0  # the other step releases it
+                kind = type(parameter)
             if kind not in self._classes:
                 self._classes[kind] = _resident_class(kind, self)
             if (inside := self._classes[kind]) is None:
-                self._released.append(i)
+                others.append(i)
                 parameter._data, parameter._grad = self._numbers[i], gradients[i]
             else:
-                parameter.__class__ = inside
-        del self._released[: len(released)]
+                _CLASS.__set__(parameter, inside)
+        released[:count] = others
 
     def number(self, parameter: Value) -> float:
         """Return the data of a resident parameter, which stays resident."""
@@ -91,11 +95,12 @@ class Residence:
         with self._lock:
             if not _is_in(parameter, self):
                 return  # another thread was first
-            i = self._places[parameter]
-            self._released.append(i)
-            _DATA.__set__(parameter, self._numbers[i])
-            _GRAD.__set__(parameter, self._gradients[i])
-            parameter.__class__ = type(parameter).__mro__[1]
+            i = self._places.get(parameter)
+            if i is not None:  # else it is a new Value, made by type(parameter)(…)
+                self._released.append(i)
+                _DATA.__set__(parameter, self._numbers[i])
+                _GRAD.__set__(parameter, self._gradients[i])
+            _CLASS.__set__(parameter, type(parameter).__mro__[1])
 
     def release_all(self) -> None:
         """Release every parameter."""
@@ -113,8 +118,12 @@ def _is_in(parameter: Value, residence: Residence) -> bool:
 
 
 def _resident_class(kind: type, residence: Residence) -> type | None:
-    """Return a class for resident parameters of a class; None for one that notices its subclasses."""
-    if type(kind) is not type or any("__init_subclass__" in vars(c) for c in kind.__mro__[:-1]):
+    """Return a class for resident parameters of a class; None for one that notices its subclasses.
+
+    Parameters with a ``__dict__`` have none either: a guard compares their class.
+    """
+    notices = type(kind) is not type or any("__init_subclass__" in vars(c) for c in kind.__mro__[:-1])
+    if notices or kind.__dictoffset__ != 0:
         return None
 
     def released(name: str) -> property:

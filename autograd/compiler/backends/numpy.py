@@ -424,12 +424,13 @@ class NumpyRunner:
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps and update ``numbers``."""
         is_loaded = numbers.inputs is self.read  # the same array, so its numbers are in the slots
-        self.read = numbers.inputs
+        self.read = None  # until all are, because Ctrl-C may interrupt
         with self.np.errstate(all="ignore"):  # inf and nan are valid results
             self.outside.load(numbers, is_loaded)
             if self.inputs.count and not is_loaded:
                 self.inputs.fill(self.rows[: self.inputs.count], self.outside.inputs)
             losses, gradients = self._steps(steps, () if is_loaded else self.settled)
+        self.read = numbers.inputs
         if losses and self.moves:
             self.outside.attach(numbers)
         return Outcome(losses, memoryview(gradients) if losses else [])

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...value import Value
 from ..ir.tape import SOURCES, Tape
-from ..record.arguments import Flat, flatten
+from ..record.arguments import Flat, flatten, is_array
 from ..record.digest import Structures
 from ..record.trace import Recording
 from .plan import Transcript
@@ -85,7 +85,7 @@ def select_samples(arguments: Sequence[Any], batched: Sequence[bool], samples: S
 def _length(argument: Any) -> int:
     if type(argument) in (list, tuple):
         return len(argument)
-    return int(argument.shape[0]) if getattr(argument, "shape", ()) else 0
+    return len(argument) if is_array(argument) and argument.shape else 0
 
 
 def _has_equal_samples(argument: Any) -> bool:

@@ -39,10 +39,10 @@ class Structures:
     def __init__(self, leaves: Sequence[Value]) -> None:
         self._keys: dict[Any, int] = {}
         self.is_closed = False
-        self.leaves = {leaf: self.key("leaf", i) for i, leaf in enumerate(leaves)}
+        self.leaves = {leaf: self.key("a leaf", i) for i, leaf in enumerate(leaves)}
 
     def key(self, *structure: Any) -> int:
-        """Return the key of a structure."""
+        """Return the key of a structure; its name is that of a primitive, or is not an identifier."""
         key = self._keys.get(structure)
         if key is None:
             if self.is_closed:
@@ -141,7 +141,7 @@ class DigestTracer(FunctionTracer):
             return x.a if type(x.a) is _Sum else (x.mark, x.a)
         if type(x) is TracedInput:
             argument, sample, place = self._locate(x.position)
-            return self._key("input", argument, place), sample if sample >= 0 else None
+            return self._key("an input", argument, place), sample if sample >= 0 else None
         if (key := self._structures.leaves.get(x)) is None:
             raise self._irregular()  # a Value from elsewhere, or made by the function
         return key, None
@@ -152,7 +152,7 @@ class DigestTracer(FunctionTracer):
                 return self._key("sized constant", i)
         if x in self._foreign:
             raise self._irregular()
-        return self._key("const", repr(x))
+        return self._key("a constant", repr(x))
 
     def _of_group(self, name: str, place: int, group: Any) -> Any:
         """Return the same for a group of operands.
@@ -207,9 +207,13 @@ class DigestTracer(FunctionTracer):
             return result
         terms: list[tuple[int, int | None]] = []
         stack: list[Any] = [part]
+        met: set[int] = set()
         while stack:
             x = stack.pop()
             if type(x) is _Sum:
+                if id(x) in met:  # its terms would double at each such addition
+                    raise self._irregular()
+                met.add(id(x))
                 stack += reversed(x.operands)
             else:
                 terms.append(x)

@@ -219,3 +219,58 @@ def test_single_precision_stays_in_the_program(backend: str) -> None:
     for k in range(5):
         assert step(1.0) == pytest.approx((2.0 * 0.4**k) ** 2, rel=1e-5)
     assert w.data == pytest.approx(2.0 * 0.4**5, rel=1e-5)
+
+
+def test_interrupted_step_makes_all_parameters_resident(monkeypatch: pytest.MonkeyPatch) -> None:
+    ws = [Value(1.0), Value(2.0), Value(3.0)]
+    step = compile(lambda x: (ws[0] * ws[1] * ws[2] * x) ** 2, SGD(ws, lr=0.001), backend="python", audit=0)
+    step(1.0)
+    before = [w.data for w in ws]  # all have their own numbers again
+    residence, kinds = step._step._residence, []
+
+    class Interrupts(dict[type, Any]):
+        def __getitem__(self, kind: type) -> Any:
+            kinds.append(kind)
+            if len(kinds) == 2:
+                raise KeyboardInterrupt
+            return super().__getitem__(kind)
+
+    monkeypatch.setattr(residence, "_classes", Interrupts(residence._classes))
+    with pytest.raises(KeyboardInterrupt):
+        step(1.0)
+    assert [*map(resident, ws)] == [True] * 3
+    product = math.prod(before)
+    assert [w.data for w in ws] == pytest.approx([x - 0.002 * product**2 / x for x in before], rel=1e-12)
+
+
+def test_value_made_by_the_class_of_a_resident_parameter_is_plain() -> None:
+    w = Value(2.0)
+    stepped(w)
+    v = type(w)(3.0, label="v")
+    assert (type(v), v.data, v.grad, resident(w)) == (Value, 3.0, 0.0, True)
+
+
+def test_parameter_may_reject_other_attributes() -> None:
+    class Strict(Value):
+        __slots__ = ()
+
+        def __setattr__(self, name: str, x: object) -> None:
+            if name == "__class__":
+                raise AttributeError(name)
+            super().__setattr__(name, x)
+
+    w = Strict(2.0)
+    stepped(w)
+    assert (w.data, type(w)) == (pytest.approx(0.8), Strict)
+
+
+def test_parameters_with_a_dict_are_traced_once() -> None:
+    class Tagged(Value):
+        pass
+
+    w = Tagged(2.0)
+    step = compile(lambda x: (w * x) ** 2, SGD([w], lr=0.3), backend="python")
+    for _ in range(3):
+        step(1.0)
+    assert len(step._step.causes) == 1
+    assert w.data == pytest.approx(2.0 * 0.4**3)

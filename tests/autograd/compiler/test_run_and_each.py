@@ -166,3 +166,21 @@ def test_subclass_of_list_may_write_parameters_between_steps(backend: str) -> No
     assert step.each(Writes([(1.0,)] * 8, w)) == [7.0] * 8
     assert step.each([(1.0,), Writes((1.0,), w), (1.0,), Writes((2.0,), w)]) == [6.5, 7.0, 6.5, 14.0]
     assert w.data == 6.0
+
+
+def test_interrupted_first_run_loads_its_arguments_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numpy")
+    from autograd.compiler.backends.memory import Outside
+
+    w = Value(2.0)
+    step = compile(lambda x, y: w * (x * y), backend="numpy", dtype="float32", audit=0)
+    assert step(1.0, 2.0) == 4.0
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outside, "load", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            step(3.0, 5.0)
+    assert step(3.0, 5.0) == 30.0

@@ -512,3 +512,34 @@ def test_a_gradient_that_is_wrong_by_1e8_is_not_taken_for_rounding() -> None:
     assert _are_as_near([*zip(exact, good)], nearby)
     assert not _are_as_near([*zip(exact, [*good[:7], good[7] * (1.0 + 1e-8)])], nearby)
     assert not _are_as_near([*zip(exact, [1e-12, *good[1:]])], nearby)
+
+
+CAUGHT: dict[str, Callable[[Value, Value], object]] = {
+    "float()": lambda w, x: float(w),
+    ".data": lambda w, x: w.data,
+    "an index": lambda w, x: [1.0, 2.0, 3.0, 4.0][x],  # type: ignore[call-overload]
+    "a key": lambda w, x: {1: 1.0, 2: 2.0}[x],  # type: ignore[index]
+    "text": lambda w, x: float(str(w)[6:9]),
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("how", CAUGHT)
+def test_function_that_catches_a_trace_error_is_not_compiled(how: str, backend: str) -> None:
+    w = Value(2.0)
+
+    def loss(x: Any) -> Value:
+        try:
+            factor: Any = CAUGHT[how](w, x)
+        except Exception:
+            factor = 1.0
+        return w * x * factor
+
+    step = compile(loss, backend=backend, audit=0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = [step(2) for _ in range(3)]
+    except TraceError:
+        return
+    assert results == [loss(2).data] * 3

@@ -92,6 +92,7 @@ class NumbaRunner:
     def run(self, steps: int, numbers: Numbers) -> Outcome:
         """Take steps and update ``numbers``."""
         is_loaded = numbers.inputs is self.read  # the same array, so its numbers are in the slots
+        self.read = None  # until all are, because Ctrl-C may interrupt
         self.outside.load(numbers, is_loaded)
         if self.inputs.count and not is_loaded:
             self.inputs.fill(self.input_rows, self.outside.inputs)

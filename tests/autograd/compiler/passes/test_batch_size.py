@@ -10,7 +10,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import Value, compile, dot, logsumexp, take
+from autograd import Value, compile, dot, logsumexp, primitive, take
 from autograd.compiler.replay import FEWEST_TO_SAMPLE
 
 from ...._support.compiled import BACKENDS
@@ -155,10 +155,17 @@ LATE: dict[str, Callable[[Value, Value, Any], Value]] = {
         dot([w * x for x in xs], [1.0] * len(xs)) if len(xs) < 9
         else dot([w * x for x in xs], [1.0, 2.0] * (len(xs) // 2) + [1.0] * (len(xs) % 2))
     ),
+    "doubles the sum again and again": lambda w, v, xs: _doubled(autograd.sum([w * x for x in xs]), 40),
     "is hidden by a function that catches all": lambda w, v, xs: autograd.sum(
         [_caught(lambda x=x, i=i: (w * x if i != 9 else w * v * x), w * x) for i, x in enumerate(xs)]
     ),
 }  # fmt: skip
+
+
+def _doubled(total: Value, times: int) -> Value:
+    for _ in range(times):
+        total = total + total
+    return total
 
 
 def _caught(compute: Callable[[], Value], otherwise: Value) -> Value:
@@ -166,6 +173,33 @@ def _caught(compute: Callable[[], Value], otherwise: Value) -> Value:
         return compute()
     except Exception:
         return otherwise
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be compiled:RuntimeWarning")
+@pytest.mark.parametrize("backend", FAST)
+def test_primitives_may_have_the_names_of_what_is_described(backend: str) -> None:
+    tripled = primitive("leaf", lambda m, x: 3.0 * x, lambda m, out, x: 3.0)
+    product = primitive("input", lambda m, a, b: a * b, lambda m, out, a, b: b, lambda m, out, a, b: a)
+    w = Value(1.5)
+    for late in (lambda x: tripled(w) * x, lambda x: product(w, w) * w):
+
+        def loss(xs: Any, late: Callable[[Value], Value] = late) -> Value:
+            return autograd.sum([late(x) if i == 9 else w * x for i, x in enumerate(xs)])
+
+        step = compile(loss, backend=backend, audit=0)
+        for xs in ([0.0] * 20, [0.5] * 20):
+            assert step(xs) == pytest.approx(loss(xs).data, rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("shape", [(28, 28), "round"])
+def test_model_with_a_shape_is_no_batch(shape: Any, backend: str) -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.w, self.shape = Value(2.0), shape
+
+    step = compile(lambda model, xs: autograd.sum([model.w * x for x in xs]), backend=backend)
+    assert step(Model(), [1.0] * 20) == 40.0
 
 
 @pytest.mark.parametrize("backend", FAST)

@@ -92,7 +92,7 @@ class TracedInput(Input):
             return self.kind
 
     def __index__(self) -> NoReturn:
-        _refuse(
+        _raise_for(
             f"{_where()}: an argument is used as an index or a count while compile() traces the function, so "
             "every later call would use the same number. Use take(values, index), which reads the index at "
             "each call, or let the function close over the number."
@@ -118,7 +118,7 @@ class TracedInput(Input):
 
     def __hash__(self) -> int:
         if active and current_tracer() and _is_called_by_user():
-            _refuse(
+            _raise_for(
                 f"{_where()}: an argument is looked up in a dict or set while compile() traces the function "
                 "and would not be found. Use take(values, index)."
             )
@@ -220,7 +220,7 @@ class FunctionTracer(Tracer):
         self._missed: set[threading.Thread] = set()
         self._is_describing = False  # while it formats a Value itself, for an error
         #: The error for what cannot be traced. The function may catch it, and go on with another number.
-        self.refusal: Exception | None = None
+        self.error: Exception | None = None
 
     def missed(self) -> None:
         """Notice an event in another thread, or in another context of this one.
@@ -255,14 +255,14 @@ class FunctionTracer(Tracer):
             how, "Enter it around the call of the compiled step, which then falls back to eager execution."
         )
         reason = "" if value is None else ", because the number may change at a later call"
-        self.refusal = TraceError(f"{_where()}: compile() cannot trace {action}{reason}. {remedy}")
-        raise self.refusal
+        self.error = TraceError(f"{_where()}: compile() cannot trace {action}{reason}. {remedy}")
+        raise self.error
 
     def untraceable(self, why: str) -> None:
         """Raise the reason for a fallback."""
         if not self._is_describing:
-            self.refusal = Untraceable(why)
-            raise self.refusal
+            self.error = Untraceable(why)
+            raise self.error
 
     def compared(self, symbol: str, a: Value | float, b: Value | float, answer: bool) -> None:
         """Record a guard."""
@@ -302,11 +302,11 @@ class FunctionTracer(Tracer):
         return True
 
 
-def _refuse(why: str) -> NoReturn:
+def _raise_for(why: str) -> NoReturn:
     """Raise TraceError, also after the run if the function catches it."""
     error = TraceError(why)
     if isinstance(tracer := current_tracer(), FunctionTracer):
-        tracer.refusal = error
+        tracer.error = error
     raise error
 
 
@@ -390,8 +390,8 @@ def run_traced(
     before = identities([*inputs, *keywords.values()])
     with tracer:
         output, aux = split(function(*inputs, **keywords), has_aux)
-    if tracer.refusal is not None:
-        raise tracer.refusal
+    if tracer.error is not None:
+        raise tracer.error
     if tracer.has_missed():
         raise Untraceable(
             "it uses Values in another thread or context, which cannot be traced: call it outside",

@@ -54,8 +54,8 @@ class StepReplay(Replay):
     ) -> None:
         super().__init__(function, name, options, messages)
         self.optimizer = optimizer
-        self._parameters: list[Value] = []
         self._residence = Residence([])
+        self._parameters: list[Value] = self._residence.parameters
         #: During ``each`` the optimizer's state, and the indices of numbers that all parameters share.
         self._state: tuple[Row, tuple[int, ...]] | None = None
         self._keeps_state = False
@@ -70,9 +70,9 @@ class StepReplay(Replay):
             return
         if optimizer.parameters != self._parameters:
             self.drop_programs()
-            self._parameters = [*optimizer.parameters]
             self._residence.release_all()
-            self._residence = Residence(self._parameters)
+            self._residence = Residence([*optimizer.parameters])
+            self._parameters = self._residence.parameters  # last: Ctrl-C may come before
         rule = self._current_rule(optimizer)
         self._update = rule.update(self._parameters)
         if rule.reason:

@@ -38,7 +38,7 @@ def numbers_of(leaves: Iterable[Value]) -> array[float]:
 class Residence:
     """The numbers of the parameters of a step: one array for all its programs."""
 
-    def __init__(self, parameters: Sequence[Value]) -> None:
+    def __init__(self, parameters: list[Value]) -> None:
         self.parameters = parameters
         self._numbers = array("d")
         self._gradients: Sequence[float] | Row = ()

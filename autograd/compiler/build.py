@@ -25,7 +25,6 @@ from .passes.batch_size import SMALL, Batch, General, general, key_of
 from .passes.plan import Plan, Transcript, complete
 from .progress import Progress
 from .record.aux import Aux
-from .record.digest import DigestTracer
 from .record.trace import (
     FunctionTracer,
     Recording,
@@ -282,14 +281,7 @@ class Builder(ABC):
         guard, tape = self._general[key]
         if tape is None:
             return None
-        small = SMALL[-1]
-        tracer = DigestTracer(
-            tape.structures,
-            batch.size,
-            lambda position: batch.locate(position, batch.size),
-            tape.sized_constants(batch.size),
-            tape.sized_constants(small) if batch.size != small else (),
-        )
+        tracer = tape.tracer(batch, batch.size)
         draws = Draws(guard.reach.generators)
         try:
             output, aux = self._trace(tracer, call.args, call.kwargs, call, draws, progress)
@@ -342,9 +334,7 @@ class Builder(ABC):
     def _describe(self, tape: General, batch: Batch, call: Call, progress: Progress) -> None:
         """Store the structure of a few samples, unless it cannot be described."""
         size = SMALL[-1]
-        tracer = DigestTracer(
-            tape.structures, size, lambda position: batch.locate(position, size), tape.sized_constants(size)
-        )
+        tracer = tape.tracer(batch, size)
         few = batch.first(size)
         kwargs = dict(zip(call.kwargs, few[len(call.args) :]))
         draws = Draws(())

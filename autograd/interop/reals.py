@@ -19,7 +19,7 @@ def real_to_float(x: object) -> float | None:
     """
     if type(x) is float:
         return x
-    if issubclass(type(x), float):  # of a NumPy array; the lines below take four times as long
+    if issubclass(type(x), float):  # of a NumPy array; the lines below take three times as long
         return float(x)  # type: ignore[arg-type]
     if type(x).__name__ == "timedelta64":  # numpy counts it as an integer
         return None

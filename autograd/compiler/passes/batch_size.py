@@ -16,7 +16,7 @@ from typing import Any
 from ...value import Value
 from ..ir.tape import SOURCES, Tape
 from ..record.arguments import Flat, flatten, is_array
-from ..record.digest import Structures
+from ..record.digest import DigestTracer, Structures
 from ..record.trace import Recording
 from .plan import Transcript
 from .vectorize import BatchInputs
@@ -133,9 +133,11 @@ class General:
     structures: Structures
     digest: tuple[Any, ...] = ()
 
-    def sized_constants(self, size: int) -> list[float]:
-        """Return the constants that depend on the size, for one size."""
-        return [constant(size) for constant in self.constants.values()]
+    def tracer(self, batch: Batch, size: int) -> DigestTracer:
+        """Return a tracer that describes the structure of so many samples of a batch."""
+        sized = [constant(size) for constant in self.constants.values()]
+        foreign = [constant(SMALL[-1]) for constant in self.constants.values()] if size != SMALL[-1] else []
+        return DigestTracer(self.structures, size, lambda i: batch.locate(i, size), sized, foreign)
 
     def transcript_for(self, batch: Batch) -> Transcript:
         """Return the tape for such a batch."""

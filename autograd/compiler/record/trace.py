@@ -343,19 +343,6 @@ class Recording:
         return operands_first([self.output], lambda x: () if x in self.gradients else operand_values(x))
 
 
-def record(
-    function: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    has_aux: bool = False,
-    stand_ins: Mapping[int, Value] | None = None,
-) -> Recording:
-    """Run the function with Inputs in place of the numbers among its arguments, and return the trace."""
-    tracer = FunctionTracer()
-    output, aux = run_traced(function, args, kwargs, tracer, has_aux, stand_ins)
-    return Recording(output, tracer, aux)
-
-
 def run_traced(
     function: Callable[..., Any],
     args: Sequence[Any],

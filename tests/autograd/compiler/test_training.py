@@ -11,7 +11,7 @@ import autograd
 import nn
 from autograd import Value, compile
 from autograd.compiler.passes.plan import plan
-from autograd.compiler.record.trace import live_leaves, record
+from autograd.compiler.record.trace import FunctionTracer, Recording, live_leaves, run_traced
 
 from ..._support.compiled import BACKENDS
 
@@ -144,7 +144,8 @@ def test_a_parameter_the_loss_does_not_use_is_updated_as_by_the_optimizer(
 @pytest.mark.parametrize("fused", [True, False])
 def test_samples_become_batch_elements(fused: bool) -> None:
     _, _, objective = training("SGD", "hinge", "relu", fused)
-    recordings = [record(objective, [XS, SIGNS], {}) for _ in range(2)]
+    tracers = [FunctionTracer() for _ in range(2)]
+    recordings = [Recording(*run_traced(objective, [XS, SIGNS], {}, t)[:1], t) for t in tracers]
     program = plan(recordings[0], live_leaves(*recordings), None)
     assert program.batch_inputs is not None
     assert program.batch_inputs.size == len(XS)
